@@ -1,0 +1,1 @@
+"""Destinations that ship with the framework; each enters by its entry point like any other."""

@@ -1,0 +1,1 @@
+"""Action Destinations: deliver Segment-style events to partner APIs."""
