@@ -1,0 +1,30 @@
+"""Connection files (YAML or JSON): read with positions, references to secrets, all problems."""
+
+from framework.config.connection import (
+    MAX_SUBSCRIPTIONS,
+    ConnectionFile,
+    Reading,
+    SubscriptionItem,
+    load_connection,
+    parse_connection,
+    read_connection,
+)
+from framework.config.diagnostics import CODES, Diagnostic, Findings, Severity, Spot, refuse
+from framework.config.nodes import Node
+
+__all__ = [
+    "CODES",
+    "MAX_SUBSCRIPTIONS",
+    "ConnectionFile",
+    "Diagnostic",
+    "Findings",
+    "Node",
+    "Reading",
+    "Severity",
+    "Spot",
+    "SubscriptionItem",
+    "load_connection",
+    "parse_connection",
+    "read_connection",
+    "refuse",
+]

@@ -1,0 +1,290 @@
+"""Connection files: a destination, its settings and its subscriptions, as an operator keeps them.
+
+Subscriptions are accepted in the spelling of connection files and in that of a subscription of
+the public configuration API, which calls the trigger `trigger`, the action `actionSlug` and the
+mapping `settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from framework.config.diagnostics import Diagnostic, Findings, Spot, errors, refuse
+from framework.config.jsontext import read_json
+from framework.config.nodes import Node, Unreadable
+from framework.config.references import References
+from framework.definition import Subscription
+
+MAX_BYTES = 1024 * 1024
+"""How large a connection file may be."""
+
+MAX_SUBSCRIPTIONS = 50
+"""How many subscriptions one connection may have."""
+
+_TEXT, _SWITCH, _OBJECT, _LIST = "text", "true or false", "an object", "a list"
+_FILE_KEYS = {
+    "destination": _TEXT,
+    "name": _TEXT,
+    "enabled": _SWITCH,
+    "settings": _OBJECT,
+    "subscriptions": _LIST,
+}
+_SPELLINGS = {
+    "name": ("name",),
+    "action": ("partnerAction", "actionSlug"),
+    "trigger": ("subscribe", "trigger"),
+    "mapping": ("mapping", "settings"),
+    "enabled": ("enabled",),
+}
+_PART_KINDS = {
+    "name": _TEXT,
+    "action": _TEXT,
+    "trigger": _TEXT,
+    "mapping": _OBJECT,
+    "enabled": _SWITCH,
+}
+_SUBSCRIPTION_KEYS = [key for keys in _SPELLINGS.values() for key in keys]
+_IGNORED = {
+    "$schema",
+    "id",
+    "actionId",
+    "destinationId",
+    "modelId",
+    "reverseETLModelId",
+    "reverseETLSchedule",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionItem:
+    """A subscription and where it stands: *node* as a whole, *parts* by attribute's name."""
+
+    subscription: Subscription
+    node: Node = field(repr=False)
+    parts: Mapping[str, Node] = field(repr=False)
+
+    def spot(self, part: str, *path: str | int) -> Spot:
+        """Give where *part* (or what *path* leads to in it) stands; else the subscription."""
+        if part not in self.parts:
+            return self.node.spot
+        return self.parts[part].at(*path).spot
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFile:
+    """A connection file that can be used: names are checked against a destination elsewhere.
+
+    *settings* has its references replaced, so it holds secrets and is left out of `repr`.
+    *node* is the whole document, for findings that come later.
+    """
+
+    file: str
+    destination: str
+    name: str
+    enabled: bool
+    settings: Mapping[str, Any] = field(repr=False)
+    items: tuple[SubscriptionItem, ...]
+    node: Node = field(repr=False)
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """The subscriptions in the order of the file."""
+        return tuple(item.subscription for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading a connection file: *connection* is None where there are errors.
+
+    *findings* takes what later checks find; *diagnostics* lists all of it by place.
+    """
+
+    connection: ConnectionFile | None
+    findings: Findings = field(repr=False)
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Everything found, in the order of the document."""
+        return self.findings.all
+
+
+def load_connection(path: str | Path) -> ConnectionFile:
+    """Give the connection that a file holds; raises ConfigurationError with every problem."""
+    reading = read_connection(path)
+    if reading.connection is None:
+        raise refuse(str(path), reading.diagnostics)
+    return reading.connection
+
+
+def read_connection(path: str | Path, environment: Mapping[str, str] = os.environ) -> Reading:
+    """Give what a file holds and everything that is wrong with it; raises nothing for either."""
+    unread = Findings(str(path))
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        unread.error("AD100", Spot(), f"The file cannot be read: {error.strerror}.")
+        return Reading(None, unread)
+    if len(content) > MAX_BYTES:
+        limit = MAX_BYTES // 1024
+        unread.error("AD103", Spot(), f"The document is larger than {limit:,} KiB.")
+        return Reading(None, unread)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        spot = Spot(before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
+        unread.error("AD101", spot, "The text is not UTF-8.")
+        return Reading(None, unread)
+    return parse_connection(text, str(path), Path(path).parent, environment)
+
+
+def parse_connection(
+    text: str, file: str, folder: Path, environment: Mapping[str, str] = os.environ
+) -> Reading:
+    """Give what *text* holds; *file* is its name, *folder* what `${file:...}` starts from.
+
+    A name that ends in `.json` and a text that begins with `{` mean JSON, all others YAML.
+    """
+    findings = Findings(file, text)
+    references = References(environment, folder, findings)
+    try:
+        root = _read(text, file, findings)
+    except Unreadable:
+        return Reading(None, findings)
+    connection = _connection(root, file, references, findings)
+    return Reading(None if errors(findings.all) else connection, findings)
+
+
+def _read(text: str, file: str, findings: Findings) -> Node:
+    if file.endswith(".json") or text.lstrip().startswith("{"):
+        return read_json(text, findings)
+    from framework.config.yamltext import read_yaml  # noqa: PLC0415 - heavy, imported at first use
+
+    return read_yaml(text, findings)
+
+
+def _connection(
+    root: Node, file: str, references: References, findings: Findings
+) -> ConnectionFile | None:
+    if not isinstance(root.value, dict):
+        text = f"A connection file must be an object, got {root.kind}."
+        findings.error("AD201", root.spot, text)
+        return None
+    _check_keys(root, list(_FILE_KEYS), "A connection file", findings)
+    parts = {key: node for key, node in root.value.items() if key in _FILE_KEYS}
+    _check_kinds({key: (key, node) for key, node in parts.items()}, _FILE_KEYS, "", findings)
+    _require("destination", _value(parts, "destination", ""), root.spot, "", findings)
+    settings = parts.get("settings")
+    return ConnectionFile(
+        file=file,
+        destination=_value(parts, "destination", ""),
+        name=_value(parts, "name", Path(file).name.partition(".")[0]),
+        enabled=_value(parts, "enabled", True),
+        settings=references.resolve(settings) or {} if settings else {},
+        items=tuple(_items(root, parts.get("subscriptions"), references, findings)),
+        node=root,
+    )
+
+
+def _items(
+    root: Node, listed: Node | None, references: References, findings: Findings
+) -> Iterator[SubscriptionItem]:
+    nodes = listed.value if listed and isinstance(listed.value, list) else []
+    if not nodes:
+        text = "There are no subscriptions, so nothing will be delivered."
+        findings.warning("AD206", root.key("subscriptions"), text)
+    if len(nodes) > MAX_SUBSCRIPTIONS:
+        text = f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions, got {len(nodes)}."
+        findings.error("AD205", nodes[MAX_SUBSCRIPTIONS].spot, text, "Split it into two files.")
+    names: dict[str, int] = {}
+    for index, node in enumerate(nodes):
+        item = _item(node, f"subscriptions[{index}]", references, findings)
+        if item:
+            _check_name(item, names, findings)
+            yield item
+
+
+def _item(
+    node: Node, where: str, references: References, findings: Findings
+) -> SubscriptionItem | None:
+    if not isinstance(node.value, dict):
+        findings.error("AD201", node.spot, f"`{where}` must be an object, got {node.kind}.")
+        return None
+    _check_keys(node, _SUBSCRIPTION_KEYS, "A subscription", findings)
+    spelled = dict(_spelled(node, findings))
+    _check_kinds(spelled, _PART_KINDS, f"{where}.", findings)
+    parts = {part: inner for part, (_, inner) in spelled.items()}
+    for inner in parts.values():
+        references.warn_outside(inner)
+    action = _value(parts, "action", "")
+    _require("partnerAction", action, node.spot, f"{where}.", findings)
+    subscription = Subscription(
+        action=action,
+        trigger=_value(parts, "trigger", None) or None,
+        mapping=_value(parts, "mapping", {}),
+        name=_value(parts, "name", action),
+        enabled=_value(parts, "enabled", True),
+    )
+    return SubscriptionItem(subscription, node, MappingProxyType(parts))
+
+
+def _spelled(node: Node, findings: Findings) -> Iterator[tuple[str, tuple[str, Node]]]:
+    """Yield each part that a subscription has, with the key and the value of its spelling."""
+    for part, spellings in _SPELLINGS.items():
+        given = [key for key in spellings if key in node.members]
+        if len(given) > 1:
+            text = f"`{given[0]}` and `{given[1]}` say the same."
+            findings.error("AD204", node.key(given[1]), text, "Keep one of them.")
+        if given:
+            yield part, (given[0], node.members[given[0]])
+
+
+def _check_keys(node: Node, known: list[str], what: str, findings: Findings) -> None:
+    for key in node.members:
+        if key not in known and key not in _IGNORED:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(known)}."
+            findings.error("AD203", node.key(key), f"{what} has no key `{key}`.", hint)
+
+
+def _check_kinds(
+    parts: Mapping[str, tuple[str, Node]], kinds: Mapping[str, str], where: str, findings: Findings
+) -> None:
+    for part, (key, node) in parts.items():
+        if node.kind not in {kinds[part], "nothing"}:
+            text = f"`{where}{key}` must be {kinds[part]}, got {node.kind}."
+            findings.error("AD201", node.spot, text, _kind_hint(node, kinds[part]))
+
+
+def _kind_hint(node: Node, kind: str) -> str:
+    if kind == _TEXT and not isinstance(node.value, dict | list):
+        return "Put it into quotes."
+    if kind == _SWITCH:
+        return "Write `true` or `false`."
+    return ""
+
+
+def _require(key: str, given: object, spot: Spot, where: str, findings: Findings) -> None:
+    if not given:
+        findings.error("AD202", spot, f"`{where}{key}` is required.")
+
+
+def _value(parts: Mapping[str, Node], part: str, default: Any) -> Any:
+    node = parts.get(part)
+    return default if node is None or node.value is None else node.plain()
+
+
+def _check_name(item: SubscriptionItem, names: dict[str, int], findings: Findings) -> None:
+    name = item.subscription.name
+    if name in names:
+        text = f'The subscription in line {names[name]} is called "{name}" already.'
+        hint = "Give each a `name` of its own: outcomes are reported by it."
+        findings.error("AD204", item.spot("name"), text, hint)
+    names.setdefault(name, item.node.spot.line)

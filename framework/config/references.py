@@ -1,0 +1,95 @@
+"""References to secrets inside settings: `${env:NAME}` and `${file:PATH}`.
+
+`$${` stands for a literal `${`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from framework.config.diagnostics import Findings, Spot
+from framework.config.nodes import Node
+
+MAX_FILE_BYTES = 64 * 1024
+"""How large a file behind `${file:PATH}` may be."""
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
+_HINT = "Use `${env:NAME}` or `${file:PATH}`; write `$${` for a literal `${`."
+
+
+class References:
+    """Resolves references against an environment and the folder of the connection file."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path, findings: Findings) -> None:
+        self._environment = environment
+        self._folder = folder
+        self._findings = findings
+
+    def resolve(self, node: Node) -> Any:
+        """Give the node as plain JSON with every reference replaced; notes those that fail."""
+        if isinstance(node.value, dict):
+            return {key: self.resolve(member) for key, member in node.value.items()}
+        if isinstance(node.value, list):
+            return [self.resolve(item) for item in node.value]
+        if isinstance(node.value, str):
+            return _REFERENCE.sub(lambda match: self._value(match, node.spot), node.value)
+        return node.value
+
+    def warn_outside(self, node: Node) -> None:
+        """Note references at a place where they stay as they are."""
+        for text, spot in _texts(node):
+            for match in _REFERENCE.finditer(text):
+                if match[1] and match[1].startswith(("env:", "file:")):
+                    self._findings.warning(
+                        "AD304", spot, f"`{match[0]}` stays as it is here.",
+                        "References are resolved in `settings` only.",
+                    )  # fmt: skip
+
+    def _value(self, match: re.Match[str], spot: Spot) -> str:
+        if match[1] is None:
+            return "${"
+        kind, _, name = match[1].partition(":")
+        if kind == "env" and name:
+            return self._variable(name, spot)
+        if kind == "file" and name:
+            return self._file(name, spot)
+        self._findings.error("AD303", spot, f"`{match[0]}` is no reference that is known.", _HINT)
+        return ""
+
+    def _variable(self, name: str, spot: Spot) -> str:
+        value = self._environment.get(name, "")
+        if not value:
+            state = "is empty" if name in self._environment else "is not set"
+            self._findings.error("AD301", spot, f"The environment variable `{name}` {state}.")
+        return value
+
+    def _file(self, name: str, spot: Spot) -> str:
+        try:
+            with (self._folder / name).open("rb") as file:
+                content = file.read(MAX_FILE_BYTES + 1)
+            if len(content) > MAX_FILE_BYTES:
+                limit = MAX_FILE_BYTES // 1024
+                return self._refuse(name, f"is larger than {limit} KiB", spot)
+            text = content.decode().removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            return self._refuse(name, "is not UTF-8 text", spot)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "Invalid name"
+            return self._refuse(name, f"cannot be read: {reason}", spot)
+        return text or self._refuse(name, "is empty", spot)
+
+    def _refuse(self, name: str, why: str, spot: Spot) -> str:
+        self._findings.error("AD302", spot, f"The file `{name}` {why}.")
+        return ""
+
+
+def _texts(node: Node) -> Iterator[tuple[str, Spot]]:
+    if isinstance(node.value, dict | list):
+        inner = node.value.values() if isinstance(node.value, dict) else node.value
+        for item in inner:
+            yield from _texts(item)
+    elif isinstance(node.value, str):
+        yield node.value, node.spot

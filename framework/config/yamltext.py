@@ -1,0 +1,155 @@
+"""Read YAML into nodes; its scalars mean what they mean in JSON.
+
+`true`, `false`, `null`, `~`, nothing at all and decimal numbers without leading zeros are what
+they look like; anything else, `yes`, `0123` and `2024-01-01` among it, is text.
+Anchors, aliases and merge keys work; tags other than `!!str` and further documents do not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import yaml
+from yaml.reader import ReaderError
+
+from framework.config.diagnostics import Findings, Spot
+from framework.config.nodes import Builder, Node, Pair, Scalar, Unreadable, plain_scalar
+
+_TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
+_HINTS = {
+    "'\\t'": "Indent with spaces.",
+    "mapping values are not allowed": "Put a text that holds `: ` into quotes.",
+    "cannot start any token": "Put the text into quotes.",
+}
+
+
+def read_yaml(text: str, findings: Findings) -> Node:
+    """Give the document's value; raises Unreadable after noting why in *findings*."""
+    reader = _Reader(findings)
+    try:
+        return reader.document(yaml.parse(text, Loader=yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        raise reader.syntax(error) from None
+    except ReaderError as error:
+        raise reader.character(text, error) from None
+
+
+class _Reader:
+    """Composes the events of PyYAML's parser into nodes."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._build = Builder(findings)
+        self._anchors: dict[str, Node] = {}
+
+    def document(self, events: Iterator[yaml.Event]) -> Node:
+        next(events)
+        if isinstance(next(events), yaml.StreamEndEvent):
+            raise self._build.stop("AD101", Spot(), "The document is empty.")
+        root = self._node(next(events), events, 1)
+        next(events)
+        following = next(events)
+        if not isinstance(following, yaml.StreamEndEvent):
+            text = "A second document begins here; a connection file holds one."
+            raise self._build.stop("AD104", _spot(following), text)
+        return root
+
+    def syntax(self, error: yaml.MarkedYAMLError) -> Unreadable:
+        mark = error.problem_mark or error.context_mark
+        spot = Spot(mark.line + 1, mark.column + 1) if mark else Spot()
+        problem = error.problem or error.context or ""
+        hint = next((hint for part, hint in _HINTS.items() if part in problem), "")
+        return self._build.stop("AD101", spot, f"This is not valid YAML: {problem}.", hint)
+
+    def character(self, text: str, error: ReaderError) -> Unreadable:
+        before = text[: error.position]
+        spot = Spot(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        code = f"U+{ord(text[error.position]):04X}"
+        return self._build.stop(
+            "AD101", spot, f"This is not valid YAML: the character {code} is not allowed."
+        )
+
+    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
+        spot = _spot(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, spot)
+        assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
+        self._check_tag(event.tag, spot)
+        if isinstance(event, yaml.ScalarEvent):
+            node = self._build.scalar(spot, _scalar(event))
+        else:
+            self._build.check_depth(depth, spot)
+            is_list = isinstance(event, yaml.SequenceStartEvent)
+            node = (self._list if is_list else self._object)(spot, events, depth)
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _list(self, spot: Spot, events: Iterator[yaml.Event], depth: int) -> Node:
+        nodes = []
+        while not isinstance(event := next(events), yaml.SequenceEndEvent):
+            nodes.append(self._node(event, events, depth + 1))
+        return self._build.list(spot, nodes)
+
+    def _object(self, spot: Spot, events: Iterator[yaml.Event], depth: int) -> Node:
+        pairs: list[Pair] = []
+        merged: list[Node] = []
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            key = self._node(event, events, depth + 1)
+            value = self._node(next(events), events, depth + 1)
+            if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and not event.style:
+                merged += self._sources(value)
+            elif isinstance(key.value, dict | list):
+                text = f"A key must be text, got {key.kind}."
+                self._build.findings.error("AD104", key.spot, text)
+            else:
+                pairs.append((_key(key), key.spot, value))
+        return self._build.object(spot, [*pairs, *_inherited(merged, pairs)])
+
+    def _sources(self, merged: Node) -> list[Node]:
+        nodes = merged.value if isinstance(merged.value, list) else [merged]
+        for node in nodes:
+            if not isinstance(node.value, dict):
+                text = f"`<<` merges objects, got {node.kind}."
+                self._build.findings.error("AD201", node.spot, text)
+        return nodes
+
+    def _alias(self, event: yaml.AliasEvent, spot: Spot) -> Node:
+        if event.anchor in self._anchors:
+            return self._anchors[event.anchor]
+        text = f"The alias `*{event.anchor}` has no anchor `&{event.anchor}` before it."
+        raise self._build.stop("AD104", spot, text)
+
+    def _check_tag(self, tag: str | None, spot: Spot) -> None:
+        if tag and tag not in _TEXT_TAGS:
+            text = f"The tag `{tag}` is not used in connection files."
+            self._build.findings.error("AD104", spot, text, "Leave it out.")
+
+
+def _scalar(event: yaml.ScalarEvent) -> Scalar:
+    if event.style or event.tag:
+        return str(event.value)
+    return None if event.value in {"", "~"} else plain_scalar(event.value)
+
+
+def _key(key: Node) -> str:
+    return key.value if isinstance(key.value, str) else json.dumps(key.value)
+
+
+def _inherited(merged: list[Node], pairs: list[Pair]) -> list[Pair]:
+    """Give what merge keys bring: an object's own keys win, then those of the first merged."""
+    own = {key for key, _, _ in pairs}
+    found: dict[str, Pair] = {}
+    for node in merged:
+        for key, value in node.members.items():
+            if key not in own:
+                found.setdefault(key, (key, node.key(key), value))
+    return list(found.values())
+
+
+def _spot(event: yaml.Event) -> Spot:
+    start, end = event.start_mark, event.end_mark
+    assert start is not None
+    assert end is not None
+    length = end.column - start.column if end.line == start.line else 1
+    return Spot(start.line + 1, start.column + 1, max(length, 1))

@@ -1,0 +1,270 @@
+"""Connection files: what they may say, and every problem with its place and exact text."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.config import (
+    CODES,
+    MAX_SUBSCRIPTIONS,
+    ConnectionFile,
+    Diagnostic,
+    Reading,
+    Spot,
+    load_connection,
+    parse_connection,
+    read_connection,
+)
+from framework.definition import Subscription
+from framework.errors import ConfigurationError
+
+SUBSCRIPTION = "subscriptions: [{partnerAction: add}]\n"
+
+
+def parse(
+    text: str,
+    file: str = "c.yaml",
+    folder: Path = Path(),
+    environment: Mapping[str, str] | None = None,
+) -> Reading:
+    return parse_connection(textwrap.dedent(text), file, folder, environment or {})
+
+
+def connection(text: str, **options: Mapping[str, str]) -> ConnectionFile:
+    reading = parse(text, **options)  # type: ignore[arg-type]
+    assert reading.connection, reading.diagnostics
+    return reading.connection
+
+
+def found(reading: Reading) -> list[tuple[str, int, int, int, str]]:
+    return [
+        (d.code, d.line, d.column, d.length, f"{d.message} {d.hint}".strip())
+        for d in reading.diagnostics
+    ]
+
+
+FULL = """\
+    $schema: connection.json
+    destination: criteo
+    name: Criteo, spring
+    enabled: false
+    settings: {advertiser_id: "12345", client_secret: "${env:SECRET}"}
+    subscriptions:
+      - name: Add users
+        partnerAction: addUser
+        subscribe: type = "track"
+        mapping: {hash_emails: true, email: {"@path": $.email}}
+      - id: abc
+        actionSlug: removeUser
+        trigger: type = "identify"
+        settings: {hash_emails: false}
+        enabled: false
+        actionId: x
+        destinationId: x
+        modelId: null
+"""
+
+
+def test_a_connection_file_says_what_to_do() -> None:
+    """Both spellings of a subscription are accepted; what only Segment needs is passed over."""
+    made = connection(FULL, environment={"SECRET": "s3cret"})
+    assert (made.file, made.destination, made.name, made.enabled) == (
+        "c.yaml",
+        "criteo",
+        "Criteo, spring",
+        False,
+    )
+    assert made.settings == {"advertiser_id": "12345", "client_secret": "s3cret"}
+    assert made.subscriptions == (
+        Subscription(
+            name="Add users",
+            action="addUser",
+            trigger='type = "track"',
+            mapping={"hash_emails": True, "email": {"@path": "$.email"}},
+        ),
+        Subscription(
+            name="removeUser",
+            action="removeUser",
+            trigger='type = "identify"',
+            mapping={"hash_emails": False},
+            enabled=False,
+        ),
+    )
+    assert "s3cret" not in repr(made)
+
+
+def test_json_and_yaml_say_the_same() -> None:
+    text = '{"destination": "x", "settings": {"a": 1e3}, "subscriptions": [{"partnerAction": "b"}]}'
+    for file in ("c.json", "c.yaml", "c"):
+        made = connection(text, file=file)  # type: ignore[arg-type]
+        assert (made.name, made.settings, len(made.items)) == ("c", {"a": 1000.0}, 1)
+
+
+def test_every_part_of_a_subscription_knows_its_place() -> None:
+    """Findings about triggers and mappings, made elsewhere, point into the file."""
+    first, second = connection(FULL, environment={"SECRET": "s"}).items
+    assert first.spot("trigger") == Spot(9, 16, 14)
+    assert first.spot("mapping", "email", "@path") == Spot(10, 51, 7)
+    assert first.spot("mapping", "email", "@none", "x") == Spot(10, 41, 1)
+    assert first.spot("enabled") == first.node.spot == Spot(7, 5, 1)
+    assert second.spot("action") == Spot(12, 17, 10)
+    assert second.spot("mapping", "hash_emails") == Spot(14, 29, 5)
+
+
+CASES = json.loads((Path(__file__).parents[2] / "cases/connection_problems.json").read_text())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"][:40]))
+def test_all_problems_are_found_at_once(case: dict[str, Any]) -> None:
+    """Code, line, column and text of each problem stand in the case."""
+    reading = parse(case["text"], case["file"], environment={"EMPTY": ""})
+    assert reading.connection is None
+    assert [
+        f"{d.code} {d.line}:{d.column} {d.message} {d.hint}".strip() for d in reading.diagnostics
+    ] == case["problems"]
+
+
+def test_fifty_subscriptions_are_the_limit() -> None:
+    def many(count: int) -> Reading:
+        rows = "".join(f"- partnerAction: a{number}\n" for number in range(count))
+        return parse(f"destination: x\nsubscriptions:\n{rows}")
+
+    assert MAX_SUBSCRIPTIONS == 50
+    assert found(many(50)) == []
+    assert found(many(51)) == [
+        (
+            "AD205",
+            53,
+            3,
+            1,
+            "A connection has at most 50 subscriptions, got 51. Split it into two files.",
+        )
+    ]
+
+
+def test_warnings_do_not_keep_a_file_from_being_used() -> None:
+    text = "destination: x\nsubscriptions:\n- {partnerAction: a, mapping: {e: '${env:A}'}}"
+    reading = parse(text)
+    assert reading.connection is not None
+    hint = "References are resolved in `settings` only."
+    assert found(reading) == [("AD304", 3, 35, 10, f"`${{env:A}}` stays as it is here. {hint}")]
+    assert {finding.severity for finding in reading.diagnostics} == {"warning"}
+    reading = parse("destination: x")
+    assert reading.connection is not None
+    assert found(reading) == [
+        ("AD206", 1, 1, 1, "There are no subscriptions, so nothing will be delivered.")
+    ]
+
+
+def test_references_are_replaced_wherever_settings_have_text(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"from file\r\n")
+    reading = parse(
+        """\
+        destination: x
+        settings:
+          a: [1, "x${env:A}y", {"b": "${file:secret}"}]
+          c: $${env:A} $5 ${open
+          d: ${env:A}${env:A}
+        """
+        + SUBSCRIPTION,
+        folder=tmp_path,
+        environment={"A": "${env:A}"},
+    )
+    assert reading.connection
+    assert reading.connection.settings == {
+        "a": [1, "x${env:A}y", {"b": "from file"}],
+        "c": "${env:A} $5 ${open",
+        "d": "${env:A}${env:A}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none", None, "The file `none` cannot be read: No such file or directory."),
+        (".", None, "The file `.` cannot be read: Is a directory."),
+        ("a\\0b", None, "The file `a\0b` cannot be read: Invalid name."),
+        ("bad", b"\xff", "The file `bad` is not UTF-8 text."),
+        ("empty", b"\n", "The file `empty` is empty."),
+        ("large", b"x" * 65_537, "The file `large` is larger than 64 KiB."),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_said(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    text = f'destination: x\nsettings: {{a: "${{file:{name}}}"}}\n{SUBSCRIPTION}'
+    assert found(parse(text, folder=tmp_path)) == [("AD302", 2, 15, len(name) + 10, message)]
+
+
+def test_loading_lists_every_problem(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("name: x\nfoo: 1\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_connection(path)
+    known = "destination, name, enabled, settings, subscriptions"
+    assert caught.value.problems == (
+        f"{path}:1:1: `destination` is required.",
+        f"{path}:2:1: A connection file has no key `foo`. Known keys: {known}.",
+    )
+    assert str(caught.value) == f"`{path}` has 2 problems:\n" + "\n".join(caught.value.problems)
+    path.write_text("destination: x\n" + SUBSCRIPTION)
+    assert load_connection(path).destination == "x"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "1:1: The file cannot be read: No such file or directory."),
+        (b"a: 1\nb: \xff", "2:4: The text is not UTF-8."),
+        (b"#" * (1024 * 1024 + 1), "1:1: The document is larger than 1,024 KiB."),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said(
+    tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    path = tmp_path / "c.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    reading = read_connection(path)
+    assert reading.connection is None
+    assert [str(finding) for finding in reading.diagnostics] == [f"{path}:{problem}"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    for name in ("c.yaml", "c.json"):
+        path = tmp_path / name
+        path.write_bytes(b'\xef\xbb\xbf{"destination": "x"}')
+        assert load_connection(path).destination == "x"
+
+
+def test_a_diagnostic_is_data_without_secrets() -> None:
+    """Whoever shows it needs nothing else; values of keys that sound secret are covered."""
+    text = 'destination: x\nsettings: {client_secret: "a${env:B}c", apiKey: d}\n' + SUBSCRIPTION
+    (finding,) = parse(text).diagnostics
+    assert finding == Diagnostic(
+        file="c.yaml",
+        line=2,
+        column=27,
+        length=12,
+        severity="error",
+        code="AD301",
+        message="The environment variable `B` is not set.",
+        hint="",
+        excerpt='settings: {client_secret: "*${env:B}*", ******* *}',
+    )
+    assert finding.to_json()["severity"] == "error"
+    assert str(finding) == "c.yaml:2:27: The environment variable `B` is not set."
+
+
+def test_every_code_is_explained() -> None:
+    """Codes of one kind share a hundred; each says in a sentence what it stands for."""
+    assert sorted(CODES) == list(CODES)
+    assert all(text.endswith(".") for text in CODES.values())

@@ -1,0 +1,173 @@
+"""YAML and JSON with places: what values mean, what is refused and where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framework.config.diagnostics import Findings, Spot
+from framework.config.jsontext import read_json
+from framework.config.nodes import Node, Unreadable
+from framework.config.yamltext import read_yaml
+
+Reader: TypeAlias = Callable[[str, Findings], Node]
+
+
+def yaml(text: str) -> Node:
+    findings = Findings("c.yaml", text)
+    node = read_yaml(text, findings)
+    assert findings.all == ()
+    return node
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("null", None),
+        ("~", None),
+        ("a:", {"a": None}),
+        ("12", 12),
+        ("-1.5e3", -1500.0),
+        ("1e5", 100000.0),
+        ("0123", "0123"),
+        ("0x10", "0x10"),
+        ("1_000", "1_000"),
+        ("12:30:45", "12:30:45"),
+        ("2024-01-01", "2024-01-01"),
+        ("yes", "yes"),
+        ("True", "True"),
+        (".inf", ".inf"),
+        ("'12'", "12"),
+        ("!!str 12", "12"),
+        ("! 12", "12"),
+        ("''", ""),
+        ("|\n a\n b\n", "a\nb\n"),
+        ("12: a\ntrue: b\nno: c", {"12": "a", "true": "b", "no": "c"}),
+        ("[a, {b: 1}]", ["a", {"b": 1}]),
+        ("a: &x [1]\nb: *x", {"a": [1], "b": [1]}),
+        ("a: &x {p: 1, q: 2}\nb: {<<: *x, q: 3}", {"a": {"p": 1, "q": 2}, "b": {"p": 1, "q": 3}}),
+        ("a: {<<: [{p: 1}, {p: 2, q: 2}]}", {"a": {"p": 1, "q": 2}}),
+        ("'<<': {p: 1}", {"<<": {"p": 1}}),
+    ],
+)
+def test_yaml_means_what_json_means(text: str, value: Any) -> None:
+    assert yaml(text).plain() == value
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(VALUES, st.sampled_from([None, 1]))
+def test_json_is_read_as_python_reads_it(value: Any, indent: int | None) -> None:
+    for plain in (True, False):
+        text = json.dumps(value, indent=indent, ensure_ascii=plain)
+        findings = Findings("c.json", text)
+        assert read_json(text, findings).plain() == json.loads(text)
+        assert findings.all == ()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet='{}[]",:\\ \n\t10-.eEtrufalsn/b\x01', max_size=14))
+def test_what_is_no_json_is_refused_with_a_place(text: str) -> None:
+    """Python's own reader decides; its `NaN` and `Infinity` cannot be spelled here."""
+    try:
+        expected = [json.loads(text)]
+    except ValueError:
+        expected = []
+    findings = Findings("c.json", text)
+    try:
+        got = [read_json(text, findings).plain()]
+    except Unreadable:
+        got = []
+        (finding,) = findings.all
+        assert finding.line <= text.count("\n") + 1
+    if not any(d.code == "AD102" for d in findings.all):
+        assert got == expected
+
+
+LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
+)
+TOWER = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 100))
+
+
+DEEP = "The document is nested more than 64 levels deep."
+MANY = "The document holds more than 100,000 values."
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "problem"),
+    [
+        (read_json, "[" * 70, f"1:65: {DEEP}"),
+        (read_json, "[" + "0," * 100_000 + "0]", f"1:1: {MANY}"),
+        (read_yaml, "[" * 70, f"1:65: {DEEP}"),
+        (read_yaml, LAUGHS, f"5:5: {MANY}"),
+        (read_yaml, TOWER, f"65:6: {DEEP}"),
+    ],
+    ids=["deep JSON", "large JSON", "deep YAML", "aliases of aliases", "a tower of aliases"],
+)
+def test_no_document_grows_beyond_the_limits(read: Reader, text: str, problem: str) -> None:
+    """What aliases repeat counts as often as it is repeated."""
+    findings = Findings("c", text)
+    with pytest.raises(Unreadable):
+        read(text, findings)
+    assert [f"{d.code} {d}" for d in findings.all] == [f"AD103 c:{problem}"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet="ab:-[]{},&*!|>'\"#%@ \n\t?<01~", max_size=20))
+def test_any_text_is_a_document_or_a_finding(text: str) -> None:
+    findings = Findings("c.yaml", text)
+    try:
+        read_yaml(text, findings).plain()
+    except Unreadable:
+        assert findings.all
+
+
+def test_places_count_from_one_in_characters() -> None:
+    for node in (
+        yaml('ä: 1\nb:\n  - "ü": [x, yz]\n'),
+        read_json('{"ä": 1,\n"b": [{\n    "ü": ["x",    "yz"]}]}', Findings("c.json")),
+    ):
+        assert node.at("b", 0, "ü", 1).spot.line == 3
+    assert yaml('b:\n  - "ü": [x, yz]').at("b", 0, "ü", 1).spot == Spot(2, 14, 2)
+    assert yaml("a: |\n  long\n  text\n").at("a").spot == Spot(1, 4, 1)
+    assert yaml("  key: 1").key("key") == Spot(1, 3, 3)
+    assert yaml("a: [1]").at("a", 7, "b").spot == Spot(1, 4, 1)
+    assert yaml("a: [1]").key("none") == Spot(1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("  client_secret: abc # d", "  client_secret: *** * *"),
+        ('"password" : "a b, c",', '"password" : "* *, *",'),
+        ("- token: ${env:TOKEN}", "- token: ${env:TOKEN}"),
+        ("  audience_key: abc", "  audience_key: abc"),
+        ("Private-Key: abc", "Private-Key: ***"),
+    ],
+)
+def test_excerpts_cover_what_sounds_secret(line: str, shown: str) -> None:
+    """Columns stay where they are."""
+    assert Findings("c.yaml", f"a: 1\n{line}\n").excerpt(2) == shown
+    assert Findings("c.yaml", line).excerpt(2) == ""
