@@ -1,0 +1,120 @@
+"""How far a run has come, kept so that it survives a crash and is not taken for another's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from framework.errors import ConfigurationError
+from framework.relay.files import START, EventFile, Identity, Position
+from framework.relay.storage import storage, write_durably
+from framework.relay.summary import Row
+
+VERSION: Final = 1
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run has come: read up to *read*, with nothing unsettled before *position*.
+
+    *unsettled* holds, by index of the subscription, the lines between the two that have no outcome
+    yet, each as the distance from the one before; everything else up to *read* is counted in
+    *counts*, *calls* and *rejected*.
+    *connection* names what was delivered to, in words; *file* is None for a stream.
+    *outcomes* is the length of the outcome file at this point, None where none is written.
+    """
+
+    connection: str
+    file: Identity | None
+    position: Position = START
+    read: Position = START
+    unsettled: dict[int, str] = {}
+    counts: tuple[Row, ...] = ()
+    calls: dict[str, int] = {}
+    rejected: int = 0
+    outcomes: int | None = None
+    finished: bool = False
+    version: int = VERSION
+
+    def open(self) -> Iterator[tuple[int, int]]:
+        """Yield line and subscription of everything that is unsettled."""
+        for route, distances in self.unsettled.items():
+            line = 0
+            for distance in distances.split():
+                line += int(distance)
+                yield line, route
+
+
+def pack(unsettled: Iterable[tuple[int, int]]) -> dict[int, str]:
+    """Give lines with their subscriptions, ordered by line, in the form a checkpoint keeps."""
+    lines: dict[int, list[int]] = {}
+    for line, route in unsettled:
+        lines.setdefault(route, [0]).append(line)
+    return {
+        route: " ".join(str(line - before) for before, line in pairwise(kept))
+        for route, kept in lines.items()
+    }
+
+
+def default_path(events: str | Path) -> Path | None:
+    """Give where the checkpoint of an events file is kept: beside it; a stream has none."""
+    path = Path(events)
+    return path.with_name(f"{path.name}.checkpoint") if path.is_file() else None
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Keep *checkpoint* durably in place of the one before; raises StorageError."""
+    content = msgspec.json.format(msgspec.json.encode(checkpoint), indent=1)
+    with storage("The checkpoint", path, "written"):
+        write_durably(path, content + b"\n")
+
+
+def load(path: Path, connection: str, events: EventFile) -> Checkpoint | None:
+    """Give the checkpoint kept at *path* for delivering *events* to *connection*, if there is one.
+
+    Raises StorageError where it cannot be read, ConfigurationError where it is damaged or belongs
+    to another file or connection; the text says the way out.
+    """
+    with storage("The checkpoint", path, "read"):
+        if not path.exists():
+            return None
+        content = path.read_bytes()
+    checkpoint = _decode(path, content)
+    if checkpoint.connection != connection:
+        raise _refuse(
+            path,
+            f"belongs to a run for `{checkpoint.connection}`, and this one is for `{connection}`",
+        )
+    if checkpoint.file is not None and not events.is_same(checkpoint.file):
+        raise _refuse(path, f"belongs to another events file than `{events.name}` as it is now")
+    return checkpoint
+
+
+def remove(path: Path) -> None:
+    """Forget the checkpoint kept at *path*, if there is one; raises StorageError."""
+    with storage("The checkpoint", path, "removed"):
+        path.unlink(missing_ok=True)
+
+
+def _decode(path: Path, content: bytes) -> Checkpoint:
+    try:
+        version = msgspec.json.decode(content, type=dict[str, Any]).get("version")
+        if version != VERSION:
+            found = json.dumps(version)
+            raise _refuse(path, f"has format {found}, and this program reads {VERSION}")
+        checkpoint = msgspec.json.decode(content, type=Checkpoint)
+        sum(1 for _ in checkpoint.open())
+    except (msgspec.DecodeError, ValueError) as error:
+        raise _refuse(path, f"is damaged ({error})") from error
+    return checkpoint
+
+
+def _refuse(path: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The checkpoint `{path}` {why}. Name another one with --checkpoint, or deliver the whole "
+        "file again with --restart."
+    )

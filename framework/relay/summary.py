@@ -1,0 +1,145 @@
+"""What a run has done: counted as it goes, shown as it goes on, summed up in the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from framework.results import Failed, Result, Skipped
+
+Outcome: TypeAlias = Literal["delivered", "failed", "skipped"]
+Stop: TypeAlias = Literal["", "limit", "interrupted", "unavailable", "refused"]
+"""Why a run ended before its file did: not at all, as asked (twice), no answer, or no access."""
+
+Row: TypeAlias = tuple[str, str, str, str, int]
+"""Subscription, outcome, code, reason, count."""
+
+MAX_REASONS = 100
+"""Different reasons that are kept apart for one subscription, outcome and code."""
+
+OTHER_REASONS = "(other reasons)"
+
+
+class Kind(NamedTuple):
+    """What results are counted by."""
+
+    subscription: str
+    outcome: Outcome
+    code: str = ""
+    reason: str = ""
+
+    @classmethod
+    def of(cls, subscription: str, result: Result) -> Kind:
+        """Give the kind of one result."""
+        if isinstance(result, Failed):
+            return cls(subscription, "failed", result.code, result.message)
+        if isinstance(result, Skipped):
+            return cls(subscription, "skipped", result.code, result.reason)
+        return cls(subscription, "delivered")
+
+
+class Tally:
+    """Counts of results by kind, of calls, and of lines that are no events; it begins at *rows*.
+
+    Where reasons are too many to be told apart they are counted as OTHER_REASONS.
+    """
+
+    def __init__(
+        self, rows: Iterable[Row] = (), calls: Mapping[str, int] | None = None, rejected: int = 0
+    ) -> None:
+        self.counts: Counter[Kind] = Counter()
+        self.calls: Counter[str] = Counter(calls or {})
+        self.rejected = rejected
+        self._reasons: Counter[tuple[str, str, str]] = Counter()
+        for subscription, outcome, code, reason, number in rows:
+            self._count(Kind(subscription, _outcome(outcome), code, reason), number)
+
+    def add(self, subscription: str, result: Result) -> None:
+        """Count one result."""
+        self._count(Kind.of(subscription, result), 1)
+
+    def rows(self) -> Iterator[Row]:
+        """Give the counts as plain rows, in order."""
+        for kind, number in sorted(self.counts.items()):
+            yield (*kind, number)
+
+    def _count(self, kind: Kind, number: int) -> None:
+        if kind not in self.counts:
+            group = (kind.subscription, kind.outcome, kind.code)
+            self._reasons[group] += 1
+            if self._reasons[group] > MAX_REASONS:
+                kind = kind._replace(reason=OTHER_REASONS)
+        self.counts[kind] += number
+
+
+def _outcome(text: str) -> Outcome:
+    outcomes: dict[str, Outcome] = {
+        "delivered": "delivered",
+        "failed": "failed",
+        "skipped": "skipped",
+    }
+    return outcomes[text]
+
+
+def by_outcome(counts: Mapping[Kind, int]) -> Counter[str]:
+    """Sum counts up by outcome."""
+    total: Counter[str] = Counter()
+    for kind, number in counts.items():
+        total[kind.outcome] += number
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come; *bytes_total* is None for a stream.
+
+    *counts* is by outcome, *calls* the number of requests made.
+    """
+
+    lines: int
+    bytes_done: int
+    bytes_total: int | None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did, what runs before it did to the same file included.
+
+    *calls* counts requests by method and path, ids in paths replaced; *seconds* is the time of
+    this run alone. *finished* tells whether the end of the file was reached; *stopped* and
+    *message* say why not.
+    """
+
+    counts: Mapping[Kind, int]
+    lines: int = 0
+    rejected: int = 0
+    calls: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    finished: bool = True
+    stopped: Stop = ""
+    message: str = ""
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """The counts by outcome."""
+        return by_outcome(self.counts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the summary as a JSON object."""
+        return {
+            "finished": self.finished,
+            "stopped": self.stopped or None,
+            "message": self.message or None,
+            "lines": self.lines,
+            "rejected": self.rejected,
+            "seconds": round(self.seconds, 3),
+            "outcomes": dict(self.outcomes),
+            "counts": [
+                {**kind._asdict(), "count": number} for kind, number in sorted(self.counts.items())
+            ],
+            "calls": dict(self.calls),
+        }

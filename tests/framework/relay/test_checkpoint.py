@@ -1,0 +1,153 @@
+"""A checkpoint survives, and is refused where it belongs to something else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.errors import ConfigurationError, StorageError
+from framework.relay import checkpoint as kept
+from framework.relay.checkpoint import Checkpoint
+from framework.relay.files import EventFile, Position
+
+WAY_OUT = (
+    "Name another one with --checkpoint, or deliver the whole file again with --restart."
+)  # fmt: skip
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b'{"a":1}\n{"a":2}\n')
+    return path
+
+
+def made(events: Path, connection: str = "criteo: spring") -> Checkpoint:
+    with EventFile(events) as file:
+        return Checkpoint(
+            connection=connection,
+            unsettled={0: "2 5"},
+            file=file.identity,
+            position=Position(8, 1),
+            read=Position(16, 2),
+            counts=(("Add", "failed", "GONE", "It is gone.", 3),),
+            calls={"GET /x": 2},
+            rejected=1,
+            outcomes=77,
+        )
+
+
+def load(path: Path, events: Path, connection: str = "criteo: spring") -> Checkpoint | None:
+    with EventFile(events) as file:
+        return kept.load(path, connection, file)
+
+
+def test_what_is_saved_is_loaded(events: Path) -> None:
+    path = kept.default_path(events)
+    assert path == events.with_name("events.ndjson.checkpoint")
+    kept.save(path, made(events))
+    kept.save(path, made(events))
+    assert load(path, events) == made(events)
+    assert sorted(file.name for file in events.parent.iterdir()) == [events.name, path.name]
+
+
+@given(st.sets(st.tuples(st.integers(1, 90), st.integers(0, 4))))
+def test_what_is_open_is_kept_exactly(unsettled: set[tuple[int, int]]) -> None:
+    checkpoint = Checkpoint(connection="c", file=None, unsettled=kept.pack(sorted(unsettled)))
+    assert sorted(checkpoint.open()) == sorted(unsettled)
+    assert msgspec.json.decode(msgspec.json.encode(checkpoint), type=Checkpoint) == checkpoint
+
+
+def test_a_stream_has_no_place_for_a_checkpoint() -> None:
+    assert kept.default_path("-") is None
+    assert kept.default_path("/dev/stdin") is None
+
+
+def test_no_checkpoint_is_nothing_to_load_or_remove(events: Path, tmp_path: Path) -> None:
+    path = tmp_path / "none"
+    assert load(path, events) is None
+    kept.remove(path)
+    kept.save(path, made(events))
+    kept.remove(path)
+    assert load(path, events) is None
+
+
+def test_a_checkpoint_for_another_connection_is_refused(events: Path, tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    kept.save(path, made(events))
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, events, "criteo: autumn")
+    assert str(caught.value) == (
+        f"The checkpoint `{path}` belongs to a run for `criteo: spring`, and this one is for "
+        f"`criteo: autumn`. {WAY_OUT}"
+    )
+
+
+def test_a_checkpoint_for_another_file_is_refused(events: Path, tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    kept.save(path, made(events))
+    events.write_bytes(b'{"a":3}\n{"a":4}\n{"a":5}\n')
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, events)
+    assert str(caught.value) == (
+        f"The checkpoint `{path}` belongs to another events file than `{events}` as it is now. "
+        f"{WAY_OUT}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is damaged (Input data was truncated)"),
+        (b'{"version":1', "is damaged (Input data was truncated)"),
+        (b"\x00\x00", "is damaged (JSON is malformed: invalid character (byte 0))"),
+        (b"[]", "is damaged (Expected `object`, got `array`)"),
+        (b'{"version":1}', "is damaged (Object missing required field `connection`)"),
+        (
+            b'{"version":1,"connection":"criteo: spring","file":null,"unsettled":{"0":"x"}}',
+            "is damaged (invalid literal for int() with base 10: 'x')",
+        ),
+        (b'{"version":2}', "has format 2, and this program reads 1"),
+        (b"{}", "has format null, and this program reads 1"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(
+    events: Path, tmp_path: Path, content: bytes, why: str
+) -> None:
+    path = tmp_path / "c"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, events)
+    assert str(caught.value) == f"The checkpoint `{path}` {why}. {WAY_OUT}"
+
+
+def test_a_checkpoint_that_cannot_be_written_is_a_clear_error(events: Path, tmp_path: Path) -> None:
+    path = tmp_path / "no" / "c"
+    with pytest.raises(StorageError) as caught:
+        kept.save(path, made(events))
+    assert str(caught.value) == (
+        f"The checkpoint `{path}` cannot be written: No such file or directory."
+    )
+
+
+def test_a_crash_while_saving_leaves_the_one_before(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c"
+    kept.save(path, made(events))
+
+    def fails(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(StorageError) as caught:
+        kept.save(path, made(events, "another"))
+    assert str(caught.value) == (
+        f"The checkpoint `{path}` cannot be written: No space left on device."
+    )
+    assert load(path, events) == made(events)

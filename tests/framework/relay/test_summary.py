@@ -1,0 +1,74 @@
+"""Results are counted by kind, within limits, and summed up for people and machines."""
+
+from __future__ import annotations
+
+from framework.relay.summary import MAX_REASONS, OTHER_REASONS, Kind, Summary, Tally
+from framework.results import DELIVERED, Failed, Skipped
+
+
+def test_results_are_counted_by_subscription_outcome_code_and_reason() -> None:
+    tally = Tally()
+    for result in (DELIVERED, DELIVERED, Failed(400, "BAD", "It is bad."), Skipped("NO", "Why.")):
+        tally.add("Add", result)
+    assert tally.counts == {
+        Kind("Add", "delivered"): 2,
+        Kind("Add", "failed", "BAD", "It is bad."): 1,
+        Kind("Add", "skipped", "NO", "Why."): 1,
+    }
+
+
+def test_a_tally_goes_on_from_its_own_rows() -> None:
+    tally = Tally()
+    tally.add("Add", DELIVERED)
+    tally.add("Add", Failed(400, "BAD", "It is bad."))
+    again = Tally(list(tally.rows()), {"GET /": 3}, 2)
+    again.add("Add", DELIVERED)
+    assert again.counts == {
+        Kind("Add", "delivered"): 2,
+        Kind("Add", "failed", "BAD", "It is bad."): 1,
+    }
+    assert (again.calls, again.rejected) == ({"GET /": 3}, 2)
+
+
+def test_reasons_beyond_counting_are_counted_together() -> None:
+    """Every result is counted, though memory does not grow with the number of reasons."""
+    tally = Tally()
+    for number in range(MAX_REASONS + 50):
+        tally.add("Add", Failed(400, "BAD", f"Got {number}."))
+        tally.add("Add", Failed(400, "BAD", "Got 0."))
+    assert len(tally.counts) == MAX_REASONS + 1
+    assert tally.counts[Kind("Add", "failed", "BAD", OTHER_REASONS)] == 50
+    assert tally.counts[Kind("Add", "failed", "BAD", "Got 0.")] == MAX_REASONS + 51
+
+
+def test_a_summary_has_a_json_form() -> None:
+    summary = Summary(
+        {Kind("Add", "delivered"): 2, Kind("Add", "failed", "BAD", "It is bad."): 1},
+        lines=4,
+        rejected=1,
+        calls={"PATCH /audiences/{id}": 1},
+        seconds=1.23456,
+        finished=False,
+        stopped="unavailable",
+        message="No answer.",
+    )
+    assert summary.to_json() == {
+        "finished": False,
+        "stopped": "unavailable",
+        "message": "No answer.",
+        "lines": 4,
+        "rejected": 1,
+        "seconds": 1.235,
+        "outcomes": {"delivered": 2, "failed": 1},
+        "counts": [
+            {"subscription": "Add", "outcome": "delivered", "code": "", "reason": "", "count": 2},
+            {
+                "subscription": "Add",
+                "outcome": "failed",
+                "code": "BAD",
+                "reason": "It is bad.",
+                "count": 1,
+            },
+        ],
+        "calls": {"PATCH /audiences/{id}": 1},
+    }
