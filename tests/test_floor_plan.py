@@ -44,7 +44,12 @@ DOORS = {
     "jinja2": {"framework.mapping.templates"},
     "liquid": {"framework.mapping.templates"},
     "jsonschema": {"framework.definition.shape"},
-    "httpx": {"framework.delivery", "framework.definition", "framework.hookspecs"},
+    "httpx": {
+        "framework.delivery",
+        "framework.definition",
+        "framework.hookspecs",
+        "framework.testing",
+    },
     "pluggy": {"framework.hookspecs", "framework.plugins"},
     "yaml": {"framework.config"},
     "stamina": {"framework.delivery"},
@@ -52,6 +57,7 @@ DOORS = {
     "orjson": {"framework.delivery", "framework.relay", "framework.cli", "destinations"},
     "click": {"framework.cli"},
     "rich": {"framework.cli"},
+    "cheroot": {"framework.testing"},
     "werkzeug": {"framework.testing", "destinations"},
 }
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -90,16 +94,21 @@ def test_a_port_can_be_chosen(bell: Bell) -> None:
         assert server.port == port
 
 
-def test_an_interrupt_ends_a_run(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = serve(bell)
-
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(server._server, "serve", interrupted)
-    server.run()
+def test_it_runs_as_a_process_of_its_own_until_interrupted() -> None:
+    root = Path(__file__).parents[3]
+    script = (
+        "from framework.testing import serve; from tests.framework.testing.bell import Bell; "
+        "server = serve(Bell()); print(server.url, flush=True); server.run()"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert httpx.post(f"{url}/ring").json() == {"rings": 1}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
     with pytest.raises(httpx.ConnectError):
-        httpx.get(server.url)
+        httpx.get(url)
 
 
 def test_the_state_is_shown_on_request(bell: Bell, client: httpx.Client) -> None:
