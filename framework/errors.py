@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 RETRYABLE_STATUSES = frozenset({408, 423, 429, *(s for s in range(500, 600) if s != 501)})
 """Statuses after which the same request may succeed later (the reference retries the same)."""
@@ -84,11 +85,13 @@ class UnknownNameError(ConfigurationError):
 class IntegrationError(FrameworkError):
     """One delivery failed; it becomes a `Failed` result and is not raised further.
 
-    *status* is the HTTP status that describes the failure, *code* a constant for machines.
+    *status* is the HTTP status that describes the failure, *code* a constant for machines;
+    `response` is the partner's answer where one was the cause.
     """
 
     status = 500
     code = "INTEGRATION_ERROR"
+    response: Any = None
 
     def __init__(self, message: str, code: str | None = None, status: int | None = None) -> None:
         super().__init__(message)

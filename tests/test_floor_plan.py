@@ -52,7 +52,7 @@ DOORS = {
     },
     "pluggy": {"framework.hookspecs", "framework.plugins"},
     "yaml": {"framework.config"},
-    "stamina": {"framework.delivery"},
+    "tenacity": {"framework.delivery"},
     "msgspec": {"framework.delivery", "framework.relay"},
     "orjson": {"framework.delivery", "framework.relay", "framework.cli", "destinations"},
     "click": {"framework.cli"},

@@ -1,0 +1,312 @@
+"""How a client shows who it is: fixed credentials, and OAuth tokens that renew themselves."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import threading
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+from urllib.parse import quote_plus
+
+import httpx
+
+from framework.delivery.answers import json_of, place, refusal
+from framework.delivery.redaction import Redactor
+from framework.delivery.retries import Clock, SystemClock
+from framework.errors import (
+    APIError,
+    IntegrationError,
+    InvalidAuthenticationError,
+    RetryableError,
+)
+
+Flow: TypeAlias = Generator[httpx.Request, httpx.Response, None]
+Protect: TypeAlias = Callable[[str], None]
+Style: TypeAlias = Literal["form", "basic"]
+"""Where a token request carries client id and secret: in its form, or as basic credentials."""
+
+
+class Credentials(httpx.Auth):
+    """Credentials that tell which of their values must be redacted."""
+
+    def confide(self, protect: Protect) -> None:
+        """Call *protect* with every secret there is now and every one obtained later."""
+        raise NotImplementedError
+
+
+class HeaderCredentials(Credentials):
+    """The same header on every request."""
+
+    def __init__(self, header: str, value: str, *secrets: str) -> None:
+        self._header, self._value = header, value
+        self._secrets = secrets
+
+    def confide(self, protect: Protect) -> None:
+        """Call *protect* with the secrets in the header."""
+        for secret in self._secrets:
+            protect(secret)
+
+    def auth_flow(self, request: httpx.Request) -> Flow:
+        """Set the header."""
+        request.headers[self._header] = self._value
+        yield request
+
+
+def bearer(token: str) -> Credentials:
+    """Give credentials that send a fixed bearer token."""
+    return HeaderCredentials("Authorization", f"Bearer {token}", token)
+
+
+def basic(username: str, password: str) -> Credentials:
+    """Give credentials that send user name and password (HTTP basic authentication)."""
+    pair = _base64(f"{username}:{password}")
+    return HeaderCredentials("Authorization", f"Basic {pair}", password, pair)
+
+
+def api_key(key: str, *, header: str = "X-API-Key") -> Credentials:
+    """Give credentials that send a key in a *header* of its own."""
+    return HeaderCredentials(header, key, key)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token; *until* is the clock reading after which it is renewed, None is never."""
+
+    value: str = field(repr=False)
+    until: float | None = None
+
+    def serves(self, now: float, refused: str | None) -> bool:
+        """Tell whether the token is still good at *now* and is not the one just *refused*."""
+        return self.value != refused and (self.until is None or now < self.until)
+
+
+class OAuthCredentials(Credentials):
+    """Tokens from a token endpoint: fetched at first use, kept, renewed in time.
+
+    A token is renewed *early* seconds before it expires (but not before half its life), and once
+    when a request is answered 401. Concurrent requests share one renewal, its failure included.
+    Token requests go the way of all requests of the client. Refused credentials raise
+    InvalidAuthenticationError with the endpoint's `error` as code. Serves sync clients only.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is one fact about the token endpoint
+        self,
+        token_url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        early: float,
+        style: Style,
+        clock: Clock | None,
+    ) -> None:
+        self._url = token_url
+        self._client = (client_id, client_secret)
+        self._style, self._early = style, early
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._token: Token | None = None
+        self._renewals = 0
+        self._failure: IntegrationError | None = None
+        self._redactor = Redactor((client_secret,))
+        self._confidants: list[Protect] = [self._redactor.protect]
+
+    def confide(self, protect: Protect) -> None:
+        """Call *protect* with the client's secret now and with every token as it comes."""
+        protect(self._client[1])
+        if self._token:
+            protect(self._token.value)
+        self._confidants.append(protect)
+
+    def auth_flow(self, request: httpx.Request) -> Flow:
+        """Send *request* with a token; when that is refused, once more with a new one."""
+        token = yield from self._valid(request)
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        if response.status_code == 401:
+            token = yield from self._valid(request, refused=token)
+            request.headers["Authorization"] = f"Bearer {token}"
+            yield request
+
+    def grant(self) -> dict[str, str]:
+        """Give the form fields of a token request, without the client's own."""
+        raise NotImplementedError
+
+    def received(self, answer: Mapping[str, Any]) -> None:
+        """Take note of what a token answer says besides the token."""
+
+    repeatable = True
+    """Whether asking twice for a token can do no harm."""
+
+    def _valid(
+        self, request: httpx.Request, refused: str | None = None
+    ) -> Generator[httpx.Request, httpx.Response, str]:
+        token, renewals = self._token, self._renewals
+        if token and token.serves(self._clock.monotonic(), refused):
+            return token.value
+        with self._lock:
+            token = self._token
+            if token and token.serves(self._clock.monotonic(), refused):
+                return token.value
+            if self._failure and self._renewals != renewals:
+                raise copy.copy(self._failure)
+            return (yield from self._renewed(request))
+
+    def _renewed(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, str]:
+        asking = self._request(request)
+        asked = self._clock.monotonic()
+        try:
+            response = yield asking
+            response.read()
+            self._token = self._read(response, asked)
+        except IntegrationError as error:
+            self._failure = error
+            raise
+        except GeneratorExit:  # the client ends the flow when the request gets no answer
+            message = f"`{place(asking)}` got no answer, on behalf of several requests."
+            self._failure = RetryableError(message, "TOKEN_UNAVAILABLE")
+            raise
+        else:
+            self._failure = None
+            return self._token.value
+        finally:
+            self._renewals += 1
+
+    def _request(self, request: httpx.Request) -> httpx.Request:
+        form = self.grant()
+        headers = {"Accept": "application/json"}
+        if agent := request.headers.get("user-agent"):
+            headers["User-Agent"] = agent
+        if self._style == "form":
+            form |= {"client_id": self._client[0], "client_secret": self._client[1]}
+        else:  # RFC 6749, 2.3.1: form-encoded before they are joined
+            pair = ":".join(quote_plus(part) for part in self._client)
+            headers["Authorization"] = f"Basic {_base64(pair)}"
+        extensions: dict[str, Any] = {"token": True}
+        if self.repeatable:
+            extensions["idempotent"] = True
+        if "timeout" in request.extensions:
+            extensions["timeout"] = request.extensions["timeout"]
+        return httpx.Request("POST", self._url, data=form, headers=headers, extensions=extensions)
+
+    def _read(self, response: httpx.Response, asked: float) -> Token:
+        if not response.is_success:
+            raise _refused(refusal(response, self._redactor, now=self._clock.time()))
+        answer = json_of(response)
+        value = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(value, str) or not value:
+            raise _without_token(response, answer)
+        self._share(value)
+        self.received(answer)
+        life = _seconds(answer.get("expires_in"))
+        until = None if life is None else asked + max(life - self._early, life / 2)
+        return Token(value, until)
+
+    def _share(self, secret: str) -> None:
+        for protect in self._confidants:
+            protect(secret)
+
+
+class OAuthClientCredentials(OAuthCredentials):
+    """Tokens for an app of its own (OAuth 2, client credentials grant)."""
+
+    def __init__(  # noqa: PLR0913 - each is one fact about the token endpoint
+        self,
+        token_url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        scope: str | None = None,
+        early: float = 60.0,
+        style: Style = "form",
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(token_url, client_id, client_secret, early=early, style=style, clock=clock)
+        self._scope = scope
+
+    def grant(self) -> dict[str, str]:
+        """Give the form fields of a token request, without the client's own."""
+        scope = {"scope": self._scope} if self._scope else {}
+        return {"grant_type": "client_credentials", **scope}
+
+
+class OAuthRefreshToken(OAuthCredentials):
+    """Tokens on behalf of a user who consented once (OAuth 2, refresh token grant).
+
+    Where the endpoint replaces the refresh token, the new one is used from then on and given to
+    *rotated*, for keeping.
+    """
+
+    repeatable = False  # a refresh token may serve only once
+
+    def __init__(  # noqa: PLR0913 - each is one fact about the token endpoint
+        self,
+        token_url: str,
+        client_id: str,
+        client_secret: str,
+        refresh_token: str,
+        *,
+        scope: str | None = None,
+        early: float = 60.0,
+        style: Style = "form",
+        clock: Clock | None = None,
+        rotated: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__(token_url, client_id, client_secret, early=early, style=style, clock=clock)
+        self._scope = scope
+        self._refresh_token = refresh_token
+        self._rotated = rotated
+        self._redactor.protect(refresh_token)
+
+    def confide(self, protect: Protect) -> None:
+        """Call *protect* with the refresh token too."""
+        protect(self._refresh_token)
+        super().confide(protect)
+
+    def grant(self) -> dict[str, str]:
+        """Give the form fields of a token request, without the client's own."""
+        scope = {"scope": self._scope} if self._scope else {}
+        return {"grant_type": "refresh_token", "refresh_token": self._refresh_token, **scope}
+
+    def received(self, answer: Mapping[str, Any]) -> None:
+        """Keep a refresh token that replaces the present one."""
+        fresh = answer.get("refresh_token")
+        if isinstance(fresh, str) and fresh and fresh != self._refresh_token:
+            self._refresh_token = fresh
+            self._share(fresh)
+            if self._rotated:
+                self._rotated(fresh)
+
+
+def _refused(error: IntegrationError) -> IntegrationError:
+    """Turn a 400 of a token endpoint, which OAuth servers answer to bad credentials, into 401."""
+    if not isinstance(error, APIError) or error.status != 400:
+        return error
+    refused = InvalidAuthenticationError(str(error), error.code)
+    refused.response = error.response
+    return refused
+
+
+def _without_token(response: httpx.Response, answer: Any) -> IntegrationError:
+    """Give the error for an answer of 200 without a token; some servers refuse that way."""
+    code = answer.get("error") if isinstance(answer, dict) else None
+    where = f"`{place(response.request)}`"
+    error: IntegrationError
+    if isinstance(code, str) and code:
+        error = InvalidAuthenticationError(f"{where} refused the credentials ({code}).", code)
+    else:
+        error = APIError(f"{where} answered without an `access_token`.", "NO_ACCESS_TOKEN")
+    error.response = response
+    return error
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        return max(0.0, float(value))
+    except (TypeError, ValueError):
+        return None
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")

@@ -1,0 +1,243 @@
+"""The HTTP client that destinations get: paced, repeating, recording, and raising our errors."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections import Counter
+from typing import Any
+
+import httpx
+
+from framework.delivery.answers import ErrorReader, failure, place, refusal
+from framework.delivery.auth import Credentials
+from framework.delivery.exchanges import Answer, Outgoing, Recorder, Redactor
+from framework.delivery.retries import Clock, Retry, SystemClock
+from framework.delivery.throttle import Throttle
+from framework.delivery.transports import Network
+from framework.errors import IntegrationError, RetryableError
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=60.0)
+"""Seconds: to reach the partner, between any two pieces of an answer, for a free connection."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
+"""Methods whose requests may be repeated; others need the extension `idempotent`."""
+
+# Failures before the first byte of the request.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_MOST_ENDPOINTS = 200  # names in paths can be without number
+_IDENTIFIER = re.compile(r"/(?:\d+|[0-9a-fA-F-]{16,})(?=/|$)")
+_logger = logging.getLogger("action_destinations")
+_library_logger = logging.getLogger("httpx")  # it logs whole URLs, queries included
+
+
+class Client(httpx.Client):
+    """An `httpx.Client` for one connection; its requests raise when they do not succeed.
+
+    An answer other than 2xx becomes an error (see `refusal` in `answers`) once the auth flow is
+    through with it, and so does a request without an answer. Requests wait for the *throttle*,
+    are repeated as *retry* says where that can do no harm, and are recorded while the `recorder`
+    is asked to. Texts of errors and logs pass the *redactor*. *error_reader* reads code and text
+    from the partner's errors where the common places do not hold them. A body that is streamed
+    is sent once only.
+    """
+
+    def __init__(  # noqa: PLR0913 - each replaces one part of the client
+        self,
+        *,
+        auth: httpx.Auth | None = None,
+        transport: httpx.BaseTransport | None = None,
+        retry: Retry | None = None,
+        throttle: Throttle | None = None,
+        redactor: Redactor | None = None,
+        clock: Clock | None = None,
+        error_reader: ErrorReader | None = None,
+        **options: Any,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.redactor = redactor or Redactor()
+        self.recorder = Recorder(self.redactor)
+        self.error_reader = error_reader
+        self._retry = retry or Retry()
+        self._wire = _Wire(
+            transport or Network(),
+            throttle or Throttle(clock=self.clock),
+            self.recorder,
+            self.redactor,
+        )
+        options = {"timeout": TIMEOUT, **options}
+        options["headers"] = {"User-Agent": "action-destinations", **(options.get("headers") or {})}
+        super().__init__(auth=auth, transport=self._wire, **options)
+        if isinstance(auth, Credentials):
+            auth.confide(self.redactor.protect)
+
+    @property
+    def calls(self) -> Counter[str]:
+        """Every request so far, token requests and repetitions too, counted by method and place.
+
+        A place is host and path with its ids left out, as in `GET api.test/lists/{id}`.
+        """
+        return self._wire.endpoints.calls()
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send *request* and give the answer, which is a 2xx.
+
+        Raises IntegrationError, mostly one of its subclasses, with the answer as `response`.
+        """
+        if not isinstance(request.stream, httpx.ByteStream):
+            return self._send_once(request, options)
+        return self._retry.run(
+            lambda: self._send_once(request, options),
+            lambda error: _repeatable(request, error),
+            self.clock,
+        )
+
+    def _send_once(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
+        try:
+            response = super().send(request, **options)
+            if response.is_success:
+                return response
+            response.read()
+        except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects) as error:
+            self.redactor.protect_credentials(request.headers.items())
+            # A protocol error of ours quotes the header that it refuses.
+            cause = None if isinstance(error, httpx.LocalProtocolError) else error
+            raise failure(error, self.redactor) from cause
+        except IntegrationError as error:  # of the auth flow or the throttle
+            error.args = (self.redactor.text(str(error)),)
+            raise
+        raise refusal(response, self.redactor, self.error_reader, now=self.clock.time())
+
+
+class _Wire(httpx.BaseTransport):
+    """The place that every request passes, those of auth flows included."""
+
+    def __init__(
+        self,
+        transport: httpx.BaseTransport,
+        throttle: Throttle,
+        recorder: Recorder,
+        redactor: Redactor,
+    ) -> None:
+        self._transport = transport
+        self._throttle = throttle
+        self._recorder = recorder
+        self.endpoints = _Endpoints(redactor)
+        self._redactor = redactor
+        _library_logger.addFilter(redactor)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._throttle.take()
+        endpoint = self.endpoints.count(request)
+        send = self._recorded if self._recorder.active else self._transport.handle_request
+        response = send(request)
+        self._throttle.tell(response.status_code, response.headers)
+        self.endpoints.notice(endpoint, response.headers)
+        return response
+
+    def close(self) -> None:
+        _library_logger.removeFilter(self._redactor)
+        self._transport.close()
+
+    def _recorded(self, request: httpx.Request) -> httpx.Response:
+        replayable = isinstance(request.stream, httpx.ByteStream)
+        outgoing = Outgoing(
+            request.method,
+            str(request.url),
+            tuple(request.headers.multi_items()),
+            request.content if replayable else None,
+        )
+        try:
+            response = self._transport.handle_request(request)
+            raw = _drained(response)
+        except httpx.RequestError as error:
+            self._recorder.add(outgoing, f"{type(error).__name__}: {error}")
+            raise
+        self._recorder.add(outgoing, _answer(_copy(response, raw)))
+        return _copy(response, raw)
+
+
+class _Endpoints:
+    """What is known about the places that were called, ids in their paths left out."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._lock = threading.Lock()
+        self._calls: Counter[str] = Counter()
+        self._said: set[str] = set()
+
+    def calls(self) -> Counter[str]:
+        """Give the number of requests by place."""
+        with self._lock:
+            calls = dict(self._calls)
+        shown: Counter[str] = Counter()
+        for endpoint, number in calls.items():
+            shown[self._redactor.text(endpoint)] += number
+        return shown
+
+    def count(self, request: httpx.Request) -> str:
+        """Count a request and give the name of its place."""
+        endpoint = _IDENTIFIER.sub("/{id}", place(request))
+        with self._lock:
+            if endpoint not in self._calls and len(self._calls) >= _MOST_ENDPOINTS:
+                endpoint = "others"
+            self._calls[endpoint] += 1
+        return endpoint
+
+    def notice(self, endpoint: str, headers: httpx.Headers) -> None:
+        """Say once for each place that the partner is going to take it away."""
+        deprecation, sunset = headers.get("deprecation"), headers.get("sunset")
+        if deprecation is None and sunset is None:
+            return
+        endpoint = self._redactor.text(endpoint)
+        with self._lock:
+            said = endpoint in self._said
+            self._said.add(endpoint)
+        if not said:
+            end = f" and goes away on {self._redactor.text(sunset)}" if sunset else ""
+            marks = {"endpoint": endpoint, "deprecation": deprecation, "sunset": sunset}
+            _logger.warning("`%s` is deprecated%s.", endpoint, end, extra=marks)
+
+
+def _repeatable(request: httpx.Request, error: RetryableError) -> bool:
+    """Tell whether sending *request* again cannot do anything twice.
+
+    So it is after 429, when the failed request was never sent or is safe by its method or
+    extension, and when a token could not be had, as long as asking for one is safe.
+    """
+    cause = error.__cause__
+    failed = error.response.request if error.response is not None else None
+    if isinstance(cause, httpx.RequestError):
+        failed = cause.request
+    if error.status == 429 or failed is None or isinstance(cause, _NEVER_SENT):
+        return True
+    asked = failed if "token" in failed.extensions else request
+    return asked.method in SAFE_METHODS or bool(asked.extensions.get("idempotent"))
+
+
+def _drained(response: httpx.Response) -> bytes:
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    try:
+        return b"".join(response.stream)
+    finally:
+        response.close()
+
+
+def _copy(response: httpx.Response, raw: bytes) -> httpx.Response:
+    return httpx.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=httpx.ByteStream(raw),
+        extensions=response.extensions,
+    )
+
+
+def _answer(response: httpx.Response) -> Answer:
+    try:
+        response.read()
+        body = response.text
+    except httpx.DecodingError:
+        body = "<not decodable>"
+    headers = tuple(response.headers.multi_items())
+    return Answer(response.status_code, response.reason_phrase, headers, body)

@@ -1,0 +1,216 @@
+"""Texts without what must not be read: secrets by value, however encoded, and personal data."""
+
+from __future__ import annotations
+
+import base64
+import html
+import itertools
+import json
+import logging
+import re
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+REDACTED = "<redacted>"
+SHORTEST_SECRET = 4
+"""Characters; a shorter value cannot be told from ordinary text and is left alone."""
+
+_KEPT_TOKENS = 64
+_SENSITIVE_HEADERS = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "www-authenticate",
+        "proxy-authenticate",
+        "x-csrf-token",
+        "x-xsrf-token",
+        "x-api-key",
+        "x-client-id",
+        "x-uid",
+        "x-requested-with",
+        "x-forwarded-for",
+        "x-real-ip",
+        "x-amz-security-token",
+        "x-amz-content-sha256",
+        "x-amz-date",
+        "x-amz-user-agent",
+    }
+)
+_CREDENTIAL_HEADERS = ("authorization", "proxy-authorization", "x-api-key")
+_TELLING_KEYS = "access_token|refresh_token|id_token|client_secret|client_assertion|password"
+_TOKENS = re.compile(
+    rf'"(?:{_TELLING_KEYS})"\s*:\s*"((?:[^"\\]|\\.)+)|(?:^|[&?])(?:{_TELLING_KEYS})=([^&\s]+)'
+)
+_JSON_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+_HTML_NAMES = {"'": r"|&apos;|&#39;", '"': r"|&#34;"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A kind of personal data: how it looks, and what is shown in its place."""
+
+    pattern: re.Pattern[str]
+    shown: str
+
+
+ADDRESSES = Mask(
+    re.compile(r"[^\s@<>\"'(),:;\[\]\\/=&?|`]{1,64}(?:@|%40)\w+(?:[.-]+\w+)*"), "<address>"
+)
+"""E-mail addresses, and whatever looks like one."""
+
+HASHES = Mask(re.compile(r"\b(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{32})\b"), "<hash>")
+"""Hexadecimal identifiers as long as MD5 or SHA-256; many trace ids look the same."""
+
+
+class Redactor:
+    """Takes secrets and personal data out of texts; safe under threads.
+
+    A secret is found as it is, percent-encoded, JSON- or HTML-escaped (in any mixture, and twice
+    over) and in base64, alone or inside a longer text. *masks* are the kinds of personal data
+    that `text` hides. As a filter of a logger it cleans the messages of its records.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), masks: tuple[Mask, ...] = (ADDRESSES,)) -> None:
+        self._lock = threading.Lock()
+        self._declared = frozenset(filter(_long_enough, secrets))
+        self._met: deque[str] = deque(maxlen=_KEPT_TOKENS)
+        self._masks = masks
+        self._pattern: re.Pattern[str] | None = None
+
+    def protect(self, value: str) -> None:
+        """Treat *value* as a secret from now on, such as a token that was just obtained.
+
+        The latest 64 of these are remembered, the declared ones always.
+        """
+        with self._lock:
+            if _long_enough(value) and value not in self._declared and value not in self._met:
+                self._met.append(value)
+                self._pattern = None
+
+    def learn(self, text: str) -> None:
+        """Protect the tokens that a body in JSON or form encoding names as such."""
+        for found in _TOKENS.finditer(text):
+            self.protect(_unescaped(found[1]) if found[1] else unquote_plus(found[2]))
+
+    def hide(self, text: str) -> str:
+        """Give *text* without secrets; personal data stays, as a tester needs to see it."""
+        pattern = self._pattern or self._compile()
+        return pattern.sub(REDACTED, text)
+
+    def text(self, text: str) -> str:
+        """Give *text* fit for errors, results and logs: without secrets and personal data."""
+        text = self.hide(text)
+        for mask in self._masks:
+            text = mask.pattern.sub(mask.shown, text)
+        return text
+
+    def headers(self, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Give headers with lower-case names; those that are sensitive by name lose their value."""
+        shown: dict[str, str] = {}
+        for name, value in pairs:
+            key = name.lower()
+            clean = REDACTED if key in _SENSITIVE_HEADERS else self.hide(value)
+            shown[key] = f"{shown[key]}, {clean}" if key in shown else clean
+        return shown
+
+    def protect_credentials(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Protect the credentials that a request's headers carry."""
+        for name, value in pairs:
+            if name.lower() in _CREDENTIAL_HEADERS:
+                self.protect(value.rpartition(" ")[2])
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Clean a log record in place and let it pass."""
+        record.msg, record.args = self.text(record.getMessage()), None
+        return True
+
+    def longest(self) -> int:
+        """Give how many characters the longest secret may take up in a text."""
+        with self._lock:
+            secrets = (*self._declared, *self._met)
+        # An octet takes nine characters when percent-encoded over and over; base64 adds a third.
+        return max((len(_octets(secret)) * 12 for secret in secrets), default=0)
+
+    def _compile(self) -> re.Pattern[str]:
+        with self._lock:
+            longest_first = sorted((*self._declared, *self._met), key=len, reverse=True)
+            forms = [form for secret in longest_first for form in _forms(secret)]
+            # A pattern that matches nothing stands for having no secrets.
+            self._pattern = re.compile("|".join(forms) or r"(?!)")
+            return self._pattern
+
+
+def _long_enough(value: str) -> bool:
+    return len(value) >= SHORTEST_SECRET
+
+
+def _unescaped(text: str) -> str:
+    """Give the value of a JSON string's inside, or the text itself where it was cut short."""
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield a pattern for each way in which *secret* may be written."""
+    yield _tolerant(secret)
+    encoded = _octets(secret)
+    cores = {_core(encoded, offset) for offset in range(3)}
+    for core in sorted(core for core in cores if len(core) > SHORTEST_SECRET):
+        yield _tolerant(core) + "={0,2}"
+        url_safe = core.replace("+", "-").replace("/", "_")
+        if url_safe != core:
+            yield _tolerant(url_safe) + "={0,2}"
+
+
+def _core(encoded: bytes, offset: int) -> str:
+    """Give the base64 characters that *encoded* alone decides when *offset* bytes precede it."""
+    written = base64.b64encode(b"\0" * offset + encoded).decode()
+    return written[-(-offset * 8 // 6) : (offset + len(encoded)) * 8 // 6]
+
+
+def _tolerant(value: str) -> str:
+    """Give a pattern for *value* in which every character may be escaped in its own way."""
+    runs = ((char, len(list(run))) for char, run in itertools.groupby(value))
+    return "".join(_character(char, count) for char, count in runs)
+
+
+def _character(char: str, count: int) -> str:
+    if char.isascii() and char.isalnum():
+        return char * count  # no encoding in use touches these
+    if char == "\\":
+        # Escaped backslashes double; a run is one repetition so that matching stays linear.
+        return rf"(?:\\|{_percent(char)}|&#92;){{{count},{count * 4}}}"
+    forms = [rf"\\{{0,4}}{re.escape(char)}", _percent(char), _unicode_escape(char)]
+    if char == " ":
+        forms.append(r"\+")
+    if char in _JSON_ESCAPES:
+        forms.append(rf"\\{{1,4}}{_JSON_ESCAPES[char]}")
+    if (escaped := html.escape(char)) != char:
+        forms.append(re.escape(escaped) + _HTML_NAMES.get(char, ""))
+    return f"(?:{'|'.join(forms)})" * count
+
+
+def _percent(char: str) -> str:
+    octets = _octets(char)
+    return "".join(f"%(?:25){{0,3}}{_any_case(f'{octet:02x}')}" for octet in octets)
+
+
+def _unicode_escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    pairs = (units[start : start + 4] for start in range(0, len(units), 4))
+    return "".join(rf"\\{{1,4}}u{_any_case(pair)}" for pair in pairs)
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _any_case(digits: str) -> str:
+    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits)

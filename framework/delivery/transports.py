@@ -1,0 +1,169 @@
+"""Where requests go: the network, another origin, an app in this process, or nowhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+from wsgiref.types import WSGIApplication
+
+import httpx
+
+from framework.errors import ConfigurationError
+
+Origin: TypeAlias = tuple[str, str, int]
+"""Scheme, host and port."""
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def make_transport(
+    *,
+    redirect: Mapping[str, str] | None = None,
+    apps: Mapping[str, WSGIApplication] | None = None,
+    network: httpx.BaseTransport | None = None,
+) -> httpx.BaseTransport:
+    """Give a transport that sends some origins elsewhere and everything else to *network*.
+
+    *redirect* maps origins to the origins that are called in their place; *apps* maps origins to
+    WSGI apps of this process. An origin reads `https://api.example.com`, with a port where it is
+    not the usual one. Raises ConfigurationError with every origin that is not one.
+    """
+    _check_origins([*(redirect or {}), *(redirect or {}).values(), *(apps or {})])
+    transport = network or Network()
+    if apps:
+        transport = Apps(apps, otherwise=transport)
+    return Redirected(redirect, transport) if redirect else transport
+
+
+class Network(httpx.BaseTransport):
+    """The real network; keeps to `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._proxies = getproxies()
+        self._routes: dict[str | None, httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request* directly or through the proxy that the environment names for it."""
+        return self._route(self._proxy(request.url)).handle_request(request)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for route in self._routes.values():
+            route.close()
+
+    def _proxy(self, url: httpx.URL) -> str | None:
+        proxy = self._proxies.get(url.scheme) or self._proxies.get("all")
+        if proxy is None or proxy_bypass(url.host):
+            return None
+        return proxy if "://" in proxy else f"http://{proxy}"
+
+    def _route(self, proxy: str | None) -> httpx.HTTPTransport:
+        with self._lock:
+            if proxy not in self._routes:
+                self._routes[proxy] = httpx.HTTPTransport(proxy=proxy)
+            return self._routes[proxy]
+
+
+class Redirected(httpx.BaseTransport):
+    """Sends requests for some origins to others; path, query, headers and body stay."""
+
+    def __init__(self, origins: Mapping[str, str], transport: httpx.BaseTransport) -> None:
+        self._origins = {_origin(old): _origin(new) for old, new in origins.items()}
+        self._transport = transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request* to the origin that stands in for its own, if one does."""
+        target = self._origins.get(_origin_of(request.url))
+        if target is None:
+            return self._transport.handle_request(request)
+        scheme, host, port = target
+        url = request.url.copy_with(scheme=scheme, host=host, port=port)
+        headers = request.headers.copy()
+        headers["host"] = url.netloc.decode("ascii")
+        moved = httpx.Request(
+            request.method,
+            url,
+            headers=headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return self._transport.handle_request(moved)
+
+    def close(self) -> None:
+        """Close the transport behind."""
+        self._transport.close()
+
+
+class Apps(httpx.BaseTransport):
+    """Answers requests for some origins by WSGI apps of this process."""
+
+    def __init__(
+        self, apps: Mapping[str, WSGIApplication], *, otherwise: httpx.BaseTransport
+    ) -> None:
+        self._apps = {_origin(name): httpx.WSGITransport(app) for name, app in apps.items()}
+        self._otherwise = otherwise
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Let the app of the request's origin answer it, if there is one."""
+        app = self._apps.get(_origin_of(request.url), self._otherwise)
+        return app.handle_request(request)
+
+    def close(self) -> None:
+        """Close the transport behind."""
+        self._otherwise.close()
+
+
+class DryRun(httpx.BaseTransport):
+    """Sends nothing: keeps the requests and answers each with what *answer* makes of it.
+
+    Without *answer*, requests for a token get one that opens nothing, all others `200 {}`.
+    """
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
+        self.requests: list[httpx.Request] = []
+        self._answer = answer or _nothing
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Keep *request* and make up an answer."""
+        request.read()
+        self.requests.append(request)
+        return self._answer(request)
+
+
+def _nothing(request: httpx.Request) -> httpx.Response:
+    if "token" in request.extensions:
+        return httpx.Response(200, json={"access_token": "dry-run", "expires_in": 900})
+    return httpx.Response(200, json={})
+
+
+def _origin_of(url: httpx.URL) -> Origin:
+    return url.scheme, url.host, url.port or _PORTS.get(url.scheme, 0)
+
+
+def _origin(text: str) -> Origin:
+    parts = urlsplit(text)
+    return parts.scheme, (parts.hostname or ""), parts.port or _PORTS[parts.scheme]
+
+
+def _check_origins(texts: list[str]) -> None:
+    problems = [
+        f"`{text}` is not an origin; write it like `https://api.example.com`."
+        for text in texts
+        if not _is_origin(text)
+    ]
+    if problems:
+        raise ConfigurationError("\n".join(problems), problems)
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    extra = parts.username or parts.password or parts.query or parts.fragment
+    return named and not extra and parts.path in {"", "/"}
