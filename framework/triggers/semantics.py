@@ -1,0 +1,243 @@
+"""What a trigger means: whether it matches an event, interpreted or compiled.
+
+A condition is true, false or neither. It is neither where the question does not fit the value: the
+size of what is no number, a part of what is no text. `and`, `or` and `not` keep that apart (what is
+neither stays so when negated), and only *true* is a match. So `!contains(a, "x")` matches texts
+without x and no missing values, as it does in the reference.
+
+Compiled code needs no third value: a condition is asked either whether it holds or whether it
+fails, and negation swaps the question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from framework.codegen import Code, JSONReader, Reader
+from framework.paths import Event, Path
+from framework.triggers.globs import glob
+from framework.triggers.tree import (
+    And,
+    Call,
+    Comparison,
+    Condition,
+    Constant,
+    Field,
+    Not,
+    Operand,
+    Or,
+    walk,
+)
+from framework.triggers.values import number_of, same
+from framework.triggers.vocabulary import FUNCTIONS, OPERATORS, member
+
+_SHORT: Final = 8
+"""Texts of a list that are quicker compared one by one than looked up."""
+
+
+def evaluate(tree: Condition, event: Event) -> bool:
+    """Tell whether a tree matches an event by plain interpretation: the oracle of compiled code."""
+    return truth(tree, event) is True
+
+
+def truth(tree: Condition, event: Event) -> bool | None:
+    """Tell whether a condition is true, false or (None) neither."""
+    match tree:
+        case And(parts):
+            return every(truth(part, event) for part in parts)
+        case Or(parts):
+            return opposite(every(opposite(truth(part, event)) for part in parts))
+        case Not(part):
+            return opposite(truth(part, event))
+        case Comparison(left, operator, right):
+            return _comparing(operator)(value(left, event), value(right, event))
+        case Call():
+            verdict: bool | None = value(tree, event)
+            return verdict
+
+
+def value(operand: Operand, event: Event) -> Any:
+    """Give what an operand stands for in an event; MISSING for a field that is not there."""
+    match operand:
+        case Field(path):
+            return path.get(event)
+        case Constant(constant):
+            return constant
+        case Call(function, arguments):
+            return FUNCTIONS[function].apply(*(value(each, event) for each in arguments))
+
+
+def every(truths: Iterable[bool | None]) -> bool | None:
+    """Join truths by `and`: false if one is false, else neither if one is neither."""
+    found = set(truths)
+    return False if False in found else None if None in found else True
+
+
+def opposite(verdict: bool | None) -> bool | None:  # noqa: FBT001 - a truth, not a flag
+    """Negate a truth; what is neither stays neither."""
+    return None if verdict is None else not verdict
+
+
+def paths_of(tree: Condition) -> frozenset[Path]:
+    """Give the paths that a tree reads."""
+    return frozenset(node.path for node in walk(tree) if isinstance(node, Field))
+
+
+def emit(tree: Condition, code: Code, reader: Reader) -> str:
+    """Give a Python expression that is true where the tree matches and false elsewhere.
+
+    The paths must have been loaded. The expression never raises on decoded JSON.
+    """
+    return _Writer(code, reader).holds(tree)
+
+
+def compile_tree(tree: Condition) -> Callable[[Event], bool]:
+    """Compile a tree to a predicate of decoded events."""
+    code = Code()
+    with code.block("def matches(event):"):
+        reader = JSONReader(code, "event")
+        reader.load(sorted(paths_of(tree), key=lambda path: path.parts))
+        code.line(f"return {emit(tree, code, reader)}")
+    return code.build("matches")
+
+
+def _comparing(operator: str) -> Callable[[Any, Any], bool | None]:
+    apply = OPERATORS[operator].apply
+    assert apply is not None, operator
+    return apply
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes conditions as expressions: one that is true where it holds, one where it fails."""
+
+    code: Code
+    reader: Reader
+
+    def holds(self, node: Condition) -> str:
+        match node:
+            case And(parts):
+                return f"({' and '.join(map(self.holds, parts))})"
+            case Or(parts):
+                return f"({' or '.join(map(self.holds, parts))})"
+            case Not(part):
+                return self.fails(part)
+            case Comparison() | Call():
+                return self.asked(node)[0]
+
+    def fails(self, node: Condition) -> str:
+        match node:
+            case And(parts):
+                return f"({' or '.join(map(self.fails, parts))})"
+            case Or(parts):
+                return f"({' and '.join(map(self.fails, parts))})"
+            case Not(part):
+                return self.holds(part)
+            case Comparison() | Call():
+                return self.asked(node)[1]
+
+    def asked(self, node: Comparison | Call) -> tuple[str, str]:  # noqa: PLR0911 - one each
+        """Give both expressions of a single condition, made for the constant in it."""
+        match node:
+            case Comparison(left, "=", Constant(constant)):
+                return self.equal(left, constant)
+            case Comparison(left, "!=", Constant(constant)):
+                return self.equal(left, constant)[::-1]
+            case Comparison(left, "in", Constant(tuple(items))):
+                return self.member(left, items)
+            case Comparison(left, ">" | ">=" | "<" | "<=" as operator, Constant(constant)):
+                return self.ordered(left, operator, constant)
+            case Call("contains", (subject, Constant(str(part)))):
+                return self.text(subject, f"{self.code.literal(part)} in {{}}")
+            case Call("match", (subject, Constant(str(pattern)))):
+                return self.text(subject, self.fitting(pattern))
+            case Comparison(left, operator, right):
+                judge = self.code.literal(_comparing(operator), "compare")
+                verdict = f"{judge}({self.value(left)}, {self.value(right)})"
+            case Call():
+                verdict = self.value(node)
+        return f"{verdict} is True", f"{verdict} is False"
+
+    def equal(self, left: Operand, constant: Any) -> tuple[str, str]:
+        first, again = self.twice(left)
+        literal = self.code.literal(constant)
+        match constant:
+            case None:
+                fails = f"({first} is not None and {again} is not MISSING)"
+                return f"({first} is None or {again} is MISSING)", fails
+            case bool():
+                return f"{first} is {literal}", f"{first} is not {literal}"
+            case str():
+                return f"{first} == {literal}", f"{first} != {literal}"
+            case tuple():
+                equal = f"{self.code.literal(same, 'same')}({first}, {literal})"
+                return equal, f"not {equal}"
+        holds = f"{first} == {literal}"
+        if constant in {0, 1}:  # which Python takes for False and True
+            holds = f"({holds} and type({again}) is not bool)"
+        return holds, f"({_number(first, again)} and {again} != {literal})"
+
+    def ordered(self, left: Operand, operator: str, constant: Any) -> tuple[str, str]:
+        limit = number_of(constant)
+        if limit is None:
+            return "False", "False"
+        first, again = self.twice(left)
+        literal = self.code.literal(limit)
+        test = f"{again} {operator} {literal}"
+        number = _number(first, again)
+        return f"({number} and {test})", f"({number} and not {test})"
+
+    def member(self, left: Operand, items: tuple[Any, ...]) -> tuple[str, str]:
+        first, again = self.twice(left)
+        if not all(isinstance(item, str) for item in items) or not items:
+            found = f"{self.code.literal(member, 'member')}({first}, {self.code.literal(items)})"
+        elif len(items) <= _SHORT:
+            found = f"{first} in ({', '.join(map(self.code.literal, items))},)"
+        else:
+            table = self.code.literal(frozenset(items))
+            found = f"(type({first}) is str and {again} in {table})"
+        return found, f"not {found}"
+
+    def text(self, subject: Operand, test: str) -> tuple[str, str]:
+        """Ask a text a question; *test* has a place for the variable."""
+        first, again = self.twice(subject)
+        asked = test.format(again)
+        return f"(type({first}) is str and {asked})", f"(type({first}) is str and not {asked})"
+
+    def fitting(self, pattern: str) -> str:
+        """Give the question whether a text fits a pattern, as plain a search as possible."""
+        compiled = glob(pattern)
+        literal = self.code.literal(compiled.text).replace("{", "{{").replace("}", "}}")
+        match compiled.search:
+            case "exact":
+                return f"{{}} == {literal}"
+            case "prefix":
+                return f"{{}}.startswith({literal})"
+            case "suffix":
+                return f"{{}}.endswith({literal})"
+            case "inside":
+                return f"{literal} in {{}}"
+        return f"({self.code.literal(compiled.regex.fullmatch, 'fits')}({{}}) is not None)"
+
+    def twice(self, operand: Operand) -> tuple[str, str]:
+        """Give an operand's expression for its first use and one for further uses."""
+        if isinstance(operand, Field):
+            return (self.reader.read(operand.path),) * 2
+        name = self.code.fresh("t")
+        return f"({name} := {self.value(operand)})", name
+
+    def value(self, operand: Operand) -> str:
+        match operand:
+            case Field(path):
+                return self.reader.read(path)
+            case Constant(constant):
+                return self.code.literal(constant)
+            case Call(function, arguments):
+                apply = self.code.literal(FUNCTIONS[function].apply, function)
+                return f"{apply}({', '.join(map(self.value, arguments))})"
+
+
+def _number(first: str, again: str) -> str:
+    return f"(type({first}) is int or type({again}) is float)"

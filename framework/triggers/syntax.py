@@ -1,0 +1,437 @@
+r"""Text to tree: the grammar of triggers, and errors that point at the place.
+
+::
+
+    trigger    = group
+    group      = { joint } condition { { joint } condition } { joint }
+    joint      = "and" | "or" | ","
+    condition  = "(" group ")" | ( "!" | "not" ) condition
+               | operand comparator value | operand "in" ( list | field ) | operand
+    operand    = field | text | number | call
+    call       = name "(" [ operand { "," value } ] ")"
+    value      = text | number | "null" | "true" | "false" | word | call | list
+    list       = "[" [ value { "," value } ] "]"
+    field      = key { "." key }
+    comparator = "=" | "!=" | ">" | ">=" | "<" | "<="
+
+    key        = ( letter | "_" | escape ) { letter | digit | "_" | "-" | escape }
+    escape     = "\" any character
+    word       = key { "." key }
+    text       = '"' anything but '"' '"'  |  "'" anything but "'" "'"
+    number     = [ "-" | "+" ] digits [ "." digits ]
+
+`not` and `!` bind closest, then `and`, then `or`; `!` touches what it negates. The words `and`,
+`or`, `not` and `in` are written in any letter case, and are ordinary keys after a backslash.
+
+Texts in the wild were written for the reference's library, so its leniencies hold here: joints at
+the ends of a group or twice in a row say nothing more; a missing joint, or a comma, takes the one
+that its group XX
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple, TypeVar
+
+from framework.errors import TriggerError, UnknownNameError
+from framework.triggers.tree import (
+    And,
+    Call,
+    Comparison,
+    Condition,
+    Constant,
+    Field,
+    Not,
+    Operand,
+    Or,
+    field_path,
+    write,
+)
+from framework.triggers.vocabulary import FUNCTIONS, PREDICATES
+
+MAX_LENGTH: Final = 20_000
+"""Characters of the longest trigger."""
+
+MAX_DEPTH: Final = 50
+"""How deep groups, negations and calls may stand inside each other."""
+
+MAX_DIGITS: Final = 400
+"""Characters of the longest number."""
+
+_TOKEN: Final = re.compile(
+    r"""(?P<space>[ \t\r\n]+)
+      | (?P<word>(?:[A-Za-z_]|\\.)(?:[A-Za-z0-9_-]|\\.)*)
+      | (?P<number>[-+]?[0-9]+(?:\.[0-9]+)?|[-+]\.[0-9]+)
+      | (?P<text>"[^"]*"|'[^']*')
+      | (?P<foreign>==+|!==+|=>|=<|<>|&&?|\|\|?|~=?)
+      | (?P<mark>!=|>=|<=|[=<>!(),.\[\]])""",
+    re.VERBOSE | re.DOTALL,
+)
+_TEXT: Final = re.compile(r"""(["']).*?\1""", re.DOTALL)
+_AFTER_WORD: Final = re.compile(r"[ \t\r\n,)\].(=!<>&|~]|\Z")
+_OURS: Final = {
+    "=>": ">=",
+    "=<": "<=",
+    "<>": "!=",
+    "&": "and",
+    "&&": "and",
+    "|": "or",
+    "||": "or",
+    "~": "match(field, pattern)",
+    "~=": "match(field, pattern)",
+}
+_HINTS: Final = {
+    "[": "Unexpected `[`; a position in a list is written `.\\0`.",
+    '"': "The text that begins here has no closing quote.",
+    "'": "The text that begins here has no closing quote.",
+    "\\": "Expected a character after `\\`.",
+    "\N{LEFT DOUBLE QUOTATION MARK}": "A text stands in straight quotes.",
+    "\N{LEFT SINGLE QUOTATION MARK}": "A text stands in straight quotes.",
+}
+_CONSTANTS: Final[dict[str, bool | None]] = {"null": None, "true": True, "false": False}
+_COMPARATORS: Final = frozenset({"=", "!=", ">", ">=", "<", "<="})
+_WIDTH: Final = 70
+
+_Made = TypeVar("_Made")
+
+
+class Token(NamedTuple):
+    """A piece of a trigger's text: `word`, `number`, `text`, `mark` or `end`."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+    def says(self, word: str) -> bool:
+        """Tell whether this is the given word operator, in any letter case."""
+        return self.kind == "word" and self.text.lower() == word
+
+    @property
+    def shown(self) -> str:
+        """Name the token in a message."""
+        return "the end" if self.kind == "end" else f"`{self.text}`"
+
+
+def read(text: str) -> tuple[Condition, tuple[str, ...]]:
+    """Parse a trigger: its tree, and remarks on what was ignored.
+
+    Raises TriggerError with the text, a caret under the place and what was expected there.
+    """
+    if len(text) > MAX_LENGTH:
+        raise TriggerError(f"A trigger has at most {MAX_LENGTH} characters, not {len(text)}.")
+    parser = _Parser(text)
+    tree = parser.group()
+    if parser.token.kind != "end":
+        raise parser.error(f"Unexpected {parser.token.shown}.", parser.token.start)
+    return tree, tuple(parser.remarks)
+
+
+def tokenize(text: str) -> Iterator[Token]:
+    """Split a trigger into tokens; the last one is the end.
+
+    Where nothing can be read directly behind a text, its closing quote opens another one.
+    """
+    place, closing = 0, -1
+    while place < len(text):
+        try:
+            token = _token(text, place)
+        except TriggerError:
+            reopened = _TEXT.match(text, closing) if closing >= 0 else None
+            if reopened is None:
+                raise
+            token = Token("text", reopened[0], closing, reopened.end())
+        place = token.end
+        closing = place - 1 if token.kind == "text" else -1
+        if token.kind != "space":
+            yield token
+    yield Token("end", "", place, place)
+
+
+def _token(text: str, place: int) -> Token:
+    found = _TOKEN.match(text, place)
+    if found is None:
+        raise pointed(text, place, _HINTS.get(text[place], f"Unexpected `{text[place]}`."))
+    kind, end = str(found.lastgroup), found.end()
+    if kind == "foreign":
+        ours = _OURS.get(found[0], "!=" if found[0][0] == "!" else "=")
+        raise pointed(text, place, f"`{found[0]}` is not an operator; write `{ours}`.")
+    if kind == "word" and not _AFTER_WORD.match(text, end):
+        raise pointed(text, end, _HINTS.get(text[end], f"Unexpected `{text[end]}`."))
+    if kind == "number":
+        _check_number(text, place, end)
+    return Token(kind, found[0], place, end)
+
+
+def _check_number(text: str, start: int, end: int) -> None:
+    if end - start > MAX_DIGITS:
+        raise pointed(text, start, f"A number has at most {MAX_DIGITS} characters.")
+    if text[end : end + 1] == ".":
+        raise pointed(text, end, "Unexpected `.` after a number.")
+
+
+def pointed(text: str, place: int, message: str) -> TriggerError:
+    """Give an error that shows the line and a caret under the place."""
+    lines = re.split(r"(?<=\n)", text)
+    starts = [0]
+    for line in lines[:-1]:
+        starts.append(starts[-1] + len(line))
+    row = bisect_right(starts, place) - 1
+    column = place - starts[row]
+    first = max(0, column - _WIDTH // 2)
+    shown = re.sub(r"[\t\r\n\v\f]", " ", lines[row])[first : first + _WIDTH].rstrip()
+    return TriggerError(f"{message}\n  {shown}\n  {' ' * (column - first)}^")
+
+
+class _Parser:
+    """The place in the tokens of one text, and what was remarked so far."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = list(tokenize(text))
+        self.index = 0
+        self.depth = 0
+        self.bare = 0
+        """Where a condition ended that has no value, so that nothing can be left over."""
+        self.remarks: list[str] = []
+
+    # Tokens
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.index]
+
+    @property
+    def following(self) -> Token:
+        return self.tokens[min(self.index + 1, len(self.tokens) - 1)]
+
+    @property
+    def last(self) -> Token:
+        return self.tokens[self.index - 1]
+
+    def take(self) -> Token:
+        token = self.token
+        self.index = min(self.index + 1, len(self.tokens) - 1)
+        return token
+
+    def accept(self, mark: str) -> bool:
+        """Take the mark if it is next."""
+        if self.token.kind == "mark" and self.token.text == mark:
+            self.take()
+            return True
+        return False
+
+    def expect(self, mark: str) -> None:
+        if not self.accept(mark):
+            raise self.error(f"Expected `{mark}`.", self.token.start)
+
+    def error(self, message: str, place: int) -> TriggerError:
+        return pointed(self.text, place, message)
+
+    def make(self, place: int, node: Callable[..., _Made], *parts: Any) -> _Made:
+        """Make a node; what it refuses is shown at the place."""
+        try:
+            return node(*parts)
+        except TriggerError as refusal:
+            raise self.error(str(refusal), place) from None
+
+    # Conditions
+
+    def group(self) -> Condition:
+        """Read conditions and joints up to a closing parenthesis or the end."""
+        parts: list[Condition] = []
+        joints: list[str] = []
+        joint = ""
+        while self.token.kind != "end" and self.token.text != ")":
+            if found := self.joint():
+                joint = self.joined(joint, found)
+            elif not self.leftover(after_part=bool(parts) and not joint):
+                joints.append(joint)
+                parts.append(self.condition())
+                joint = ""
+        if not parts:
+            raise self.missing("condition")
+        for idle in filter(None, (joints[0], joint)):
+            self.remarks.append(f"`{idle}` at the end of a group joins nothing.")
+        return _grouped(parts, joints[1:])
+
+    def joint(self) -> str:
+        """Take `and`, `or` or a comma; give nothing where none is next."""
+        if self.token.says("and") or self.token.says("or"):
+            return self.take().text.lower()
+        return "," if self.accept(",") else ""
+
+    def joined(self, before: str, found: str) -> str:
+        """Join the joints between two conditions to one."""
+        if {before, found} == {"and", "or"}:
+            message = f"Expected a condition between `{before}` and `{found}`."
+            raise self.error(message, self.last.start)
+        return found if found != "," else before or found
+
+    def leftover(self, *, after_part: bool) -> bool:
+        """Take a value that is no condition, as the reference does; tell whether there was one."""
+        start = self.index
+        if start == self.bare:
+            return False
+        if self.token.kind in {"text", "number"}:
+            self.take()
+        elif after_part and self.token.kind == "word" and not self.token.says("not"):
+            self.name()
+        if self.index == start or self.token.text in _COMPARATORS | {"("} or self.token.says("in"):
+            self.index = start  # the beginning of a condition, not a value left over
+            return False
+        ignored = self.text[self.tokens[start].start : self.last.end]
+        self.remarks.append(f"`{ignored}` is ignored; a value of several words needs quotes.")
+        return True
+
+    def condition(self) -> Condition:
+        token = self.token
+        if self.accept("!"):
+            if self.token.start != token.end:
+                raise self.error("`!` must touch what it negates.", token.start)
+            return Not(self.nested(self.condition))
+        if token.says("not") and self.following.text not in _COMPARATORS | {"."}:
+            self.take()
+            return Not(self.nested(self.condition))
+        if self.accept("("):
+            part = self.nested(self.group)
+            self.expect(")")
+            return part
+        return self.comparison()
+
+    def nested(self, read: Callable[[], _Made]) -> _Made:
+        """Read something one level deeper."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.error(f"Nested deeper than {MAX_DEPTH} levels.", self.last.start)
+        made = read()
+        self.depth -= 1
+        return made
+
+    def comparison(self) -> Condition:
+        first = self.index
+        left = self.operand("condition")
+        operator, place = self.token, self.following.start
+        if operator.kind == "mark" and operator.text in _COMPARATORS:
+            self.take()
+            return self.make(place, Comparison, left, operator.text, self.value())
+        if operator.says("in"):
+            self.take()
+            right = self.value() if self.token.text == "[" else self.operand("list or field")
+            return self.make(place, Comparison, left, "in", right)
+        return self.alone(left, first)
+
+    def alone(self, operand: Operand, first: int) -> Condition:
+        """Make a condition of an operand without comparison, where that has a meaning."""
+        match operand:
+            case Call(function, _) if function in PREDICATES:
+                return operand
+            case Call("bool", _):
+                return Comparison(operand, "=", Constant(True))
+            case Call(function, _):
+                gives = FUNCTIONS[function].gives
+                hint = f"`{write(operand)}` gives a {gives}; compare it to make a condition."
+            case Field(_) if self.index > first + 1:
+                self.bare = self.index
+                return self.make(self.tokens[first].start, Comparison, operand, "=", Constant(True))
+            case _:
+                name = self.tokens[first].shown
+                example = f"`{name[1:-1]} = true`"
+                hint = f"{name} alone is not a condition; compare it, for example {example}."
+        raise self.error(hint, self.tokens[first].start)
+
+    # Operands
+
+    def operand(self, expected: str) -> Operand:
+        """Read a field, a call, a text or a number."""
+        if self.token.kind == "word":
+            return self.call() if self.following.text == "(" else self.field()
+        if self.token.kind in {"text", "number"}:
+            return self.constant()
+        raise self.missing(expected)
+
+    def value(self) -> Operand:
+        """Read what stands on the right of an operator or as a later argument of a call."""
+        if self.token.kind in {"text", "number"}:
+            return self.constant()
+        if self.token.kind == "word" and self.following.text == "(":
+            return self.call()
+        if self.token.kind == "word":
+            place, word = self.token.start, self.name()
+            return self.make(place, Constant, _CONSTANTS.get(word, word))
+        if self.token.text == "[":
+            return self.list_of_values()
+        raise self.missing("value")
+
+    def constant(self) -> Constant:
+        token = self.take()
+        if token.kind == "text":
+            return self.make(token.start, Constant, token.text[1:-1])
+        number = float(token.text) if "." in token.text else int(token.text)
+        return self.make(token.start, Constant, number)
+
+    def list_of_values(self) -> Constant:
+        place = self.take().start
+        items: list[Any] = []
+        while not self.accept("]"):
+            if items:
+                self.expect(",")
+            start = self.token.start
+            value = None if self.token.text == "[" else self.value()
+            if not isinstance(value, Constant):
+                message = "A list holds texts, numbers, booleans and nulls only."
+                raise self.error(message, start)
+            items.append(value.value)
+        return self.make(place, Constant, tuple(items))
+
+    def field(self) -> Field:
+        place = self.token.start
+        return self.make(place, Field, field_path(self.name()))
+
+    def name(self) -> str:
+        """Read keys with dots between them; give them without backslashes."""
+        keys = [self.take().text]
+        while self.accept("."):
+            if self.token.kind != "word":
+                message = "Expected a word after `.`; before a digit it needs a backslash."
+                raise self.error(message, self.token.start)
+            keys.append(self.take().text)
+        return re.sub(r"\\(.)", r"\1", ".".join(keys), flags=re.DOTALL)
+
+    def call(self) -> Call:
+        token = self.take()
+        name = re.sub(r"\\(.)", r"\1", token.text, flags=re.DOTALL)
+        if name not in FUNCTIONS:
+            raise self.error(str(UnknownNameError.of("function", name, FUNCTIONS)), token.start)
+        return self.make(token.start, Call, name, self.nested(self.arguments))
+
+    def arguments(self) -> tuple[Operand, ...]:
+        self.expect("(")
+        found: list[Operand] = []
+        while not self.accept(")"):
+            if found and not self.accept(","):
+                raise self.error("Expected `)`.", self.token.start)
+            found.append(self.value() if found else self.operand("field"))
+        return tuple(found)
+
+    # Errors
+
+    def missing(self, expected: str) -> TriggerError:
+        article = "an" if expected[0] in "aeiou" else "a"
+        after = f" after {self.last.shown}" if self.index else ""
+        return self.error(f"Expected {article} {expected}{after}.", self.token.start)
+
+
+def _grouped(parts: list[Condition], joints: list[str]) -> Condition:
+    """Join conditions: `and` closer than `or`; an open joint like the others of the group."""
+    loose = "or" if "or" in joints and "and" not in joints else "and"
+    groups = [[parts[0]]]
+    for joint, part in zip(joints, parts[1:], strict=True):
+        if (loose if joint in {"", ","} else joint) == "or":
+            groups.append([part])
+        else:
+            groups[-1].append(part)
+    alternatives = [And(tuple(each)) if len(each) > 1 else each[0] for each in groups]
+    return Or(tuple(alternatives)) if len(alternatives) > 1 else alternatives[0]

@@ -1,0 +1,119 @@
+"""Recorded triggers: reading, matching and writing them, compared by what they match.
+
+The reference's tree and ours have different shapes, so a case passes where both give the same
+answer on events made from its constants. A text that the reference reads as a condition with an
+operator that does not exist matches nothing there; here it is refused, which comes to the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from framework.errors import TriggerError
+from framework.paths import Event
+from framework.triggers import Trigger, parse
+from framework.triggers.dialect import answer, probes
+from framework.triggers.globs import escape
+from framework.triggers.reference import Ast, field_of
+from framework.triggers.tree import And, Call, Comparison, Condition, Constant, Not, Or
+from framework.triggers.values import number_of, plain_number, text_of
+
+
+def fql_match(case: dict[str, Any]) -> str | None:
+    """Compare whether an event matches; a trigger that cannot be read matches nothing."""
+    expected = case["expected"]["match"]
+    trigger = _read(case["fql"])
+    matches = isinstance(trigger, Trigger) and trigger.matches(case["event"])
+    return None if matches is expected else f"match should be {expected}, is {trigger}"
+
+
+def fql_parse(case: dict[str, Any]) -> str | None:
+    """Compare what the text was read as, by what it matches."""
+    theirs: Ast = case["expected"].get("ast")
+    trigger = _read(case["fql"])
+    if theirs is None:
+        return f"should be refused, is `{trigger}`" if isinstance(trigger, Trigger) else None
+    tree = trigger.tree if isinstance(trigger, Trigger) else None
+    return _differing(
+        ((event, answer(theirs, event) is True) for event in probes(tree, theirs)),
+        trigger.matches if isinstance(trigger, Trigger) else lambda _: False,
+    )
+
+
+def fql_generate(case: dict[str, Any]) -> str | None:
+    """Write the tree of the reference as our text, and compare the meaning of both texts."""
+    try:
+        trigger: Trigger | str = parse(str(Trigger(tree_of(case["ast"]))))
+    except (KeyError, TriggerError) as error:
+        trigger = str(error)
+    expected = _read(_without_exponents(case["expected"].get("fql", "")))
+    if isinstance(expected, str) or isinstance(trigger, str):
+        agreed = isinstance(expected, str) and isinstance(trigger, str)
+        return None if agreed else f"should be `{expected}`, is `{trigger}`"
+    events = list(probes(expected.tree, case["ast"]))
+    return _differing(((event, expected.matches(event)) for event in events), trigger.matches)
+
+
+def tree_of(ast: Any) -> Condition:  # noqa: PLR0911 - one for each kind of condition
+    """Turn a tree of the reference into ours, as the reference's own writer spells it.
+
+    TriggerError or KeyError where it has no meaning.
+    """
+    if ast.get("type") == "group":
+        parts = tuple(map(tree_of, ast["children"]))
+        join = And if ast["operator"] == "and" else Or
+        return parts[0] if len(parts) == 1 else join(parts)
+    if ast.get("name") == "":
+        raise TriggerError("A field has a name.")
+    field, operator, value = field_of(ast), ast["operator"], ast.get("value", "undefined")
+    text = str(text_of(value))
+    if operator.startswith("not_") and operator != "not_exists":
+        return Not(tree_of({**ast, "operator": operator.removeprefix("not_")}))
+    if operator in {"exists", "not_exists"}:
+        return Comparison(field, "!=" if operator == "exists" else "=", Constant(None))
+    if operator in {"is_true", "is_false"}:
+        return Comparison(field, "=", Constant(operator == "is_true"))
+    if operator in {"contains", "starts_with", "ends_with"}:
+        pattern = {"starts_with": f"{escape(text)}*", "ends_with": f"*{escape(text)}"}
+        function = "contains" if operator == "contains" else "match"
+        return Call(function, (field, Constant(pattern.get(operator, text))))
+    numeric = {"number_equals": "=", "number_not_equals": "!=", "<": "<", "<=": "<="}
+    if operator in {*numeric, ">", ">="}:
+        return Comparison(field, numeric.get(operator, operator), Constant(number_of(value)))
+    return Comparison(field, operator, Constant(value))
+
+
+def _read(text: str) -> Trigger | str:
+    """Parse a trigger; give the error's text where it is none."""
+    try:
+        return parse(text)
+    except TriggerError as error:
+        return str(error)
+
+
+def _without_exponents(text: str) -> str:
+    """Write JavaScript's `1e+21` as digits: triggers, also the reference's, have no exponents."""
+    return re.sub(r"\b\d+(?:\.\d+)?e[-+]\d+", lambda found: _digits(found[0]), text)
+
+
+def _digits(text: str) -> str:
+    return plain_number(number_of(text) or 0)
+
+
+def _differing(
+    expected: Iterable[tuple[Event, bool]], matches: Callable[[Event], bool]
+) -> str | None:
+    """Give the first event on which the answers differ."""
+    for event, answered in expected:
+        if matches(event) is not answered:
+            return f"match should be {answered} on {event}"
+    return None
+
+
+ADAPTERS: dict[str, Callable[[dict[str, Any]], str | None]] = {
+    "fql_generate": fql_generate,
+    "fql_match": fql_match,
+    "fql_parse": fql_parse,
+}
