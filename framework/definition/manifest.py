@@ -1,0 +1,363 @@
+"""The wire form of a definition, both ways: the reference's published `metadata.json` and ours.
+
+Ours has four keys more, each written only where it says something: `rate`, an action's `batching`,
+a field's `pattern` and `secret`. Keys without a meaning here (hooks, audience configuration, what
+will come) are kept as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING as REQUIRED
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypeVar, get_args
+
+from framework.definition.destination import (
+    SYNC_MODES,
+    Action,
+    AuthScheme,
+    Batching,
+    Destination,
+    Preset,
+    PresetKind,
+    Rate,
+    SyncMode,
+)
+from framework.definition.fields import Field, FieldTable
+from framework.definition.tables import IN_ACTIONS, IN_SETTINGS, read_table, table_to_wire
+from framework.definition.wire import (
+    MAX_DEPTH,
+    Place,
+    is_a,
+    is_shallow,
+    read_each,
+    read_flag,
+    read_text,
+    read_word,
+    residue,
+    restore,
+    shown,
+    told,
+)
+from framework.errors import DefinitionError, FrameworkError
+from framework.mapping import check_mapping_shape
+from framework.paths import JSON, MISSING
+from framework.triggers import parse
+
+T = TypeVar("T", Destination, Action, Preset)
+N = TypeVar("N", Batching, Rate)
+
+INTERNAL = "__segment_internal_"
+"""How keys of a mapping begin that are for the framework and not for a field."""
+
+
+@dataclass(frozen=True)
+class ManifestReading:
+    """What came of reading a manifest: *destination* is None where there is nothing to use.
+
+    *errors* is what makes the document wrong, *warnings* what had to be left out although the
+    document can be used: default triggers and mappings that do not work, presets for actions that
+    do not exist, words that are not known. Each is a sentence that begins with its path.
+    """
+
+    destination: Destination | None
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def from_manifest(document: JSON) -> Destination:
+    """Give the destination that a manifest describes; raises DefinitionError with every error.
+
+    What had to be left out is told by `read_manifest`. Writing it with `to_manifest` gives the
+    same document back, with everything that had no meaning here.
+    """
+    reading = read_manifest(document)
+    if reading.errors or reading.destination is None:
+        raise DefinitionError("\n".join(reading.errors), reading.errors)
+    return reading.destination
+
+
+def read_manifest(document: JSON) -> ManifestReading:
+    """Give as much of the destination as a manifest describes, and all that is wrong with it."""
+    root = Place("", [], [])
+    destination = None
+    if not is_shallow(document):
+        root.error(f"is nested more than {MAX_DEPTH} levels deep.")
+    elif is_a(dict, document, root):
+        destination = _read_destination(copy.deepcopy(document), root)
+    return ManifestReading(destination, told(root.errors), told(root.warnings))
+
+
+def to_manifest(destination: Destination) -> dict[str, JSON]:
+    """Write a destination as a manifest, with null for what is absent, as the reference does."""
+    return copy.deepcopy(_write_destination(destination))
+
+
+def _read_destination(document: dict[str, JSON], root: Place) -> Destination | None:
+    scheme, settings = _read_authentication(document.get("authentication"), root)
+    actions = tuple(_read_actions(document.get("actions"), root.at("actions")))
+    slug = _required_text(document, "slug", root)
+    options = {
+        "slug": slug,
+        "name": _required_text(document, "name", root) or slug,
+        "description": _text(document, "description", root),
+        "mode": _text(document, "mode", root) or "cloud",
+        "scheme": scheme,
+        "settings": settings,
+        "actions": actions,
+        "presets": tuple(_read_presets(document.get("presets"), actions, root.at("presets"))),
+        "rate": _read_numbers(Rate, document.get("rate"), root.at("rate")),
+    }
+    return _build(Destination, options, document, root) if slug else None
+
+
+def _write_destination(destination: Destination) -> dict[str, JSON]:
+    table = table_to_wire(destination.settings_fields, IN_SETTINGS)
+    written: dict[str, JSON] = {
+        "slug": destination.slug,
+        "name": destination.name,
+        "mode": destination.mode,
+        "description": destination.description,
+        "authentication": {"scheme": destination.scheme, "fields": table},
+        "audienceConfig": None,
+        "actions": {action.slug: _write_action(action) for action in destination.actions},
+        "presets": [_write_preset(preset) for preset in destination.presets],
+    }
+    if not destination.description:
+        del written["description"]
+    if destination.rate:
+        written["rate"] = asdict(destination.rate)
+    return restore(written, destination.extra)
+
+
+def _read_authentication(value: JSON, root: Place) -> tuple[AuthScheme, dict[str, Field]]:
+    place = root.at("authentication")
+    if value is None or not is_a(dict, value, place):
+        return "none", {}
+    scheme = read_word(get_args(AuthScheme))(value.get("scheme"), place.at("scheme"))
+    return scheme or "custom", read_table(value.get("fields"), place.at("fields"), IN_SETTINGS)
+
+
+def _read_actions(value: JSON, place: Place) -> list[Action]:
+    if value is None or not is_a(dict, value, place):
+        return []
+    found = [_read_action(slug, action, place.at(slug)) for slug, action in value.items()]
+    return [action for action in found if action is not None]
+
+
+def _read_action(slug: str, document: JSON, place: Place) -> Action | None:
+    if not is_a(dict, document, place):
+        return None
+    table = read_table(document.get("fields"), place.at("fields"), IN_ACTIONS)
+    return _build(
+        Action,
+        {
+            "slug": slug,
+            "title": _required_text(document, "title", place) or slug,
+            "description": _text(document, "description", place),
+            "trigger": _read_trigger(document, "defaultSubscription", place),
+            "payload": table,
+            "batching": _read_batching(document, table, place),
+            "sync_mode": _read_sync_mode(document.get("syncMode"), place.at("syncMode")),
+            "hidden": read_flag(document.get("hidden"), place.at("hidden")) is True,
+            "platform": _text(document, "platform", place) or "cloud",
+        },
+        document,
+        place,
+    )
+
+
+def _write_action(action: Action) -> dict[str, JSON]:
+    batching = action.batching
+    written: dict[str, JSON] = {
+        "title": action.title,
+        "description": action.description,
+        "platform": action.platform,
+        "defaultSubscription": action.trigger,
+        "hidden": action.hidden,
+        "hasPerformBatch": batching is not None,
+        "syncMode": action.sync_mode and _write_sync_mode(action.sync_mode),
+        "hooks": None,
+        "fields": table_to_wire(action.fields, IN_ACTIONS),
+    }
+    if batching is not None and batching != _declared_batching(action.fields):
+        written["batching"] = {**asdict(batching), "keys": list(batching.keys)}
+    return restore(written, action.extra)
+
+
+def _read_batching(document: dict[str, JSON], table: FieldTable, place: Place) -> Batching | None:
+    batches = read_flag(document.get("hasPerformBatch"), place.at("hasPerformBatch"))
+    if "batching" in document:
+        return _read_own_batching(document["batching"], table, place.at("batching"))
+    return _declared_batching(table) if batches is True else None
+
+
+def _declared_batching(table: FieldTable) -> Batching:
+    """Give the rules that the reference keeps in the defaults of fields with fixed names."""
+    said = {key: table[key].default for key in table if key.startswith("batch_")}
+    limits = {
+        name: said[key]
+        for key, name in (("batch_size", "max_size"), ("batch_bytes", "max_bytes"))
+        if type(said.get(key)) is int and said[key] > 0
+    }
+    keys = said.get("batch_keys")
+    known = isinstance(keys, list) and all(isinstance(key, str) and key in table for key in keys)
+    return Batching(keys=tuple(keys) if known and keys else (), **limits)
+
+
+def _read_own_batching(value: JSON, table: FieldTable, place: Place) -> Batching | None:
+    if value is None or not is_a(dict, value, place):
+        return None
+    keys = read_each(read_word(table))(value.get("keys"), place.at("keys"))
+    found = _read_numbers(Batching, value, place)
+    if found is None:
+        return None
+    lane = _text(value, "lane", place)
+    return replace(found, keys=tuple(key for key in keys or () if key), lane=lane)
+
+
+def _read_numbers(cls: type[N], value: JSON, place: Place) -> N | None:
+    """Read a dataclass of positive numbers; None where it is absent or wrong."""
+    if value is None or not is_a(dict, value, place):
+        return None
+    found, wrong = {}, False
+    for entry in fields(cls):
+        if entry.type in _NUMBERS and (entry.name in value or entry.default is REQUIRED):
+            found[entry.name] = number = value.get(entry.name)
+            if type(number) not in _NUMBERS[entry.type] or not 0 < number < math.inf:
+                wrong = True
+                text = f"must be a positive {_NAMES[entry.type]}, got {shown(number)}."
+                place.at(entry.name).error(text)
+    return None if wrong else cls(**found)
+
+
+def _read_sync_mode(value: JSON, place: Place) -> SyncMode | None:
+    if value is None or not is_a(dict, value, place):
+        return None
+    default = read_word(SYNC_MODES)(value.get("default"), place.at("default"))
+    choices = read_each(_read_mode)(value.get("choices"), place.at("choices"))
+    label, description = (_text(value, key, place) for key in ("label", "description"))
+    if not default or not choices:
+        place.warn("has no default or no choices that can be used, and is left out.")
+        return None
+    return SyncMode(label=label, description=description, default=default, choices=choices)
+
+
+def _read_mode(value: JSON, place: Place) -> Any:
+    mode = value.get("value") if isinstance(value, dict) else value
+    return read_word(SYNC_MODES)(mode, place) or MISSING
+
+
+def _write_sync_mode(mode: SyncMode) -> dict[str, JSON]:
+    return {
+        "default": mode.default,
+        "label": mode.label,
+        "description": mode.description,
+        "choices": [{"value": value, "label": value.capitalize()} for value in mode.choices],
+    }
+
+
+def _read_presets(value: JSON, actions: tuple[Action, ...], place: Place) -> list[Preset]:
+    if value is None or not is_a(list, value, place):
+        return []
+    known = {action.slug: action for action in actions}
+    found = [_read_preset(preset, known, place.at(index)) for index, preset in enumerate(value)]
+    return [preset for preset in found if preset is not None]
+
+
+def _read_preset(document: JSON, known: Mapping[str, Action], place: Place) -> Preset | None:
+    if not is_a(dict, document, place):
+        return None
+    name = _required_text(document, "name", place)
+    action = read_word(known)(document.get("partnerAction"), place.at("partnerAction"))
+    kind = read_word(get_args(PresetKind))(document.get("type"), place.at("type"))
+    if not action or kind is MISSING:
+        place.warn("is no preset for an action that exists, and is left out.")
+        return None
+    mapping = _read_mapping(document.get("mapping"), known[action], place.at("mapping"))
+    options = {
+        "name": name,
+        "action": action,
+        "trigger": _read_trigger(document, "subscribe", place),
+        "mapping": mapping,
+        "kind": kind or "automatic",
+        "event_slug": _text(document, "eventSlug", place) or None,
+    }
+    return _build(Preset, options, document, place)
+
+
+def _write_preset(preset: Preset) -> dict[str, JSON]:
+    written: dict[str, JSON] = {
+        "name": preset.name,
+        "type": preset.kind,
+        "partnerAction": preset.action,
+        "subscribe": preset.trigger,
+        "mapping": dict(preset.mapping),
+        "eventSlug": preset.event_slug,
+    }
+    unused = "eventSlug" if preset.kind == "automatic" else "subscribe"
+    if written[unused] is None:
+        del written[unused]
+    return restore(written, preset.extra)
+
+
+def _read_mapping(value: JSON, action: Action, place: Place) -> dict[str, JSON]:
+    if value is None or not is_a(dict, value, place):
+        return {}
+    found = {}
+    for key, member in value.items():
+        problems = check_mapping_shape({key: member})
+        if key not in action.fields and not key.startswith(INTERNAL):
+            problems = [f"There is no such field of `{action.slug}`."]
+        for problem in problems:
+            place.at(key).warn(f"is left out of the mapping. {problem}")
+        if not problems:
+            found[key] = member
+    return found
+
+
+def _read_trigger(document: Mapping[str, JSON], key: str, place: Place) -> str | None:
+    trigger = _text(document, key, place)
+    if not trigger:
+        return None
+    try:
+        parse(trigger)
+    except FrameworkError as error:
+        place.at(key).warn(f"is no trigger that works, and is left out. {error}")
+        return None
+    return trigger
+
+
+def _text(document: Mapping[str, JSON], key: str, place: Place) -> str:
+    return read_text(document.get(key), place.at(key)) or ""
+
+
+def _required_text(document: Mapping[str, JSON], key: str, place: Place) -> str:
+    value = _text(document, key, place)
+    if not document.get(key):
+        place.at(key).error("is required.")
+    return value
+
+
+def _build(
+    cls: type[T], options: dict[str, Any], document: dict[str, JSON], place: Place
+) -> T | None:
+    """Construct what was read, with what it cannot hold as its `extra`; None where it refuses."""
+    try:
+        built = cls(**options)
+    except DefinitionError as error:
+        for problem in error.problems:
+            place.error(f"is left out. {problem}")
+        return None
+    return replace(built, extra=residue(_WRITERS[cls](built), document))
+
+
+_WRITERS: Mapping[type[Any], Callable[[Any], dict[str, JSON]]] = {
+    Destination: _write_destination,
+    Action: _write_action,
+    Preset: _write_preset,
+}
+_NUMBERS: Mapping[Any, tuple[type, ...]] = {"int": (int,), "float": (int, float)}
+_NAMES: Mapping[Any, str] = {"int": "whole number", "float": "number"}

@@ -1,0 +1,114 @@
+"""The wire forms of a subscription, and the subscriptions that presets stand for.
+
+The engine's form names the action `partnerAction`, the trigger `subscribe` and the mapping
+`mapping`; the public configuration API names them `actionSlug`, `trigger` and `settings`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from framework.definition.destination import Destination, Preset, Subscription
+from framework.definition.wire import (
+    MAX_DEPTH,
+    Place,
+    Reader,
+    is_a,
+    is_shallow,
+    read_flag,
+    read_text,
+    told,
+)
+from framework.errors import ConfigurationError
+from framework.paths import JSON, MISSING
+
+ENGINE = {"action": "partnerAction", "trigger": "subscribe", "mapping": "mapping"}
+PUBLIC_API = {"action": "actionSlug", "trigger": "trigger", "mapping": "settings"}
+
+
+def subscription_from_wire(document: JSON) -> Subscription:
+    """Give the subscription that a JSON object describes, in either form.
+
+    Other keys are ignored: both forms carry ids. Raises ConfigurationError with every problem.
+    """
+    root = Place("", [], [])
+    options: dict[str, Any] = {}
+    if not is_shallow(document):
+        root.error(f"is nested more than {MAX_DEPTH} levels deep.")
+    elif is_a(dict, document, root):
+        options = dict(_read(document, root))
+        if options["action"] == "":
+            root.at(ENGINE["action"]).error("is required.")
+    if root.errors:
+        problems = told(root.errors)
+        raise ConfigurationError("\n".join(problems), problems)
+    return Subscription(**options)
+
+
+def subscription_to_wire(subscription: Subscription) -> dict[str, JSON]:
+    """Write a subscription in the engine's form, which connection files have too."""
+    return _write(subscription, ENGINE)
+
+
+def subscription_to_public_api(subscription: Subscription) -> dict[str, JSON]:
+    """Write a subscription in the form of the public configuration API."""
+    return _write(subscription, PUBLIC_API)
+
+
+def preset_subscription(preset: Preset) -> Subscription:
+    """Give the subscription that a preset stands for."""
+    return Subscription(
+        name=preset.name,
+        action=preset.action,
+        trigger=preset.trigger,
+        mapping=copy.deepcopy(dict(preset.mapping)),
+    )
+
+
+def starting_subscriptions(destination: Destination) -> tuple[Subscription, ...]:
+    """Give what a new connection starts with: the subscriptions of the automatic presets."""
+    presets = (preset for preset in destination.presets if preset.kind == "automatic")
+    return tuple(preset_subscription(preset) for preset in presets)
+
+
+def _read(document: Mapping[str, JSON], root: Place) -> Iterator[tuple[str, Any]]:
+    for name, read in _READERS.items():
+        engine, api = ENGINE.get(name, name), PUBLIC_API.get(name, name)
+        key = engine if engine in document else api
+        if engine != api and engine in document and api in document:
+            root.at(api).error(f"says the same as `/{engine}`. Keep one of them.")
+        value = read(document.get(key), root.at(key))
+        yield name, (None if value == "" and name == "trigger" else value)
+
+
+def _write(subscription: Subscription, spelling: Mapping[str, str]) -> dict[str, JSON]:
+    written: dict[str, JSON] = {
+        "name": subscription.name,
+        "enabled": subscription.enabled,
+        spelling["action"]: subscription.action,
+        spelling["mapping"]: copy.deepcopy(dict(subscription.mapping)),
+    }
+    if subscription.trigger is not None:
+        written[spelling["trigger"]] = subscription.trigger
+    return written
+
+
+def _read_enabled(value: JSON, place: Place) -> JSON:
+    return True if value is None else read_flag(value, place)
+
+
+def _read_mapping(value: JSON, place: Place) -> JSON:
+    if value is None:
+        return {}
+    return copy.deepcopy(value) if is_a(dict, value, place) else MISSING
+
+
+_READERS: Mapping[str, Reader] = {
+    "name": read_text,
+    "action": read_text,
+    "trigger": read_text,
+    "mapping": _read_mapping,
+    "enabled": _read_enabled,
+}
