@@ -10,6 +10,7 @@
         TriggerError                    a trigger does not parse
         MappingError                    a mapping has a wrong shape
         UnknownNameError                a destination, action or field that does not exist
+      StorageError                    a local file cannot be read or written: the operator must act
       IntegrationError                one delivery failed; has a status and a code
         PayloadValidationError          400: the event must change; never retried
         InvalidAuthenticationError      401: the credentials must change
@@ -82,6 +83,10 @@ class UnknownNameError(ConfigurationError):
         return cls(f'There is no {kind} "{name}".{hint} Known {plural or kind + "s"}: {listing}.')
 
 
+class StorageError(FrameworkError):
+    """A local file cannot be read or written; the text gives the system's reason."""
+
+
 class IntegrationError(FrameworkError):
     """One delivery failed; it becomes a `Failed` result and is not raised further.
 
@@ -100,10 +105,24 @@ class IntegrationError(FrameworkError):
 
 
 class PayloadValidationError(IntegrationError):
-    """The event cannot be delivered as it is (400); never retried."""
+    """The event cannot be delivered as it is (400); never retried.
+
+    *problems* lists everything that is wrong, each a full sentence.
+    """
 
     status = 400
     code = "PAYLOAD_VALIDATION_FAILED"
+
+    def __init__(
+        self,
+        message: str,
+        code: str | None = None,
+        status: int | None = None,
+        *,
+        problems: Iterable[str] = (),
+    ) -> None:
+        super().__init__(message, code, status)
+        self.problems: tuple[str, ...] = tuple(problems) or (message,)
 
 
 class InvalidAuthenticationError(IntegrationError):

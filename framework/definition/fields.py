@@ -6,6 +6,7 @@ write one as a class; `framework.definition.document` gives its form as a JSON S
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -126,7 +127,8 @@ class Field:
     and *maximum* bound numbers, or the number of characters of the type `string`. Like *format*
     (of the type `string` only, as in the reference), *pattern* and *choices*, they speak about each
     member of a `multiple` field. *properties* and *additional_properties* describe objects: without
-    properties anything is kept; with them, undeclared keys are dropped unless allowed.
+    properties anything is kept; with them, undeclared keys are dropped unless allowed. *extra* is
+    what a manifest said that the other options cannot, kept for writing it again.
 
     Raises DefinitionError with everything that can never be right. What is only pointless (bounds
     that exclude each other, conditions about fields that do not exist) is told by `check_fields`.
@@ -157,6 +159,7 @@ class Field:
     read_only: bool = False
     hidden: bool = False
     secret: bool = False
+    extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, repr=False, hash=False)
 
     def __post_init__(self) -> None:
         _settle(self, "choices", tuple(_choice(value) for value in self.choices))

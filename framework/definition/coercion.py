@@ -1,0 +1,205 @@
+"""Raw values as values of a field's type, one pure function a type.
+
+The rules are those of the reference, whose validator is ajv 8 with `coerceTypes: "array"`: text
+and numbers and booleans become each other where nothing is lost, null becomes the type's empty
+value, and a list of one item is taken for its item. Each function gives REFUSED for what cannot
+be converted. Generated code asks for the right type itself and calls these only for other values.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, TypeAlias, final
+
+from framework.definition.fields import TEXTS, Field
+from framework.paths import JSON
+
+BLANKS: Final = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""What JavaScript takes for white space, as the inside of a character class."""
+
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
+_ENDS = re.compile(rf"\A[{BLANKS}]+|[{BLANKS}]+\Z")
+_BASED = re.compile(r"0(?:[xX]([0-9a-fA-F]+)|[oO]([0-7]+)|[bB]([01]+))")
+
+
+@final
+class Refused:
+    """The type of REFUSED: a value that cannot be what its field declares."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "REFUSED"
+
+
+REFUSED: Final = Refused()
+"""The value cannot be converted to the field's type."""
+
+Coercer: TypeAlias = Callable[[Any], Any]
+
+
+def to_string(value: JSON) -> str | Refused:
+    """Give a text: of a number or boolean as JavaScript prints it, the empty text for null."""
+    value = unwrap(value)
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return number_text(value) if isinstance(value, int | float) else REFUSED
+
+
+def to_number(value: JSON) -> float | Refused:
+    """Give a number: what a text says in JavaScript's notation, 1 and 0 for booleans, 0 for null.
+
+    A float without a fraction becomes an integer, so that it is sent without one.
+    """
+    value = unwrap(value)
+    if isinstance(value, str):
+        return _number_of(value)
+    if value is None or isinstance(value, bool):
+        return int(value or 0)
+    if isinstance(value, float):
+        return _tidy(value)
+    return value if isinstance(value, int) else REFUSED
+
+
+def to_integer(value: JSON) -> int | Refused:
+    """Give an integer: a number without a fraction, from what `to_number` takes."""
+    number = to_number(value)
+    if isinstance(number, float) and number.is_integer():
+        return int(number)
+    return number if isinstance(number, int) else REFUSED
+
+
+def to_boolean(value: JSON) -> bool | Refused:
+    """Give a boolean: `true` or `false` from such texts and from 1 and 0, false for null."""
+    value = unwrap(value)
+    if isinstance(value, bool):
+        return value
+    for boolean, others in ((False, (None, "false", 0)), (True, ("true", 1))):
+        if value in others:
+            return boolean
+    return REFUSED
+
+
+def to_datetime(value: JSON) -> str | float | Refused:
+    """Give a text or a number; whether a text means a moment is checked like a format."""
+    value = unwrap(value)
+    if isinstance(value, float):
+        return _tidy(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return to_string(value)
+
+
+def to_object(value: JSON) -> dict[str, Any] | Refused:
+    """Give an object as it is; nothing becomes one."""
+    return value if isinstance(value, dict) else REFUSED
+
+
+def coercer_of(field: Field) -> Coercer:
+    """Give the function for one value of a field (for one item where it is multiple)."""
+    if field.nullable and not field.multiple:
+        return _NULLABLE[field.type]
+    return _PLAIN[field.type]
+
+
+def _nullable(coerce: Coercer) -> Coercer:
+    return lambda value: None if value is None else coerce(value)
+
+
+def _nullable_blanks(coerce: Coercer) -> Coercer:
+    def to_nullable(value: JSON) -> Any:
+        if value is None:
+            return None
+        coerced = coerce(value)
+        return None if coerced is REFUSED and _is_blank(unwrap(value)) else coerced
+
+    return to_nullable
+
+
+def _is_blank(value: JSON) -> bool:
+    return value in ("", 0, False) and not isinstance(value, dict | list)
+
+
+_PLAIN: Mapping[str, Coercer] = {
+    **dict.fromkeys(TEXTS, to_string),
+    "number": to_number,
+    "integer": to_integer,
+    "boolean": to_boolean,
+    "datetime": to_datetime,
+    "object": to_object,
+}
+_NULLABLE: Mapping[str, Coercer] = {
+    **dict.fromkeys(TEXTS, _nullable(to_string)),
+    "number": _nullable_blanks(to_number),
+    "integer": _nullable_blanks(to_integer),
+    "boolean": _nullable_blanks(to_boolean),
+    "datetime": _nullable(to_datetime),
+    "object": _nullable_blanks(to_object),
+}
+
+
+def unwrap(value: JSON) -> JSON:
+    """Give the item of a list of one item; anything else as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def number_text(value: float) -> str:
+    """Print a number as JavaScript does; integers below 1e21 keep all their digits."""
+    if isinstance(value, int):
+        if -(10**21) < value < 10**21:
+            return str(value)
+        value = _as_float(value)
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if 1e-6 <= abs(value) < 1e21:
+        text = format(Decimal(repr(value)), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa, _, exponent = repr(value).partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
+
+
+def same(left: JSON, right: JSON) -> bool:
+    """Tell whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right) and isinstance(left, bool) is isinstance(right, bool)
+
+
+def _number_of(text: str) -> float | Refused:
+    text = _ENDS.sub("", text) if text else " x"
+    if not text:
+        return 0
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return _tidy(float(text))
+    based = _BASED.fullmatch(text)
+    if based is None:
+        return REFUSED
+    digits, base = next((d, b) for d, b in zip(based.groups(), (16, 8, 2), strict=True) if d)
+    return int(digits, base) if len(digits) <= 1024 // (base.bit_length() - 1) else REFUSED
+
+
+def _tidy(value: float) -> float | Refused:
+    if not math.isfinite(value):
+        return REFUSED
+    return int(value) if value.is_integer() and abs(value) < 1e21 else value
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

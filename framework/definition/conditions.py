@@ -1,0 +1,126 @@
+"""Conditions as functions of mapped values.
+
+A condition speaks about what the mapping gave once empty values are gone, before conversion: that
+is where the reference's validator evaluates it, and saved definitions were written against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from framework.definition.coercion import same
+from framework.definition.fields import Condition, Conditions, Field, FieldTable
+from framework.paths import JSON, MISSING
+
+Test: TypeAlias = Callable[[JSON], bool]
+"""Judges the value of one top-level key, or the sync mode; MISSING where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A field that is required when conditions hold.
+
+    *path* leads to the field through objects and lists of objects; *tests* are pairs of a
+    top-level key (None for the sync mode) and the test of its value.
+    """
+
+    path: tuple[str, ...]
+    field: Field
+    match: str
+    tests: tuple[tuple[str | None, Test], ...]
+
+    def applies(self, values: Mapping[str, JSON], sync_mode: str | None) -> bool:
+        """Tell whether the field is required for these values."""
+        mode: JSON = MISSING if sync_mode is None else sync_mode
+        held = (test(mode if key is None else values.get(key, MISSING)) for key, test in self.tests)
+        return all(held) if self.match == "all" else any(held)
+
+
+def requirements_of(fields: FieldTable) -> list[Requirement]:
+    """List the conditional requirements of a table, those of nested fields too."""
+    return [
+        Requirement(path, field, field.required.match, _tests(field.required, fields))
+        for path, field in _paths(fields, ())
+        if isinstance(field.required, Conditions)
+    ]
+
+
+def lacking(value: JSON, path: tuple[str, ...]) -> list[tuple[str | int, ...]]:
+    """List the places below *value* where nothing is at *path*; each item of a list counts."""
+    if not path:
+        return []
+    if isinstance(value, list):
+        found = [
+            (index, place) for index, item in enumerate(value) for place in lacking(item, path)
+        ]
+        return [(index, *place) for index, place in found]
+    if not isinstance(value, dict):
+        return []
+    if path[0] not in value:
+        return [path[:1]]
+    return [(path[0], *place) for place in lacking(value[path[0]], path[1:])]
+
+
+def key_of(condition: Condition, fields: FieldTable) -> tuple[str | None, tuple[str, ...]]:
+    """Split what a condition speaks about into a top-level key and the keys inside its value."""
+    if condition.field is None or condition.field in fields:
+        return condition.field, ()
+    head, *rest = condition.field.split(".")
+    return head, tuple(rest)
+
+
+def _paths(fields: FieldTable, prefix: tuple[str, ...]) -> list[tuple[tuple[str, ...], Field]]:
+    found = []
+    for key, field in fields.items():
+        found.append(((*prefix, key), field))
+        if field.type == "object" and field.properties:
+            found += _paths(field.properties, (*prefix, key))
+    return found
+
+
+def _tests(conditions: Conditions, fields: FieldTable) -> tuple[tuple[str | None, Test], ...]:
+    tests = []
+    for condition in conditions.conditions:
+        key, inside = key_of(condition, fields)
+        judge = _inner(condition) if inside else _plain(condition)
+        tests.append((key, _follow(inside, judge) if inside else judge))
+    return tuple(tests)
+
+
+def _plain(condition: Condition) -> Test:
+    wanted = condition.operator == "is"
+    if condition.value is MISSING:
+        return lambda value: (value is MISSING or value is None) is wanted
+    if condition.field is None:
+        return lambda value: _matches(value, condition.value) is wanted
+    return lambda value: value is not MISSING and _matches(value, condition.value) is wanted
+
+
+def _inner(condition: Condition) -> Test:
+    """Judge a value inside an object; without a value to compare, `is` asks for presence."""
+    if condition.value is MISSING:
+        return lambda _value: condition.operator == "is"
+    return lambda value: _matches(value, condition.value) is (condition.operator == "is")
+
+
+def _follow(inside: tuple[str, ...], judge: Test) -> Test:
+    """Enter objects by keys; nothing there fails, and something that is no object holds."""
+
+    def test(value: JSON) -> bool:
+        for key in inside:
+            if value is MISSING:
+                return False
+            if not isinstance(value, dict):
+                return True
+            value = value.get(key, MISSING)
+        return value is not MISSING and judge(value)
+
+    return test
+
+
+def _matches(value: JSON, expected: Any) -> bool:
+    if same(value, expected):
+        return True
+    return isinstance(expected, list) and any(same(value, item) for item in expected)

@@ -1,0 +1,171 @@
+"""What is wrong with a value, as data and in words.
+
+A `Problem` is what the shape found; payloads and settings say it in their own words. Values of
+payloads are never shown, for they are personal data; values of settings are, unless secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from framework.definition.fields import TEXTS, Condition, Conditions, Field
+from framework.definition.records import SECRET
+from framework.paths import JSON, MISSING, Path
+
+Code: TypeAlias = Literal[
+    "required",
+    "type",
+    "choices",
+    "format",
+    "pattern",
+    "too_short",
+    "too_long",
+    "too_small",
+    "too_large",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One value that its field refuses.
+
+    *path* leads to it, with the key of each object and the index of each list. *found* is the
+    value, as far as it was converted; MISSING where there is none.
+    """
+
+    path: tuple[str | int, ...]
+    code: Code
+    field: Field = dataclasses.field(repr=False)
+    found: JSON = dataclasses.field(default=MISSING, repr=False)
+
+    @property
+    def place(self) -> str:
+        """The path as it is written: `items[0].sku`."""
+        return str(Path(tuple(str(part) for part in self.path))).removeprefix("$").lstrip(".")
+
+
+def payload_text(problem: Problem, name: str, sources: Mapping[str, str] | None = None) -> str:
+    """Say what is wrong with the payload of *name*, such as "action `send`".
+
+    *sources* says for each top-level key what is mapped to it, where that is known.
+    """
+    text = f"Field `{problem.place}` of {name} {_demand(problem)}"
+    if problem.code == "required":
+        return text + _why_missing(problem, sources)
+    if problem.code == "type":
+        return f"{text}, got {_KINDS[type(problem.found)]}."
+    if problem.code in {"too_short", "too_long"}:
+        return f"{text}, got {len(problem.found)}."
+    return f"{text}."
+
+
+def setting_text(problem: Problem) -> str:
+    """Say what is wrong with a setting."""
+    text = f"Setting `{problem.place}` {_demand(problem)}"
+    if problem.found is MISSING:
+        return f"{text}."
+    shown = SECRET if problem.field.secret else json.dumps(problem.found, ensure_ascii=False)
+    return f"{text}, got {shown}."
+
+
+def condition_text(condition: Condition) -> str:
+    """Say a condition: "`a` is "x" or "y"", "the sync mode is not "add""."""
+    subject = "the sync mode" if condition.field is None else f"`{condition.field}`"
+    verb = "is" if condition.operator == "is" else "is not"
+    if condition.value is MISSING:
+        if condition.field is not None and "." in condition.field:
+            verb = "is not" if verb == "is" else "is"
+        return f"{subject} has no value" if verb == "is" else f"{subject} has a value"
+    values = condition.value if isinstance(condition.value, list) else [condition.value]
+    return f"{subject} {verb} {_listing(values)}"
+
+
+def _demand(problem: Problem) -> str:
+    field = problem.field
+    name = "date-like" if field.type == "datetime" else field.format or "text"
+    demands: dict[Code, str] = {
+        "required": f"is required{_when(field.required)}",
+        "type": f"must be {_noun(problem)}",
+        "choices": f"must be {_listing([choice.value for choice in field.choices])}",
+        "format": f"must be {_FORMATS[name]}",
+        "pattern": f"must match `{field.pattern}`",
+        "too_short": f"must have at least {_count(field.minimum)}",
+        "too_long": f"must have at most {_count(field.maximum)}",
+        "too_small": f"must be at least {field.minimum}",
+        "too_large": f"must be at most {field.maximum}",
+    }
+    return demands[problem.code]
+
+
+def _when(required: bool | Conditions) -> str:  # noqa: FBT001 - the field's option
+    if not isinstance(required, Conditions):
+        return ""
+    joint = " and " if required.match == "all" else " or "
+    return " when " + joint.join(condition_text(c) for c in required.conditions)
+
+
+def _why_missing(problem: Problem, sources: Mapping[str, str] | None) -> str:
+    if sources is None or len(problem.path) > 1:
+        return "."
+    source = sources.get(str(problem.path[0]))
+    if source is None:
+        return "; nothing is mapped to it."
+    return f"; its mapping `{source}` found nothing in the event."
+
+
+def _noun(problem: Problem) -> str:
+    field = problem.field
+    if field.multiple and not isinstance(problem.path[-1], int):
+        return "a list"
+    noun = "text" if field.type in TEXTS else _NOUNS[field.type]
+    return f"{noun} or null" if field.nullable and not field.multiple else noun
+
+
+def _listing(values: list[Any]) -> str:
+    shown = [json.dumps(value, ensure_ascii=False) for value in values]
+    if len(shown) < 2:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])} or {shown[-1]}"
+
+
+def _count(limit: float | None) -> str:
+    return f"{limit} character{'' if limit == 1 else 's'}"
+
+
+_NOUNS: Final = {
+    "number": "a number",
+    "integer": "an integer",
+    "boolean": "true or false",
+    "datetime": "a date and time",
+    "object": "an object",
+}
+_KINDS: Final = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
+_FORMATS: Final = {
+    "date": "a date such as 2024-03-05",
+    "time": "a time such as 06:07:08Z",
+    "date-time": "a date and time such as 2024-03-05T06:07:08Z",
+    "date-like": "a date and time",
+    "uri": "a URI",
+    "uri-reference": "a URI or the end of one",
+    "uri-template": "a URI template",
+    "email": "an e-mail address",
+    "hostname": "the name of a host",
+    "ipv4": "an IPv4 address",
+    "ipv6": "an IPv6 address",
+    "regex": "a regular expression",
+    "uuid": "a UUID",
+    "text": "text",
+    "password": "text",
+}
