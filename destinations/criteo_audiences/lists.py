@@ -1,0 +1,92 @@
+"""Contact lists by name: found, remembered, and created where that is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from destinations.criteo_audiences.api import Criteo
+from destinations.criteo_audiences.problems import NameTakenError
+from framework import APIError, Cache, RetryableError
+
+_TTL = 3_600.0
+"""Seconds that an id is remembered: how long the new name of a renamed list may go unnoticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactLists:
+    """The ids of an advertiser's contact lists by name; names are compared exactly.
+
+    Every list that a search meets is remembered in *cache*, not only the one looked for.
+    """
+
+    criteo: Criteo
+    advertiser_id: str
+    cache: Cache
+
+    def find(self, name: str) -> str | None:
+        """Give the id of the list called *name*, or None where there is none.
+
+        Raises APIError when the list can only be read.
+        """
+        known: str | None = self.cache.get(self._key(name))
+        return known or self._search(name)
+
+    def find_or_create(self, name: str) -> str:
+        """Give the id of the list called *name*, which exists afterwards."""
+        return self.find(name) or self._create(name)
+
+    def forget(self, name: str) -> None:
+        """Look the name up afresh next time."""
+        self.cache.delete(self._key(name))
+
+    def _search(self, name: str) -> str | None:
+        locked = False
+        for page in self.criteo.contact_lists(self.advertiser_id):
+            ids = {one.name: one.id for one in page if not one.read_only}
+            for other, list_id in ids.items():
+                self._remember(other, list_id)
+            if name in ids:
+                return ids[name]
+            locked = locked or any(one.name == name for one in page)
+        if locked:
+            raise APIError(
+                f'The audience "{name}" exists at Criteo and is read-only. '
+                "Use another `audience_key`, or name a list in `contact_list_id`.",
+                "READ_ONLY_AUDIENCE",
+                403,
+            )
+        return None
+
+    def _create(self, name: str) -> str:
+        """Create the list, unless it turns out to exist.
+
+        A creation of unclear outcome (no answer, server fault) is tried once more, after a search.
+        """
+        try:
+            return self._created(name)
+        except RetryableError as error:
+            if error.status == 429:
+                raise
+        return self._search(name) or self._created(name)
+
+    def _created(self, name: str) -> str:
+        try:
+            return self._remember(name, self.criteo.create(self.advertiser_id, name))
+        except NameTakenError as taken:
+            found = self._search(name)
+            if found is None:
+                raise NameTakenError(
+                    f"{taken} No contact list has exactly this name, so another kind of segment "
+                    "has it, or one that differs in capitals. "
+                    "Use another `audience_key`, or name a list in `contact_list_id`.",
+                    taken.code,
+                    taken.status,
+                ) from taken
+            return found
+
+    def _remember(self, name: str, list_id: str) -> str:
+        self.cache.set(self._key(name), list_id, _TTL)
+        return list_id
+
+    def _key(self, name: str) -> str:
+        return f"contact list/{self.advertiser_id}/{name}"
