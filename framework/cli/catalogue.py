@@ -1,0 +1,119 @@
+"""`actions list` and `actions show`: which destinations there are, and what each one takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from framework.cli.tables import Row, print_table
+
+if TYPE_CHECKING:
+    from framework.definition import Action, Destination, Field
+    from framework.plugins import Registry
+
+
+def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [
+        CompletionItem(slug, help=plugin.definition.name)
+        for slug, plugin in _registry().destinations.items()
+        if slug.startswith(incomplete)
+    ]
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def list_(as_json: bool) -> None:  # noqa: FBT001 - click's signature
+    """List the destinations that are installed, and on standard error those that cannot be used."""
+    registry = _registry()
+    for problem in registry.problems:
+        click.echo(f"Warning: {problem.message}", err=True)
+    found = [plugin.definition for plugin in registry.destinations.values()]
+    if as_json:
+        _print_json([_headline(definition) for definition in found])
+        return
+    rows = [(d.slug, d.name, ", ".join(a.slug for a in d.actions)) for d in found]
+    print_table(("Destination", "Name", "Actions"), rows, empty="No destination is installed.")
+
+
+@click.command()
+@click.argument("destination", shell_complete=_complete)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole definition as JSON.")
+def show(destination: str, as_json: bool) -> None:  # noqa: FBT001 - click's signature
+    """Show what DESTINATION takes: its settings, its actions and their fields."""
+    definition = _registry().get(destination).definition
+    if as_json:
+        from framework.definition import to_manifest  # noqa: PLC0415 - heavy, seldom needed
+
+        _print_json(to_manifest(definition))
+        return
+    click.echo(f"{definition.name} ({definition.slug})\n{definition.description}\n")
+    _print_fields("Settings", definition.settings_fields)
+    for action in definition.actions:
+        _print_action(action)
+
+
+def _registry() -> Registry:
+    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
+
+    return load_plugins()
+
+
+def _headline(definition: Destination) -> dict[str, Any]:
+    return {
+        "slug": definition.slug,
+        "name": definition.name,
+        "description": definition.description,
+        "actions": [action.slug for action in definition.actions],
+    }
+
+
+def _print_action(action: Action) -> None:
+    click.echo(f"\n{action.title} ({action.slug})\n{action.description}")
+    click.echo(f"Default trigger: {action.trigger or 'none'}")
+    if action.batching:
+        size = f"{action.batching.max_size:,}"
+        keys = ", ".join(action.batching.keys)
+        click.echo(f"Batches: up to {size} events{f' that agree in {keys}' if keys else ''}")
+    click.echo()
+    _print_fields("Fields", action.fields)
+
+
+def _print_fields(title: str, fields: Mapping[str, Field]) -> None:
+    shown = {key: field for key, field in fields.items() if not field.hidden}
+    print_table(
+        (title, "Label", "Type", "Required", "Default"),
+        [_field_row(key, field) for key, field in shown.items()],
+        empty=f"{title}: none.",
+    )
+
+
+def _field_row(key: str, field: Field) -> Row:
+    kind = f"list of {field.type}" if field.multiple else field.type
+    if field.choices:
+        kind = f"{kind}: {_either(str(choice.value) for choice in field.choices)}"
+    return key, field.label, kind, _required(field), _default(field)
+
+
+def _required(field: Field) -> str:
+    if isinstance(field.required, bool):
+        return "yes" if field.required else ""
+    return "sometimes"
+
+
+def _either(values: Iterable[str]) -> str:
+    return " | ".join(values)
+
+
+def _default(field: Field) -> str:
+    if field.mapping is not None:
+        simple = isinstance(field.mapping, dict) and set(field.mapping) == {"@path"}
+        return str(field.mapping["@path"]) if simple else json.dumps(field.mapping)
+    return "" if field.default is None else json.dumps(field.default)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

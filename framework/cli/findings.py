@@ -1,0 +1,60 @@
+"""Findings in a document as a compiler shows them: the place, the line, and a caret below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from framework.config import Diagnostic
+
+WIDTH = 100
+"""Characters of a line that are shown."""
+
+_COLOURS = {"error": "red", "warning": "yellow"}
+
+
+def show_findings(findings: Iterable[Diagnostic]) -> None:
+    """Write *findings* to standard error, each with its line, and how many there are."""
+    shown = list(findings)
+    for finding in shown:
+        click.echo(render(finding), err=True)
+    if shown:
+        click.echo(f"{_count(shown, 'error')}, {_count(shown, 'warning')}.", err=True)
+
+
+def render(finding: Diagnostic) -> str:
+    """Give *finding* as text, coloured by its severity."""
+    colour = _COLOURS[finding.severity]
+    kind = click.style(f"{finding.severity}[{finding.code}]", fg=colour, bold=True)
+    number = str(finding.line)
+    margin = " " * len(number)
+    lines = [
+        f"{kind}: {finding.message}",
+        f"{margin}--> {finding.file}:{finding.line}:{finding.column}",
+    ]
+    if finding.excerpt:
+        line, column = _window(finding.excerpt, finding.column)
+        carets = "^" * max(1, min(finding.length, len(line) - column + 1))
+        lines += [
+            f"{margin} |",
+            f"{number} | {line}",
+            f"{margin} | {' ' * (column - 1)}{click.style(carets, fg=colour)}",
+        ]
+    if finding.hint:
+        lines.append(f"{margin} = {finding.hint}")
+    return "\n".join([*lines, ""])
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """Give the part of *line* around *column* that is shown, and the column within it."""
+    start = max(0, column - WIDTH // 2) if len(line) > WIDTH else 0
+    shown = "".join(char if char.isprintable() else " " for char in line[start : start + WIDTH])
+    return shown, column - start
+
+
+def _count(findings: list[Diagnostic], severity: str) -> str:
+    number = sum(finding.severity == severity for finding in findings)
+    return f"{number} {severity}{'' if number == 1 else 's'}"

@@ -1,0 +1,79 @@
+"""How a run shows itself while it goes on, and how it is asked to stop."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from framework.cli.tables import output
+
+if TYPE_CHECKING:
+    from framework.relay import Progress
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[Progress], None]]:
+    """Give what shows progress as a bar on standard error; nothing where that is no terminal."""
+    console = output(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import (  # noqa: PLC0415 - heavy, imported at first use
+        BarColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar  # noqa: PLC0415 - the same
+
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+    bar = Bar(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, transient=True)
+    started = time.monotonic()
+    with bar:
+        task = bar.add_task("", total=None)
+
+        def show(progress: Progress) -> None:
+            text = describe(progress, time.monotonic() - started)
+            total = progress.bytes_total
+            bar.update(task, completed=progress.bytes_done, total=total, description=text)
+
+        yield show
+
+
+def describe(progress: Progress, seconds: float) -> str:
+    """Give progress in words."""
+    rate = (progress.lines - progress.resumed) / seconds if seconds > 0 else 0
+    counts = " ".join(f"{number:,} {outcome}" for outcome, number in progress.counts.items())
+    parts = (f"{progress.lines:,} lines", f"{rate:,.0f}/s", counts, f"{progress.calls:,} calls")
+    return " | ".join(part for part in parts if part)
+
+
+@contextmanager
+def interruptions() -> Iterator[Callable[[], bool]]:
+    """Give what tells whether the run was asked to stop, by Ctrl-C or by a SIGTERM.
+
+    The first time the run comes to a good end by itself; the second time it is broken off, which
+    is safe too, but some calls may be made again by the next run.
+    """
+    asked = False
+
+    def ask(signum: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        del signum, frame
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        click.echo("Stopping after the calls under way; Ctrl-C again breaks off.", err=True)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,44 @@
+"""Tables on standard output: as wide as the terminal, or as the content where it is a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Row: TypeAlias = tuple[str, ...]
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Row], *, empty: str = "") -> None:
+    """Print *rows* under *columns*, or the text *empty* where there are none."""
+    if not rows:
+        click.echo(empty)
+        return
+    from rich import box  # noqa: PLC0415 - heavy, imported at first use
+    from rich.table import Table  # noqa: PLC0415 - heavy, imported at first use
+    from rich.text import Text  # noqa: PLC0415 - heavy, imported at first use
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        numeric = all(_is_number(row[len(table.columns)]) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    output().print(table)
+
+
+def output(*, stderr: bool = False) -> Console:
+    """Give the console of standard output, or of standard error."""
+    from rich.console import Console  # noqa: PLC0415 - heavy, imported at first use
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(",", "").isdecimal()

@@ -1,0 +1,98 @@
+"""A machine on which one destination is installed, and a command line to use it with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from click.testing import CliRunner, Result
+
+from framework.cli.app import actions
+from framework.plugins import load_plugins
+from framework.testing import Sandbox, serve
+
+Actions: TypeAlias = Callable[..., Result]
+
+CONNECTION = """\
+destination: shop
+name: Spring sale
+settings: {customer: us, key: "${env:SHOP_KEY}"}
+subscriptions:
+  - name: Orders
+    partnerAction: order
+"""
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder of installed packages: this one without a destination, and the shop."""
+    folder = tmp_path_factory.mktemp("site")
+    plugin = Path(__file__).parent / "plugin" / "shop_destination.py"
+    (folder / plugin.name).write_text(plugin.read_text())
+    install(folder, "action-destinations", "0.1.0", {})
+    install(folder, "shop", "1.0", {"shop": "shop_destination"})
+    return folder
+
+
+def install(folder: Path, name: str, version: str, points: dict[str, str]) -> None:
+    """Write what an installer writes for a distribution with entry points."""
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    rows = [f"{key} = {module}\n" for key, module in points.items()]
+    (info / "entry_points.txt").write_text("[action_destinations]\n" + "".join(rows))
+
+
+@pytest.fixture
+def run_actions(site: Path, monkeypatch: pytest.MonkeyPatch) -> Actions:
+    """Run the command in this process and give its result."""
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("SHOP_KEY", "sesame")
+
+    def run(*arguments: object) -> Result:
+        return CliRunner().invoke(actions, [str(one) for one in arguments], prog_name="actions")
+
+    return run
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.connection.yaml"
+    path.write_text(CONNECTION)
+    return path
+
+
+@pytest.fixture
+def write_events(tmp_path: Path) -> Callable[..., Path]:
+    """Write an events file: texts are things that are ordered, anything else an event as it is."""
+
+    def write(things: Iterable[Any]) -> Path:
+        path = tmp_path / "events.ndjson"
+        events = [
+            {"type": "track", "messageId": f"m{number}", "properties": {"thing": thing}}
+            if isinstance(thing, str)
+            else thing
+            for number, thing in enumerate(things, 1)
+        ]
+        path.write_text("".join(json.dumps(event) + "\n" for event in events))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def pretend(site: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Give a pretend shop."""
+    monkeypatch.syspath_prepend(str(site))
+    sandbox: Sandbox = load_plugins().get("shop").call("sandbox")
+    return sandbox
+
+
+@pytest.fixture
+def shop(pretend: Sandbox) -> Iterator[str]:
+    """Serve the pretend shop on the loopback address; gives the value of `--endpoint`."""
+    with serve(pretend) as server:
+        yield f"{pretend.origins[0]}={server.url}"

@@ -1,0 +1,241 @@
+"""The command line as a stranger meets it: help, names, versions, failures, exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from framework import errors
+from framework.cli import exits
+from framework.cli.app import Commands, actions
+from framework.cli.findings import WIDTH, render
+from framework.config import Diagnostic
+
+Actions: TypeAlias = Callable[..., Result]
+ROOT = Path(__file__).parents[3]
+REFUSAL = "answered 401 Unauthorized: no such key."
+NAMES = Commands(name="actions").list_commands(click.Context(actions))
+
+
+def test_the_help_names_every_command(run_actions: Actions) -> None:
+    result = run_actions("--help")
+    assert result.exit_code == exits.DONE
+    for name in NAMES:
+        assert f"\n  {name} " in result.stdout
+        own = run_actions(name, "--help")
+        assert own.exit_code == exits.DONE
+        assert own.stdout.startswith(f"Usage: actions {name}")
+
+
+def test_the_version_is_told_without_loading_the_command_line(site: Path) -> None:
+    """Both ways of asking agree; the fast one imports neither click nor anything heavy."""
+    code = (
+        "import sys, framework.cli\nsys.argv[1:] = ['--version']\nframework.cli.main()\n"
+        "print('click' in sys.modules)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, cwd=ROOT, env={"PYTHONPATH": str(site)},
+    )  # fmt: skip
+    assert process.stdout == "actions 0.1.0\nFalse\n"
+
+
+def test_the_version_can_be_asked_among_other_options(run_actions: Actions) -> None:
+    assert run_actions("--debug", "--version").stdout == "actions 0.1.0\n"
+
+
+def test_listing_the_commands_imports_none_of_them(site: Path) -> None:
+    code = (
+        "import sys\nfrom framework.cli.app import actions\n"
+        "actions(['--help'], standalone_mode=False)\n"
+        "print(sorted(m for m in sys.modules if m.startswith('framework.')))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, cwd=ROOT, env={"PYTHONPATH": str(site)},
+    )  # fmt: skip
+    loaded = process.stdout.splitlines()[-1]
+    assert loaded == str(
+        [
+            "framework.cli",
+            "framework.cli.app",
+            "framework.cli.exits",
+            "framework.cli.version",
+            "framework.errors",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("runn", " Did you mean `run`?"), ("deliver", ""), ("SHOW", "")]
+)
+def test_an_unknown_command_is_told_with_those_that_are_known(
+    run_actions: Actions, name: str, hint: str
+) -> None:
+    result = run_actions(name)
+    text = f"There is no command `{name}`.{hint} Known commands: {', '.join(NAMES)}."
+    assert result.stderr.endswith(f"\nError: {text}\n")
+    assert result.exit_code == exits.USAGE
+
+
+def test_destinations_are_listed(run_actions: Actions) -> None:
+    result = run_actions("list")
+    head, _, row = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert (head, row) == ("Destination Name Actions", "shop The Shop order")
+    told = json.loads(run_actions("list", "--json").stdout)
+    assert told == [
+        {"slug": "shop", "name": "The Shop", "description": "Takes orders.", "actions": ["order"]}
+    ]
+
+
+def test_a_destination_is_shown_with_its_fields(run_actions: Actions) -> None:
+    result = run_actions("show", "shop")
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert [line for line in lines if "─" not in line] == [
+        "The Shop (shop)",
+        "Takes orders.",
+        "",
+        "Settings Label Type Required Default",
+        "customer Customer string yes",
+        "key Key password yes",
+        "",
+        "Order (order)",
+        "Order one thing.",
+        'Default trigger: type = "track"',
+        "",
+        "Fields Label Type Required Default",
+        "thing Thing string yes $.properties.thing",
+        "pieces Pieces integer 1",
+        "colours Colours list of string: red | blue",
+        'gift Gift string {"@if": {"exists": "$.gift", "then": "yes"}}',
+    ]
+    told = json.loads(run_actions("show", "shop", "--json").stdout)
+    assert list(told["actions"]) == ["order"]
+    assert list(told["actions"]["order"]["fields"]) == ["thing", "pieces", "colours", "gift"]
+
+
+def test_an_unknown_destination_is_told_with_those_that_are_known(run_actions: Actions) -> None:
+    result = run_actions("show", "shopp")
+    text = 'There is no destination "shopp". Did you mean `shop`? Known destinations: shop.'
+    assert (result.stderr, result.exit_code) == (f"Error: {text}\n", exits.USAGE)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("sesame", ("The Shop accepts the credentials.\n", "", exits.DONE)),
+        ("wrong", ("", f"Error: `GET shop.example/me` {REFUSAL}\n", exits.REFUSED)),
+    ],
+)
+def test_credentials_are_checked_with_the_partner(
+    run_actions: Actions, connection: Path, shop: str, key: str, expected: tuple[str, str, int]
+) -> None:
+    connection.write_text(connection.read_text().replace("${env:SHOP_KEY}", key))
+    result = run_actions("check-auth", "-c", connection, "--endpoint", shop)
+    assert (result.stdout, result.stderr, result.exit_code) == expected
+
+
+def test_a_sandbox_offers_the_settings_that_it_lets_in(run_actions: Actions) -> None:
+    result = run_actions("sandbox", "shop", "--help")
+    assert "--customer TEXT" in result.stdout
+    assert "Key that is let in.  [default: sesame]" in result.stdout
+    result = run_actions("sandbox", "shopp")
+    text = "There is no sandbox for `shopp`. Known sandboxes: shop."
+    assert result.stderr.endswith(f"\nError: {text}\n")
+    assert result.exit_code == exits.USAGE
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_get_a_script(run_actions: Actions, shell: str) -> None:
+    result = run_actions("completion", shell)
+    assert f"_ACTIONS_COMPLETE={shell}_complete" in result.stdout
+    assert result.exit_code == exits.DONE
+
+
+def test_shells_complete_commands_and_destinations(
+    run_actions: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def completed(words: str, position: int) -> str:
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(position))
+        monkeypatch.setenv("_ACTIONS_COMPLETE", "bash_complete")
+        return run_actions().stdout
+
+    assert completed("actions sh", 1) == "plain,show\n"
+    assert completed("actions show s", 2) == "plain,shop\n"
+    assert completed("actions sandbox s", 2) == "plain,shop\n"
+
+
+class _Broken(Exception):  # noqa: N818 - any exception at all
+    """What nobody has thought of."""
+
+
+def test_a_bug_is_a_message_and_a_traceback_on_request(
+    run_actions: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks() -> None:
+        raise _Broken("secret")
+
+    monkeypatch.setattr("framework.plugins.load_plugins", breaks)
+    result = run_actions("list")
+    assert result.stderr == (
+        "Error: Something unexpected happened (_Broken). Write `actions --debug` in place of "
+        "`actions` to see where.\n"
+    )
+    assert result.exit_code == exits.BUG
+    assert "in breaks\n" in run_actions("--debug", "list").stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.SettingsError("x"), exits.USAGE),
+        (errors.PluginError("x"), exits.USAGE),
+        (errors.StorageError("x"), exits.STORAGE),
+        (errors.InvalidAuthenticationError("x"), exits.REFUSED),
+        (errors.APIError("x", status=403), exits.REFUSED),
+        (errors.APIError("x", status=404), exits.FAILED),
+        (errors.RetryableError("x"), exits.UNAVAILABLE),
+        (ValueError("x"), exits.BUG),
+    ],
+)
+def test_each_kind_of_failure_has_its_exit_code(error: Exception, code: int) -> None:
+    assert exits.code_of(error) == code
+
+
+def test_the_exit_codes_are_documented() -> None:
+    """The page, the help and the program agree."""
+    page = (ROOT / "docs/exit-codes.md").read_text()
+    rows = [f"| {code} | {text} |" for code, text in exits.EXIT_CODES.items()]
+    assert [line for line in page.splitlines() if line.startswith("| ")][2:] == rows
+    shown = " ".join(CliRunner().invoke(actions, ["run", "--help"]).stdout.split())
+    assert all(f"{code} {text}" in shown for code, text in exits.EXIT_CODES.items())
+
+
+@pytest.mark.parametrize(
+    ("column", "length", "excerpt", "line", "carets"),
+    [
+        (3, 2, "ab\tcd", "ab cd", "  ^^"),
+        (3, 99, "abcd", "abcd", "  ^^"),
+        (9, 1, "abcd", "abcd", "        ^"),
+        (150, 3, "x" * 400, "x" * WIDTH, " " * 49 + "^^^"),
+    ],
+)
+def test_a_finding_is_shown_with_its_line_and_carets(
+    column: int, length: int, excerpt: str, line: str, carets: str
+) -> None:
+    finding = Diagnostic(
+        "c.yaml", 12, column, length, "error", "AD999", "It is wrong.", "Do right.", excerpt
+    )
+    assert click.unstyle(render(finding)) == (
+        f"error[AD999]: It is wrong.\n  --> c.yaml:12:{column}\n   |\n12 | {line}\n   | {carets}\n"
+        "   = Do right.\n"
+    )

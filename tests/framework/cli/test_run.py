@@ -1,0 +1,335 @@
+"""`actions run`: what is delivered, what is shown, how it ends and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from click.testing import Result
+
+from framework.cli import exits
+from framework.cli.progress import describe, interruptions
+from framework.cli.summaries import conclusion
+from framework.relay import Progress, Summary
+from framework.testing import Fault, Sandbox
+
+Actions: TypeAlias = Callable[..., Result]
+Write: TypeAlias = Callable[..., Path]
+
+POISON = "`POST shop.example/orders` answered 422 Unprocessable Entity: not sold here."
+NOTHING = "Nothing was left to do: an earlier run came to the end."
+MIXED = ["tea", {"type": "identify"}, "poison", ["no event"], "milk"]
+
+
+def test_a_run_tells_what_became_of_every_event(
+    run_actions: Actions, connection: Path, write_events: Write
+) -> None:
+    result = run_actions("run", "-c", connection, "-e", write_events(MIXED), "--sandbox")
+    shown, _, end = result.stdout.rpartition("Done: ")
+    assert [" ".join(line.split()) for line in shown.splitlines() if "─" not in line] == [
+        "Subscription Outcome Count Code Reason",
+        "Orders delivered 2",
+        f"Orders failed 1 UNPROCESSABLE_ENTITY {POISON}",
+        'Orders skipped 1 NOT_MATCHED The trigger `type = "track"` does not match.',
+        "rejected 1 The lines are no events.",
+        "",
+        "Call Count",
+        "POST shop.example/orders 3",
+        "",
+        "Sold",
+        "Thing Note",
+        "tea",
+        "milk",
+        "",
+    ]
+    assert end.startswith("5 lines in ")
+    assert result.stderr == ""
+    assert result.exit_code == exits.FAILED
+
+
+def test_a_run_is_told_to_programs_as_json(
+    run_actions: Actions, connection: Path, write_events: Write, tmp_path: Path
+) -> None:
+    outcomes = tmp_path / "outcomes.ndjson"
+    events = write_events(["tea", "milk"])
+    result = run_actions(
+        "run", "-c", connection, "-e", events, "--sandbox", "--json", "--outcomes", outcomes
+    )
+    told = json.loads(result.stdout)
+    assert told.pop("seconds") >= 0
+    assert told.pop("sandbox")["sold"] == ["tea", "milk"]
+    assert told == {
+        "connection": "Spring sale",
+        "destination": "shop",
+        "finished": True,
+        "stopped": None,
+        "message": None,
+        "lines": 2,
+        "resumed": 0,
+        "rejected": 0,
+        "outcomes": {"delivered": 2},
+        "counts": [
+            {
+                "subscription": "Orders",
+                "outcome": "delivered",
+                "code": "",
+                "reason": "",
+                "count": 2,
+            }
+        ],
+        "calls": {"POST shop.example/orders": 2},
+        "exitCode": 0,
+    }
+    rows = [json.loads(line) for line in outcomes.read_text().splitlines()]
+    assert [(row["line"], row["messageId"], row["outcome"]) for row in rows] == [
+        (1, "m1", "delivered"),
+        (2, "m2", "delivered"),
+    ]
+    assert result.exit_code == exits.DONE
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".checkpoint") == []
+
+
+def test_a_quiet_run_shows_nothing(
+    run_actions: Actions, connection: Path, write_events: Write
+) -> None:
+    result = run_actions("run", "-c", connection, "-e", write_events(["tea"]), "--sandbox", "-q")
+    assert (result.output, result.exit_code) == ("", exits.DONE)
+
+
+def test_a_dry_run_leaves_no_trace(
+    run_actions: Actions, connection: Path, write_events: Write, tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    events = write_events(["tea"])
+    result = run_actions("run", "-c", connection, "-e", events, "--dry-run")
+    assert "\nA dry run: nothing was sent.\n" in result.stdout
+    assert result.exit_code == exits.DONE
+    assert sorted(tmp_path.iterdir()) == sorted([*before, events])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("", "Missing option '--connection' / '-c'."),
+        ("-c {c}", "Missing option '--events' / '-e'."),
+        ("-c x -e x", "Invalid value for '--connection' / '-c': File 'x' does not exist."),
+        ("-c {c} -e {e} --outcomes {e}", "--outcomes and --events {same} `{e}`."),
+        ("-c {c} -e {e} --checkpoint {c}", "--checkpoint and --connection {same} `{c}`."),
+        ("-c {c} -e {e} --checkpoint x --outcomes x", "--checkpoint and --outcomes {same} `x`."),
+        ("-c {c} -e {e} --endpoint x", "Invalid value for '--endpoint': {form}."),
+        ("-c {c} -e {e} --endpoint x=y", "`x` {no_origin}\n`y` {no_origin}"),
+        ("-c {c} -e {e} --limit 0", "Invalid value for '--limit': 0 is not in the range x>=1."),
+    ],
+)
+def test_what_cannot_be_run_is_said(
+    run_actions: Actions, connection: Path, write_events: Write, arguments: str, text: str
+) -> None:
+    names = {
+        "c": connection,
+        "e": write_events([]),
+        "same": "name the same file,",
+        "form": "`x` must be ORIGIN=URL, like https://api.example.com=http://localhost:8010",
+        "no_origin": "is not an origin; write it like `https://api.example.com`.",
+    }
+    result = run_actions("run", *(part.format(**names) for part in arguments.split()))
+    assert result.stderr.endswith(f"Error: {text.format(**names)}\n")
+    assert (result.stdout, result.exit_code) == ("", exits.USAGE)
+
+
+def test_a_missing_events_file_is_said(run_actions: Actions, connection: Path) -> None:
+    result = run_actions("run", "-c", connection, "-e", "none.ndjson")
+    text = "The events file `none.ndjson` cannot be read: No such file or directory."
+    assert result.stderr == f"Error: {text}\n"
+    assert result.exit_code == exits.STORAGE
+
+
+def test_a_connection_that_is_switched_off_delivers_nothing(
+    run_actions: Actions, connection: Path, write_events: Write
+) -> None:
+    connection.write_text(connection.read_text() + "enabled: false\n")
+    result = run_actions("run", "-c", connection, "-e", write_events(["tea"]), "--sandbox")
+    text = f"The connection `{connection}` is switched off. Write `enabled: true` to use it."
+    assert (result.stderr, result.exit_code) == (f"Error: {text}\n", exits.USAGE)
+
+
+def test_problems_of_a_connection_file_are_shown_where_they_are(
+    run_actions: Actions, connection: Path, write_events: Write
+) -> None:
+    connection.write_text("destination: shopp\nsettings: {key: '${env:NONE}'}\n")
+    result = run_actions("run", "-c", connection, "-e", write_events([]))
+    assert result.stderr == (
+        "warning[AD206]: There are no subscriptions, so nothing will be delivered.\n"
+        f" --> {connection}:1:1\n"
+        "  |\n"
+        "1 | destination: shopp\n"
+        "  | ^\n"
+        "\n"
+        "error[AD301]: The environment variable `NONE` is not set.\n"
+        f" --> {connection}:2:17\n"
+        "  |\n"
+        "2 | settings: {key: '${env:NONE}'}\n"
+        "  |                 ^^^^^^^^^^^^^\n"
+        "\n"
+        "1 error, 1 warning.\n"
+    )
+    assert result.exit_code == exits.USAGE
+
+
+def test_an_unknown_destination_is_shown_where_it_is_named(
+    run_actions: Actions, connection: Path, write_events: Write
+) -> None:
+    connection.write_text(connection.read_text().replace("shop\n", "shopp\n", 1))
+    result = run_actions("run", "-c", connection, "-e", write_events([]))
+    text = 'There is no destination "shopp". Did you mean `shop`? Known destinations: shop.'
+    assert result.stderr == (
+        f"error[AD401]: {text}\n"
+        f" --> {connection}:1:14\n"
+        "  |\n"
+        "1 | destination: shopp\n"
+        "  |              ^^^^^\n"
+        "\n"
+        "1 error, 0 warnings.\n"
+    )
+    assert result.exit_code == exits.USAGE
+
+
+def test_a_refused_key_stops_the_run(
+    run_actions: Actions, connection: Path, write_events: Write, shop: str, tmp_path: Path
+) -> None:
+    connection.write_text(connection.read_text().replace("${env:SHOP_KEY}", "wrong"))
+    events = write_events(["tea", "milk"])
+    result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
+    assert result.stdout.rpartition("\n\n")[2] == (
+        "Stopped after 2 lines: `POST shop.example/orders` answered 401 Unauthorized: no such key. "
+        "Check the credentials. Run the same command again to go on.\n"
+    )
+    assert result.exit_code == exits.REFUSED
+    kept = tmp_path / f"events.ndjson.{shop.rpartition('/')[2].replace(':', '-')}.checkpoint"
+    assert json.loads(kept.read_text())["finished"] is False
+
+
+def test_a_run_goes_on_where_it_stopped(
+    run_actions: Actions, connection: Path, write_events: Write, shop: str, tmp_path: Path
+) -> None:
+    """Nothing is delivered twice; the summary covers all runs; a finished file stays finished."""
+    outcomes = tmp_path / "outcomes.ndjson"
+    events = write_events([f"thing {number}" for number in range(1, 6)])
+
+    def again(*more: str) -> dict[str, Any]:
+        result = run_actions(
+            "run", "-c", connection, "-e", events, "--endpoint", shop, "--json",
+            "--outcomes", outcomes, *more,
+        )  # fmt: skip
+        assert result.stderr == ""
+        assert result.exit_code == exits.DONE
+        told: dict[str, Any] = json.loads(result.stdout)
+        return told
+
+    first = again("--limit", "2")
+    assert (first["stopped"], first["lines"], first["resumed"]) == ("limit", 2, 0)
+    second = again("--limit", "2")
+    assert (second["stopped"], second["lines"], second["resumed"]) == ("limit", 4, 2)
+    third = again()
+    assert (third["finished"], third["lines"], third["resumed"]) == (True, 5, 4)
+    fourth = again()
+    assert (fourth["finished"], fourth["lines"], fourth["resumed"]) == (True, 5, 5)
+    for told in (third, fourth):
+        assert told["calls"] == {"POST shop.example/orders": 5}
+        assert told["outcomes"] == {"delivered": 5}
+    rows = [json.loads(line) for line in outcomes.read_text().splitlines()]
+    assert [row["line"] for row in rows] == [1, 2, 3, 4, 5]
+    with events.open("a") as file:
+        file.write('{"type": "track", "properties": {"thing": "more"}}\n')
+    grown = again()
+    assert (grown["finished"], grown["lines"], grown["resumed"]) == (True, 6, 5)
+    assert again("--restart")["resumed"] == 0
+
+
+def test_an_outage_stops_the_run_and_the_next_goes_on(
+    run_actions: Actions, connection: Path, write_events: Write, shop: str, pretend: Sandbox
+) -> None:
+    events = write_events(["tea", "milk", "bread"])
+    pretend.inject(Fault("closed", "order", call=2))
+    result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
+    assert result.exit_code == exits.UNAVAILABLE
+    assert result.stdout.endswith("Run the same command again to go on.\n")
+    assert pretend.state()["sold"] == ["tea"]
+    result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
+    assert result.exit_code == exits.DONE
+    assert pretend.state()["sold"] == ["tea", "milk", "bread"]
+
+
+@pytest.mark.parametrize(
+    ("summary", "text"),
+    [
+        (Summary({}, 1, seconds=0.5), "Done: 1 line in 0.5 s (2 a second)."),
+        (Summary({}, 30, seconds=2.0, resumed=10), "Done: 20 lines in 2.0 s (10 a second)."),
+        (Summary({}, 0), "Done: 0 lines in 0.0 s."),
+        (Summary({}, 5, resumed=5), f"{NOTHING} --restart begins again."),
+        (Summary({}, 5000, stopped="limit"), "Stopped after 5,000 lines, as asked. {go_on}"),
+        (Summary({}, 5, stopped="interrupted"), "Interrupted after 5 lines. {go_on}"),
+        (Summary({}, 5, stopped="unavailable", message="M."), "Stopped after 5 lines: M. {go_on}"),
+        (
+            Summary({}, 5, stopped="refused", message="M."),
+            "Stopped after 5 lines: M. Check the credentials. {go_on}",
+        ),
+    ],
+)
+def test_the_end_says_how_to_go_on(summary: Summary, text: str) -> None:
+    kept = "Run the same command again to go on."
+    not_kept = "No checkpoint was kept, so the next run begins at the first line."
+    assert conclusion(summary, resumable=True) == text.format(go_on=kept)
+    assert conclusion(summary, resumable=False) == text.format(go_on=not_kept)
+
+
+def test_progress_is_told_in_words() -> None:
+    progress = Progress(3000, 10, 20, {"delivered": 1500, "failed": 2}, 7, resumed=1000)
+    assert describe(progress, 2.0) == "3,000 lines | 1,000/s | 1,500 delivered 2 failed | 7 calls"
+    assert describe(Progress(0, 0, None), 0.0) == "0 lines | 0/s | 0 calls"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_second_breaks_off(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(number)
+    with interruptions() as stopping:
+        assert not stopping()
+        signal.raise_signal(number)
+        assert stopping()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+    text = "Stopping after the calls under way; Ctrl-C again breaks off.\n"
+    assert capsys.readouterr().err == text
+
+
+def test_an_interrupted_run_ends_well_and_can_go_on(
+    connection: Path, site: Path, shop: str, pretend: Sandbox, tmp_path: Path
+) -> None:
+    """The real command, reading a stream that does not end, is asked to stop."""
+    checkpoint = tmp_path / "kept"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "framework", "run", "-c", connection, "-e", "-", "--endpoint", shop,
+         "--checkpoint", checkpoint],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={"PYTHONPATH": f"{site}:.", "SHOP_KEY": "sesame"},
+    )  # fmt: skip
+    assert process.stdin is not None
+    event = '{"type": "track", "properties": {"thing": "tea"}}\n'
+    process.stdin.write(event)
+    process.stdin.flush()
+    while not pretend.state()["sold"]:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    output, problems = process.communicate(event)
+    assert problems == "Stopping after the calls under way; Ctrl-C again breaks off.\n"
+    assert output.endswith(". Run the same command again to go on.\n")
+    assert process.returncode == exits.INTERRUPTED
+    assert json.loads(checkpoint.read_text())["read"]["lines"] == len(pretend.state()["sold"]) == 2
