@@ -1,6 +1,6 @@
 """Keeping what is accepted, in order: events from files, delivered once the checkpoint says so."""
 
-from framework.relay.checkpoint import Checkpoint, default_path
+from framework.relay.checkpoint import Checkpoint, default_path, forget
 from framework.relay.files import MAX_LINE, EventFile
 from framework.relay.outcomes import OutcomeFile
 from framework.relay.run import run_file
@@ -16,5 +16,6 @@ __all__ = [
     "Summary",
     "Tally",
     "default_path",
+    "forget",
     "run_file",
 ]

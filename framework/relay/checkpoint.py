@@ -40,6 +40,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     finished: bool = False
     version: int = VERSION
 
+    def unfinished(self) -> Checkpoint:
+        """Give the same checkpoint for a source that may have grown since."""
+        return msgspec.structs.replace(self, finished=False)
+
     def open(self) -> Iterator[tuple[int, int]]:
         """Yield line and subscription of everything that is unsettled."""
         for route, distances in self.unsettled.items():
@@ -60,10 +64,14 @@ def pack(unsettled: Iterable[tuple[int, int]]) -> dict[int, str]:
     }
 
 
-def default_path(events: str | Path) -> Path | None:
-    """Give where the checkpoint of an events file is kept: beside it; a stream has none."""
+def default_path(events: str | Path, place: str = "") -> Path | None:
+    """Give where the checkpoint of an events file is kept: beside it; a stream has none.
+
+    *place* tells apart where the events are delivered to; it becomes part of the name.
+    """
     path = Path(events)
-    return path.with_name(f"{path.name}.checkpoint") if path.is_file() else None
+    suffix = f".{place}.checkpoint" if place else ".checkpoint"
+    return path.with_name(path.name + suffix) if path.is_file() else None
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -94,8 +102,8 @@ def load(path: Path, connection: str, events: EventFile) -> Checkpoint | None:
     return checkpoint
 
 
-def remove(path: Path) -> None:
-    """Forget the checkpoint kept at *path*, if there is one; raises StorageError."""
+def forget(path: Path) -> None:
+    """Remove the checkpoint kept at *path*, if there is one; raises StorageError."""
     with storage("The checkpoint", path, "removed"):
         path.unlink(missing_ok=True)
 

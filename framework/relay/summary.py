@@ -95,7 +95,8 @@ def by_outcome(counts: Mapping[Kind, int]) -> Counter[str]:
 class Progress:
     """How far a run has come; *bytes_total* is None for a stream.
 
-    *counts* is by outcome, *calls* the number of requests made.
+    *counts* is by outcome, *calls* the number of requests made; *resumed* is how many of the lines
+    earlier runs had read.
     """
 
     lines: int
@@ -103,15 +104,16 @@ class Progress:
     bytes_total: int | None
     counts: Mapping[str, int] = field(default_factory=dict)
     calls: int = 0
+    resumed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a run did, what runs before it did to the same file included.
 
-    *calls* counts requests by method and path, ids in paths replaced; *seconds* is the time of
-    this run alone. *finished* tells whether the end of the file was reached; *stopped* and
-    *message* say why not.
+    *calls* counts requests by method and path, ids in paths replaced. *seconds* is the time of
+    this run alone, *resumed* the number of lines that earlier runs had read. *finished* tells
+    whether the end of the file was reached; *stopped* and *message* say why not.
     """
 
     counts: Mapping[Kind, int]
@@ -122,6 +124,7 @@ class Summary:
     finished: bool = True
     stopped: Stop = ""
     message: str = ""
+    resumed: int = 0
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -135,6 +138,7 @@ class Summary:
             "stopped": self.stopped or None,
             "message": self.message or None,
             "lines": self.lines,
+            "resumed": self.resumed,
             "rejected": self.rejected,
             "seconds": round(self.seconds, 3),
             "outcomes": dict(self.outcomes),

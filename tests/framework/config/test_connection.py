@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from framework import delivery
 from framework.config import (
     CODES,
     MAX_SUBSCRIPTIONS,
@@ -135,7 +136,7 @@ def test_fifty_subscriptions_are_the_limit() -> None:
         rows = "".join(f"- partnerAction: a{number}\n" for number in range(count))
         return parse(f"destination: x\nsubscriptions:\n{rows}")
 
-    assert MAX_SUBSCRIPTIONS == 50
+    assert MAX_SUBSCRIPTIONS == delivery.MAX_SUBSCRIPTIONS == 50
     assert found(many(50)) == []
     assert found(many(51)) == [
         (

@@ -63,6 +63,12 @@ def test_what_is_open_is_kept_exactly(unsettled: set[tuple[int, int]]) -> None:
     assert msgspec.json.decode(msgspec.json.encode(checkpoint), type=Checkpoint) == checkpoint
 
 
+def test_where_events_go_can_be_part_of_the_name(events: Path) -> None:
+    """What is delivered to a server for trying things out is not taken for delivered."""
+    path = kept.default_path(events, "localhost-8010")
+    assert path == events.with_name("events.ndjson.localhost-8010.checkpoint")
+
+
 def test_a_stream_has_no_place_for_a_checkpoint() -> None:
     assert kept.default_path("-") is None
     assert kept.default_path("/dev/stdin") is None
@@ -71,9 +77,9 @@ def test_a_stream_has_no_place_for_a_checkpoint() -> None:
 def test_no_checkpoint_is_nothing_to_load_or_remove(events: Path, tmp_path: Path) -> None:
     path = tmp_path / "none"
     assert load(path, events) is None
-    kept.remove(path)
+    kept.forget(path)
     kept.save(path, made(events))
-    kept.remove(path)
+    kept.forget(path)
     assert load(path, events) is None
 
 

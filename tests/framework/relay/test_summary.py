@@ -51,12 +51,14 @@ def test_a_summary_has_a_json_form() -> None:
         finished=False,
         stopped="unavailable",
         message="No answer.",
+        resumed=2,
     )
     assert summary.to_json() == {
         "finished": False,
         "stopped": "unavailable",
         "message": "No answer.",
         "lines": 4,
+        "resumed": 2,
         "rejected": 1,
         "seconds": 1.235,
         "outcomes": {"delivered": 2, "failed": 1},
