@@ -72,7 +72,7 @@ class Membership(Payload):
     )
     event: str | None = field(
         "Event name",
-        "The event with which a user enters or leaves the audience.",
+        "The event with which a user enters or leaves the audience. Nothing depends on it.",
         mapping={"@path": "$.event"},
     )
     email: str | None = field(

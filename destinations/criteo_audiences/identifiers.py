@@ -164,10 +164,15 @@ def by_form(identifier_type: str, identifiers: Sequence[str]) -> list[list[str]]
 
     Criteo promises nothing for calls that mix them.
     """
-    if identifier_type not in {"email", "phoneNumber"}:
+    if identifier_type not in {"email", "phoneNumber"} or _are_plain(identifiers):
         return [list(identifiers)]
     groups: dict[int, list[str]] = {}
     for identifier in identifiers:
         hashed = len(identifier) if "@" not in identifier and len(identifier) >= 32 else 0
         groups.setdefault(hashed, []).append(identifier)
     return list(groups.values())
+
+
+def _are_plain(identifiers: Sequence[str]) -> bool:
+    """Tell whether all are addresses, each of which has one `@`."""
+    return "".join(identifiers).count("@") == len(identifiers)

@@ -11,6 +11,9 @@ from framework import APIError, Cache, RetryableError
 _TTL = 3_600.0
 """Seconds that an id is remembered: how long the new name of a renamed list may go unnoticed."""
 
+_LISTED_TTL = 60.0
+"""Seconds after a complete listing in which a name that it did not hold is created at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContactLists:
@@ -33,11 +36,15 @@ class ContactLists:
 
     def find_or_create(self, name: str) -> str:
         """Give the id of the list called *name*, which exists afterwards."""
-        return self.find(name) or self._create(name)
+        known: str | None = self.cache.get(self._key(name))
+        if known is None and not self.cache.get(self._listed):
+            known = self._search(name)
+        return known or self._create(name)
 
     def forget(self, name: str) -> None:
         """Look the name up afresh next time."""
         self.cache.delete(self._key(name))
+        self.cache.delete(self._listed)
 
     def _search(self, name: str) -> str | None:
         locked = False
@@ -55,6 +62,7 @@ class ContactLists:
                 "READ_ONLY_AUDIENCE",
                 403,
             )
+        self.cache.set(self._listed, True, _LISTED_TTL)
         return None
 
     def _create(self, name: str) -> str:
@@ -87,6 +95,10 @@ class ContactLists:
     def _remember(self, name: str, list_id: str) -> str:
         self.cache.set(self._key(name), list_id, _TTL)
         return list_id
+
+    @property
+    def _listed(self) -> str:
+        return f"contact lists/{self.advertiser_id}"
 
     def _key(self, name: str) -> str:
         return f"contact list/{self.advertiser_id}/{name}"

@@ -202,19 +202,24 @@ def speak() -> Iterator[Speak]:
 Connect: TypeAlias = Callable[..., Connection]
 
 
+def connection(
+    criteo: CriteoSandbox, wire: Wire, time: Time, *subscriptions: Subscription
+) -> Connection:
+    """Open the whole pipeline, by default with the subscriptions that a new connection has."""
+    plugin = open_plugin(criteo_audiences)
+    chosen = subscriptions or None
+    return connect(plugin, criteo.settings(), chosen, transport=wire, clock=time, strict=True)
+
+
 @pytest.fixture
 def connected(criteo: CriteoSandbox, wire: Wire, time: Time) -> Iterator[Connect]:
-    """Open the whole pipeline, by default with the subscriptions that a new connection has."""
+    """Open connections; they are closed afterwards."""
     opened = []
 
-    def connection(*subscriptions: Subscription) -> Connection:
-        plugin = open_plugin(criteo_audiences)
-        chosen = subscriptions or None
-        opened.append(
-            connect(plugin, criteo.settings(), chosen, transport=wire, clock=time, strict=True)
-        )
+    def open_one(*subscriptions: Subscription) -> Connection:
+        opened.append(connection(criteo, wire, time, *subscriptions))
         return opened[-1]
 
-    yield connection
+    yield open_one
     for one in opened:
         one.close()

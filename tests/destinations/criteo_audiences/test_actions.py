@@ -70,6 +70,31 @@ def test_every_list_that_a_search_meets_is_remembered(bench: Bench) -> None:
     assert bench.wire.calls == [SEARCH, amend(70002), amend(70001), amend(70003)]
 
 
+def test_several_new_audiences_cost_one_listing(bench: Bench) -> None:
+    """What a complete listing did not hold is created without another one, for a minute."""
+    for name in ("spring", "summer"):
+        bench.perform(ADD, ADA, audience_key=name)
+    bench.time.sleep(61)
+    bench.perform(ADD, ADA, audience_key="autumn")
+    once = [SEARCH, CREATE, amend(70001), CREATE, amend(70002)]
+    assert bench.wire.calls == [*once, SEARCH, CREATE, amend(70003)]
+
+
+def test_removals_look_for_their_audience_every_time(bench: Bench) -> None:
+    """Somebody else may create it meanwhile; only an addition may guess that it is missing."""
+    bench.perform(REMOVE, ADA)
+    bench.criteo.add_segment("spring")
+    assert bench.perform(REMOVE, ADA) == [DELIVERED]
+    assert bench.wire.calls == [SEARCH, SEARCH, amend(70001)]
+
+
+def test_an_audience_that_appears_after_the_listing_is_found(bench: Bench) -> None:
+    bench.perform(REMOVE, ADA)
+    bench.criteo.add_segment("spring")
+    assert bench.perform(ADD, ADA) == [DELIVERED]
+    assert bench.wire.calls == [SEARCH, CREATE, SEARCH, amend(70001)]
+
+
 def test_ids_are_looked_up_again_after_an_hour(bench: Bench) -> None:
     bench.perform(ADD, ADA)
     bench.time.sleep(3_601)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework import DELIVERED, Failed, Skipped, Subscription
-from framework.testing import Fault
-
-if TYPE_CHECKING:
-    from tests.destinations.criteo_audiences.conftest import Connect, Time, Wire
+from framework.testing import Fault, FrozenClock
+from tests.destinations.criteo_audiences.conftest import Connect, Time, Wire, connection
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 ADD, REMOVE = "addUserToAudience", "removeUserFromAudience"
@@ -173,6 +173,49 @@ def test_calls_keep_to_the_rate(
     assert {call.status for call in criteo.requests} == {200}
     assert 120 <= sum(time.slept) <= 180
     assert len(wire.calls) == 602
+
+
+def test_many_users_travel_in_few_calls(
+    connected: Connect, criteo: CriteoSandbox, wire: Wire
+) -> None:
+    criteo.add_segment("spring")
+    stream = connected().stream()
+    people = (entered(f"User.{number}@example.com") for number in range(100_000))
+    settled = stream.take(enumerate(people)) + stream.flush()
+    assert sum(result is DELIVERED for _, _, result in settled) == 100_000
+    assert [len(identifiers) for _, identifiers in wire.sent] == [50_000, 50_000]
+    assert (wire.tokens, len(wire.calls)) == (1, 3)
+    assert len(criteo.members("spring")) == 100_000
+
+
+PEOPLE = st.sampled_from([ADA, BOB, " Ada@Example.com", "eve@example.com", "nobody", None])
+EVENTS = st.lists(st.tuples(st.sampled_from(["Entered", "Exited"]), PEOPLE, st.sampled_from("xy")))
+MODES = st.sampled_from([{}, {"enable_batching": False}, {"batch_size": 2}])
+
+
+@given(events=EVENTS, mapping=MODES)
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_batches_the_last_event_decides(
+    events: list[tuple[str, str | None, str]], mapping: dict[str, Any]
+) -> None:
+    """Who is on a list afterwards does not depend on how events are cut into calls."""
+    clock = FrozenClock()
+    criteo = CriteoSandbox(clock=clock)
+    expected: dict[str, set[str]] = {"x": set(), "y": set()}
+    for name in expected:
+        criteo.add_segment(name)
+    for change, email, audience in events:
+        if email not in {None, "nobody"}:
+            user = str(email).strip().lower()
+            (set.add if change == "Entered" else set.discard)(expected[audience], user)
+    with connection(
+        criteo,
+        Wire(criteo),
+        Time(clock),
+        *(Subscription(action=action, mapping=mapping) for action in (ADD, REMOVE)),
+    ) as opened:
+        opened.deliver([event(*one) for one in events])
+    assert {name: criteo.members(name) for name in expected} == expected
 
 
 def test_saved_configurations_of_the_reference_load_unchanged(
