@@ -89,8 +89,10 @@ def to_boolean(value: JSON) -> bool | Refused:
 
 
 def to_datetime(value: JSON) -> str | float | Refused:
-    """Give a text or a number; whether a text means a moment is checked like a format."""
-    value = unwrap(value)
+    """Give a text or a number; whether a text means a moment is checked like a format.
+
+    The number in a list of one item becomes a text, as with the reference.
+    """
     if isinstance(value, float):
         return _tidy(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -105,13 +107,19 @@ def to_object(value: JSON) -> dict[str, Any] | Refused:
 
 def coercer_of(field: Field) -> Coercer:
     """Give the function for one value of a field (for one item where it is multiple)."""
-    if field.nullable and not field.multiple:
-        return _NULLABLE[field.type]
-    return _PLAIN[field.type]
+    if not field.nullable or field.multiple:
+        return _PLAIN[field.type]
+    if field.properties is not None and field.type == "object":
+        return _or_null(to_object)
+    return _NULLABLE[field.type]
 
 
-def _nullable(coerce: Coercer) -> Coercer:
+def _or_null(coerce: Coercer) -> Coercer:
     return lambda value: None if value is None else coerce(value)
+
+
+def _nullable_text(coerce: Coercer) -> Coercer:
+    return lambda value: None if value is None or value == [""] else coerce(value)
 
 
 def _nullable_blanks(coerce: Coercer) -> Coercer:
@@ -137,11 +145,11 @@ _PLAIN: Mapping[str, Coercer] = {
     "object": to_object,
 }
 _NULLABLE: Mapping[str, Coercer] = {
-    **dict.fromkeys(TEXTS, _nullable(to_string)),
+    **dict.fromkeys(TEXTS, _nullable_text(to_string)),
     "number": _nullable_blanks(to_number),
     "integer": _nullable_blanks(to_integer),
     "boolean": _nullable_blanks(to_boolean),
-    "datetime": _nullable(to_datetime),
+    "datetime": _nullable_text(to_datetime),
     "object": _nullable_blanks(to_object),
 }
 

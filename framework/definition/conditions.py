@@ -14,6 +14,9 @@ from framework.definition.coercion import same
 from framework.definition.fields import Condition, Conditions, Field, FieldTable
 from framework.paths import JSON, MISSING
 
+Place: TypeAlias = tuple[str | int, ...]
+"""A path through objects and lists."""
+
 Test: TypeAlias = Callable[[JSON], bool]
 """Judges the value of one top-level key, or the sync mode; MISSING where there is none."""
 
@@ -22,41 +25,51 @@ Test: TypeAlias = Callable[[JSON], bool]
 class Requirement:
     """A field that is required when conditions hold.
 
-    *path* leads to the field through objects and lists of objects; *tests* are pairs of a
-    top-level key (None for the sync mode) and the test of its value.
+    *scope* leads to the object (or the objects of a list) in which the conditions are looked up:
+    the payload itself for its fields and their properties, for deeper ones the object that holds
+    their parent. *path* leads on from there to the field. *tests* are pairs of a key in the scope
+    (None for the sync mode) and the test of its value.
     """
 
+    scope: tuple[str, ...]
     path: tuple[str, ...]
     field: Field
     match: str
     tests: tuple[tuple[str | None, Test], ...]
 
-    def applies(self, values: Mapping[str, JSON], sync_mode: str | None) -> bool:
-        """Tell whether the field is required for these values."""
+    def unmet(self, value: JSON, sync_mode: str | None) -> list[Place]:
+        """List the places where the field, or what should hold it, is missing in a payload."""
+        return self._unmet(value, self.scope, sync_mode)
+
+    def _unmet(self, value: JSON, scope: tuple[str, ...], mode: str | None) -> list[Place]:
+        if isinstance(value, list):
+            return [(i, *p) for i, item in enumerate(value) for p in self._unmet(item, scope, mode)]
+        if not isinstance(value, dict):
+            return []
+        if scope:
+            inner = self._unmet(value.get(scope[0]), scope[1:], mode)
+            return [(scope[0], *place) for place in inner]
+        return lacking(value, self.path) if self._applies(value, mode) else []
+
+    def _applies(self, values: Mapping[str, JSON], sync_mode: str | None) -> bool:
         mode: JSON = MISSING if sync_mode is None else sync_mode
         held = (test(mode if key is None else values.get(key, MISSING)) for key, test in self.tests)
         return all(held) if self.match == "all" else any(held)
 
 
-def requirements_of(fields: FieldTable) -> list[Requirement]:
-    """List the conditional requirements of a table, those of nested fields too."""
-    return [
-        Requirement(path, field, field.required.match, _tests(field.required, fields))
-        for path, field in _paths(fields, ())
-        if isinstance(field.required, Conditions)
-    ]
+def requirements_of(fields: FieldTable, scope: tuple[str, ...] = ()) -> list[Requirement]:
+    """List the conditional requirements of a table: its fields, their properties, all below."""
+    found = [] if scope else _required_in(fields, (), (), fields)
+    for key, field in fields.items():
+        if field.type == "object" and field.properties:
+            found += _required_in(field.properties, scope, (key,), fields)
+            found += requirements_of(field.properties, (*scope, key))
+    return found
 
 
-def lacking(value: JSON, path: tuple[str, ...]) -> list[tuple[str | int, ...]]:
-    """List the places below *value* where nothing is at *path*; each item of a list counts."""
-    if not path:
-        return []
-    if isinstance(value, list):
-        found = [
-            (index, place) for index, item in enumerate(value) for place in lacking(item, path)
-        ]
-        return [(index, *place) for index, place in found]
-    if not isinstance(value, dict):
+def lacking(value: JSON, path: tuple[str, ...]) -> list[Place]:
+    """List the place below *value* where nothing is at *path*; lists and texts lack nothing."""
+    if not path or not isinstance(value, dict):
         return []
     if path[0] not in value:
         return [path[:1]]
@@ -71,13 +84,16 @@ def key_of(condition: Condition, fields: FieldTable) -> tuple[str | None, tuple[
     return head, tuple(rest)
 
 
-def _paths(fields: FieldTable, prefix: tuple[str, ...]) -> list[tuple[tuple[str, ...], Field]]:
-    found = []
-    for key, field in fields.items():
-        found.append(((*prefix, key), field))
-        if field.type == "object" and field.properties:
-            found += _paths(field.properties, (*prefix, key))
-    return found
+def _required_in(
+    fields: FieldTable, scope: tuple[str, ...], parent: tuple[str, ...], beside: FieldTable
+) -> list[Requirement]:
+    return [
+        Requirement(
+            scope, (*parent, key), field, field.required.match, _tests(field.required, beside)
+        )
+        for key, field in fields.items()
+        if isinstance(field.required, Conditions)
+    ]
 
 
 def _tests(conditions: Conditions, fields: FieldTable) -> tuple[tuple[str | None, Test], ...]:

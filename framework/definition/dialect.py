@@ -72,6 +72,7 @@ def _value_keywords() -> dict[str, JSON]:
         "properties": _FIELDS,
         "required": {"type": "array", "items": _TEXT},
         "additionalProperties": _FLAG,
+        "allOf": {"type": "array"},
     }
 
 

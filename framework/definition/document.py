@@ -35,13 +35,14 @@ from framework.definition.fields import (
     Field,
     FieldTable,
 )
-from framework.definition.rules import rules_of
+from framework.definition.rules import rules_inside, rules_of
 from framework.errors import DefinitionError
 from framework.paths import JSON, MISSING
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 """What `$schema` says."""
 
+_LEAVE_OUT: Final = "must be left out; conditions are written as `x-required`."
 _LIMITS: Final = {
     "string": ("minLength", "maxLength"),
     "number": ("minimum", "maximum"),
@@ -66,7 +67,7 @@ def from_document(document: JSON) -> dict[str, Field]:
     problems = _faults(document)
     fields = {} if problems else _read_object(document, (), problems)
     if not problems and document.get("allOf", []) not in ([], rules_of(fields)):
-        problems.append("`/allOf`: must be left out; conditions are written as `x-required`.")
+        problems.append(f"`/allOf`: {_LEAVE_OUT}")
     if problems:
         raise DefinitionError("\n".join(problems), problems)
     return fields
@@ -128,6 +129,8 @@ def _write_value(field: Field) -> dict[str, Any]:
         value |= _write_object(field.properties)
         value["type"] = types[0] if len(types) == 1 else types
         value["additionalProperties"] = bool(field.additional_properties)
+        if rules := rules_inside(field.properties):
+            value["allOf"] = rules
     return value
 
 
@@ -209,6 +212,8 @@ def _unsaid(given: JSON, written: JSON, path: tuple[str, ...]) -> list[str]:
         for key, value in given.items()
         if key not in written and value not in (None, False, "", [], {})
     ]
+    if given.get("allOf", []) not in ([], written.get("allOf")):
+        notes.append(f"`{_pointer([*path, 'allOf'])}`: {_LEAVE_OUT}")
     return notes + _unsaid(given.get("items"), written.get("items"), (*path, "items"))
 
 

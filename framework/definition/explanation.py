@@ -10,15 +10,13 @@ from typing import Any, Final
 
 from framework.definition.checks import checks_of, top_pruner_of
 from framework.definition.coercion import REFUSED, coercer_of, unwrap
-from framework.definition.conditions import Requirement, lacking
+from framework.definition.conditions import Place, Requirement
 from framework.definition.fields import Field, FieldTable
 from framework.definition.problems import Problem
 from framework.paths import JSON, MISSING
 
 KEPT: Final = "dynamicAuthSettings"
 """The one undeclared key that the reference lets through, as it is."""
-
-Place = tuple[str | int, ...]
 
 
 def interpret(
@@ -54,9 +52,8 @@ def _unmet(
     pruned: dict[str, JSON], requirements: Sequence[Requirement], sync_mode: str | None
 ) -> Iterator[Problem]:
     for requirement in requirements:
-        if requirement.applies(pruned, sync_mode):
-            for path in lacking(pruned, requirement.path):
-                yield Problem(path, "required", requirement.field)
+        for path in requirement.unmet(pruned, sync_mode):
+            yield Problem(path, "required", requirement.field)
 
 
 def _shape_declared(
@@ -84,8 +81,8 @@ def _shape(value: JSON, field: Field, path: Place, problems: list[Problem]) -> A
 def _shape_one(value: JSON, field: Field, path: Place, problems: list[Problem]) -> Any:
     shaped = coercer_of(field)(value)
     if shaped is REFUSED:
-        found = value if field.type == "object" and not field.nullable else unwrap(value)
-        problems.append(Problem(path, "type", field, found))
+        kept = field.type == "object" and (not field.nullable or field.properties is not None)
+        problems.append(Problem(path, "type", field, value if kept else unwrap(value)))
         return None
     if shaped is None:
         return None

@@ -77,9 +77,11 @@ class Condition:
     mode. *value* is what it is compared with: one value, a list (any of them), or nothing at all,
     which asks whether the field has no value (is missing or null).
 
-    The reference reads two things its own way, and saved definitions mean them so: a condition on a
-    value is about what the mapping gave, before it is converted; and a dotted key compared with
-    nothing asks the opposite (`is`: there is a value). `check_fields` refuses the latter.
+    The reference reads some things its own way, and saved definitions mean them so: a condition on
+    a value is about what the mapping gave, before it is converted; the condition of a field deeper
+    than the properties of a field is looked up in the object that holds its parent; and a dotted
+    key compared with nothing asks the opposite (`is`: there is a value). The properties of objects
+    in a list are not required of each item. `check_fields` tells of the last two.
     """
 
     field: str | None
@@ -187,6 +189,11 @@ def refuse(subject: str, problems: Iterable[str]) -> None:
         raise DefinitionError("\n".join(found), found)
 
 
+def check_options(fields: FieldTable) -> list[str]:
+    """List the options of a table's fields that are pointless, whatever the other fields are."""
+    return [f"Field `{key}` {text}" for key, entry in fields.items() for text in _pointless(entry)]
+
+
 def check_fields(fields: FieldTable) -> list[str]:
     """List what is pointless in a table although each field is possible, in the table's order.
 
@@ -194,20 +201,25 @@ def check_fields(fields: FieldTable) -> list[str]:
     that is not among the choices, and conditions about fields that the table does not have.
     Definitions that others wrote may hold all of this and still work as far as they go.
     """
-    problems = []
-    for key, field in walk(fields):
-        problems += [f"Field `{key}` {text}" for text in _pointless(field)]
-        for condition in conditions_of(field):
-            problems += [f"Field `{key}` {t}" for t in _astray(condition, fields)]
-    return problems
+    return [f"Field `{key}` {text}" for key, text in _doubts(fields, "", fields)]
 
 
-def walk(fields: FieldTable, prefix: str = "") -> Iterator[tuple[str, Field]]:
-    """Give every field of a table, nested ones too, with its dotted key."""
-    for key, field in fields.items():
-        yield prefix + key, field
-        if field.properties:
-            yield from walk(field.properties, f"{prefix}{key}.")
+def _doubts(fields: FieldTable, prefix: str, beside: FieldTable) -> Iterator[tuple[str, str]]:
+    for key, entry in fields.items():
+        problems = [*_pointless(entry)]
+        for condition in conditions_of(entry):
+            problems += _astray(condition, beside)
+        yield from ((prefix + key, problem) for problem in problems)
+        if entry.properties:
+            yield from _doubts(entry.properties, f"{prefix}{key}.", fields)
+            if entry.multiple:
+                yield from _unasked(entry.properties, f"{prefix}{key}.")
+
+
+def _unasked(properties: FieldTable, prefix: str) -> Iterator[tuple[str, str]]:
+    for key, entry in properties.items():
+        if isinstance(entry.required, Conditions):
+            yield prefix + key, "is required under conditions, which items of a list are not asked."
 
 
 def conditions_of(field: Field) -> Iterator[Condition]:

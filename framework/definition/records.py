@@ -30,7 +30,7 @@ from framework.definition.fields import (
     Format,
     InputMethod,
     ObjectUI,
-    check_fields,
+    check_options,
     refuse,
 )
 from framework.errors import DefinitionError
@@ -192,7 +192,7 @@ def _compile(made: Any, declared: dict[str, Any], names: Mapping[str, Any]) -> N
         except DefinitionError as error:
             problems += [f"`{name}`: {problem}" for problem in error.problems]
     if not problems:
-        problems = check_fields({slot.key: slot.field for slot in slots.values()})
+        problems = check_options({slot.key: slot.field for slot in slots.values()})
     refuse(f"{made.__name__} is defined wrongly.", problems)
     made.__slots_of__ = slots
     made.__init__ = _write_init(made, slots)
@@ -375,6 +375,8 @@ class Settings(Shaped):
 
 class Payload(Shaped):
     """What an action receives for one event; subclasses declare fields with `field()`.
+
+    A Payload class may also be the annotation of a field: an object with its fields as properties.
 
     Instances are immutable, compare by value and do not show secret fields.
     """

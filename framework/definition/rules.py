@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from framework.definition.conditions import key_of, requirements_of
+from framework.definition.conditions import Requirement, key_of, requirements_of
 from framework.definition.fields import Condition, Conditions, FieldTable
 from framework.paths import MISSING
 
@@ -12,16 +13,29 @@ _NULL = {"type": "null"}
 
 
 def rules_of(fields: FieldTable) -> list[dict[str, Any]]:
-    """Give one rule for each conditional requirement of a table.
+    """Give one rule for each conditional requirement of a table and of its fields' properties.
 
     What depends on the sync mode is left out, for values do not hold it: such a condition among
     those of which all must hold leaves out the rule, among others only itself.
     """
+    return _rules([r for r in requirements_of(fields) if not r.scope], fields)
+
+
+def rules_inside(fields: FieldTable) -> list[dict[str, Any]]:
+    """Give the rules that stand in the schema of an object with these properties.
+
+    They are about the properties of its properties; those of its own stand one level higher.
+    """
+    inside = [r for r in requirements_of(fields) if not r.scope and len(r.path) > 1]
+    return _rules(inside, fields)
+
+
+def _rules(requirements: Iterable[Requirement], fields: FieldTable) -> list[dict[str, Any]]:
     rules = []
-    for requirement in requirements_of(fields):
+    for requirement in requirements:
         condition = _if(requirement.field.required, fields)
         if condition is not None:
-            rules.append({"if": condition, "then": _then(requirement.path, fields)})
+            rules.append({"if": condition, "then": _then(requirement.path)})
     return rules
 
 
@@ -61,11 +75,7 @@ def _at(path: tuple[str, ...], test: dict[str, Any]) -> dict[str, Any]:
     return test
 
 
-def _then(path: tuple[str, ...], fields: FieldTable) -> dict[str, Any]:
+def _then(path: tuple[str, ...]) -> dict[str, Any]:
     head, *inside = path
-    if not inside:
-        return {"required": [head]}
-    below = _then(tuple(inside), fields[head].properties or {})
-    if fields[head].multiple:
-        below = {"items": below}
-    return {"required": [head], "properties": {head: below}}
+    below = {"properties": {head: _then(tuple(inside))}} if inside else {}
+    return {"required": [head], **below}

@@ -150,7 +150,7 @@ def shape_settings(fields: Any, raw: Mapping[str, JSON]) -> Any:
 
 def _asked(shape: Shape) -> list[str]:
     """List the undeclared keys that conditions ask for."""
-    keys = {key for requirement in shape.requirements for key, _ in requirement.tests}
+    keys = {key for r in shape.requirements if not r.scope for key, _ in r.tests}
     return sorted(key for key in keys if key is not None and key not in shape.fields)
 
 
@@ -176,7 +176,10 @@ class _Writer:
         shaped = {key: self._field(key, field) for key, field in self.shape.fields.items()}
         pruned: dict[str, str] = {}
         for requirement in self.shape.requirements:
-            self._requirement(requirement, sync_mode, shaped, pruned)
+            if requirement.scope:
+                self._nested_requirement(requirement, sync_mode, pruned)
+            else:
+                self._requirement(requirement, sync_mode, shaped, pruned)
         if KEPT in self.values:
             shaped.setdefault(KEPT, self._pruned(KEPT, pruned))
         return shaped
@@ -229,6 +232,14 @@ class _Writer:
             below = f"{self._pruned(head, pruned)}, {self.code.literal(tuple(inside))}"
             lacks += f" or {self.code.literal(lacking)}({below})"
         self.code.line(f"if ({holds}) and ({lacks}): {self.refusal}")
+
+    def _nested_requirement(
+        self, requirement: Requirement, sync_mode: str, pruned: dict[str, str]
+    ) -> None:
+        head = requirement.scope[0]
+        payload = f"{{{self.code.literal(head)}: {self._pruned(head, pruned)}}}"
+        unmet = self.code.literal(requirement.unmet, "unmet")
+        self.code.line(f"if {unmet}({payload}, {sync_mode}): {self.refusal}")
 
     def _pruned(self, key: str, known: dict[str, str]) -> str:
         """Give the variable of a value without its empty parts, before conversion."""
