@@ -1,0 +1,44 @@
+"""`actions schemas`: write the published JSON Schemas, or tell which are stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from framework.cli import exits
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("schemas"),
+    show_default=True,
+    help="The folder to write to.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is stale.")
+def schemas(out: Path, check: bool) -> None:  # noqa: FBT001 - click's signature
+    """Write JSON Schemas of events, mappings, connection files, reports and every destination.
+
+    Editors check and complete connection files with connection.schema.json, which knows the
+    settings and fields of all destinations that are installed.
+    """
+    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
+    from framework.schemas import (  # noqa: PLC0415 - heavy, imported at first use
+        stale_schemas,
+        write_schemas,
+    )
+
+    registry = load_plugins()
+    for problem in registry.problems:
+        click.echo(f"Warning: {problem.message}", err=True)
+    if not check:
+        for name in write_schemas(out, registry):
+            click.echo(f"Wrote {out / name}")
+    stale = stale_schemas(out, registry)
+    for name in stale:
+        click.echo(f"{'Stale' if check else 'No longer published'}: {out / name}", err=True)
+    if check and stale:
+        click.echo("Write them with `actions schemas`.", err=True)
+        raise click.exceptions.Exit(exits.FAILED)
