@@ -1,1 +1,131 @@
-"""Action Destinations: deliver Segment-style events to partner APIs."""
+"""Action Destinations: deliver Segment-style events to partner APIs.
+
+What the author of a destination imports; names are loaded at first use, so that a command which
+needs few of them starts quickly.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from framework.definition import (
+        Action,
+        Batching,
+        Choice,
+        Condition,
+        Conditions,
+        Destination,
+        Field,
+        Payload,
+        Preset,
+        Rate,
+        Settings,
+        Subscription,
+        SyncMode,
+        field,
+        from_document,
+        read_document,
+    )
+    from framework.delivery import (
+        Cache,
+        Client,
+        Connection,
+        OAuthClientCredentials,
+        OAuthRefreshToken,
+        Report,
+        api_key,
+        basic,
+        bearer,
+        connect,
+        json_of,
+    )
+    from framework.errors import (
+        APIError,
+        ConfigurationError,
+        DefinitionError,
+        FrameworkError,
+        IntegrationError,
+        InvalidAuthenticationError,
+        PayloadValidationError,
+        RetryableError,
+        UnknownNameError,
+    )
+    from framework.hookspecs import hookimpl
+    from framework.plugins import load_plugins, open_plugin
+    from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
+
+_ROOMS = {
+    "definition": (
+        "Action Batching Choice Condition Conditions Destination Field Payload Preset Rate "
+        "Settings Subscription SyncMode field from_document read_document"
+    ),
+    "delivery": (
+        "Cache Client Connection OAuthClientCredentials OAuthRefreshToken Report api_key basic "
+        "bearer connect json_of"
+    ),
+    "errors": (
+        "APIError ConfigurationError DefinitionError FrameworkError IntegrationError "
+        "InvalidAuthenticationError PayloadValidationError RetryableError UnknownNameError"
+    ),
+    "hookspecs": "hookimpl",
+    "plugins": "load_plugins open_plugin",
+    "results": "DELIVERED Delivered Failed Result Skipped",
+}
+_ORIGIN = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+__all__ = [
+    "DELIVERED",
+    "APIError",
+    "Action",
+    "Batching",
+    "Cache",
+    "Choice",
+    "Client",
+    "Condition",
+    "Conditions",
+    "ConfigurationError",
+    "Connection",
+    "DefinitionError",
+    "Delivered",
+    "Destination",
+    "Failed",
+    "Field",
+    "FrameworkError",
+    "IntegrationError",
+    "InvalidAuthenticationError",
+    "OAuthClientCredentials",
+    "OAuthRefreshToken",
+    "Payload",
+    "PayloadValidationError",
+    "Preset",
+    "Rate",
+    "Report",
+    "Result",
+    "RetryableError",
+    "Settings",
+    "Skipped",
+    "Subscription",
+    "SyncMode",
+    "UnknownNameError",
+    "api_key",
+    "basic",
+    "bearer",
+    "connect",
+    "field",
+    "from_document",
+    "hookimpl",
+    "json_of",
+    "load_plugins",
+    "open_plugin",
+    "read_document",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ORIGIN:
+        raise AttributeError(f"module `framework` has no attribute `{name}`")
+    value = getattr(importlib.import_module(f"framework.{_ORIGIN[name]}"), name)
+    globals()[name] = value
+    return value

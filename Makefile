@@ -1,0 +1,35 @@
+# Each target sets up what it needs in .venv, at the versions that constraints.txt pins.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check format schemas bench conformance clean
+
+demo: .venv/.ready
+	$(BIN)/python examples/criteo/demo.py
+
+test: .venv/.ready
+	$(BIN)/python -m pytest
+
+check: .venv/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/.ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: .venv/.ready
+	$(BIN)/actions schemas
+
+conformance: .venv/.ready
+	$(BIN)/python -m tests.conformance ../shared/conformance/*.jsonl
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis demo

@@ -1,0 +1,112 @@
+"""Deliver a generated file of events into a pretend Criteo, and check what became of it.
+
+`make demo` runs this. The sandbox is a process of its own on the loopback address; nothing leaves
+the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+HERE = Path(__file__).parent
+FOLDER = Path("demo")
+ACTIONS = (sys.executable, "-m", "framework")
+ACCESS = {"CRITEO_CLIENT_ID": "demo-app", "CRITEO_CLIENT_SECRET": "demo-secret"}
+
+
+def history(file: Path) -> dict[str, set[str]]:
+    """Give the members that each audience must have: the events applied one at a time."""
+    members: dict[str, set[str]] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            event = json.loads(line)
+            name, traits = event["event"], event["context"]["traits"]
+            email, audience = traits["email"].strip().lower(), event["properties"]["audience_key"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        local, _, domain = email.partition("@")
+        if not local or " " in email or "." not in domain or "@" in domain:
+            continue
+        of_audience = members.setdefault(audience, set())
+        (of_audience.add if name == "Audience Entered" else of_audience.discard)(email)
+    return members
+
+
+def members_at(url: str) -> dict[str, set[str]]:
+    """Give the members that the sandbox holds, by audience."""
+    with urllib.request.urlopen(f"{url}/__sandbox/state?detail=members") as answer:  # noqa: S310
+        state = json.load(answer)
+    return {
+        segment["name"]: {one for kind in segment["members"].values() for one in kind}
+        for segment in state["segments"]
+    }
+
+
+def start_sandbox() -> tuple[subprocess.Popen[str], str]:
+    """Start the sandbox; give its process and its address."""
+    process = subprocess.Popen(
+        [*ACTIONS, "sandbox", "criteo", "--port", "0", "--advertiser", "12345",
+         "--client-id", ACCESS["CRITEO_CLIENT_ID"],
+         "--client-secret", ACCESS["CRITEO_CLIENT_SECRET"]],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    return process, address(process.stdout)
+
+
+def address(lines: IO[str]) -> str:
+    """Give the first address that a server announces."""
+    for line in lines:
+        for word in line.split():
+            if word.startswith("http://127.0.0.1:"):
+                return word.rstrip("/.")
+    raise SystemExit("The sandbox did not start.")
+
+
+def deliver(events: Path, url: str) -> int:
+    """Run the delivery as an operator would; give its exit status."""
+    command = [
+        *ACTIONS, "run", "--connection", str(HERE / "criteo.connection.yaml"),
+        "--events", str(events), "--endpoint", f"https://api.criteo.com={url}",
+        "--outcomes", str(FOLDER / "outcomes.ndjson"), "--restart",
+    ]  # fmt: skip
+    print("$ actions", *command[3:], "\n", flush=True)
+    return subprocess.run(command, env={**os.environ, **ACCESS}, check=False).returncode
+
+
+def main() -> None:
+    """Generate, deliver, verify, and say where to look."""
+    FOLDER.mkdir(exist_ok=True)
+    events = FOLDER / "events.ndjson"
+    subprocess.run(
+        [sys.executable, HERE / "make_events.py", "--count", "100000", "--out", events], check=True
+    )
+    print(f"Wrote 100,000 lines of events to {events}.\n")
+    process, url = start_sandbox()
+    try:
+        print(f"A pretend Criteo runs at {url} (open it to see the audiences arrive).\n")
+        deliver(events, url)
+        expected, found = history(events), members_at(url)
+        if expected != found:
+            raise SystemExit("\nThe audiences differ from the history of events.")
+        print("\nVerified: the audiences hold exactly the people that the history says:")
+        for audience, people in sorted(found.items()):
+            print(f"  {audience}: {len(people):,} members")
+        print(f"\nOne line for each event and subscription: {FOLDER / 'outcomes.ndjson'}")
+        if sys.stdin.isatty():
+            input(f"The page: {url} - press Enter to stop the sandbox. ")
+        else:
+            print(f"The page was at {url}; run `make demo` in a terminal to look at it.")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""What a destination is: its actions, settings, batching rules and presets, checked on creation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from framework.definition.fields import Field
+from framework.definition.records import Payload, Settings, fields_of
+from framework.errors import DefinitionError, FrameworkError, UnknownNameError
+from framework.mapping import check_mapping_shape
+from framework.triggers import parse
+
+SYNC_MODES = ("add", "update", "upsert", "delete", "mirror")
+"""The sync modes of reverse ETL, in the reference's spelling."""
+
+SYNC_MODE_KEY = "__segment_internal_sync_mode"
+MATCHING_KEY = "__segment_internal_matching_key"
+
+AuthScheme: TypeAlias = Literal["custom", "basic", "oauth2", "oauth-managed", "none"]
+PresetKind: TypeAlias = Literal["automatic", "specificEvent"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """How often a partner may be called: *calls* in any *seconds*."""
+
+    calls: int
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batching:
+    """Rules for grouping payloads into one call.
+
+    A batch holds payloads of one action that agree in all *keys* (names of fields), at most
+    *max_size* of them and about *max_bytes* of JSON; *max_age* is the longest wait in seconds
+    where a stream is slow.
+    Actions with the same *lane* change the same things at the partner: within a lane the last
+    event about one identifier wins (see the hook `identify`).
+    """
+
+    keys: tuple[str, ...] = ()
+    max_size: int = 1_000
+    max_bytes: int = 4_000_000
+    max_age: float = 10.0
+    lane: str = ""
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"`{name}` of Batching must be positive, got {getattr(self, name)}."
+            for name in ("max_size", "max_bytes", "max_age")
+            if getattr(self, name) <= 0
+        ]
+        if problems:
+            raise DefinitionError(" ".join(problems), problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncMode:
+    """Which sync modes an action offers to warehouse-driven events."""
+
+    label: str
+    description: str = ""
+    default: str
+    choices: tuple[str, ...] = SYNC_MODES
+
+    def __post_init__(self) -> None:
+        unknown = [choice for choice in (*self.choices, self.default) if choice not in SYNC_MODES]
+        if unknown:
+            raise DefinitionError(
+                f"Sync mode `{unknown[0]}` is not known. Known sync modes: {', '.join(SYNC_MODES)}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A subscription that a new connection starts with, or that an event of the host creates.
+
+    Here and in Action and Destination, *extra* is what a manifest said that the other attributes
+    cannot: kept for writing it again.
+    """
+
+    name: str
+    action: str
+    trigger: str | None = None
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    kind: PresetKind = "automatic"
+    event_slug: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One thing a destination can do.
+
+    *trigger* is the text a new subscription starts with; *payload* a Payload class, or a table
+    of fields for actions without Python code.
+    Raises DefinitionError with every problem when something does not fit together.
+    """
+
+    slug: str
+    title: str
+    description: str = ""
+    trigger: str | None = None
+    payload: type[Payload] | Mapping[str, Field]
+    batching: Batching | None = None
+    sync_mode: SyncMode | None = None
+    hidden: bool = False
+    platform: str = "cloud"
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            raise DefinitionError(
+                f"Action `{self.slug}` is defined wrongly: {' '.join(problems)}", problems
+            )
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The action's fields by key."""
+        if isinstance(self.payload, type):
+            return fields_of(self.payload)
+        return self.payload
+
+    @property
+    def default_mapping(self) -> dict[str, Any]:
+        """The mapping a new subscription starts with: each field's mapping, else its default."""
+        chosen = {key: f.mapping if f.mapping is not None else f.default
+                  for key, f in self.fields.items()}  # fmt: skip
+        return {key: value for key, value in chosen.items() if value is not None}
+
+    def _problems(self) -> Any:
+        if self.trigger is not None:
+            try:
+                parse(self.trigger)
+            except FrameworkError as error:
+                yield f"Its trigger does not parse: {error}"
+        yield from check_mapping_shape(self.default_mapping)
+        keys = self.batching.keys if self.batching else ()
+        unknown = [key for key in keys if key not in self.fields]
+        if unknown:
+            yield (
+                f"Batch key `{unknown[0]}` is no field of the action. "
+                f"Known fields: {', '.join(self.fields)}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """A partner's system as a definition: identity, settings, actions and presets.
+
+    A destination module gives *settings* and *actions* by hooks of their own; a definition
+    read from a manifest has them here.
+    Raises DefinitionError with every problem when the parts do not fit together.
+    """
+
+    slug: str
+    name: str
+    description: str = ""
+    mode: str = "cloud"
+    scheme: AuthScheme = "custom"
+    settings: type[Settings] | Mapping[str, Field] = field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
+    presets: tuple[Preset, ...] = ()
+    rate: Rate | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        problems = [*self._twice(), *self._preset_problems()]
+        if problems:
+            raise DefinitionError(
+                f"Destination `{self.slug}` is defined wrongly: {' '.join(problems)}", problems
+            )
+
+    @property
+    def settings_fields(self) -> Mapping[str, Field]:
+        """The settings' fields by key."""
+        if isinstance(self.settings, type):
+            return fields_of(self.settings)
+        return self.settings
+
+    def action(self, slug: str) -> Action:
+        """Give the action called *slug*; raises UnknownNameError."""
+        for action in self.actions:
+            if action.slug == slug:
+                return action
+        known = [action.slug for action in self.actions]
+        raise UnknownNameError.of(f"action of {self.slug}", slug, known, "actions")
+
+    def complete(self, settings: type[Settings] | None, actions: tuple[Action, ...]) -> Destination:
+        """Give the same destination with the settings and actions that its hooks returned."""
+        return replace(self, settings=settings or self.settings, actions=actions or self.actions)
+
+    def _twice(self) -> list[str]:
+        slugs = [action.slug for action in self.actions]
+        doubled = sorted({slug for slug in slugs if slugs.count(slug) > 1})
+        return [f"Two actions are called `{slug}`." for slug in doubled]
+
+    def _preset_problems(self) -> list[str]:
+        if not self.actions:
+            return []
+        known = {action.slug: action for action in self.actions}
+        found = []
+        for preset in self.presets:
+            if preset.action not in known:
+                found.append(
+                    f"Preset `{preset.name}` names the unknown action `{preset.action}`. "
+                    f"Known actions: {', '.join(known)}."
+                )
+                continue
+            fields = known[preset.action].fields
+            found += [
+                f"Preset `{preset.name}` maps `{key}`, which is no field of `{preset.action}`."
+                for key in preset.mapping
+                if key not in fields and not key.startswith("__segment_internal_")
+            ]
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A user's choice: when (*trigger*) to do what (*action*, a slug) with which *mapping*.
+
+    A mapping leaves out what it does not change: missing fields take the action's default.
+    """
+
+    action: str
+    trigger: str | None = None
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    enabled: bool = True

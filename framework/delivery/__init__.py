@@ -1,0 +1,54 @@
+"""Delivering events now: connections, the one pipeline, the client, auth flows and the record."""
+
+from framework.delivery.answers import ErrorReader, json_of
+from framework.delivery.auth import (
+    OAuthClientCredentials,
+    OAuthRefreshToken,
+    api_key,
+    basic,
+    bearer,
+)
+from framework.delivery.cache import Cache
+from framework.delivery.client import Client
+from framework.delivery.exchanges import Exchange, Recorder, Redactor
+from framework.delivery.performing import Implementation, Performer
+from framework.delivery.pipeline import SUPERSEDED, Connection, Settled, Stream, connect
+from framework.delivery.report import Item, Report, Sent
+from framework.delivery.retries import Clock, Retry, SystemClock
+from framework.delivery.routes import MAX_SUBSCRIPTIONS, Route
+from framework.delivery.throttle import LocalLedger, Throttle
+from framework.delivery.transports import DryRun, make_transport
+
+__all__ = [
+    "MAX_SUBSCRIPTIONS",
+    "SUPERSEDED",
+    "Cache",
+    "Client",
+    "Clock",
+    "Connection",
+    "DryRun",
+    "ErrorReader",
+    "Exchange",
+    "Implementation",
+    "Item",
+    "LocalLedger",
+    "OAuthClientCredentials",
+    "OAuthRefreshToken",
+    "Performer",
+    "Recorder",
+    "Redactor",
+    "Report",
+    "Retry",
+    "Route",
+    "Sent",
+    "Settled",
+    "Stream",
+    "SystemClock",
+    "Throttle",
+    "api_key",
+    "basic",
+    "bearer",
+    "connect",
+    "json_of",
+    "make_transport",
+]

@@ -1,0 +1,37 @@
+"""A small store that lives as long as a connection: tokens, ids, whatever is asked for twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+class Cache:
+    """Values by key, each with an optional time to live in seconds; safe under threads."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[Any, float | None]] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Give the value kept under *key*, or *default* where there is none or it has expired."""
+        with self._lock:
+            value, until = self._kept.get(key, (default, None))
+            if until is not None and self._now() >= until:
+                del self._kept[key]
+                return default
+            return value
+
+    def set(self, key: str, value: Any, ttl: float | None = None) -> None:
+        """Keep *value* under *key*, for *ttl* seconds where given."""
+        until = None if ttl is None else self._now() + ttl
+        with self._lock:
+            self._kept[key] = (value, until)
+
+    def delete(self, key: str) -> None:
+        """Forget what is kept under *key*."""
+        with self._lock:
+            self._kept.pop(key, None)

@@ -1,0 +1,106 @@
+"""The record of one delivery: what every stage made of every event, and the calls that went out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from framework.delivery.exchanges import Exchange
+from framework.paths import Event
+from framework.results import Result
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One event on its way through one subscription; a stage not reached leaves None.
+
+    *position* is the event's place in the delivery, *batch* the place of its call among
+    `Report.batches`; *result* is None only while the event waits.
+    """
+
+    position: int
+    subscription: str
+    action: str
+    event: Event
+    matched: bool = False
+    mapped: Mapping[str, Any] | None = None
+    payload: Mapping[str, Any] | None = None
+    identifier: str | None = None
+    batch: int | None = None
+    result: Result | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what is known of the item as a JSON object, without the event itself."""
+        return {
+            "position": self.position,
+            "messageId": self.event.get("messageId"),
+            "subscription": self.subscription,
+            "action": self.action,
+            "matched": self.matched,
+            "mapped": self.mapped,
+            "payload": self.payload,
+            "batch": self.batch,
+            "result": self.result.to_json() if self.result else {"outcome": "waiting"},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One batch that was performed: its action, key values, size, and the exchanges it caused."""
+
+    action: str
+    key: Mapping[str, Any]
+    size: int
+    reason: str
+    exchanges: tuple[Exchange, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the batch as a JSON object."""
+        return {
+            "action": self.action,
+            "key": dict(self.key),
+            "size": self.size,
+            "reason": self.reason,
+            "exchanges": [exchange.to_json() for exchange in self.exchanges],
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a delivery: one item for each event and enabled subscription, in order."""
+
+    destination: str
+    items: tuple[Item, ...]
+    batches: tuple[Sent, ...]
+
+    @property
+    def exchanges(self) -> Iterator[Exchange]:
+        """Every request with its answer, in the order they were made."""
+        for batch in self.batches:
+            yield from batch.exchanges
+
+    @property
+    def results(self) -> list[Result | None]:
+        """The items' results, in the order of the items."""
+        return [item.result for item in self.items]
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Count the items by subscription and outcome."""
+        return count(
+            (item.subscription, item.result) for item in self.items if item.result is not None
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the report as a JSON object: `destination`, `items`, `batches`."""
+        return {
+            "destination": self.destination,
+            "items": [item.to_json() for item in self.items],
+            "batches": [batch.to_json() for batch in self.batches],
+        }
+
+
+def count(results: Iterable[tuple[str, Result]]) -> Counter[tuple[str, str]]:
+    """Count results by subscription and kind (`delivered`, `failed`, `skipped`)."""
+    return Counter((name, type(result).__name__.lower()) for name, result in results)

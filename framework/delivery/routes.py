@@ -1,0 +1,174 @@
+"""A subscription made ready: trigger, mapping and shape compiled, batching rules settled."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from framework.definition import (
+    MATCHING_KEY,
+    SYNC_MODE_KEY,
+    Action,
+    Batching,
+    Destination,
+    Shape,
+    Subscription,
+    compile_shape,
+)
+from framework.delivery.batching import Parcel
+from framework.errors import ConfigurationError, FrameworkError, PayloadValidationError
+from framework.mapping import Mapping as CompiledMapping
+from framework.mapping import compile_mapping
+from framework.paths import Event
+from framework.results import Failed, Result, Skipped
+from framework.triggers import Trigger, parse
+
+MAX_SUBSCRIPTIONS = 50
+"""Subscriptions that one connection may have, as Segment documents for its users."""
+
+
+@dataclass(frozen=True, eq=False)
+class Route:
+    """One enabled subscription, compiled; *index* is its place among the connection's routes.
+
+    *unmatched* is the result of an event that the trigger does not match.
+    """
+
+    index: int
+    subscription: Subscription
+    action: Action
+    trigger: Trigger
+    mapping: CompiledMapping
+    shape: Shape
+    batching: Batching
+    sync_mode: str | None
+    matching_key: str | None
+    hook_outputs: Mapping[str, Any]
+    unmatched: Skipped
+
+    @property
+    def name(self) -> str:
+        """What the subscription is called, else its action's title."""
+        return self.subscription.name or self.action.title
+
+    @property
+    def lane(self) -> Hashable:
+        """The place within which identifiers of several routes are compared."""
+        own = self.batching.lane or self.index
+        return own, self.sync_mode, self.matching_key, repr(self.hook_outputs)
+
+    def prepare(self, event: Event) -> dict[str, Any] | Result:
+        """Give the shaped payload of *event*, or the result where there is none."""
+        if not self.trigger.matches(event):
+            return self.unmatched
+        try:
+            return self.shape.apply(self.mapping.resolve(event), sync_mode=self.sync_mode)
+        except PayloadValidationError as error:
+            return invalid(error)
+
+    def parcel(self, position: int, shaped: dict[str, Any], event: Event | None) -> Parcel:
+        """Give the parcel of a shaped payload; *event* only where somebody asks for it."""
+        key = tuple(_hashable(shaped.get(name)) for name in self.batching.keys)
+        size = len(orjson.dumps(shaped, default=str)) + 1
+        return Parcel(position, self.index, self.build(shaped), key, size=size, event=event)
+
+    def build(self, shaped: dict[str, Any]) -> Any:
+        """Give the typed payload, or the plain object where the action has only a field table."""
+        payload = self.action.payload
+        return payload.build(shaped) if isinstance(payload, type) else shaped
+
+
+def invalid(error: PayloadValidationError) -> Failed:
+    """Give the result of an event whose mapping or shape failed, with every problem."""
+    problems = tuple(str(problem) for problem in getattr(error, "problems", ()))
+    return Failed(error.status, error.code, str(error), "framework", problems)
+
+
+def compile_routes(
+    destination: Destination, subscriptions: Sequence[Subscription]
+) -> tuple[Route, ...]:
+    """Compile every enabled subscription.
+
+    Raises ConfigurationError with the problems of all of them.
+    """
+    if len(subscriptions) > MAX_SUBSCRIPTIONS:
+        raise ConfigurationError(
+            f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions, got {len(subscriptions)}."
+        )
+    routes: list[Route] = []
+    problems: list[str] = []
+    for number, subscription in enumerate(subscriptions, 1):
+        if subscription.enabled:
+            try:
+                routes.append(_compile(len(routes), destination, subscription))
+            except FrameworkError as error:
+                problems += _named(number, subscription, error)
+    if problems:
+        raise ConfigurationError("\n".join(problems), problems)
+    return tuple(routes)
+
+
+def _compile(index: int, destination: Destination, subscription: Subscription) -> Route:
+    action = destination.action(subscription.action)
+    raw = {**action.default_mapping, **subscription.mapping}
+    trigger = subscription.trigger if subscription.trigger is not None else action.trigger
+    if trigger is None:
+        raise ConfigurationError(
+            f"A trigger is needed: action `{action.slug}` has no default trigger."
+        )
+    sync_mode = raw.get(SYNC_MODE_KEY) or (action.sync_mode.default if action.sync_mode else None)
+    return Route(
+        index=index,
+        subscription=subscription,
+        action=action,
+        trigger=parse(trigger),
+        mapping=compile_mapping(raw),
+        shape=compile_shape(action.fields, name=f"action `{action.slug}`", sources=_sources(raw)),
+        batching=_batching(action, raw),
+        sync_mode=sync_mode,
+        matching_key=raw.get(MATCHING_KEY),
+        hook_outputs=raw.get("onMappingSave") or raw.get("retlOnMappingSave") or {},
+        unmatched=Skipped("NOT_MATCHED", f"The trigger `{trigger}` does not match."),
+    )
+
+
+def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Say for each field what is mapped to it, for messages: a path as such, else its JSON."""
+    return {
+        key: str(value["@path"]) if isinstance(value, dict) and len(value) == 1 and "@path" in value
+        else orjson.dumps(value, default=str).decode()[:80]
+        for key, value in raw.items()
+    }  # fmt: skip
+
+
+def _batching(action: Action, raw: Mapping[str, Any]) -> Batching:
+    """Narrow the action's rules by what the mapping says: `enable_batching`, `batch_size`, ...
+
+    The control fields are the reference's; a mapping may narrow a batch but not widen it.
+    """
+    rules = action.batching or Batching(max_size=1)
+    if raw.get("enable_batching") is False:
+        return replace(rules, max_size=1)
+    size, weight = raw.get("batch_size"), raw.get("batch_bytes")
+    if isinstance(size, int) and size > 0:
+        rules = replace(rules, max_size=min(size, rules.max_size))
+    if isinstance(weight, int) and weight > 0:
+        rules = replace(rules, max_bytes=min(weight, rules.max_bytes))
+    keys = raw.get("batch_keys")
+    if isinstance(keys, list):
+        wanted = [key for key in keys if key in action.fields and key not in rules.keys]
+        rules = replace(rules, keys=(*rules.keys, *wanted))
+    return rules
+
+
+def _named(number: int, subscription: Subscription, error: FrameworkError) -> Iterable[str]:
+    name = f" `{subscription.name}`" if subscription.name else ""
+    problems = getattr(error, "problems", None) or (str(error),)
+    return [f"Subscription {number}{name}: {problem}" for problem in problems]
+
+
+def _hashable(value: Any) -> Any:
+    return repr(value) if isinstance(value, dict | list) else value

@@ -1,0 +1,194 @@
+"""The hooks of a destination and of an extension: the table of contents of the plugin system.
+
+A destination module implements the hooks it needs with `@hookimpl`; each implementation names
+only the arguments it uses.
+Every destination lives in a plugin manager of its own, next to the registered extensions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+import pluggy
+
+from framework.definition import Action, Destination, Settings
+from framework.results import Failed, Result
+
+PROJECT = "action_destinations"
+"""Name of the pluggy project and of the entry-point group."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec(firstresult=True)
+def destination() -> Destination:
+    """Give the destination's identity: slug, name, presets, rate. Required."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def settings() -> type[Settings]:
+    """Give the class that holds the destination's settings."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def actions() -> Sequence[Action]:
+    """Give what the destination can do. Required."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def auth(settings: Any) -> httpx.Auth | None:
+    """Give the auth flow that signs every request."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def check_authentication(client: httpx.Client, settings: Any) -> None:
+    """Raise when the settings do not give access; called before the first event moves."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def describe_error(response: httpx.Response) -> tuple[str, str] | None:
+    """Give code and text of a refusal, read from the partner's answer; None when it says nothing.
+
+    Neither may hold a secret or personal data.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def identify(action: Action, settings: Any, payloads: Sequence[Any]) -> Sequence[str | Failed]:
+    """Say whom each payload is about, in exactly the form that is sent to the partner.
+
+    A Failed in a place fails that event at once.
+    Within a batching lane and its keys the last event about one identifier wins: earlier events
+    of other actions are skipped as superseded, earlier ones of the same action share its outcome.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def perform(
+    action: Action,
+    client: httpx.Client,
+    settings: Any,
+    payload: Any,
+    identifier: str | None,
+    event: dict[str, Any],
+    membership: bool | None,
+    sync_mode: str | None,
+    matching_key: str | None,
+    hook_outputs: Mapping[str, Any],
+    audience_settings: Mapping[str, Any],
+    cache: Any,
+    logger: logging.Logger,
+) -> httpx.Response | Result | None:
+    """Do it for one payload; returning normally means delivered.
+
+    Raise an IntegrationError to fail the event, RetryableError to have it tried again later.
+    *event* is the event as it came, *membership* whether it adds to an audience (True), removes
+    (False) or cannot be told (None), *cache* lives as long as the connection.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def perform_batch(
+    action: Action,
+    client: httpx.Client,
+    settings: Any,
+    payloads: Sequence[Any],
+    identifiers: Sequence[str],
+    events: Sequence[dict[str, Any]],
+    memberships: Sequence[bool | None],
+    sync_mode: str | None,
+    matching_key: str | None,
+    hook_outputs: Mapping[str, Any],
+    audience_settings: Mapping[str, Any],
+    cache: Any,
+    logger: logging.Logger,
+) -> httpx.Response | Sequence[Result] | None:
+    """Do it for many payloads of one action that agree in the batch keys.
+
+    Return nothing (all delivered), one response (it speaks for all), or one result for each
+    payload in order.
+    An exception fails every payload of the batch.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def sandbox() -> Any:
+    """Give a simulated partner: see `framework.testing.Sandbox`."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def dynamic_choices(
+    action: Action,
+    client: httpx.Client,
+    settings: Any,
+    field: str,
+    payload: Mapping[str, Any],
+    page: str | None,
+    search: str | None,
+) -> Mapping[str, Any]:
+    """Give the choices of a dynamic field: `{"choices": [{"label", "value"}], "nextPage"}`."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def saved_mapping(
+    action: Action, client: httpx.Client, settings: Any, payload: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Do what has to be done when a mapping is saved, and give the outputs to keep with it."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def create_audience(
+    client: httpx.Client, settings: Any, audience_name: str, audience_settings: Mapping[str, Any]
+) -> str:
+    """Create an audience at the partner and give its id there."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def get_audience(
+    client: httpx.Client, settings: Any, external_id: str, audience_settings: Mapping[str, Any]
+) -> str:
+    """Check that an audience exists at the partner and give its id there."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def delete_user(
+    client: httpx.Client, settings: Any, user_id: str | None, anonymous_id: str | None
+) -> httpx.Response | None:
+    """Delete what the partner knows of a person."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def poll(client: httpx.Client, settings: Any, job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ask how a job that the partner does in its own time is getting on."""
+    raise NotImplementedError
+
+
+@hookspec
+def register_directives() -> Sequence[Any]:
+    """Give further mapping directives (an extension's hook): see `framework.mapping.Directive`."""
+    raise NotImplementedError
+
+
+@hookspec
+def delivery_finished(report: Any) -> None:
+    """Hear of every finished delivery (an extension's hook); must not change the report."""
+    raise NotImplementedError

@@ -1,0 +1,188 @@
+"""Plugins found by entry point: each loaded on its own, checked, and kept apart from the others.
+
+A plugin that cannot be imported, misspells a hook or returns an invalid definition becomes a
+problem of the registry; the others live on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any
+
+import pluggy
+
+from framework import hookspecs
+from framework.definition import Action, Destination, Settings
+from framework.errors import FrameworkError, PluginError, UnknownNameError
+from framework.mapping import register_directive
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A destination ready to be connected: its definition and its hooks.
+
+    *name* is the entry point's name, *origin* says which distribution it came from.
+    """
+
+    definition: Destination
+    manager: pluggy.PluginManager = field(repr=False)
+    name: str = ""
+    origin: str = ""
+
+    def implements(self, hook: str) -> bool:
+        """Tell whether the destination itself or an extension does something for *hook*."""
+        return any(not impl.wrapper for impl in self._implementations(hook))
+
+    def wants(self, hook: str) -> frozenset[str]:
+        """Give the names of all arguments that implementations of *hook* ask for."""
+        return frozenset(name for impl in self._implementations(hook) for name in impl.argnames)
+
+    def call(self, hook: str, **arguments: Any) -> Any:
+        """Call *hook*; only the arguments that are asked for need to be given."""
+        caller = getattr(self.manager.hook, hook)
+        return caller(**{**dict.fromkeys(caller.spec.argnames), **arguments})
+
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        return list(getattr(self.manager.hook, hook).get_hookimpls())
+
+
+@dataclass(frozen=True)
+class PluginProblem:
+    """Why a plugin was left out: the entry point's *name*, its *origin*, and a full sentence."""
+
+    name: str
+    origin: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What was found: destinations by slug, and the problems of what was left out."""
+
+    destinations: Mapping[str, Plugin]
+    problems: tuple[PluginProblem, ...] = ()
+
+    def get(self, slug: str) -> Plugin:
+        """Give the destination called *slug*; raises UnknownNameError with the known ones."""
+        if slug in self.destinations:
+            return self.destinations[slug]
+        raise UnknownNameError.of("destination", slug, self.destinations)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    name: str
+    origin: str
+    module: Any
+
+
+def load_plugins(found: Iterable[EntryPoint] | None = None) -> Registry:
+    """Load every plugin of the entry-point group, or those of *found*; never raises for one."""
+    if found is None:
+        found = entry_points(group=hookspecs.PROJECT)
+    problems: list[PluginProblem] = []
+    modules = list(_import_all(found, problems))
+    extensions = [loaded for loaded in modules if not _has(loaded.module, "destination")]
+    checked = [loaded for loaded in extensions if _extension_works(loaded, problems)]
+    plugins = []
+    for loaded in modules:
+        if _has(loaded.module, "destination"):
+            try:
+                plugins.append(_open(loaded, checked))
+            except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
+                problems.append(_problem(loaded.name, loaded.origin, error))
+    unique = _without_doubles(plugins, problems)
+    return Registry(MappingProxyType(dict(sorted(unique.items()))), tuple(problems))
+
+
+def open_plugin(module: Any, extensions: Iterable[Any] = ()) -> Plugin:
+    """Give the destination that *module* (any object with hook implementations) defines.
+
+    Raises PluginError, or DefinitionError with every problem.
+    """
+    name = getattr(module, "__name__", type(module).__name__)
+    others = [_Loaded(str(other), "", other) for other in extensions]
+    return _open(_Loaded(name, "", module), others)
+
+
+def _import_all(found: Iterable[EntryPoint], problems: list[PluginProblem]) -> Iterable[_Loaded]:
+    for point in sorted(found, key=lambda point: point.name):
+        dist = point.dist
+        origin = f"{dist.name} {dist.version}" if dist else ""
+        try:
+            yield _Loaded(point.name, origin, point.load())
+        except Exception as error:  # noqa: BLE001 - an import can fail in any way
+            problems.append(_problem(point.name, origin, error))
+
+
+def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
+    manager = _manager(loaded)
+    for extension in extensions:
+        manager.register(extension.module, name=extension.name)
+    identity = manager.hook.destination()
+    if not isinstance(identity, Destination):
+        raise PluginError("Hook `destination` must return a Destination.")
+    definition = identity.complete(_settings(manager), _actions(manager))
+    plugin = Plugin(definition, manager, loaded.name, loaded.origin)
+    if not (plugin.implements("perform") or plugin.implements("perform_batch")):
+        raise PluginError("It implements neither `perform` nor `perform_batch`.")
+    return plugin
+
+
+def _manager(loaded: _Loaded) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(loaded.module, name=loaded.name)
+    manager.check_pending()
+    return manager
+
+
+def _settings(manager: pluggy.PluginManager) -> type[Settings] | None:
+    found = manager.hook.settings()
+    if found is not None and not (isinstance(found, type) and issubclass(found, Settings)):
+        raise PluginError("Hook `settings` must return a Settings class.")
+    return found
+
+
+def _actions(manager: pluggy.PluginManager) -> tuple[Action, ...]:
+    found = manager.hook.actions()
+    if not found or not all(isinstance(action, Action) for action in found):
+        raise PluginError("Hook `actions` must return at least one Action.")
+    return tuple(found)
+
+
+def _extension_works(loaded: _Loaded, problems: list[PluginProblem]) -> bool:
+    try:
+        for directives in _manager(loaded).hook.register_directives():
+            for directive in directives:
+                register_directive(directive)
+    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
+        problems.append(_problem(loaded.name, loaded.origin, error))
+        return False
+    return True
+
+
+def _has(module: Any, hook: str) -> bool:
+    function = getattr(module, hook, None)
+    return getattr(function, f"{hookspecs.PROJECT}_impl", None) is not None
+
+
+def _without_doubles(plugins: list[Plugin], problems: list[PluginProblem]) -> dict[str, Plugin]:
+    by_slug: dict[str, list[Plugin]] = {}
+    for plugin in plugins:
+        by_slug.setdefault(plugin.definition.slug, []).append(plugin)
+    for slug, same in by_slug.items():
+        if len(same) > 1:
+            names = " and ".join(f"`{plugin.name}`" for plugin in same)
+            text = f"Plugins {names} both define `{slug}`; neither is available."
+            problems += [PluginProblem(plugin.name, plugin.origin, text) for plugin in same]
+    return {slug: same[0] for slug, same in by_slug.items() if len(same) == 1}
+
+
+def _problem(name: str, origin: str, error: Exception) -> PluginProblem:
+    kind = "" if isinstance(error, FrameworkError) else f"{type(error).__name__}: "
+    where = f" of {origin}" if origin else ""
+    return PluginProblem(name, origin, f"Plugin `{name}`{where} is left out: {kind}{error}")

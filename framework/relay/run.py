@@ -1,0 +1,237 @@
+"""A file of events delivered from beginning to end, so that a killed run goes on where it was.
+
+The file is its own log: the checkpoint says how far it was read, and which events before that
+place have no outcome yet. Calls that were confirmed are not repeated; what is repeated is
+repeated in the order of the file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from framework.delivery import Connection, Settled
+from framework.relay.checkpoint import Checkpoint, load, pack, save
+from framework.relay.decoding import decode
+from framework.relay.files import Chunk, EventFile, Position
+from framework.relay.outcomes import OutcomeFile
+from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
+from framework.results import Failed, Result
+
+SAVE_EVERY = 0.1
+"""Seconds between two checkpoints while calls are made, at the least."""
+
+SHOW_EVERY = 0.1
+"""Seconds between two reports of progress."""
+
+_PLUGIN_FAULTS = frozenset({"INTERNAL_ERROR", "RESULT_COUNT"})
+
+
+def run_file(  # noqa: PLR0913 - each is an option of its own
+    connection: Connection,
+    source: EventFile,
+    *,
+    checkpoint: Path | None = None,
+    outcomes: Path | None = None,
+    limit: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Summary:
+    """Deliver the events of *source* and give the summary of it.
+
+    With *checkpoint*, goes on from it and keeps it; with *outcomes*, writes a line there for each
+    event and subscription. Reads at most *limit* lines in this run.
+    Stops early when *stopping* says so, when the partner is not available, or when it refuses
+    access: then everything unsettled is left for the next run.
+    Raises StorageError and ConfigurationError.
+    """
+    label = connection.label
+    before = load(checkpoint, label, source) if checkpoint else None
+    before = before or Checkpoint(connection=label, file=source.identity)
+    if source.identity is None or before.file != source.identity:
+        before = before.unfinished()
+    with ExitStack() as files:
+        log = None
+        if outcomes and not before.finished:
+            log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
+        run = _Run(connection, source, before, log)
+        run.path, run.on_progress = checkpoint, on_progress
+        return run.summary() if before.finished else run.go(limit, stopping)
+
+
+class _Run:
+    """A run going on: a stream of payloads, and what is known of every event read so far."""
+
+    def __init__(
+        self, connection: Connection, source: EventFile, before: Checkpoint, log: OutcomeFile | None
+    ) -> None:
+        self.path: Path | None = None
+        self.on_progress: Callable[[Progress], None] = lambda _: None
+        self._connection = connection
+        self._source = source
+        self._before = before
+        self._log = log
+        self._stream = connection.stream(halts=_halts)
+        self._tally = Tally(before.counts, before.calls, before.rejected)
+        self._open = frozenset(before.open())
+        self._read = before.read
+        self._starts = [before.position]
+        self._message_ids: dict[int, object] = {}
+        self._started = self._saved = self._shown = time.monotonic()
+        self._calls_saved = 0
+        self._stop: Stop = ""
+        self._complete = before.finished
+
+    def go(self, limit: int | None, stopping: Callable[[], bool]) -> Summary:
+        """Deliver up to the end, the limit or a stop."""
+        self._deliver(limit, stopping)
+        self._save()
+        self._show()
+        return self.summary()
+
+    def _deliver(self, limit: int | None, stopping: Callable[[], bool]) -> None:
+        for settled in self._settled(limit):
+            self._settle(settled)
+            self._keep_up()
+            if halted := self._stream.halted:
+                self._stop = "refused" if halted.status == 401 else "unavailable"
+                return
+            if stopping():
+                self._stop = "interrupted"
+                return
+        self._complete = not self._stop
+
+    def _settled(self, limit: int | None) -> Iterator[list[Settled]]:
+        """Yield what each chunk and each call settles; the delivery may be left after any."""
+        for chunk in self._chunks(limit):
+            yield from self._take(chunk)
+        yield from self._stream.flush()
+
+    def summary(self) -> Summary:
+        """Sum up what was done, by this run and those that it went on from."""
+        halted = self._stream.halted
+        return Summary(
+            counts=self._tally.counts,
+            lines=self._read.lines,
+            rejected=self._tally.rejected,
+            calls=self._calls(),
+            seconds=time.monotonic() - self._started,
+            finished=self._complete,
+            stopped=self._stop,
+            message=halted.message if halted else "",
+            resumed=self._before.read.lines,
+        )
+
+    def _chunks(self, limit: int | None) -> Iterator[Chunk]:
+        """Yield what is to be read, from the first unsettled event on."""
+        last = None if limit is None else self._before.read.lines + limit
+        for chunk in self._source.chunks(self._before.position):
+            if last is None or chunk.end.lines < last:
+                yield chunk
+                continue
+            if chunk.start.lines < last:
+                yield chunk.until(last)
+            self._stop = "limit"
+            return
+
+    def _take(self, chunk: Chunk) -> Iterator[list[Settled]]:
+        decoded = decode(chunk, self._source.max_line)
+        events = list(zip(decoded.lines, decoded.events, strict=True))
+        again = chunk.start.lines < self._before.read.lines
+        if self._log:
+            self._message_ids.update((line, event.get("messageId")) for line, event in events)
+        for rejected in decoded.rejected:
+            if rejected.line > self._before.read.lines:
+                self._tally.rejected += 1
+                if self._log:
+                    self._log.reject(rejected)
+        if chunk.end.lines > self._read.lines:
+            self._read = chunk.end
+        self._starts.append(chunk.end)
+        return self._stream.take(events, self._is_open if again else None)
+
+    def _is_open(self, line: int, route: int) -> bool:
+        return line > self._before.read.lines or (line, route) in self._open
+
+    def _settle(self, settled: list[Settled]) -> None:
+        names = [route.name for route in self._connection.routes]
+        for line, route, result in settled:
+            self._tally.add(names[route], result)
+            if self._log:
+                self._log.add(line, self._message_ids.get(line), names[route], result)
+
+    def _keep_up(self) -> None:
+        now = time.monotonic()
+        called = self._connection.calls.total() != self._calls_saved
+        if now - self._saved >= (SAVE_EVERY if called else 1.0):
+            self._save()
+        if now - self._shown >= SHOW_EVERY:
+            self._show()
+
+    def _show(self) -> None:
+        self._shown = time.monotonic()
+        counts = by_outcome(self._tally.counts)
+        self.on_progress(
+            Progress(
+                lines=self._read.lines,
+                bytes_done=self._source.consumed,
+                bytes_total=self._source.size,
+                counts=counts,
+                calls=self._calls().total(),
+                resumed=self._before.read.lines,
+            )
+        )
+
+    def _save(self) -> None:
+        """Make everything settled durable: the outcomes first, then the checkpoint."""
+        unsettled = sorted(self._unsettled())
+        first = unsettled[0][0] if unsettled else self._read.lines + 1
+        self._starts = [
+            start for start, end in zip(self._starts, self._starts[1:], strict=False)
+            if end.lines >= first
+        ] + self._starts[-1:]  # fmt: skip
+        self._message_ids = {line: self._message_ids.get(line) for line, _ in unsettled}
+        length = self._log.sync() if self._log else None
+        self._calls_saved = self._connection.calls.total()
+        if self.path:
+            save(self.path, self._checkpoint(unsettled, self._starts[0], length))
+        self._saved = time.monotonic()
+
+    def _unsettled(self) -> Iterator[tuple[int, int]]:
+        """Yield line and subscription of everything read, by whichever run, and not settled."""
+        yield from self._stream.unsettled()
+        here = self._starts[-1].lines
+        if here < self._before.read.lines:
+            yield from (one for one in self._open if one[0] > here)
+
+    def _checkpoint(
+        self, unsettled: list[tuple[int, int]], position: Position, length: int | None
+    ) -> Checkpoint:
+        return Checkpoint(
+            connection=self._connection.label,
+            file=self._source.identity,
+            position=position,
+            read=self._read,
+            unsettled=pack(unsettled),
+            counts=tuple(self._tally.rows()),
+            calls=dict(self._calls()),
+            rejected=self._tally.rejected,
+            outcomes=length,
+            finished=self._complete,
+        )
+
+    def _calls(self) -> Counter[str]:
+        return Counter(self._before.calls) + self._connection.calls
+
+
+def _halts(result: Result) -> bool:
+    """Tell whether a result means that the next events would fare no better.
+
+    A plugin's own fault does not: it may lie in one event, which no later run would get past.
+    """
+    if not isinstance(result, Failed) or result.code in _PLUGIN_FAULTS:
+        return False
+    return result.retryable or result.status == 401

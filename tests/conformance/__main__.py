@@ -1,0 +1,10 @@
+"""Run recorded cases of the reference: `python -m tests.conformance FILE...`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.conformance.runner import run_files
+
+sys.exit(run_files([Path(argument) for argument in sys.argv[1:]]))

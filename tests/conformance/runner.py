@@ -1,0 +1,93 @@
+"""Runs recorded cases of the reference against the framework, and counts what came of them.
+
+An adapter translates our result into the reference's shape; the framework is not bent to it.
+A case that differs is excused only by a tag that `docs/differences.json` explains.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tests.conformance import definition, delivery, mapping, triggers
+
+ROOT = Path(__file__).parent.parent.parent
+CASES = ROOT.parent / "shared" / "conformance"
+"""Where the recorded cases lie when they are there: beside the checkout."""
+
+Case: TypeAlias = dict[str, Any]
+Adapter: TypeAlias = Callable[[Case], str | None]
+
+ADAPTERS: dict[str, Adapter] = {
+    **triggers.ADAPTERS,
+    **mapping.ADAPTERS,
+    **definition.ADAPTERS,
+    **delivery.ADAPTERS,
+}
+
+
+@dataclass
+class Tally:
+    """How the cases of one file ended; the failed ones with their difference."""
+
+    passed: int = 0
+    excused: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def excuses() -> frozenset[str]:
+    """Give the tags whose differences from the reference are on purpose."""
+    rows = json.loads((ROOT / "docs" / "differences.json").read_text(encoding="utf-8"))
+    return frozenset(row["tag"] for row in rows if row.get("tag"))
+
+
+def read_cases(file: Path) -> Iterable[Case]:
+    """Read one case a line."""
+    with file.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.strip())
+
+
+def run_case(case: Case) -> str | None:
+    """Give the difference between the reference's behaviour and ours; None where there is none."""
+    adapter = ADAPTERS.get(case["kind"])
+    if adapter is None:
+        return f"there is no adapter for the kind `{case['kind']}`"
+    try:
+        return adapter(case)
+    except Exception as error:  # noqa: BLE001 - an uncaught exception is a failed case
+        return f"uncaught {type(error).__name__}: {error}"
+
+
+def run_file(file: Path, excused: frozenset[str]) -> Tally:
+    """Run every case of a file."""
+    tally = Tally()
+    for case in read_cases(file):
+        difference = run_case(case)
+        if difference is None:
+            tally.passed += 1
+        elif excused.intersection(case.get("note", ())):
+            tally.excused += 1
+        else:
+            tally.failed.append((case["id"], difference))
+    return tally
+
+
+def run_files(files: list[Path]) -> int:
+    """Run files, print their figures and the failed cases; give the exit status."""
+    excused = excuses()
+    passed = failed = 0
+    for file in files:
+        tally = run_file(file, excused)
+        print(  # noqa: T201 - this is the command's output
+            f"{file.name}: {tally.passed} passed, {tally.excused} excused, "
+            f"{len(tally.failed)} failed"
+        )
+        for name, difference in tally.failed:
+            print(f"  {name}: {difference}")  # noqa: T201 - the same
+        passed += tally.passed + tally.excused
+        failed += len(tally.failed)
+    print(f"{passed} passed, {failed} failed")  # noqa: T201 - the same
+    return 1 if failed else 0
