@@ -172,7 +172,7 @@ def _read_condition(value: JSON, place: Place) -> Any:
     if not is_a(dict, value, place):
         return MISSING
     by_mode = value.get("type") == "syncMode"
-    field = None if by_mode else value.get("fieldKey", "")
+    field = None if by_mode else value.get("fieldKey")
     if not by_mode and not is_a(str, field, place.at("fieldKey")):
         return MISSING
     operator = read_word(("is", "is_not"))(value.get("operator"), place.at("operator"))
