@@ -83,9 +83,13 @@ def read_milliseconds(text: str) -> float | None:
 
 
 def _plain_number(text: str) -> float | None:
-    """Give the number that a text is printed from."""
-    number = to_number(text) if text else None
-    return number if isinstance(number, int | float) and number_text(number) == text else None
+    """Give the number that a text is printed from, as a double."""
+    if not text or text[0] not in "-0123456789" or len(text) > 25:
+        return None
+    number = to_number(text)
+    if not isinstance(number, int | float) or number_text(float(number)) != text:
+        return None
+    return number
 
 
 def _within(moment: float | None) -> float | None:
@@ -326,6 +330,8 @@ class _DateReader:
         digits = self._next() if self._peek().kind == "number" else _Token("number", "")
         self.numbers = True
         number, length = digits.value, len(digits.text)
+        if number * 3600 >= 2**31:
+            raise _Invalid
         if self._peek().text == ":":
             self.zone = _Zone(sign, number, None)
         elif length in {1, 2}:

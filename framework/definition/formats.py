@@ -116,7 +116,7 @@ def is_regex(text: str) -> bool:
     try:
         re.compile(_JAVASCRIPT.sub(_translate, text))
     except (re.error, OverflowError, RecursionError) as error:
-        return "look-behind" in str(error)
+        return str(error).startswith(("look-behind", "invalid group reference"))
     return True
 
 
