@@ -155,7 +155,7 @@ def _transport(options: _Options, pretend: Sandbox | None) -> Any:
 
 def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summary:
     from framework.delivery import connect  # noqa: PLC0415 - heavy, imported at first use
-    from framework.relay import EventFile, forget, run_file  # noqa: PLC0415 - heavy
+    from framework.relay import EventFile, forget, hold, run_file  # noqa: PLC0415 - heavy
 
     with ExitStack() as stack:
         transport = _transport(options, pretend)
@@ -168,8 +168,10 @@ def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summ
         show = stack.enter_context(progress_bar()) if shows else lambda _: None
         stopping = stack.enter_context(interruptions())
         checkpoint = _checkpoint(options)
-        if checkpoint and options.restart:
-            forget(checkpoint)
+        if checkpoint:
+            stack.enter_context(hold(checkpoint))
+            if options.restart:
+                forget(checkpoint)
         return run_file(
             connection,
             source,

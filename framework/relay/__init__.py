@@ -1,6 +1,6 @@
 """Keeping what is accepted, in order: events from files, delivered once the checkpoint says so."""
 
-from framework.relay.checkpoint import Checkpoint, default_path, forget
+from framework.relay.checkpoint import Checkpoint, default_path, forget, hold
 from framework.relay.files import MAX_LINE, EventFile
 from framework.relay.outcomes import OutcomeFile
 from framework.relay.run import run_file
@@ -17,5 +17,6 @@ __all__ = [
     "Tally",
     "default_path",
     "forget",
+    "hold",
     "run_file",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -106,6 +108,40 @@ def forget(path: Path) -> None:
     """Remove the checkpoint kept at *path*, if there is one; raises StorageError."""
     with storage("The checkpoint", path, "removed"):
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Keep other runs from using the checkpoint at *path* for a while.
+
+    Raises ConfigurationError where another run does, StorageError where that cannot be told.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    with storage("The checkpoint", path, "locked"):
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _lock(descriptor):
+            raise ConfigurationError(
+                f"Another run is using the checkpoint `{path}`. Wait for its end, or name another "
+                "one with --checkpoint."
+            )
+        yield
+        lock.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed; False where another process has or had it."""
+    try:
+        import fcntl  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(descriptor).st_nlink > 0
 
 
 def _decode(path: Path, content: bytes) -> Checkpoint:

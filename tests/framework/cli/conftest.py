@@ -32,18 +32,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     plugin = Path(__file__).parent / "plugin" / "shop_destination.py"
     (folder / plugin.name).write_text(plugin.read_text())
-    install(folder, "action-destinations", "0.1.0", {})
-    install(folder, "shop", "1.0", {"shop": "shop_destination"})
+    _install(folder, "action-destinations", "0.1.0", {})
+    _install(folder, "shop", "1.0", {"shop": "shop_destination"})
     return folder
 
 
-def install(folder: Path, name: str, version: str, points: dict[str, str]) -> None:
+def _install(folder: Path, name: str, version: str, points: dict[str, str]) -> None:
     """Write what an installer writes for a distribution with entry points."""
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     rows = [f"{key} = {module}\n" for key, module in points.items()]
     (info / "entry_points.txt").write_text("[action_destinations]\n" + "".join(rows))
+
+
+@pytest.fixture
+def install() -> Callable[..., None]:
+    """Give what writes an installed distribution into a folder."""
+    return _install
 
 
 @pytest.fixture

@@ -313,23 +313,30 @@ def test_the_first_signal_asks_and_the_second_breaks_off(
 def test_an_interrupted_run_ends_well_and_can_go_on(
     connection: Path, site: Path, shop: str, pretend: Sandbox, tmp_path: Path
 ) -> None:
-    """The real command, reading a stream that does not end, is asked to stop."""
+    """The real command is asked to stop while it waits for more; the next is given it all again."""
     checkpoint = tmp_path / "kept"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "framework", "run", "-c", connection, "-e", "-", "--endpoint", shop,
-         "--checkpoint", checkpoint],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={"PYTHONPATH": f"{site}:.", "SHOP_KEY": "sesame"},
-    )  # fmt: skip
-    assert process.stdin is not None
     event = '{"type": "track", "properties": {"thing": "tea"}}\n'
-    process.stdin.write(event)
-    process.stdin.flush()
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "framework", "run", "-c", connection, "-e", "-",
+             "--endpoint", shop, "--checkpoint", checkpoint],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={"PYTHONPATH": f"{site}:.", "SHOP_KEY": "sesame"},
+        )  # fmt: skip
+
+    first = start()
+    assert first.stdin is not None
+    first.stdin.write(event)
+    first.stdin.flush()
     while not pretend.state()["sold"]:
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    output, problems = process.communicate(event)
+        assert first.poll() is None
+    first.send_signal(signal.SIGINT)
+    output, problems = first.communicate(event)
     assert problems == "Stopping after the calls under way; Ctrl-C again breaks off.\n"
     assert output.endswith(". Run the same command again to go on.\n")
-    assert process.returncode == exits.INTERRUPTED
-    assert json.loads(checkpoint.read_text())["read"]["lines"] == len(pretend.state()["sold"]) == 2
+    assert first.returncode == exits.INTERRUPTED
+    second = start()
+    output, problems = second.communicate(event * 3)
+    assert (problems, second.returncode) == ("", exits.DONE)
+    assert pretend.state()["sold"] == ["tea", "tea", "tea"]

@@ -106,6 +106,27 @@ def test_a_checkpoint_for_another_file_is_refused(events: Path, tmp_path: Path) 
     )
 
 
+def test_two_runs_cannot_share_a_checkpoint(tmp_path: Path) -> None:
+    """The lock goes with the run, also where it is killed; what it leaves behind does no harm."""
+    path = tmp_path / "c"
+    with kept.hold(path):
+        with pytest.raises(ConfigurationError) as caught, kept.hold(path):
+            pass
+        assert str(caught.value) == (
+            f"Another run is using the checkpoint `{path}`. Wait for its end, or name another one "
+            "with --checkpoint."
+        )
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "c.lock").touch()
+    with kept.hold(path):
+        pass
+    with pytest.raises(StorageError) as failed, kept.hold(tmp_path / "no" / "c"):
+        pass
+    assert str(failed.value) == (
+        f"The checkpoint `{tmp_path}/no/c` cannot be locked: No such file or directory."
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
