@@ -82,9 +82,10 @@ class OutcomeFile:
 
     def _write(self) -> None:
         with storage("The outcome file", self.path, "written"):
-            self._file.write(self._rows)
-        self._length += len(self._rows)
-        self._rows.clear()
+            while self._rows:
+                written = self._file.write(self._rows)  # a full disk takes a part only
+                self._length += written
+                del self._rows[:written]
 
     def _tail(self, subscription: str, result: Result) -> bytes:
         """Give the end of a row; results are often the very same object many times over."""
