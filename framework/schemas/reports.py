@@ -65,6 +65,7 @@ def _result() -> Schema:
             },
             "retryable": value("boolean", "Whether the same event may be delivered later."),
             "problems": listing({"type": "string"}, "Every problem, where there are several."),
+            "body": {"description": "What the partner answered, where that is known."},
         },
         ("outcome", "status", "code", "message", "reporter", "retryable"),
     )

@@ -316,7 +316,7 @@ def test_reports() -> None:
     event = {"type": "track", "messageId": "m1"}
     results: list[Result | None] = [
         Delivered(body={"id": 1}),
-        Failed(400, "BAD", "It is bad.", problems=("One.", "Two.")),
+        Failed(400, "BAD", "It is bad.", problems=("One.", "Two."), body={"code": 1}),
         Skipped("NO", "It was not wanted."),
         None,
     ]
