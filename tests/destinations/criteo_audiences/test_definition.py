@@ -44,6 +44,12 @@ def test_the_plugin_opens() -> None:
     assert [action.slug for action in definition.actions] == [ADD.slug, REMOVE.slug]
 
 
+def test_the_plugin_brings_its_sandbox_however_often_it_is_opened() -> None:
+    for _ in range(2):
+        plugin = open_plugin(criteo_audiences)
+        assert isinstance(plugin.call("sandbox"), CriteoSandbox)
+
+
 @pytest.mark.parametrize(
     ("action", "slug", "title", "event"),
     [
