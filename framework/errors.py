@@ -22,10 +22,26 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 RETRYABLE_STATUSES = frozenset({408, 423, 429, *(s for s in range(500, 600) if s != 501)})
 """Statuses after which the same request may succeed later (the reference retries the same)."""
+
+_NAMES: Final = {
+    **{status.value: status.name for status in HTTPStatus},
+    413: "PAYLOAD_TOO_LARGE",
+    414: "URI_TOO_LONG",
+    416: "RANGE_NOT_SATISFIABLE",
+    422: "UNPROCESSABLE_ENTITY",
+    499: "CANCELLED",
+    529: "SITE_IS_OVERLOADED",
+}
+
+
+def code_of(status: int) -> str:
+    """Give the code of an HTTP status, its name as the reference spells it; else UNKNOWN_ERROR."""
+    return _NAMES.get(status, "UNKNOWN_ERROR")
 
 
 class FrameworkError(Exception):
