@@ -52,22 +52,30 @@ def read_datetime(value: str | float) -> datetime:
     """Give the moment of a shaped `datetime` value, in UTC.
 
     Numbers, and texts that hold only a number, are seconds since 1970, or milliseconds where their
-    size is that of milliseconds (100,000,000,000 and more). Raises PayloadValidationError for what
-    is no moment between the years 1 and 9999.
+    size is that of milliseconds (100,000,000,000 and more); but texts of four, six or eight digits
+    are a year, with month and day. Raises PayloadValidationError for what is no moment between the
+    years 1 and 9999.
     """
-    number = value if isinstance(value, int | float) else _plain_number(value)
-    if number is None:
-        milliseconds = read_milliseconds(str(value))
-    else:
-        milliseconds = number if abs(number) >= 1e11 else number * 1000
+    milliseconds = _milliseconds_of(value)
     try:
         if milliseconds is not None:
             return _EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:
+    except (OverflowError, ValueError):
         pass
     raise PayloadValidationError(
         "A date and time cannot be read, or is not in the years 1 to 9999."
     )
+
+
+def _milliseconds_of(value: str | float) -> float | None:
+    number = _plain_number(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        found = _DAYJS.fullmatch(value) if len(value) in {4, 6, 8} else None
+        if found or number is None:
+            return _dayjs_moment(*found.groups()) if found else read_milliseconds(value)
+    if number is None:
+        return None
+    return number if abs(number) >= 1e11 else number * 1000
 
 
 def read_milliseconds(text: str) -> float | None:
@@ -164,10 +172,11 @@ class _Zone:
         return self.hour is not None and self.minute is None and number < 60
 
     def offset(self) -> int:
-        """Give the offset in milliseconds; none means UTC, which this project fixes."""
-        if self.sign is None:
-            return 0
-        return self.sign * ((self.hour or 0) * 60 + (self.minute or 0)) * 60_000
+        """Give the offset in milliseconds, counted in 32 bits; none means UTC, which is fixed."""
+        seconds = ((self.hour or 0) * 3600 + (self.minute or 0) * 60) % 2**32
+        if seconds >= 2**31:
+            raise _Invalid
+        return (self.sign or 0) * seconds * 1000
 
 
 @dataclass(slots=True)
@@ -330,8 +339,6 @@ class _DateReader:
         digits = self._next() if self._peek().kind == "number" else _Token("number", "")
         self.numbers = True
         number, length = digits.value, len(digits.text)
-        if number * 3600 >= 2**31:
-            raise _Invalid
         if self._peek().text == ":":
             self.zone = _Zone(sign, number, None)
         elif length in {1, 2}:

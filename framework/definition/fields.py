@@ -7,6 +7,7 @@ write one as a class; `framework.definition.document` gives its form as a JSON S
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -247,7 +248,7 @@ def _impossible(field: Field) -> Iterator[str]:
             yield f"has a {text} that is no text."
     for option, allowed in _OPTIONS.items():
         value = getattr(field, option)
-        if value not in {*allowed, None}:
+        if value not in (*allowed, None):
             yield f'has the {option} "{value}"; it must be one of {", ".join(allowed)}.'
     for method in field.disabled_input_methods:
         if method not in get_args(InputMethod):
@@ -262,16 +263,21 @@ def _impossible_values(field: Field) -> Iterator[str]:
     seen: list[tuple[type, Any]] = []
     for choice in field.choices:
         if (type(choice.value), choice.value) in seen:
-            yield f"offers the choice {choice.value!r} twice."
+            yield f"offers the choice {json.dumps(choice.value)} twice."
         if choice.value is MISSING or choice.value is None:
             yield "offers a choice without a value."
         seen.append((type(choice.value), choice.value))
     for option in ("minimum", "maximum"):
         limit = getattr(field, option)
-        if limit is not None and (isinstance(limit, bool) or not math.isfinite(limit)):
+        if limit is not None and not _is_finite(limit):
             yield f"has the {option} {limit!r}; it must be a finite number."
     if field.pattern is not None:
         yield from _pattern_problems(field.pattern)
+
+
+def _is_finite(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
 
 
 def _pattern_problems(pattern: str) -> Iterator[str]:
@@ -289,7 +295,8 @@ def _pointless(field: Field) -> Iterator[str]:
         yield f"is of type {field.type}, which has no minimum or maximum."
     if field.type not in TEXTS and (field.format or field.pattern):
         yield f"is of type {field.type}, which has no format or pattern."
-    if field.type != "object" and (field.properties or field.additional_properties is not None):
+    open_ = field.properties is not None or field.additional_properties is not None
+    if field.type != "object" and open_:
         yield f"is of type {field.type}, which has no properties."
     values = [choice.value for choice in field.choices]
     if values and field.default is not None and not field.multiple and field.default not in values:

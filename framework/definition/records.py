@@ -340,7 +340,8 @@ def _default(slot: _Slot, code: Code) -> str:
 
 
 def _setter(made: Any, name: str) -> Callable[[Any, Any], None]:
-    setter: Callable[[Any, Any], None] = getattr(made, name).__set__
+    descriptor = next(vars(base)[name] for base in made.__mro__ if name in vars(base))
+    setter: Callable[[Any, Any], None] = descriptor.__set__
     return setter
 
 

@@ -1,0 +1,182 @@
+"""The field table: what is refused when it is made, and what is merely pointless."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from framework.definition import Choice, Condition, Conditions, Field, check_fields
+from framework.errors import DefinitionError
+
+TYPES = "string, text, password, number, integer, boolean, datetime, object"
+FORMATS = (
+    "date, time, date-time, uri, uri-reference, uri-template, email, hostname, ipv4, ipv6, regex, "
+    "uuid, password, text"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"type": "bogus"}, f'has the type "bogus"; it must be one of {TYPES}.'),
+        ({"format": "made-up"}, f'has the format "made-up"; it must be one of {FORMATS}.'),
+        (
+            {"category": "pii"},
+            (
+                'has the category "pii"; it must be one of identifier, data, internal, config, '
+                "sync, hashedPII."
+            ),
+        ),
+        (
+            {"object_ui": "tree"},
+            (
+                'has the object_ui "tree"; it must be one of keyvalue, object, keyvalue:only, '
+                "object:only, arrayeditor."
+            ),
+        ),
+        (
+            {"display_mode": "tiny"},
+            'has the display_mode "tiny"; it must be one of expanded, normal, collapsed.',
+        ),
+        (
+            {"disabled_input_methods": ("voice",)},
+            (
+                'disables the input method "voice"; it must be one of literal, variable, function, '
+                "enrichment, freeform."
+            ),
+        ),
+        ({"description": 5}, "has a description that is no text."),
+        (
+            {"default": "x", "mapping": {"@path": "$.x"}},
+            ("has both a default value and a default mapping."),
+        ),
+        ({"choices": ("x", "y", "x")}, 'offers the choice "x" twice.'),
+        ({"choices": (Choice(None, "none"),)}, "offers a choice without a value."),
+        ({"minimum": True}, "has the minimum True; it must be a finite number."),
+        ({"maximum": float("inf")}, "has the maximum inf; it must be a finite number."),
+        ({"minimum": "3"}, "has the minimum '3'; it must be a finite number."),
+        (
+            {"pattern": "("},
+            (
+                "has the pattern `(`, which is not a regular expression: missing ), unterminated "
+                "subpattern at position 0."
+            ),
+        ),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Field("Email", **options)
+
+    assert caught.value.problems == (f"Field `Email` {problem}",)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Field(type="bogus", category="pii")  # type: ignore[arg-type]  # the point
+
+    assert len(caught.value.problems) == 2
+    assert str(caught.value) == "\n".join(caught.value.problems)
+
+
+def test_numbers_and_booleans_are_different_choices() -> None:
+    assert len(Field(choices=(1, True, "1")).choices) == 3  # type: ignore[arg-type]  # values do
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (
+            lambda: Condition("a", "equals"),  # type: ignore[arg-type]  # the point
+            'The operator of a condition must be is or is_not, got "equals".',
+        ),
+        (
+            lambda: Conditions((), "some"),  # type: ignore[arg-type]  # the point
+            'The match of conditions must be all or any, got "some".',
+        ),
+    ],
+)
+def test_impossible_conditions_are_refused(made: Any, message: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        made()
+
+    assert str(caught.value) == message
+
+
+def test_a_single_condition_stands_for_itself() -> None:
+    condition = Condition("a", "is", "x")
+
+    assert Field(required=condition).required == Conditions.all(condition)  # type: ignore[arg-type]  # short form
+    assert Conditions.any(condition).match == "any"
+
+
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        (Field(minimum=5, maximum=1), "accepts nothing: its minimum 5 is above its maximum 1."),
+        (Field(type="text", maximum=1), "is of type text, which has no minimum or maximum."),
+        (
+            Field(type="boolean", format="email"),
+            ("is of type boolean, which has no format or pattern."),
+        ),
+        (Field(properties={}), "is of type string, which has no properties."),
+        (
+            Field(choices=(Choice("x"),), default="y"),
+            ("has a default that is not among its choices."),
+        ),
+        (
+            Field(depends_on=Conditions.all(Condition("nothing"))),
+            "has a condition on the unknown field `nothing`. Known fields: target, object, list.",
+        ),
+        (
+            Field(required=Conditions.all(Condition("object.x"))),
+            "asks whether `object.x` has no value; the reference reads the opposite.",
+        ),
+    ],
+)
+def test_pointless_options_are_told(field: Field, problem: str) -> None:
+    table = {
+        "target": field,
+        "object": Field(type="object", properties={"x": Field()}),
+        "list": Field(type="object", multiple=True),
+    }
+
+    assert check_fields(table) == [f"Field `target` {problem}"]
+
+
+def test_items_of_a_list_are_not_asked_for_conditions() -> None:
+    inner = Field(required=Conditions.all(Condition("kind", "is", "x")))
+    table = {"kind": Field(), "list": Field(type="object", multiple=True, properties={"a": inner})}
+
+    assert check_fields(table) == [
+        "Field `list.a` is required under conditions, which items of a list are not asked."
+    ]
+
+
+def test_conditions_may_look_into_objects_and_at_the_sync_mode() -> None:
+    conditions = Conditions.any(
+        Condition("a.b", "is", "x"), Condition("free.any", "is", 1), Condition(None, "is", "add")
+    )
+    table = {
+        "a": Field(type="object", properties={"b": Field()}),
+        "free": Field(type="object"),
+        "c": Field(required=conditions, depends_on=conditions),
+        "d.e": Field(),
+        "f": Field(depends_on=Conditions.all(Condition("d.e", "is", "x"))),
+    }
+
+    assert check_fields(table) == []
+
+
+def test_fields_are_values() -> None:
+    field = Field("A", type="object", properties={"x": Field("X")}, choices=(Choice("x", "Ex"),))
+
+    assert pickle.loads(pickle.dumps(field)) == field  # noqa: S301 - our own bytes
+    with pytest.raises(TypeError):
+        field.properties["y"] = Field()  # type: ignore[index]  # the point
+
+
+def test_a_password_is_a_secret() -> None:
+    assert Field(type="password").secret
