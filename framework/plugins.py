@@ -6,11 +6,12 @@ problem of the registry; the others live on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import pluggy
 
@@ -18,6 +19,18 @@ from framework import hookspecs
 from framework.definition import Action, Destination, Settings
 from framework.errors import FrameworkError, PluginError, UnknownNameError
 from framework.mapping import register_directive
+
+T = TypeVar("T")
+
+HOOKS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: tuple(inspect.signature(hook).parameters)
+    for name, hook in vars(hookspecs).items()
+    if hasattr(hook, f"{hookspecs.PROJECT}_spec")
+}
+"""The arguments of every hook, by name."""
+
+_EXTENSIONS: Final = frozenset({"register_directives", "delivery_finished"})
+"""The hooks that an extension implements; all others it may only wrap."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Plugin:
 
     def implements(self, hook: str) -> bool:
         """Tell whether the destination itself or an extension does something for *hook*."""
-        return any(not impl.wrapper for impl in self._implementations(hook))
+        return any(not _wraps(impl) for impl in self._implementations(hook))
 
     def wants(self, hook: str) -> frozenset[str]:
         """Give the names of all arguments that implementations of *hook* ask for."""
@@ -84,17 +97,13 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Registry:
     if found is None:
         found = entry_points(group=hookspecs.PROJECT)
     problems: list[PluginProblem] = []
-    modules = list(_import_all(found, problems))
-    extensions = [loaded for loaded in modules if not _has(loaded.module, "destination")]
-    checked = [loaded for loaded in extensions if _extension_works(loaded, problems)]
-    plugins = []
-    for loaded in modules:
-        if _has(loaded.module, "destination"):
-            try:
-                plugins.append(_open(loaded, checked))
-            except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
-                problems.append(_problem(loaded.name, loaded.origin, error))
-    unique = _without_doubles(plugins, problems)
+    loaded = [(one, manager) for one in _import_all(found, problems)
+              if (manager := _guarded(_manager, one, problems))]  # fmt: skip
+    extensions = [one for one, manager in loaded if not manager.hook.destination.get_hookimpls()]
+    working = [one for one in extensions if _guarded(_install, one, problems)]
+    destinations = [one for one, _ in loaded if one not in extensions]
+    opened = [_guarded(lambda one: _open(one, working), one, problems) for one in destinations]
+    unique = _without_doubles([plugin for plugin in opened if plugin], problems)
     return Registry(MappingProxyType(dict(sorted(unique.items()))), tuple(problems))
 
 
@@ -103,9 +112,15 @@ def open_plugin(module: Any, extensions: Iterable[Any] = ()) -> Plugin:
 
     Raises PluginError, or DefinitionError with every problem.
     """
-    name = getattr(module, "__name__", type(module).__name__)
-    others = [_Loaded(str(other), "", other) for other in extensions]
-    return _open(_Loaded(name, "", module), others)
+    others = [_Loaded(_name(other), "", other) for other in extensions]
+    for other in others:
+        _install(other)
+    return _open(_Loaded(_name(module), "", module), others)
+
+
+def _name(module: Any) -> str:
+    name: str = getattr(module, "__name__", type(module).__name__)
+    return name
 
 
 def _import_all(found: Iterable[EntryPoint], problems: list[PluginProblem]) -> Iterable[_Loaded]:
@@ -118,10 +133,21 @@ def _import_all(found: Iterable[EntryPoint], problems: list[PluginProblem]) -> I
             problems.append(_problem(point.name, origin, error))
 
 
+def _guarded(
+    load: Callable[[_Loaded], T], loaded: _Loaded, problems: list[PluginProblem]
+) -> T | None:
+    """Give what *load* gives; what it raises becomes a problem."""
+    try:
+        return load(loaded)
+    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
+        problems.append(_problem(loaded.name, loaded.origin, error))
+        return None
+
+
 def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     manager = _manager(loaded)
-    for extension in extensions:
-        manager.register(extension.module, name=extension.name)
+    for number, extension in enumerate(extensions, 1):
+        manager.register(extension.module, name=f"{extension.name} (extension {number})")
     identity = manager.hook.destination()
     if not isinstance(identity, Destination):
         raise PluginError("Hook `destination` must return a Destination.")
@@ -133,11 +159,27 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
 
 
 def _manager(loaded: _Loaded) -> pluggy.PluginManager:
+    """Give a manager with the hooks of one module; raises PluginError with all that do not fit."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
     manager.register(loaded.module, name=loaded.name)
-    manager.check_pending()
+    hooks = manager.get_hookcallers(loaded.module) or []
+    problems = [problem for hook in hooks for problem in _misfits(hook)]
+    if problems:
+        raise PluginError(" ".join(problems), problems)
+    manager.add_hookspecs(hookspecs)
     return manager
+
+
+def _misfits(hook: pluggy.HookCaller) -> Iterator[str]:
+    """Say what is wrong with the implementations of a hook before it has a specification."""
+    if hook.name not in HOOKS:
+        yield str(UnknownNameError.of("hook", hook.name, HOOKS))
+        return
+    known = HOOKS[hook.name]
+    for name in (name for impl in hook.get_hookimpls() for name in impl.argnames):
+        if name not in known:
+            kind = f"argument of `{hook.name}` called"
+            yield str(UnknownNameError.of(kind, name, known, "arguments"))
 
 
 def _settings(manager: pluggy.PluginManager) -> type[Settings] | None:
@@ -154,20 +196,22 @@ def _actions(manager: pluggy.PluginManager) -> tuple[Action, ...]:
     return tuple(found)
 
 
-def _extension_works(loaded: _Loaded, problems: list[PluginProblem]) -> bool:
-    try:
-        for directives in _manager(loaded).hook.register_directives():
-            for directive in directives:
-                register_directive(directive)
-    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
-        problems.append(_problem(loaded.name, loaded.origin, error))
-        return False
+def _install(extension: _Loaded) -> bool:
+    """Check an extension and register its directives; raises for what it may not do."""
+    manager = _manager(extension)
+    for hook in manager.get_hookcallers(extension.module) or ():
+        if hook.name not in _EXTENSIONS and not all(map(_wraps, hook.get_hookimpls())):
+            raise PluginError(
+                f"An extension may wrap the hook `{hook.name}` (`wrapper=True`), not implement it."
+            )
+    for directives in manager.hook.register_directives():
+        for directive in directives:
+            register_directive(directive)
     return True
 
 
-def _has(module: Any, hook: str) -> bool:
-    function = getattr(module, hook, None)
-    return getattr(function, f"{hookspecs.PROJECT}_impl", None) is not None
+def _wraps(implementation: pluggy.HookImpl) -> bool:
+    return implementation.wrapper or implementation.hookwrapper
 
 
 def _without_doubles(plugins: list[Plugin], problems: list[PluginProblem]) -> dict[str, Plugin]:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from framework.errors import RETRYABLE_STATUSES, IntegrationError, RetryableError
+from framework.errors import (
+    RETRYABLE_STATUSES,
+    IntegrationError,
+    PayloadValidationError,
+    RetryableError,
+    code_of,
+)
 
 Reporter: TypeAlias = Literal["framework", "partner"]
 """Who refused: the framework itself or the partner's API."""
@@ -23,7 +29,7 @@ class Delivered:
     """
 
     status: int = 200
-    body: Any = None
+    body: Any = field(default=None, hash=False)
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as a JSON object; `outcome` is its kind."""
@@ -36,7 +42,8 @@ class Failed:
     """The event was not delivered.
 
     *status* and *code* classify the failure, *message* is for people, *problems* lists every
-    problem where there are several. *pause* is the wait in seconds that the partner asked for.
+    problem where there are several. *pause* is the wait in seconds that the partner asked for,
+    *body* what the partner answered, where that is known.
     """
 
     status: int
@@ -45,6 +52,7 @@ class Failed:
     reporter: Reporter = "framework"
     problems: tuple[str, ...] = ()
     pause: float | None = field(default=None, compare=False)
+    body: Any = field(default=None, hash=False)
 
     @property
     def retryable(self) -> bool:
@@ -52,14 +60,25 @@ class Failed:
         return self.status in RETRYABLE_STATUSES
 
     @classmethod
+    def by_status(cls, status: int, message: str, code: str = "", *, body: Any = None) -> Failed:
+        """Give the failure that an HTTP status stands for; without *code* it gets the status's.
+
+        With a *body* it is the partner who refused.
+        """
+        reporter: Reporter = "framework" if body is None else "partner"
+        return cls(status, code or code_of(status), message, reporter, body=body)
+
+    @classmethod
     def from_error(cls, error: IntegrationError, reporter: Reporter = "partner") -> Failed:
         """Turn an exception of a delivery into the result of its events."""
         pause = error.pause if isinstance(error, RetryableError) else None
-        return cls(error.status, error.code, str(error), reporter, pause=pause)
+        problems = error.problems if isinstance(error, PayloadValidationError) else ()
+        return cls(error.status, error.code, str(error), reporter, problems, pause)
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as a JSON object; `outcome` is its kind."""
         problems = {"problems": list(self.problems)} if self.problems else {}
+        body = {} if self.body is None else {"body": self.body}
         return {
             "outcome": "failed",
             "status": self.status,
@@ -68,6 +87,7 @@ class Failed:
             "reporter": self.reporter,
             "retryable": self.retryable,
             **problems,
+            **body,
         }
 
 

@@ -18,6 +18,7 @@ from framework.errors import (
     IntegrationError,
     InvalidAuthenticationError,
     RetryableError,
+    code_of,
 )
 
 ErrorReader: TypeAlias = Callable[[httpx.Response], tuple[str, str] | None]
@@ -78,9 +79,9 @@ def refusal(
         error = InvalidAuthenticationError(message, code)
     elif status in RETRYABLE_STATUSES:
         pause = _jittered(Told.read(response.headers, now).pause(status))
-        error = RetryableError(message, code or _status_name(status), status, pause=pause)
+        error = RetryableError(message, code or code_of(status), status, pause=pause)
     else:
-        error = APIError(message, code or _status_name(status), status)
+        error = APIError(message, code or code_of(status), status)
     error.response = response
     return error
 
@@ -185,13 +186,6 @@ def _sentence(response: httpx.Response, code: str | None, text: str) -> str:
 
 def _status(status: int) -> str:
     return f"{status} {httpx.codes.get_reason_phrase(status)}".rstrip()
-
-
-def _status_name(status: int) -> str:
-    try:
-        return httpx.codes(status).name
-    except ValueError:
-        return f"HTTP_{status}"
 
 
 def _is_page(response: httpx.Response) -> bool:

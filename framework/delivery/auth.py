@@ -129,6 +129,22 @@ class OAuthCredentials(Credentials):
             request.headers["Authorization"] = f"Bearer {token}"
             yield request
 
+    @property
+    def renewals(self) -> int:
+        """How often a token was asked for."""
+        return self._renewals
+
+    def forget(self, renewals: int) -> bool:
+        """Drop the token, which was refused elsewhere than in a status; tell whether that helps.
+
+        It does not where there is none, or where it was asked for since there were *renewals*.
+        """
+        with self._lock:
+            if self._token is None or self._renewals != renewals:
+                return False
+            self._token = None
+            return True
+
     def grant(self) -> dict[str, str]:
         """Give the form fields of a token request, without the client's own."""
         raise NotImplementedError
@@ -234,6 +250,7 @@ class OAuthClientCredentials(OAuthCredentials):
 class OAuthRefreshToken(OAuthCredentials):
     """Tokens on behalf of a user who consented once (OAuth 2, refresh token grant).
 
+    An *access_token* that is there already serves until it is refused.
     Where the endpoint replaces the refresh token, the new one is used from then on and given to
     *rotated*, for keeping.
     """
@@ -247,6 +264,7 @@ class OAuthRefreshToken(OAuthCredentials):
         client_secret: str,
         refresh_token: str,
         *,
+        access_token: str | None = None,
         scope: str | None = None,
         early: float = 60.0,
         style: Style = "form",
@@ -256,8 +274,10 @@ class OAuthRefreshToken(OAuthCredentials):
         super().__init__(token_url, client_id, client_secret, early=early, style=style, clock=clock)
         self._scope = scope
         self._refresh_token = refresh_token
+        self._token = Token(access_token) if access_token else None
         self._rotated = rotated
-        self._redactor.protect(refresh_token)
+        for secret in filter(None, (refresh_token, access_token)):
+            self._redactor.protect(secret)
 
     def confide(self, protect: Protect) -> None:
         """Call *protect* with the refresh token too."""

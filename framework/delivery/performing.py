@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
 import httpx
 
 from framework.definition import Destination, membership
+from framework.delivery.answers import refusal
+from framework.delivery.auth import OAuthCredentials
 from framework.delivery.batching import Parcel
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
-from framework.delivery.exchanges import Redactor
+from framework.delivery.exchanges import BODY_LIMIT, Redactor
 from framework.delivery.routes import Route
 from framework.errors import IntegrationError
-from framework.results import DELIVERED, Delivered, Failed, Result
+from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
 
-_CONTEXT = frozenset({"event", "events", "membership", "memberships", "audience_settings"})
+_RESULTS: Final = (Delivered, Failed, Skipped)
 
 
 class Implementation(Protocol):
@@ -43,6 +46,7 @@ class Implementation(Protocol):
 class Performer:
     """Performs batches of one connection.
 
+    *credentials* are those that can renew themselves, if the destination has such.
     *strict* re-raises what a plugin raises unexpectedly, for test benches; otherwise it becomes
     a Failed with code `INTERNAL_ERROR` and is logged with its traceback.
     """
@@ -53,13 +57,14 @@ class Performer:
     cache: Cache
     logger: logging.Logger
     redactor: Redactor
+    credentials: OAuthCredentials | None = None
     strict: bool = False
 
     @property
     def needs_events(self) -> bool:
         """Tell whether an implementation asks for the event behind a payload."""
         asked = self.plugin.wants("perform") | self.plugin.wants("perform_batch")
-        return bool(asked & _CONTEXT)
+        return bool(asked & _OF_EVENTS)
 
     @property
     def identifies(self) -> bool:
@@ -68,110 +73,186 @@ class Performer:
 
     def identify(self, route: Route, payloads: Sequence[Any]) -> Sequence[str | Failed]:
         """Give the identifier of each payload, or why there is none."""
-        found = self._guarded(
-            lambda: self.plugin.call(
-                "identify", action=route.action, settings=self.settings, payloads=payloads
-            )
-        )
+        wanted = {"action": route.action, "settings": self.settings, "payloads": payloads}
+        found = self._call("identify", wanted)
         if isinstance(found, Failed):
             return [found] * len(payloads)
-        if not isinstance(found, Sequence) or len(found) != len(payloads):
+        if not isinstance(found, list | tuple) or len(found) != len(payloads):
             return [_miscounted("identify", len(payloads), found)] * len(payloads)
-        return found
+        return [
+            one if isinstance(one, str) else self._fit("identify", one, (Failed,)) for one in found
+        ]
 
     def perform(self, route: Route, parcels: Sequence[Parcel]) -> list[Result]:
-        """Send a batch, alone or together as the plugin can, and give a result per parcel."""
+        """Send a batch, alone or together as the plugin can, and give a result per parcel.
+
+        Where a result is 401 the token is renewed and everything is sent once more, unless the
+        token was new: the reference does the same.
+        """
+        renewals = self.credentials.renewals if self.credentials else 0
+        results = self._perform(route, parcels)
+        if (
+            self.credentials
+            and any(isinstance(one, Failed) and one.status == 401 for one in results)
+            and self.credentials.forget(renewals)
+        ):
+            return self._perform(route, parcels)
+        return results
+
+    def _perform(self, route: Route, parcels: Sequence[Parcel]) -> list[Result]:
         together = self.plugin.implements("perform_batch")
         if together and (len(parcels) > 1 or not self.plugin.implements("perform")):
             return self._perform_batch(route, parcels)
-        return [self._perform_one(route, parcel) for parcel in parcels]
+        return self._perform_each(route, parcels)
 
-    def _perform_one(self, route: Route, parcel: Parcel) -> Result:
-        event = parcel.event or {}
-        given = {
-            "payload": lambda: parcel.payload,
-            "identifier": lambda: parcel.identifier,
-            "event": lambda: event,
-            "membership": lambda: membership(event, route.sync_mode),
-        }
-        arguments = self._arguments("perform", route, event, given)
-        answer = self._guarded(lambda: self.plugin.call("perform", **arguments))
-        results = _aligned([answer] if isinstance(answer, Delivered | Failed) else answer, 1)
-        return results[0]
+    def _perform_each(self, route: Route, parcels: Sequence[Parcel]) -> list[Result]:
+        wanted = self.plugin.wants("perform")
+        fixed = self._fixed(route, wanted)
+        own = {name: give for name, give in _OF_ONE.items() if name in wanted}
+        results = []
+        for parcel in parcels:
+            values = {name: give(parcel, route) for name, give in own.items()}
+            answer = self._call("perform", {**fixed, **values})
+            results += self._aligned("perform", answer, 1)
+        return results
 
     def _perform_batch(self, route: Route, parcels: Sequence[Parcel]) -> list[Result]:
-        events = [parcel.event or {} for parcel in parcels]
-        given = {
-            "payloads": lambda: [parcel.payload for parcel in parcels],
-            "identifiers": lambda: [parcel.identifier for parcel in parcels],
-            "events": lambda: events,
-            "memberships": lambda: [membership(event, route.sync_mode) for event in events],
-        }
-        arguments = self._arguments("perform_batch", route, events[0], given)
-        answer = self._guarded(lambda: self.plugin.call("perform_batch", **arguments))
-        return _aligned(answer, len(parcels))
+        wanted = self.plugin.wants("perform_batch")
+        values = {name: give(parcels, route) for name, give in _OF_MANY.items() if name in wanted}
+        answer = self._call("perform_batch", {**self._fixed(route, wanted), **values})
+        return self._aligned("perform_batch", answer, len(parcels))
 
-    def _arguments(
-        self,
-        hook: str,
-        route: Route,
-        event: Mapping[str, Any],
-        given: Mapping[str, Callable[[], Any]],
-    ) -> dict[str, Any]:
-        common = {
-            "action": lambda: route.action,
-            "client": lambda: self.client,
-            "settings": lambda: self.settings,
-            "sync_mode": lambda: route.sync_mode,
-            "matching_key": lambda: route.matching_key,
-            "hook_outputs": lambda: route.hook_outputs,
-            "audience_settings": lambda: _audience_settings(event),
-            "cache": lambda: self.cache,
-            "logger": lambda: self.logger,
-            **given,
-        }
-        return {name: common[name]() for name in self.plugin.wants(hook) if name in common}
+    def _fixed(self, route: Route, wanted: frozenset[str]) -> dict[str, Any]:
+        """Give the arguments that are the same for all payloads of a route."""
+        return {name: give(self, route) for name, give in _OF_ROUTE.items() if name in wanted}
 
-    def _guarded(self, call: Callable[[], Any]) -> Any:
+    def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
+        """Give what a hook returns, or the Failed that its exception stands for."""
         try:
-            return call()
+            return self.plugin.call(hook, **arguments)
         except IntegrationError as error:
-            partner = getattr(error, "response", None) is not None
-            failed = Failed.from_error(error, "partner" if partner else "framework")
-            return _redacted(failed, self.redactor)
+            return self._failed(error)
         except Exception as error:
             if self.strict:
                 raise
             name = self.plugin.definition.slug
             trace = self.redactor.text(traceback.format_exc())
             self.logger.error("Destination `%s` failed unexpectedly.\n%s", name, trace)  # noqa: TRY400 - the traceback is redacted first
-            return Failed(
-                500, "INTERNAL_ERROR", f"Destination `{name}` raised {type(error).__name__}."
-            )
+            kind = type(error).__name__
+            return Failed(500, "INTERNAL_ERROR", f"Destination `{name}` raised {kind}.")
+
+    def _aligned(self, hook: str, answer: Any, size: int) -> list[Result]:
+        """Give one result per payload: nothing means delivered, one answer speaks for all."""
+        if answer is None:
+            return [DELIVERED] * size
+        if isinstance(answer, httpx.Response):
+            return [self._of_response(answer)] * size
+        if isinstance(answer, _RESULTS):
+            return [self._fit(hook, answer)] * size
+        if hook == "perform" or not isinstance(answer, list | tuple):
+            return [_mistyped(hook, answer)] * size
+        if len(answer) != size:
+            return [_miscounted(hook, size, answer)] * size
+        return [one if one is DELIVERED else self._fit(hook, one) for one in answer]
+
+    def _fit(self, hook: str, result: Any, kinds: tuple[type, ...] = _RESULTS) -> Any:
+        """Give a result of a hook fit to be shown, or the Failed that stands for something else."""
+        if not isinstance(result, kinds):
+            return _misplaced(hook, result)
+        return self._redacted(result) if isinstance(result, Failed) else result
+
+    def _failed(self, error: IntegrationError) -> Failed:
+        response = error.response
+        partner = isinstance(response, httpx.Response)
+        failed = self._redacted(Failed.from_error(error, "partner" if partner else "framework"))
+        body = self._body(response) if partner else None
+        return failed if body is None else replace(failed, body=body)
+
+    def _redacted(self, failed: Failed) -> Failed:
+        message = self.redactor.text(failed.message)
+        problems = tuple(map(self.redactor.text, failed.problems))
+        if (message, problems) == (failed.message, failed.problems):
+            return failed
+        return replace(failed, message=message, problems=problems)
+
+    def _of_response(self, response: httpx.Response) -> Result:
+        status, body = response.status_code, self._body(response)
+        if response.is_success:
+            return DELIVERED if status == 200 and body is None else Delivered(status, body)
+        try:
+            now = self.client.clock.time()
+            return self._failed(refusal(response, self.redactor, self.client.error_reader, now=now))
+        except RuntimeError:  # a response without a request, made by hand
+            failed = Failed.by_status(status, f"The partner answered {status}.", body=body)
+            return replace(failed, reporter="partner")
+
+    def _body(self, response: httpx.Response) -> Any:
+        """Give what an answer says, where the delivery is recorded: JSON, else text, else None."""
+        if not self.client.recorder.active:
+            return None
+        try:
+            text = self.redactor.hide(response.text)
+        except httpx.StreamError:
+            return None
+        try:
+            return json.loads(text) if len(text) <= BODY_LIMIT else None
+        except ValueError:
+            return text or None
 
 
-def _aligned(answer: Any, size: int) -> list[Result]:
-    """Give one result per payload: nothing means delivered, one answer speaks for all."""
-    if answer is None:
-        return [DELIVERED] * size
-    if isinstance(answer, Failed | Delivered):
-        return [answer] * size
-    if isinstance(answer, httpx.Response):
-        return [_of_response(answer)] * size
-    if isinstance(answer, Sequence) and len(answer) == size:
-        return list(answer)
-    return [_miscounted("perform_batch", size, answer)] * size
+def _audience_settings(event: Any) -> Mapping[str, Any]:
+    for key in ("context", "personas", "audience_settings"):
+        event = event.get(key) if isinstance(event, dict) else None
+    return event if isinstance(event, dict) else {}
 
 
-def _of_response(response: httpx.Response) -> Result:
-    status = response.status_code
-    if response.is_success:
-        return DELIVERED if status == 200 else Delivered(status)
-    return Failed(status, "API_ERROR", f"The partner answered {status}.", "partner")
+_OF_ROUTE: Final[Mapping[str, Callable[[Performer, Route], Any]]] = {
+    "action": lambda _, route: route.action,
+    "client": lambda performer, _: performer.client,
+    "settings": lambda performer, _: performer.settings,
+    "sync_mode": lambda _, route: route.sync_mode,
+    "matching_key": lambda _, route: route.matching_key,
+    "hook_outputs": lambda _, route: route.hook_outputs,
+    "cache": lambda performer, _: performer.cache,
+    "logger": lambda performer, _: performer.logger,
+}
+"""The arguments that depend on the connection and the subscription only."""
+
+_OF_ONE: Final[Mapping[str, Callable[[Parcel, Route], Any]]] = {
+    "payload": lambda parcel, _: parcel.payload,
+    "identifier": lambda parcel, _: parcel.identifier,
+    "event": lambda parcel, _: parcel.event,
+    "membership": lambda parcel, route: membership(parcel.event, route.sync_mode),
+    "audience_settings": lambda parcel, _: _audience_settings(parcel.event),
+}
+"""The arguments of `perform` that depend on the payload."""
+
+_OF_MANY: Final[Mapping[str, Callable[[Sequence[Parcel], Route], Any]]] = {
+    "payloads": lambda parcels, _: [one.payload for one in parcels],
+    "identifiers": lambda parcels, _: [one.identifier for one in parcels],
+    "events": lambda parcels, _: [one.event for one in parcels],
+    "memberships": lambda parcels, route: [
+        membership(one.event, route.sync_mode) for one in parcels
+    ],
+    "audience_settings": lambda parcels, _: _audience_settings(parcels[0].event),
+}
+"""The arguments of `perform_batch` that depend on the payloads."""
+
+_OF_EVENTS: Final = frozenset({"event", "events", "membership", "memberships", "audience_settings"})
+
+
+def _mistyped(hook: str, answer: Any) -> Failed:
+    offer = "one response or a result" if hook == "perform" else "one response or a list of results"
+    return Failed(
+        500,
+        "RESULT_TYPE",
+        f"Hook `{hook}` must return nothing, {offer}, got {type(answer).__name__}.",
+    )
 
 
 def _miscounted(hook: str, size: int, answer: Any) -> Failed:
-    got = f"{len(answer)} results" if isinstance(answer, Sequence) else type(answer).__name__
+    counted = isinstance(answer, list | tuple)
+    got = f"{len(answer)} results" if counted else type(answer).__name__
     return Failed(
         500,
         "RESULT_COUNT",
@@ -179,13 +260,9 @@ def _miscounted(hook: str, size: int, answer: Any) -> Failed:
     )
 
 
-def _redacted(failed: Failed, redactor: Redactor) -> Failed:
-    message = redactor.text(failed.message)
-    return Failed(failed.status, failed.code, message, failed.reporter, pause=failed.pause)
-
-
-def _audience_settings(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    context = event.get("context")
-    personas = context.get("personas") if isinstance(context, dict) else None
-    found = personas.get("audience_settings") if isinstance(personas, dict) else None
-    return found if isinstance(found, dict) else {}
+def _misplaced(hook: str, found: Any) -> Failed:
+    wanted = "an identifier or a Failed" if hook == "identify" else "a result"
+    got = "nothing" if found is None else type(found).__name__
+    return Failed(
+        500, "RESULT_TYPE", f"Hook `{hook}` must return {wanted} for each payload, got {got} here."
+    )

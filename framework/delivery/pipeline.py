@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -18,7 +19,8 @@ from typing import Any, Self, TypeAlias
 import httpx
 import orjson
 
-from framework.definition import Destination, Subscription, shape_settings, starting_subscriptions
+from framework.definition import Field, Subscription, shape_settings, starting_subscriptions
+from framework.delivery.auth import OAuthCredentials
 from framework.delivery.batching import Batch, Batcher, Parcel
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
@@ -70,9 +72,10 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         subscriptions = starting_subscriptions(definition)
     routes = compile_routes(definition, subscriptions)
     clock = clock or SystemClock()
-    redactor = Redactor(_secrets(definition, settings))
+    redactor = Redactor(_secrets(definition.settings_fields, settings))
+    auth = plugin.call("auth", settings=given) if plugin.implements("auth") else None
     client = Client(
-        auth=plugin.call("auth", settings=given) if plugin.implements("auth") else None,
+        auth=auth,
         transport=transport,
         retry=retry,
         throttle=throttle or Throttle(definition.rate, clock=clock),
@@ -80,14 +83,28 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         clock=clock,
         error_reader=_error_reader(plugin),
     )
-    performer = Performer(plugin, client, given, Cache(clock.monotonic), _logger, redactor, strict)
+    performer = Performer(
+        plugin=plugin,
+        client=client,
+        settings=given,
+        cache=Cache(clock.monotonic),
+        logger=_logger,
+        redactor=redactor,
+        credentials=auth if isinstance(auth, OAuthCredentials) else None,
+        strict=strict,
+    )
     return Connection(plugin, given, routes, performer)
 
 
-def _secrets(definition: Destination, settings: Mapping[str, Any]) -> list[str]:
-    """Give the values of secret settings, which never leave through errors, logs or outcomes."""
-    fields = definition.settings_fields
-    return [str(settings[key]) for key, f in fields.items() if f.secret and settings.get(key)]
+def _secrets(fields: Mapping[str, Field], values: Any) -> Iterator[str]:
+    """Yield the values of secret fields, which never leave through errors, logs or outcomes."""
+    for key, entry in fields.items():
+        value = values.get(key) if isinstance(values, Mapping) else None
+        for one in value if isinstance(value, list) else [value]:
+            if entry.properties:
+                yield from _secrets(entry.properties, one)
+            elif entry.secret and one is not None:
+                yield str(one)
 
 
 def _error_reader(plugin: Implementation) -> Callable[[httpx.Response], Any] | None:
@@ -148,9 +165,19 @@ class Connection:
                 stream.items[position, route].result = result
         slug = self.plugin.definition.slug
         report = Report(slug, tuple(stream.items.values()), tuple(stream.sent))
-        if self.plugin.implements("delivery_finished"):
-            self.plugin.call("delivery_finished", report=report)
+        self._announce(report)
         return report
+
+    def _announce(self, report: Report) -> None:
+        """Tell the extensions; what they raise is logged and changes nothing."""
+        try:
+            if self.plugin.implements("delivery_finished"):
+                self.plugin.call("delivery_finished", report=report)
+        except Exception:
+            if self.performer.strict:
+                raise
+            trace = self.redactor.text(traceback.format_exc())
+            _logger.error("Hook `delivery_finished` failed unexpectedly.\n%s", trace)  # noqa: TRY400 - the traceback is redacted first
 
     def stream(self, halts: Callable[[Result], bool] = lambda _: False) -> Stream:
         """Open a delivery that goes on: take events as they come, flush at the end.
@@ -291,7 +318,7 @@ class Stream:
             for parcel, identifier in zip(group, found, strict=True):
                 if isinstance(identifier, str):
                     parcel.identifier = identifier
-                    parcel.size = len(identifier.encode()) + 3
+                    parcel.size = len(identifier.encode("utf-8", "surrogatepass")) + 3
                 else:
                     refused[parcel] = identifier
         for parcel in parcels:

@@ -35,7 +35,7 @@ class Item:
         """Give what is known of the item as a JSON object, without the event itself."""
         return {
             "position": self.position,
-            "messageId": self.event.get("messageId"),
+            "messageId": self.event.get("messageId") if isinstance(self.event, dict) else None,
             "subscription": self.subscription,
             "action": self.action,
             "matched": self.matched,

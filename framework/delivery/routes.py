@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
 from framework.definition import (
     MATCHING_KEY,
     SYNC_MODE_KEY,
+    SYNC_MODES,
     Action,
     Batching,
     Destination,
@@ -72,8 +74,9 @@ class Route:
     def parcel(self, position: int, shaped: dict[str, Any], event: Event | None) -> Parcel:
         """Give the parcel of a shaped payload; *event* only where somebody asks for it."""
         key = tuple(_hashable(shaped.get(name)) for name in self.batching.keys)
-        size = len(orjson.dumps(shaped, default=str)) + 1
-        return Parcel(position, self.index, self.build(shaped), key, size=size, event=event)
+        return Parcel(
+            position, self.index, self.build(shaped), key, size=_size(shaped), event=event
+        )
 
     def build(self, shaped: dict[str, Any]) -> Any:
         """Give the typed payload, or the plain object where the action has only a field table."""
@@ -83,8 +86,7 @@ class Route:
 
 def invalid(error: PayloadValidationError) -> Failed:
     """Give the result of an event whose mapping or shape failed, with every problem."""
-    problems = tuple(str(problem) for problem in getattr(error, "problems", ()))
-    return Failed(error.status, error.code, str(error), "framework", problems)
+    return Failed.from_error(error, "framework")
 
 
 def compile_routes(
@@ -119,7 +121,6 @@ def _compile(index: int, destination: Destination, subscription: Subscription) -
         raise ConfigurationError(
             f"A trigger is needed: action `{action.slug}` has no default trigger."
         )
-    sync_mode = raw.get(SYNC_MODE_KEY) or (action.sync_mode.default if action.sync_mode else None)
     return Route(
         index=index,
         subscription=subscription,
@@ -128,11 +129,19 @@ def _compile(index: int, destination: Destination, subscription: Subscription) -
         mapping=compile_mapping(raw),
         shape=compile_shape(action.fields, name=f"action `{action.slug}`", sources=_sources(raw)),
         batching=_batching(action, raw),
-        sync_mode=sync_mode,
-        matching_key=raw.get(MATCHING_KEY),
+        sync_mode=_sync_mode(action, raw),
+        matching_key=raw.get(MATCHING_KEY) or None,
         hook_outputs=raw.get("onMappingSave") or raw.get("retlOnMappingSave") or {},
         unmatched=Skipped("NOT_MATCHED", f"The trigger `{trigger}` does not match."),
     )
+
+
+def _sync_mode(action: Action, raw: Mapping[str, Any]) -> str | None:
+    """Give the mode of warehouse rows; None where the action knows none or the mapping another."""
+    if action.sync_mode is None:
+        return None
+    mode = raw.get(SYNC_MODE_KEY, action.sync_mode.default)
+    return mode if isinstance(mode, str) and mode in SYNC_MODES else None
 
 
 def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
@@ -153,9 +162,9 @@ def _batching(action: Action, raw: Mapping[str, Any]) -> Batching:
     if raw.get("enable_batching") is False:
         return replace(rules, max_size=1)
     size, weight = raw.get("batch_size"), raw.get("batch_bytes")
-    if isinstance(size, int) and size > 0:
+    if _counts(size):
         rules = replace(rules, max_size=min(size, rules.max_size))
-    if isinstance(weight, int) and weight > 0:
+    if _counts(weight):
         rules = replace(rules, max_bytes=min(weight, rules.max_bytes))
     keys = raw.get("batch_keys")
     if isinstance(keys, list):
@@ -164,10 +173,22 @@ def _batching(action: Action, raw: Mapping[str, Any]) -> Batching:
     return rules
 
 
+def _counts(value: Any) -> TypeGuard[int]:
+    return type(value) is int and value > 0
+
+
 def _named(number: int, subscription: Subscription, error: FrameworkError) -> Iterable[str]:
     name = f" `{subscription.name}`" if subscription.name else ""
     problems = getattr(error, "problems", None) or (str(error),)
     return [f"Subscription {number}{name}: {problem}" for problem in problems]
+
+
+def _size(value: Any) -> int:
+    """Give the bytes that a payload adds to a list of payloads in JSON."""
+    try:
+        return len(orjson.dumps(value, default=str)) + 1
+    except TypeError:  # large integers, broken surrogates
+        return len(json.dumps(value, default=str)) + 1
 
 
 def _hashable(value: Any) -> Any:
