@@ -269,7 +269,7 @@ _SHAPES: Final = (
     ("knows `and` and `or` in lower case only", r"\b(?:A[Nn][Dd]|aN[Dd]|anD|O[Rr]|oR)\b"),
     ("takes the key `and`, `or` or `null` for a word of its own", r"\.(?:and|or|null)\b"),
     ("takes a carriage return for no white space", "\r"),
-    ("loses letters of a bare word at the end", r"\b(?:an|nul?)$"),
+    ("loses letters of a short bare word at the end", r"(?<![\w\\-])(?:a\w|n\w{1,2})$"),
     ("ignores the word `not`", r"\b[Nn][Oo][Tt]\b"),
 )
 _LEVELS: Final = (

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
-from framework.paths import JSON, MISSING, Event
+from framework.paths import JSON, MISSING
 from framework.triggers.globs import escape
 from framework.triggers.tree import Field, field_path, write
 from framework.triggers.values import is_null, is_number, number_of, number_text
@@ -256,21 +256,6 @@ def _text(value: Any) -> str:
 
 
 # Its evaluation
-
-
-def reference_matches(text: str, event: Event) -> bool | None:
-    """Predict whether the reference matches an event; None where matching fails with an error.
-
-    A text that the reference cannot read matches nothing.
-    """
-    try:
-        tree = reference_tree(text)
-    except UnreadError:
-        return False
-    try:
-        return evaluate_reference(tree, event)
-    except UnreadError:
-        return None
 
 
 def evaluate_reference(tree: Ast, event: JSON) -> bool:

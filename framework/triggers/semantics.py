@@ -150,7 +150,8 @@ class _Writer:
             case Comparison(left, ">" | ">=" | "<" | "<=" as operator, Constant(constant)):
                 return self.ordered(left, operator, constant)
             case Call("contains", (subject, Constant(str(part)))):
-                return self.text(subject, f"{self.code.literal(part)} in {{}}")
+                sought = self.code.literal(part)
+                return self.text(subject, lambda text: f"{sought} in {text}")
             case Call("match", (subject, Constant(str(pattern)))):
                 return self.text(subject, self.fitting(pattern))
             case Comparison(left, operator, right):
@@ -200,26 +201,27 @@ class _Writer:
             found = f"(type({first}) is str and {again} in {table})"
         return found, f"not {found}"
 
-    def text(self, subject: Operand, test: str) -> tuple[str, str]:
-        """Ask a text a question; *test* has a place for the variable."""
+    def text(self, subject: Operand, question: Callable[[str], str]) -> tuple[str, str]:
+        """Ask a text a question about the variable that holds it."""
         first, again = self.twice(subject)
-        asked = test.format(again)
+        asked = question(again)
         return f"(type({first}) is str and {asked})", f"(type({first}) is str and not {asked})"
 
-    def fitting(self, pattern: str) -> str:
+    def fitting(self, pattern: str) -> Callable[[str], str]:
         """Give the question whether a text fits a pattern, as plain a search as possible."""
         compiled = glob(pattern)
-        literal = self.code.literal(compiled.text).replace("{", "{{").replace("}", "}}")
+        literal = self.code.literal(compiled.text)
         match compiled.search:
             case "exact":
-                return f"{{}} == {literal}"
+                return lambda text: f"{text} == {literal}"
             case "prefix":
-                return f"{{}}.startswith({literal})"
+                return lambda text: f"{text}.startswith({literal})"
             case "suffix":
-                return f"{{}}.endswith({literal})"
+                return lambda text: f"{text}.endswith({literal})"
             case "inside":
-                return f"{literal} in {{}}"
-        return f"({self.code.literal(compiled.regex.fullmatch, 'fits')}({{}}) is not None)"
+                return lambda text: f"{literal} in {text}"
+        fits = self.code.literal(compiled.regex.fullmatch, "fits")
+        return lambda text: f"({fits}({text}) is not None)"
 
     def twice(self, operand: Operand) -> tuple[str, str]:
         """Give an operand's expression for its first use and one for further uses."""

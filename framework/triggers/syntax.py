@@ -7,7 +7,7 @@ r"""Text to tree: the grammar of triggers, and errors that point at the place.
     joint      = "and" | "or" | ","
     condition  = "(" group ")" | ( "!" | "not" ) condition
                | operand comparator value | operand "in" ( list | field ) | operand
-    operand    = field | text | number | call
+    operand    = field | call | text | number | "null" | "true" | "false"
     call       = name "(" [ operand { "," value } ] ")"
     value      = text | number | "null" | "true" | "false" | word | call | list
     list       = "[" [ value { "," value } ] "]"
@@ -23,9 +23,14 @@ r"""Text to tree: the grammar of triggers, and errors that point at the place.
 `not` and `!` bind closest, then `and`, then `or`; `!` touches what it negates. The words `and`,
 `or`, `not` and `in` are written in any letter case, and are ordinary keys after a backslash.
 
-Texts in the wild were written for the reference's library, so its leniencies hold here: joints at
-the ends of a group or twice in a row say nothing more; a missing joint, or a comma, takes the one
-that its group XX
+Texts in the wild were written for the reference's library, so its leniencies hold here:
+
+- joints at the ends of a group or twice in a row say nothing more;
+- a missing joint, or a comma, takes the joint that its group uses, else `and`;
+- a value behind a complete condition is ignored (`event = Order Completed` is `event = Order`),
+  and so is what the closing quote of a text opens (`"say \"hi\""` is `"say \"`).
+
+The parser remarks on what it ignores.
 """
 
 from __future__ import annotations
@@ -35,7 +40,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
-from framework.errors import TriggerError, UnknownNameError
+from framework.errors import TriggerError
 from framework.triggers.tree import (
     And,
     Call,
@@ -47,11 +52,13 @@ from framework.triggers.tree import (
     Operand,
     Or,
     field_path,
+    function_called,
+    short,
     write,
 )
 from framework.triggers.vocabulary import FUNCTIONS, PREDICATES
 
-MAX_LENGTH: Final = 20_000
+MAX_LENGTH: Final = 10_000
 """Characters of the longest trigger."""
 
 MAX_DEPTH: Final = 50
@@ -112,7 +119,7 @@ class Token(NamedTuple):
     @property
     def shown(self) -> str:
         """Name the token in a message."""
-        return "the end" if self.kind == "end" else f"`{self.text}`"
+        return "the end" if self.kind == "end" else f"`{short(self.text)}`"
 
 
 def read(text: str) -> tuple[Condition, tuple[str, ...]]:
@@ -193,8 +200,10 @@ class _Parser:
         self.tokens = list(tokenize(text))
         self.index = 0
         self.depth = 0
-        self.bare = 0
-        """Where a condition ended that has no value, so that nothing can be left over."""
+        self.ended = -1
+        """Where the last condition ended: a word there is left over."""
+        self.bare = -1
+        """Where a field alone ended: nothing is left over behind it."""
         self.remarks: list[str] = []
 
     # Tokens
@@ -231,7 +240,7 @@ class _Parser:
         return pointed(self.text, place, message)
 
     def make(self, place: int, node: Callable[..., _Made], *parts: Any) -> _Made:
-        """Make a node; what it refuses is shown at the place."""
+        """Make a node, or look something up; what is refused is shown at the place."""
         try:
             return node(*parts)
         except TriggerError as refusal:
@@ -247,10 +256,12 @@ class _Parser:
         while self.token.kind != "end" and self.token.text != ")":
             if found := self.joint():
                 joint = self.joined(joint, found)
-            elif not self.leftover(after_part=bool(parts) and not joint):
+            elif parts and not joint and self.token.kind == "mark" and self.token.text not in "(!":
+                raise self.error(f"Unexpected {self.token.shown}.", self.token.start)
+            elif not self.leftover():
                 joints.append(joint)
                 parts.append(self.condition())
-                joint = ""
+                self.ended, joint = self.index, ""
         if not parts:
             raise self.missing("condition")
         for idle in filter(None, (joints[0], joint)):
@@ -270,21 +281,28 @@ class _Parser:
             raise self.error(message, self.last.start)
         return found if found != "," else before or found
 
-    def leftover(self, *, after_part: bool) -> bool:
+    def leftover(self) -> bool:
         """Take a value that is no condition, as the reference does; tell whether there was one."""
         start = self.index
-        if start == self.bare:
+        if not self.may_be_left():
             return False
-        if self.token.kind in {"text", "number"}:
-            self.take()
-        elif after_part and self.token.kind == "word" and not self.token.says("not"):
-            self.name()
-        if self.index == start or self.token.text in _COMPARATORS | {"("} or self.token.says("in"):
+        self.name() if self.token.kind == "word" else self.take()
+        if self.token.text in _COMPARATORS | {"("} or self.token.says("in"):
             self.index = start  # the beginning of a condition, not a value left over
             return False
-        ignored = self.text[self.tokens[start].start : self.last.end]
+        if self.ended == start:
+            self.ended = self.index
+        ignored = short(self.text[self.tokens[start].start : self.last.end])
         self.remarks.append(f"`{ignored}` is ignored; a value of several words needs quotes.")
         return True
+
+    def may_be_left(self) -> bool:
+        """Tell whether the next token is a value; a word is one only behind a condition."""
+        token = self.token
+        glued = self.index > 0 and self.last.kind == "text" and self.last.end == token.start
+        word = token.kind == "word" and not token.says("not") and self.index == self.ended
+        left = token.kind == "text" or ((word or token.kind == "number") and not glued)
+        return left and self.index != self.bare
 
     def condition(self) -> Condition:
         token = self.token
@@ -332,22 +350,24 @@ class _Parser:
                 return Comparison(operand, "=", Constant(True))
             case Call(function, _):
                 gives = FUNCTIONS[function].gives
-                hint = f"`{write(operand)}` gives a {gives}; compare it to make a condition."
+                hint = f"`{short(write(operand))}` gives a {gives}; compare it to make a condition."
             case Field(_) if self.index > first + 1:
                 self.bare = self.index
                 return self.make(self.tokens[first].start, Comparison, operand, "=", Constant(True))
             case _:
-                name = self.tokens[first].shown
-                example = f"`{name[1:-1]} = true`"
-                hint = f"{name} alone is not a condition; compare it, for example {example}."
+                word = self.tokens[first].shown[1:-1]
+                example = f"{word} = true" if isinstance(operand, Field) else f"field = {word}"
+                hint = f"`{word}` alone is not a condition; compare it, for example `{example}`."
         raise self.error(hint, self.tokens[first].start)
 
     # Operands
 
     def operand(self, expected: str) -> Operand:
-        """Read a field, a call, a text or a number."""
+        """Read a field, a call or a constant that is no list."""
+        if self.token.text in _CONSTANTS and self.following.text != ".":
+            return Constant(_CONSTANTS[self.take().text])
         if self.token.kind == "word":
-            return self.call() if self.following.text == "(" else self.field()
+            return self.call() if self.calls() else self.field()
         if self.token.kind in {"text", "number"}:
             return self.constant()
         raise self.missing(expected)
@@ -356,7 +376,7 @@ class _Parser:
         """Read what stands on the right of an operator or as a later argument of a call."""
         if self.token.kind in {"text", "number"}:
             return self.constant()
-        if self.token.kind == "word" and self.following.text == "(":
+        if self.token.kind == "word" and self.calls():
             return self.call()
         if self.token.kind == "word":
             place, word = self.token.start, self.name()
@@ -400,11 +420,15 @@ class _Parser:
             keys.append(self.take().text)
         return re.sub(r"\\(.)", r"\1", ".".join(keys), flags=re.DOTALL)
 
+    def calls(self) -> bool:
+        """Tell whether a call begins here, rather than a word with a group behind it."""
+        glued = self.following.start == self.token.end
+        return self.following.text == "(" and (glued or self.token.text in FUNCTIONS)
+
     def call(self) -> Call:
         token = self.take()
         name = re.sub(r"\\(.)", r"\1", token.text, flags=re.DOTALL)
-        if name not in FUNCTIONS:
-            raise self.error(str(UnknownNameError.of("function", name, FUNCTIONS)), token.start)
+        self.make(token.start, function_called, name)
         return self.make(token.start, Call, name, self.nested(self.arguments))
 
     def arguments(self) -> tuple[Operand, ...]:

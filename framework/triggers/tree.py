@@ -16,7 +16,7 @@ from framework.errors import TriggerError, UnknownNameError
 from framework.paths import Path
 from framework.triggers.globs import glob
 from framework.triggers.values import kind_of, plain_number, text_of, whole
-from framework.triggers.vocabulary import FUNCTIONS, OPERATORS, PREDICATES
+from framework.triggers.vocabulary import FUNCTIONS, PREDICATES, Function
 
 MAX_LIST: Final = 1_000
 """Items of the longest list."""
@@ -30,8 +30,10 @@ TEXT_FIELDS: Final = frozenset({"type", "event", "name", "userId"})
 OBJECT_FIELDS: Final = frozenset({"properties", "traits", "context"})
 """Fields that hold objects; alone they name their member of the same name (the reference too)."""
 
-WORDS: Final = frozenset({"and", "or", "not", "in", "null"})
+WORDS: Final = frozenset({"and", "or", "not", "in", "null", "true", "false"})
 """Words that a key can only be with a backslash, here or in the reference."""
+
+_SHOWN: Final = 40
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -44,7 +46,9 @@ class Field:
 
     def __post_init__(self) -> None:
         if field_path(".".join(self.path.parts)) != self.path:
-            raise TriggerError(f"A trigger has no way to write the field `{self.path}`.")
+            raise TriggerError(
+                f"A trigger has no way to write the field `{short(str(self.path))}`."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +77,20 @@ class Call:
     arguments: tuple[Operand, ...]
 
     def __post_init__(self) -> None:
-        if self.function not in FUNCTIONS:
-            raise TriggerError(str(UnknownNameError.of("function", self.function, FUNCTIONS)))
-        known = FUNCTIONS[self.function]
+        known = function_called(self.function)
         if len(self.arguments) != len(known.parameters):
             raise TriggerError(f"`{self.function}` is written `{known.signature}`.")
-        if any(_is_predicate(argument) for argument in self.arguments):
+        if any(map(_is_predicate, self.arguments)):
             raise TriggerError(f"A condition cannot be an argument of `{self.function}`.")
+        if any(map(_is_list, self.arguments)):
+            raise TriggerError(f"A list cannot be an argument of `{self.function}`.")
         if self.function in PREDICATES:
             object.__setattr__(self, "arguments", self._searched())
 
     def _searched(self) -> tuple[Operand, ...]:
         """Give the arguments of a predicate: what is looked for is a text."""
         subject, sought = self.arguments
-        if isinstance(sought, Constant) and not isinstance(sought.value, tuple):
+        if isinstance(sought, Constant):
             text = "null" if sought.value is None else str(text_of(sought.value))
             if self.function == "match":
                 glob(text)
@@ -106,13 +110,12 @@ class Comparison:
 
     def __post_init__(self) -> None:
         if self.operator not in COMPARATORS:
-            raise TriggerError(str(UnknownNameError.of("operator", self.operator, OPERATORS)))
-        for operand in (self.left, self.right):
-            if _is_predicate(operand):
-                raise TriggerError(f"`{write(operand)}` is a condition; it cannot be compared.")
-        right = _right_of(self.left, self.operator, self.right)
-        object.__setattr__(self, "right", right)
-        _reading(self.left, right)
+            raise TriggerError(str(UnknownNameError.of("operator", self.operator, COMPARATORS)))
+        _check_sides(self.left, self.operator, self.right)
+        if isinstance(self.left, Field) and isinstance(self.right, Constant):
+            value = _beside(self.left.path.parts[0], self.operator, self.right.value)
+            object.__setattr__(self, "right", Constant(value))
+        _reading(self.left, self.right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,9 @@ class Not:
     """The opposite of a condition."""
 
     part: Condition
+
+    def __post_init__(self) -> None:
+        check_condition(self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,13 @@ class Or:
 Operand: TypeAlias = Field | Constant | Call
 Condition: TypeAlias = Comparison | Call | Not | And | Or
 Node: TypeAlias = Operand | Condition
+
+
+def function_called(name: str) -> Function:
+    """Look a function up; TriggerError with the known names where there is none."""
+    if name not in FUNCTIONS:
+        raise TriggerError(str(UnknownNameError.of("function", short(name), FUNCTIONS)))
+    return FUNCTIONS[name]
 
 
 def field_path(text: str) -> Path:
@@ -248,30 +261,47 @@ def _scalar(value: Scalar) -> Scalar:
     return value
 
 
+def short(text: str) -> str:
+    """Cut a text that gets into a message."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _is_list(operand: Operand) -> bool:
+    return isinstance(operand, Constant) and isinstance(operand.value, tuple)
+
+
 def _is_predicate(operand: Operand) -> bool:
     return isinstance(operand, Call) and operand.function in PREDICATES
+
+
+def check_condition(node: Node) -> None:
+    """Raise TriggerError where a node is an operand only."""
+    if isinstance(node, (Field, Constant, Call)) and not _is_predicate(node):
+        raise TriggerError(f"`{short(write(node))}` is not a condition.")
 
 
 def _several(parts: tuple[Condition, ...]) -> None:
     if len(parts) < 2:
         raise TriggerError("A group joins two or more conditions.")
+    for part in parts:
+        check_condition(part)
 
 
-def _right_of(left: Operand, operator: str, right: Operand) -> Operand:
-    """Give the right side of a comparison in the form that fits the left side."""
-    listed = isinstance(right, Constant) and isinstance(right.value, tuple)
+def _check_sides(left: Operand, operator: str, right: Operand) -> None:
+    """Raise TriggerError where the sides do not fit the operator."""
+    for operand in filter(_is_predicate, (left, right)):
+        raise TriggerError(f"`{short(write(operand))}` is a condition; it cannot be compared.")
+    if _is_list(left):
+        raise TriggerError("A list stands on the right.")
     if operator == "in":
-        if isinstance(right, Call) or (isinstance(right, Constant) and not listed):
+        if not (isinstance(right, Field) or _is_list(right)):
             raise TriggerError("Expected a list in brackets or a field after `in`.")
     elif isinstance(left, Constant):
         raise TriggerError("The field comes first: write `field = value`.")
     elif isinstance(right, Field):
         raise TriggerError("A field on the right must be read by a function: `string(field)`.")
-    elif listed and operator not in {"=", "!="}:
+    elif _is_list(right) and operator not in {"=", "!="}:
         raise TriggerError("A list is compared with `=`, `!=` or `in`.")
-    if isinstance(left, Field) and isinstance(right, Constant):
-        return Constant(_beside(left.path.parts[0], operator, right.value))
-    return right
 
 
 def _beside(root: str, operator: str, value: Scalar | tuple[Scalar, ...]) -> Any:

@@ -12,7 +12,7 @@ from framework.paths import Event, Path
 from framework.triggers.explain import Explanation, explain
 from framework.triggers.semantics import compile_tree, emit, paths_of
 from framework.triggers.syntax import MAX_DEPTH, read
-from framework.triggers.tree import Condition, depth, write
+from framework.triggers.tree import Condition, check_condition, depth, write
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,14 @@ class Trigger:
     """When an action runs: the *tree* of conditions, and *remarks* on text that was ignored.
 
     Two triggers are equal where their trees are. `str` gives the canonical text, which parses to
-    the same tree. TriggerError where the tree is deeper than MAX_DEPTH groups.
+    the same tree. TriggerError where the tree is no condition or deeper than MAX_DEPTH groups.
     """
 
     tree: Condition
     remarks: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        check_condition(self.tree)
         if depth(self.tree) > MAX_DEPTH + 1:
             raise TriggerError(f"Nested deeper than {MAX_DEPTH} levels.")
 

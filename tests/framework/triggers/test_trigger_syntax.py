@@ -1,0 +1,371 @@
+"""Text to tree and back: the grammar, the leniencies, the errors and the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from framework.errors import TriggerError
+from framework.paths import Path
+from framework.triggers import Trigger, parse
+from framework.triggers.globs import MAX_GLOB
+from framework.triggers.syntax import MAX_DEPTH, MAX_DIGITS, MAX_LENGTH
+from framework.triggers.tree import (
+    MAX_LIST,
+    And,
+    Call,
+    Comparison,
+    Condition,
+    Constant,
+    Field,
+    Not,
+    Or,
+)
+
+TOTAL = Field(Path(("properties", "total")))
+TYPE = Field(Path(("type",)))
+IS_TRACK = Comparison(TYPE, "=", Constant("track"))
+LONG = "a" * 40 + "…"
+SIZE = Call("length", (TOTAL,))
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        # comparisons and values
+        ("type = track", 'type = "track"'),
+        ("type='track'", 'type = "track"'),
+        ("event = x.y", 'event = "x.y"'),
+        (r"event = Order\ Completed", 'event = "Order Completed"'),
+        ("event = or", 'event = "or"'),
+        ("type = and event = x", 'type = "and" and event = "x"'),
+        ('event = "It\'s"', 'event = "It\'s"'),
+        ("event = 'say \"hi\"'", "event = 'say \"hi\"'"),
+        ('event = "a\nb\\"', 'event = "a\nb\\"'),
+        ("properties.total>=12.50", "properties.total >= 12.5"),
+        ("properties.total = 010", "properties.total = 10"),
+        ("properties.total = -0", "properties.total = 0"),
+        ("properties.total = +5.0", "properties.total = 5"),
+        ("properties.total = -.25", "properties.total = -0.25"),
+        ("properties.total != null", "properties.total != null"),
+        ("properties.vip = true", "properties.vip = true"),
+        ("properties.vip = TRUE", 'properties.vip = "TRUE"'),
+        ("properties.x = NULL", 'properties.x = "NULL"'),
+        ("properties.tags = ['a', 1, null, true]", 'properties.tags = ["a", 1, null, true]'),
+        ("properties.tags = []", "properties.tags = []"),
+        ("type IN [track, page]", 'type in ["track", "page"]'),
+        ("null in properties.tags", "null in properties.tags"),
+        (r"\true = 1", r"\true = 1"),
+        ("'x' in properties.tags", '"x" in properties.tags'),
+        ("properties.a in properties.b", "properties.a in properties.b"),
+        # text fields take texts
+        ("userId = 42", 'userId = "42"'),
+        ("name != 1.50", 'name != "1.5"'),
+        ("event = true", 'event = "true"'),
+        ("userId = true", "userId = true"),
+        ("userId > 5", 'userId > "5"'),
+        ("userId in [12, true, null]", 'userId in ["12", true, null]'),
+        ("type = null", "type = null"),
+        # fields
+        ("properties . a = 1", "properties.a = 1"),
+        (r"properties.first\ name = 1", r"properties.first\ name = 1"),
+        (r"properties.items\.0\.sku = A", r'properties.items.\0.sku = "A"'),
+        (r"properties.a\[0\] = A", r'properties.a.\0 = "A"'),
+        (r"properties.na\ïve = 1", r"properties.na\ïve = 1"),
+        (r"\type = 1", 'type = "1"'),
+        ("properties.and = 1", r"properties.\and = 1"),
+        (r"\not.x = 1", r"\not.x = 1"),
+        ("not.x = 1", r"\not.x = 1"),
+        ("properties = 1", "properties.properties = 1"),
+        ("traits.traits.a = 1", "traits.traits.a = 1"),
+        ("event.name = x", 'event = "x"'),
+        ("anonymousId = x", 'anonymousId = "x"'),
+        ("properties.vip", "properties.vip = true"),
+        # joints, groups, negation
+        ("type=a and event=b or name=c", '(type = "a" and event = "b") or name = "c"'),
+        ("type=a or event=b and name=c", 'type = "a" or (event = "b" and name = "c")'),
+        ("(type=a or event=b) and name=c", '(type = "a" or event = "b") and name = "c"'),
+        ("((type=a))", 'type = "a"'),
+        ('type = "a"and event = "b"', 'type = "a" and event = "b"'),
+        ("event = none (type = a)", 'event = "none" and type = "a"'),
+        ("(type=a)or(event=b)", 'type = "a" or event = "b"'),
+        ("type=a AND event=b", 'type = "a" and event = "b"'),
+        ("not type=a and event=b", '!(type = "a") and event = "b"'),
+        ("NOT (type=a and event=b)", '!(type = "a" and event = "b")'),
+        ("!type=a", '!(type = "a")'),
+        ("!!contains(event, x)", '!!contains(event, "x")'),
+        ("not contains(event, x)", '!contains(event, "x")'),
+        ("\n type = a\r\n\tand event = b\n", 'type = "a" and event = "b"'),
+        # functions
+        ("contains (event, 15)", 'contains(event, "15")'),
+        ("contains(event, null)", 'contains(event, "null")'),
+        ("contains(event, lowercase(name))", "contains(event, lowercase(name))"),
+        ("match(event, 'a*')", 'match(event, "a*")'),
+        ("length(properties.tags)>2", "length(properties.tags) > 2"),
+        ("bool(properties.x)", "bool(properties.x) = true"),
+        ("string(userId) = 12", "string(userId) = 12"),
+        ("properties.a = string(properties.b)", "properties.a = string(properties.b)"),
+    ],
+)
+def test_a_text_is_read_and_printed_in_canonical_form(text: str, canonical: str) -> None:
+    """The canonical text parses to the same tree."""
+    trigger = parse(text)
+
+    assert str(trigger) == canonical
+    assert parse(canonical) == trigger
+    assert trigger.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical", "remarks"),
+    [
+        ("event = Order Completed", 'event = "Order"', ["`Completed` is ignored"]),
+        ('event = "a" "b"', 'event = "a"', ['`"b"` is ignored']),
+        ('event = """"', 'event = ""', ['`""` is ignored']),
+        ('"x" type = a', 'type = "a"', ['`"x"` is ignored']),
+        ("event = x see example.com", 'event = "x"', ["`see`", "`example.com`"]),
+        ("properties.a = 5-3", "properties.a = 5", ["`-3` is ignored"]),
+        ("properties.a = 1_000", "properties.a = 1", ["`_000` is ignored"]),
+        ("properties.a = 1,000", "properties.a = 1", ["`000` is ignored", "`,` at the end"]),
+        (
+            r'event = "say \"hi\""',
+            'event = "say \\"',
+            [r'`"hi\"` is ignored', '`""` is ignored'],
+        ),
+        ('event = """', 'event = ""', ['`""` is ignored']),
+        ("and type = a", 'type = "a"', ["`and` at the end of a group joins nothing."]),
+        ("type = a or", 'type = "a"', ["`or` at the end of a group joins nothing."]),
+        ("type = a and and event = b", 'type = "a" and event = "b"', []),
+        ("type = a, event = b", 'type = "a" and event = "b"', []),
+        ("(type = a event = b)", 'type = "a" and event = "b"', []),
+        ("type=a, event=b or name=c", 'type = "a" or event = "b" or name = "c"', []),
+    ],
+)
+def test_what_the_reference_ignores_is_ignored_and_remarked_on(
+    text: str, canonical: str, remarks: list[str]
+) -> None:
+    trigger = parse(text)
+
+    assert str(trigger) == canonical
+    assert len(trigger.remarks) == len(remarks)
+    for remark, start in zip(trigger.remarks, remarks, strict=True):
+        assert remark.startswith(start)
+
+
+def test_a_remark_offers_quotes() -> None:
+    assert parse("event = Order Completed").remarks == (
+        "`Completed` is ignored; a value of several words needs quotes.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "Expected a condition."),
+        ("type", "`type` alone is not a condition; compare it, for example `type = true`."),
+        ("type =", "Expected a value after `=`."),
+        ("type = )", "Expected a value after `=`."),
+        ("type = a and (", "Expected a condition after `(`."),
+        ("()", "Expected a condition after `(`."),
+        ("type = a and ()", "Expected a condition after `(`."),
+        ("not", "Expected a condition after `not`."),
+        ("(type = a", "Expected `)`."),
+        ("type = a)", "Unexpected `)`."),
+        ("type = a = b", "Unexpected `=`."),
+        ('type = "a"b', "`b` alone is not a condition; compare it, for example `b = true`."),
+        ('type = "a"5', "`5` alone is not a condition; compare it, for example `field = 5`."),
+        (
+            "type = a and x",
+            "`x` alone is not a condition; compare it, for example `x = true`.",
+        ),
+        ("type = a or and event = b", "Expected a condition between `or` and `and`."),
+        ("! contains(event, x)", "`!` must touch what it negates."),
+        (
+            "properties.a bogus x",
+            "`bogus` alone is not a condition; compare it, for example `bogus = true`.",
+        ),
+        ('"track" = type', "The field comes first: write `field = value`."),
+        ('"a" in ["a"]', "A condition must read a field of the event; here both sides are fixed."),
+        (
+            'contains("event", "x")',
+            "A condition must read a field of the event; here both sides are fixed.",
+        ),
+        ("type in", "Expected a list or field after `in`."),
+        ('type in "a"', "Expected a list in brackets or a field after `in`."),
+        ("type > [1]", "A list is compared with `=`, `!=` or `in`."),
+        ("type in [a", "Expected `,`."),
+        ("type in [[a]]", "A list holds texts, numbers, booleans and nulls only."),
+        ("type in [lowercase(a)]", "A list holds texts, numbers, booleans and nulls only."),
+        ("contains(event)", "`contains` is written `contains(value, part)`."),
+        ("contains(event, [a])", "A list cannot be an argument of `contains`."),
+        (
+            "contains(event, x) = " + "a" * 60,
+            '`contains(event, "x")` is a condition; it cannot be compared.',
+        ),
+        (
+            "a" * 60,
+            f"`{LONG}` alone is not a condition; compare it, for example `{LONG} = true`.",
+        ),
+        ("null", "`null` alone is not a condition; compare it, for example `field = null`."),
+        ("match(event, lowercase(name))", "What `match` looks for must be a text."),
+        ("length(contains(event, a)) > 1", "A condition cannot be an argument of `length`."),
+        (
+            "contains(event, a) = true",
+            '`contains(event, "a")` is a condition; it cannot be compared.',
+        ),
+        ("contains(", "Expected a field after `(`."),
+        ("contains(event x)", "Expected `)`."),
+        (
+            "size(event) > 1",
+            (
+                'There is no function "size". Known functions: bool, contains, kebabcase, length, '
+                "lowercase, match, number, snakecase, string, titlecase, typeof, uppercase."
+            ),
+        ),
+        ("lowercase(event)", "`lowercase(event)` gives a text; compare it to make a condition."),
+        ("properties.0 = x", "Expected a word after `.`; before a digit it needs a backslash."),
+        ("properties.a. = x", "Expected a word after `.`; before a digit it needs a backslash."),
+        ("properties.a[0] = x", "Unexpected `[`; a position in a list is written `.\\0`."),
+        ("properties.a\\", "Expected a character after `\\`."),
+        ("properties.a = 1.", "Unexpected `.` after a number."),
+        ("properties.a = 1.2.3", "Unexpected `.` after a number."),
+        ("properties.a = " + "9" * 390 + ".5", "A number must be finite."),
+        ("event = $x", "Unexpected `$`."),
+        ("event = é", "Unexpected `é`."),
+        ("event = “x”", "A text stands in straight quotes."),
+        ("event = ‘x’", "A text stands in straight quotes."),  # noqa: RUF001 - meant
+        ('event = "x', "The text that begins here has no closing quote."),
+        ("event = \"x'", "The text that begins here has no closing quote."),
+        ("type == a", "`==` is not an operator; write `=`."),
+        ("type !== a", "`!==` is not an operator; write `!=`."),
+        ("type => a", "`=>` is not an operator; write `>=`."),
+        ("type =< a", "`=<` is not an operator; write `<=`."),
+        ("type <> a", "`<>` is not an operator; write `!=`."),
+        ("type = a && event = b", "`&&` is not an operator; write `and`."),
+        ("type = a || event = b", "`||` is not an operator; write `or`."),
+        ("type ~ a", "`~` is not an operator; write `match(field, pattern)`."),
+        ("match(event, '[z-a]')", "The range `z-a` runs backwards."),
+    ],
+)
+def test_an_error_says_what_was_expected(text: str, message: str) -> None:
+    with pytest.raises(TriggerError) as raised:
+        parse(text)
+
+    assert str(raised.value).splitlines()[0] == message
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            'type = "track" and event =',
+            'Expected a value after `=`.\n  type = "track" and event =\n' + " " * 28 + "^",
+        ),
+        (
+            "type = track\nand\tevent = [a,\n  b]\n  ) ",
+            "Unexpected `)`.\n    ) \n    ^".replace(") \n", ")\n"),
+        ),
+        (
+            "type = a and properties." + "x" * 60 + " == 1 and event = b",
+            "`==` is not an operator; write `=`.\n  "
+            + "x" * 34
+            + " == 1 and event = b\n  "
+            + " " * 35
+            + "^",
+        ),
+    ],
+)
+def test_an_error_shows_the_line_with_a_caret_under_the_place(text: str, shown: str) -> None:
+    """A long line is shown around the place; of several lines the one with the place."""
+    with pytest.raises(TriggerError) as raised:
+        parse(text)
+
+    assert str(raised.value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x" * 10_001, "A trigger has at most 10000 characters, not 10001."),
+        ("(" * 51 + "type = a" + ")" * 51, "Nested deeper than 50 levels."),
+        ("!" * 51 + "contains(event, a)", "Nested deeper than 50 levels."),
+        ("lowercase(" * 51 + "event" + ")" * 51 + " = a", "Nested deeper than 50 levels."),
+        (f"type in [{'1,' * 1000}1]", "A list has at most 1000 items, not 1001."),
+        (f'match(event, "{"a" * 501}")', "A pattern has at most 500 characters, not 501."),
+        ("properties.a = " + "1" * 401, "A number has at most 400 characters."),
+    ],
+)
+def test_there_are_limits(text: str, message: str) -> None:
+    with pytest.raises(TriggerError) as raised:
+        parse(text)
+
+    assert str(raised.value).splitlines()[0] == message
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    deep = "(type = a and " * (MAX_DEPTH - 2) + "event = b" + ")" * (MAX_DEPTH - 2)
+
+    assert parse(deep).matches({"type": "a", "event": "b"})
+    assert parse("(" * MAX_DEPTH + "type = a" + ")" * MAX_DEPTH).matches({"type": "a"})
+    assert parse(f"type in [{'b,' * (MAX_LIST - 1)}a]").matches({"type": "a"})
+    assert parse(f'match(event, "{"?" * MAX_GLOB}")').matches({"event": "x" * MAX_GLOB})
+    assert parse("properties.a > " + "9" * MAX_DIGITS).matches({"properties": {"a": 1}}) is False
+    assert parse("type = a".ljust(MAX_LENGTH)).matches({"type": "a"})
+
+
+def test_a_group_with_both_joints_counts_twice_towards_the_depth() -> None:
+    """The tree may be deeper than its parentheses; it is refused all the same."""
+    text = "(type = a or type = b and " * 40 + "event = b" + ")" * 40
+
+    with pytest.raises(TriggerError, match=r"\ANested deeper than 50 levels\.\Z"):
+        parse(text)
+
+
+UNWRITABLE: list[tuple[Callable[[], object], str]] = [
+    (lambda: Field(Path(())), "A trigger has no way to write the field `$.`."),
+    (lambda: Field(Path(("type", "x"))), "A trigger has no way to write the field `$.type.x`."),
+    (lambda: Field(Path(("a.b",))), "A trigger has no way to write the field `$.['a.b']`."),
+    (lambda: Constant("\"'"), "A text with both kinds of quotes has no way to be written."),
+    (lambda: Constant(float("nan")), "A number must be finite."),
+    (lambda: And((IS_TRACK,)), "A group joins two or more conditions."),
+    (lambda: Or(()), "A group joins two or more conditions."),
+    (lambda: Or((IS_TRACK, SIZE)), "`length(properties.total)` is not a condition."),
+    (lambda: Not(SIZE), "`length(properties.total)` is not a condition."),
+    (lambda: Trigger(SIZE), "`length(properties.total)` is not a condition."),
+    (lambda: Comparison(Constant((1,)), "in", TOTAL), "A list stands on the right."),
+    (
+        lambda: Comparison(TYPE, "=", TOTAL),
+        "A field on the right must be read by a function: `string(field)`.",
+    ),
+    (
+        lambda: Comparison(TYPE, "is", Constant(1)),
+        'There is no operator "is". Known operators: !=, <, <=, =, >, >=, in.',
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), UNWRITABLE)
+def test_a_tree_that_cannot_be_written_cannot_be_made(
+    make: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(TriggerError) as raised:
+        make()
+
+    assert str(raised.value) == message
+
+
+def test_a_tree_made_by_hand_has_the_same_depth_limit() -> None:
+    tree: Condition = Comparison(TYPE, "=", Constant("a"))
+    for _ in range(MAX_DEPTH):
+        tree = Not(tree)
+
+    with pytest.raises(TriggerError, match=r"\ANested deeper than 50 levels\.\Z"):
+        Trigger(tree)
+
+
+def test_one_and_true_are_different_constants() -> None:
+    """Python calls them equal; triggers that differ in them must not share what is cached."""
+    assert parse("properties.a = 1") != parse("properties.a = true")
+    assert parse("properties.a in [0]") != parse("properties.a in [false]")
+    assert parse("properties.a = 2") == parse("properties.a = 2.0")
