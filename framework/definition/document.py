@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +44,14 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 """What `$schema` says."""
 
 _LEAVE_OUT: Final = "must be left out; conditions are written as `x-required`."
+_KINDS: Final = {
+    "object": "an object",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
 _LIMITS: Final = {
     "string": ("minLength", "maxLength"),
     "number": ("minimum", "maximum"),
@@ -122,8 +131,7 @@ def _write_value(field: Field) -> dict[str, Any]:
         value["enum"] = [choice.value for choice in field.choices] + ([None] if nullable else [])
     fixed = _FORMATS.get(field.type, field.format if field.type == "string" else None)
     pattern = field.pattern if field.type in TEXTS else None
-    limits = zip(_LIMITS.get(field.type, ()), (field.minimum, field.maximum), strict=False)
-    words = {"format": fixed, "pattern": pattern, **dict(limits)}
+    words = {"format": fixed, "pattern": pattern, **_limits(field)}
     value |= {word: said for word, said in words.items() if said is not None}
     if field.type == "object" and field.properties is not None:
         value |= _write_object(field.properties)
@@ -132,6 +140,15 @@ def _write_value(field: Field) -> dict[str, Any]:
         if rules := rules_inside(field.properties):
             value["allOf"] = rules
     return value
+
+
+def _limits(field: Field) -> dict[str, float | None]:
+    low, high = field.minimum, field.maximum
+    if field.type == "string":
+        low = None if low is None else max(0, math.ceil(low))
+        if high is not None:
+            low, high = (max(1, low or 0), 0) if high < 0 else (low, math.floor(high))
+    return dict(zip(_LIMITS.get(field.type, ()), (low, high), strict=False))
 
 
 def _write_option(value: Any) -> JSON:
@@ -172,7 +189,26 @@ def _faults(document: JSON) -> list[str]:
         )
     except RecursionError:
         return ["The document is nested too deeply."]
-    return [f"`{_pointer(error.path)}`: {error.message[:200]}." for error in found]
+    return [text for error in found for text in _said(error)]
+
+
+def _said(error: Any) -> Iterable[str]:
+    """Say one error of the validator."""
+    place, wanted = f"`{_pointer(error.path)}`:", error.validator_value
+    got = json.dumps(error.instance, ensure_ascii=False)
+    got = got if len(got) < 40 else f"{got[:36]} ..."
+    if error.validator == "additionalProperties":
+        for key in error.instance.keys() - error.schema["properties"].keys():
+            yield f"`{_pointer([*error.path, key])}`: is a keyword that no field has."
+    elif error.validator == "required":
+        missing = [key for key in wanted if key not in error.instance]
+        yield f"{place} needs {', '.join(f'`{key}`' for key in missing)}."
+    elif error.validator == "type":
+        kinds = [_KINDS[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted)]
+        yield f"{place} must be {' or '.join(kinds)}, got {got}."
+    else:
+        values = wanted if error.validator == "enum" else [wanted]
+        yield f"{place} must be one of {', '.join(map(json.dumps, values))}, got {got}."
 
 
 def _pointer(path: Iterable[str | int]) -> str:
@@ -210,7 +246,7 @@ def _unsaid(given: JSON, written: JSON, path: tuple[str, ...]) -> list[str]:
     notes = [
         f"`{_pointer([*path, key])}`: says nothing about a field of this type."
         for key, value in given.items()
-        if key not in written and value not in (None, False, "", [], {})
+        if key not in {*written, "allOf"} and value not in (None, False, "", [], {})
     ]
     if given.get("allOf", []) not in ([], written.get("allOf")):
         notes.append(f"`{_pointer([*path, 'allOf'])}`: {_LEAVE_OUT}")

@@ -291,6 +291,9 @@ def _pointless(field: Field) -> Iterator[str]:
     low, high = field.minimum, field.maximum
     if low is not None and high is not None and low > high:
         yield f"accepts nothing: its minimum {low} is above its maximum {high}."
+    for limit in (low, high):
+        if limit is not None and field.type == "string" and (limit < 0 or limit % 1):
+            yield f"has the limit {limit}; there are no texts of that length."
     if (low is not None or high is not None) and field.type not in _LIMITED:
         yield f"is of type {field.type}, which has no minimum or maximum."
     if field.type not in TEXTS and (field.format or field.pattern):

@@ -116,6 +116,8 @@ def test_a_single_condition_stands_for_itself() -> None:
     ("field", "problem"),
     [
         (Field(minimum=5, maximum=1), "accepts nothing: its minimum 5 is above its maximum 1."),
+        (Field(minimum=2.5), "has the limit 2.5; there are no texts of that length."),
+        (Field(maximum=-1), "has the limit -1; there are no texts of that length."),
         (Field(type="text", maximum=1), "is of type text, which has no minimum or maximum."),
         (
             Field(type="boolean", format="email"),
