@@ -102,9 +102,9 @@ class JSONReader:
             return
         outer, key = self._known[parts[:-1]], parts[-1]
         name = self._known[parts] = self._code.fresh("p")
-        entered = f"{outer}.get({key!a}, MISSING) if type({outer}) is dict else "
-        if key.isdecimal():
-            enter = self._code.literal(step, "step")
-            self._code.line(f"{name} = {enter}({outer}, {key!a})")
-        else:
-            self._code.line(f"{name} = {entered}MISSING")
+        enter = f"{self._code.literal(step, 'step')}({outer}, {key!a})"
+        if len(parts) > 1:
+            enter = f"MISSING if {outer} is MISSING else {enter}"
+        self._code.line(
+            f"{name} = {outer}.get({key!a}, MISSING) if type({outer}) is dict else {enter}"
+        )

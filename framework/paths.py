@@ -42,8 +42,9 @@ class Missing:
 MISSING: Final = Missing()
 """There is no value at the place that was asked for."""
 
-_PART = re.compile(r"""[^\[\].'"]+""")
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_BREAK = re.compile(r"""\[(?=["'0-9])|\.|(?<=["'0-9])\]+""")
+_QUOTE = re.compile("[\"']")
+_PLAIN = re.compile(r"""[^.\[\]"'0-9][^.\[\]"']*\Z""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,20 @@ class Path:
 
     @classmethod
     def parse(cls, text: str) -> Path:
-        """Read `$.a.b`, `a.b`, `a[0].b` or `a['b c']`; `$` and the empty text mean everything."""
+        """Read `$.a.b`, `a.b`, `a[0].b` or `a['b c']`; the empty text means everything.
+
+        Read exactly as the reference reads it: the first `$.` is dropped; dots, `[` before a
+        quote or digit and `]` after one separate keys; empty keys are dropped and quotes removed,
+        so that a key with a dot in it cannot be written. Any text is a path.
+        """
         return _parse(text)
 
     def get(self, value: JSON) -> JSON:
         """Follow the path from *value*; MISSING where it leads nowhere.
 
-        Objects are entered by key and lists by decimal index; anything else has no inside.
+        Objects are entered by key, lists and texts by decimal index. As in the reference, a path
+        that goes on after null, false, 0 or the empty text ends there and gives that value;
+        nothing is inside any other number or true.
         """
         for part in self.parts:
             value = step(value, part)
@@ -69,26 +77,38 @@ class Path:
         return value
 
     def __str__(self) -> str:
-        return "$" + "".join(
-            f".{part}" if _PLAIN.match(part) else f"[{part}]" if part.isdecimal() else f"['{part}']"
+        written = "".join(
+            f".{part}"
+            if _PLAIN.match(part)
+            else f"[{part}]"
+            if _is_decimal(part)
+            else f"['{part}']"
             for part in self.parts
         )
+        return "$." + written.removeprefix(".")
 
 
 def step(value: JSON, part: str) -> JSON:
-    """Enter *value* by one key or decimal index; MISSING where there is nothing."""
+    """Enter *value* by one key or decimal index, as `Path.get` does at each part."""
     if isinstance(value, dict):
         return value.get(part, MISSING)
-    if isinstance(value, list) and part.isdecimal() and part.isascii():
-        if part != "0" and part[0] == "0":
-            return MISSING
-        index = int(part) if len(part) < 10 else len(value)
-        return value[index] if index < len(value) else MISSING
-    return MISSING
+    if value and isinstance(value, (list, str)):
+        return _item(value, part)
+    return MISSING if value or isinstance(value, list) else value
+
+
+def _item(items: list[JSON] | str, part: str) -> JSON:
+    if not _is_decimal(part) or (part[0] == "0" and part != "0"):
+        return MISSING
+    index = int(part) if len(part) < 10 else len(items)
+    return items[index] if index < len(items) else MISSING
+
+
+def _is_decimal(part: str) -> bool:
+    return part.isdecimal() and part.isascii()
 
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> Path:
-    if text in {"$", "$."}:
-        return Path(())
-    return Path(tuple(_PART.findall(text.removeprefix("$."))))
+    parts = _BREAK.split(text.replace("$.", "", 1))
+    return Path(tuple(_QUOTE.sub("", part) for part in parts if part))

@@ -1,0 +1,42 @@
+"""The mapping language: what goes into each field of a payload.
+
+A mapping is JSON. Values stand for themselves; an object with one key that begins with `@` is a
+directive, whose value is computed from the event. `compile_mapping` gives a function of it.
+"""
+
+from __future__ import annotations
+
+from framework.mapping.compiler import (
+    ROOT_DIRECTIVE,
+    Mapping,
+    check_mapping_shape,
+    compile_mapping,
+    mapping_faults,
+)
+from framework.mapping.directives import (
+    DIRECTIVES,
+    Builder,
+    Check,
+    Directive,
+    Example,
+    register_directive,
+    value_directive,
+)
+from framework.mapping.expressions import Expression, Scope
+
+__all__ = [
+    "DIRECTIVES",
+    "ROOT_DIRECTIVE",
+    "Builder",
+    "Check",
+    "Directive",
+    "Example",
+    "Expression",
+    "Mapping",
+    "Scope",
+    "check_mapping_shape",
+    "compile_mapping",
+    "mapping_faults",
+    "register_directive",
+    "value_directive",
+]

@@ -1,0 +1,420 @@
+"""The parts of a compiled mapping, each of which can be interpreted and written as source."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
+from typing import ClassVar, NoReturn
+
+from framework.codegen import Code, JSONReader, Reader
+from framework.errors import PayloadValidationError
+from framework.mapping.javascript import TooMuch, kind_of
+from framework.paths import JSON, MISSING, Path
+
+WHOLE = Path(())
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where source is being written: the code, and how it reads the input that paths start from.
+
+    *entered* says that the input is known to be an object.
+    """
+
+    code: Code
+    reader: Reader
+    entered: bool
+
+    def call(self, function: Callable[..., JSON], *arguments: str) -> str:
+        """Write a call of a bound function and give the variable of its result."""
+        name = self.code.fresh()
+        self.code.line(f"{name} = {self.code.literal(function, 'f')}({', '.join(arguments)})")
+        return name
+
+    def held(self, text: str) -> str:
+        """Give a variable for what may be a literal."""
+        if text.isidentifier():
+            return text
+        name = self.code.fresh()
+        self.code.line(f"{name} = {text}")
+        return name
+
+    def enter(self, variable: str, paths: Iterable[Path], *, entered: bool) -> Scope:
+        """Load *paths* of another variable, and give the scope in which they can be read."""
+        reader = JSONReader(self.code, variable)
+        reader.load(in_order(paths))
+        return Scope(self.code, reader, entered)
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort paths, so that generated source is the same every time."""
+    return sorted(paths, key=lambda path: path.parts)
+
+
+class Expression(ABC):
+    """What stands at one place of a mapping: gives a JSON value, or MISSING for no value.
+
+    Values never hold MISSING inside. Parts of the input are given as they are, not copied.
+    """
+
+    folds: ClassVar[bool] = True
+    """Whether the value depends on nothing but the input."""
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """The expressions that read the same input."""
+        return ()
+
+    @property
+    def always(self) -> bool:
+        """Whether there is a value for every input."""
+        return False
+
+    @property
+    def patches(self) -> bool:
+        """Whether `patch` may differ from `evaluate`."""
+        return False
+
+    @cached_property
+    def paths(self) -> frozenset[Path]:
+        """What is read of the input."""
+        return frozenset(path for child in self.children for path in child.paths)
+
+    @cached_property
+    def height(self) -> int:
+        """How many expressions stand inside each other here."""
+        return 1 + max((child.height for child in self.children), default=0)
+
+    @cached_property
+    def transforms(self) -> int:
+        """How many `@transform` stand inside each other here."""
+        return max((child.transforms for child in self.children), default=0)
+
+    @abstractmethod
+    def evaluate(self, value: JSON) -> JSON:
+        """Interpret the expression on an input."""
+
+    @abstractmethod
+    def emit(self, scope: Scope) -> str:
+        """Write the lines that compute the value; give a variable or literal that stands for it."""
+
+    def patch(self, value: JSON) -> JSON:
+        """Give what a merge takes: as `evaluate`, but places without a value hold MISSING.
+
+        Such keys erase those of earlier objects, and such items of lists are not null.
+        """
+        return self.evaluate(value)
+
+    def emit_patch(self, scope: Scope) -> str:
+        """Write the lines that compute the patch."""
+        return self.emit(scope)
+
+
+def refuse(where: str, what: str) -> NoReturn:
+    """Refuse an event: *where* is a place of the mapping, *what* the rest of the sentence."""
+    raise PayloadValidationError(f"`{where}` {what}.")
+
+
+def located(where: str, function: Callable[..., JSON]) -> Callable[..., JSON]:
+    """Give the function with *where* in front of its refusals of long and deep values."""
+
+    def call(*arguments: JSON) -> JSON:
+        try:
+            return function(*arguments)
+        except TooMuch as refusal:
+            refuse(where, str(refusal))
+
+    return call
+
+
+def found(value: JSON) -> str:
+    """Say what was found instead of what is needed."""
+    return "nothing" if value is MISSING else kind_of(value)
+
+
+def listed(value: JSON) -> JSON:
+    """Give a value as it stands in a list, where no value is null."""
+    return None if value is MISSING else value
+
+
+@dataclass(frozen=True)
+class Constant(Expression):
+    """A value of the mapping itself; each result gets its own copy of lists and objects."""
+
+    value: JSON
+
+    @property
+    def always(self) -> bool:
+        return self.value is not MISSING
+
+    def evaluate(self, value: JSON) -> JSON:  # noqa: ARG002 - the same for every input
+        return copy.deepcopy(self.value) if isinstance(self.value, (dict, list)) else self.value
+
+    def emit(self, scope: Scope) -> str:
+        if not isinstance(self.value, (dict, list)):
+            return "MISSING" if self.value is MISSING else scope.code.literal(self.value)
+        name = scope.code.fresh()
+        scope.code.line(f"{name} = {display(scope.code, self.value)}")
+        return name
+
+
+def display(code: Code, value: JSON) -> str:
+    """Give an expression that makes a new copy of a constant."""
+    if isinstance(value, list):
+        return f"[{', '.join(display(code, item) for item in value)}]"
+    if isinstance(value, dict):
+        items = (f"{key!a}: {display(code, item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
+    return code.literal(value)
+
+
+@dataclass(frozen=True)
+class Object(Expression):
+    """An object with a value for each key; keys without one are left out."""
+
+    items: tuple[tuple[str, Expression], ...]
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return tuple(child for _, child in self.items)
+
+    @property
+    def always(self) -> bool:
+        return True
+
+    @property
+    def patches(self) -> bool:
+        return not all(child.always for child in self.children)
+
+    def evaluate(self, value: JSON) -> JSON:
+        values = self.patch(value)
+        return {key: item for key, item in values.items() if item is not MISSING}
+
+    def patch(self, value: JSON) -> JSON:
+        return {key: child.evaluate(value) for key, child in self.items}
+
+    def emit(self, scope: Scope) -> str:
+        values = [(key, child.emit(scope), child.always) for key, child in self.items]
+        certain = [*takewhile(lambda item: item[2], values)]
+        name = _emit_display(scope, [(key, text) for key, text, _ in certain])
+        for key, text, always in values[len(certain) :]:
+            when = "" if always else f"if {text} is not MISSING: "
+            scope.code.line(f"{when}{name}[{key!a}] = {text}")
+        return name
+
+    def emit_patch(self, scope: Scope) -> str:
+        return _emit_display(scope, [(key, child.emit(scope)) for key, child in self.items])
+
+
+def _emit_display(scope: Scope, items: list[tuple[str, str]]) -> str:
+    name = scope.code.fresh()
+    inside = ", ".join(f"{key!a}: {text}" for key, text in items)
+    scope.code.line(f"{name} = {{{inside}}}")
+    return name
+
+
+@dataclass(frozen=True)
+class Items(Expression):
+    """A list with a value for each place; no value is null."""
+
+    items: tuple[Expression, ...]
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return self.items
+
+    @property
+    def always(self) -> bool:
+        return True
+
+    @property
+    def patches(self) -> bool:
+        return not all(item.always for item in self.items)
+
+    def evaluate(self, value: JSON) -> JSON:
+        return [listed(item.evaluate(value)) for item in self.items]
+
+    def patch(self, value: JSON) -> JSON:
+        return [item.evaluate(value) for item in self.items]
+
+    def emit(self, scope: Scope) -> str:
+        return self._emit(scope, [emit_listed(item, scope) for item in self.items])
+
+    def emit_patch(self, scope: Scope) -> str:
+        return self._emit(scope, [item.emit(scope) for item in self.items])
+
+    def _emit(self, scope: Scope, texts: list[str]) -> str:
+        name = scope.code.fresh()
+        scope.code.line(f"{name} = [{', '.join(texts)}]")
+        return name
+
+
+def emit_listed(item: Expression, scope: Scope) -> str:
+    """Write an item of a list and give the text that stands for it there."""
+    text = item.emit(scope)
+    return text if item.always else f"None if {text} is MISSING else {text}"
+
+
+@dataclass(frozen=True)
+class PathOf(Expression):
+    """The value at a path of the input."""
+
+    path: Path
+
+    @cached_property
+    def paths(self) -> frozenset[Path]:
+        return frozenset({self.path})
+
+    def evaluate(self, value: JSON) -> JSON:
+        return self.path.get(value)
+
+    def emit(self, scope: Scope) -> str:
+        return scope.reader.read(self.path)
+
+
+@dataclass(frozen=True)
+class Applied(Expression):
+    """A function of the values of other expressions.
+
+    *patcher* is the same function for merges: it gives a patch. Where functions need patches,
+    the arguments are PatchOf.
+    """
+
+    function: Callable[..., JSON]
+    arguments: tuple[Expression, ...]
+    certain: bool = False
+    patcher: Callable[..., JSON] | None = None
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return self.arguments
+
+    @property
+    def always(self) -> bool:
+        return self.certain
+
+    @property
+    def patches(self) -> bool:
+        return self.patcher is not None
+
+    def evaluate(self, value: JSON) -> JSON:
+        return self.function(*(argument.evaluate(value) for argument in self.arguments))
+
+    def emit(self, scope: Scope) -> str:
+        return scope.call(self.function, *(argument.emit(scope) for argument in self.arguments))
+
+    def patch(self, value: JSON) -> JSON:
+        if self.patcher is None:
+            return self.evaluate(value)
+        return self.patcher(*(argument.evaluate(value) for argument in self.arguments))
+
+    def emit_patch(self, scope: Scope) -> str:
+        if self.patcher is None:
+            return self.emit(scope)
+        return scope.call(self.patcher, *(argument.emit(scope) for argument in self.arguments))
+
+
+@dataclass(frozen=True)
+class PatchOf(Expression):
+    """The patch of another expression, as the argument of a function that merges."""
+
+    inner: Expression
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.inner,)
+
+    def evaluate(self, value: JSON) -> JSON:
+        return self.inner.patch(value)
+
+    def emit(self, scope: Scope) -> str:
+        return self.inner.emit_patch(scope)
+
+
+@dataclass(frozen=True)
+class Dynamic(Expression):
+    """A function of a text that is only known per event, and of the whole input."""
+
+    where: str
+    argument: Expression
+    function: Callable[[str, JSON], JSON]
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.argument,)
+
+    @cached_property
+    def paths(self) -> frozenset[Path]:
+        return self.argument.paths | {WHOLE}
+
+    def evaluate(self, value: JSON) -> JSON:
+        return self.apply(self.argument.evaluate(value), value)
+
+    def emit(self, scope: Scope) -> str:
+        return scope.call(self.apply, self.argument.emit(scope), scope.reader.read(WHOLE))
+
+    def apply(self, text: JSON, value: JSON) -> JSON:
+        """Apply the function, or refuse what is not a text."""
+        if not isinstance(text, str):
+            refuse(self.where, f"must give a string, got {found(text)}")
+        return self.function(text, value)
+
+
+@dataclass(frozen=True)
+class Interpreted(Expression):
+    """An expression that generated source calls instead of containing it: it is very deep."""
+
+    inner: Expression
+
+    @property
+    def always(self) -> bool:
+        return self.inner.always
+
+    @property
+    def patches(self) -> bool:
+        return self.inner.patches
+
+    @cached_property
+    def paths(self) -> frozenset[Path]:
+        return frozenset({WHOLE})
+
+    @cached_property
+    def transforms(self) -> int:
+        return self.inner.transforms
+
+    def evaluate(self, value: JSON) -> JSON:
+        return self.inner.evaluate(value)
+
+    def emit(self, scope: Scope) -> str:
+        return scope.call(self.inner.evaluate, scope.reader.read(WHOLE))
+
+    def patch(self, value: JSON) -> JSON:
+        return self.inner.patch(value)
+
+    def emit_patch(self, scope: Scope) -> str:
+        return scope.call(self.inner.patch, scope.reader.read(WHOLE))
+
+
+@dataclass(frozen=True)
+class Refusal(Expression):
+    """A place that fails whenever it is reached."""
+
+    folds: ClassVar[bool] = False
+
+    where: str
+    what: str
+
+    @property
+    def always(self) -> bool:
+        return True
+
+    def evaluate(self, value: JSON) -> JSON:  # noqa: ARG002 - the same for every input
+        refuse(self.where, self.what)
+
+    def emit(self, scope: Scope) -> str:
+        literal = scope.code.literal
+        return scope.call(refuse, literal(self.where), literal(self.what))

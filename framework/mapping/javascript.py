@@ -1,0 +1,269 @@
+"""How JavaScript prints, compares and encodes JSON values, which saved mappings rely on."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from json.encoder import encode_basestring
+from typing import Any, Final
+
+from framework.paths import JSON, MISSING
+
+MAX_TEXT: Final = 1_000_000
+"""Characters of the longest text that a directive gives."""
+
+MAX_NESTING: Final = 200
+"""Levels of lists and objects that a directive enters."""
+
+MAX_SAFE_INTEGER: Final = 2**53
+
+BLANKS: Final = (
+    "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""What `trim` takes off the ends of a text."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+
+
+class TooMuch(Exception):  # noqa: N818 - says what is wrong with the value, not with the program
+    """A value is longer or deeper than a directive takes; the text says which."""
+
+
+def too_long() -> TooMuch:
+    """Give the refusal of a text that would be too long."""
+    return TooMuch(f"would give more than {MAX_TEXT:,} characters")
+
+
+def too_deep() -> TooMuch:
+    """Give the refusal of a value that is nested too deeply."""
+    return TooMuch(f"got a value nested more than {MAX_NESTING} levels deep")
+
+
+def kind_of(value: JSON) -> str:
+    """Give the name of a value's type as messages use it; `undefined` for MISSING."""
+    if value is MISSING:
+        return "undefined"
+    if value is None:
+        return "null"
+    return _KINDS.get(type(value), "object")
+
+
+_KINDS = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    list: "array",
+    dict: "object",
+}
+
+
+def is_truthy(value: JSON) -> bool:
+    """Tell whether a condition on the value holds: empty lists and objects are true."""
+    return bool(value) or isinstance(value, (list, dict))
+
+
+def is_filled(value: JSON) -> bool:
+    """Tell whether the value is neither missing nor null nor loosely equal to the empty text.
+
+    Loosely equal are 0, false and the lists that print as nothing.
+    """
+    if isinstance(value, list):
+        return text(value) != ""
+    return isinstance(value, dict) or bool(value)
+
+
+def length(value: str) -> int:
+    """Count the UTF-16 units of a text."""
+    return len(value) if value.isascii() else len(value) + len(_ASTRAL.findall(value))
+
+
+def number_text(value: float) -> str:
+    """Print a number: whole numbers without a fraction, exponents from 1e21 up and below 1e-6.
+
+    Integers that a double cannot hold keep all their digits.
+    """
+    if isinstance(value, int):
+        return str(value) if -(10**21) < value < 10**21 else _float_text(_as_float(value))
+    return _float_text(value)
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _float_text(value: float) -> str:
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(value)) if abs(value) < MAX_SAFE_INTEGER else f"{_digits(value)}"
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return mantissa
+    if -7 < int(exponent) < 0:
+        return f"{value:.{len(mantissa.strip('-').replace('.', '')) - 1 - int(exponent)}f}"
+    return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
+
+
+def _digits(value: float) -> str:
+    mantissa, _, exponent = f"{value!r}".partition("e")
+    if not exponent:
+        return mantissa.removesuffix(".0")
+    whole, _, fraction = mantissa.partition(".")
+    return whole + fraction.ljust(int(exponent), "0")
+
+
+def text(value: JSON) -> str:
+    """Print a value: objects as `[object Object]`, lists joined by commas, nothing for null."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return _joined(value)
+    return scalar_text(value)
+
+
+def scalar_text(value: JSON) -> str:
+    """Print anything but a list: nothing for null and MISSING."""
+    if isinstance(value, str):
+        return value
+    if value is None or value is MISSING:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "[object Object]" if isinstance(value, dict) else number_text(value)
+
+
+def _joined(items: list[JSON]) -> str:
+    pieces: list[str] = []
+    budget = _Budget()
+
+    def visit(items: list[JSON], depth: int) -> None:
+        if depth > MAX_NESTING:
+            raise too_deep()
+        for index, item in enumerate(items):
+            if index:
+                pieces.append(",")
+            if isinstance(item, list):
+                visit(item, depth + 1)
+            else:
+                pieces.append(scalar_text(item))
+            budget.spend(len(pieces[-1]) + 1 if pieces else 1)
+
+    visit(items, 1)
+    return "".join(pieces)
+
+
+class _Budget:
+    """Counts characters as they are made, and refuses when they are too many."""
+
+    def __init__(self) -> None:
+        self._left = MAX_TEXT
+
+    def spend(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise too_long()
+
+
+def encode(value: JSON, *, indent: str = "") -> str:
+    """Write a value as JSON text: compact, integer-like keys first, characters as they are.
+
+    What JSON cannot hold becomes null; MISSING is left out of objects. *indent* is repeated for
+    each level, each on a line of its own, where it is given.
+    """
+    pieces: list[str] = []
+    budget = _Budget()
+
+    def write(piece: str) -> None:
+        budget.spend(len(piece))
+        pieces.append(piece)
+
+    _write(value, write, indent, 1)
+    return "".join(pieces)
+
+
+def _write(value: JSON, write: Callable[[str], None], indent: str, depth: int) -> None:
+    if isinstance(value, (list, dict)):
+        if depth > MAX_NESTING:
+            raise too_deep()
+        _write_all(value, write, indent, depth)
+    else:
+        write(_scalar_json(value))
+
+
+def _scalar_json(value: JSON) -> str:
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise too_long()
+        quoted: str = encode_basestring(value)
+        return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found.group()):04x}", quoted)
+    if value is None or value is MISSING or (isinstance(value, float) and not math.isfinite(value)):
+        return "null"
+    return scalar_text(value)
+
+
+def _write_all(
+    value: list[JSON] | dict[str, JSON], write: Callable[[str], None], indent: str, depth: int
+) -> None:
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    lead = "\n" + indent * depth if indent else ""
+    write(opening)
+    between = lead
+    for key, item in _entries(value):
+        write(between)
+        if key is not None:
+            write(_scalar_json(key) + (": " if indent else ":"))
+        _write(item, write, indent, depth + 1)
+        between = "," + lead
+    if indent and between != lead:
+        write("\n" + indent * (depth - 1))
+    write(closing)
+
+
+def _entries(value: list[JSON] | dict[str, JSON]) -> list[tuple[str | None, JSON]]:
+    if isinstance(value, list):
+        return [(None, item) for item in value]
+    return [(key, value[key]) for key in ordered_keys(value) if value[key] is not MISSING]
+
+
+def ordered_keys(value: dict[str, Any]) -> list[str]:
+    """Give the keys in JavaScript's order: integer-like ones first, ascending."""
+    indexes = [key for key in value if key[:1].isdecimal() and _is_index(key)]
+    if not indexes:
+        return list(value)
+    first = set(indexes)
+    return [*sorted(indexes, key=int), *(key for key in value if key not in first)]
+
+
+def _is_index(key: str) -> bool:
+    if not (key.isdecimal() and key.isascii() and len(key) < 11):
+        return False
+    return (key == "0" or key[0] != "0") and int(key) < 2**32 - 1
+
+
+def decode(value: str) -> JSON:
+    """Read JSON text; MISSING where it is not JSON."""
+    try:
+        return json.loads(value, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise too_deep() from None
+    except ValueError:
+        return MISSING
+
+
+def _refuse_constant(name: str) -> JSON:
+    raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number

@@ -1,0 +1,30 @@
+"""Texts with gaps: placeholders, Liquid and Jinja, each with its limits.
+
+A template is parsed once, when the mapping is compiled, and tells which parts of the input it
+reads. The engines are imported when the first template needs them.
+"""
+
+from __future__ import annotations
+
+from framework.mapping.templates.language import Template, TemplateError
+from framework.mapping.templates.placeholders import parse_placeholders
+
+__all__ = ["Template", "TemplateError", "compile_jinja", "compile_liquid", "parse_placeholders"]
+
+
+def compile_liquid(source: str) -> Template:
+    """Give a Liquid template; raises TemplateError when it does not parse or is too long."""
+    from framework.mapping.templates.liquid_tags import (  # noqa: PLC0415 - heavy, at first use
+        parse_liquid,
+    )
+
+    return parse_liquid(source)
+
+
+def compile_jinja(source: str) -> Template:
+    """Give a Jinja template; raises TemplateError when it does not parse or is too long."""
+    from framework.mapping.templates.jinja import (  # noqa: PLC0415 - heavy, at first use
+        parse_jinja,
+    )
+
+    return parse_jinja(source)

@@ -1,0 +1,160 @@
+"""Every directive is described, has examples that run, and can be joined by others."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from framework.errors import DefinitionError, MappingError, PayloadValidationError
+from framework.mapping import (
+    DIRECTIVES,
+    Directive,
+    Example,
+    compile_mapping,
+    directives,
+    register_directive,
+    value_directive,
+)
+from framework.mapping.checks import check_directive_or_any
+from framework.paths import JSON
+
+EXAMPLES = [
+    pytest.param(example, id=f"{name} {number}")
+    for name, directive in DIRECTIVES.items()
+    for number, example in enumerate(directive.examples, 1)
+]
+NAMES = (
+    "@path @template @literal @if @case @replace @arrayPath @merge @flatten @json @transform "
+    "@excludeWhenNull @liquid @jinja"
+)
+
+
+def outcome(example: Example, way: str) -> Any:
+    """Give what comes of an example: its output, or the text of its refusal."""
+    try:
+        mapping = compile_mapping(example.mapping)
+        return getattr(mapping, way)(copy.deepcopy(example.event))
+    except MappingError as error:
+        return error.problems[0]
+    except PayloadValidationError as error:
+        return str(error)
+
+
+def test_the_directives_are_those_of_the_reference_and_jinja() -> None:
+    assert sorted(DIRECTIVES) == sorted(NAMES.split())
+
+
+@pytest.mark.parametrize("way", ["resolve", "interpret"])
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_come_out_as_told(example: Example, way: str) -> None:
+    """The documentation of a directive is true, compiled and interpreted."""
+    expected = example.output if example.refusal is None else example.refusal
+
+    assert outcome(example, way) == expected
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_say_what_they_show(example: Example) -> None:
+    assert example.note.endswith(".")
+
+
+@pytest.mark.parametrize("name", sorted(DIRECTIVES))
+def test_directives_have_a_published_schema(name: str) -> None:
+    """The schema of an argument is a schema, has texts, and takes the examples that work."""
+    directive = DIRECTIVES[name]
+    anything = {"$defs": {"value": {}, "directive": {"type": "object"}}}
+
+    Draft202012Validator.check_schema(dict(directive.schema))
+    assert directive.schema["title"]
+    assert directive.schema["description"].endswith(".")
+    for example in directive.examples:
+        for argument in arguments(name, example.mapping):
+            if example.refusal is None:
+                Draft202012Validator({**anything, **directive.schema}).validate(argument)
+
+
+def arguments(name: str, mapping: JSON) -> list[JSON]:
+    if isinstance(mapping, list):
+        return [found for item in mapping for found in arguments(name, item)]
+    if not isinstance(mapping, dict):
+        return []
+    own = [mapping[name]] if name in mapping else []
+    return own + [found for item in mapping.values() for found in arguments(name, item)]
+
+
+def shout(value: JSON) -> JSON:
+    if not isinstance(value, str):
+        raise ValueError("must be given a text")  # noqa: TRY004 - the way to refuse a value
+    return value.upper() + "!"
+
+
+def shouting(**changes: Any) -> Directive:
+    parts: dict[str, Any] = {
+        "schema": {"title": "Shout", "description": "The text.", "$ref": "#/$defs/value"},
+        "examples": (
+            Example(note="Loud.", mapping={"@shout": "a"}, event={}, output="A!"),
+            Example(note="Louder.", mapping={"@shout": "A"}, event={}, output="A!"),
+            Example(note="Text.", mapping={"@shout": 5}, event={}, refusal="`/@shout` must ..."),
+        ),
+        "check": check_directive_or_any,
+        "function": shout,
+    }
+    return value_directive(
+        changes.pop("name", "@shout"), "Give a text in upper case.", **(parts | changes)
+    )
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    """Forget what a test registers."""
+    before = dict(directives._known)
+    yield
+    directives._known.clear()
+    directives._known.update(before)
+
+
+def test_a_registered_directive_works_inside_others() -> None:
+    register_directive(shouting())
+    mapping = compile_mapping(
+        {"t": {"@case": {"operator": "lower", "value": {"@shout": {"@path": "$.a"}}}}}
+    )
+
+    assert mapping.resolve({"a": "Hey"}) == mapping.interpret({"a": "Hey"}) == {"t": "hey!"}
+    with pytest.raises(PayloadValidationError) as refused:
+        mapping.resolve({"a": 5})
+    assert str(refused.value) == "`/t/@case/value/@shout` must be given a text."
+
+
+def test_registering_the_same_directive_again_changes_nothing() -> None:
+    directive = shouting()
+    register_directive(directive)
+    register_directive(directive)
+
+    assert DIRECTIVES["@shout"] is directive
+
+
+@pytest.mark.parametrize(
+    ("directive", "text"),
+    [
+        (shouting(name="shout"), "A directive is named like `@word`, not `shout`."),
+        (shouting(name="@Shout"), "A directive is named like `@word`, not `@Shout`."),
+        (shouting(name="@path"), "There is already a directive `@path`."),
+        (
+            shouting(examples=shouting().examples[:2]),
+            "Directive `@shout` needs at least three examples, one of them a refusal.",
+        ),
+        (
+            shouting(examples=shouting().examples[:1] * 3),
+            "Directive `@shout` needs at least three examples, one of them a refusal.",
+        ),
+    ],
+)
+def test_a_directive_that_is_no_good_is_refused(directive: Directive, text: str) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        register_directive(directive)
+
+    assert str(refused.value) == text
