@@ -26,6 +26,7 @@ _COMMANDS = {
     ),
     "list": _Command("catalogue:list_", "List the destinations that are installed."),
     "show": _Command("catalogue:show", "Show a destination: its settings, actions and fields."),
+    "test": _Command("test:test", "Try the mapping tests beside connection files."),
     "sandbox": _Command("sandbox:sandbox", "Start a pretend partner on this machine."),
     "schemas": _Command(
         "schemas:schemas", "Write the JSON Schemas that editors check and complete files with."

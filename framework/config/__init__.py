@@ -1,5 +1,6 @@
 """Connection files (YAML or JSON): read with positions, references to secrets, all problems."""
 
+from framework.config.cases import SUFFIXES, Case, CaseFile, load_cases, rewritten
 from framework.config.connection import (
     MAX_SUBSCRIPTIONS,
     ConnectionFile,
@@ -15,6 +16,9 @@ from framework.config.nodes import Node
 __all__ = [
     "CODES",
     "MAX_SUBSCRIPTIONS",
+    "SUFFIXES",
+    "Case",
+    "CaseFile",
     "ConnectionFile",
     "Diagnostic",
     "Findings",
@@ -23,8 +27,10 @@ __all__ = [
     "Severity",
     "Spot",
     "SubscriptionItem",
+    "load_cases",
     "load_connection",
     "parse_connection",
     "read_connection",
     "refuse",
+    "rewritten",
 ]

@@ -124,25 +124,43 @@ def load_connection(path: str | Path) -> ConnectionFile:
 
 def read_connection(path: str | Path, environment: Mapping[str, str] = os.environ) -> Reading:
     """Give what a file holds and everything that is wrong with it; raises nothing for either."""
+    text, findings = _text_of(path)
+    if text is None:
+        return Reading(None, findings)
+    return parse_connection(text, str(path), Path(path).parent, environment)
+
+
+def read_document(path: Path) -> tuple[str, Node | None, Findings]:
+    """Give the text of any YAML or JSON file, its value, and the findings so far."""
+    text, findings = _text_of(path)
+    if text is None:
+        return "", None, findings
+    findings = Findings(str(path), text)
+    try:
+        return text, _read(text, str(path), findings), findings
+    except Unreadable:
+        return text, None, findings
+
+
+def _text_of(path: str | Path) -> tuple[str | None, Findings]:
     unread = Findings(str(path))
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         unread.error("AD100", Spot(), f"The file cannot be read: {error.strerror}.")
-        return Reading(None, unread)
+        return None, unread
     if len(content) > MAX_BYTES:
         limit = MAX_BYTES // 1024
         unread.error("AD103", Spot(), f"The document is larger than {limit:,} KiB.")
-        return Reading(None, unread)
+        return None, unread
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig"), unread
     except UnicodeDecodeError as error:
         before = content[: error.start]
         spot = Spot(before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
         unread.error("AD101", spot, "The text is not UTF-8.")
-        return Reading(None, unread)
-    return parse_connection(text, str(path), Path(path).parent, environment)
+        return None, unread
 
 
 def parse_connection(

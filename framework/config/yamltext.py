@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 from yaml.reader import ReaderError
@@ -33,6 +34,12 @@ def read_yaml(text: str, findings: Findings) -> Node:
         raise reader.syntax(error) from None
     except ReaderError as error:
         raise reader.character(text, error) from None
+
+
+def write_yaml(value: Any) -> str:
+    """Give *value* as YAML in block style, its keys in their order."""
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 class _Reader:

@@ -1,0 +1,86 @@
+"""`actions test`: try mapping tests that are kept beside connection files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from framework.cli import exits
+from framework.cli.findings import show_findings
+
+if TYPE_CHECKING:
+    from framework.config import CaseFile
+    from framework.testing import CaseResult
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--update", is_flag=True, help="Write what really came as what is expected.")
+@click.pass_context
+def test(ctx: click.Context, /, *, paths: tuple[Path, ...], update: bool) -> None:
+    """Try the mapping tests in PATHS (files, or folders with `*.test.yaml` files).
+
+    A test names events, what each subscription is expected to make of them, and perhaps the
+    calls. Nothing is sent: the destination's pretend partner answers.
+    """
+    files = list(_files(paths or (Path(),)))
+    if not files:
+        raise click.UsageError("There is no `*.test.yaml` file here.")
+    passed = failed = 0
+    for file in files:
+        for result in _run(file, update=update):
+            passed, failed = passed + (not result.differences), failed + bool(result.differences)
+    click.echo(f"{passed} passed, {failed} {'updated' if update else 'failed'}")
+    ctx.exit(exits.FAILED if failed and not update else exits.DONE)
+
+
+def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
+    from framework.config import SUFFIXES  # noqa: PLC0415 - heavy, imported at first use
+
+    for path in paths:
+        if path.is_file():
+            yield path
+        else:
+            yield from sorted(p for p in path.rglob("*") if p.name.endswith(SUFFIXES))
+
+
+def _run(path: Path, *, update: bool) -> list[CaseResult]:
+    from framework.config import load_cases, rewritten  # noqa: PLC0415 - heavy, at first use
+
+    file = load_cases(path)
+    results = list(_results(file))
+    for result in results:
+        mark = click.style("failed", fg="red") if result.differences else "passed"
+        click.echo(f"{path}: {result.case.name}: {'updated' if update else mark}")
+        if not update:
+            for difference in result.differences:
+                click.echo(f"    {difference}")
+    if update and any(result.differences for result in results):
+        changed = {
+            place: {
+                "expect": result.expect,
+                **({} if result.case.calls is None else {"calls": result.calls}),
+            }
+            for place, result in enumerate(results)
+            if result.differences
+        }
+        path.write_text(rewritten(file, changed), encoding="utf-8")
+    return results
+
+
+def _results(file: CaseFile) -> Iterator[CaseResult]:
+    from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
+    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
+    from framework.testing import run_case  # noqa: PLC0415 - heavy, imported at first use
+
+    reading = read_connection(file.connection, file.environment)
+    if reading.connection is None:
+        show_findings(reading.diagnostics)
+        raise click.exceptions.Exit(exits.USAGE)
+    connection = reading.connection
+    plugin = load_plugins().get(connection.destination)
+    for case in file.cases:
+        yield run_case(plugin, connection.settings, connection.subscriptions, case)

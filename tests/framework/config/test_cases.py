@@ -1,0 +1,97 @@
+"""Mapping test files: read with every problem at once, rewritten without touching the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from framework.config import load_cases, rewritten
+from framework.errors import ConfigurationError
+
+FILE = """\
+# Kept.
+connection: ours.connection.yaml
+environment: {NAME: value}
+
+tests:
+  - name: First
+    # Kept, too.
+    events:
+      - {type: track}
+    expect:
+      - Add: {payload: {a: 1}}
+    calls: []
+  - events: [{type: page}]
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "ours.test.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_file_holds_tests_and_names_its_connection(tmp_path: Path) -> None:
+    read = load_cases(write(tmp_path, FILE))
+
+    assert read.connection == tmp_path / "ours.connection.yaml"
+    assert read.environment["NAME"] == "value"
+    first, second = read.cases
+    assert (first.name, first.events) == ("First", [{"type": "track"}])
+    assert (first.expect, first.calls) == ([{"Add": {"payload": {"a": 1}}}], [])
+    assert (second.name, second.expect, second.calls) == ("test 2", None, None)
+
+
+@pytest.mark.parametrize("ending", ["yaml", "json"])
+def test_the_connection_beside_the_file_is_meant_where_none_is_named(
+    tmp_path: Path, ending: str
+) -> None:
+    (tmp_path / f"ours.connection.{ending}").write_text("{}", encoding="utf-8")
+
+    read = load_cases(write(tmp_path, "tests: [{events: [{}]}]"))
+
+    assert read.connection == tmp_path / f"ours.connection.{ending}"
+
+
+def test_rewriting_replaces_what_is_expected_and_nothing_else(tmp_path: Path) -> None:
+    read = load_cases(write(tmp_path, FILE))
+
+    text = rewritten(read, {0: {"expect": [{"Add": {"payload": {"a": 2}}}], "calls": []}})
+
+    assert text == FILE.replace(
+        "      - Add: {payload: {a: 1}}\n", "    - Add:\n        payload:\n          a: 2\n"
+    )
+
+
+def test_rewriting_adds_what_was_not_there(tmp_path: Path) -> None:
+    read = load_cases(write(tmp_path, FILE))
+
+    text = rewritten(read, {1: {"expect": [{}]}})
+
+    assert text == FILE + "    expect:\n    - {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("[]", ["1:1: A test file must be an object, got a list.", "1:1: `tests` is required."]),
+        (
+            "tests: [{events: [], expected: []}]",
+            ["1:22: A test has no key `expected`. Known keys: name, events, expect, calls."],
+        ),
+        ("tests: [{events: 1}]", ["1:9: `events` must be a list of objects.",
+                                  "1:18: `events` must be a list, got a number."]),
+        (
+            "tests: [{events: [{}, {}], expect: [{}]}]",
+            ["1:28: `expect` must have one object for each of the 2 events."],
+        ),
+    ],
+)  # fmt: skip
+def test_everything_wrong_is_told_at_once(tmp_path: Path, text: str, problems: list[str]) -> None:
+    file = write(tmp_path, text)
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_cases(file)
+
+    assert [f"{file}:{problem}" for problem in problems] == list(caught.value.problems)
