@@ -1,4 +1,4 @@
-"""Batches are homogeneous, never too large, lose nothing, and the last word about one person wins."""
+"""Batches are of one kind, never too large, lose nothing, and the last word about one wins."""
 
 from __future__ import annotations
 

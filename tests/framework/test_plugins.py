@@ -1,0 +1,349 @@
+"""Plugins are found by entry point, each on its own; a bad one is reported and harms nobody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from importlib.metadata import EntryPoint, distributions
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from framework import hookspecs
+from framework.definition import Destination, Subscription
+from framework.delivery import connect
+from framework.errors import DefinitionError, PluginError, UnknownNameError
+from framework.hookspecs import hookimpl
+from framework.mapping import Directive, Example, compile_mapping, value_directive
+from framework.mapping import directives as known_directives
+from framework.paths import JSON
+from framework.plugins import HOOKS, PluginProblem, Registry, load_plugins, open_plugin
+from framework.results import DELIVERED, Delivered
+from tests.framework.delivery.bench import SEND, Partner, connected, module, plugin, said
+
+PLUGINS = Path(__file__).parent.parent / "plugins"
+KNOWN_HOOKS = ", ".join(sorted(HOOKS))
+
+
+def extension(**hooks: Any) -> Any:
+    """Give an extension's module; hooks that are marked already stay as they are."""
+    mark = f"{hookspecs.PROJECT}_impl"
+    return SimpleNamespace(
+        **{name: hook if hasattr(hook, mark) else hookimpl(hook) for name, hook in hooks.items()}
+    )
+
+
+# Third parties
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build and install the distributions in `tests/plugins`, as their users would."""
+    target = tmp_path_factory.mktemp("site")
+    names = ["acme_webhook", "acme_broken"]
+    sources = [copied(name, tmp_path_factory.mktemp("sources")) for name in names]
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target"]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options]
+    subprocess.run([*command, str(target), *map(str, sources)], check=True)
+    return target
+
+
+def copied(name: str, folder: Path) -> Path:
+    """Copy a plugin's sources, so that building it leaves nothing behind."""
+    place = folder / name
+    place.mkdir()
+    for file in ("pyproject.toml", f"{name}.py"):
+        place.joinpath(file).write_bytes((PLUGINS / name / file).read_bytes())
+    return place
+
+
+@pytest.fixture
+def third_parties(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    """Load the installed plugins, and no others, by their entry points."""
+    monkeypatch.syspath_prepend(str(installed))
+    points = [point for dist in distributions(path=[str(installed)]) for point in dist.entry_points]
+    yield load_plugins(points)
+    for name in ("acme_webhook", "acme_broken"):
+        sys.modules.pop(name, None)
+
+
+def test_a_third_partys_destination_is_found_and_delivers(third_parties: Registry) -> None:
+    webhook = third_parties.get("webhook")
+    assert (webhook.name, webhook.origin) == ("webhook", "acme-webhook 1.0.0")
+    partner = Partner()
+    settings = {"url": "https://hooks.test/in"}
+    with connect(
+        webhook, settings, [Subscription(action="postMessage")], transport=partner
+    ) as connection:
+        report = connection.deliver([said("Order Completed"), {"type": "page"}])
+    assert report.results[0] == DELIVERED
+    assert partner.sent == [{"text": "Order Completed"}]
+    assert [str(request.url) for request in partner.requests] == ["https://hooks.test/in"]
+
+
+def test_a_broken_plugin_is_reported_and_left_out(third_parties: Registry) -> None:
+    (problem,) = third_parties.problems
+    text = (
+        "Plugin `broken` of acme-broken 1.0.0 is left out: "
+        f'There is no hook "preform". Did you mean `perform`? Known hooks: {KNOWN_HOOKS}.'
+    )
+    assert problem == PluginProblem("broken", "acme-broken 1.0.0", text)
+    assert list(third_parties.destinations) == ["webhook"]
+
+
+def test_our_own_destination_comes_in_by_entry_point_too() -> None:
+    registry = load_plugins()
+    assert registry.problems == ()
+    found = registry.get("actions-criteo-audiences")
+    assert found.name == "criteo_audiences"
+    assert found.origin.startswith("action-destinations ")
+
+
+# Loading
+
+
+@pytest.fixture
+def point(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give a function that makes an entry point whose module has given attributes."""
+
+    def make(name: str, hooks: Any = None) -> EntryPoint:
+        made = ModuleType(f"third_party_{name}")
+        vars(made).update(vars(hooks) if hooks is not None else {})
+        monkeypatch.setitem(sys.modules, made.__name__, made)
+        return EntryPoint(name, made.__name__, hookspecs.PROJECT)
+
+    return make
+
+
+def named(slug: str, **hooks: Any) -> Any:
+    identity = Destination(slug=slug, name=slug.title())
+    return module(**{"destination": lambda: identity, "perform": lambda: None, **hooks})
+
+
+def test_destinations_are_sorted_by_slug(point: Any) -> None:
+    registry = load_plugins([point("b", named("a")), point("a", named("b"))])
+    assert list(registry.destinations) == ["a", "b"]
+    assert [plugin.name for plugin in registry.destinations.values()] == ["b", "a"]
+
+
+def test_an_unknown_slug_is_told_with_the_known_ones(point: Any) -> None:
+    registry = load_plugins([point("one", named("webhook")), point("two", named("mail"))])
+    with pytest.raises(UnknownNameError) as caught:
+        registry.get("webhok")
+    assert str(caught.value) == (
+        'There is no destination "webhok". Did you mean `webhook`? '
+        "Known destinations: mail, webhook."
+    )
+
+
+def test_two_destinations_with_one_slug_are_both_left_out(point: Any) -> None:
+    registry = load_plugins(
+        [point(name, named("x")) for name in ("one", "two")] + [point("y", named("y"))]
+    )
+    text = "Plugins `one` and `two` both define `x`; neither is available."
+    assert registry.problems == (PluginProblem("one", "", text), PluginProblem("two", "", text))
+    assert list(registry.destinations) == ["y"]
+
+
+def crash() -> Any:
+    raise ZeroDivisionError("by zero")
+
+
+NO_ARGUMENT = (
+    'There is no argument of `perform` called "payloads". Did you mean `payload`? '
+    f"Known arguments: {', '.join(sorted(HOOKS['perform']))}."
+)
+NO_HOOKS = " ".join(
+    f'There is no hook "{wrong}". Did you mean `{right}`? Known hooks: {KNOWN_HOOKS}.'
+    for wrong, right in (("idenity", "identify"), ("perfrom", "perform"))
+)
+WRONG_ACTIONS = "Hook `actions` must return at least one Action."
+
+
+@pytest.mark.parametrize(
+    ("hooks", "told"),
+    [
+        (named("x", destination=lambda: None), "Hook `destination` must return a Destination."),
+        (named("x", destination=crash), "ZeroDivisionError: by zero"),
+        (named("x", settings=lambda: dict), "Hook `settings` must return a Settings class."),
+        (named("x", actions=lambda: ()), WRONG_ACTIONS),
+        (named("x", actions=lambda: ["send"]), WRONG_ACTIONS),
+        (
+            named("x", actions=lambda: [SEND, SEND]),
+            "Destination `x` is defined wrongly: Two actions are called `send`.",
+        ),
+        (module(), "It implements neither `perform` nor `perform_batch`."),
+        (
+            named("x", perform=lambda payloads: None),  # noqa: ARG005 - its name is the case
+            NO_ARGUMENT,
+        ),
+        (
+            named("x", perfrom=lambda: None, idenity=lambda: None),
+            NO_HOOKS,
+        ),
+        (
+            extension(perform=lambda: None),
+            "An extension may wrap the hook `perform` (`wrapper=True`), not implement it.",
+        ),
+        (extension(register_directives=crash), "ZeroDivisionError: by zero"),
+    ],
+)
+def test_a_plugin_that_is_wrong_is_left_out(point: Any, hooks: Any, told: str) -> None:
+    """Every way to be wrong is a problem with a full sentence; the others are available."""
+    registry = load_plugins([point("bad", hooks), point("good", named("good"))])
+    assert registry.problems == (PluginProblem("bad", "", f"Plugin `bad` is left out: {told}"),)
+    assert list(registry.destinations) == ["good"]
+
+
+def test_a_plugin_that_cannot_be_imported_is_left_out() -> None:
+    registry = load_plugins([EntryPoint("gone", "no_such_module", hookspecs.PROJECT)])
+    (problem,) = registry.problems
+    assert problem.message == (
+        "Plugin `gone` is left out: ModuleNotFoundError: No module named 'no_such_module'"
+    )
+
+
+def test_opening_a_plugin_oneself_raises_what_is_wrong() -> None:
+    with pytest.raises(PluginError) as caught:
+        open_plugin(module())
+    assert str(caught.value) == "It implements neither `perform` nor `perform_batch`."
+    with pytest.raises(DefinitionError):
+        open_plugin(named("x", actions=lambda: [SEND, SEND]))
+
+
+def test_anything_with_hooks_can_be_a_plugin() -> None:
+    """A module, a namespace, an instance; a hook may be called otherwise with `specname`."""
+
+    class Mail:
+        """Hooks as methods."""
+
+        @hookimpl(specname="destination")
+        def identity(self) -> Destination:
+            return Destination(slug="mail", name="Mail")
+
+        @hookimpl
+        def actions(self) -> Any:
+            return [SEND]
+
+        @hookimpl
+        def perform(self) -> None:
+            """Deliver nothing."""
+
+    opened = open_plugin(Mail())
+    assert (opened.name, opened.definition.slug) == ("Mail", "mail")
+    assert opened.implements("perform")
+    assert not opened.implements("perform_batch")
+    assert opened.wants("perform") == frozenset()
+
+
+# Extensions
+
+
+@hookimpl(wrapper=True)
+def perform(payload: Any) -> Generator[None, Any, Any]:
+    """Keep what a destination answers, and note that it did."""
+    answer = yield
+    return Delivered(answer.status, {"wrapped": payload.text, "answer": answer.body})
+
+
+@hookimpl(wrapper=True)
+def perform_batch(events: Any) -> Generator[None, Any, Any]:
+    """Make something else of what a destination raises."""
+    try:
+        return (yield)
+    except ValueError:
+        return [Delivered(299) for _ in events]
+
+
+WRAPPERS = SimpleNamespace(perform=perform, perform_batch=perform_batch)
+
+
+def test_an_extension_wraps_perform() -> None:
+    """It gets the arguments that it names, also those that the destination does not ask for."""
+    opened = open_plugin(module(perform=lambda: Delivered(201, "made")), [WRAPPERS])
+    with connected(opened) as connection:
+        (result,) = connection.deliver([said("a")]).results
+    assert result == Delivered(201, {"wrapped": "a", "answer": "made"})
+
+
+def test_an_extension_wraps_perform_batch() -> None:
+    def broken() -> None:
+        raise ValueError
+
+    opened = open_plugin(module(perform_batch=broken), [WRAPPERS])
+    with connected(opened) as connection:
+        assert connection.deliver([said(), said()]).results == [Delivered(299)] * 2
+
+
+def test_a_wrapper_alone_implements_nothing() -> None:
+    """A destination is not given the hook that an extension only wraps."""
+    opened = open_plugin(module(perform_batch=lambda: None), [WRAPPERS])
+    assert opened.implements("perform_batch")
+    assert not opened.implements("perform")
+    with pytest.raises(PluginError):
+        open_plugin(module(), [WRAPPERS])
+
+
+def test_an_installed_extension_serves_every_destination(point: Any) -> None:
+    registry = load_plugins(
+        [
+            point("wrappers", WRAPPERS),
+            point("one", named("one", perform=lambda: DELIVERED)),
+            point("two", named("two", perform=lambda: DELIVERED)),
+        ]
+    )
+    assert registry.problems == ()
+    for slug in ("one", "two"):
+        with connected(registry.get(slug)) as connection:
+            (result,) = connection.deliver([said("a")]).results
+        assert result == Delivered(200, {"wrapped": "a", "answer": None})
+
+
+@pytest.fixture
+def shout() -> Iterator[Directive]:
+    """Give a further directive, and forget it after the test."""
+
+    def shouted(value: JSON) -> JSON:
+        return f"{value}!"
+
+    made = {"@shout": {"@path": "$.event"}}
+    yield value_directive(
+        "@shout",
+        "Say it aloud.",
+        schema={},
+        examples=(
+            Example(note="One.", mapping=made, event={"event": "a"}, output="a!"),
+            Example(note="Two.", mapping=made, event={"event": "b"}, output="b!"),
+            Example(note="Three.", mapping=made, event={}, refusal="No."),
+        ),
+        check=lambda _value, _where: [],
+        function=shouted,
+    )
+    known_directives._known.pop("@shout", None)
+
+
+def test_an_extension_adds_directives(shout: Directive, point: Any) -> None:
+    """They are known before any destination is opened; loading twice does no harm."""
+    hooks = extension(register_directives=lambda: [shout])
+    for _ in range(2):
+        registry = load_plugins([point("x", named("x")), point("zz", hooks)])
+        assert registry.problems == ()
+    mapping = compile_mapping({"text": {"@shout": {"@path": "$.event"}}})
+    assert mapping.resolve({"event": "hi"}) == {"text": "hi!"}
+
+
+def test_an_extension_given_directly_adds_directives_too(shout: Directive) -> None:
+    hooks = extension(register_directives=lambda: [shout])
+    opened = open_plugin(module(perform=lambda payload: Delivered(body=payload.text)), [hooks])
+    mapping = {"text": {"@shout": {"@path": "$.event"}}}
+    subscription = Subscription(action="send", mapping=mapping)
+    with connected(opened, subscription) as connection:
+        assert connection.deliver([said("hi")]).results == [Delivered(body="hi!")]
+
+
+def test_only_the_arguments_that_are_asked_for_need_to_be_given() -> None:
+    opened = plugin(perform=lambda payload: payload)
+    assert opened.call("perform", payload="x") == "x"
