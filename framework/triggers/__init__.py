@@ -1,22 +1,47 @@
 """WHEN: the trigger language (Segment's Filter Query Language)."""
 
+from framework.triggers.changes import Change
 from framework.triggers.dialect import Difference, difference, reference_matches
 from framework.triggers.explain import Explanation
+from framework.triggers.reach import Reach, find_event
 from framework.triggers.semantics import evaluate
+from framework.triggers.tree import (
+    And,
+    Call,
+    Comparison,
+    Condition,
+    Constant,
+    Field,
+    Not,
+    Or,
+    write,
+)
 from framework.triggers.trigger import Trigger, parse
 from framework.triggers.vocabulary import FUNCTIONS, OPERATORS, Example, Function, Operator
 
 __all__ = [
     "FUNCTIONS",
     "OPERATORS",
+    "And",
+    "Call",
+    "Change",
+    "Comparison",
+    "Condition",
+    "Constant",
     "Difference",
     "Example",
     "Explanation",
+    "Field",
     "Function",
+    "Not",
     "Operator",
+    "Or",
+    "Reach",
     "Trigger",
     "difference",
     "evaluate",
+    "find_event",
     "parse",
     "reference_matches",
+    "write",
 ]

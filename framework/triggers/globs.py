@@ -65,6 +65,21 @@ def escape(text: str) -> str:
     return re.sub(r"([\\*?\[])", r"\\\1", text)
 
 
+def sample(pattern: str) -> str:
+    """Give a short text that fits a pattern, as far as one is found among common characters."""
+    return "".join(map(_sample, _ITEM.finditer(pattern)))
+
+
+def _sample(item: re.Match[str]) -> str:
+    if item["star"]:
+        return ""
+    if not item["set"]:
+        return "x" if item["any"] else item["escaped"] or item["plain"]
+    fits = re.compile(_set(item["set"]))
+    low = _MEMBER.findall(item["set"])[-1][0]
+    return next((char for char in f"{low}xyz0 _-" if fits.fullmatch(char)), low)
+
+
 def _expression(stretches: list[list[re.Match[str]]]) -> str:
     first, *others = ["".join(map(_one, stretch)) for stretch in stretches]
     middle = "".join(f"(?>.*?{stretch})" for stretch in others[:-1] if stretch)

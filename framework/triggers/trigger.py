@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from framework.codegen import Code, Reader
 from framework.errors import TriggerError
 from framework.paths import Event, Path
+from framework.triggers.changes import Change, smallest_change
 from framework.triggers.explain import Explanation, explain
 from framework.triggers.semantics import compile_tree, emit, paths_of
 from framework.triggers.syntax import MAX_DEPTH, read
@@ -54,6 +55,13 @@ class Trigger:
     def explain(self, event: Event) -> Explanation:
         """Say what each condition saw in an event, and what stood in the way of a match."""
         return explain(self.tree, event)
+
+    def changes(self, event: Event) -> tuple[Change, ...] | None:
+        """Give the fewest changes after which an event matches; none where it does already.
+
+        None where no change was found, as for conditions that exclude each other.
+        """
+        return smallest_change(self.tree, event)
 
     def __str__(self) -> str:
         return write(self.tree)
