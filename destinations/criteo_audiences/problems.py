@@ -7,6 +7,7 @@ their trace id in two ways; every form that is known to occur is read.
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,9 @@ class Problem:
     def __str__(self) -> str:
         marks = [self.type, f"trace id {self.trace_id}" if self.trace_id else ""]
         inside = ", ".join(filter(None, marks))
-        title = (self.title or self.code or "no reason given").rstrip(".")[:_LONGEST_TITLE]
+        said = (self.title or self.code or "no reason given").rstrip(".")
+        # Half of a secret or an address would not be recognised as such; words stay whole.
+        title = textwrap.shorten(said, _LONGEST_TITLE, placeholder=" ...")
         return f"{title} ({inside})" if inside else title
 
 

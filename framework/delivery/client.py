@@ -29,7 +29,8 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 _MOST_ENDPOINTS = 200  # names in paths can be without number
 _IDENTIFIER = re.compile(r"/(?:\d+|[0-9a-fA-F-]{16,})(?=/|$)")
 _logger = logging.getLogger("action_destinations")
-_library_logger = logging.getLogger("httpx")  # it logs whole URLs, queries included
+_CLEANED_LOGGERS = ("httpx", "httpcore", "action_destinations")
+_LATE_LOGGERS = ("httpcore.connection", "httpcore.http11", "httpcore.proxy")  # at the first call
 
 
 class Client(httpx.Client):
@@ -125,7 +126,9 @@ class _Wire(httpx.BaseTransport):
         self._recorder = recorder
         self.endpoints = _Endpoints(redactor)
         self._redactor = redactor
-        _library_logger.addFilter(redactor)
+        self._loggers = _cleaned_loggers()
+        for logger in self._loggers:
+            logger.addFilter(redactor)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self._throttle.take()
@@ -137,7 +140,8 @@ class _Wire(httpx.BaseTransport):
         return response
 
     def close(self) -> None:
-        _library_logger.removeFilter(self._redactor)
+        for logger in self._loggers:
+            logger.removeFilter(self._redactor)
         self._transport.close()
 
     def _recorded(self, request: httpx.Request) -> httpx.Response:
@@ -198,6 +202,17 @@ class _Endpoints:
             end = f" and goes away on {self._redactor.text(sunset)}" if sunset else ""
             marks = {"endpoint": endpoint, "deprecation": deprecation, "sunset": sunset}
             _logger.warning("`%s` is deprecated%s.", endpoint, end, extra=marks)
+
+
+def _cleaned_loggers() -> list[logging.Logger]:
+    """Give the loggers that may be told what a partner said, those of loaded plugins included.
+
+    The libraries log whole URLs, and when debugging the headers of answers. A logger's filter sees
+    no records of the loggers below it, therefore each gets its own.
+    """
+    known = (*_CLEANED_LOGGERS, *_LATE_LOGGERS, *logging.root.manager.loggerDict)
+    names = {name for name in known if name.partition(".")[0] in _CLEANED_LOGGERS}
+    return [logging.getLogger(name) for name in sorted(names)]
 
 
 def _repeatable(request: httpx.Request, error: RetryableError) -> bool:

@@ -169,11 +169,11 @@ class Performer:
         return failed if body is None else replace(failed, body=body)
 
     def _redacted(self, failed: Failed) -> Failed:
-        message = self.redactor.text(failed.message)
-        problems = tuple(map(self.redactor.text, failed.problems))
-        if (message, problems) == (failed.message, failed.problems):
+        told = (failed.code, failed.message, *failed.problems)
+        clean = tuple(map(self.redactor.text, told))
+        if clean == told:
             return failed
-        return replace(failed, message=message, problems=problems)
+        return replace(failed, code=clean[0], message=clean[1], problems=clean[2:])
 
     def _of_response(self, response: httpx.Response) -> Result:
         status, body = response.status_code, self._body(response)

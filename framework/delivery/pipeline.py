@@ -30,7 +30,7 @@ from framework.delivery.report import Item, Report, Sent
 from framework.delivery.retries import Clock, Retry, SystemClock
 from framework.delivery.routes import Route, compile_routes, invalid
 from framework.delivery.throttle import Throttle
-from framework.errors import PayloadValidationError
+from framework.errors import IntegrationError, PayloadValidationError
 from framework.paths import Event
 from framework.results import Failed, Result, Skipped
 
@@ -149,10 +149,14 @@ class Connection:
 
         Raises IntegrationError (mostly InvalidAuthenticationError) when they do not.
         """
-        if self.plugin.implements("check_authentication"):
-            self.plugin.call(
-                "check_authentication", client=self.performer.client, settings=self.settings
-            )
+        if not self.plugin.implements("check_authentication"):
+            return
+        client = self.performer.client
+        try:
+            self.plugin.call("check_authentication", client=client, settings=self.settings)
+        except IntegrationError as error:
+            error.args = (self.redactor.text(str(error)),)
+            raise
 
     def deliver(self, events: Sequence[Event]) -> Report:
         """Deliver *events* and give the record of it: exactly one result per event and route.

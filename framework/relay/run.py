@@ -21,8 +21,11 @@ from framework.relay.outcomes import OutcomeFile
 from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
 from framework.results import Failed, Result
 
-SAVE_EVERY = 0.1
-"""Seconds between two checkpoints while calls are made, at the least."""
+SAVE_SHARE = 0.1
+"""The share of the time that may go into checkpoints; within it, one follows every call."""
+
+SAVE_EVERY = 1.0
+"""Seconds between two checkpoints while no calls are made, at the least."""
 
 SHOW_EVERY = 0.1
 """Seconds between two reports of progress."""
@@ -81,6 +84,7 @@ class _Run:
         self._starts = [before.position]
         self._message_ids: dict[int, object] = {}
         self._started = self._saved = self._shown = time.monotonic()
+        self._rest = 0.0
         self._calls_saved = 0
         self._stop: Stop = ""
         self._complete = before.finished
@@ -166,8 +170,10 @@ class _Run:
     def _keep_up(self) -> None:
         now = time.monotonic()
         called = self._connection.calls.total() != self._calls_saved
-        if now - self._saved >= (SAVE_EVERY if called else 1.0):
+        if now - self._saved >= max(self._rest, 0.0 if called else SAVE_EVERY):
             self._save()
+            self._saved = time.monotonic()
+            self._rest = (self._saved - now) * (1 / SAVE_SHARE - 1)
         if now - self._shown >= SHOW_EVERY:
             self._show()
 
@@ -198,7 +204,6 @@ class _Run:
         self._calls_saved = self._connection.calls.total()
         if self.path:
             save(self.path, self._checkpoint(unsettled, self._starts[0], length))
-        self._saved = time.monotonic()
 
     def _unsettled(self) -> Iterator[tuple[int, int]]:
         """Yield line and subscription of everything read, by whichever run, and not settled."""

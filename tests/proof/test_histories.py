@@ -165,7 +165,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     stops=st.lists(stops, max_size=4),
     knobs=knobs,
     batch_size=st.sampled_from((1, 2, 3, 50_000)),
-    save_every=st.sampled_from((0.0, 0.0, 1e9)),
+    save_share=st.sampled_from((1.0, 1.0, 1e-9)),
     block=st.sampled_from((200, 1_000, 64 * 1024)),
 )
 def test_any_history_ends_as_if_applied_one_at_a_time(
@@ -175,7 +175,7 @@ def test_any_history_ends_as_if_applied_one_at_a_time(
     stops: list[Stop],
     knobs: Knobs,
     batch_size: int,
-    save_every: float,
+    save_share: float,
     block: int,
 ) -> None:
     """Faults of the partner, kills, stops and resumes change neither membership nor outcomes."""
@@ -191,7 +191,8 @@ def test_any_history_ends_as_if_applied_one_at_a_time(
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.fsync", lambda _: None)  # these kills leave the machine running
-        patch.setattr(running, "SAVE_EVERY", save_every)
+        patch.setattr(running, "SAVE_SHARE", save_share)
+        patch.setattr(running, "SAVE_EVERY", 0.0)
         patch.setattr("framework.relay.files.BLOCK", block)
         never = Stop("never", 0)
         for stop in itertools.chain(stops, itertools.repeat(never, 60)):

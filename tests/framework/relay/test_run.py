@@ -95,6 +95,7 @@ def events(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def _saving_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "SAVE_SHARE", 1.0)
     monkeypatch.setattr(running, "SAVE_EVERY", 0.0)
 
 
