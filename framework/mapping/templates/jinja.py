@@ -152,7 +152,7 @@ def _concatenated(values: Iterable[Any]) -> str:
 
 def _joined(values: Iterable[Any], separator: str = "") -> str:
     texts = [_shown(value) for value in values]
-    _spend(*texts, " " * min(MAX_TEXT, len(texts) * len(separator)))
+    _budget.get().use(sum(map(len, texts)) + len(texts) * len(separator))
     return separator.join(texts)
 
 
@@ -248,7 +248,8 @@ def parse_jinja(source: str) -> Template:
 
 
 def _message(error: Exception) -> str:
-    return str(error).rstrip(".")
+    text = error.message if isinstance(error, JinjaError) else str(error)
+    return (text or "").partition("\n")[0].rstrip(".")
 
 
 def _restrict(tree: nodes.Template) -> None:

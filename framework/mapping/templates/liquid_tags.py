@@ -286,7 +286,7 @@ class _If(Tag):
         if stream.current.is_tag("else"):
             next(stream)
             otherwise = parse_block(stream, ends)
-        stream.expect(TOKEN_TAG, value=self.end)
+        _close(self, stream)
         return self.node(token, condition, block, alternatives, otherwise)
 
 
@@ -333,8 +333,13 @@ class _Named(Tag):
 
 def _inside(tag: Tag, stream: TokenStream) -> Node:
     block = get_parser(tag.env).parse_block(stream, frozenset({tag.end}))
-    stream.expect(TOKEN_TAG, value=tag.end)
+    _close(tag, stream)
     return block
+
+
+def _close(tag: Tag, stream: TokenStream) -> None:
+    if not stream.current.is_tag(tag.end):
+        raise LiquidSyntaxError(f"`{tag.name}` needs `{tag.end}`", token=stream.current)
 
 
 class _Disabled(Tag):

@@ -180,6 +180,9 @@ class Given:
     def read(self, path: Path) -> str:
         return self.known[path]
 
+    def branch(self) -> Given:
+        return self
+
 
 def fused(mapping: Mapping, event: JSON) -> dict[str, Any]:
     """Resolve through `emit` with a reader of another kind."""

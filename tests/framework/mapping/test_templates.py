@@ -1,0 +1,385 @@
+"""Texts with gaps: what they can say, and what keeps them in bounds."""
+
+from __future__ import annotations
+
+import tracemalloc
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.errors import PayloadValidationError
+from framework.mapping import compile_mapping
+from framework.mapping.javascript import TooMuch
+from framework.mapping.templates import compile_jinja, compile_liquid, parse_placeholders
+from framework.mapping.templates.language import Budget, TemplateError
+from framework.mapping.templates.liquid_filters import FILTERS
+from framework.paths import JSON, Path
+
+
+def path(*parts: str) -> Path:
+    return Path(parts)
+
+
+@pytest.mark.parametrize(
+    ("template", "pieces"),
+    [
+        ("", ()),
+        ("text", ("text",)),
+        ("{{a.b}}-{{ c }}", (path("a", "b"), "-", path("c"))),
+        ("{{{a}}}", (path("a"),)),
+        ("{{ }}", (path(),)),
+        ("{{}}", ("{{}}",)),
+        ("{{a}", ("{{a}",)),
+        ("{{a}}}", (path("a"), "}")),
+        ("{{{}}}", (path("{"), "}")),
+        ("{{ {{a}} }}", (path("{{a"), " }}")),
+        ("{{a}b}} {{c}}", ("{{a}b}} ", path("c"))),
+        ("{ {a} }", ("{ {a} }",)),
+        ("{{\na\n}}", (path("a"),)),
+        ("{{{{a}}}}", (path("{a"), "}")),
+        ("{{x{{{a}}}y}}", ("{{x", path("a"), "y}}")),
+    ],
+)
+def test_placeholders(template: str, pieces: tuple[Any, ...]) -> None:
+    assert parse_placeholders(template) == pieces
+
+
+@given(st.text(alphabet="{}ab. ", max_size=30))
+def test_text_around_placeholders_is_kept(template: str) -> None:
+    """Every piece of text stands in the template, in order."""
+    place = 0
+    for piece in parse_placeholders(template):
+        if isinstance(piece, str):
+            place = template.index(piece, place) + len(piece)
+
+    assert place <= len(template)
+
+
+EVENT: dict[str, Any] = {
+    "s": "Hello",
+    "n": 7,
+    "f": 1.0,
+    "t": True,
+    "nil": None,
+    "l": ["b", "a", None],
+    "o": {"items": [1, 2], "first": "F"},
+    "emoji": "😀a",
+    "key": "s",
+}
+
+
+def rendered(name: str, template: str, event: JSON = EVENT) -> str:
+    """Render a template compiled and interpreted, or give its refusal."""
+    mapping = compile_mapping({name: template})
+    outcomes = set()
+    for way in (mapping.resolve, mapping.interpret):
+        try:
+            outcomes.add(way(event))
+        except PayloadValidationError as error:
+            outcomes.add(str(error))
+    (outcome,) = outcomes
+    return str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("template", "printed"),
+    [
+        ("{{ s }}{{ missing.deep }}{{ nil }}", "Hello"),
+        (
+            "{{ n }} {{ f }} {{ t }} {{ l }} {{ o }}",
+            '7 1 true ["b","a",null] {"items":[1,2],"first":"F"}',
+        ),
+        ("{{ o.items }} {{ o['first'] }} {{ l[0] }} {{ l.1 }} {{ l[-2] }}", "[1,2] F b a a"),
+        ("{{ o.keys }}{{ s.upper }}{{ l.append }}{{ o.__class__ }}{{ ''['__class__'] }}", ""),
+        ("{{ s[1:3] }} {{ l[9] }} {{ s[0] }}", "el  H"),
+        ("{% if n > 5 and s is defined %}yes{% else %}no{% endif %}", "yes"),
+        (
+            "{% for x in l %}{{ loop.index }}{{ x }}{% if not loop.last %},{% endif %}{% endfor %}",
+            "1b,2a,3",
+        ),
+        ("{% set x = s ~ 1.0 ~ true ~ nil ~ l %}{{ x }}", 'Hello1true["b","a",null]'),
+        (
+            "{{ s|upper|replace('L', 'x') }} {{ [1, 2]|join('-') }} {{ 2.567|round(2) }}",
+            "HExxO 1-2 2.57",
+        ),
+        (
+            "{{ [3, 1]|sort }} {{ o|tojson }} {{ nil|default('d', true) }}",
+            '[1,3] {"items":[1,2],"first":"F"} d',
+        ),
+        ("{{ o|dictsort|first|first }} {{ l|select|list|length }} {{ (1, 2) }}", "first 2 [1,2]"),
+        ("{{ n + 1 }} {{ n * 2 }} {{ 'a' + 'b' }} {{ 7 % 4 }} {{ 7 // 2 }}", "8 14 ab 3 3"),
+        ("{{ l|map('upper')|join }}", "BANONE"),
+    ],
+)
+def test_jinja_prints_values_as_json_text(template: str, printed: str) -> None:
+    assert rendered("@jinja", template) == printed
+
+
+@pytest.mark.parametrize(
+    ("template", "refusal"),
+    [
+        ("{{ ''.__class__() }}", "calls are not allowed"),
+        ("{{ range(10) }}", "calls are not allowed"),
+        ("{% macro m() %}{% endmacro %}", "`macro` is not allowed"),
+        ("{% import 'x' as y %}", "`import` is not allowed"),
+        ("{% include 'x' %}", "`include` is not allowed"),
+        ("{% block x %}{% endblock %}", "`block` is not allowed"),
+        ("{{ 2 ** 9 }}", "`pow` is not allowed"),
+        ("{% filter upper %}x{% endfilter %}", "`filterblock` is not allowed"),
+        ("{{ s|format('x') }}", "No filter named 'format'"),
+        ("{{ s|center(10) }}", "No filter named 'center'"),
+        ("{{ s|attr('x') }}", "No filter named 'attr'"),
+        ("{% for %}", "Expected an expression, got 'end of statement block'"),
+        ("{{ " + "(" * 1500 + "1" + ")" * 1500 + " }}", "it is nested too deep"),
+    ],
+)
+def test_jinja_holds_nothing_but_data(template: str, refusal: str) -> None:
+    expected = f"`/@jinja` has a template that does not parse: {refusal}."
+
+    assert rendered("@jinja", template) == expected
+    assert compile_mapping({"@jinja": template}).faults == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("template", "refusal"),
+    [
+        ("{{ 1 / 0 }}", "cannot be rendered: division by zero"),
+        ("{{ 'a' * 1000000000 }}", "cannot be rendered: `*` is for numbers"),
+        ("{{ '%1000000000d' % 1 }}", "cannot be rendered: `%` is for numbers"),
+        (
+            "{% set x = n %}" + "{% set x = x * x %}" * 30 + "{{ x }}",
+            "cannot be rendered: a number is too large",
+        ),
+        (
+            "{% set x = s %}" + "{% set x = x ~ x %}" * 30 + "{{ x }}",
+            "handles more than 5,000,000 characters and items",
+        ),
+        ("{{ long|replace('x', s * 0) }}", "cannot be rendered: `*` is for numbers"),
+        ("{{ long|replace('x', 'abcdefghij') }}", "would give more than 1,000,000 characters"),
+        (
+            "{{ many|join(long) }}",
+            "handles more than 5,000,000 characters and items",
+        ),
+        (
+            "{% for a in many %}{{ page }}{% endfor %}",
+            "would give more than 1,000,000 characters",
+        ),
+        (
+            "{% for a in many %}{% for b in many %}{% endfor %}{% endfor %}",
+            "takes longer than 0.5 seconds",
+        ),
+        ("{{ huge }}", "handles more than 5,000,000 characters and items"),
+        ("{{ huge|upper }}", "handles more than 5,000,000 characters and items"),
+        ("{{ deep }}", "got a value nested more than 200 levels deep"),
+        ("{{ n|join }}", "cannot be rendered: 'int' object is not iterable"),
+    ],
+)
+def test_jinja_keeps_within_its_budget(template: str, refusal: str) -> None:
+    deep: JSON = 1
+    for _ in range(300):
+        deep = [deep]
+    event = EVENT | {
+        "long": "x" * 500_000,
+        "page": "x" * 10_000,
+        "many": list(range(150_000)),
+        "huge": "x" * 10_000_000,
+        "deep": deep,
+    }
+
+    assert bounded(lambda: rendered("@jinja", template, event)) == f"`/@jinja` {refusal}."
+
+
+def bounded(run: Any) -> Any:
+    """Give what comes of a call that must use little memory."""
+    tracemalloc.start()
+    try:
+        outcome = run()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 100_000_000
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("template", "printed"),
+    [
+        (
+            "{{ s }}{{ missing.deep }}{{ nil }}{{ t }}{{ f }}{{ l }}{{ o }}",
+            "Hellotrue1ba[object Object]",
+        ),
+        (
+            "{{ o.items }} {{ o['first'] }} {{ o.size }} {{ l[0] }} {{ l.1 }} {{ l[-2] }}",
+            "12 F 2 b a a",
+        ),
+        ("{{ emoji.size }} {{ emoji[2] }} {{ l.first }} {{ l.last }} {{ [key] }}", "3 a b  Hello"),
+        ("{% if n > 5 and s contains 'ell' %}yes{% endif %}", "yes"),
+        (
+            "{% if true or t and false %}T{% endif %}{% unless n %}u{% elsif s %}e{% endunless %}",
+            "Te",
+        ),
+        ("{% if l == empty %}E{% elsif gone == blank and gone == nil %}B{% endif %}", "B"),
+        ("{% if '10' < '9' and 10 > '9' and n == 7.0 and '7' != n %}T{% endif %}", "T"),
+        (
+            "{{ n == 7 }} {{ not s }} {{ 'a' 'b' }} {{ s | }} {{ s | nope: 1 }}",
+            "true false a Hello Hello",
+        ),
+        (
+            "{% assign x = s | upcase %}{{ x }}{% capture y %}<{{ x }}>{% endcapture %}{{ y }}",
+            "HELLO<HELLO>",
+        ),
+        ("{% increment n %}{% increment c %}{{ n }}{{ c }}{% decrement c %}", "70810"),
+        ("{% cycle 'a', 'b' %}{% cycle 'a', 'b' %}{% cycle g: 1, 0 %}{% cycle g: 1, 0 %}", "ab1"),
+        ("{% raw %}{{ s }}{% endraw %}{% comment %}{{ s }}{% endcomment %}{% # note %}", "{{ s }}"),
+        ("{% liquid\nassign q = n\necho q\nif q\necho s\nendif\n%}", "7Hello"),
+        (" {%- if t -%} x {%- endif -%} y\n", "xy\n"),
+        ("a{% break %}b", "a"),
+        ("{% block x %}{{ n }}{% endblock %}{% echo %}", "7"),
+        ("{{ 'a\\u0041\\n\\101\\q' }}", "aA\nAq"),
+        ("{{ (1..n) | join: '' }} {{ (3..1) | size }}", "1234567 0"),
+        (
+            "{{ 5 | divided_by: 2 }} {{ 5 | divided_by: 0 }} {{ -5 | modulo: 3 }} {{ 5 | plus }}",
+            "2.5 Infinity 1 NaN",
+        ),
+        (
+            "{{ '2021-03-04T05:06:07Z' | date: '%-d/%m %B %I%P %j %L %q %s %N %%' }}",
+            "4/03 March 05am 063 000 th 1614834367 000000000 %",
+        ),
+        (
+            "{{ 0 | date: '%Y-%m-%d %H:%M %z %Z', 'Asia/Tokyo' }} {{ 0 | date: '%H %z', -90 }}",
+            "1970-01-01 09:00 +0900 Asia/Tokyo 01 +0130",
+        ),
+        (
+            "{{ 'March 5, 2024' | date_to_string: 'ordinal' }} {{ 'never' | date: '%Y' }}",
+            "5th Mar 2024 never",
+        ),
+    ],
+)
+def test_liquid_reads_as_the_reference_does(template: str, printed: str) -> None:
+    assert rendered("@liquid", template) == printed
+
+
+@pytest.mark.parametrize(
+    ("template", "refusal"),
+    [
+        *(
+            (f"{{% {tag} x %}}", f'tag "{tag}" is disabled')
+            for tag in ("case", "for", "include", "layout", "render", "tablerow")
+        ),
+        ("{{ s", "expected '}}', found end of file"),
+        ("{% nope %}", "unexpected tag 'nope'"),
+        ("{% if s %}", "`if` needs `endif`"),
+        ("{{ }}", "a value is expected"),
+        ("{{ $.s }}", "a value is expected"),
+        (
+            "{{ s | upcase 5 }}",
+            "`:`, `,` or `|` is expected after the name or argument of a filter",
+        ),
+        ("{{ s , }}", "`|` is expected before a filter"),
+        ("{{ s | : }}", "the name of a filter is expected"),
+        ("{{ l[0 }}", "`]` is expected"),
+        ("{{ (1.2) }}", "a range is written like `(1..3)`"),
+        ("{% assign 5 %}", "`assign` is written like `assign name = value`"),
+        ("{% capture %}{% endcapture %}", "`capture` needs a name"),
+        ("{% cycle %}", "`cycle` needs values"),
+    ],
+)
+def test_liquid_that_does_not_parse_is_a_fault(template: str, refusal: str) -> None:
+    """As in the reference, it fails when it is reached."""
+    expected = f"`/@liquid` has a template that does not parse: {refusal}."
+
+    assert rendered("@liquid", template) == expected
+    assert compile_mapping({"@liquid": template}).faults == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("template", "refusal"),
+    [
+        ("{{ l | sort }}", 'cannot be rendered: filter "sort" is disabled'),
+        ("{{ s | append }}", "cannot be rendered: filter `append` takes one argument"),
+        ("{{ s | prepend: 1, 2 }}", "cannot be rendered: filter `prepend` takes one argument"),
+        ("{{ '%E' | url_decode }}", "cannot be rendered: an address is encoded wrongly"),
+        ("{{ '\\ud800' | url_encode }}", "cannot be rendered: half a character has no address"),
+        ("{{ 0 | date: '%99999d' }}", "cannot be rendered: a date is padded too far"),
+        ("{{ 0 | date: '%H', 'Nowhere' }}", "cannot be rendered: a time zone is not known"),
+        ("{{ (1..100000000) | size }}", "handles more than 5,000,000 characters and items"),
+        ("{{ (1..10000000000000000) | size }}", "has a range that is too large"),
+        (
+            "{% assign x = s %}" + "{% assign x = x | append: x %}" * 30,
+            "handles more than 5,000,000 characters and items",
+        ),
+        ("{{ huge | upcase }}", "handles more than 5,000,000 characters and items"),
+        ("{{ huge }}", "would give more than 1,000,000 characters"),
+        ("{% capture x %}{{ huge }}{% endcapture %}", "would give more than 1,000,000 characters"),
+        (
+            "{{ long | replace: 'x', 'abcdefghijklmnop' }}",
+            "handles more than 5,000,000 characters and items",
+        ),
+        ("{{ deep | json }}", "got a value nested more than 200 levels deep"),
+    ],
+)
+def test_liquid_keeps_within_its_budget(template: str, refusal: str) -> None:
+    deep: JSON = 1
+    for _ in range(300):
+        deep = [deep]
+    event = EVENT | {"huge": "x" * 10_000_000, "long": "x" * 900_000, "deep": deep}
+
+    assert bounded(lambda: rendered("@liquid", template, event)) == f"`/@liquid` {refusal}."
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{" + " " * 990,
+        "{%" + " " * 990,
+        "{{" * 499,
+        "{% " * 333,
+        "{{ '" + "\\" * 900,
+        "{% comment %}" * 70,
+    ],
+)
+def test_liquid_text_that_never_ends_is_read_soon(template: str) -> None:
+    with pytest.raises(TemplateError):
+        compile_liquid(template)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(sorted(FILTERS)), values, st.lists(values, max_size=2))
+def test_filters_take_anything(name: str, value: JSON, arguments: list[JSON]) -> None:
+    """A filter gives a text or a clear refusal for every value and arguments."""
+    names = [f"a{number}" for number in range(len(arguments))]
+    template = compile_liquid(f"{{{{ v | {name}{': ' * bool(names)}{', '.join(names)} }}}}")
+    known = dict(zip(names, arguments, strict=True)) | {"v": value}
+    with suppress(TemplateError, TooMuch):
+        assert isinstance(template.render(*(path.get(known) for path in template.paths)), str)
+
+
+@given(st.text(alphabet="{}%|'\"()[]., abif:=<>-1\n", max_size=40))
+def test_any_text_is_a_template_or_a_fault(source: str) -> None:
+    for compile_template in (compile_liquid, compile_jinja):
+        with suppress(TemplateError):
+            template = compile_template(source)
+            assert isinstance(template.render(*(None for _ in template.paths)), str)
+
+
+def test_a_budget_counts_work_and_time() -> None:
+    late = Budget(deadline=0)
+
+    with pytest.raises(TemplateError) as refused:
+        late.use(1)
+    assert str(refused.value) == "takes longer than 0.5 seconds"
+    with pytest.raises(TemplateError) as refused:
+        Budget(left=10).use(10)
+    assert str(refused.value) == "handles more than 5,000,000 characters and items"

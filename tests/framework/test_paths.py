@@ -1,0 +1,150 @@
+"""A path means the same in triggers, directives and templates: what the reference reads."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.paths import MISSING, Path, step
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("$.a.b", ("a", "b")),
+        ("a.b", ("a", "b")),
+        ("", ()),
+        ("$.", ()),
+        (".", ()),
+        ("...", ()),
+        ("$", ("$",)),
+        ("$x", ("$x",)),
+        ("$.$.x", ("$", "x")),
+        ("a$.b", ("ab",)),
+        ("a[0].b", ("a", "0", "b")),
+        ("a[0]b", ("a", "0", "b")),
+        ("a['b c']", ("a", "b c")),
+        ('["a"]["b"]', ("a", "b")),
+        ("a['']", ("a", "")),
+        ("a['b.c']", ("a", "b", "c")),
+        ("a[b]", ("a[b]",)),
+        ("[txt] key.in", ("[txt] key", "in")),
+        ("a[[0]]", ("a[", "0")),
+        ("a]0", ("a]0",)),
+        ("a[-1]", ("a[-1",)),
+        ("a['b", ("a", "b")),
+        ("us'er", ("user",)),
+        ("a..b", ("a", "b")),
+        (" a", (" a",)),
+        ("日本.語", ("日本", "語")),
+        ("a[\u0663]", ("a[\u0663]",)),
+    ],
+)
+def test_texts_are_split_as_in_the_reference(text: str, parts: tuple[str, ...]) -> None:
+    assert Path.parse(text) == Path(parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", "$."),
+        ("$.a.b_c", "$.a.b_c"),
+        ("a['0'].b c", "$.a[0].b c"),
+        ("[0]", "$.[0]"),
+        ("a.0x", "$.a['0x']"),
+        ("a['']", "$.a['']"),
+    ],
+)
+def test_paths_print_as_they_are_written(text: str, shown: str) -> None:
+    assert str(Path.parse(text)) == shown
+
+
+@given(st.lists(st.text(alphabet="ab0 9$-é'\"[]_", max_size=4), max_size=4))
+def test_printing_and_reading_are_inverse_for_every_readable_path(parts: list[str]) -> None:
+    """What was read is read again from its text."""
+    path = Path.parse(".".join(parts))
+    if any(set("[]") & set(part) for part in path.parts):
+        return
+
+    assert Path.parse(str(path)) == path
+
+
+EVENT: dict[str, Any] = {
+    "a": {"b": {"c": 1}, "": 2, "0": 3},
+    "l": [{"x": 1}, [5, 6]],
+    "t": "héllo",
+    "none": None,
+    "no": False,
+    "zero": 0,
+    "half": 0.0,
+    "empty": "",
+    "nothing": [],
+    "yes": True,
+    "n": 7,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a.b.c", 1),
+        ("a['']", 2),
+        ("a[0]", 3),
+        ("a.b.d", MISSING),
+        ("a.b.c.d", MISSING),
+        ("l[0].x", 1),
+        ("l[1][1]", 6),
+        ("l.1.0", 5),
+        ("l[2]", MISSING),
+        ("l[-1]", MISSING),
+        ("l[01]", MISSING),
+        ("l.x", MISSING),
+        ("l.length", MISSING),
+        ("l[99999999999999999999]", MISSING),
+        ("l.\u0660", MISSING),
+        ("t[1]", "é"),
+        ("t[9]", MISSING),
+        ("t.length", MISSING),
+        ("none.x.y", None),
+        ("no.x", False),
+        ("zero[0]", 0),
+        ("half.x", 0.0),
+        ("empty.x", ""),
+        ("empty[0]", ""),
+        ("nothing.x", MISSING),
+        ("nothing[0]", MISSING),
+        ("yes.x", MISSING),
+        ("n.x", MISSING),
+        ("constructor", MISSING),
+        ("__class__", MISSING),
+    ],
+)
+def test_values_are_found(text: str, value: Any) -> None:
+    """Nothing is inside what is neither object, list nor text; null and false end a path early."""
+    found = Path.parse(text).get(EVENT)
+
+    assert found is value if value is MISSING else (found, type(found)) == (value, type(value))
+
+
+def test_the_empty_path_is_the_whole_event() -> None:
+    assert Path.parse("").get(EVENT) is EVENT
+    assert Path.parse("a").get(MISSING) is MISSING
+
+
+def test_a_path_is_taken_step_by_step() -> None:
+    assert step(EVENT, "zero") == 0
+    assert step(5, "x") is MISSING
+    assert step(MISSING, "x") is MISSING
+
+
+def test_missing_is_one_thing() -> None:
+    """It is false, prints as itself, and stays the same when copied."""
+    assert not MISSING
+    assert repr(MISSING) == "MISSING"
+    assert copy.copy(MISSING) is copy.deepcopy({"a": MISSING})["a"] is MISSING
+    assert pickle.loads(pickle.dumps(MISSING)) is MISSING  # noqa: S301 - our own bytes
