@@ -22,6 +22,9 @@ format: .venv/.ready
 schemas: .venv/.ready
 	$(BIN)/actions schemas
 
+bench: .venv/.ready
+	$(BIN)/python benchmarks/scale.py
+
 conformance: .venv/.ready
 	$(BIN)/python -m tests.conformance ../shared/conformance/*.jsonl
 
