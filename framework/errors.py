@@ -79,7 +79,12 @@ class SettingsError(ConfigurationError):
 
 
 class TriggerError(ConfigurationError):
-    """A trigger does not parse; its text shows the place with a caret."""
+    """A trigger does not parse; its text shows the place with a caret.
+
+    *offset* counts the characters before the place, where the error has one.
+    """
+
+    offset: int | None = None
 
 
 class MappingError(ConfigurationError):

@@ -189,7 +189,9 @@ def pointed(text: str, place: int, message: str) -> TriggerError:
     column = place - starts[row]
     first = max(0, column - _WIDTH // 2)
     shown = re.sub(r"[\t\r\n\v\f]", " ", lines[row])[first : first + _WIDTH].rstrip()
-    return TriggerError(f"{message}\n  {shown}\n  {' ' * (column - first)}^")
+    error = TriggerError(f"{message}\n  {shown}\n  {' ' * (column - first)}^")
+    error.offset = place
+    return error
 
 
 class _Parser:
