@@ -41,12 +41,24 @@ class Parcel:
 
     def replaces(self, earlier: Parcel) -> None:
         """Take the place of an *earlier* parcel that asked for the same."""
-        self.shared += [*earlier.shared, earlier]
-        self.superseded += earlier.superseded
+        self._follow(earlier)
+        self.shared.append(earlier)
 
     def overrides(self, earlier: Parcel) -> None:
         """Make an *earlier* parcel about the same identifier, which asked otherwise, void."""
-        self.superseded += [*earlier.superseded, *earlier.shared, earlier]
+        self._follow(earlier)
+        self.superseded += self.shared
+        self.superseded.append(earlier)
+        self.shared = []
+
+    def _follow(self, earlier: Parcel) -> None:
+        """Take over what settles with *earlier*; lists move, so that repetitions stay cheap.
+
+        The earlier payload will not be sent and is let go.
+        """
+        self.shared, earlier.shared = earlier.shared, self.shared
+        self.superseded, earlier.superseded = earlier.superseded, self.superseded
+        earlier.payload = earlier.event = None
 
 
 @dataclass(frozen=True, slots=True)
