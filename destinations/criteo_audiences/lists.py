@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from destinations.criteo_audiences.api import Criteo
 from destinations.criteo_audiences.problems import NameTakenError
-from framework import APIError, Cache, RetryableError
+from framework import APIError, Cache, InvalidAuthenticationError, RetryableError
 
 _TTL = 3_600.0
 """Seconds that an id is remembered: how long the new name of a renamed list may go unnoticed."""
@@ -29,17 +31,20 @@ class ContactLists:
     def find(self, name: str) -> str | None:
         """Give the id of the list called *name*, or None where there is none.
 
-        Raises APIError when the list can only be read.
+        Raises APIError when the list can only be read, InvalidAuthenticationError when the app may
+        not see or create lists of this advertiser.
         """
         known: str | None = self.cache.get(self._key(name))
-        return known or self._search(name)
+        with _access():
+            return known or self._search(name)
 
     def find_or_create(self, name: str) -> str:
         """Give the id of the list called *name*, which exists afterwards."""
         known: str | None = self.cache.get(self._key(name))
-        if known is None and not self.cache.get(self._listed):
-            known = self._search(name)
-        return known or self._create(name)
+        with _access():
+            if known is None and not self.cache.get(self._listed):
+                known = self._search(name)
+            return known or self._create(name)
 
     def forget(self, name: str) -> None:
         """Look the name up afresh next time."""
@@ -102,3 +107,16 @@ class ContactLists:
 
     def _key(self, name: str) -> str:
         return f"contact list/{self.advertiser_id}/{name}"
+
+
+@contextmanager
+def _access() -> Iterator[None]:
+    """Tell a refusal of the advertiser as one of access: no event could do better."""
+    try:
+        yield
+    except APIError as error:
+        if error.status != 403 or error.response is None:
+            raise
+        refused = InvalidAuthenticationError(str(error), error.code)
+        refused.response = error.response
+        raise refused from error

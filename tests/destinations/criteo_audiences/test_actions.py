@@ -264,14 +264,15 @@ def test_a_configured_list_that_is_gone_is_told_with_the_trace_id(bench: Bench) 
     assert bench.wire.calls == [amend(999)]
 
 
-def test_without_consent_each_event_says_so(bench: Bench) -> None:
+def test_without_consent_access_is_refused(bench: Bench) -> None:
+    """No event could do better, so it counts as refused access and a run stops."""
     criteo = CriteoSandbox(
         [App("sandbox-client", "sandbox-secret", frozenset({"777"}))], clock=FrozenClock()
     )
     bench.wire.serve(criteo)
     with pytest.raises(IntegrationError) as caught:
         bench.perform(ADD, ADA)
-    assert (caught.value.status, caught.value.code) == (403, "insufficient-advertiser-permissions")
+    assert (caught.value.status, caught.value.code) == (401, "insufficient-advertiser-permissions")
     assert "Check the advertiser's consent and the app's rights" in str(caught.value)
 
 
