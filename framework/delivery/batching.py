@@ -82,6 +82,12 @@ class _Pile:
     parcels: dict[Hashable, Parcel] = field(default_factory=dict)
     size: int = 0
 
+    def weight(self) -> int:
+        """Count what waits, those that settle with another included."""
+        return sum(
+            1 + len(parcel.shared) + len(parcel.superseded) for parcel in self.parcels.values()
+        )
+
     def take(self, identifier: Hashable) -> Parcel | None:
         parcel = self.parcels.pop(identifier, None)
         if parcel is not None:
@@ -129,7 +135,7 @@ class Batcher:
 
     def largest(self) -> Iterator[Batch]:
         """Yield the fullest pile as a batch, to make room."""
-        pile = max(self._piles(), key=lambda pile: len(pile.parcels), default=None)
+        pile = max(self._piles(), key=_Pile.weight, default=None)
         if pile is not None and pile.parcels:
             yield self._close(pile, "room")
 
@@ -155,7 +161,6 @@ class Batcher:
             earlier = pile.take(parcel.identifier)
             if earlier is None:
                 continue
-            self.waiting -= 1
             if pile is own:
                 parcel.replaces(earlier)
             else:
@@ -163,6 +168,6 @@ class Batcher:
 
     def _close(self, pile: _Pile, reason: str) -> Batch:
         batch = Batch(pile.action, pile.key, list(pile.parcels.values()), reason)
-        self.waiting -= len(pile.parcels)
+        self.waiting -= pile.weight()
         pile.parcels, pile.size = {}, 0
         return batch

@@ -116,3 +116,17 @@ def test_the_fullest_pile_makes_room() -> None:
 
     assert ([parcel.position for parcel in batch.parcels], batch.reason) == ([0, 1], "room")
     assert batcher.waiting == 1
+
+
+def test_repetitions_count_as_waiting_and_leave_together() -> None:
+    """So a file that says the same thing without end does not fill the memory."""
+    batcher = Batcher()
+    rules = Batching(max_size=10)
+    for position in range(5):
+        list(batcher.add(Parcel(position, 0, None, identifier="ada"), "lane", "send", rules))
+    assert batcher.waiting == 5
+
+    (batch,) = batcher.largest()
+
+    assert len(list(batch.parcels[0].all())) == 5
+    assert batcher.waiting == 0
