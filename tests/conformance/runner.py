@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests.conformance import definition, delivery, mapping, triggers
+from tests.conformance.definition import ADAPTERS as DEFINITION
+from tests.conformance.delivery import ADAPTERS as DELIVERY
+from tests.conformance.mapping import ADAPTERS as MAPPING
+from tests.conformance.triggers import ADAPTERS as TRIGGERS
 
 ROOT = Path(__file__).parent.parent.parent
 CASES = ROOT.parent / "shared" / "conformance"
@@ -21,12 +24,7 @@ CASES = ROOT.parent / "shared" / "conformance"
 Case: TypeAlias = dict[str, Any]
 Adapter: TypeAlias = Callable[[Case], str | None]
 
-ADAPTERS: dict[str, Adapter] = {
-    **triggers.ADAPTERS,
-    **mapping.ADAPTERS,
-    **definition.ADAPTERS,
-    **delivery.ADAPTERS,
-}
+ADAPTERS: dict[str, Adapter] = {**TRIGGERS, **MAPPING, **DEFINITION, **DELIVERY}
 
 
 @dataclass

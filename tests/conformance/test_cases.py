@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ FILES = sorted(CASES.glob("*.jsonl"))
 @pytest.mark.skipif(not FILES, reason=f"no recorded cases beside the checkout ({CASES.name}/)")
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_case_passes_or_is_excused(
-    file: Path, record_property: pytest.RecordProperty
+    file: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """No case differs without a tag that the page of differences explains."""
     tally = run_file(file, excuses())

@@ -91,6 +91,12 @@ def test_wrong_settings_are_refused_before_anything_is_opened() -> None:
     )
 
 
+def test_a_required_setting_that_is_empty_is_missing() -> None:
+    with pytest.raises(SettingsError) as caught:
+        connect(plugin(perform_batch=post), {"key": ""}, [])
+    assert str(caught.value) == "Setting `key` is required."
+
+
 def test_wrong_subscriptions_are_refused() -> None:
     with pytest.raises(ConfigurationError) as caught:
         connect(plugin(perform_batch=post), {"key": SECRET}, [Subscription(action="sent")])
@@ -306,6 +312,31 @@ def test_an_event_that_is_none_has_a_result(event: Any) -> None:
     assert isinstance(result, Skipped)
     assert isinstance(prepared[2], Skipped)
     assert report.to_json()["items"][0]["messageId"] is None
+
+
+@pytest.mark.parametrize("member", ["constructor", "__proto__", "toString", "__class__", "keys"])
+def test_members_of_a_languages_own_values_are_missing(member: str) -> None:
+    """Neither JavaScript's nor Python's are found: an event holds what was sent."""
+    mapping = {"text": {"@path": f"$.properties.{member}"}}
+    trigger = f"properties.{member} = null"
+    subscription = Subscription(action="send", trigger=trigger, mapping=mapping)
+    with connected(plugin(perform_batch=post), subscription) as connection:
+        (item,) = connection.deliver([said("x", "r")]).items
+    assert (item.matched, item.mapped) == (True, {"room": "r"})
+
+
+def test_one_event_on_which_a_directive_fails_fails_alone() -> None:
+    partner = Partner()
+    mapping = {"text": {"@template": {"@path": "$.template"}}}
+    opened = plugin(perform_batch=post)
+    subscription = Subscription(action="send", mapping=mapping)
+    events = [said(template=template) for template in ("a", 5, "c")]
+    with connected(opened, subscription, partner=partner) as connection:
+        report = connection.deliver(events)
+    message = "`/text/@template` must give a string, got number."
+    refused = Failed(400, "PAYLOAD_VALIDATION_FAILED", message, problems=(message,))
+    assert report.results == [DELIVERED, refused, DELIVERED]
+    assert partner.sent == [["a", "c"]]
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a" * 100_000, "\0"])
