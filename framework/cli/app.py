@@ -26,6 +26,9 @@ _COMMANDS = {
     ),
     "list": _Command("catalogue:list_", "List the destinations that are installed."),
     "show": _Command("catalogue:show", "Show a destination: its settings, actions and fields."),
+    "validate": _Command("validate:validate", "Check connection files before an event moves."),
+    "import": _Command("importing:import_", "Begin with a destination from its manifest."),
+    "explain": _Command("explain:explain", "Show why an event is delivered, or why not."),
     "test": _Command("test:test", "Try the mapping tests beside connection files."),
     "sandbox": _Command("sandbox:sandbox", "Start a pretend partner on this machine."),
     "schemas": _Command(

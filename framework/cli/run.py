@@ -21,6 +21,7 @@ from framework.cli.connections import (
 )
 from framework.cli.progress import interruptions, progress_bar
 from framework.cli.summaries import conclusion, print_panels, print_summary
+from framework.cli.tables import print_table
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class _Options:
         """Whether nothing leaves this process."""
         return self.dry_run or self.sandbox
 
+
+SHOWN_CALLS = 100
+"""Calls that a dry run lists."""
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -209,4 +213,24 @@ def _print(summary: Summary, options: _Options, opened: Opened, pretend: Sandbox
         print_panels(pretend.panels())
     if options.dry_run:
         click.echo("\nA dry run: nothing was sent.")
+        if pretend:
+            _print_calls(pretend)
     click.echo(f"\n{conclusion(summary, resumable=_checkpoint(options) is not None)}")
+
+
+def _print_calls(pretend: Sandbox) -> None:
+    """Print the calls that would be made, in order; the pretend partner stood in for the real."""
+    calls = pretend.requests
+    click.echo("It would have made these calls to a partner that holds nothing yet:\n")
+    rows = [
+        (str(number), f"{call.method} {call.path}", f"{call.size:,}", _noted(call.note))
+        for number, call in enumerate(calls[:SHOWN_CALLS], 1)
+    ]
+    print_table(("", "Call", "Bytes", "What"), rows, empty="None.")
+    if len(calls) > SHOWN_CALLS:
+        click.echo(f"... and {len(calls) - SHOWN_CALLS:,} more.")
+
+
+def _noted(note: Mapping[str, Any]) -> str:
+    shown = {key: value for key, value in note.items() if key != "client_id"}
+    return ", ".join(f"{key} {value}" for key, value in shown.items())

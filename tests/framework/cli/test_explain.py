@@ -1,0 +1,114 @@
+"""`actions explain` tells why an event is delivered or not, and sends nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from framework.cli.app import actions
+
+CONNECTION = Path(__file__).parents[3] / "examples" / "criteo" / "criteo.connection.yaml"
+EVENT = {
+    "type": "track",
+    "event": "Audience Entered",
+    "messageId": "m1",
+    "properties": {"audience_key": "spring"},
+    "context": {"traits": {"email": "ada@example.com"}},
+}
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRITEO_CLIENT_ID", "an-app")
+    monkeypatch.setenv("CRITEO_CLIENT_SECRET", "hidden-secret")
+
+
+def explain(text: str, *options: str) -> Result:
+    command = ["explain", "-c", str(CONNECTION), "--event", "-", *options]
+    return CliRunner().invoke(actions, command, input=text)
+
+
+def test_a_delivery_is_told_stage_by_stage() -> None:
+    result = explain(json.dumps(EVENT))
+
+    assert result.exit_code == 0
+    assert result.output == (
+        "Event m1\n"
+        "  Add users (addUserToAudience) matches\n"
+        "    ✓ and\n"
+        '      ✓ type = "track"   (`type` is "track")\n'
+        '      ✓ event = "Audience Entered"   (`event` is "Audience Entered")\n'
+        '    audience_key = "spring"   from $.properties.audience_key\n'
+        '    event = "Audience Entered"   from $.event\n'
+        '    email = "ada@example.com"   from $.context.traits.email\n'
+        "    hash_emails = true\n"
+        "    enable_batching = true\n"
+        '    identifier_type = "email"\n'
+        '    batch: 1 together by audience_key "spring", identifier_type "email"\n'
+        "  Remove users (removeUserFromAudience) does not match\n"
+        "    ✗ and\n"
+        '      ✓ type = "track"   (`type` is "track")\n'
+        '      ✗ event = "Audience Exited"   (`event` is "Audience Entered")\n'
+        "\n"
+    )
+
+
+def test_the_sandbox_shows_calls_and_outcome_without_secrets() -> None:
+    result = explain(json.dumps(EVENT), "--sandbox")
+
+    assert "audience-segments/70001/contact-list -> 200\n" in result.output
+    assert "    outcome: delivered\n" in result.output
+    assert "hidden-secret" not in result.output
+
+
+def test_a_payload_that_cannot_be_made_says_why() -> None:
+    result = explain(json.dumps({**EVENT, "context": {}}), "--sandbox")
+
+    assert result.exit_code == 1
+    assert (
+        "    ! Field `email` of action `addUserToAudience` is required when `identifier_type` is "
+        '"email"; its mapping `$.context.traits.email` found nothing in the event.\n'
+    ) in result.output
+    assert "    outcome: failed PAYLOAD_VALIDATION_FAILED: Field `email`" in result.output
+
+
+def test_where_nothing_matches_the_smallest_change_is_told() -> None:
+    result = explain('{"type": "page"}')
+
+    assert result.output.splitlines()[-2] == (
+        "  Nothing matches. Subscription `Add users` would match after this: "
+        'Set `$.type` to "track". Set `$.event` to "Audience Entered".'
+    )
+
+
+def test_several_events_are_explained_together() -> None:
+    lines = "\n".join(json.dumps({**EVENT, "messageId": name}) for name in ("a", "b"))
+
+    told = json.loads(explain(lines, "--json").output)
+
+    assert [(one["messageId"], one["outcome"]) for one in told] == [
+        ("a", "delivered"),
+        ("b", "delivered"),
+    ]
+    assert [leg["batch"]["mates"] for one in told for leg in one["legs"] if leg["batch"]] == [
+        [1],
+        [0],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", ("Error: The event is not valid JSON: Expecting property name enclosed in double "
+              "quotes: line 1 column 2 (char 1).")),
+        ("[1]", "Error: Event 1 must be an object."),
+    ],
+)  # fmt: skip
+def test_what_is_no_event_is_refused(text: str, message: str) -> None:
+    result = explain(text)
+
+    assert message in result.output
+    assert result.exit_code == 2
