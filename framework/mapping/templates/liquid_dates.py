@@ -133,7 +133,7 @@ def _zone_offset(moment: Moment, flags: str) -> str:
 
 
 def _clock(shown: datetime) -> str:
-    return f"{shown.hour % 12 or 12}:{shown:%M:%S}\u202f{shown:%p}"
+    return f"{shown.hour % 12 or 12}:{shown:%M:%S} {shown:%p}"
 
 
 def _day(shown: datetime) -> str:

@@ -129,7 +129,7 @@ def _remainder(value: float, by: float) -> float:
 
 
 def _rounded(value: float, digits: float = 0, *_: float) -> float:
-    amplitude = math.pow(10, digits)
+    amplitude = math.pow(10, digits) if digits < 308 else math.inf
     scaled = value * amplitude * (1 + 2**-52)
     return (math.floor(scaled + 0.5) if math.isfinite(scaled) else scaled) / amplitude
 
