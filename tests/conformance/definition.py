@@ -47,6 +47,8 @@ def check_payload(case: Case) -> str | None:
         return None if failed else f"the mapping is refused: {error}"
     if "error" in expected:
         return f"no error, but {raw!r}"
+    if not isinstance(raw, dict):
+        return None if failed else f"the mapping gives {raw!r}"
     return _compare_payload(compile_shape(table), raw, expected)
 
 
@@ -127,7 +129,7 @@ def _said(problem: Problem, shape: Shape) -> Iterator[tuple[str, str]]:
         return
     subject = _subject(problem.path, shape)
     yield _pointer(problem.path), f"{subject} {_demand(problem)}."
-    if problem.code == "type" and problem.field.choices and _is_one(problem):
+    if problem.code == "type" and _is_one(problem) and _is_no_choice(problem):
         yield _pointer(problem.path), f"{subject} {_one_of(problem.field)}."
 
 
@@ -150,6 +152,11 @@ def _subject(path: tuple[str | int, ...], shape: Shape) -> str:
 
 def _is_one(problem: Problem) -> bool:
     return not problem.field.multiple or isinstance(problem.path[-1], int)
+
+
+def _is_no_choice(problem: Problem) -> bool:
+    choices = [choice.value for choice in problem.field.choices]
+    return bool(choices) and not any(same(problem.found, value) for value in choices)
 
 
 def _demand(problem: Problem) -> str:
@@ -219,7 +226,7 @@ _FORMATS = {
     "email": "email address",
     "uri": "URI",
     "uri-reference": "URI Reference",
-    "uri-template": "URI Template",
+    "uri-template": "URI-template",
     "date-time": "date and time",
     "ipv4": "IPv4 address",
     "ipv6": "IPv6 address",

@@ -498,13 +498,12 @@ def _comparable_entry(entry: Case) -> Case:
 def _compare_errors(theirs: Case, ours: Case, case: Case) -> str | None:
     """Compare status and code, and the text where it is not the engine's own.
 
-    An unexpected exception is 500 here, and its text is kept from results. A token that cannot be
-    refreshed is refused as any other.
+    An unexpected exception is 500 here, and its text is kept from results.
     """
     if not ours or "engine-message" in case.get("note", ()):
         return None
     status = theirs.get("status") or theirs.get("responseStatus")
-    coded = theirs.get("code") not in {None, "OAUTH_REFRESH_FAILED"}
+    coded = "code" in theirs
     if "code" in ours and (ours["status"] != (status or 500)):
         return f"status is {ours['status']}"
     if coded and ours.get("code") != theirs["code"]:
@@ -522,6 +521,10 @@ def _ours(case: Case, ours: Outcome, partner: Partner) -> bool:
         # Events of an action that knows no batches are performed one by one.
         sent = [item.payload for item in ours.items if item.batch is not None]
         return [call["payload"] for call in partner.calls] == sent != []
+    if theirs.get("code") == "OAUTH_REFRESH_FAILED":
+        # A token that cannot be renewed is refused, each event for itself.
+        refused = [item.result for item in ours.items if isinstance(item.result, Failed)]
+        return any(result.status == 401 for result in refused)
     if ours.refused == "settings" and not theirs:
         # A required setting that is empty is missing.
         required = (case["authentication"].get("fields") or {}).items()

@@ -62,7 +62,7 @@ def page(rows: list[Row]) -> str:
     """Give the page of differences as Markdown."""
     order = list(dict.fromkeys(ROOMS.values()))
     placed = sorted(rows, key=lambda row: order.index(row.heading))
-    parts = [HEAD]
+    parts = [HEAD.rstrip()]
     for heading, group in groupby(placed, key=lambda row: row.heading):
         parts.append(f"\n## {heading}\n")
         parts.append("| Topic | The reference | Here | Why | Shown by |")

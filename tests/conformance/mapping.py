@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from framework.definition.coercion import same
 from framework.errors import MappingError, PayloadValidationError
 from framework.mapping import check_mapping_shape, compile_mapping
 from framework.paths import MISSING, Path
@@ -11,19 +12,8 @@ from framework.paths import MISSING, Path
 Case = dict[str, Any]
 
 
-def _same(ours: Any, theirs: Any) -> bool:
-    """Compare as JSON values: 1 is 1.0 and not true; the order of keys does not matter."""
-    if isinstance(ours, bool) or isinstance(theirs, bool):
-        return ours is theirs
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return ours.keys() == theirs.keys() and all(_same(ours[k], theirs[k]) for k in ours)
-    if isinstance(ours, list) and isinstance(theirs, list):
-        return len(ours) == len(theirs) and all(map(_same, ours, theirs))
-    return bool(ours == theirs)
-
-
 def _difference(ours: Any, theirs: Any) -> str | None:
-    return None if _same(ours, theirs) else f"expected {theirs!r}, got {ours!r}"
+    return None if same(ours, theirs) else f"expected {theirs!r}, got {ours!r}"
 
 
 def _value(expected: dict[str, Any], key: str) -> Any:
@@ -55,7 +45,7 @@ def transform(case: Case) -> str | None:
         return _refused(list(error.problems), expected, is_shape=True)
     except PayloadValidationError as error:
         return _refused([str(error)], expected, is_shape=False)
-    if not _same(ours, interpreted):
+    if not same(ours, interpreted):
         return f"compiled {ours!r}, interpreted {interpreted!r}"
     if "error" in expected:
         return f"expected {expected['error']['messages']!r}, got {ours!r}"
