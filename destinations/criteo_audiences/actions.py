@@ -225,9 +225,16 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
     )
     if batch.contact_list_id:
         results = amend(criteo, batch.contact_list_id, amendment)
+    elif batch.audience_key:
+        results = amend_by_name(lists, batch.audience_key, amendment)
     else:
-        results = amend_by_name(lists, batch.audience_key or "", amendment)
+        return [NO_AUDIENCE_KEY] * len(payloads)
     return [results[identifier] for identifier in identifiers]
 
 
+NO_AUDIENCE_KEY = Failed(
+    400,
+    "NO_AUDIENCE_KEY",
+    "Field `audience_key` is empty: there is no audience to add to or remove from.",
+)
 _OPERATIONS = {ADD.slug: "add", REMOVE.slug: "remove"}

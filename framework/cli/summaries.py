@@ -55,11 +55,18 @@ def conclusion(summary: Summary, *, resumable: bool) -> str:
         return f"Stopped after {lines}: {summary.message} {go_on}"
     if summary.stopped == "refused":
         return f"Stopped after {lines}: {summary.message} Check the credentials. {go_on}"
-    if summary.resumed and summary.lines == summary.resumed:
-        return "Nothing was left to do: an earlier run came to the end. --restart begins again."
+    return _ended(summary)
+
+
+def _ended(summary: Summary) -> str:
     new = summary.lines - summary.resumed
-    rate = f" ({new / summary.seconds:,.0f} a second)" if summary.seconds else ""
-    return f"Done: {_lines(new)} in {summary.seconds:.1f} s{rate}."
+    if new or not summary.resumed:
+        rate = f" ({new / summary.seconds:,.0f} a second)" if summary.seconds else ""
+        return f"Done: {_lines(new)} in {summary.seconds:.1f} s{rate}."
+    if summary.settled:
+        left = f"what earlier runs had left of {_lines(summary.lines)}"
+        return f"Done: {left}, in {summary.seconds:.1f} s."
+    return "Nothing was left to do: an earlier run came to the end. --restart begins again."
 
 
 def _lines(number: int) -> str:

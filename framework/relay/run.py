@@ -85,7 +85,7 @@ class _Run:
         self._message_ids: dict[int, object] = {}
         self._started = self._saved = self._shown = time.monotonic()
         self._rest = 0.0
-        self._calls_saved = 0
+        self._calls_saved = self._settled_now = 0
         self._stop: Stop = ""
         self._complete = before.finished
 
@@ -127,6 +127,7 @@ class _Run:
             stopped=self._stop,
             message=halted.message if halted else "",
             resumed=self._before.read.lines,
+            settled=self._settled_now,
         )
 
     def _chunks(self, limit: int | None) -> Iterator[Chunk]:
@@ -161,6 +162,7 @@ class _Run:
         return line > self._before.read.lines or (line, route) in self._open
 
     def _settle(self, settled: list[Settled]) -> None:
+        self._settled_now += len(settled)
         names = [route.name for route in self._connection.routes]
         for line, route, result in settled:
             self._tally.add(names[route], result)

@@ -112,8 +112,9 @@ class Summary:
     """What a run did, what runs before it did to the same file included.
 
     *calls* counts requests by method and path, ids in paths replaced. *seconds* is the time of
-    this run alone, *resumed* the number of lines that earlier runs had read. *finished* tells
-    whether the end of the file was reached; *stopped* and *message* say why not.
+    this run alone, *settled* the number of its outcomes, *resumed* the number of lines that
+    earlier runs had read. *finished* tells whether the end of the file was reached; *stopped* and
+    *message* say why not.
     """
 
     counts: Mapping[Kind, int]
@@ -125,6 +126,7 @@ class Summary:
     stopped: Stop = ""
     message: str = ""
     resumed: int = 0
+    settled: int = 0
 
     @property
     def outcomes(self) -> Counter[str]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from destinations.criteo_audiences.actions import NO_AUDIENCE_KEY
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework import DELIVERED, Failed, Skipped, Subscription
 from framework.testing import Fault, FrozenClock
@@ -95,6 +96,17 @@ def test_an_event_without_an_audience_joins_no_other(connected: Connect, wire: W
         "its mapping `$.properties.audience_key` found nothing in the event."
     )
     assert wire.sent == [("add", [ADA])]
+
+
+def test_an_audience_key_of_null_is_no_call(connected: Connect, wire: Wire) -> None:
+    without = entered(BOB)
+    without["properties"]["audience_key"] = None
+    found = results(connected, [without, without])
+    assert found == [NO_AUDIENCE_KEY] * 2
+    assert found[0].message == (
+        "Field `audience_key` is empty: there is no audience to add to or remove from."
+    )
+    assert wire.requests == []
 
 
 def test_nobody_to_send_is_no_call(connected: Connect, wire: Wire) -> None:

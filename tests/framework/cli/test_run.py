@@ -272,6 +272,10 @@ def test_an_outage_stops_the_run_and_the_next_goes_on(
         (Summary({}, 30, seconds=2.0, resumed=10), "Done: 20 lines in 2.0 s (10 a second)."),
         (Summary({}, 0), "Done: 0 lines in 0.0 s."),
         (Summary({}, 5, resumed=5), f"{NOTHING} --restart begins again."),
+        (
+            Summary({}, 5, seconds=2.0, resumed=5, settled=3),
+            "Done: what earlier runs had left of 5 lines, in 2.0 s.",
+        ),
         (Summary({}, 5000, stopped="limit"), "Stopped after 5,000 lines, as asked. {go_on}"),
         (Summary({}, 5, stopped="interrupted"), "Interrupted after 5 lines. {go_on}"),
         (Summary({}, 5, stopped="unavailable", message="M."), "Stopped after 5 lines: M. {go_on}"),
