@@ -500,6 +500,8 @@ class Rendered(Expression):
             return self.template.render(*values)
         except (TemplateError, TooMuch) as error:
             refuse(self.where, str(error))
+        except RecursionError:
+            refuse(self.where, "got a value that is nested too deep")
 
 
 def _build_rendered(

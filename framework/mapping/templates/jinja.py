@@ -144,15 +144,11 @@ def _counted(items: Iterable[Any]) -> Iterator[Any]:
         yield item
 
 
-def _concatenated(values: Iterable[Any]) -> str:
-    texts = [_shown(value) for value in values]
-    _spend(*texts)
-    return "".join(texts)
-
-
 def _joined(values: Iterable[Any], separator: str = "") -> str:
-    texts = [_shown(value) for value in values]
-    _budget.get().use(sum(map(len, texts)) + len(texts) * len(separator))
+    texts = []
+    for value in values:
+        texts.append(_shown(value))
+        _budget.get().use(len(texts[-1]) + len(separator))
     return separator.join(texts)
 
 
@@ -212,9 +208,8 @@ def _environment() -> _Sandbox:
     sandbox.filters.clear()
     sandbox.filters |= {name: _guarded(FILTERS[name]) for name in _FILTERS}
     sandbox.filters |= {
-        "concatenated": _concatenated,
         "counted": _counted,
-        "join": _guarded(_joined),
+        "join": _joined,
         "replace": _guarded(_replaced),
         "round": _rounded,
         "string": _guarded(_shown),
@@ -269,7 +264,7 @@ class _Watched(NodeTransformer):
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - the same
         self.generic_visit(node)
-        return _through(nodes.List(node.nodes, lineno=node.lineno), "concatenated")
+        return _through(nodes.List(node.nodes, lineno=node.lineno), "join")
 
 
 def _through(node: nodes.Node, name: str) -> nodes.Filter:

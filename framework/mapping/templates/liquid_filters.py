@@ -483,7 +483,11 @@ def _where(
     matches: Callable[[Value], bool] = is_true
     if expected is not ... and expected is not MISSING:
         matches = lambda found: equals(found, expected)  # noqa: E731 - one of two tests
-    return [item for item in items if matches(way.evaluate(variables.of(item)))]
+    found = []
+    for item in items:
+        variables.budget.use(0)
+        found += [item] if matches(way.evaluate(variables.of(item))) else []
+    return found
 
 
 def _sample(variables: Variables, value: Value, count: Value = MISSING) -> Value:
