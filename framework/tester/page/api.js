@@ -1,0 +1,93 @@
+// The tester's own API. The token comes with the page's address and leaves it at once.
+
+const KEPT = "actions-token";
+
+export class Refused extends Error {
+  constructor(status, { code = "", message = "", problems = [] } = {}) {
+    super(message || `The tester answered with status ${status}.`);
+    Object.assign(this, { status, code, problems });
+  }
+}
+
+export function takeToken(parameters) {
+  const given = parameters.get("token");
+  if (given) localStorage.setItem(KEPT, given);
+  parameters.delete("token");
+}
+
+const headers = (more) => ({ "X-Actions-Token": localStorage.getItem(KEPT) ?? "", ...more });
+
+async function ask(method, path, body) {
+  const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+  const more = body === undefined ? {} : { "Content-Type": "application/json" };
+  let response;
+  try {
+    response = await fetch(`/api${path}`, { method, headers: headers(more), cache: "no-store", ...sent });
+  } catch {
+    throw new Refused(0, { code: "GONE", message: "The tester does not answer. Is `actions serve` still running?" });
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refused(response.status, answer.error);
+  return answer;
+}
+
+const at = (slug) => `/sandboxes/${encodeURIComponent(slug)}`;
+
+export const api = {
+  status: () => ask("GET", "/status"),
+  catalogue: () => ask("GET", "/destinations"),
+  definition: (slug) => ask("GET", `/destinations/${encodeURIComponent(slug)}`),
+  schemas: () => ask("GET", "/schemas"),
+  validate: (connection) => ask("POST", "/validate", { connection }),
+  trigger: (trigger, events) => ask("POST", "/trigger", { trigger, events }),
+  resolve: (destination, subscription, event) => ask("POST", "/resolve", { destination, subscription, event }),
+  run: (connection, events, mode) => ask("POST", "/run", { connection, events, mode }),
+  authenticate: (connection, mode) => ask("POST", "/authenticate", { connection, mode }),
+  sandbox: (slug) => ask("GET", at(slug)),
+  admit: (slug, settings) => ask("POST", at(slug), { settings }),
+  reset: (slug) => ask("POST", `${at(slug)}/reset`, {}),
+  inject: (slug, fault) => ask("POST", `${at(slug)}/faults`, fault),
+  moveClock: (slug, move) => ask("POST", `${at(slug)}/clock`, { move }),
+  examples: () => ask("GET", "/examples"),
+  generate: (destination, subscription, seed, only) => ask("POST", "/examples/generate", { destination, subscription, seed, only }),
+  saveExample: (name, events) => ask("POST", "/examples", { name, events }),
+  deleteExample: (name) => ask("DELETE", `/examples/${encodeURIComponent(name)}`),
+  exportCase: (connection, events, mode, name) => ask("POST", "/export", { connection, events, mode, name }),
+};
+
+// Follow a stream of server-sent events until the signal ends it. Read by hand, because
+// EventSource cannot send the token as a header and would put it into an address.
+export async function follow(path, signal, tell, lost = () => {}) {
+  while (!signal.aborted) {
+    try {
+      const response = await fetch(`/api${path}`, { headers: headers({ Accept: "text/event-stream" }), cache: "no-store", signal });
+      if (!response.ok) {
+        const answer = await response.json().catch(() => ({}));
+        return lost(new Refused(response.status, answer.error));
+      }
+      for await (const [kind, data] of messages(response.body)) tell(kind, data);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      lost(error);
+    }
+    await new Promise((resume) => { setTimeout(resume, 1_000); });
+  }
+  return undefined;
+}
+
+async function* messages(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let waiting = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const parts = (waiting + value.replaceAll("\r\n", "\n")).split("\n\n");
+    waiting = parts.pop();
+    for (const part of parts) {
+      const lines = part.split("\n");
+      const pick = (name) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trimStart());
+      const data = pick("data").join("\n");
+      if (data) yield [pick("event")[0] ?? "message", JSON.parse(data)];
+    }
+  }
+}

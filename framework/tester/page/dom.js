@@ -1,0 +1,134 @@
+// Elements from values. Everything is inserted as text or set as an attribute; nothing is parsed.
+
+const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "open", "selected", "indeterminate"]);
+
+export function h(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(props)) {
+    if (value === undefined || value === null) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (PROPERTIES.has(key)) node[key] = value;
+    else if (value === true) node.setAttribute(key, "");
+    else if (value !== false) node.setAttribute(key, String(value));
+  }
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+let count = 0;
+export const fresh = (prefix) => `${prefix}-${(count += 1)}`;
+
+export function later(wait, act) {
+  let timer;
+  return (...args) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => act(...args), wait);
+  };
+}
+
+export const same = (one, other) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
+
+function sorted(value) {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
+  }
+  return value;
+}
+
+export const plural = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+
+export function chip(text, mood = "") {
+  return h("span", { class: `chip ${mood}` }, text);
+}
+
+export const MOODS = { delivered: "good", failed: "bad", skipped: "idle", waiting: "idle", rejected: "bad" };
+
+export const outcomeChip = (outcome) => chip(outcome, MOODS[outcome] ?? "idle");
+
+export function button(text, onclick, { kind = "", ...more } = {}) {
+  return h("button", { type: "button", class: kind, onclick, ...more }, text);
+}
+
+export function toast(text, mood = "") {
+  const node = h("p", { class: `toast ${mood}` }, text);
+  document.getElementById("toasts").append(node);
+  setTimeout(() => node.remove(), mood === "bad" ? 12_000 : 4_000);
+}
+
+export async function copy(text, said) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(said);
+  } catch {
+    toast("The browser does not let the page copy. Select the text instead.", "bad");
+  }
+}
+
+export function download(name, text) {
+  const address = URL.createObjectURL(new Blob([text], { type: "application/yaml" }));
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const MOST = 20_000;
+
+// A value as coloured JSON; texts that are no JSON stand as they are.
+export function pretty(value, label = "JSON") {
+  const node = h("pre", { class: "json", tabindex: "0", role: "region", "aria-label": label });
+  const text = typeof value === "string" ? reindented(value) : JSON.stringify(value, null, 2) ?? "";
+  const fill = (shown) => node.replaceChildren(...coloured(shown));
+  fill(text.slice(0, MOST));
+  if (text.length > MOST) {
+    const more = button(`Show all ${text.length.toLocaleString("en")} characters`, () => { fill(text); }, { kind: "link" });
+    node.append("…\n", more);
+  }
+  return node;
+}
+
+function reindented(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+// A sentence of the tester: what stands between backticks is code.
+export const prose = (text) => text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
+
+export const short = (value, most = 120) => {
+  const text = JSON.stringify(value) ?? "";
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+};
+
+export const inline = (value, most) => h("code", { class: "value" }, ...coloured(short(value, most)));
+
+function* coloured(text) {
+  let at = 0;
+  for (const match of text.matchAll(TOKEN)) {
+    if (match.index > at) yield text.slice(at, match.index);
+    const [all, string, colon, word] = match;
+    const kind = string ? (colon ? "k" : "s") : word ? "w" : "n";
+    yield h("span", { class: kind }, string ?? all);
+    if (colon) yield colon;
+    at = match.index + all.length;
+  }
+  if (at < text.length) yield text.slice(at);
+}
+
+// Tables that scroll on their own on narrow screens.
+export function table(caption, columns, rows, empty) {
+  if (!rows.length) return h("p", { class: "quiet" }, empty);
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    h("table", {},
+      h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col" }, column)))),
+      h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell) => cellOf(cell)))))));
+}
+
+function cellOf(cell) {
+  if (cell instanceof Node) return h("td", {}, cell);
+  if (typeof cell === "number") return h("td", { class: "number" }, cell.toLocaleString("en"));
+  return h("td", {}, cell === null || cell === undefined ? "–" : String(cell));
+}

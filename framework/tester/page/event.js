@@ -1,0 +1,110 @@
+// The events to try: an editor, samples, saved ones, and files that are dropped.
+
+import { api } from "./api.js";
+import { button, h, plural, toast } from "./dom.js";
+import { jsonEditor } from "./editor.js";
+import { changed, events, on, state, subscriptionOf } from "./state.js";
+
+let seed = 1;
+
+export function eventView(signal) {
+  const count = h("p", { class: "count", role: "status" });
+  const editor = jsonEditor({
+    label: "Events as JSON", doc: state.text, className: "events", hint: "Paste an event, several, a list, or NDJSON. Drop a file here.",
+    changed: (text) => { state.text = text; changed("events"); },
+  });
+  const put = (given) => {
+    state.text = typeof given === "string" ? given : written(given);
+    editor.set(state.text);
+    changed("events");
+  };
+  const tell = () => {
+    const { events: given, problem } = events();
+    count.className = `count ${problem && state.text.trim() ? "bad" : ""}`;
+    count.textContent = problem ?? (given.length === 1 ? `1 event: ${named(given[0])}` : `${plural(given.length, "event")}, ${sorts(given)}`);
+  };
+  on("events", () => { if (editor.text !== state.text) editor.set(state.text); tell(); }, signal);
+  tell();
+
+  const zone = h("div", { class: "zone", ondragover: (event) => { event.preventDefault(); zone.classList.add("over"); }, ondragleave: () => zone.classList.remove("over"), ondrop: (event) => { event.preventDefault(); zone.classList.remove("over"); take(event.dataTransfer.files, put); } }, editor.host);
+  // The editor would insert a dropped file as text; the zone reads it as events.
+  zone.addEventListener("drop", (event) => { if (event.dataTransfer.files.length) { event.preventDefault(); event.stopPropagation(); zone.classList.remove("over"); take(event.dataTransfer.files, put); } }, { capture: true });
+  const file = h("input", { type: "file", id: "file", class: "unseen", accept: ".json,.ndjson,.jsonl,.txt", onchange: ({ target }) => { take(target.files, put); target.value = ""; } });
+
+  return [
+    h("h1", {}, "Event"),
+    h("p", { class: "lead" }, "One event or many: a JSON object, a list, or one object after the other."),
+    h("div", { class: "event-grid" },
+      h("section", { class: "card" }, zone, h("div", { class: "row spread" }, count, h("div", { class: "row" }, button("Tidy", () => { const { events: given, problem } = events(); if (!problem) put(given); }, { kind: "link" }), file, h("label", { class: "button", for: "file" }, "Open a file")))),
+      h("div", { class: "stack" }, generator(put), samples(put)))];
+}
+
+const written = (given) => (given.length === 1 ? JSON.stringify(given[0], null, 2) : given.length <= 20 ? JSON.stringify(given, null, 2) : given.map((one) => JSON.stringify(one)).join("\n"));
+
+export const named = (event) => [event.type, event.event ?? event.name].filter((text) => typeof text === "string").join(" · ") || "without a type";
+
+function sorts(given) {
+  const counts = new Map();
+  given.forEach((event) => counts.set(named(event), (counts.get(named(event)) ?? 0) + 1));
+  const told = [...counts].slice(0, 3).map(([name, number]) => `${number} × ${name}`);
+  return told.join(", ") + (counts.size > 3 ? ", …" : "");
+}
+
+async function take(files, put) {
+  const [file] = files;
+  if (!file) return;
+  if (file.size > 8_000_000) return toast("The file is larger than 8 MB. Try a part of it here, and `actions run` for all of it.", "bad");
+  put((await file.text()).replace(/^\uFEFF/, ""));
+  toast(`${file.name}: ${events().problem ?? plural(events().events.length, "event")}.`, events().problem ? "bad" : "");
+  return undefined;
+}
+
+function generator(put) {
+  if (!state.subscriptions.length) return null;
+  const select = h("select", { id: "generate-for" }, state.subscriptions.map((one, index) => h("option", { value: index }, one.name)));
+  const extent = h("select", { id: "generate-only" }, h("option", { value: "all" }, "all fields"), h("option", { value: "required" }, "required fields only"));
+  const make = async (adding) => {
+    try {
+      const { event } = await api.generate(state.definition.slug, subscriptionOf(state.subscriptions[Number(select.value)]), seed, extent.value);
+      seed += 1;
+      put(adding ? [...events().events, event] : [event]);
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  };
+  return h("section", { class: "card" }, h("h2", {}, "Generate"),
+    h("div", { class: "entry" }, h("label", { for: "generate-for" }, "An event for"), select),
+    h("div", { class: "entry" }, h("label", { for: "generate-only" }, "with"), extent),
+    h("div", { class: "row" }, button("Generate", () => make(false), { id: "generate" }), button("Add one more", () => make(true), { id: "generate-more" })));
+}
+
+function samples(put) {
+  const node = h("section", { class: "card" }, h("h2", {}, "Samples"));
+  const name = h("input", { id: "sample-name", type: "text", placeholder: "Name", maxlength: "80", autocomplete: "off" });
+  const list = h("ul", { class: "samples" });
+  const draw = ({ examples }) => {
+    const saved = examples.filter(({ origin }) => origin === "saved");
+    const made = examples.filter(({ origin }) => origin !== "saved");
+    list.replaceChildren(...[...saved, ...made].map((one) => h("li", {},
+      button(one.title || one.name, () => put(one.events), { kind: "link sample" }),
+      one.events.length > 1 ? h("span", { class: "quiet" }, `${one.events.length}`) : null,
+      one.origin === "saved" ? button("✕", () => ask(() => api.deleteExample(one.name)), { kind: "link", "aria-label": `Delete ${one.name}` }) : null)));
+  };
+  const ask = async (act) => {
+    try {
+      draw(await act());
+    } catch (error) {
+      toast([error.message, ...(error.problems ?? [])].join(" "), "bad");
+    }
+  };
+  const save = (event) => {
+    event.preventDefault();
+    const { events: given, problem } = events();
+    if (problem || !name.value.trim()) return toast(problem ?? "Give the sample a name.", "bad");
+    ask(() => api.saveExample(name.value.trim(), given)).then(() => { name.value = ""; });
+    return undefined;
+  };
+  ask(api.examples);
+  node.append(list, h("form", { class: "row", onsubmit: save }, h("label", { class: "unseen", for: "sample-name" }, "Name of the sample"), name, h("button", { type: "submit" }, "Save")));
+  return node;
+}

@@ -1,0 +1,81 @@
+// The outcomes of a run as they happen, filtered by the tester.
+
+import { follow } from "./api.js";
+import { button, fresh, h, later, outcomeChip, short } from "./dom.js";
+import { state } from "./state.js";
+
+const KINDS = ["delivered", "failed", "skipped", "rejected"];
+const MOST = 300;
+
+export function liveView(signal) {
+  if (!state.status.follows) {
+    return [h("h1", {}, "Live"), h("p", { class: "lead" }, "The tester follows no run."), h("p", {}, "Start it with the outcome file of a run: ", h("code", {}, "actions serve --follow outcomes.ndjson"), ".")];
+  }
+  const filter = { outcome: new Set(), subscription: "", text: "" };
+  const counts = new Map();
+  const tally = h("p", { class: "tally", role: "status" });
+  const body = h("tbody", {});
+  const note = h("p", { class: "quiet" }, "Waiting for outcomes…");
+  let scope;
+  let paused = false;
+  let waiting = [];
+
+  const flush = () => {
+    if (!waiting.length || paused) return;
+    body.prepend(...waiting.reverse().slice(0, MOST).map(rowOf));
+    waiting = [];
+    while (body.rows.length > MOST) body.lastElementChild.remove();
+    tally.replaceChildren(...[...counts].map(([kind, number]) => h("span", {}, outcomeChip(kind), ` ${number.toLocaleString("en")} `)));
+    note.hidden = true;
+  };
+  const ticking = setInterval(flush, 200);
+  signal.addEventListener("abort", () => { clearInterval(ticking); scope?.abort(); });
+
+  const start = () => {
+    scope?.abort();
+    scope = new AbortController();
+    counts.clear();
+    waiting = [];
+    body.replaceChildren();
+    tally.replaceChildren();
+    note.hidden = false;
+    const asked = new URLSearchParams();
+    if (filter.outcome.size) asked.set("outcome", [...filter.outcome].join(","));
+    if (filter.subscription) asked.set("subscription", filter.subscription);
+    if (filter.text) asked.set("text", filter.text);
+    follow(`/live?${asked}`, scope.signal, (kind, row) => {
+      if (kind === "restart") { body.replaceChildren(); counts.clear(); waiting = []; return; }
+      if (kind !== "outcome") return;
+      counts.set(row.outcome, (counts.get(row.outcome) ?? 0) + 1);
+      waiting.push(row);
+      if (waiting.length > 5_000) waiting.splice(0, waiting.length - MOST);
+    }, (error) => { note.hidden = false; note.textContent = error.message; });
+  };
+  const soon = later(300, start);
+  const toggles = KINDS.map((kind) => {
+    const one = button(kind, () => {
+      if (!filter.outcome.delete(kind)) filter.outcome.add(kind);
+      one.setAttribute("aria-pressed", String(filter.outcome.has(kind)));
+      start();
+    }, { "aria-pressed": "false" });
+    return one;
+  });
+  const text = (key, label) => {
+    const id = fresh("live");
+    return h("div", { class: "entry" }, h("label", { for: id }, label), h("input", { id, type: "search", oninput: ({ target }) => { filter[key] = target.value.trim(); soon(); } }));
+  };
+  const pause = button("Pause", () => { paused = !paused; pause.textContent = paused ? "Go on" : "Pause"; });
+  start();
+  return [
+    h("h1", {}, "Live"), h("p", { class: "lead" }, "The outcomes of a run, as they happen."),
+    h("section", { class: "card" },
+      h("div", { class: "row filters" }, h("div", { class: "segments", role: "group", "aria-label": "Only these outcomes" }, toggles), text("subscription", "Subscription"), text("text", "Contains"), pause),
+      tally, note,
+      h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Outcomes" }, h("table", {}, h("thead", {}, h("tr", {}, ["Line", "Outcome", "Subscription", "Message id", "Why"].map((one) => h("th", { scope: "col" }, one)))), body)))];
+}
+
+function rowOf(row) {
+  const { line, messageId, subscription, outcome, message, reason, code, status } = row;
+  const why = [status, code, message ?? reason].filter((one) => one !== undefined && one !== null).join(" · ");
+  return h("tr", {}, h("td", { class: "number" }, String(line)), h("td", {}, outcomeChip(outcome)), h("td", {}, subscription ?? "–"), h("td", {}, messageId === null || messageId === undefined ? "–" : typeof messageId === "string" ? messageId : short(messageId)), h("td", {}, why));
+}

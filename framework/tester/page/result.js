@@ -1,0 +1,199 @@
+// The journey of each event as stages, from its trigger to its outcome.
+
+import { api } from "./api.js";
+import { MOODS, button, chip, copy, download, h, inline, outcomeChip, plural, pretty, prose, toast } from "./dom.js";
+import { named } from "./event.js";
+import { exchangeViews } from "./exchanges.js";
+import { truthTree } from "./mappings.js";
+import { address, changed, connection, events, on, state } from "./state.js";
+
+const WHERE = { sandbox: "the sandbox", dry: "dry run, nothing was sent", live: "the real partner" };
+const MOST_LISTED = 200;
+
+export function resultView(signal, run) {
+  const { run: done } = state;
+  if (!done) return [h("h1", {}, "Result"), h("p", { class: "lead" }, "Nothing has been run yet."), button("Run the events", run, { kind: "primary" })];
+  const detail = h("div", { class: "journey", id: "journey" });
+  const show = (position) => {
+    state.selected = position;
+    detail.replaceChildren(...journeyView(done.journeys[position]));
+  };
+  const old = h("p", { class: "notice", hidden: !state.stale }, "Something has changed since. ", button("Run again", run, { kind: "link" }));
+  for (const topic of ["settings", "subscriptions", "events", "mode"]) on(topic, () => { old.hidden = false; }, signal);
+  const selected = Math.min(state.selected, done.journeys.length - 1);
+  const only = done.journeys.length === 1;
+  const list = only ? null : journeyList(done, selected, show);
+  show(Math.max(selected, 0));
+  return [
+    h("div", { class: "row spread" }, h("h1", {}, "Result"), exporting(done)),
+    h("p", { class: "lead" }, summary(done)), old,
+    h("div", { class: only ? "" : "result-grid" }, list, detail)];
+}
+
+function summary(done) {
+  const counts = Object.entries(done.counts).filter(([, number]) => number).map(([kind, number]) => chip(`${number.toLocaleString("en")} ${kind}`, MOODS[kind]));
+  return [plural(done.journeys.length, "event"), " · ", counts.length ? counts.flatMap((one, index) => (index ? [" ", one] : [one])) : "no outcome", ` · ${WHERE[done.mode]} · ${Math.round(done.milliseconds)} ms`];
+}
+
+function exporting(done) {
+  const take = async () => {
+    try {
+      const { file, text } = await api.exportCase(connection(), events().events, state.mode, named(done.journeys[0].event));
+      download(file, text);
+      toast(`${file} is saved; try it with \`actions test ${file}\`.`);
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  };
+  const link = async () => {
+    const fragment = await address();
+    history.replaceState(null, "", fragment);
+    await copy(new URL(fragment, location.href).href, "The link is copied; it holds no secret and no token.");
+  };
+  return h("div", { class: "row" }, button("Copy link", link, { id: "permalink" }), button("Export as test", take, { id: "export" }));
+}
+
+function journeyList(done, selected, show) {
+  const kinds = ["all", "delivered", "failed", "skipped"];
+  const list = h("ol", { class: "events-list" });
+  let kind = "all";
+  const draw = () => {
+    const chosen = done.journeys.filter(({ outcome }) => kind === "all" || outcome === kind);
+    list.replaceChildren(...chosen.slice(0, MOST_LISTED).map((journey) => h("li", {}, h("button", { type: "button", "aria-current": String(journey.position === state.selected), onclick: () => { show(journey.position); draw(); list.querySelector('[aria-current="true"]')?.focus(); } },
+      h("span", { class: "number" }, String(journey.position + 1)), h("span", { class: "what" }, named(journey.event)), outcomeChip(journey.outcome)))));
+    if (chosen.length > MOST_LISTED) list.append(h("li", { class: "quiet" }, `and ${(chosen.length - MOST_LISTED).toLocaleString("en")} more`));
+    if (!chosen.length) list.append(h("li", { class: "quiet" }, "None."));
+  };
+  state.selected = selected;
+  const filter = h("select", { "aria-label": "Which events", onchange: ({ target }) => { kind = target.value; draw(); } }, kinds.map((one) => {
+    const number = one === "all" ? done.journeys.length : done.journeys.filter(({ outcome }) => outcome === one).length;
+    return h("option", { value: one }, `${one} (${number})`);
+  }));
+  draw();
+  return h("nav", { class: "card", "aria-label": "Events" }, filter, list);
+}
+
+function journeyView(journey) {
+  const legs = [...journey.legs];
+  const nearest = legs.findIndex((leg) => leg.subscription === journey.nearest?.subscription);
+  const start = nearest >= 0 ? nearest : Math.max(0, legs.findIndex((leg) => leg.result.outcome === journey.outcome));
+  const body = h("div", { class: "leg", id: "leg" });
+  const pick = (index) => {
+    tabs.forEach((tab, at) => tab.setAttribute("aria-pressed", String(at === index)));
+    body.replaceChildren(...(legs[index] ? legView(legs[index]) : [h("p", { class: "quiet" }, "No subscription is switched on.")]));
+  };
+  const tabs = legs.map((leg, index) => h("button", { type: "button", "aria-pressed": "false", onclick: () => pick(index) }, h("span", {}, leg.subscription), outcomeChip(leg.result.outcome)));
+  pick(start);
+  return [
+    h("details", { class: "more event" }, h("summary", {}, h("strong", {}, `Event ${journey.position + 1}`), ` ${named(journey.event)} `, journey.messageId ? h("code", {}, String(journey.messageId)) : ""), pretty(journey.event, "Event")),
+    journey.nearest ? nearestView(journey) : null,
+    h("div", { class: "legs", role: "group", "aria-label": "Subscriptions" }, tabs), body].filter(Boolean);
+}
+
+function nearestView({ nearest, position }) {
+  const apply = () => {
+    const given = events().events.map((event) => structuredClone(event));
+    nearest.changes.forEach((change) => applyChange(given[position], change));
+    state.text = JSON.stringify(given.length === 1 ? given[0] : given, null, 2);
+    changed("events");
+    changed("run-wanted");
+  };
+  return h("section", { class: "notice nearest", "aria-label": "Nearest subscription" },
+    h("p", {}, "No subscription took this event. Nearest: ", h("strong", {}, nearest.subscription), "."),
+    nearest.changes?.length ? [h("p", {}, "It would match after ", nearest.changes.length === 1 ? "this change:" : "these changes:"),
+      h("ul", {}, nearest.changes.map((change) => h("li", {}, h("code", {}, change.path), change.kind === "remove" ? " removed" : [" = ", inline(change.value)]))),
+      events().events[position] ? button(`Make the change${nearest.changes.length === 1 ? "" : "s"} and run again`, apply, { id: "apply-changes" }) : null]
+      : h("p", {}, prose(nearest.reason), " No small change to the event would make it match."));
+}
+
+// Paths as the tester writes them: `$.properties.plan`, `$['a b']`, `$.list[0]`.
+export function applyChange(event, { path, kind, value }) {
+  const steps = [...path.matchAll(/\.([^.[\]]+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]/g)].map(([, name, number, one, two]) => name ?? (number === undefined ? (one ?? two).replace(/\\(.)/g, "$1") : Number(number)));
+  const last = steps.pop();
+  let at = event;
+  for (const step of steps) {
+    if (at[step] === null || typeof at[step] !== "object") Object.defineProperty(at, step, { value: {}, writable: true, enumerable: true, configurable: true });
+    at = at[step];
+  }
+  if (kind === "remove") delete at[last];
+  else Object.defineProperty(at, last, { value, writable: true, enumerable: true, configurable: true });
+}
+
+function legView(leg) {
+  const stages = [triggerStage(leg)];
+  if (leg.trigger.matched) stages.push(mappingStage(leg), payloadStage(leg));
+  if (leg.batch) stages.push(batchStage(leg), requestStage(leg));
+  stages.push(outcomeStage(leg));
+  return [h("ol", { class: "timeline", "aria-label": `Journey through ${leg.subscription}` }, stages)];
+}
+
+function stage(kind, mood, title, told, body, open = true) {
+  return h("li", { class: `stage ${mood}`, "data-stage": kind },
+    h("details", { open: body ? open : false, class: body ? "" : "bare" }, h("summary", {}, h("h3", {}, title), h("span", { class: "told" }, told)), body ? h("div", { class: "stage-body" }, body) : null));
+}
+
+function triggerStage({ trigger }) {
+  return stage("trigger", trigger.matched ? "good" : "idle", "Trigger", trigger.matched ? "matches" : "does not match",
+    h("div", { class: "tree" }, truthTree(trigger.tree)));
+}
+
+function mappingStage({ mapping, problems }) {
+  const broken = new Set(problems.filter(({ code }) => code === "mapping").map(({ field }) => field));
+  const given = mapping.filter((one) => "value" in one || broken.has(one.field));
+  const empty = mapping.filter((one) => !("value" in one) && !broken.has(one.field));
+  const row = (one) => h("tr", { class: broken.has(one.field) ? "wrong" : "" },
+    h("th", { scope: "row" }, h("code", {}, one.field)),
+    h("td", {}, "value" in one ? inline(one.value, 160) : h("em", {}, "nothing")),
+    h("td", {}, sources(one), one.isDefault ? chip("default") : chip("own", "accent")));
+  const body = [
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Mapped fields" }, h("table", { class: "mapped" }, h("thead", {}, h("tr", {}, ["Field", "Value", "From"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, given.map(row)))),
+    empty.length ? h("p", { class: "quiet" }, "Nothing for ", empty.map((one, index) => [index ? ", " : "", h("code", {}, one.field)]), ".") : null];
+  return stage("mapping", broken.size ? "bad" : "good", "Mapping", broken.size ? plural(broken.size, "problem") : `${given.length} of ${plural(mapping.length, "field")} with a value`, body);
+}
+
+function sources({ mapping, sources: read }) {
+  if (!read.length) return h("span", { class: "source" }, "fixed value ");
+  const simple = mapping && typeof mapping === "object" && Object.keys(mapping).length === 1 && "@path" in mapping;
+  return h("span", { class: "source" }, simple ? null : h("span", { class: "by" }, inline(mapping, 80), " reading "),
+    read.map((one, index) => [index ? ", " : "", h("code", {}, one.path), simple || one.path === "$" ? null : ["value" in one ? [" = ", inline(one.value, 60)] : h("em", {}, " (missing)")]]), " ");
+}
+
+function payloadStage({ payload, problems }) {
+  const wrong = problems.length ? h("ul", { class: "problems" }, problems.map(({ message }) => h("li", {}, h("span", {}, prose(message))))) : null;
+  const told = problems.length ? plural(problems.length, "problem") : payload ? `${plural(Object.keys(payload).length, "field")} in shape` : "not made";
+  return stage("payload", problems.length ? "bad" : payload ? "good" : "idle", "Payload", told, [wrong, payload ? pretty(payload, "Payload") : null].some(Boolean) ? [wrong, payload ? pretty(payload, "Payload") : null] : null, Boolean(problems.length));
+}
+
+const CLOSED = { count: "because it was full", bytes: "because of its size in bytes", age: "because of its age", end: "because no more events came", flush: "because no more events came" };
+
+function batchStage({ batch, identifier }) {
+  const key = Object.entries(batch.key).filter(([, value]) => value !== null);
+  const list = h("dl", { class: "facts" },
+    h("dt", {}, "Key"), h("dd", {}, key.length ? key.map(([name, value]) => h("span", { class: "pair" }, h("code", {}, name), " = ", inline(value, 80))) : "none"),
+    identifier ? [h("dt", {}, "About"), h("dd", {}, h("code", { class: "long" }, identifier))] : null,
+    h("dt", {}, "Travels with"), h("dd", {}, batch.mates.length ? mates(batch.mates) : "no other event"),
+    h("dt", {}, "Closed"), h("dd", {}, CLOSED[batch.reason] ?? batch.reason));
+  return stage("batch", "good", "Batch", `${plural(batch.size, "payload")}, batch ${batch.index + 1}`, list);
+}
+
+const mates = (positions) => `event${positions.length === 1 ? "" : "s"} ${positions.slice(0, 12).map((one) => one + 1).join(", ")}${positions.length > 12 ? ` and ${positions.length - 12} more` : ""}`;
+
+function requestStage({ exchanges, result }) {
+  if (!exchanges.length) return stage("requests", "idle", "Requests", "none", null);
+  const bad = exchanges.some(({ response, error }) => error || (response && response.statusCode >= 400));
+  return stage("requests", bad ? (result.outcome === "delivered" ? "warn" : "bad") : "good", "Requests", plural(exchanges.length, "request"), exchangeViews(exchanges));
+}
+
+function outcomeStage({ result, problems }) {
+  const several = result.problems?.length > 1;
+  const said = problems.length ? `Nothing was sent: ${plural(problems.length, "problem")} with the payload, as told above.` : several ? "" : result.message;
+  const facts = [
+    ["Status", result.status], ["Code", result.code], ["Reported by", result.reporter === "partner" ? "the partner" : result.reporter === "framework" ? "the framework" : null],
+    ["Try again?", result.retryable === undefined ? null : result.retryable ? "yes, that may help" : "no, that would not help"]].filter(([, value]) => value !== undefined && value !== null);
+  const body = [
+    said ? h("p", { class: "message" }, prose(said)) : null,
+    several && !problems.length ? h("ul", { class: "problems" }, result.problems.map((text) => h("li", {}, h("span", {}, prose(text))))) : null,
+    facts.length ? h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])) : null,
+    result.body === undefined || result.body === null ? null : pretty(result.body, "What the partner answered")];
+  return stage("outcome", MOODS[result.outcome], "Outcome", outcomeChip(result.outcome), body.some(Boolean) ? body : null);
+}
