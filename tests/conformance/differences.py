@@ -21,7 +21,6 @@ ROOMS = {
     "tests/framework/definition": "Fields, payloads and audiences",
     "tests/framework/delivery": "Delivery",
     "tests/framework/relay": "Delivery",
-    "tests/framework/test_plugins.py": "Plugins",
     "tests/destinations/criteo_audiences": "Criteo Audiences",
 }
 """The headings of the page in order, each for the rows whose tests lie there."""
