@@ -33,6 +33,7 @@ class Bench:
 
     folder: Path
     site: Path
+    options: tuple[str, ...] = ()
 
     @property
     def events(self) -> Path:
@@ -80,8 +81,8 @@ class Bench:
         return self.actions("check-auth", "-c", self.connection, "--endpoint", f"{ORIGIN}={url}")
 
     def actions(self, *arguments: object) -> Result:
-        """Run any command in this process, showing where errors come from."""
-        given = ["--debug", *map(str, arguments)]
+        """Run any command in this process."""
+        given = [*self.options, *map(str, arguments)]
         return CliRunner().invoke(actions, given, prog_name="actions")
 
     def written(self) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -107,6 +108,7 @@ def test_nothing_telling_is_written(
 ) -> None:
     """Results, tables, logs of every level, the outcome file and the checkpoint are searched."""
     monkeypatch.setenv("CRITEO_CLIENT_SECRET", SECRET)
+    here = replace(here, options=("--debug",))
     lines: list[Any] = [
         event(person, enters=enters) for person in PEOPLE for enters in (True, False)
     ]
