@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "errors": 0,
     "results": 0,
+    "numbers": 0,
     "paths": 0,
     "codegen": 0,
     "triggers": 1,
@@ -43,12 +44,13 @@ GROUND = {room for room, floor in FLOORS.items() if floor == 0}
 DOORS = {
     "jinja2": {"framework.mapping.templates"},
     "liquid": {"framework.mapping.templates"},
-    "jsonschema": {"framework.definition.document"},
+    "jsonschema": {"framework.definition.document", "framework.tester.documents"},
     "httpx": {
         "framework.delivery",
         "framework.definition",
         "framework.hookspecs",
         "framework.testing",
+        "framework.tester",
     },
     "pluggy": {"framework.hookspecs", "framework.plugins"},
     "yaml": {"framework.config"},
@@ -58,6 +60,10 @@ DOORS = {
     "click": {"framework.cli"},
     "rich": {"framework.cli"},
     "cheroot": {"framework.testing"},
+    "pytest": {"framework.testing.pytest_plugin"},
+    "starlette": {"framework.tester"},
+    "uvicorn": {"framework.tester"},
+    "anyio": {"framework.tester"},
     "werkzeug": {"framework.testing", "destinations"},
 }
 

@@ -18,6 +18,9 @@ Check: TypeAlias = tuple[Code, Callable[[Any], object]]
 Prune: TypeAlias = Callable[[JSON], JSON]
 """Takes the empty values out of a value; gives MISSING where nothing is left."""
 
+_PARTS: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+"""The parts of a regular expression among which a `$` that stands for the end is told apart."""
+
 _BLANK_TEXT_KEPT: Final = TEXTS | {"datetime"}
 
 
@@ -31,7 +34,7 @@ def checks_of(field: Field) -> list[Check]:
     if field.type in {"number", "integer"}:
         checks += _limits(field, "too_small", "too_large", _itself)
     if field.type in TEXTS and field.pattern is not None:
-        checks.append(("pattern", re.compile(field.pattern).search))
+        checks.append(("pattern", _pattern(field.pattern).search))
     if field.type == "string" and field.format not in {None, "text", "password"}:
         checks.append(("format", PREDICATES[str(field.format)]))
     if field.type == "datetime":
@@ -97,6 +100,12 @@ def _pruner_of_properties(pruners: dict[str, Prune]) -> Prune:
         return {key: inner for key, inner in pruned.items() if inner is not MISSING}
 
     return prune
+
+
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern as JSON Schema means it: the end is no line break, digits are 0 to 9."""
+    meant = _PARTS.sub(lambda part: r"\Z" if part[0] == "$" else part[0], pattern)
+    return re.compile(meant, re.ASCII)
 
 
 def _limits(field: Field, low: Code, high: Code, measure: Callable[[Any], float]) -> list[Check]:

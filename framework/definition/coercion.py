@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any, Final, TypeAlias, final
 
 from framework.definition.fields import TEXTS, Field
+from framework.numbers import number_text
 from framework.paths import JSON
 
 BLANKS: Final = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -159,23 +159,6 @@ def unwrap(value: JSON) -> JSON:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def number_text(value: float) -> str:
-    """Print a number as JavaScript does; integers below 1e21 keep all their digits."""
-    if isinstance(value, int):
-        if -(10**21) < value < 10**21:
-            return str(value)
-        value = _as_float(value)
-    if value == 0:
-        return "0"
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if 1e-6 <= abs(value) < 1e21:
-        text = format(Decimal(repr(value)), "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    mantissa, _, exponent = repr(value).partition("e")
-    return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
-
-
 def same(left: JSON, right: JSON) -> bool:
     """Tell whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
     if isinstance(left, dict) and isinstance(right, dict):
@@ -204,10 +187,3 @@ def _tidy(value: float) -> float | Refused:
     if not math.isfinite(value):
         return REFUSED
     return int(value) if value.is_integer() and abs(value) < 1e21 else value
-
-
-def _as_float(value: int) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf

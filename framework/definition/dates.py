@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from framework.definition.coercion import BLANKS, number_text, to_number
+from framework.definition.coercion import BLANKS, to_number
 from framework.errors import PayloadValidationError
+from framework.numbers import number_text
 
 _LIMIT: Final = 8.64e15
 _DAY: Final = 86_400_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-from framework.definition.fields import Field
+from framework.definition.fields import Field, check_fields
 from framework.definition.records import Payload, Settings, fields_of
 from framework.errors import DefinitionError, FrameworkError, UnknownNameError
 from framework.mapping import check_mapping_shape
@@ -138,6 +138,8 @@ class Action:
                 parse(self.trigger)
             except FrameworkError as error:
                 yield f"Its trigger does not parse: {error}"
+        if isinstance(self.payload, type):
+            yield from check_fields(self.fields)
         yield from check_mapping_shape(self.default_mapping)
         keys = self.batching.keys if self.batching else ()
         unknown = [key for key in keys if key not in self.fields]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any, Final
 
+from framework.numbers import number_text
 from framework.paths import JSON, MISSING
 
 MAX_TEXT: Final = 1_000_000
@@ -16,8 +17,6 @@ MAX_TEXT: Final = 1_000_000
 
 MAX_NESTING: Final = 200
 """Levels of lists and objects that a directive enters."""
-
-MAX_SAFE_INTEGER: Final = 2**53
 
 BLANKS: Final = (
     "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -80,44 +79,6 @@ def is_filled(value: JSON) -> bool:
 def length(value: str) -> int:
     """Count the UTF-16 units of a text."""
     return len(value) if value.isascii() else len(value) + len(_ASTRAL.findall(value))
-
-
-def number_text(value: float) -> str:
-    """Print a number: whole numbers without a fraction, exponents from 1e21 up and below 1e-6.
-
-    Integers that a double cannot hold keep all their digits.
-    """
-    if isinstance(value, int):
-        return str(value) if -(10**21) < value < 10**21 else _float_text(_as_float(value))
-    return _float_text(value)
-
-
-def _as_float(value: int) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def _float_text(value: float) -> str:
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if value.is_integer() and abs(value) < 1e21:
-        return str(int(value)) if abs(value) < MAX_SAFE_INTEGER else f"{_digits(value)}"
-    mantissa, _, exponent = repr(value).partition("e")
-    if not exponent:
-        return mantissa
-    if -7 < int(exponent) < 0:
-        return f"{value:.{len(mantissa.strip('-').replace('.', '')) - 1 - int(exponent)}f}"
-    return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
-
-
-def _digits(value: float) -> str:
-    mantissa, _, exponent = f"{value!r}".partition("e")
-    if not exponent:
-        return mantissa.removesuffix(".0")
-    whole, _, fraction = mantissa.partition(".")
-    return whole + fraction.ljust(int(exponent), "0")
 
 
 def text(value: JSON) -> str:

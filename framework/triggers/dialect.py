@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from framework.numbers import number_text
 from framework.paths import JSON, MISSING, Event, Path
 from framework.triggers.reference import (
     Ast,
@@ -35,7 +36,7 @@ from framework.triggers.tree import (
     Not,
     walk,
 )
-from framework.triggers.values import is_number, number_of, number_text, whole
+from framework.triggers.values import is_number, number_of, whole
 from framework.triggers.vocabulary import PREDICATES
 
 MAX_PROBES: Final = 2_000

@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
+from framework.numbers import number_text
 from framework.paths import JSON, MISSING
 from framework.triggers.globs import escape
 from framework.triggers.tree import Field, field_path, write
-from framework.triggers.values import is_null, is_number, number_of, number_text
+from framework.triggers.values import is_null, is_number, number_of
 
 Token: TypeAlias = tuple[str, str]
 Ast: TypeAlias = dict[str, Any] | None

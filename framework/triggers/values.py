@@ -11,6 +11,7 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
+from framework.numbers import number_text
 from framework.paths import MISSING
 
 _DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
@@ -77,15 +78,6 @@ def number_of(value: Any) -> float | None:
 def plain_number(number: float) -> str:
     """Write a finite number without exponent, as a trigger spells it."""
     return str(number) if isinstance(number, int) else format(Decimal(repr(number)), "f")
-
-
-def number_text(number: float) -> str:
-    """Write a number as JavaScript's `String` writes it: `20`, `0.1`, `1e+21`, `1e-7`."""
-    if not math.isfinite(number):
-        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
-    if isinstance(number, int) or number == 0 or 1e-6 <= abs(number) < 1e21:
-        return plain_number(whole(number))
-    return re.sub(r"e([-+])0", r"e\1", repr(number))
 
 
 def text_of(value: Any) -> str | None:

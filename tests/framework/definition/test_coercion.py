@@ -9,7 +9,6 @@ import pytest
 from framework.definition.coercion import (
     REFUSED,
     coercer_of,
-    number_text,
     same,
     to_boolean,
     to_datetime,
@@ -168,31 +167,6 @@ def test_a_nullable_object_with_properties_takes_null_only() -> None:
 
 def test_items_of_a_multiple_field_are_not_nullable() -> None:
     assert coercer_of(Field(nullable=True, multiple=True))(None) == ""
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0, "0"),
-        (-0.0, "0"),
-        (0.1, "0.1"),
-        (1e-6, "0.000001"),
-        (1e-7, "1e-7"),
-        (1.5e-9, "1.5e-9"),
-        (1e20, "100000000000000000000"),
-        (1e21, "1e+21"),
-        (10**21, "1e+21"),
-        (12345678901234567890, "12345678901234567890"),
-        (123456789012345680000.0, "123456789012345680000"),
-        (5e-324, "5e-324"),
-        (float("inf"), "Infinity"),
-        (float("-inf"), "-Infinity"),
-        (float("nan"), "NaN"),
-        (-(10**400), "-Infinity"),
-    ],
-)
-def test_numbers_print_as_in_javascript(number: float, text: str) -> None:
-    assert number_text(number) == text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from framework.errors import TriggerError
 from framework.paths import MISSING, Path
 from framework.triggers import evaluate, parse
 from framework.triggers.globs import glob
-from framework.triggers.values import kind_of, number_of, number_text, same, text_of
+from framework.triggers.values import kind_of, number_of, same, text_of
 
 VALUES: dict[str, Any] = {
     "missing": MISSING,
@@ -171,19 +171,6 @@ def test_a_long_text_cannot_make_a_glob_explode() -> None:
 )  # fmt: skip
 def test_a_constant_is_read_as_a_number_as_javascript_does(value: Any, number: Any) -> None:
     assert number_of(value) == number
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (20.0, "20"), (0.1, "0.1"), (-0.0, "0"), (1e21, "1e+21"), (1e-7, "1e-7"),
-        (1.5e-6, "0.0000015"),
-        (123456789.125, "123456789.125"), (float("inf"), "Infinity"), (float("-inf"), "-Infinity"),
-        (float("nan"), "NaN"), (2**60, "1152921504606846976"), (1.5e300, "1.5e+300"),
-    ],
-)  # fmt: skip
-def test_a_number_is_written_as_javascript_does(number: float, text: str) -> None:
-    assert number_text(number) == text
 
 
 def test_kinds_and_equality_are_strict() -> None:
