@@ -552,7 +552,8 @@ class Cursor:
         end = self._place + 1
         while end < len(self._source) and self._source[end] != quote:
             end += 2 if self._source[end] == "\\" else 1
-        inside = self._source[self._place + 1 : end]
+        # The reference drops the last character of a text that is not closed.
+        inside = self._source[self._place + 1 : min(end, len(self._source) - 1)]
         self._place = min(end + 1, len(self._source))
         return Fixed(joined_units(_ESCAPE.sub(_unescape, inside)))
 

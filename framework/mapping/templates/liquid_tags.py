@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 from typing import Any, Final, TextIO, TypeAlias
@@ -392,7 +393,7 @@ def parse_liquid(source: str) -> Template:
     if length(source) > MAX_LENGTH:
         raise TemplateError(f"has a template of more than {MAX_LENGTH:,} characters")
     try:
-        template = _ENGINE.from_string(source + _KEEPS_END * source.endswith("\n"))
+        template = _ENGINE.from_string(_checked(source) + _KEEPS_END * source.endswith("\n"))
     except LiquidError as error:
         raise _explained(error, "has a template that does not parse") from None
     names = {name for operand in _operands(template.nodes) for name in operand.names()}
@@ -403,6 +404,33 @@ def parse_liquid(source: str) -> Template:
         tuple(Path((name,)) for name in known),
         lambda *values: _render(template, dict(zip(known, values, strict=True))),
     )
+
+
+_OPENING: Final = re.compile(r"\{[{%]")
+_TAG: Final = re.compile(r"\{%-?\s*raw\b.*?endraw\s*-?%\}|\{%.*?%\}", re.DOTALL)
+_OUTPUT: Final = re.compile(
+    r"""\{\{(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^"'])*?\}\}""", re.DOTALL
+)
+
+
+def _checked(source: str) -> str:
+    """Give a template in which no quoted text holds the end of its output.
+
+    The library ends an output at the first `}}`, the reference at the first outside quotes.
+    TemplateError where that is missing.
+    """
+    pieces, place = [], 0
+    while opening := _OPENING.search(source, place):
+        pattern = _OUTPUT if opening[0] == "{{" else _TAG
+        found = pattern.match(source, opening.start())
+        if found is None and pattern is _OUTPUT:
+            raise TemplateError("has a template that does not parse: an output is not closed")
+        if found is None:
+            break
+        written = found[0] if pattern is _TAG else found[0][:-2].replace("}}", r"}\u007d") + "}}"
+        pieces += [source[place : opening.start()], written]
+        place = found.end()
+    return "".join([*pieces, source[place:]])
 
 
 def _explained(error: LiquidError, what: str) -> TemplateError:

@@ -270,7 +270,10 @@ def test_liquid_reads_as_the_reference_does(template: str, printed: str) -> None
             (f"{{% {tag} x %}}", f'tag "{tag}" is disabled')
             for tag in ("case", "for", "include", "layout", "render", "tablerow")
         ),
-        ("{{ s", "expected '}}', found end of file"),
+        ("{{ s", "an output is not closed"),
+        ("{{ 's }}", "an output is not closed"),
+        ("{% comment %}{{ it's }}{% endcomment %}", "an output is not closed"),
+        ("{% if s", "missing tag name or closing delimiter"),
         ("{% nope %}", "unexpected tag 'nope'"),
         ("{% if s %}", "`if` needs `endif`"),
         ("{{ }}", "a value is expected"),
@@ -320,13 +323,23 @@ def test_liquid_that_does_not_parse_is_a_fault(template: str, refusal: str) -> N
             "handles more than 5,000,000 characters and items",
         ),
         ("{{ deep | json }}", "got a value nested more than 200 levels deep"),
+        ("{{ deeper }}", "got a value that is nested too deep"),
+        ("{% if deeper == deeper %}{% endif %}", "got a value that is nested too deep"),
     ],
 )
 def test_liquid_keeps_within_its_budget(template: str, refusal: str) -> None:
     deep: JSON = 1
     for _ in range(300):
         deep = [deep]
-    event = EVENT | {"huge": "x" * 10_000_000, "long": "x" * 900_000, "deep": deep}
+    deeper = deep
+    for _ in range(3000):
+        deeper = [deeper]
+    event = EVENT | {
+        "huge": "x" * 10_000_000,
+        "long": "x" * 900_000,
+        "deep": deep,
+        "deeper": deeper,
+    }
 
     assert bounded(lambda: rendered("@liquid", template, event)) == f"`/@liquid` {refusal}."
 
