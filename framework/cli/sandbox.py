@@ -22,12 +22,12 @@ class Sandboxes(click.Group):
         return [slug for slug, plugin in found if plugin.implements("sandbox")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Give the command that starts the sandbox of the destination *cmd_name*."""
-        del ctx
-        plugin = _destinations().get(cmd_name)
-        if plugin is None or not plugin.implements("sandbox"):
-            return None
-        return _command(cmd_name, plugin)
+        """Give the command that starts the sandbox of the destination *cmd_name*.
+
+        A part of a slug between hyphens will do where only one destination has it.
+        """
+        meant = [slug for slug in self.list_commands(ctx) if _means(cmd_name, slug)]
+        return _command(meant[0], _destinations()[meant[0]]) if len(meant) == 1 else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -56,6 +56,10 @@ def _destinations() -> dict[str, Plugin]:
     return dict(load_plugins().destinations)
 
 
+def _means(name: str, slug: str) -> bool:
+    return f"-{name}-" in f"-{slug}-"
+
+
 def _command(slug: str, plugin: Plugin) -> click.Command:
     pretend: Sandbox = plugin.call("sandbox")
     fields = plugin.definition.settings_fields
@@ -75,8 +79,9 @@ def _port() -> click.Option:
 
 def _setting(key: str, label: str, default: str) -> click.Option:
     flag = f"--{key.replace('_', '-')}"
+    flags = dict.fromkeys([flag, flag.removesuffix("-id")])
     return click.Option(
-        [flag, key], default=default, show_default=True, help=f"{label} that is let in."
+        [*flags, key], default=default, show_default=True, help=f"{label} that is let in."
     )
 
 
