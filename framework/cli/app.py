@@ -31,6 +31,7 @@ _COMMANDS = {
     "explain": _Command("explain:explain", "Show why an event is delivered, or why not."),
     "test": _Command("test:test", "Try the mapping tests beside connection files."),
     "sandbox": _Command("sandbox:sandbox", "Start a pretend partner on this machine."),
+    "serve": _Command("serve:serve", "Try a destination on a page of this machine."),
     "schemas": _Command(
         "schemas:schemas", "Write the JSON Schemas that editors check and complete files with."
     ),

@@ -1,6 +1,6 @@
 """Connection files (YAML or JSON): read with positions, references to secrets, all problems."""
 
-from framework.config.cases import SUFFIXES, Case, CaseFile, load_cases, rewritten
+from framework.config.cases import SUFFIXES, Case, CaseFile, load_cases, rewritten, write_cases
 from framework.config.connection import (
     MAX_SUBSCRIPTIONS,
     ConnectionFile,
@@ -33,4 +33,5 @@ __all__ = [
     "read_connection",
     "refuse",
     "rewritten",
+    "write_cases",
 ]

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.config.connection import read_document
-from framework.config.diagnostics import Findings, errors, refuse
+from framework.config.diagnostics import Findings, Spot, errors, refuse
 from framework.config.nodes import Node
 
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
@@ -46,6 +46,11 @@ class Case:
     expect: list[dict[str, Any]] | None
     calls: list[dict[str, Any]] | None
     node: Node = field(repr=False)
+
+    @classmethod
+    def of(cls, name: str, events: list[dict[str, Any]]) -> Case:
+        """Give a test that stands in no document yet and expects nothing."""
+        return cls(name, events, None, None, Node(Spot(), {}, {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,13 @@ def rewritten(file: CaseFile, expectations: Mapping[int, Mapping[str, Any]]) -> 
     for place in sorted(expectations, reverse=True):
         _rewrite(lines, file.cases[place].node, expectations[place])
     return "".join(lines)
+
+
+def write_cases(tests: list[dict[str, Any]]) -> str:
+    """Give the text of a new file with *tests*, each with its `name`, `events` and `expect`."""
+    from framework.config.yamltext import write_yaml  # noqa: PLC0415 - heavy, at first use
+
+    return write_yaml({"tests": tests})
 
 
 def _rewrite(lines: list[str], node: Node, values: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from framework.delivery.performing import Implementation, Performer
 from framework.delivery.pipeline import SUPERSEDED, Connection, Settled, Stream, connect
 from framework.delivery.report import Item, Report, Sent
 from framework.delivery.retries import Clock, Retry, SystemClock
-from framework.delivery.routes import MAX_SUBSCRIPTIONS, Route
+from framework.delivery.routes import MAX_SUBSCRIPTIONS, Route, compile_routes
 from framework.delivery.throttle import LocalLedger, Throttle
 from framework.delivery.transports import DryRun, make_transport
 
@@ -48,6 +48,7 @@ __all__ = [
     "api_key",
     "basic",
     "bearer",
+    "compile_routes",
     "connect",
     "json_of",
     "make_transport",

@@ -1,1 +1,24 @@
 """The local tester: see a destination, try it, and know why an event did or did not arrive."""
+
+from framework.tester.app import beside, tester_app
+from framework.tester.guard import Rules
+from framework.tester.openapi import openapi
+from framework.tester.reference import reference_app
+from framework.tester.reloading import serve_again
+from framework.tester.serving import Tester, host_names, new_token
+from framework.tester.workspace import Mode, Setup, Workspace
+
+__all__ = [
+    "Mode",
+    "Rules",
+    "Setup",
+    "Tester",
+    "Workspace",
+    "beside",
+    "host_names",
+    "new_token",
+    "openapi",
+    "reference_app",
+    "serve_again",
+    "tester_app",
+]

@@ -520,8 +520,10 @@ OPERATIONS: Final = (
                 "canonical": {"type": ["string", "null"], "description": "null: does not parse."},
                 "remarks": _list({"type": "string"}),
                 "error": {"type": ["string", "null"], "description": "With the text and a caret."},
+                "offset": _whole("Characters into the text, where the error points at one."),
                 "verdicts": _list(_ref("Verdict"), "One for each event."),
-            }
+            },
+            "offset",
         ),
     ),
     Operation(

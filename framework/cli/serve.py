@@ -1,0 +1,159 @@
+"""`actions serve`: the local tester, on a page of this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from framework.cli.connections import open_connection
+
+if TYPE_CHECKING:
+    from framework.plugins import Registry
+    from framework.tester import Mode, Setup
+
+_TOKEN = "ACTIONS_SERVE_TOKEN"  # noqa: S105 - the name of a variable
+_PORT = 3000
+
+
+@click.command()
+@click.argument("destination", required=False)
+@click.option(
+    "--connection",
+    "-c",
+    "path",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Begin with what this connection file says; its secrets stay in this process.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=_PORT,
+    show_default=True,
+    envvar="PORT",
+    help="Port; 0 lets the system choose.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--reload", is_flag=True, help="Start again when plugins or connection change.")
+@click.option(
+    "--reference-api",
+    is_flag=True,
+    help="Answer as the reference's local server does, for tools that were made for that.",
+)
+@click.option(
+    "--sandbox", is_flag=True, help="Let the reference's API deliver to the pretend partner."
+)
+@click.option(
+    "--follow",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Show a run as it goes on: the FILE of its `actions run --outcomes FILE`.",
+)
+@click.option(
+    "--examples",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    default="actions-examples.json",
+    show_default=True,
+    help="Where events that are saved on the page are kept.",
+)
+@click.option("--no-open", is_flag=True, help="Do not open the page in a browser.")
+def serve(destination: str | None, **options: Any) -> None:
+    """Try DESTINATION on a page of this machine, and see why an event does or does not arrive.
+
+    The page needs no login and no network: events go to the destination's pretend partner, unless
+    you say otherwise.
+    """
+    if options["reload"] and _TOKEN not in os.environ:
+        _serve_again(options)
+        return
+    setup = _setup(destination, options)
+    if options["reference_api"] and setup.destination is None:
+        raise click.UsageError("--reference-api needs a DESTINATION or a --connection.")
+    _serve(setup, options)
+
+
+def _setup(destination: str | None, options: dict[str, Any]) -> Setup:
+    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
+    from framework.tester import Setup  # noqa: PLC0415 - heavy, imported at first use
+
+    file = open_connection(options["path"]).file if options["path"] else None
+    registry = load_plugins()
+    slug = destination or (file.destination if file else None)
+    if slug is not None:
+        registry.get(slug)
+    for problem in registry.problems:
+        click.echo(problem.message, err=True)
+    return Setup(
+        registry=registry,
+        destination=slug,
+        file=file,
+        examples=options["examples"],
+        follows=options["follow"],
+        reload=options["reload"],
+    )
+
+
+def _serve(setup: Setup, options: dict[str, Any]) -> None:
+    from framework.tester import (  # noqa: PLC0415 - heavy, imported at first use
+        Rules,
+        Tester,
+        Workspace,
+        beside,
+        host_names,
+        new_token,
+        reference_app,
+        tester_app,
+    )
+
+    workspace = Workspace(setup)
+    rules = Rules(host_names(options["host"]), os.environ.get(_TOKEN) or new_token())
+    app: Any = tester_app(workspace, rules)
+    if options["reference_api"] and setup.destination is not None:
+        mode: Mode = "sandbox" if options["sandbox"] else "live"
+        app = beside(app, reference_app(workspace, setup.destination, rules.names, mode))
+    server = Tester(app, host=options["host"], port=options["port"])
+    address = f"{server.url}/#token={rules.token}"
+    click.echo(f"The tester is at {address}")
+    click.echo("Ctrl-C ends it.")
+    if not options["no_open"]:
+        webbrowser.open(address)
+    server.run()
+
+
+def _serve_again(options: dict[str, Any]) -> None:
+    """Watch, and let another process serve: at one port and with one token all the time."""
+    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
+    from framework.tester import new_token, serve_again  # noqa: PLC0415 - heavy
+
+    port = options["port"] or _free_port(options["host"])
+    command = [sys.executable, "-m", "framework", *sys.argv[1:], "--port", str(port)]
+    token = os.environ.get(_TOKEN) or new_token()
+    if not options["no_open"]:
+        webbrowser.open(f"http://{options['host']}:{port}/#token={token}")
+    watched = _watched(load_plugins(), options["path"])
+    serve_again([*command, "--no-open"], {**os.environ, _TOKEN: token}, watched)
+
+
+def _watched(registry: Registry, path: str | None) -> list[Path]:
+    """Give the connection file, and the module or package of every destination."""
+    found = {Path(path)} if path else set()
+    for plugin in registry.destinations.values():
+        for module in plugin.manager.get_plugins():
+            file = Path(getattr(module, "__file__", None) or "missing")
+            found.add(file.parent if file.name == "__init__.py" else file)
+    return sorted(found)
+
+
+def _free_port(host: str) -> int:
+    import socket  # noqa: PLC0415 - needed here only
+
+    with socket.socket() as free:
+        free.bind((host, 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -1,0 +1,199 @@
+"""Who may ask what: hosts, origins, the token, sizes, and the headers of every answer.
+
+A request passes from the outside in: its `Host` must be one of ours, so that no name on the web
+can be pointed here; its `Origin`, where it has one, must be our own page; what begins with `/api/`
+needs the token; and a body ends where the limit is.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from framework.tester.documents import write_json
+from framework.tester.openapi import TOKEN_HEADER, TOKEN_PARAMETER
+from framework.tester.refusals import Refusal
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY: Final = 10 * 1024 * 1024
+"""Bytes of the longest body."""
+
+_PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+_SECURITY: Final = (
+    (b"content-security-policy", _PAGE_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is let in: host *names* without port, and the *token* of our own API."""
+
+    names: frozenset[str]
+    token: str = field(repr=False)
+
+
+class Guard:
+    """An ASGI app that lets through to *app* what the rules allow, and secures its answers."""
+
+    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        secured = _secured(send)
+        try:
+            self._check(scope)
+            await self._app(scope, _Limited(scope, receive), secured)
+        except Refusal as refusal:
+            await answer(secured, refusal.status, refusal.to_json())
+
+    def _check(self, scope: Scope) -> None:
+        headers = _headers(scope)
+        _check_host(headers, self._rules.names)
+        _check_origin(headers, scope)
+        if scope["path"].startswith("/api/") and not self._knows(headers, scope):
+            message = "The token is missing or wrong. Open the address that `actions serve` shows."
+            raise Refusal(401, "NO_TOKEN", message)
+
+    def _knows(self, headers: Mapping[str, str], scope: Scope) -> bool:
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        given = headers.get(TOKEN_HEADER.lower()) or query.get(TOKEN_PARAMETER, [""])[0]
+        return secrets.compare_digest(
+            given.encode("latin-1", "replace"), self._rules.token.encode()
+        )
+
+
+class Gate:
+    """An ASGI app that lets requests through by host and by the *origins* of web pages.
+
+    Answers say that pages of these origins may read them. There is no token: see `Guard`.
+    """
+
+    def __init__(self, app: ASGIApp, names: frozenset[str], origins: frozenset[str]) -> None:
+        self._app = app
+        self._names = names
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = _headers(scope)
+        origin = headers.get("origin")
+        telling = _telling(send, origin if origin in self._origins else None)
+        try:
+            _check_host(headers, self._names)
+            if origin not in self._origins:
+                _check_origin(headers, scope)
+            await self._app(scope, _Limited(scope, receive), telling)
+        except Refusal as refusal:
+            await answer(telling, refusal.status, refusal.to_json())
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+
+
+def _check_host(headers: Mapping[str, str], names: frozenset[str]) -> None:
+    if _name(headers.get("host", "")) not in names:
+        raise Refusal(421, "WRONG_HOST", "This server answers for its own host only.")
+
+
+def _check_origin(headers: Mapping[str, str], scope: Scope) -> None:
+    """Refuse what another page asks for; to open our own page from there is fine."""
+    origin = headers.get("origin")
+    foreign = origin is not None and origin != f"{scope['scheme']}://{headers.get('host')}"
+    crossed = headers.get("sec-fetch-site") == "cross-site" and scope["path"] != "/"
+    if foreign or crossed:
+        raise Refusal(403, "WRONG_ORIGIN", "This server answers to its own page only.")
+
+
+def _telling(send: Send, origin: str | None) -> Send:
+    """Give a *send* that tells the browser whether the page of *origin* may read the answer."""
+    more = [(b"x-content-type-options", b"nosniff"), (b"vary", b"Origin")]
+    if origin is not None:
+        more += [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-methods", b"GET,HEAD,PUT,PATCH,POST,DELETE"),
+            (b"access-control-allow-headers", b"content-type"),
+            (b"access-control-allow-private-network", b"true"),
+        ]
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *more]}
+        await send(message)
+
+    return sending
+
+
+class _Limited:
+    """Gives the messages of a request; raises Refusal where its body is over the limit."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive = receive
+        self._left = MAX_BODY
+        lengths = [value for key, value in scope["headers"] if key == b"content-length"]
+        if any(not value.isdigit() or int(value) > MAX_BODY for value in lengths):
+            raise _too_large()
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise _too_large()
+        return message
+
+
+def _too_large() -> Refusal:
+    limit = MAX_BODY // 1024 // 1024
+    return Refusal(413, "TOO_LARGE", f"The body is larger than {limit} MiB.")
+
+
+def _secured(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given = {key for key, _ in message["headers"]}
+            more = [(key, value) for key, value in _SECURITY if key not in given]
+            message = {**message, "headers": [*message["headers"], *more]}
+        await send(message)
+
+    return sending
+
+
+async def answer(send: Send, status: int, value: Any) -> None:
+    """Send a JSON answer."""
+    body = write_json(value)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    if status == 413:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None

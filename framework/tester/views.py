@@ -1,0 +1,430 @@
+"""What each route of the tester's own API does: plain functions from a call to a JSON answer."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, Final, TypeAlias
+
+from framework.config import Case, write_cases
+from framework.definition import subscription_to_wire
+from framework.delivery import Connection, Report, Route, compile_routes
+from framework.errors import ConfigurationError, FrameworkError, IntegrationError, TriggerError
+from framework.paths import JSON, Event
+from framework.schemas import schema_files
+from framework.tester.checks import caret, diagnostics
+from framework.tester.forms import definition_to_json
+from framework.tester.openapi import openapi
+from framework.tester.refusals import Refusal
+from framework.tester.workspace import Chosen, Mode, Workspace
+from framework.testing import (
+    EVENT_TYPES,
+    Fault,
+    Sandbox,
+    exchange_to_json,
+    generate_event,
+    hidden,
+    journeys,
+    make_audience_event,
+    make_event,
+    make_journey_event,
+    make_row_event,
+    mapped_fields,
+    mapping_problems,
+    payload_problems,
+    raw_mapping,
+    run_case,
+)
+from framework.triggers import Trigger, parse
+
+_LAST_REQUESTS: Final = 50
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to the API: the parts of its path that are names, and its checked body."""
+
+    workspace: Workspace
+    names: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+View: TypeAlias = Callable[[Call], JSON]
+
+
+def _version() -> str:
+    try:
+        return metadata.version("action-destinations")
+    except metadata.PackageNotFoundError:
+        return "from a checkout"
+
+
+def _status(call: Call) -> JSON:
+    setup = call.workspace.setup
+    return {
+        "version": _version(),
+        "destination": setup.destination,
+        "connection": _file(call.workspace),
+        "reload": setup.reload,
+        "follows": setup.follows is not None,
+    }
+
+
+def _file(workspace: Workspace) -> JSON:
+    file = workspace.setup.file
+    if file is None:
+        return None
+    definition = workspace.plugin(file.destination).definition
+    kept = workspace.kept(definition)
+    settings = {key: value for key, value in file.settings.items() if key not in kept}
+    return {
+        "name": file.name,
+        "file": re.split(r"[/\\]", file.file)[-1],
+        "kept": sorted(kept),
+        "connection": {
+            "destination": file.destination,
+            "settings": settings,
+            "subscriptions": [subscription_to_wire(one) for one in file.subscriptions],
+        },
+    }
+
+
+def _catalogue(call: Call) -> JSON:
+    registry = call.workspace.setup.registry
+    found = [
+        {
+            "slug": slug,
+            "name": plugin.definition.name,
+            "description": plugin.definition.description,
+            "origin": plugin.origin,
+            "actions": [action.title for action in plugin.definition.actions],
+            "hasSandbox": plugin.implements("sandbox"),
+        }
+        for slug, plugin in registry.destinations.items()
+    ]
+    return {"destinations": found, "problems": [one.message for one in registry.problems]}
+
+
+def _definition(call: Call) -> JSON:
+    return definition_to_json(call.workspace.plugin(call.names["slug"]))
+
+
+def _schemas(call: Call) -> JSON:
+    return schema_files(call.workspace.setup.registry)
+
+
+def _validate(call: Call) -> JSON:
+    raw = call.body["connection"]
+    chosen = call.workspace.choose(raw)
+    return {"diagnostics": list(diagnostics(chosen, raw))}
+
+
+def _trigger(call: Call) -> JSON:
+    try:
+        trigger = parse(call.body["trigger"])
+    except TriggerError as error:
+        empty: dict[str, JSON] = {"canonical": None, "remarks": [], "verdicts": []}
+        return {**empty, "error": str(error), **caret(error)}
+    return {
+        "canonical": str(trigger),
+        "remarks": list(trigger.remarks),
+        "error": None,
+        "verdicts": [_verdict(trigger, event) for event in call.body["events"]],
+    }
+
+
+def _verdict(trigger: Trigger, event: Event) -> JSON:
+    explanation = trigger.explain(event)
+    changes = trigger.changes(event)
+    return {
+        "matched": explanation.matched,
+        "reason": explanation.reason,
+        "tree": explanation.to_json(),
+        "changes": None if changes is None else [one.to_json() for one in changes],
+    }
+
+
+def _resolve(call: Call) -> JSON:
+    event = call.body["event"]
+    # Whatever the trigger says, also where it is wrong.
+    route = _route(call, {**call.body["subscription"], "subscribe": "type = null"})
+    try:
+        mapped = route.mapping.resolve(event)
+        problems = list(payload_problems(route, mapped))
+    except IntegrationError:
+        mapped, problems = None, list(mapping_problems(raw_mapping(route), event))
+    payload = None
+    if mapped is not None and not problems:
+        payload = route.shape.apply(mapped, sync_mode=route.sync_mode)
+    fields = mapped_fields(raw_mapping(route), route.subscription.mapping, event, mapped)
+    return {
+        "mapping": [one.to_json() for one in fields],
+        "payload": payload,
+        "problems": [one.to_json() for one in problems],
+    }
+
+
+def _route(call: Call, subscription: Mapping[str, Any]) -> Route:
+    """Give one subscription compiled; settings do not matter for that."""
+    raw = {
+        "destination": call.body["destination"],
+        "subscriptions": [{**subscription, "enabled": True}],
+    }
+    chosen = call.workspace.choose(raw)
+    try:
+        (route,) = compile_routes(chosen.plugin.definition, chosen.subscriptions)
+    except FrameworkError as error:
+        raise Refusal.of(400, "INVALID_CONNECTION", error) from None
+    return route
+
+
+def _explain(call: Call) -> JSON:
+    chosen = call.workspace.choose(call.body["connection"])
+    event = call.body["event"]
+    with call.workspace.open(chosen, "dry") as connection:
+        (told,) = journeys(connection, [event], connection.deliver([event]))
+    return told.to_json()
+
+
+def _dry_run(call: Call) -> JSON:
+    return _deliver(call, "dry")
+
+
+def _run(call: Call) -> JSON:
+    return _deliver(call, _mode(call))
+
+
+def _mode(call: Call) -> Mode:
+    slug = call.body["connection"]["destination"]
+    return call.body.get("mode") or call.workspace.default_mode(slug)
+
+
+def _deliver(call: Call, mode: Mode) -> JSON:
+    chosen = call.workspace.choose(call.body["connection"])
+    events = call.body["events"]
+    begun = time.perf_counter()
+    with call.workspace.open(chosen, mode) as connection:
+        report = connection.deliver(events)
+        told = journeys(connection, events, report)
+    return {
+        "mode": mode,
+        "destination": chosen.slug,
+        "journeys": [one.to_json() for one in told],
+        "batches": hidden(_batches(report), chosen.redactor.hide),
+        "counts": _counts(report),
+        "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
+    }
+
+
+def _batches(report: Report) -> JSON:
+    return [
+        {**batch.to_json(), "exchanges": [exchange_to_json(one) for one in batch.exchanges]}
+        for batch in report.batches
+    ]
+
+
+def _counts(report: Report) -> dict[str, int]:
+    counts = dict.fromkeys(("delivered", "failed", "skipped"), 0)
+    for (_, kind), number in report.counts().items():
+        counts[kind] += number
+    return counts
+
+
+def _authenticate(call: Call) -> JSON:
+    chosen = call.workspace.choose(call.body["connection"])
+    mode = _mode(call)
+    name = chosen.plugin.definition.name
+    without = Chosen(chosen.plugin, chosen.settings, (), chosen.redactor)
+    with call.workspace.open(without, mode) as connection:
+        with connection.recorder.recording() as exchanges:
+            said = _checked(connection, name)
+        hide = connection.redactor.hide
+    return {
+        **hidden(said, hide),
+        "exchanges": [hidden(exchange_to_json(one), hide) for one in exchanges],
+    }
+
+
+def _checked(connection: Connection, name: str) -> dict[str, JSON]:
+    told: dict[str, JSON] = {"ok": True, "code": None, "status": None}
+    if not connection.plugin.implements("check_authentication"):
+        return {**told, "message": f"{name} has no check of its own; the first event will tell."}
+    try:
+        connection.check_authentication()
+    except IntegrationError as error:
+        message = connection.redactor.text(str(error))
+        return {"ok": False, "code": error.code, "status": error.status, "message": message}
+    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
+        message = f"The check raised {type(error).__name__}."
+        return {"ok": False, "code": "INTERNAL_ERROR", "status": 500, "message": message}
+    return {**told, "message": f"{name} accepts the credentials."}
+
+
+def _sandbox(call: Call) -> JSON:
+    slug = call.names["slug"]
+    return sandbox_to_json(slug, call.workspace.sandbox(slug))
+
+
+def _start_sandbox(call: Call) -> JSON:
+    slug = call.names["slug"]
+    sandbox = call.workspace.admit(slug, call.body.get("settings", {}))
+    return sandbox_to_json(slug, sandbox)
+
+
+def _reset_sandbox(call: Call) -> JSON:
+    call.workspace.sandbox(call.names["slug"]).reset()
+    return _sandbox(call)
+
+
+def _inject_fault(call: Call) -> JSON:
+    sandbox = call.workspace.sandbox(call.names["slug"])
+    known = {"kind", "route", "call", "times", "seconds"}
+    try:
+        sandbox.inject(Fault.read({key: call.body[key] for key in known & call.body.keys()}))
+    except ConfigurationError as error:
+        raise Refusal.of(400, "INVALID_FAULT", error) from None
+    return _sandbox(call)
+
+
+def _move_clock(call: Call) -> JSON:
+    call.workspace.sandbox(call.names["slug"]).clock.move(call.body["move"])
+    return _sandbox(call)
+
+
+def sandbox_to_json(slug: str, sandbox: Sandbox) -> dict[str, JSON]:
+    """Give the state of a pretend partner: no secrets, and no personal values but in panels."""
+    with sandbox.lock:
+        panels, calls = sandbox.panels(), sandbox.requests[-_LAST_REQUESTS:]
+        counts, now = dict(sorted(sandbox.calls.items())), sandbox.clock.now()
+    return {
+        "destination": slug,
+        "name": sandbox.name,
+        "settings": sandbox.settings(),
+        "now": now,
+        "calls": counts,
+        "panels": [
+            {
+                "title": panel.title,
+                "columns": list(panel.columns),
+                "rows": [list(row) for row in panel.rows],
+                "empty": panel.empty,
+            }
+            for panel in panels
+        ],
+        "requests": [
+            {
+                "at": one.at,
+                "route": one.route,
+                "method": one.method,
+                "path": one.path,
+                "status": one.status,
+                "fault": one.fault,
+                "size": one.size,
+                "note": dict(one.note),
+            }
+            for one in reversed(calls)
+        ],
+        "faults": {
+            "known": sandbox.faults,
+            "pending": [fault.to_json() for fault in sandbox.pending_faults()],
+        },
+    }
+
+
+def _examples(call: Call) -> JSON:
+    made = [
+        {"name": name, "title": title, "origin": "generated", "events": events}
+        for name, title, events in _made()
+    ]
+    saved = [
+        {"name": name, "title": name, "origin": "saved", "events": events}
+        for name, events in call.workspace.examples().items()
+    ]
+    return {"examples": [*made, *saved]}
+
+
+def _made() -> list[tuple[str, str, list[Event]]]:
+    found = [(kind, kind.capitalize(), [make_event(kind)]) for kind in EVENT_TYPES]
+    for entered, verb in ((True, "entered"), (False, "exited")):
+        track = make_audience_event(entered=entered)
+        identify = make_audience_event(entered=entered, form="identify")
+        step = make_journey_event(entered=entered)
+        found += [
+            (f"audience-{verb}", f"Audience {verb}", [track]),
+            (f"audience-{verb}-identify", f"Audience {verb} (identify)", [identify]),
+            (f"journey-step-{verb}", f"Journey step {verb}", [step]),
+        ]
+    for row in ("new", "updated", "deleted"):
+        found.append((f"row-{row}", f"Row {row}", [make_row_event(row)]))
+    return found
+
+
+def _generate(call: Call) -> JSON:
+    route = _route(call, call.body["subscription"])
+    try:
+        event = generate_event(
+            route.action,
+            call.body.get("seed", 0),
+            call.body.get("only", "all"),
+            trigger=str(route.trigger),
+            mapping=route.subscription.mapping,
+        )
+    except ConfigurationError as error:
+        raise Refusal.of(400, "NO_VALUE", error) from None
+    return {"event": event}
+
+
+def _save_example(call: Call) -> JSON:
+    call.workspace.save(call.body["name"], call.body["events"])
+    return _examples(call)
+
+
+def _delete_example(call: Call) -> JSON:
+    call.workspace.forget(call.names["name"])
+    return _examples(call)
+
+
+def _export(call: Call) -> JSON:
+    chosen = call.workspace.choose(call.body["connection"])
+    name, events = call.body.get("name") or "A case", call.body["events"]
+    with call.workspace.open(chosen, "dry"):
+        ran = run_case(chosen.plugin, chosen.settings, chosen.subscriptions, Case.of(name, events))
+    test = {"name": name, "events": events, "expect": ran.expect, "calls": ran.calls}
+    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "case"
+    text = write_cases([hidden(test, chosen.redactor.hide)])
+    return {"file": f"{stem[:60]}.test.yaml", "text": text}
+
+
+def _document(call: Call) -> JSON:
+    del call
+    return openapi(_version())
+
+
+VIEWS: Final[Mapping[str, View]] = {
+    "status": _status,
+    "catalogue": _catalogue,
+    "definition": _definition,
+    "schemas": _schemas,
+    "validate": _validate,
+    "trigger": _trigger,
+    "resolve": _resolve,
+    "explain": _explain,
+    "dryRun": _dry_run,
+    "run": _run,
+    "authenticate": _authenticate,
+    "sandbox": _sandbox,
+    "startSandbox": _start_sandbox,
+    "resetSandbox": _reset_sandbox,
+    "injectFault": _inject_fault,
+    "moveClock": _move_clock,
+    "examples": _examples,
+    "generate": _generate,
+    "saveExample": _save_example,
+    "deleteExample": _delete_example,
+    "export": _export,
+    "document": _document,
+}
+"""What answers each operation that is not a stream."""

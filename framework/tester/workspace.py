@@ -1,0 +1,237 @@
+"""What one tester holds: the destinations, the connection file, the pretend partners, examples."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import httpx
+
+from framework.config import ConnectionFile
+from framework.definition import (
+    Destination,
+    Subscription,
+    starting_subscriptions,
+    subscription_from_wire,
+)
+from framework.delivery import (
+    Connection,
+    DryRun,
+    Redactor,
+    Retry,
+    Throttle,
+    connect,
+    make_transport,
+)
+from framework.errors import FrameworkError, UnknownNameError
+from framework.paths import JSON, Event
+from framework.plugins import Plugin, Registry
+from framework.tester.refusals import Refusal
+from framework.testing import Sandbox, SandboxTransport
+
+Mode: TypeAlias = Literal["sandbox", "dry", "live"]
+
+MAX_EXAMPLES: Final = 200
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the tester was started with.
+
+    *destination* is the slug to begin with, *file* the connection file, *examples* the file in
+    which events are kept, *follows* the outcome file of a run that is watched.
+    """
+
+    registry: Registry
+    destination: str | None = None
+    file: ConnectionFile | None = field(default=None, repr=False)
+    examples: Path | None = None
+    follows: Path | None = None
+    reload: bool = False
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A connection as a request describes it: secrets that it left out are filled in."""
+
+    plugin: Plugin
+    settings: Mapping[str, Any] = field(repr=False)
+    subscriptions: tuple[Subscription, ...]
+    redactor: Redactor = field(repr=False)
+
+    @property
+    def slug(self) -> str:
+        """The destination's slug."""
+        return self.plugin.definition.slug
+
+
+class Workspace:
+    """The state of one tester; safe under threads."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self._lock = threading.Lock()
+        self._sandboxes: dict[str, Sandbox] = {}
+
+    def plugin(self, slug: str) -> Plugin:
+        """Give a destination; raises Refusal 404."""
+        try:
+            return self.setup.registry.get(slug)
+        except UnknownNameError as error:
+            raise Refusal.of(404, "UNKNOWN_DESTINATION", error) from None
+
+    def choose(self, raw: Mapping[str, Any]) -> Chosen:
+        """Read the connection of a request; raises Refusal."""
+        plugin = self.plugin(raw["destination"])
+        settings = self._settings(plugin.definition, raw.get("settings", {}))
+        redactor = Redactor(secrets_of(plugin.definition, settings))
+        if "subscriptions" in raw:
+            subscriptions = tuple(read_subscriptions(raw["subscriptions"], redactor))
+        else:
+            subscriptions = starting_subscriptions(plugin.definition)
+        return Chosen(plugin, settings, subscriptions, redactor)
+
+    @contextmanager
+    def open(self, chosen: Chosen, mode: Mode) -> Iterator[Connection]:
+        """Open a connection in a mode; raises Refusal with every problem of it."""
+        try:
+            connection = self.connect(chosen, mode, self.transport(chosen, mode))
+        except FrameworkError as error:
+            texts = map(chosen.redactor.hide, getattr(error, "problems", (str(error),)))
+            message = chosen.redactor.hide(str(error))
+            raise Refusal(400, "INVALID_CONNECTION", message, texts) from None
+        with connection:
+            yield connection
+
+    def connect(self, chosen: Chosen, mode: Mode, transport: httpx.BaseTransport) -> Connection:
+        """Give an open connection; only what is real is paced, and nothing is tried twice.
+
+        Raises SettingsError or ConfigurationError with every problem.
+        """
+        return connect(
+            chosen.plugin,
+            chosen.settings,
+            chosen.subscriptions,
+            transport=transport,
+            retry=Retry.never(),
+            throttle=None if mode == "live" else Throttle(),
+        )
+
+    def sandbox(self, slug: str) -> Sandbox:
+        """Give the pretend partner of a destination; raises Refusal 409 where there is none."""
+        plugin = self.plugin(slug)
+        with self._lock:
+            if slug not in self._sandboxes:
+                self._sandboxes[slug] = self._start(plugin)
+            return self._sandboxes[slug]
+
+    def _start(self, plugin: Plugin) -> Sandbox:
+        definition, file = plugin.definition, self.setup.file
+        if not plugin.implements("sandbox"):
+            raise Refusal(
+                409, "NO_SANDBOX", f"{definition.name} has no sandbox; a dry run works without one."
+            )
+        sandbox: Sandbox = plugin.call("sandbox")
+        if file is not None and file.destination == definition.slug:
+            admit(sandbox, file.settings)
+        return sandbox
+
+    def default_mode(self, slug: str) -> Mode:
+        """Give the mode of requests that name none."""
+        return "sandbox" if self.plugin(slug).implements("sandbox") else "dry"
+
+    def kept(self, definition: Destination) -> dict[str, Any]:
+        """Give the secret settings that the connection file has for a destination."""
+        file = self.setup.file
+        if file is None or file.destination != definition.slug:
+            return {}
+        fields = definition.settings_fields
+        return {
+            key: value
+            for key, value in file.settings.items()
+            if key in fields and fields[key].secret and value
+        }
+
+    def _settings(self, definition: Destination, given: Mapping[str, Any]) -> dict[str, Any]:
+        said = {key: value for key, value in given.items() if value not in ("", None)}
+        return {**given, **self.kept(definition), **said}
+
+    def admit(self, slug: str, settings: Mapping[str, Any]) -> Sandbox:
+        """Let connections with *settings* into the pretend partner of a destination."""
+        sandbox = self.sandbox(slug)
+        admit(sandbox, self._settings(self.plugin(slug).definition, settings))
+        return sandbox
+
+    def transport(self, chosen: Chosen, mode: Mode) -> httpx.BaseTransport:
+        """Give where requests go in a mode; raises Refusal 409 where there is no sandbox."""
+        if mode == "sandbox":
+            return SandboxTransport(self.sandbox(chosen.slug))
+        return DryRun() if mode == "dry" else make_transport()
+
+    def examples(self) -> dict[str, list[Event]]:
+        """Give the saved events by name."""
+        path = self.setup.examples
+        try:
+            found = json.loads(path.read_text(encoding="utf-8")) if path else {}
+        except (OSError, ValueError):
+            return {}
+        usable = isinstance(found, dict) and all(isinstance(one, list) for one in found.values())
+        return found if usable else {}
+
+    def save(self, name: str, events: Sequence[Event]) -> None:
+        """Keep events under a name; raises Refusal where that is not possible."""
+        with self._lock:
+            known = self.examples()
+            if len(known) >= MAX_EXAMPLES and name not in known:
+                raise Refusal(409, "TOO_MANY", f"There are {MAX_EXAMPLES} examples already.")
+            self._write({**known, name: list(events)})
+
+    def forget(self, name: str) -> None:
+        """Forget the events under a name; raises Refusal 404."""
+        with self._lock:
+            known = self.examples()
+            if name not in known:
+                error = UnknownNameError.of("example", name, known)
+                raise Refusal.of(404, "UNKNOWN_EXAMPLE", error)
+            del known[name]
+            self._write(known)
+
+    def _write(self, examples: Mapping[str, JSON]) -> None:
+        path = self.setup.examples
+        if path is None:
+            raise Refusal(409, "NO_PLACE", "The tester was started without a place for examples.")
+        draft = path.with_name(f"{path.name}.new")
+        try:
+            draft.write_text(json.dumps(examples, indent=2) + "\n", encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            message = f"The examples cannot be written to {path.name}: {error.strerror}."
+            raise Refusal(409, "NO_PLACE", message) from None
+
+
+def admit(sandbox: Sandbox, settings: Mapping[str, Any]) -> None:
+    """Let connections with *settings* in; what they do not say is as made up by the sandbox."""
+    known = sandbox.settings()
+    said = {key: value for key, value in settings.items() if key in known and value}
+    sandbox.admit({**known, **said})
+
+
+def secrets_of(definition: Destination, settings: Mapping[str, Any]) -> list[str]:
+    """Give the values of secret settings."""
+    fields = definition.settings_fields
+    return [str(settings[key]) for key, one in fields.items() if one.secret and settings.get(key)]
+
+
+def read_subscriptions(raw: Sequence[Any], redactor: Redactor) -> Iterator[Subscription]:
+    """Read subscriptions in the wire's spelling; raises Refusal."""
+    for number, one in enumerate(raw, 1):
+        try:
+            yield subscription_from_wire(one)
+        except FrameworkError as error:
+            message = redactor.hide(f"Subscription {number}: {error}")
+            raise Refusal(400, "INVALID_CONNECTION", message) from None

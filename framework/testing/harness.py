@@ -1,0 +1,156 @@
+"""The bench that a destination is tried on: its actions run for real, against what is put up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from framework.definition import Subscription
+from framework.delivery import Connection, Exchange, Report, Retry, connect
+from framework.paths import JSON, Event
+from framework.plugins import Plugin, load_plugins, open_plugin
+from framework.results import Result
+from framework.testing.events import make_event
+from framework.testing.sandboxes import Sandbox
+from framework.testing.transport import SandboxTransport
+
+EVERY_EVENT = "type != null or type = null"
+"""A trigger that matches whatever comes."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of an action: one result per event, the payloads, and the exchanges."""
+
+    results: tuple[Result, ...]
+    payloads: tuple[Mapping[str, JSON] | None, ...]
+    exchanges: tuple[Exchange, ...]
+    report: Report = field(repr=False)
+
+    @property
+    def result(self) -> Result:
+        """The result of the only event."""
+        (only,) = self.results
+        return only
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What was sent, as JSON objects: `url`, `method`, `headers`, `body`."""
+        return [exchange.to_json()["request"] for exchange in self.exchanges]
+
+
+class Harness:
+    """A destination on the bench; a context manager.
+
+    *destination* is a plugin's module, a Plugin, or the slug of one that is installed. Requests go
+    to *transport*, else to the destination's own sandbox (which lets *settings* in, or brings its
+    own). What the destination raises unexpectedly is raised again, and nothing is tried twice.
+    """
+
+    def __init__(
+        self,
+        destination: Any,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.plugin = _plugin(destination)
+        self.sandbox: Sandbox | None = None
+        if transport is None and self.plugin.implements("sandbox"):
+            self.sandbox = self.plugin.call("sandbox")
+            assert self.sandbox is not None
+            if settings is not None:
+                self.sandbox.admit(settings)
+            transport = SandboxTransport(self.sandbox)
+        given = self.sandbox.settings() if self.sandbox and settings is None else settings
+        self.settings: Mapping[str, Any] = given or {}
+        self._transport = transport or _Nowhere()
+        self._open: list[Connection] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for connection in self._open:
+            connection.close()
+
+    def run_action(
+        self,
+        action: str,
+        event: Event | None = None,
+        *,
+        mapping: Mapping[str, JSON] | None = None,
+        defaults: bool = False,
+    ) -> Ran:
+        """Run an action for one event (by default a plain track event), whatever its trigger.
+
+        *mapping* gives the fields; with *defaults*, those that it leaves out take the action's
+        default, and otherwise nothing.
+        """
+        return self.run_batch(action, [event or make_event()], mapping=mapping, defaults=defaults)
+
+    def run_batch(
+        self,
+        action: str,
+        events: Sequence[Event],
+        *,
+        mapping: Mapping[str, JSON] | None = None,
+        defaults: bool = False,
+    ) -> Ran:
+        """Run an action for many events, as `run_action` does for one; results are in order."""
+        connection = self.connect([self._subscription(action, mapping or {}, defaults=defaults)])
+        report = connection.deliver(events)
+        results = tuple(item.result for item in report.items if item.result is not None)
+        payloads = tuple(item.payload for item in report.items)
+        return Ran(results, payloads, tuple(report.exchanges), report)
+
+    def check_authentication(self) -> None:
+        """Ask the partner whether the settings give access; raises IntegrationError if not."""
+        self.connect([]).check_authentication()
+
+    def connect(self, subscriptions: Sequence[Subscription]) -> Connection:
+        """Give a connection over *subscriptions*, closed together with the harness."""
+        connection = connect(
+            self.plugin,
+            self.settings,
+            subscriptions,
+            transport=self._transport,
+            retry=Retry.never(),
+            strict=True,
+        )
+        self._open.append(connection)
+        return connection
+
+    def _subscription(
+        self, action: str, mapping: Mapping[str, JSON], *, defaults: bool
+    ) -> Subscription:
+        known = self.plugin.definition.action(action)
+        without = {} if defaults else dict.fromkeys(known.default_mapping)
+        chosen = {**without, **mapping}
+        return Subscription(action=action, trigger=EVERY_EVENT, mapping=chosen)
+
+
+class _Nowhere(httpx.BaseTransport):
+    """Refuses every request."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        place = f"{request.method} {request.url.copy_with(query=None)}"
+        message = f"Nothing is put up for {place}. Give the harness a transport."
+        raise httpx.ConnectError(message, request=request)
+
+
+def _plugin(destination: Any) -> Plugin:
+    if isinstance(destination, Plugin):
+        return destination
+    if isinstance(destination, str):
+        return load_plugins().get(destination)
+    return open_plugin(destination)

@@ -1,0 +1,50 @@
+"""Fixtures for the tests of destinations; pytest finds them by entry point.
+
+Nothing of the framework is imported before a test asks for one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from framework.testing.harness import Harness
+    from framework.testing.snapshots import Snapshots
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that rewrites snapshots."""
+    group = parser.getgroup("action destinations")
+    group.addoption(
+        "--snapshot-update",
+        action="store_true",
+        default=False,
+        help="Take what is sent now as the snapshots of destinations' requests.",
+    )
+
+
+@pytest.fixture
+def make_harness() -> Iterator[Callable[..., Harness]]:
+    """Give what puts a destination on the bench: `make_harness(module, settings)`."""
+    from framework.testing.harness import Harness  # noqa: PLC0415 - only where a test asks for it
+
+    with ExitStack() as stack:
+
+        def make(destination: Any, *arguments: Any, **options: Any) -> Harness:
+            return stack.enter_context(Harness(destination, *arguments, **options))
+
+        yield make
+
+
+@pytest.fixture
+def snapshots(request: pytest.FixtureRequest) -> Snapshots:
+    """Give the test's snapshots, in the folder `snapshots` beside its file."""
+    from framework.testing.snapshots import Snapshots  # noqa: PLC0415 - only where a test asks for it
+
+    folder = request.path.parent / "snapshots"
+    prefix = f"{request.path.stem}-{request.node.name}"
+    return Snapshots(folder, prefix, bool(request.config.getoption("--snapshot-update")))

@@ -1,0 +1,80 @@
+"""Snapshots: what was sent, kept as JSON beside the tests and compared from then on."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.paths import JSON
+
+
+class SnapshotMismatch(AssertionError):  # noqa: N818 - a failing comparison, not an error
+    """What came differs from the snapshot, or there is none yet."""
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """The snapshots of one test: a JSON file each in *folder*, rewritten where *update* is true.
+
+    *prefix* is the test's name, with which the files begin.
+    """
+
+    folder: Path
+    prefix: str = ""
+    update: bool = False
+
+    def check(self, value: JSON, name: str = "") -> None:
+        """Compare *value* with its snapshot; raises SnapshotMismatch with the differing lines."""
+        path = self.path(name)
+        text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        if self.update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+            return
+        if not path.exists():
+            raise SnapshotMismatch(
+                f"There is no snapshot {path.name} yet. Write it with `pytest --snapshot-update`."
+            )
+        kept = path.read_text(encoding="utf-8")
+        if kept != text:
+            raise SnapshotMismatch(_difference(path, kept, text))
+
+    def path(self, name: str = "") -> Path:
+        """Give the file of a snapshot."""
+        stem = "-".join(filter(None, (self.prefix, name))) or "snapshot"
+        safe = "".join(char if char.isalnum() or char in "-_." else "_" for char in stem)
+        return self.folder / f"{safe}.json"
+
+
+def requests_of(ran: Any) -> list[dict[str, Any]]:
+    """Give what was sent, fit for a snapshot: without headers that every machine sets its own."""
+    return [
+        {
+            "method": request["method"],
+            "url": request["url"],
+            "headers": {k: v for k, v in request["headers"].items() if k in _TELLING},
+            "body": _body(request["body"]),
+        }
+        for request in ran.requests
+    ]
+
+
+_TELLING = frozenset({"authorization", "content-type", "x-api-key"})
+
+
+def _body(text: str) -> JSON:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _difference(path: Path, kept: str, found: str) -> str:
+    lines = difflib.unified_diff(
+        kept.splitlines(), found.splitlines(), "snapshot", "now", lineterm="", n=2
+    )
+    shown = "\n".join(lines)
+    return f"{path.name} differs; `pytest --snapshot-update` would take what is now.\n{shown}"
