@@ -272,6 +272,12 @@ class Stream:
                 self._closed.extend(self._batcher.largest())
             if self._closed:
                 yield from self._send()
+
+    def due(self) -> Iterator[list[Settled]]:
+        """Send the batches that have waited for their age; yield what each call settled.
+
+        For sources that may pause: a file is better read to its end.
+        """
         self._closed.extend(self._batcher.due())
         yield from self._send()
 

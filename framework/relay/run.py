@@ -112,6 +112,8 @@ class _Run:
         """Yield what each chunk and each call settles; the delivery may be left after any."""
         for chunk in self._chunks(limit):
             yield from self._take(chunk)
+            if self._source.identity is None:
+                yield from self._stream.due()
         yield from self._stream.flush()
 
     def summary(self) -> Summary:

@@ -455,8 +455,9 @@ def test_a_slow_stream_sends_what_has_waited_long_enough() -> None:
     with connected(plugin(action, perform_batch=post)) as connection:
         stream = Stream(connection, now=lambda: now[0])
         assert list(stream.take([(0, said("a"))])) == [[]]
+        assert list(stream.due()) == []
         now[0] = 5.0
-        assert list(stream.take([])) == [[], [(0, 0, DELIVERED)]]
+        assert list(stream.due()) == [[(0, 0, DELIVERED)]]
 
 
 def test_a_full_stream_sends_its_fullest_batch_early() -> None:
