@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 WIDTH = 100
 """Characters of a line that are shown."""
 
-_COLOURS = {"error": "red", "warning": "yellow"}
+_COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan"}
+
+
+def print_findings(findings: Iterable[Diagnostic]) -> None:
+    """Write *findings* to standard output, each with its line, and how many there are."""
+    shown = list(findings)
+    for finding in shown:
+        click.echo(render(finding))
+    click.echo(f"{_counts(shown)}." if shown else "Nothing is wrong.")
 
 
 def show_findings(findings: Iterable[Diagnostic]) -> None:
@@ -22,7 +30,7 @@ def show_findings(findings: Iterable[Diagnostic]) -> None:
     for finding in shown:
         click.echo(render(finding), err=True)
     if shown:
-        click.echo(f"{_count(shown, 'error')}, {_count(shown, 'warning')}.", err=True)
+        click.echo(f"{_counts(shown)}.", err=True)
 
 
 def render(finding: Diagnostic) -> str:
@@ -53,6 +61,13 @@ def _window(line: str, column: int) -> tuple[str, int]:
     start = max(0, column - WIDTH // 2) if len(line) > WIDTH else 0
     shown = "".join(char if char.isprintable() else " " for char in line[start : start + WIDTH])
     return shown, column - start
+
+
+def _counts(findings: list[Diagnostic]) -> str:
+    kinds = ["error", "warning"]
+    if any(finding.severity == "hint" for finding in findings):
+        kinds.append("hint")
+    return ", ".join(_count(findings, kind) for kind in kinds)
 
 
 def _count(findings: list[Diagnostic], severity: str) -> str:

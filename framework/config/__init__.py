@@ -1,6 +1,7 @@
 """Connection files (YAML or JSON): read with positions, references to secrets, all problems."""
 
 from framework.config.cases import SUFFIXES, Case, CaseFile, load_cases, rewritten, write_cases
+from framework.config.catalogue import CATALOGUE, CODES, MANIFEST, Entry, page
 from framework.config.connection import (
     MAX_SUBSCRIPTIONS,
     ConnectionFile,
@@ -10,28 +11,38 @@ from framework.config.connection import (
     parse_connection,
     read_connection,
 )
-from framework.config.diagnostics import CODES, Diagnostic, Findings, Severity, Spot, refuse
+from framework.config.diagnostics import Diagnostic, Findings, Severity, Spot, refuse
+from framework.config.manifests import load_manifest, parse_manifest
 from framework.config.nodes import Node
+from framework.config.validation import choose, validate
 
 __all__ = [
+    "CATALOGUE",
     "CODES",
+    "MANIFEST",
     "MAX_SUBSCRIPTIONS",
     "SUFFIXES",
     "Case",
     "CaseFile",
     "ConnectionFile",
     "Diagnostic",
+    "Entry",
     "Findings",
     "Node",
     "Reading",
     "Severity",
     "Spot",
     "SubscriptionItem",
+    "choose",
     "load_cases",
     "load_connection",
+    "load_manifest",
+    "page",
     "parse_connection",
+    "parse_manifest",
     "read_connection",
     "refuse",
     "rewritten",
+    "validate",
     "write_cases",
 ]

@@ -102,11 +102,13 @@ class ConnectionFile:
 class Reading:
     """What came of reading a connection file: *connection* is None where there are errors.
 
-    *findings* takes what later checks find; *diagnostics* lists all of it by place.
+    *findings* takes what later checks find; *diagnostics* lists all of it by place. *draft* is as
+    much of the connection as could be read, for checks that go on in spite of errors.
     """
 
     connection: ConnectionFile | None
     findings: Findings = field(repr=False)
+    draft: ConnectionFile | None = field(default=None, repr=False)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -177,7 +179,7 @@ def parse_connection(
     except Unreadable:
         return Reading(None, findings)
     connection = _connection(root, file, references, findings)
-    return Reading(None if errors(findings.all) else connection, findings)
+    return Reading(None if errors(findings.all) else connection, findings, connection)
 
 
 def _read(text: str, file: str, findings: Findings) -> Node:

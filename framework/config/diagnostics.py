@@ -9,31 +9,14 @@ from typing import Any, Literal, TypeAlias
 
 from framework.errors import ConfigurationError
 
-Severity: TypeAlias = Literal["error", "warning"]
-
-CODES = {
-    "AD100": "The file cannot be read.",
-    "AD101": "The text is not valid YAML, JSON or UTF-8.",
-    "AD102": "An object names the same key twice.",
-    "AD103": "The document is too large, too deep, or grows too large through its aliases.",
-    "AD104": "A part of YAML that connection files do not use.",
-    "AD201": "A value is of the wrong kind.",
-    "AD202": "Something required is missing.",
-    "AD203": "A key that is not known.",
-    "AD204": "The same thing is said twice.",
-    "AD205": "There are too many subscriptions.",
-    "AD206": "There are no subscriptions.",
-    "AD301": "An environment variable is not set.",
-    "AD302": "A file that is referred to cannot be used.",
-    "AD303": "A reference of an unknown kind.",
-    "AD304": "A reference where none is resolved.",
-}
-"""What each code of a diagnostic stands for."""
+Severity: TypeAlias = Literal["error", "warning", "hint"]
 
 _SECRET = re.compile(
     r"""(?ix) ["']? [\w.-]* (?:secret|password|passwd|token|credential|(?:api|private)[_-]?key)
     [\w.-]* ["']? \s* : \s* (?P<value>.+)"""
 )
+_QUOTES = frozenset("\"'")
+_ESCAPES = {"x": 4, "u": 6, "U": 10}
 _HIDDEN = re.compile(r"(\$\{[^}]*\})|[^\s,{}\[\]\"']")
 
 
@@ -90,6 +73,45 @@ class Findings:
         """Note something that is probably not meant."""
         self._add("warning", code, spot, message, hint)
 
+    def hint(self, code: str, spot: Spot, message: str, hint: str = "") -> None:
+        """Note something that may be meant, and is worth a thought."""
+        self._add("hint", code, spot, message, hint)
+
+    @property
+    def refused(self) -> frozenset[tuple[int, int]]:
+        """The lines and columns where there are errors."""
+        return frozenset((one.line, one.column) for one in errors(self._found))
+
+    def within(self, spot: Spot, text: str, offset: int, length: int) -> Spot:
+        """Give where a part of a text stands, of which *spot* tells the beginning.
+
+        Escapes and quotes are counted as they are written; where the text cannot be followed (in
+        folded texts and behind aliases) the spot of the whole is given.
+        """
+        line = self._line(spot.line)[spot.column - 1 :]
+        if line[:1] == "|":
+            return self._within_block(spot, text, offset, length)
+        if line[:1] in _QUOTES:
+            start, end = (_written(line, place) for place in (offset, offset + length))
+            if start is None:
+                return spot
+            return Spot(spot.line, spot.column + start, (end or start + 1) - start)
+        if line.startswith(text):
+            return Spot(spot.line, spot.column + offset, max(length, 1))
+        return spot
+
+    def _within_block(self, spot: Spot, text: str, offset: int, length: int) -> Spot:
+        row = text.count("\n", 0, offset)
+        shown = text.split("\n")[row]
+        start = self._line(spot.line + 1 + row).find(shown)
+        inside = offset - (text.rfind("\n", 0, offset) + 1)
+        if start < 0:
+            return spot
+        return Spot(spot.line + 1 + row, start + inside + 1, max(min(length, len(shown)), 1))
+
+    def _line(self, number: int) -> str:
+        return self._lines[number - 1] if number <= len(self._lines) else ""
+
     @property
     def all(self) -> tuple[Diagnostic, ...]:
         """Everything found, in the order of the document."""
@@ -97,7 +119,7 @@ class Findings:
 
     def excerpt(self, line: int) -> str:
         """Give one line of the document with secrets covered, column for column."""
-        text = self._lines[line - 1] if line <= len(self._lines) else ""
+        text = self._line(line)
         match = _SECRET.search(text)
         if match is None:
             return text
@@ -111,6 +133,21 @@ class Findings:
                 message, hint, self.excerpt(spot.line),
             )
         )  # fmt: skip
+
+
+def _written(line: str, place: int) -> int | None:
+    """Count the characters that a quoted text takes before its *place*-th one, quote included."""
+    quote, index = line[0], 1
+    for _ in range(place):
+        if index >= len(line) or (line[index] == quote and line[index : index + 2] != "''"):
+            return None
+        if quote == "'" and line[index] == quote:
+            index += 2
+        elif quote == '"' and line[index] == "\\":
+            index += _ESCAPES.get(line[index + 1 : index + 2], 2)
+        else:
+            index += 1
+    return index
 
 
 def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -89,14 +89,15 @@ def _required_in(
 ) -> list[Requirement]:
     return [
         Requirement(
-            scope, (*parent, key), field, field.required.match, _tests(field.required, beside)
+            scope, (*parent, key), field, field.required.match, tests_of(field.required, beside)
         )
         for key, field in fields.items()
         if isinstance(field.required, Conditions)
     ]
 
 
-def _tests(conditions: Conditions, fields: FieldTable) -> tuple[tuple[str | None, Test], ...]:
+def tests_of(conditions: Conditions, fields: FieldTable) -> tuple[tuple[str | None, Test], ...]:
+    """Give each condition as the key that it is about (None: the sync mode) and its test."""
     tests = []
     for condition in conditions.conditions:
         key, inside = key_of(condition, fields)

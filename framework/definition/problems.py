@@ -53,7 +53,7 @@ def payload_text(problem: Problem, name: str, sources: Mapping[str, str] | None 
 
     *sources* says for each top-level key what is mapped to it, where that is known.
     """
-    text = f"Field `{problem.place}` of {name} {_demand(problem)}"
+    text = f"Field `{problem.place}` of {name} {demand(problem)}"
     if problem.code == "required":
         return text + _why_missing(problem, sources)
     if problem.code == "type":
@@ -63,9 +63,15 @@ def payload_text(problem: Problem, name: str, sources: Mapping[str, str] | None 
     return f"{text}."
 
 
+def not_object_text(found: JSON, name: str) -> str:
+    """Say that the payload of *name* is no object at all."""
+    given = "no value" if found is MISSING else _KINDS[type(found)]
+    return f"The payload of {name} must be an object; its mapping gave {given}."
+
+
 def setting_text(problem: Problem) -> str:
     """Say what is wrong with a setting."""
-    text = f"Setting `{problem.place}` {_demand(problem)}"
+    text = f"Setting `{problem.place}` {demand(problem)}"
     if problem.found is MISSING:
         return f"{text}."
     shown = SECRET if problem.field.secret else json.dumps(problem.found, ensure_ascii=False)
@@ -84,7 +90,8 @@ def condition_text(condition: Condition) -> str:
     return f"{subject} {verb} {_listing(values)}"
 
 
-def _demand(problem: Problem) -> str:
+def demand(problem: Problem) -> str:
+    """Say what the field asks for: `must be a number`."""
     field = problem.field
     name = "date-like" if field.type == "datetime" else field.format or "text"
     demands: dict[Code, str] = {

@@ -1,0 +1,159 @@
+"""`actions import`: a connection file and a page of fields from a destination's manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from framework.cli import exits
+from framework.cli.findings import show_findings
+from framework.errors import ConfigurationError, StorageError
+
+if TYPE_CHECKING:
+    from framework.definition import Action, Destination, Field, Subscription
+
+
+@click.command("import")
+@click.argument("manifest", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="The folder to write to; by default this one.",
+)
+def import_(manifest: Path, out: Path) -> None:
+    """Read a destination's MANIFEST (metadata.json) and write what one begins with.
+
+    That is a connection file to fill in, a page that documents settings and fields, and the
+    manifest as it is understood here. Files that exist are not written over.
+    """
+    from framework.config import load_manifest  # noqa: PLC0415 - heavy, imported at first use
+    from framework.definition import to_manifest  # noqa: PLC0415 - heavy, imported at first use
+
+    destination, findings = load_manifest(manifest)
+    show_findings(findings.all)
+    if destination is None:
+        raise click.exceptions.Exit(exits.FAILED)
+    entry = json.dumps(to_manifest(destination), indent=2, ensure_ascii=False) + "\n"
+    name = "".join(char if char.isalnum() or char in "-_." else "-" for char in destination.slug)
+    _write(
+        {
+            out / f"{name}.connection.yaml": skeleton(destination),
+            out / f"{name}.md": documentation(destination),
+            out / f"{name}.manifest.json": entry,
+        }
+    )
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    there = [f"`{path}`" for path in files if path.exists()]
+    if there:
+        raise ConfigurationError(f"{', '.join(there)} exist{'s' * (len(there) == 1)} already.")
+    for path, text in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"`{path}` cannot be written: {error.strerror}.") from None
+        click.echo(f"Wrote {path}")
+
+
+def skeleton(destination: Destination) -> str:
+    """Give a connection file to fill in, with the subscriptions that a new connection has."""
+    from framework.config import (  # noqa: PLC0415 - heavy, imported at first use
+        MAX_SUBSCRIPTIONS,
+    )
+
+    lines = [f"destination: {_quoted(destination.slug)}", "settings:"]
+    lines += [f"  {line}" for line in _settings(destination.settings_fields)]
+    lines.append("subscriptions:")
+    for subscription in _starting(destination)[:MAX_SUBSCRIPTIONS]:
+        lines += _subscription(destination.action(subscription.action), subscription)
+    return "\n".join(lines) + "\n"
+
+
+def _starting(destination: Destination) -> list[Subscription]:
+    from framework.definition import (  # noqa: PLC0415 - heavy, imported at first use
+        Subscription,
+        starting_subscriptions,
+    )
+
+    named = {preset.name: preset for preset in starting_subscriptions(destination)}
+    if named:
+        return list(named.values())
+    return [
+        Subscription(action=action.slug, trigger=action.trigger, name=action.title)
+        for action in {action.title: action for action in destination.actions}.values()
+        if not action.hidden
+    ]
+
+
+def _settings(fields: Mapping[str, Field]) -> Iterator[str]:
+    for key, field in fields.items():
+        value = json.dumps(field.default)
+        if field.secret:
+            variable = "".join(char if char.isalnum() else "_" for char in key).upper()
+            value = f"${{env:{variable}}}"
+        elif field.default is None:
+            value = '""'
+        note = f"  # {_line(field.label)}" if field.label else ""
+        yield f"{'' if field.required is True else '# '}{_quoted(key)}: {value}{note}"
+
+
+def _subscription(action: Action, subscription: Subscription) -> Iterator[str]:
+    mapping = {**action.default_mapping, **subscription.mapping}
+    yield f"  - name: {_quoted(subscription.name)}"
+    yield f"    partnerAction: {_quoted(action.slug)}"
+    yield f"    subscribe: {_quoted(subscription.trigger or action.trigger or '')}"
+    yield "    mapping:"
+    for key, field in action.fields.items():
+        note = "" if field.required is not True or key in mapping else "  # required"
+        mark = "" if key in mapping or field.required is True else "# "
+        value = json.dumps(mapping.get(key, ""), ensure_ascii=False)
+        yield f"      {mark}{_quoted(key)}: {value}{note}"
+
+
+def _quoted(text: str) -> str:
+    """Give a text as a YAML scalar."""
+    plain = text.replace("-", "a").replace("_", "a")
+    return text if plain.isascii() and plain.isalnum() and text[0].isalpha() else json.dumps(text)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def documentation(destination: Destination) -> str:
+    """Give a page in Markdown about settings, actions and fields."""
+    parts = [f"# {destination.name}", _line(destination.description)]
+    if destination.settings_fields:
+        parts += ["## Settings", _table(destination.settings_fields)]
+    for action in destination.actions:
+        parts += [f"## {action.title} (`{action.slug}`)", _line(action.description)]
+        parts.append(f"Default trigger: {f'`{action.trigger}`' if action.trigger else 'none'}.")
+        parts.append(_table(action.fields))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(fields: Mapping[str, Field]) -> str:
+    rows = ["| Field | Type | Required | What it is |", "| --- | --- | --- | --- |"]
+    rows += [_row(key, field) for key, field in fields.items()]
+    return "\n".join(rows)
+
+
+def _row(key: str, field: Field) -> str:
+    kind = f"list of {field.type}" if field.multiple else field.type
+    if field.choices:
+        kind += f": {', '.join(json.dumps(choice.value) for choice in field.choices)}"
+    required = {True: "yes", False: ""}.get(field.required is True, "")
+    if not isinstance(field.required, bool):
+        required = "sometimes"
+    return "| " + " | ".join(_cells((f"`{key}`", kind, required, field.description))) + " |"
+
+
+def _cells(texts: Iterable[str]) -> Iterator[str]:
+    return (_line(text).replace("|", "\\|") for text in texts)

@@ -1,0 +1,169 @@
+"""`actions validate`: everything that is wrong with connection files, before an event moves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from framework.cli import exits
+from framework.cli.findings import print_findings
+from framework.cli.formats import FORMATS
+from framework.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from framework.config import Diagnostic
+    from framework.definition import Destination, World
+
+MAX_SAMPLE = 10_000
+"""Events of a sample that are read."""
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=_FILE, metavar="FILE...")
+@click.option("--events", type=_FILE, help="A sample of the events that come, one in each line.")
+@click.option("--event-schema", type=_FILE, help="A JSON Schema of the events that come.")
+@click.option(
+    "--manifest",
+    "manifests",
+    multiple=True,
+    type=_FILE,
+    help="A manifest (metadata.json) of a destination that is not installed; several are allowed.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", *FORMATS]),
+    default="text",
+    show_default=True,
+    help="How findings are written.",
+)
+@click.option("--explain", "code", metavar="CODE", help="Explain a code, or with `all` every one.")
+def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
+    files: Sequence[Path],
+    events: Path | None,
+    event_schema: Path | None,
+    manifests: Sequence[Path],
+    form: str,
+    code: str | None,
+) -> None:
+    """Check connection files: structure, settings, triggers, mappings, batches.
+
+    Exits with 1 where there are errors. What the events look like is known from Segment's spec,
+    from a sample (--events) or from a JSON Schema (--event-schema).
+    """
+    if code is not None:
+        click.echo(_explanation(code), nl=False)
+        return
+    if not files and not manifests:
+        raise click.UsageError("Give at least one connection file.")
+    if events and event_schema:
+        raise click.UsageError("Give either --events or --event-schema.")
+    found, known = _read_manifests(manifests)
+    known = {**_installed(), **known}
+    world = _world(events, event_schema)
+    for file in files:
+        found += _check(file, known, world)
+    if form == "text":
+        print_findings(found)
+    else:
+        click.echo(FORMATS[form](found))
+    if any(finding.severity == "error" for finding in found):
+        raise click.exceptions.Exit(exits.FAILED)
+
+
+def _check(file: Path, known: Mapping[str, Destination], world: World) -> tuple[Diagnostic, ...]:
+    from framework import config  # noqa: PLC0415 - heavy, imported at first use
+
+    reading = config.read_connection(file)
+    destination = config.choose(reading, known)
+    if destination is not None:
+        config.validate(reading, destination, world)
+    return reading.diagnostics
+
+
+def _installed() -> dict[str, Destination]:
+    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
+
+    plugins = load_plugins().destinations
+    return {slug: plugin.definition for slug, plugin in plugins.items()}
+
+
+def _read_manifests(
+    paths: Iterable[Path],
+) -> tuple[tuple[Diagnostic, ...], dict[str, Destination]]:
+    from framework.config import load_manifest  # noqa: PLC0415 - heavy, imported at first use
+
+    found: tuple[Diagnostic, ...] = ()
+    known = {}
+    for path in paths:
+        destination, findings = load_manifest(path)
+        found += findings.all
+        if destination is not None:
+            known[destination.slug] = destination
+    return found, known
+
+
+def _world(events: Path | None, schema: Path | None) -> World:
+    from framework.definition import (  # noqa: PLC0415 - heavy, imported at first use
+        sample_world,
+        schema_world,
+        spec_world,
+    )
+
+    if events:
+        return sample_world(_sample(events))
+    if schema:
+        document = _json(_text(schema), str(schema))
+        if not isinstance(document, dict):
+            raise ConfigurationError(f"`{schema}` must hold an object.")
+        return schema_world(document)
+    return spec_world()
+
+
+def _sample(path: Path) -> list[dict[str, Any]]:
+    found = []
+    for number, line in enumerate(_text(path).splitlines()[:MAX_SAMPLE], 1):
+        if line.strip():
+            event = _json(line, f"{path}:{number}")
+            if not isinstance(event, dict):
+                raise ConfigurationError(f"`{path}:{number}` must hold an object.")
+            found.append(event)
+    if not found:
+        raise ConfigurationError(f"`{path}` holds no event.")
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"`{path}` cannot be read: {reason}.") from None
+
+
+def _json(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+        raise ConfigurationError(f"`{place}` is not JSON: {reason}.") from None
+
+
+def _explanation(code: str) -> str:
+    from framework.config import (  # noqa: PLC0415 - heavy, imported at first use
+        CATALOGUE,
+        MANIFEST,
+        page,
+    )
+
+    if code == "all":
+        return page(CATALOGUE.values(), MANIFEST)
+    if code.upper() not in CATALOGUE:
+        raise click.UsageError(f"There is no code `{code}`. Known codes: {', '.join(CATALOGUE)}.")
+    return str(CATALOGUE[code.upper()])

@@ -1,0 +1,58 @@
+"""Manifests: what is wrong with one, told in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from framework.config.diagnostics import Findings, Spot
+from framework.config.jsontext import read_json
+from framework.config.nodes import Node, Unreadable
+from framework.definition import Destination, read_manifest
+
+MAX_BYTES = 16 * 1024 * 1024
+"""How large a manifest may be."""
+
+
+def load_manifest(path: str | Path) -> tuple[Destination | None, Findings]:
+    """Give the destination that a manifest describes, and everything that is wrong with it.
+
+    The destination is None where there is nothing to use. Raises nothing for either.
+    """
+    findings = Findings(str(path))
+    try:
+        content = Path(path).read_bytes()[: MAX_BYTES + 1]
+    except OSError as error:
+        findings.error("AD100", Spot(), f"The file cannot be read: {error.strerror}.")
+        return None, findings
+    if len(content) > MAX_BYTES:
+        limit = MAX_BYTES // 1024
+        findings.error("AD103", Spot(), f"The document is larger than {limit:,} KiB.")
+        return None, findings
+    return parse_manifest(content.decode("utf-8-sig", "replace"), str(path))
+
+
+def parse_manifest(text: str, file: str) -> tuple[Destination | None, Findings]:
+    """Give the destination that the text of a manifest describes, and what is wrong with it."""
+    findings = Findings(file, text)
+    try:
+        root = read_json(text, findings)
+    except Unreadable:
+        return None, findings
+    reading = read_manifest(root.plain())
+    for problem in reading.errors:
+        findings.error("AD601", _spot(problem, root), problem)
+    for problem in reading.warnings:
+        findings.warning("AD602", _spot(problem, root), problem)
+    return reading.destination, findings
+
+
+def _spot(problem: str, root: Node) -> Spot:
+    """Give where the path stands with which a problem begins, as far as it leads."""
+    path = problem.split("`")[1] if problem.startswith("`/") else ""
+    node, spot = root, root.spot
+    for part in path.split("/")[1:]:
+        inner = node.at(part)
+        if inner is node:
+            break
+        node, spot = inner, node.key(part) if node.members else inner.spot
+    return spot

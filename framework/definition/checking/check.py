@@ -1,0 +1,330 @@
+"""Everything that can be said of a subscription before an event moves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from framework.definition.checking.conditions import (
+    Triggered,
+    check_trigger,
+    find_gap,
+    find_overlap,
+    shown_event,
+)
+from framework.definition.checking.events import World
+from framework.definition.checking.faults import Fault, Place, Severity, suggestion
+from framework.definition.checking.fitting import UNKNOWN, Miss, fit, is_always_empty, may_be_empty
+from framework.definition.checking.inference import Scope, infer
+from framework.definition.checking.rules import (
+    Filled,
+    check_batching,
+    check_hashes,
+    check_rules,
+    effective,
+    is_computed,
+)
+from framework.definition.checking.types import NOTHING, Type
+from framework.definition.destination import (
+    SYNC_MODE_KEY,
+    Action,
+    Destination,
+    Subscription,
+)
+from framework.definition.fields import Conditions, Field
+from framework.definition.manifest import INTERNAL
+from framework.definition.problems import Problem, demand
+from framework.errors import MappingError
+from framework.mapping import DIRECTIVES, ROOT_DIRECTIVE, check_mapping_shape, compile_mapping
+from framework.paths import JSON, MISSING, Path
+from framework.triggers import parse
+
+_CONTROLS = frozenset(
+    {"batch_bytes", "batch_keys", "batch_size", "dynamicAuthSettings", "enable_batching",
+     "onMappingSave", "retlOnMappingSave"}
+)  # fmt: skip
+_OPPOSITES = (
+    ("add", "remove"), ("add", "delete"), ("create", "delete"), ("subscribe", "unsubscribe"),
+    ("enter", "exit"), ("suppress", "unsuppress"), ("follow", "unfollow"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of checking a subscription: its *faults*, and whether it *cannot_fail*.
+
+    Where it cannot fail, no event of the world that the trigger lets through is refused by
+    the mapping or the shape, limits of size aside.
+    """
+
+    faults: tuple[Fault, ...]
+    cannot_fail: bool
+
+
+def check_subscription(
+    destination: Destination, subscription: Subscription, world: World
+) -> Checked:
+    """Check one subscription of a destination; its action must exist."""
+    action = destination.action(subscription.action)
+    text = subscription.trigger if subscription.trigger is not None else action.trigger
+    faults: list[Fault] = []
+    if text is None:
+        message = f"A trigger is needed: action `{action.slug}` has no default trigger."
+        faults.append(Fault("AD403", "error", "action", message, "Give it as `subscribe`."))
+        triggered = Triggered(None, world, ())
+    else:
+        triggered = check_trigger(text, world)
+        faults += triggered.faults if subscription.trigger is not None else ()
+    known = triggered.world.knowing(_words(action))
+    mapped = check_mapping(action, subscription.mapping, known)
+    whole = (*faults, *mapped.faults)
+    blocked = any(fault.severity == "error" for fault in whole)
+    return Checked(whole, mapped.cannot_fail and not blocked)
+
+
+def check_mapping(action: Action, own: Mapping[str, JSON], world: World) -> Checked:
+    """Check the mapping of a subscription against the fields of its action."""
+    filled = effective(action, own)
+    faults = [*_check_keys(filled), *_check_sync_mode(filled)]
+    broken = {key: list(_check_shape(filled, key)) for key in filled.mapping}
+    faults += [fault for found in broken.values() for fault in found]
+    safe = ROOT_DIRECTIVE not in filled.mapping and not any(broken.values())
+    if ROOT_DIRECTIVE not in filled.mapping:
+        for key, field in action.fields.items():
+            if not broken.get(key):
+                found, misses = _check_field(filled, key, field, world)
+                faults += misses
+                safe = safe and found
+        faults += [*check_rules(filled), *check_batching(filled), *check_hashes(filled)]
+    return Checked(tuple(faults), safe)
+
+
+def check_exclusion(
+    destination: Destination, subscriptions: Sequence[Subscription], triggers: Mapping[int, str]
+) -> Iterator[tuple[int, Fault]]:
+    """Find events that two opposite subscriptions both match, or that fall between them.
+
+    *triggers* gives the text of each trigger that parses, by the subscription's index. Yields the
+    index of the later subscription of a pair with each fault.
+    """
+    for later, text in triggers.items():
+        for earlier, other in triggers.items():
+            one, two = subscriptions[earlier], subscriptions[later]
+            if earlier < later and _are_opposite(destination, one.action, two.action):
+                yield from ((later, fault) for fault in _compare(one, other, text))
+
+
+def _compare(earlier: Subscription, other: str, text: str) -> Iterator[Fault]:
+    one, two = parse(other), parse(text)
+    overlap = find_overlap(one, two)
+    if overlap is not None:
+        message = f'An event can match this and "{earlier.name}" both, which do the opposite.'
+        yield _about_trigger("AD417", "warning", message, f"One is: {shown_event(overlap)}", text)
+        return
+    gap = find_gap(one, two)
+    if gap is not None:
+        message = f'Between this and "{earlier.name}" there are events that match neither.'
+        yield _about_trigger("AD418", "hint", message, f"One is: {shown_event(gap)}", text)
+
+
+def _about_trigger(code: str, severity: Severity, message: str, hint: str, text: str) -> Fault:
+    return Fault(code, severity, "trigger", message, hint, offset=0, length=len(text))
+
+
+def _are_opposite(destination: Destination, one: str, other: str) -> bool:
+    if one == other:
+        return False
+    first, second = destination.action(one), destination.action(other)
+    lanes = [action.batching.lane for action in (first, second) if action.batching]
+    if len(lanes) == 2 and lanes[0] and lanes[0] == lanes[1]:
+        return True
+    slugs = one.lower(), other.lower()
+    return any(
+        (slugs[a].startswith(start) and slugs[b].startswith(end))
+        for start, end in _OPPOSITES
+        for a, b in ((0, 1), (1, 0))
+    )
+
+
+def _words(action: Action) -> dict[tuple[str, ...], frozenset[str]]:
+    """Give the names that the action's default mapping reads, by the object that holds them."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    try:
+        paths = compile_mapping(action.default_mapping).paths
+    except MappingError:
+        return {}
+    for path in paths:
+        for index, part in enumerate(path.parts):
+            found.setdefault(path.parts[:index], set()).add(part)
+    return {key: frozenset(words) for key, words in found.items()}
+
+
+def _check_keys(filled: Filled) -> Iterator[Fault]:
+    action = filled.action
+    for key in sorted(filled.own):
+        if key in action.fields or key in _CONTROLS or key.startswith(INTERNAL):
+            continue
+        hint = suggestion(key, action.fields, "fields")
+        severity: Severity = "error" if hint.startswith("Did") else "warning"
+        message = f"Action `{action.slug}` has no field `{key}`."
+        yield Fault("AD503", severity, "mapping", message, hint, (key,), on_key=True)
+
+
+def _check_sync_mode(filled: Filled) -> Iterator[Fault]:
+    mode, given = filled.action.sync_mode, filled.mapping.get(SYNC_MODE_KEY, MISSING)
+    if mode and SYNC_MODE_KEY in filled.own and given not in mode.choices:
+        choices = ", ".join(mode.choices)
+        message = f"The sync mode must be one of {choices}, got {json.dumps(given)}."
+        yield Fault("AD508", "error", "mapping", message, "", (SYNC_MODE_KEY,))
+
+
+def _check_shape(filled: Filled, key: str) -> Iterator[Fault]:
+    value = {key: filled.mapping[key]}
+    problems, code = check_mapping_shape(value), "AD501"
+    if not problems and key != ROOT_DIRECTIVE:
+        problems, code = list(compile_mapping(value).faults), "AD502"
+    for problem in problems:
+        yield filled.fault(
+            code, "error", _place_of(problem, value) or (key,), problem, _hint(problem)
+        )
+
+
+def _hint(problem: str) -> str:
+    if "has an invalid directive: " not in problem:
+        return ""
+    name = problem.partition("has an invalid directive: ")[2].rstrip(".")
+    return suggestion(name, DIRECTIVES, "directives")
+
+
+def _place_of(problem: str, raw: JSON) -> Place:
+    """Find the place that a problem's text begins with, as far as it leads into *raw*."""
+    rest, place = problem.lstrip("`"), list[str]()
+    while rest.startswith("/"):
+        keys = raw if isinstance(raw, dict) else range(len(raw)) if isinstance(raw, list) else ()
+        ends = (
+            str(key) for key in keys if rest[1:].startswith(str(key))
+            and rest[len(str(key)) + 1 :][:1] in {"/", "`", " ", ""}
+        )  # fmt: skip
+        key = max(ends, key=len, default=None)
+        if key is None:
+            break
+        place.append(key)
+        raw = raw[key] if isinstance(raw, dict) else raw[int(key)]
+        rest = rest[len(key) + 1 :]
+    return tuple(place)
+
+
+# The type of each field's value
+
+
+def _check_field(filled: Filled, key: str, field: Field, world: World) -> tuple[bool, list[Fault]]:
+    """Check what is mapped to a field; tell too whether it cannot fail."""
+    noted: list[Fault] = []
+    made = NOTHING
+    if key in filled.mapping:
+        made = infer(filled.mapping[key], (key,), Scope(world.whole, noted, world))
+    faults = noted if key in filled.own else []
+    found = fit(made, key, field)
+    safe = found.is_safe and not made.refuses
+    asked = None
+    if isinstance(field.required, Conditions) and may_be_empty(made, field):
+        asked = filled.verdict(field.required)
+        safe = safe and asked is False
+    doubts = _Doubts(filled, key, field, made, world)
+    if found.is_hopeless:
+        return safe, [*faults, *doubts.hopeless(found.misses)]
+    faults += doubts.possible(found.misses)
+    if asked is not False and isinstance(field.required, Conditions):
+        faults += doubts.conditional(certain=asked is True)
+    return safe, faults
+
+
+@dataclass(frozen=True)
+class _Doubts:
+    """Puts into words what does not fit a field."""
+
+    filled: Filled
+    key: str
+    field: Field
+    made: Type
+    world: World
+
+    @property
+    def _source(self) -> str:
+        value = self.filled.mapping.get(self.key)
+        path = value.get("@path") if isinstance(value, dict) else None
+        return f"`{path}`" if isinstance(path, str) else "its mapping"
+
+    def _name(self, miss: Miss) -> str:
+        place = str(Path(miss.place)).removeprefix("$.")
+        return f"Field `{place}` of action `{self.filled.action.slug}`"
+
+    def _demand(self, miss: Miss) -> str:
+        return demand(Problem(miss.place, miss.code, miss.field))
+
+    @property
+    def _graver(self) -> Severity:
+        """How bad something is that follows from the events: a sample is no proof."""
+        computed = is_computed(self.filled.mapping.get(self.key))
+        return "warning" if computed and self.world.is_sample else "error"
+
+    @property
+    def _lesser(self) -> Severity:
+        return "hint" if self.world.origin == "the spec" else "warning"
+
+    def hopeless(self, misses: tuple[Miss, ...]) -> Iterator[Fault]:
+        for miss in misses:
+            text = f"{self._name(miss)} {self._demand(miss)}"
+            code = {"required": "AD511", "type": "AD513"}.get(miss.code, "AD515")
+            if miss.code == "required":
+                text = f"{self._name(miss)} is required; {self._nothing(miss)}."
+            elif miss.code in {"type", "choices"}:
+                text = f"{text}; {self._source} gives {miss.found}."
+            else:
+                text = f"{text}."
+            yield self.filled.fault(code, self._graver, miss.place, text)
+
+    def _nothing(self, miss: Miss) -> str:
+        if self.key not in self.filled.mapping:
+            return "nothing is mapped to it"
+        if len(miss.place) > 1:
+            return "it is not in what is mapped"
+        if not is_computed(self.filled.mapping[self.key]):
+            return "its value is empty"
+        return f"{self._source} gives nothing for any event that comes here"
+
+    def possible(self, misses: tuple[Miss, ...]) -> Iterator[Fault]:
+        for miss in _grouped(misses):
+            if miss.found == UNKNOWN and (miss.code != "required" or len(miss.place) > 1):
+                continue
+            if miss.code == "required":
+                text = f"{self._name(miss)} is required; {self._source} may give nothing."
+                yield self.filled.fault("AD512", self._lesser, miss.place, text)
+            elif miss.code == "type" or self.world.origin != "the spec":
+                found = f"{self._source} may give {miss.found}"
+                text = f"{self._name(miss)} {self._demand(miss)}; {found}."
+                yield self.filled.fault("AD514", self._lesser, miss.place, text)
+
+    def conditional(self, *, certain: bool) -> Iterator[Fault]:
+        if not may_be_empty(self.made, self.field):
+            return
+        miss = Miss("required", (self.key,), "nothing", self.field)
+        always = is_always_empty(self.made, self.field)
+        if always and certain:
+            text = f"{self._name(miss)} {self._demand(miss)}; {self._nothing(miss)}."
+            yield self.filled.fault("AD511", self._graver, (self.key,), text)
+        elif self.key in self.filled.mapping and certain:
+            text = f"{self._name(miss)} {self._demand(miss)}; {self._source} may give nothing."
+            yield self.filled.fault("AD512", self._lesser, (self.key,), text)
+
+
+def _grouped(misses: Sequence[Miss]) -> Iterator[Miss]:
+    """Give one miss for each place and code, which tells of all that is found there."""
+    groups: dict[tuple[str, Place], list[Miss]] = {}
+    for miss in misses:
+        groups.setdefault((miss.code, miss.place), []).append(miss)
+    for same in groups.values():
+        *others, last = dict.fromkeys(miss.found for miss in same)
+        found = f"{', '.join(others)} or {last}" if others else last
+        yield replace(same[0], found=found)
