@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from framework.delivery import (
         Cache,
         Client,
+        Columns,
         Connection,
         OAuthClientCredentials,
         OAuthRefreshToken,
@@ -62,8 +63,8 @@ _ROOMS = {
         "Settings Subscription SyncMode field from_document read_document"
     ),
     "delivery": (
-        "Cache Client Connection OAuthClientCredentials OAuthRefreshToken Report api_key basic "
-        "bearer connect json_of"
+        "Cache Client Columns Connection OAuthClientCredentials OAuthRefreshToken Report api_key "
+        "basic bearer connect json_of"
     ),
     "errors": (
         "APIError ConfigurationError DefinitionError FrameworkError IntegrationError "
@@ -83,6 +84,7 @@ __all__ = [
     "Cache",
     "Choice",
     "Client",
+    "Columns",
     "Condition",
     "Conditions",
     "ConfigurationError",

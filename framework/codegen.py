@@ -6,15 +6,20 @@ tracebacks and debuggers, because it is registered with `linecache`.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import linecache
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import lru_cache
+from hashlib import sha256
+from types import CodeType
+from typing import Any, Final, Protocol, Self
 
 from framework.paths import MISSING, Path, step
 
-_serial = itertools.count(1)
+VARIABLE: Final = object()
+"""What `Code.constant` gives for an expression whose value is not known before it runs."""
 
 
 class Code:
@@ -25,6 +30,7 @@ class Code:
         self._depth = 0
         self._names: dict[str, Any] = {"MISSING": MISSING}
         self._pool: dict[int, str] = {}
+        self._constants: dict[str, Any] = {"MISSING": MISSING}
         self._counter = itertools.count(1)
 
     def line(self, text: str) -> None:
@@ -45,13 +51,19 @@ class Code:
 
     def literal(self, value: Any, hint: str = "c") -> str:
         """Give an expression for a constant: a literal where that is exact, else a bound name."""
+        if value is MISSING:
+            return "MISSING"
         if value is None or value is True or value is False or type(value) in {int, str}:
-            return ascii(value)
-        known = self._pool.get(id(value))
-        if known is None:
-            known = self._pool[id(value)] = self.fresh(hint)
-            self._names[known] = value
-        return known
+            text = ascii(value)
+        else:
+            text = self._pool.get(id(value)) or self.fresh(hint)
+            self._pool[id(value)], self._names[text] = text, value
+        self._constants[text] = value
+        return text
+
+    def constant(self, text: str) -> Any:
+        """Give the value of an expression that `literal` gave, and VARIABLE for any other."""
+        return self._constants.get(text, VARIABLE)
 
     @property
     def source(self) -> str:
@@ -60,14 +72,20 @@ class Code:
 
     def build(self, function: str) -> Callable[..., Any]:
         """Compile what was written and give its *function*, with `__source__` set to the text."""
-        name = f"<{function} {next(_serial)}>"
         source = self.source
-        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         namespace = dict(self._names)
-        exec(compile(source, name, "exec"), namespace)  # noqa: S102 - literals only, see the module
+        exec(_compiled(source, function), namespace)  # noqa: S102 - literals only, see the module
         built: Callable[..., Any] = namespace[function]
         built.__source__ = source  # type: ignore[attr-defined]
         return built
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: str, function: str) -> CodeType:
+    """Compile a text; the same text is compiled once."""
+    name = f"<{function} {sha256(source.encode()).hexdigest()[:12]}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    return compile(source, name, "exec")
 
 
 class Reader(Protocol):
@@ -78,6 +96,9 @@ class Reader(Protocol):
 
     def read(self, path: Path) -> str:
         """Give the variable that holds the value of a loaded path."""
+
+    def branch(self) -> Self:
+        """Give a reader for a place that runs only sometimes; it knows what is loaded so far."""
 
 
 class JSONReader:
@@ -97,14 +118,23 @@ class JSONReader:
         """Give the variable of a loaded path."""
         return self._known[path.parts]
 
+    def branch(self) -> Self:
+        """Give a reader that knows what is loaded, and whose own loads this one does not know."""
+        branch = copy.copy(self)
+        branch._known = dict(self._known)  # noqa: SLF001 - a copy of this very reader
+        return branch
+
     def _enter(self, parts: tuple[str, ...]) -> None:
         if parts in self._known:
             return
         outer, key = self._known[parts[:-1]], parts[-1]
         name = self._known[parts] = self._code.fresh("p")
-        enter = f"{self._code.literal(step, 'step')}({outer}, {key!a})"
+        enter = self._stepped(outer, key)
         if len(parts) > 1:
             enter = f"MISSING if {outer} is MISSING else {enter}"
         self._code.line(
             f"{name} = {outer}.get({key!a}, MISSING) if type({outer}) is dict else {enter}"
         )
+
+    def _stepped(self, outer: str, key: str) -> str:
+        return f"{self._code.literal(step, 'step')}({outer}, {key!a})"

@@ -64,10 +64,14 @@ def describe_error(response: httpx.Response) -> tuple[str, str] | None:
 
 
 @hookspec(firstresult=True)
-def identify(action: Action, settings: Any, payloads: Sequence[Any]) -> Sequence[str | Failed]:
+def identify(
+    action: Action, settings: Any, payloads: Sequence[Any], columns: Any
+) -> Sequence[str | Failed]:
     """Say whom each payload is about, in exactly the form that is sent to the partner.
 
     A Failed in a place fails that event at once.
+    *columns* are the same payloads by field, see `framework.Columns`; for those who ask for
+    columns alone, payloads are never made.
     Within a batching lane and its keys the last event about one identifier wins: earlier events
     of other actions are skipped as superseded, earlier ones of the same action share its outcome.
     """
@@ -106,6 +110,7 @@ def perform_batch(
     settings: Any,
     payloads: Sequence[Any],
     identifiers: Sequence[str],
+    key: Mapping[str, Any],
     events: Sequence[dict[str, Any]],
     memberships: Sequence[bool | None],
     sync_mode: str | None,
@@ -119,6 +124,7 @@ def perform_batch(
 
     Return nothing (all delivered), one response (it speaks for all), or one result for each
     payload in order.
+    *key* holds the values of the batch keys by name, in which all payloads agree.
     An exception fails every payload of the batch.
     """
     raise NotImplementedError

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import httpx
 
@@ -24,6 +23,7 @@ from framework import (
     Batching,
     Cache,
     Choice,
+    Columns,
     Condition,
     Failed,
     InvalidAuthenticationError,
@@ -190,20 +190,17 @@ def describe_error(response: httpx.Response) -> tuple[str, str] | None:
 
 
 @hookimpl
-def identify(payloads: Sequence[Membership]) -> list[str | Failed]:
+def identify(columns: Columns) -> list[str | Failed]:
     """Give each user's identifier as it will be sent."""
     found: list[str | Failed] = []
-    for (kind, form, hashed), group in itertools.groupby(payloads, _KIND):
+    for (kind, form, hashed), part in columns.runs("identifier_type", "email_form", "hash_emails"):
         if kind == "email":
-            found += read_emails(list(map(_EMAIL, group)), form or _FORMS[hashed])
+            found += read_emails(part["email"], form or _FORMS[hashed])
         else:
-            found += map(READERS[kind], map(_IDENTIFIER, group))
+            found += map(READERS[kind], part["identifier"])
     return found
 
 
-_KIND = operator.attrgetter("identifier_type", "email_form", "hash_emails")
-_EMAIL = operator.attrgetter("email")
-_IDENTIFIER = operator.attrgetter("identifier")
 _FORMS = {False: "plain", True: "sha256"}
 
 
@@ -212,23 +209,22 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
     action: Action,
     client: httpx.Client,
     settings: CriteoSettings,
-    payloads: Sequence[Membership],
     identifiers: Sequence[str],
+    key: Mapping[str, Any],
     cache: Cache,
 ) -> list[Result]:
     """Add users to one audience, or remove them; one result per payload."""
     criteo = Criteo(client, settings.api_version)
     lists = ContactLists(criteo, settings.advertiser_id, cache)
-    batch = payloads[0]
     amendment = Amendment(
-        _OPERATIONS[action.slug], batch.identifier_type, identifiers, batch.gum_caller_id
+        _OPERATIONS[action.slug], key["identifier_type"], identifiers, key["gum_caller_id"]
     )
-    if batch.contact_list_id:
-        results = amend(criteo, batch.contact_list_id, amendment)
-    elif batch.audience_key:
-        results = amend_by_name(lists, batch.audience_key, amendment)
+    if key["contact_list_id"]:
+        results = amend(criteo, key["contact_list_id"], amendment)
+    elif key["audience_key"]:
+        results = amend_by_name(lists, key["audience_key"], amendment)
     else:
-        return [NO_AUDIENCE_KEY] * len(payloads)
+        return [NO_AUDIENCE_KEY] * len(identifiers)
     return [results[identifier] for identifier in identifiers]
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
-from framework.codegen import Code
+from framework.codegen import VARIABLE, Code
 from framework.definition.coercion import REFUSED
 from framework.definition.conditions import Requirement, requirements_of
 from framework.definition.document import to_document
 from framework.definition.explanation import KEPT, interpret
 from framework.definition.fields import FieldTable
-from framework.definition.problems import Problem, payload_text, setting_text
+from framework.definition.problems import Problem, not_object_text, payload_text, setting_text
 from framework.definition.records import Record, Shaped, fields_of
 from framework.definition.writing import Writer
 from framework.errors import PayloadValidationError, SettingsError
@@ -39,11 +39,14 @@ class Shape:
     name: str = "the payload"
     sources: Mapping[str, str] | None = None
 
-    def apply(self, raw: Mapping[str, JSON], *, sync_mode: str | None = None) -> dict[str, Any]:
+    def apply(self, raw: JSON, *, sync_mode: str | None = None) -> dict[str, Any]:
         """Give the shaped values; *raw* is not changed, but values without a type are shared.
 
-        Raises PayloadValidationError, whose `problems` are sentences ordered by path.
+        Raises PayloadValidationError, whose `problems` are sentences ordered by path. A directive
+        at the root of a mapping can give something that is no object, which is refused too.
         """
+        if not isinstance(raw, dict):
+            raise PayloadValidationError(not_object_text(raw, self.name))
         shaped = self._accept(raw, sync_mode)
         if shaped is REFUSED:
             raise self.refusal(raw, sync_mode=sync_mode)
@@ -78,6 +81,17 @@ class Shape:
             return dict(values)
         return Writer(self.fields, self.requirements, code, values, refusal).write(sync_mode)
 
+    def emit_object(self, code: Code, shaped: Mapping[str, str]) -> str:
+        """Write the lines that make an object of what `emit` gave; give its variable."""
+        name = code.fresh("shaped")
+        code.line(f"{name} = {_display(code, shaped, self.fields)}")
+        for key, value in shaped.items():
+            if not _always(self.fields, key) and value != "MISSING":
+                absent = code.constant(value) is VARIABLE
+                when = f"if {value} is not MISSING: " if absent else ""
+                code.line(f"{when}{name}[{code.literal(key)}] = {value}")
+        return name
+
     @cached_property
     def schema(self) -> dict[str, Any]:
         """The JSON Schema (draft 2020-12) of shaped values, with the table's annotations."""
@@ -99,13 +113,7 @@ class Shape:
                 values[key] = values.get(key) or code.fresh("v")
                 code.line(f"{values[key]} = raw.get({code.literal(key)}, MISSING)")
             shaped = self.emit(code, values, "sync_mode", f"return {code.literal(REFUSED)}")
-            code.line(f"shaped = {_display(code, shaped, self.fields)}")
-            for key, variable in shaped.items():
-                if not _always(self.fields, key):
-                    code.line(
-                        f"if {variable} is not MISSING: shaped[{code.literal(key)}] = {variable}"
-                    )
-            code.line("return shaped")
+            code.line(f"return {self.emit_object(code, shaped)}")
         return code.build("accept")
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, Final
 
-from framework.codegen import Code
+from framework.codegen import VARIABLE, Code
 from framework.definition.checks import checks_of, top_pruner_of
 from framework.definition.coercion import REFUSED, Coercer, coercer_of
 from framework.definition.conditions import Requirement, lacking
 from framework.definition.explanation import KEPT
 from framework.definition.fields import TEXTS, Field, FieldTable
-from framework.paths import JSON, MISSING
+from framework.paths import JSON, MISSING, Missing
 
 _READY: Final = {
     **dict.fromkeys(TEXTS, "type({0}) is str"),
@@ -25,6 +26,9 @@ _READY: Final = {
     "boolean": "type({0}) is bool",
 }
 """Expressions that hold for values which need no conversion."""
+
+_FOLDED: Final = (str, int, float, bool, NoneType, Missing)
+"""The kinds of constants that are shaped when the code is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,22 @@ class Writer:
         return shaped
 
     def _field(self, key: str, field: Field) -> str:
+        constant = self._constant(key)
+        shaped = VARIABLE if constant is VARIABLE else _shaped_constant(field, constant)
+        if shaped is VARIABLE:
+            return self._variable_field(key, field)
+        if shaped is REFUSED or (shaped is MISSING and field.required is True):
+            self.code.line(self.refusal)
+            return "MISSING"
+        return self.code.literal(shaped)
+
+    def _constant(self, key: str) -> Any:
+        """Give the mapped value where it is the same for every event, else VARIABLE."""
+        return self.code.constant(self.values.get(key, "MISSING"))
+
+    def _variable_field(self, key: str, field: Field) -> str:
         code, name = self.code, self.code.fresh("f")
-        code.line(f"{name} = {self.values.get(key, 'MISSING')}")
+        code.line(f"{name} = {self.values[key]}")
         ready = None if field.multiple else _READY.get(field.type)
         convert = code.literal(_converter_of(field), "to")
         if ready == _READY["string"]:
@@ -85,19 +103,29 @@ class Writer:
         shaped: Mapping[str, str],
         pruned: dict[str, str],
     ) -> None:
-        tests = []
-        for key, test in requirement.tests:
-            asked = f"({sync_mode} or MISSING)" if key is None else self._pruned(key, pruned)
-            tests.append(f"{self.code.literal(test, 'test')}({asked})")
-        holds = f" {'and' if requirement.match == 'all' else 'or'} ".join(tests) or str(
-            requirement.match == "all"
-        )
+        holds = self._holds(requirement, sync_mode, pruned)
+        if holds == "False":
+            return
         head, *inside = requirement.path
         lacks = f"{shaped[head]} is MISSING"
         if inside:
             below = f"{self._pruned(head, pruned)}, {self.code.literal(tuple(inside))}"
             lacks += f" or {self.code.literal(lacking)}({below})"
-        self.code.line(f"if ({holds}) and ({lacks}): {self.refusal}")
+        when = f"({lacks})" if holds == "True" else f"({holds}) and ({lacks})"
+        self.code.line(f"if {when}: {self.refusal}")
+
+    def _holds(self, requirement: Requirement, sync_mode: str, pruned: dict[str, str]) -> str:
+        """Give the condition of a requirement; what constants decide is decided now."""
+        decides = requirement.match != "all"  # one such verdict settles the whole
+        open_tests = []
+        for key, test in requirement.tests:
+            asked = f"({sync_mode} or MISSING)" if key is None else self._pruned(key, pruned)
+            constant = self.code.constant(asked)
+            if constant is VARIABLE:
+                open_tests.append(f"{self.code.literal(test, 'test')}({asked})")
+            elif test(constant) is decides:
+                return str(decides)
+        return f" {'or' if decides else 'and'} ".join(open_tests) or str(not decides)
 
     def _nested_requirement(
         self, requirement: Requirement, sync_mode: str, pruned: dict[str, str]
@@ -109,6 +137,11 @@ class Writer:
 
     def _pruned(self, key: str, known: dict[str, str]) -> str:
         """Give the variable of a value without its empty parts, before conversion."""
+        constant = self._constant(key)
+        if key not in known and isinstance(constant, _FOLDED):
+            field = self.fields.get(key)
+            prune = top_pruner_of(field) if field else _without_blank
+            known[key] = self.code.literal(prune(constant))
         if key not in known:
             field = self.fields.get(key)
             name = known[key] = self.code.fresh("p")
@@ -116,9 +149,24 @@ class Writer:
             if field is None:
                 self.code.line(f"{name} = MISSING if {value} == '' else {value}")
             else:
-                prune = self.code.literal(top_pruner_of(field), "prune")
-                self.code.line(f"{name} = {prune}({value})")
+                pruned = self.code.literal(top_pruner_of(field), "prune")
+                self.code.line(f"{name} = {pruned}({value})")
         return known[key]
+
+
+def _without_blank(value: JSON) -> JSON:
+    return MISSING if value == "" else value
+
+
+def _shaped_constant(field: Field, constant: JSON) -> Any:
+    """Shape a value that is the same for every event; VARIABLE where each needs its own copy."""
+    shaped = _converter_of(field)(constant)
+    if shaped is REFUSED or not isinstance(shaped, _FOLDED):
+        return REFUSED if shaped is REFUSED else VARIABLE
+    checked = field.type in _READY and not field.multiple and shaped not in {MISSING, None}
+    if checked and not all(holds(shaped) for _, holds in checks_of(field)):
+        return REFUSED
+    return shaped
 
 
 def _converter_of(field: Field) -> Coercer:

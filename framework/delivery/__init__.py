@@ -10,12 +10,15 @@ from framework.delivery.auth import (
 )
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
+from framework.delivery.columns import Columns
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.performing import Implementation, Performer
-from framework.delivery.pipeline import SUPERSEDED, Connection, Settled, Stream, connect
+from framework.delivery.pipeline import Connection, connect
 from framework.delivery.report import Item, Report, Sent
 from framework.delivery.retries import Clock, Retry, SystemClock
 from framework.delivery.routes import MAX_SUBSCRIPTIONS, Route, compile_routes
+from framework.delivery.settling import SUPERSEDED, Settled, Settlement
+from framework.delivery.stream import Stream
 from framework.delivery.throttle import LocalLedger, Throttle
 from framework.delivery.transports import DryRun, make_transport
 
@@ -25,6 +28,7 @@ __all__ = [
     "Cache",
     "Client",
     "Clock",
+    "Columns",
     "Connection",
     "DryRun",
     "ErrorReader",
@@ -42,6 +46,7 @@ __all__ = [
     "Route",
     "Sent",
     "Settled",
+    "Settlement",
     "Stream",
     "SystemClock",
     "Throttle",

@@ -1,173 +1,276 @@
-"""Payloads on their way into calls: grouped by keys, coalesced by identifier, cut to size.
+"""Rows on their way into calls: grouped by keys, coalesced by identifier, cut to size.
 
-Within a lane, of several payloads about one identifier the last in arrival order is sent; those
-behind it settle together with it.
+A row is known by its *mark*, a number that grows in arrival order. Within a lane, of several rows
+about one identifier the last is sent; those behind it settle together with it.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias, cast
+
+import orjson
 
 from framework.definition import Batching
 
+Name: TypeAlias = str | int
+"""What tells rows apart: the identifier, where there is one, else the mark."""
 
-@dataclass(slots=True, eq=False)
-class Parcel:
-    """One payload waiting to be sent, for the event at *position* and subscription *route*.
 
-    *key* holds the values of the batch keys, *size* the bytes the payload adds to a call.
-    *shared* are earlier parcels that asked for the same and share the outcome; *superseded* are
-    earlier ones that asked for something else about the same identifier.
+@dataclass(slots=True)
+class Behind:
+    """Marks that settle with a later one.
+
+    *shared* asked for the same and share the outcome; *superseded* asked for something else.
     """
 
-    position: int
-    route: int
-    payload: Any
-    key: tuple[Any, ...] = ()
-    identifier: str | None = None
-    size: int = 0
-    event: dict[str, Any] | None = None
-    shared: list[Parcel] = field(default_factory=list)
-    superseded: list[Parcel] = field(default_factory=list)
+    shared: list[int] = field(default_factory=list)
+    superseded: list[int] = field(default_factory=list)
 
-    def all(self) -> Iterator[Parcel]:
-        """Yield this parcel and every earlier one that settles with it."""
-        yield self
-        yield from self.shared
-        yield from self.superseded
+    def all(self) -> list[int]:
+        """Give all of them."""
+        return [*self.shared, *self.superseded]
 
-    def replaces(self, earlier: Parcel) -> None:
-        """Take the place of an *earlier* parcel that asked for the same."""
-        self._follow(earlier)
-        self.shared.append(earlier)
 
-    def overrides(self, earlier: Parcel) -> None:
-        """Make an *earlier* parcel about the same identifier, which asked otherwise, void."""
-        self._follow(earlier)
-        self.superseded += self.shared
-        self.superseded.append(earlier)
-        self.shared = []
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Rows of one action that agree in the values of the batch keys, in arrival order.
 
-    def _follow(self, earlier: Parcel) -> None:
-        """Take over what settles with *earlier*; lists move, so that repetitions stay cheap.
+    *identifiers* say whom the rows are about; where nobody knows, *objects* are the payloads.
+    """
 
-        The earlier payload will not be sent and is let go.
-        """
-        self.shared, earlier.shared = earlier.shared, self.shared
-        self.superseded, earlier.superseded = earlier.superseded, self.superseded
-        earlier.payload = earlier.event = None
+    action: str
+    batching: Batching
+    lane: Hashable
+    key: tuple[Any, ...]
+    marks: Sequence[int]
+    identifiers: Sequence[str] | None = None
+    objects: Sequence[Any] = ()
+
+    @property
+    def names(self) -> Sequence[Name]:
+        """What tells the rows apart."""
+        return self.marks if self.identifiers is None else self.identifiers
+
+    def size(self) -> int:
+        """Give the bytes that all rows add to a call."""
+        if self.identifiers is None:
+            return size_of_all(self.objects)
+        text = "".join(self.identifiers)
+        length = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        return length + 3 * len(self.identifiers)
+
+    def part(self, start: int, stop: int) -> Lot:
+        """Give some of the rows."""
+        identifiers = self.identifiers and self.identifiers[start:stop]
+        return Lot(
+            self.action, self.batching, self.lane, self.key,
+            self.marks[start:stop], identifiers, self.objects[start:stop],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Parcels that travel in one call: one action, the same keys; *reason* says why it closed."""
+    """Rows that travel in one call: one action, the same keys; *reason* says why it closed.
+
+    *behind* holds by mark what settles with it.
+    """
 
     action: str
     key: tuple[Any, ...]
-    parcels: list[Parcel]
+    marks: list[int]
+    identifiers: list[str] | None
+    behind: Mapping[int, Behind]
     reason: str
+
+    def all(self) -> Iterator[int]:
+        """Yield the marks of the rows and of everything that settles with them."""
+        yield from self.marks
+        for one in self.behind.values():
+            yield from one.all()
 
 
 @dataclass(slots=True)
 class _Pile:
-    """What waits for one action and key, in arrival order of the parcels that will be sent."""
+    """What waits for one action and key: names and marks of the rows that will be sent."""
 
     action: str
     key: tuple[Any, ...]
     batching: Batching
     since: float
-    parcels: dict[Hashable, Parcel] = field(default_factory=dict)
+    identified: bool
+    rows: dict[Name, int] = field(default_factory=dict)
     size: int = 0
 
-    def weight(self) -> int:
-        """Count what waits, those that settle with another included."""
-        return sum(
-            1 + len(parcel.shared) + len(parcel.superseded) for parcel in self.parcels.values()
-        )
-
-    def take(self, identifier: Hashable) -> Parcel | None:
-        parcel = self.parcels.pop(identifier, None)
-        if parcel is not None:
-            self.size -= parcel.size
-        return parcel
+    def take(self, identifier: Name) -> int | None:
+        mark = self.rows.pop(identifier, None)
+        if mark is not None:
+            self.size -= size_of_identifier(str(identifier))
+        return mark
 
 
 class Batcher:
-    """Collects parcels and gives them back as batches when they are full, due or flushed."""
+    """Collects rows and gives them back as batches when they are full, due or flushed."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._lanes: dict[Hashable, dict[str, _Pile]] = {}
+        self._behind: dict[int, Behind] = {}
         self.waiting = 0
 
-    def add(
-        self, parcel: Parcel, lane: Hashable, action: str, batching: Batching
-    ) -> Iterator[Batch]:
-        """Take a parcel in; yield the batches that this closes.
+    def add(self, lots: Iterable[Lot]) -> Iterator[Batch]:
+        """Take rows in; yield the batches that this closes.
 
-        *lane* and the parcel's key together name the place within which identifiers are compared.
+        Lots of one lane and key are merged by their marks, so that the last row in arrival order
+        wins whichever lot it is in.
         """
-        piles = self._lanes.setdefault((lane, parcel.key), {})
-        pile = piles.get(action)
-        if pile is None:
-            pile = piles[action] = _Pile(action, parcel.key, batching, self._now())
-        self._coalesce(parcel, piles, pile)
-        if pile.parcels and pile.size + parcel.size > batching.max_bytes:
-            yield self._close(pile, "bytes")
-        if not pile.parcels:
-            pile.since = self._now()
-        mark = parcel.identifier if parcel.identifier is not None else parcel
-        pile.parcels[mark] = parcel
-        pile.size += parcel.size
-        self.waiting += 1
-        if len(pile.parcels) >= batching.max_size:
-            yield self._close(pile, "count")
+        places: dict[Hashable, list[Lot]] = {}
+        for lot in lots:
+            places.setdefault((lot.lane, lot.key), []).append(lot)
+        for place, found in places.items():
+            piles = self._lanes.setdefault(place, {})
+            if _disjoint(found):
+                for lot in found:
+                    yield from self._add_lot(lot, piles)
+            else:
+                for lot, index in _merged(found):
+                    yield from self._add_row(lot.part(index, index + 1), piles)
 
     def due(self) -> Iterator[Batch]:
-        """Yield the batches whose oldest parcel has waited for `max_age`."""
+        """Yield the batches whose oldest row has waited for `max_age`."""
         now = self._now()
         for pile in self._piles():
-            if pile.parcels and now - pile.since >= pile.batching.max_age:
+            if pile.rows and now - pile.since >= pile.batching.max_age:
                 yield self._close(pile, "age")
 
     def largest(self) -> Iterator[Batch]:
         """Yield the fullest pile as a batch, to make room."""
-        pile = max(self._piles(), key=_Pile.weight, default=None)
-        if pile is not None and pile.parcels:
+        pile = max(self._piles(), key=self._weight, default=None)
+        if pile is not None and pile.rows:
             yield self._close(pile, "room")
 
     def flush(self) -> Iterator[Batch]:
         """Yield everything that waits."""
         for pile in self._piles():
-            if pile.parcels:
+            if pile.rows:
                 yield self._close(pile, "end")
 
-    def parcels(self) -> Iterator[Parcel]:
-        """Yield every parcel that waits, those that settle with another included."""
+    def marks(self) -> Iterator[int]:
+        """Yield every mark that waits, those that settle with another included."""
         for pile in self._piles():
-            for parcel in pile.parcels.values():
-                yield from parcel.all()
+            yield from pile.rows.values()
+        for one in self._behind.values():
+            yield from one.all()
+
+    def _weight(self, pile: _Pile) -> int:
+        """Count what waits in a pile, those that settle with another included."""
+        if not self._behind:
+            return len(pile.rows)
+        behind = (self._behind.get(mark) for mark in pile.rows.values())
+        return len(pile.rows) + sum(len(one.all()) for one in behind if one)
 
     def _piles(self) -> list[_Pile]:
         return [pile for piles in self._lanes.values() for pile in piles.values()]
 
-    def _coalesce(self, parcel: Parcel, piles: dict[str, _Pile], own: _Pile) -> None:
-        if parcel.identifier is None:
+    def _pile(self, lot: Lot, piles: dict[str, _Pile]) -> _Pile:
+        pile = piles.get(lot.action)
+        if pile is None:
+            known = lot.identifiers is not None
+            pile = _Pile(lot.action, lot.key, lot.batching, self._now(), known)
+            piles[lot.action] = pile
+        return pile
+
+    def _add_lot(self, lot: Lot, piles: dict[str, _Pile]) -> Iterator[Batch]:
+        """Add all rows at once where none is about the same as another, else one by one."""
+        pile = self._pile(lot, piles)
+        room = lot.batching.max_size - len(pile.rows)
+        if len(lot.marks) > room:
+            yield from self._add_lot(lot.part(0, room), piles)
+            yield from self._add_lot(lot.part(room, len(lot.marks)), piles)
             return
+        rows = dict(zip(lot.names, lot.marks, strict=True))
+        size = lot.size()
+        alone = len(rows) == len(lot.marks) and (
+            lot.identifiers is None
+            or all(rows.keys().isdisjoint(other.rows.keys()) for other in piles.values())
+        )
+        if not alone or pile.size + size > lot.batching.max_bytes:
+            for index in range(len(lot.marks)):
+                yield from self._add_row(lot.part(index, index + 1), piles)
+        elif rows:
+            yield from self._join(pile, rows, size)
+
+    def _add_row(self, row: Lot, piles: dict[str, _Pile]) -> Iterator[Batch]:
+        pile, size = self._pile(row, piles), row.size()
+        if row.identifiers is not None:
+            self._coalesce(row.identifiers[0], row.marks[0], piles, pile)
+        if pile.rows and pile.size + size > row.batching.max_bytes:
+            yield self._close(pile, "bytes")
+        yield from self._join(pile, {row.names[0]: row.marks[0]}, size)
+
+    def _join(self, pile: _Pile, rows: dict[Name, int], size: int) -> Iterator[Batch]:
+        if not pile.rows:
+            pile.since = self._now()
+        pile.rows.update(rows)
+        pile.size += size
+        self.waiting += len(rows)
+        if len(pile.rows) >= pile.batching.max_size:
+            yield self._close(pile, "count")
+
+    def _coalesce(self, identifier: str, mark: int, piles: dict[str, _Pile], own: _Pile) -> None:
         for pile in piles.values():
-            earlier = pile.take(parcel.identifier)
+            earlier = pile.take(identifier)
             if earlier is None:
                 continue
-            if pile is own:
-                parcel.replaces(earlier)
-            else:
-                parcel.overrides(earlier)
+            behind = self._behind.pop(earlier, None) or Behind()
+            if pile is not own:
+                behind.superseded += behind.shared
+                behind.shared = []
+            (behind.shared if pile is own else behind.superseded).append(earlier)
+            self._behind[mark] = behind
 
     def _close(self, pile: _Pile, reason: str) -> Batch:
-        batch = Batch(pile.action, pile.key, list(pile.parcels.values()), reason)
-        self.waiting -= pile.weight()
-        pile.parcels, pile.size = {}, 0
+        marks = list(pile.rows.values())
+        identifiers = cast("list[str]", list(pile.rows)) if pile.identified else None
+        behind: dict[int, Behind] = {}
+        if self._behind:
+            behind = {mark: self._behind.pop(mark) for mark in marks if mark in self._behind}
+        pile.rows, pile.size = {}, 0
+        batch = Batch(pile.action, pile.key, marks, identifiers, behind, reason)
+        self.waiting -= sum(1 for _ in batch.all()) if behind else len(marks)
         return batch
+
+
+def size_of_identifier(identifier: str) -> int:
+    """Give the bytes that an identifier adds to a call."""
+    return len(identifier.encode("utf-8", "surrogatepass")) + 3
+
+
+def size_of_all(objects: Sequence[Any]) -> int:
+    """Give the bytes that payloads add to a list of payloads in JSON."""
+    try:
+        return len(orjson.dumps(objects, default=str)) - 1
+    except TypeError:  # large integers, broken surrogates
+        if len(objects) == 1:
+            return len(json.dumps(objects[0], default=str)) + 1
+        return sum(size_of_all([one]) for one in objects)
+
+
+def _disjoint(lots: Sequence[Lot]) -> bool:
+    """Tell whether no two rows of different lots are about the same, so that order is no matter."""
+    if len(lots) == 1:
+        return True
+    if any(lot.identifiers is None for lot in lots):
+        return len({lot.action for lot in lots}) == len(lots)
+    names = [set(lot.names) for lot in lots]
+    return len(set().union(*names)) == sum(map(len, names))
+
+
+def _merged(lots: Sequence[Lot]) -> Iterator[tuple[Lot, int]]:
+    """Yield the rows of several lots in arrival order, each as its lot and its place there."""
+    rows = [(mark, lot, index) for lot in lots for index, mark in enumerate(lot.marks)]
+    for _, lot, index in sorted(rows, key=lambda row: row[0]):
+        yield lot, index

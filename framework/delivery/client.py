@@ -74,6 +74,11 @@ class Client(httpx.Client):
             auth.confide(self.redactor.protect)
 
     @property
+    def number_of_calls(self) -> int:
+        """How many requests were made so far, token requests and repetitions too."""
+        return self._wire.endpoints.number
+
+    @property
     def calls(self) -> Counter[str]:
         """Every request so far, token requests and repetitions too, counted by method and place.
 
@@ -168,6 +173,7 @@ class _Endpoints:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._lock = threading.Lock()
+        self.number = 0
         self._calls: Counter[str] = Counter()
         self._said: set[str] = set()
 
@@ -187,6 +193,7 @@ class _Endpoints:
             if endpoint not in self._calls and len(self._calls) >= _MOST_ENDPOINTS:
                 endpoint = "others"
             self._calls[endpoint] += 1
+            self.number += 1
         return endpoint
 
     def notice(self, endpoint: str, headers: httpx.Headers) -> None:

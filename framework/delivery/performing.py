@@ -14,9 +14,9 @@ import httpx
 from framework.definition import Destination, membership
 from framework.delivery.answers import refusal
 from framework.delivery.auth import OAuthCredentials
-from framework.delivery.batching import Parcel
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
+from framework.delivery.columns import Columns
 from framework.delivery.exchanges import BODY_LIMIT, Redactor
 from framework.delivery.routes import Route
 from framework.errors import IntegrationError
@@ -42,6 +42,20 @@ class Implementation(Protocol):
         """Call *hook*."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parcels:
+    """What a batch holds, aligned; *key* has the values of the batch keys by name.
+
+    Payloads and events are there only for those who ask for them.
+    """
+
+    size: int
+    key: Mapping[str, Any]
+    identifiers: Sequence[str | None]
+    payloads: Sequence[Any] = ()
+    events: Sequence[Any] = ()
+
+
 @dataclass(frozen=True)
 class Performer:
     """Performs batches of one connection.
@@ -63,27 +77,39 @@ class Performer:
     @property
     def needs_events(self) -> bool:
         """Tell whether an implementation asks for the event behind a payload."""
-        asked = self.plugin.wants("perform") | self.plugin.wants("perform_batch")
-        return bool(asked & _OF_EVENTS)
+        return bool(self._asked & _OF_EVENTS)
+
+    @property
+    def needs_payloads(self) -> bool:
+        """Tell whether payloads are needed when they are sent, or to say how large they are."""
+        return bool(self._asked & {"payload", "payloads"}) or not self.identifies
 
     @property
     def identifies(self) -> bool:
         """Tell whether the destination says whom a payload is about."""
         return self.plugin.implements("identify")
 
-    def identify(self, route: Route, payloads: Sequence[Any]) -> Sequence[str | Failed]:
+    @property
+    def _asked(self) -> frozenset[str]:
+        return self.plugin.wants("perform") | self.plugin.wants("perform_batch")
+
+    def identify(self, route: Route, columns: Columns) -> Sequence[str | Failed]:
         """Give the identifier of each payload, or why there is none."""
-        wanted = {"action": route.action, "settings": self.settings, "payloads": payloads}
-        found = self._call("identify", wanted)
+        arguments = {"action": route.action, "settings": self.settings, "columns": columns}
+        if "payloads" in self.plugin.wants("identify"):
+            arguments["payloads"] = columns.payloads
+        found = self._call("identify", arguments)
         if isinstance(found, Failed):
-            return [found] * len(payloads)
-        if not isinstance(found, list | tuple) or len(found) != len(payloads):
-            return [_miscounted("identify", len(payloads), found)] * len(payloads)
+            return [found] * columns.size
+        if not isinstance(found, list | tuple) or len(found) != columns.size:
+            return [_miscounted("identify", columns.size, found)] * columns.size
+        if {str}.issuperset(map(type, found)):
+            return found
         return [
             one if isinstance(one, str) else self._fit("identify", one, (Failed,)) for one in found
         ]
 
-    def perform(self, route: Route, parcels: Sequence[Parcel]) -> list[Result]:
+    def perform(self, route: Route, parcels: Parcels) -> list[Result]:
         """Send a batch, alone or together as the plugin can, and give a result per parcel.
 
         Where a result is 401 the token is renewed and everything is sent once more, unless the
@@ -93,34 +119,34 @@ class Performer:
         results = self._perform(route, parcels)
         if (
             self.credentials
-            and any(isinstance(one, Failed) and one.status == 401 for one in results)
+            and any(isinstance(one, Failed) and one.status == 401 for one in different(results))
             and self.credentials.forget(renewals)
         ):
             return self._perform(route, parcels)
         return results
 
-    def _perform(self, route: Route, parcels: Sequence[Parcel]) -> list[Result]:
+    def _perform(self, route: Route, parcels: Parcels) -> list[Result]:
         together = self.plugin.implements("perform_batch")
-        if together and (len(parcels) > 1 or not self.plugin.implements("perform")):
+        if together and (parcels.size > 1 or not self.plugin.implements("perform")):
             return self._perform_batch(route, parcels)
         return self._perform_each(route, parcels)
 
-    def _perform_each(self, route: Route, parcels: Sequence[Parcel]) -> list[Result]:
+    def _perform_each(self, route: Route, parcels: Parcels) -> list[Result]:
         wanted = self.plugin.wants("perform")
         fixed = self._fixed(route, wanted)
         own = {name: give for name, give in _OF_ONE.items() if name in wanted}
         results = []
-        for parcel in parcels:
-            values = {name: give(parcel, route) for name, give in own.items()}
+        for place in range(parcels.size):
+            values = {name: give(parcels, place, route) for name, give in own.items()}
             answer = self._call("perform", {**fixed, **values})
             results += self._aligned("perform", answer, 1)
         return results
 
-    def _perform_batch(self, route: Route, parcels: Sequence[Parcel]) -> list[Result]:
+    def _perform_batch(self, route: Route, parcels: Parcels) -> list[Result]:
         wanted = self.plugin.wants("perform_batch")
         values = {name: give(parcels, route) for name, give in _OF_MANY.items() if name in wanted}
         answer = self._call("perform_batch", {**self._fixed(route, wanted), **values})
-        return self._aligned("perform_batch", answer, len(parcels))
+        return self._aligned("perform_batch", answer, parcels.size)
 
     def _fixed(self, route: Route, wanted: frozenset[str]) -> dict[str, Any]:
         """Give the arguments that are the same for all payloads of a route."""
@@ -200,6 +226,13 @@ class Performer:
             return text or None
 
 
+def different(results: Sequence[Result]) -> Sequence[Result]:
+    """Give one result where all are equal, else all of them."""
+    if results and results.count(results[0]) == len(results):
+        return results[:1]
+    return results
+
+
 def _audience_settings(event: Any) -> Mapping[str, Any]:
     for key in ("context", "personas", "audience_settings"):
         event = event.get(key) if isinstance(event, dict) else None
@@ -218,23 +251,24 @@ _OF_ROUTE: Final[Mapping[str, Callable[[Performer, Route], Any]]] = {
 }
 """The arguments that depend on the connection and the subscription only."""
 
-_OF_ONE: Final[Mapping[str, Callable[[Parcel, Route], Any]]] = {
-    "payload": lambda parcel, _: parcel.payload,
-    "identifier": lambda parcel, _: parcel.identifier,
-    "event": lambda parcel, _: parcel.event,
-    "membership": lambda parcel, route: membership(parcel.event, route.sync_mode),
-    "audience_settings": lambda parcel, _: _audience_settings(parcel.event),
+_OF_ONE: Final[Mapping[str, Callable[[Parcels, int, Route], Any]]] = {
+    "payload": lambda parcels, place, _: parcels.payloads[place],
+    "identifier": lambda parcels, place, _: parcels.identifiers[place],
+    "event": lambda parcels, place, _: parcels.events[place],
+    "membership": lambda parcels, place, route: membership(parcels.events[place], route.sync_mode),
+    "audience_settings": lambda parcels, place, _: _audience_settings(parcels.events[place]),
 }
 """The arguments of `perform` that depend on the payload."""
 
-_OF_MANY: Final[Mapping[str, Callable[[Sequence[Parcel], Route], Any]]] = {
-    "payloads": lambda parcels, _: [one.payload for one in parcels],
-    "identifiers": lambda parcels, _: [one.identifier for one in parcels],
-    "events": lambda parcels, _: [one.event for one in parcels],
+_OF_MANY: Final[Mapping[str, Callable[[Parcels, Route], Any]]] = {
+    "key": lambda parcels, _: parcels.key,
+    "payloads": lambda parcels, _: parcels.payloads,
+    "identifiers": lambda parcels, _: parcels.identifiers,
+    "events": lambda parcels, _: parcels.events,
     "memberships": lambda parcels, route: [
-        membership(one.event, route.sync_mode) for one in parcels
+        membership(event, route.sync_mode) for event in parcels.events
     ],
-    "audience_settings": lambda parcels, _: _audience_settings(parcels[0].event),
+    "audience_settings": lambda parcels, _: _audience_settings(parcels.events[0]),
 }
 """The arguments of `perform_batch` that depend on the payloads."""
 

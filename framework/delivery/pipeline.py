@@ -8,43 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 import traceback
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import httpx
 import orjson
 
 from framework.definition import Field, Subscription, shape_settings, starting_subscriptions
 from framework.delivery.auth import OAuthCredentials
-from framework.delivery.batching import Batch, Batcher, Parcel
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
-from framework.delivery.exchanges import Exchange, Redactor
+from framework.delivery.exchanges import Redactor
 from framework.delivery.performing import Implementation, Performer
-from framework.delivery.report import Item, Report, Sent
+from framework.delivery.report import Report
 from framework.delivery.retries import Clock, Retry, SystemClock
-from framework.delivery.routes import Route, compile_routes, invalid
+from framework.delivery.routes import Route, compile_routes
+from framework.delivery.stream import Stream
 from framework.delivery.throttle import Throttle
-from framework.errors import IntegrationError, PayloadValidationError
+from framework.errors import IntegrationError
 from framework.paths import Event
-from framework.results import Failed, Result, Skipped
-
-Settled: TypeAlias = tuple[int, int, Result]
-"""Position of an event, index of a route, and what became of the two."""
-
-Wanted: TypeAlias = Callable[[int, int], bool]
-"""Tells for the position of an event and the index of a route whether they are to be delivered."""
-
-MAX_WAITING = 200_000
-"""Payloads that may wait for their batch; beyond, the fullest batch is sent early."""
-
-SUPERSEDED = Skipped("SUPERSEDED", "A later event about the same identifier was sent instead.")
-"""The result of an event that a later one of its lane made void."""
+from framework.results import Result
 
 _logger = logging.getLogger("action_destinations")
 
@@ -183,12 +170,15 @@ class Connection:
             trace = self.redactor.text(traceback.format_exc())
             _logger.error("Hook `delivery_finished` failed unexpectedly.\n%s", trace)  # noqa: TRY400 - the traceback is redacted first
 
-    def stream(self, halts: Callable[[Result], bool] = lambda _: False) -> Stream:
+    def stream(
+        self, halts: Callable[[Result], bool] = lambda _: False, *, threads: int = 0
+    ) -> Stream:
         """Open a delivery that goes on: take events as they come, flush at the end.
 
-        A result for which *halts* is true stops it, see `Stream`.
+        A result for which *halts* is true stops it; calls are made by as many *threads*, or by
+        the caller's where there are none. See `Stream`.
         """
-        return Stream(self, halts=halts)
+        return Stream(self, halts=halts, threads=threads)
 
     @property
     def label(self) -> str:
@@ -201,181 +191,11 @@ class Connection:
         return f"{self.plugin.definition.slug} {digest[:12]}"
 
     @property
+    def number_of_calls(self) -> int:
+        """How many requests were made so far."""
+        return self.performer.client.number_of_calls
+
+    @property
     def calls(self) -> Counter[str]:
         """The requests made so far, by method and path with ids left out."""
         return self.performer.client.calls
-
-
-class Stream:
-    """A delivery going on: payloads wait here until their batch is full, due or flushed.
-
-    With *traced*, what every stage produced is kept in `items` and `sent`.
-    A result for which *halts* is true stops the sending: its parcel and all that wait stay
-    unsettled, so that nothing overtakes it.
-    `take` and `flush` yield what each call settled; between two yields `unsettled` is exact, so
-    a delivery may be left there.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        traced: bool = False,
-        halts: Callable[[Result], bool] = lambda _: False,
-        max_waiting: int = MAX_WAITING,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._performer = connection.performer
-        self._routes = connection.routes
-        self._recorder = connection.recorder
-        self._batcher = Batcher(now)
-        self._traced = traced
-        self._halts = halts
-        self._keeps_events = traced or connection.performer.needs_events
-        self._max_waiting = max_waiting
-        self._incoming: deque[Parcel] = deque()
-        self._closed: deque[Batch] = deque()
-        self._held: list[Parcel] = []
-        self.halted: Failed | None = None
-        self.items: dict[tuple[int, int], Item] = {}
-        self.sent: list[Sent] = []
-
-    def unsettled(self) -> Iterator[tuple[int, int]]:
-        """Yield position and route of everything taken in that has no result yet."""
-        closed = (parcel for batch in self._closed for parcel in batch.parcels)
-        for parcel in chain(self._held, closed):
-            yield from ((one.position, one.route) for one in parcel.all())
-        for parcel in chain(self._batcher.parcels(), self._incoming):
-            yield parcel.position, parcel.route
-
-    def take(
-        self, events: Iterable[tuple[int, Event]], wanted: Wanted | None = None
-    ) -> Iterator[list[Settled]]:
-        """Take in events with their positions, in order; yield what is settled by each call.
-
-        What needs no call is settled first, when all of *events* have been taken in.
-        *wanted* leaves out positions and routes that were settled before.
-        """
-        settled: list[Settled] = []
-        parcels = list(self._prepare(events, settled, wanted))
-        if self._performer.identifies:
-            parcels = list(self._identify(parcels, settled))
-        self._incoming.extend(parcels)
-        yield settled
-        while self._incoming:
-            parcel = self._incoming[0]
-            route = self._routes[parcel.route]
-            closed = self._batcher.add(parcel, route.lane, route.action.slug, route.batching)
-            self._closed.extend(closed)
-            self._incoming.popleft()
-            if self._batcher.waiting > self._max_waiting:
-                self._closed.extend(self._batcher.largest())
-            if self._closed:
-                yield from self._send()
-
-    def due(self) -> Iterator[list[Settled]]:
-        """Send the batches that have waited for their age; yield what each call settled.
-
-        For sources that may pause: a file is better read to its end.
-        """
-        self._closed.extend(self._batcher.due())
-        yield from self._send()
-
-    def flush(self) -> Iterator[list[Settled]]:
-        """Send everything that waits; yield what each call settled."""
-        self._closed.extend(self._batcher.flush())
-        yield from self._send()
-
-    def _prepare(
-        self,
-        events: Iterable[tuple[int, Event]],
-        settled: list[Settled],
-        wanted: Wanted | None,
-    ) -> Iterator[Parcel]:
-        for position, event in events:
-            for route in self._routes:
-                if wanted and not wanted(position, route.index):
-                    continue
-                make = self._trace if self._traced else _prepare
-                made = make(position, route, event)
-                if isinstance(made, dict):
-                    kept = event if self._keeps_events else None
-                    yield route.parcel(position, made, kept)
-                else:
-                    settled.append((position, route.index, made))
-
-    def _trace(self, position: int, route: Route, event: Event) -> dict[str, Any] | Result:
-        item = Item(position, route.name, route.action.slug, event)
-        self.items[position, route.index] = item
-        item.matched = route.trigger.matches(event)
-        if not item.matched:
-            return Skipped("NOT_MATCHED", route.trigger.explain(event).reason)
-        try:
-            item.mapped = mapped = route.mapping.resolve(event)
-            item.payload = shaped = route.shape.apply(mapped, sync_mode=route.sync_mode)
-        except PayloadValidationError as error:
-            return invalid(error)
-        return shaped
-
-    def _identify(self, parcels: Sequence[Parcel], settled: list[Settled]) -> Iterator[Parcel]:
-        by_route: dict[int, list[Parcel]] = {}
-        for parcel in parcels:
-            by_route.setdefault(parcel.route, []).append(parcel)
-        refused: dict[Parcel, Result] = {}
-        for index, group in by_route.items():
-            payloads = [parcel.payload for parcel in group]
-            found = self._performer.identify(self._routes[index], payloads)
-            for parcel, identifier in zip(group, found, strict=True):
-                if isinstance(identifier, str):
-                    parcel.identifier = identifier
-                    parcel.size = len(identifier.encode("utf-8", "surrogatepass")) + 3
-                else:
-                    refused[parcel] = identifier
-        for parcel in parcels:
-            if parcel in refused:
-                settled.append((parcel.position, parcel.route, refused[parcel]))
-            else:
-                yield parcel
-
-    def _send(self) -> Iterator[list[Settled]]:
-        while self._closed:
-            if self.halted:
-                self._held += self._closed.popleft().parcels
-                continue
-            settled = list(self._perform(self._closed[0]))
-            self._closed.popleft()
-            yield settled
-
-    def _perform(self, batch: Batch) -> Iterator[Settled]:
-        route = self._routes[batch.parcels[0].route]
-        if self._traced:
-            with self._recorder.recording() as exchanges:
-                results = self._performer.perform(route, batch.parcels)
-            self._record(route, batch, tuple(exchanges))
-        else:
-            results = self._performer.perform(route, batch.parcels)
-        for parcel, result in zip(batch.parcels, results, strict=True):
-            yield from self._settle(parcel, result)
-
-    def _settle(self, parcel: Parcel, result: Result) -> Iterator[Settled]:
-        if isinstance(result, Failed) and self._halts(result):
-            self.halted = result
-            self._held.append(parcel)
-            return
-        yield parcel.position, parcel.route, result
-        for one in parcel.shared:
-            yield one.position, one.route, result
-        for one in parcel.superseded:
-            yield one.position, one.route, SUPERSEDED
-
-    def _record(self, route: Route, batch: Batch, exchanges: tuple[Exchange, ...]) -> None:
-        key = dict(zip(route.batching.keys, batch.key, strict=True))
-        self.sent.append(Sent(batch.action, key, len(batch.parcels), batch.reason, exchanges))
-        for parcel in batch.parcels:
-            for one in parcel.all():
-                item = self.items[one.position, one.route]
-                item.batch, item.identifier = len(self.sent) - 1, one.identifier
-
-
-def _prepare(_: int, route: Route, event: Event) -> dict[str, Any] | Result:
-    return route.prepare(event)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
@@ -20,7 +19,6 @@ from framework.definition import (
     Subscription,
     compile_shape,
 )
-from framework.delivery.batching import Parcel
 from framework.errors import ConfigurationError, FrameworkError, PayloadValidationError
 from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
@@ -70,18 +68,6 @@ class Route:
             return self.shape.apply(self.mapping.resolve(event), sync_mode=self.sync_mode)
         except PayloadValidationError as error:
             return invalid(error)
-
-    def parcel(self, position: int, shaped: dict[str, Any], event: Event | None) -> Parcel:
-        """Give the parcel of a shaped payload; *event* only where somebody asks for it."""
-        key = tuple(_hashable(shaped.get(name)) for name in self.batching.keys)
-        return Parcel(
-            position, self.index, self.build(shaped), key, size=_size(shaped), event=event
-        )
-
-    def build(self, shaped: dict[str, Any]) -> Any:
-        """Give the typed payload, or the plain object where the action has only a field table."""
-        payload = self.action.payload
-        return payload.build(shaped) if isinstance(payload, type) else shaped
 
 
 def invalid(error: PayloadValidationError) -> Failed:
@@ -181,15 +167,3 @@ def _named(number: int, subscription: Subscription, error: FrameworkError) -> It
     name = f" `{subscription.name}`" if subscription.name else ""
     problems = getattr(error, "problems", None) or (str(error),)
     return [f"Subscription {number}{name}: {problem}" for problem in problems]
-
-
-def _size(value: Any) -> int:
-    """Give the bytes that a payload adds to a list of payloads in JSON."""
-    try:
-        return len(orjson.dumps(value, default=str)) + 1
-    except TypeError:  # large integers, broken surrogates
-        return len(json.dumps(value, default=str)) + 1
-
-
-def _hashable(value: Any) -> Any:
-    return repr(value) if isinstance(value, dict | list) else value

@@ -54,11 +54,18 @@ def decode(chunk: Chunk, max_line: int) -> Decoded:
     if chunk.too_long:
         reason = f"The line has {chunk.too_long:,} bytes; the limit is {max_line:,}."
         return Decoded([], (), (Rejected(first, chunk.start.offset, reason),))
-    lines = chunk.data.removesuffix(b"\n").split(b"\n")
+    lines = [line.removesuffix(b"\n") for line in chunk.lines]
     try:
         return Decoded(list(map(_decode, lines)), range(first, first + len(lines)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _one_by_one(lines, first, chunk.start.offset)
+
+
+def reread(line: bytes) -> Event:
+    """Give the event of a line that is known to hold one."""
+    event = _read(line)
+    assert not isinstance(event, str), event
+    return event
 
 
 def _one_by_one(lines: list[bytes], number: int, offset: int) -> Decoded:

@@ -14,6 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self, TypeAlias, cast
 
@@ -56,7 +57,7 @@ class Identity:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chunk:
     """Whole lines as bytes, from *start* to *end*; or one line that is too long to be held.
 
@@ -67,6 +68,11 @@ class Chunk:
     start: Position
     end: Position
     too_long: int = 0
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The lines, each with its line end; blank ones too."""
+        return io.BytesIO(self.data).readlines()
 
     def until(self, line: int) -> Chunk:
         """Give the beginning of the chunk, up to and with *line*."""
@@ -214,8 +220,10 @@ class _Cutter:
             self._rest.append(piece)
 
     def _whole(self, data: bytes) -> Chunk:
-        lines = data.count(b"\n") + (not data.endswith(b"\n"))
-        return self._chunk(data, len(data), lines, 0)
+        lines = io.BytesIO(data).readlines()
+        chunk = self._chunk(data, len(data), len(lines), 0)
+        vars(chunk)["lines"] = lines  # what the property would find
+        return chunk
 
     def _too_long(self, length: int, line_end: int) -> Chunk:
         return self._chunk(b"", length + line_end, 1, length)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -59,6 +60,17 @@ class OutcomeFile:
         )
         if len(self._rows) > _BUFFER:
             self._write()
+
+    def add_all(
+        self,
+        lines: Iterable[int],
+        message_id: Callable[[int], object],
+        subscription: str,
+        result: Result,
+    ) -> None:
+        """Note what became of the events of several lines, all the same."""
+        for line in lines:
+            self.add(line, message_id(line), subscription, result)
 
     def reject(self, rejected: Rejected) -> None:
         """Note a line that is no event."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from framework.delivery import Connection, Settled
+from framework.delivery import Connection, Settlement
 from framework.relay.checkpoint import Checkpoint, load, pack, save
-from framework.relay.decoding import decode
+from framework.relay.decoding import Rejected, decode, reread
 from framework.relay.files import Chunk, EventFile, Position
 from framework.relay.outcomes import OutcomeFile
 from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
@@ -40,6 +40,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     checkpoint: Path | None = None,
     outcomes: Path | None = None,
     limit: int | None = None,
+    threads: int = 0,
     on_progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Summary:
@@ -47,6 +48,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
 
     With *checkpoint*, goes on from it and keeps it; with *outcomes*, writes a line there for each
     event and subscription. Reads at most *limit* lines in this run.
+    With *threads*, calls are made by as many threads while the next events are read, and in order
+    where their batch keys agree.
     Stops early when *stopping* says so, when the partner is not available, or when it refuses
     access: then everything unsettled is left for the next run.
     Raises StorageError and ConfigurationError.
@@ -60,7 +63,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
         log = None
         if outcomes and not before.finished:
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
-        run = _Run(connection, source, before, log)
+        run = _Run(connection, source, before, log, threads)
         run.path, run.on_progress = checkpoint, on_progress
         return run.summary() if before.finished else run.go(limit, stopping)
 
@@ -69,7 +72,12 @@ class _Run:
     """A run going on: a stream of payloads, and what is known of every event read so far."""
 
     def __init__(
-        self, connection: Connection, source: EventFile, before: Checkpoint, log: OutcomeFile | None
+        self,
+        connection: Connection,
+        source: EventFile,
+        before: Checkpoint,
+        log: OutcomeFile | None,
+        threads: int,
     ) -> None:
         self.path: Path | None = None
         self.on_progress: Callable[[Progress], None] = lambda _: None
@@ -77,7 +85,8 @@ class _Run:
         self._source = source
         self._before = before
         self._log = log
-        self._stream = connection.stream(halts=_halts)
+        self._stream = connection.stream(halts=_halts, threads=threads)
+        self._names = [route.name for route in connection.routes]
         self._tally = Tally(before.counts, before.calls, before.rejected)
         self._open = frozenset(before.open())
         self._read = before.read
@@ -92,6 +101,8 @@ class _Run:
     def go(self, limit: int | None, stopping: Callable[[], bool]) -> Summary:
         """Deliver up to the end, the limit or a stop."""
         self._deliver(limit, stopping)
+        for settled in self._stream.leave():
+            self._settle(settled)
         self._save()
         self._show()
         return self.summary()
@@ -108,13 +119,13 @@ class _Run:
                 return
         self._complete = not self._stop
 
-    def _settled(self, limit: int | None) -> Iterator[list[Settled]]:
+    def _settled(self, limit: int | None) -> Iterator[list[Settlement]]:
         """Yield what each chunk and each call settles; the delivery may be left after any."""
         for chunk in self._chunks(limit):
             yield from self._take(chunk)
             if self._source.identity is None:
-                yield from self._stream.due()
-        yield from self._stream.flush()
+                yield from self._stream.send_due()
+        yield from self._stream.finish()
 
     def summary(self) -> Summary:
         """Sum up what was done, by this run and those that it went on from."""
@@ -144,36 +155,60 @@ class _Run:
             self._stop = "limit"
             return
 
-    def _take(self, chunk: Chunk) -> Iterator[list[Settled]]:
-        decoded = decode(chunk, self._source.max_line)
-        events = list(zip(decoded.lines, decoded.events, strict=True))
+    def _take(self, chunk: Chunk) -> Iterator[list[Settlement]]:
         again = chunk.start.lines < self._before.read.lines
-        if self._log:
-            self._message_ids.update((line, event.get("messageId")) for line, event in events)
-        for rejected in decoded.rejected:
-            if rejected.line > self._before.read.lines:
-                self._tally.rejected += 1
-                if self._log:
-                    self._log.reject(rejected)
+        projected = None if again else self._project(chunk)
+        self._starts.append(chunk.end)
         if chunk.end.lines > self._read.lines:
             self._read = chunk.end
-        self._starts.append(chunk.end)
-        return self._stream.take(events, self._is_open if again else None)
+        if projected is not None:
+            return projected
+        decoded = decode(chunk, self._source.max_line)
+        self._name(decoded.lines, (event.get("messageId") for event in decoded.events))
+        self._reject(decoded.rejected)
+        if again:
+            return self._stream.accept(
+                zip(decoded.lines, decoded.events, strict=True), self._is_open
+            )
+        return self._stream.absorb(decoded.events, decoded.lines)
+
+    def _project(self, chunk: Chunk) -> Iterator[list[Settlement]] | None:
+        """Take a chunk in with nothing decoded but what is read; None where that cannot be."""
+        projection = self._stream.projection
+        events = projection.decode(chunk.lines) if projection and chunk.data else None
+        if projection is None or events is None:
+            return None
+        first = chunk.start.lines + 1
+        lines = range(first, first + len(events))
+        self._name(lines, map(projection.getter("messageId"), events))
+        return self._stream.absorb(events, lines, lambda line: reread(chunk.lines[line - first]))
+
+    def _name(self, lines: Iterable[int], message_ids: Iterable[object]) -> None:
+        """Keep the names of events for their outcomes."""
+        if self._log:
+            self._message_ids.update(zip(lines, message_ids, strict=True))
+
+    def _reject(self, rejected: Iterable[Rejected]) -> None:
+        for one in rejected:
+            if one.line > self._before.read.lines:
+                self._tally.rejected += 1
+                if self._log:
+                    self._log.reject(one)
 
     def _is_open(self, line: int, route: int) -> bool:
         return line > self._before.read.lines or (line, route) in self._open
 
-    def _settle(self, settled: list[Settled]) -> None:
-        self._settled_now += len(settled)
-        names = [route.name for route in self._connection.routes]
-        for line, route, result in settled:
-            self._tally.add(names[route], result)
+    def _settle(self, settled: list[Settlement]) -> None:
+        for one in settled:
+            self._settled_now += len(one.positions)
+            name = self._names[one.route]
+            self._tally.add(name, one.result, len(one.positions))
             if self._log:
-                self._log.add(line, self._message_ids.get(line), names[route], result)
+                self._log.add_all(one.positions, self._message_ids.get, name, one.result)
 
     def _keep_up(self) -> None:
         now = time.monotonic()
-        called = self._connection.calls.total() != self._calls_saved
+        called = self._connection.number_of_calls != self._calls_saved
         if now - self._saved >= max(self._rest, 0.0 if called else SAVE_EVERY):
             self._save()
             self._saved = time.monotonic()
@@ -197,6 +232,8 @@ class _Run:
 
     def _save(self) -> None:
         """Make everything settled durable: the outcomes first, then the checkpoint."""
+        if not self.path and not self._log:
+            return
         unsettled = sorted(self._unsettled())
         first = unsettled[0][0] if unsettled else self._read.lines + 1
         self._starts = [
@@ -205,7 +242,7 @@ class _Run:
         ] + self._starts[-1:]  # fmt: skip
         self._message_ids = {line: self._message_ids.get(line) for line, _ in unsettled}
         length = self._log.sync() if self._log else None
-        self._calls_saved = self._connection.calls.total()
+        self._calls_saved = self._connection.number_of_calls
         if self.path:
             save(self.path, self._checkpoint(unsettled, self._starts[0], length))
 

@@ -56,9 +56,9 @@ class Tally:
         for subscription, outcome, code, reason, number in rows:
             self._count(Kind(subscription, _outcome(outcome), code, reason), number)
 
-    def add(self, subscription: str, result: Result) -> None:
-        """Count one result."""
-        self._count(Kind.of(subscription, result), 1)
+    def add(self, subscription: str, result: Result, number: int = 1) -> None:
+        """Count a result that so many events have."""
+        self._count(Kind.of(subscription, result), number)
 
     def rows(self) -> Iterator[Row]:
         """Give the counts as plain rows, in order."""

@@ -23,6 +23,7 @@ from destinations.criteo_audiences.problems import describe
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework import (
     Action,
+    Columns,
     Connection,
     Failed,
     Result,
@@ -30,6 +31,7 @@ from framework import (
     connect,
     open_plugin,
 )
+from framework.definition import values_of
 from framework.delivery import Cache, Client, Retry
 from framework.testing import FrozenClock, SandboxTransport
 
@@ -152,9 +154,13 @@ class Bench:
 
     def send(self, action: Action, payloads: list[Membership]) -> list[Result]:
         """Send one batch and give its results."""
-        identifiers = [one for one in identify(payloads) if not isinstance(one, Failed)]
+        columns = Columns(action, len(payloads), objects=list(map(values_of, payloads)))
+        identifiers = [one for one in identify(columns) if not isinstance(one, Failed)]
         assert len(identifiers) == len(payloads)
-        return perform_batch(action, self.client, self.settings, payloads, identifiers, self.cache)
+        assert action.batching
+        ((values, _),) = columns.runs(*action.batching.keys)
+        key = dict(zip(action.batching.keys, values, strict=True))
+        return perform_batch(action, self.client, self.settings, identifiers, key, self.cache)
 
 
 @pytest.fixture

@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.definition import Batching
-from framework.delivery.batching import Batch, Batcher, Parcel
+from framework.delivery.batching import Batch, Batcher, Lot, size_of_all
 
 LANE = Batching(keys=("audience",), max_size=3, max_bytes=100, lane="membership")
 STEPS = st.lists(
     st.tuples(st.sampled_from(["add", "remove"]), st.sampled_from("AB"), st.sampled_from("uvwxyz")),
     max_size=40,
 )
+Step = tuple[str, str, str]
 
 
-def deliver(steps: list[tuple[str, str, str]], batching: Batching) -> list[Batch]:
+def lots(steps: list[tuple[int, Step]], rules: Batching) -> Iterator[Lot]:
+    """Give numbered steps as a connection with a route for each action brings them."""
+    for action in ("add", "remove"):
+        for audience in "AB":
+            mine = [(n, who) for n, (act, key, who) in steps if (act, key) == (action, audience)]
+            if mine:
+                marks, people = [n for n, _ in mine], [who * 7 for _, who in mine]
+                yield Lot(action, rules, "membership", (audience,), marks, people)
+
+
+def deliver(steps: list[Step], rules: Batching, together: int = 1) -> list[Batch]:
+    """Take steps in, so many at once, and give every batch."""
     batcher = Batcher()
     batches: list[Batch] = []
-    for position, (action, audience, person) in enumerate(steps):
-        route = 0 if action == "add" else 1
-        parcel = Parcel(position, route, None, (audience,), identifier=person, size=10)
-        batches += batcher.add(parcel, "membership", action, batching)
-    return batches + list(batcher.flush())
+    numbered = list(enumerate(steps))
+    for start in range(0, len(steps), together):
+        batches += batcher.add(lots(numbered[start : start + together], rules))
+    batches += batcher.flush()
+    assert batcher.waiting == 0
+    return batches
 
 
-@given(STEPS)
-def test_applying_the_batches_equals_applying_the_events(steps: list[tuple[str, str, str]]) -> None:
+@given(STEPS, st.integers(1, 41))
+def test_applying_the_batches_equals_applying_the_events(steps: list[Step], together: int) -> None:
     """The members after all calls are those after the events, one at a time."""
     expected: dict[str, set[str]] = {"A": set(), "B": set()}
     for action, audience, person in steps:
-        (expected[audience].add if action == "add" else expected[audience].discard)(person)
+        (expected[audience].add if action == "add" else expected[audience].discard)(person * 7)
 
     members: dict[str, set[str]] = {"A": set(), "B": set()}
-    for batch in deliver(steps, LANE):
-        people = {str(parcel.identifier) for parcel in batch.parcels}
+    for batch in deliver(steps, LANE, together):
+        people = set(batch.identifiers or ())
         if batch.action == "add":
             members[batch.key[0]] |= people
         else:
@@ -43,90 +61,115 @@ def test_applying_the_batches_equals_applying_the_events(steps: list[tuple[str, 
     assert expected == members
 
 
-@given(STEPS)
-def test_every_parcel_settles_exactly_once(steps: list[tuple[str, str, str]]) -> None:
-    """Sent, shared and superseded parcels together are the parcels that came."""
-    batches = deliver(steps, LANE)
+@given(STEPS, st.integers(1, 41))
+def test_every_row_settles_exactly_once(steps: list[Step], together: int) -> None:
+    """Sent, shared and superseded rows together are the rows that came."""
+    batches = deliver(steps, LANE, together)
 
-    settled = [
-        one.position for batch in batches for parcel in batch.parcels for one in parcel.all()
-    ]
-
-    assert list(range(len(steps))) == sorted(settled)
+    assert list(range(len(steps))) == sorted(mark for batch in batches for mark in batch.all())
 
 
-@given(STEPS, st.integers(1, 4), st.integers(10, 45))
-def test_batches_keep_their_limits(
-    steps: list[tuple[str, str, str]], max_size: int, max_bytes: int
+@given(STEPS, st.integers(2, 41))
+def test_rows_taken_in_together_come_to_the_same_as_one_by_one(
+    steps: list[Step], together: int
 ) -> None:
-    """No batch has more parcels or bytes than allowed, none is empty, keys never mix."""
+    """As long as no batch closes meanwhile, whoever is behind whom is the same."""
+    rules = Batching(keys=("audience",), lane="membership")
+
+    def shown(batches: list[Batch]) -> list[Any]:
+        rows = [
+            (batch.action, batch.key, mark, who, batch.behind.get(mark))
+            for batch in batches
+            for mark, who in zip(batch.marks, batch.identifiers or (), strict=True)
+        ]
+        return sorted(rows, key=lambda row: row[2])
+
+    assert shown(deliver(steps, rules, together)) == shown(deliver(steps, rules))
+
+
+@given(STEPS, st.integers(1, 4), st.integers(10, 45), st.integers(1, 41))
+def test_batches_keep_their_limits(
+    steps: list[Step], max_size: int, max_bytes: int, together: int
+) -> None:
+    """No batch has more rows or bytes than allowed, none is empty, keys never mix."""
     rules = Batching(keys=("audience",), max_size=max_size, max_bytes=max_bytes, lane="membership")
 
-    for batch in deliver(steps, rules):
-        assert 1 <= len(batch.parcels) <= max_size
-        assert sum(parcel.size for parcel in batch.parcels) <= max_bytes
-        assert {parcel.key for parcel in batch.parcels} == {batch.key}
-        assert len({parcel.identifier for parcel in batch.parcels}) == len(batch.parcels)
+    for batch in deliver(steps, rules, together):
+        assert 1 <= len(batch.marks) <= max_size
+        assert len(batch.marks) == 1 or 10 * len(batch.marks) <= max_bytes
+        assert {steps[mark][:2] for mark in batch.all()} <= {
+            (action, batch.key[0]) for action in ("add", "remove")
+        }
+        assert len(set(batch.identifiers or ())) == len(batch.marks)
 
 
-def test_a_shared_and_a_superseded_parcel_travel_with_the_one_that_is_sent() -> None:
-    """Add, add again, remove: one removal is sent, two parcels settle behind it."""
-    (batch,) = deliver([("add", "A", "u"), ("add", "A", "u"), ("remove", "A", "u")], LANE)
+@pytest.mark.parametrize("together", [1, 3])
+def test_a_shared_and_a_superseded_row_travel_with_the_one_that_is_sent(together: int) -> None:
+    """Add, add again, remove: one removal is sent, two rows settle behind it."""
+    steps = [("add", "A", "u"), ("add", "A", "u"), ("remove", "A", "u")]
+    (batch,) = deliver(steps, LANE, together)
 
-    (sent,) = batch.parcels
-    assert (batch.action, sent.position, batch.reason) == ("remove", 2, "end")
-    assert sorted(one.position for one in sent.superseded) == [0, 1]
-    assert sent.shared == []
+    assert (batch.action, batch.marks, batch.reason) == ("remove", [2], "end")
+    assert sorted(batch.behind[2].superseded) == [0, 1]
+    assert batch.behind[2].shared == []
 
 
-def test_parcels_without_identifier_are_all_sent_in_order() -> None:
+def test_rows_without_identifier_are_all_sent_in_order() -> None:
     """Nothing is coalesced where nobody says whom a payload is about."""
     batcher = Batcher()
-    rules = Batching(max_size=2)
-    batches = [b for p in range(3) for b in batcher.add(Parcel(p, 0, None), 0, "send", rules)]
+    batches = list(batcher.add([Lot("send", Batching(max_size=2), 0, (), range(3), None, "abc")]))
     batches += batcher.flush()
 
-    assert [[parcel.position for parcel in batch.parcels] for batch in batches] == [[0, 1], [2]]
+    assert [batch.marks for batch in batches] == [[0, 1], [2]]
     assert [batch.reason for batch in batches] == ["count", "end"]
 
 
 def test_a_slow_batch_is_due_after_its_age() -> None:
-    """A batch leaves when its oldest parcel has waited for `max_age` seconds."""
+    """A batch leaves when its oldest row has waited for `max_age` seconds."""
     now = [0.0]
     batcher = Batcher(lambda: now[0])
-    rules = Batching(max_size=10, max_age=5)
-    list(batcher.add(Parcel(0, 0, None), 0, "send", rules))
+    list(batcher.add([row(0, Batching(max_size=10, max_age=5))]))
     now[0] = 4.9
     early = list(batcher.due())
     now[0] = 5.0
     (late,) = batcher.due()
 
     assert early == []
-    assert (late.reason, len(late.parcels), batcher.waiting) == ("age", 1, 0)
+    assert (late.reason, len(late.marks), batcher.waiting) == ("age", 1, 0)
+
+
+def row(mark: int, rules: Batching, lane: str = "", who: str | None = None) -> Lot:
+    return Lot("send", rules, lane, (), [mark], None if who is None else [who], [mark])
 
 
 def test_the_fullest_pile_makes_room() -> None:
     """When too much waits, the largest batch goes early."""
     batcher = Batcher()
-    rules = Batching(max_size=10)
     for position, lane in enumerate("aab"):
-        list(batcher.add(Parcel(position, 0, None), lane, "send", rules))
+        list(batcher.add([row(position, Batching(max_size=10), lane)]))
 
     (batch,) = batcher.largest()
 
-    assert ([parcel.position for parcel in batch.parcels], batch.reason) == ([0, 1], "room")
+    assert (batch.marks, batch.reason) == ([0, 1], "room")
     assert batcher.waiting == 1
 
 
 def test_repetitions_count_as_waiting_and_leave_together() -> None:
     """So a file that says the same thing without end does not fill the memory."""
     batcher = Batcher()
-    rules = Batching(max_size=10)
     for position in range(5):
-        list(batcher.add(Parcel(position, 0, None, identifier="ada"), "lane", "send", rules))
+        list(batcher.add([row(position, Batching(max_size=10), who="ada")]))
     assert batcher.waiting == 5
 
     (batch,) = batcher.largest()
 
-    assert len(list(batch.parcels[0].all())) == 5
+    assert len(list(batch.all())) == 5
     assert batcher.waiting == 0
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud800", float("nan")])
+def test_the_size_of_any_payload_can_be_told(value: Any) -> None:
+    sizes = [size_of_all([one]) for one in ({"text": "a"}, {"text": value})]
+    assert sizes[0] == len('{"text":"a"},')
+    assert sizes[1] >= len(json.dumps({"text": ""}))
+    assert size_of_all([{"text": "a"}, {"text": value}]) == sum(sizes)

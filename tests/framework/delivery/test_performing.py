@@ -310,6 +310,7 @@ ALONE = {
 TOGETHER = {
     **COMMON,
     "payloads": MESSAGES,
+    "key": {"room": "r"},
     "identifiers": ["new@r", "deleted@r"],
     "events": EVENTS,
     "memberships": [True, False],

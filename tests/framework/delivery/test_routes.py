@@ -22,7 +22,7 @@ from framework.delivery import MAX_SUBSCRIPTIONS, Route
 from framework.delivery.routes import compile_routes
 from framework.errors import ConfigurationError
 from framework.results import Failed, Skipped
-from tests.framework.delivery.bench import SEND, Message, said
+from tests.framework.delivery.bench import SEND, said
 
 
 class Line(Payload):
@@ -178,28 +178,6 @@ def test_a_mapping_narrows_a_batch_and_never_widens_it(
 
 def test_an_action_without_rules_knows_no_batches() -> None:
     assert route("line", text="x").batching == Batching(max_size=1)
-
-
-def test_a_parcel_holds_the_typed_payload_its_keys_and_its_bytes() -> None:
-    parcel = route().parcel(7, {"text": "hello", "room": "r1"}, None)
-    assert parcel.payload == Message(text="hello", room="r1")
-    assert (parcel.position, parcel.route, parcel.key, parcel.event) == (7, 0, ("r1",), None)
-    assert parcel.size == len('{"text":"hello","room":"r1"},')
-
-
-def test_a_key_that_is_an_object_is_told_apart_by_its_text() -> None:
-    made = route("line", text="x", where={}, batch_keys=["where"])
-    first, second, third = (
-        made.parcel(0, {"text": "x", "where": where}, None).key
-        for where in ({"a": 1}, {"a": 2}, {"a": 1})
-    )
-    assert first == third != second
-
-
-@pytest.mark.parametrize("text", [2**70, "\ud800", float("nan")])
-def test_the_size_of_any_payload_can_be_told(text: Any) -> None:
-    """Integers without bound and broken surrogates have no place in JSON, yet they come."""
-    assert route().parcel(0, {"text": text}, None).size > len('{"text":},')
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,208 @@
+"""One function for all subscriptions of a connection: trigger, mapping and shape of many events.
+
+The function is written for a set of routes. It takes events as structs or as plain JSON, and adds
+what each route makes of them to the route's rows. Events that a route refuses are left to
+`Route.prepare`, which says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from framework.codegen import VARIABLE, Code, JSONReader
+from framework.delivery.projection import Projection
+from framework.delivery.routes import Route
+from framework.errors import PayloadValidationError
+from framework.paths import Path
+from framework.triggers import And, Comparison, Constant, Field, Trigger
+
+Lists: TypeAlias = tuple[list[Any], ...]
+"""What is kept of the rows of a route: their marks, then what its layout says."""
+
+Slow: TypeAlias = list[tuple[int, Any, int]]
+"""Mark, event and route of what `Route.prepare` has to look at."""
+
+Fused: TypeAlias = Callable[[Iterable[int], Iterable[Any], Sequence[Lists], Slow], None]
+"""Takes marks and events, aligned; adds to the lists of each route, and to the slow ones.
+
+The mark of an event in a route is the mark of the event plus the index of the route.
+"""
+
+_FEW: Final = 4
+"""So many routes are asked one after the other; more are looked up where their triggers allow."""
+
+
+class _Refused(Exception):  # noqa: N818 - no error: a jump out of generated code
+    """Something is wrong with a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is kept of the payloads of one route: whole shaped objects, or a list for each field.
+
+    *constants* are the fields that have the same value in every row, or MISSING where there never
+    is one; their lists stay empty.
+    """
+
+    fields: tuple[str, ...] | None = None
+    constants: Mapping[str, Any] | None = None
+
+    def lists(self) -> Lists:
+        """Give new lists to add rows to."""
+        return tuple([] for _ in range(2 if self.fields is None else 1 + len(self.fields)))
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """The function for the routes of a connection, its source, and the layout of each route."""
+
+    prepare: Fused
+    source: str
+    layouts: tuple[Layout, ...]
+
+
+def fuse(routes: Sequence[Route], projection: Projection | None, *, whole: bool) -> Fusion:
+    """Write and compile the function for *routes*.
+
+    Events are structs of the *projection*, or plain JSON objects where it is None. *whole* asks
+    for shaped objects instead of lists by field.
+    """
+    writer = _Writer(routes, projection, whole=whole)
+    prepare = writer.write()
+    return Fusion(prepare, writer.code.source, tuple(writer.layouts))
+
+
+def paths_of(routes: Iterable[Route]) -> frozenset[Path]:
+    """Give every path that the triggers and mappings of *routes* read."""
+    return frozenset(path for one in routes for path in one.trigger.paths | one.mapping.paths)
+
+
+class _Writer:
+    """Writes the function for one set of routes."""
+
+    def __init__(
+        self, routes: Sequence[Route], projection: Projection | None, *, whole: bool
+    ) -> None:
+        self.code = Code()
+        self.layouts = [_layout(route, whole=whole) for route in routes]
+        self._routes = routes
+        self._projection = projection
+        self._lists = [[self.code.fresh("to") for _ in one.lists()] for one in self.layouts]
+
+    def write(self) -> Fused:
+        """Write the whole function and compile it."""
+        code = self.code
+        with code.block("def prepare(marks, events, rows, slow):"):
+            for index, names in enumerate(self._lists):
+                code.line(f"{', '.join(names)} = rows[{index}]")
+            with code.block("for mark, event in zip(marks, events):"):
+                reader = self._reader()
+                reader.load(_in_order(path for one in self._routes for path in one.trigger.paths))
+                self._routes_after(reader)
+        built: Fused = code.build("prepare")
+        return built
+
+    def _reader(self) -> JSONReader:
+        if self._projection is None:
+            return JSONReader(self.code, "event")
+        return self._projection.reader(self.code, "event")
+
+    def _routes_after(self, reader: JSONReader) -> None:
+        """Write the routes: those that ask for equality with a text where that decides."""
+        path, groups = _dispatch(self._routes)
+        found = {route.index for group in groups for route in group}
+        if path is not None:
+            value, place = reader.read(path), self.code.fresh("place")
+            places = {_texts(group[0].trigger)[path]: n for n, group in enumerate(groups, 1)}
+            table = self.code.literal(places, "PLACES")
+            self.code.line(f"{place} = {table}.get({value}, 0) if type({value}) is str else 0")
+            with self.code.block(f"if {place}:"):
+                self._halve(place, 1, groups, reader)
+        for route in self._routes:
+            if route.index not in found:
+                self._route(route, reader)
+
+    def _halve(
+        self, place: str, first: int, groups: Sequence[Sequence[Route]], reader: JSONReader
+    ) -> None:
+        """Write the search for one of *groups*, which are numbered from *first*."""
+        if len(groups) == 1:
+            for route in groups[0]:
+                self._route(route, reader)
+            return
+        middle = len(groups) // 2
+        with self.code.block(f"if {place} < {first + middle}:"):
+            self._halve(place, first, groups[:middle], reader)
+        with self.code.block("else:"):
+            self._halve(place, first + middle, groups[middle:], reader)
+
+    def _route(self, route: Route, reader: JSONReader) -> None:
+        code = self.code
+        mark = f"mark + {route.index}" if route.index else "mark"
+        leave = f"slow.append(({mark}, event, {route.index}))"
+        with code.block(f"if {route.trigger.emit(code, reader)}:"):
+            if route.mapping.fields is None:
+                code.line(leave)
+                return
+            with code.block("try:"):
+                self._payload(route, reader.branch(), mark)
+            refused = code.literal((PayloadValidationError, _Refused), "Refused")
+            with code.block(f"except {refused}:"):
+                code.line(leave)
+
+    def _payload(self, route: Route, reader: JSONReader, mark: str) -> None:
+        code, index = self.code, route.index
+        reader.load(_in_order(route.mapping.paths))
+        mapped = route.mapping.emit(code, reader)
+        refusal = f"raise {code.literal(_Refused)}"
+        shaped = route.shape.emit(code, mapped, code.literal(route.sync_mode), refusal)
+        marks, *lists = self._lists[index]
+        fields = self.layouts[index].fields
+        if fields is None:
+            code.line(f"{lists[0]}.append({route.shape.emit_object(code, shaped)})")
+        else:
+            values = {key: shaped.get(key, "MISSING") for key in fields}
+            constants = {key: code.constant(value) for key, value in values.items()}
+            constants = {key: one for key, one in constants.items() if one is not VARIABLE}
+            self.layouts[index] = Layout(fields, constants)
+            for key, name in zip(fields, lists, strict=True):
+                if key not in constants:
+                    code.line(f"{name}.append({values[key]})")
+        code.line(f"{marks}.append({mark})")
+
+
+def _layout(route: Route, *, whole: bool) -> Layout:
+    if whole or route.mapping.fields is None or not route.shape.fields:
+        return Layout()
+    return Layout(tuple(route.shape.fields))
+
+
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    return sorted(set(paths), key=lambda path: path.parts)
+
+
+def _dispatch(routes: Sequence[Route]) -> tuple[Path | None, list[list[Route]]]:
+    """Give the path whose text tells most routes apart, and the routes by that text."""
+    best: tuple[Path | None, list[list[Route]]] = None, []
+    for path in _in_order(path for route in routes for path in _texts(route.trigger)):
+        groups: dict[str, list[Route]] = {}
+        for route in routes:
+            text = _texts(route.trigger).get(path)
+            if text is not None:
+                groups.setdefault(text, []).append(route)
+        if len(groups) > max(_FEW, len(best[1])):
+            best = path, list(groups.values())
+    return best
+
+
+def _texts(trigger: Trigger) -> dict[Path, str]:
+    """Give by path the texts that an event must have there for the trigger to match."""
+    tree = trigger.tree
+    texts: dict[Path, str] = {}
+    for part in tree.parts if isinstance(tree, And) else (tree,):
+        match part:
+            case Comparison(Field(path), "=", Constant(str(text))):
+                texts.setdefault(path, text)
+    return texts

@@ -1,0 +1,217 @@
+"""Events into rows, and rows into lots for the batcher: trigger, mapping, shape, identity.
+
+There are three ways in, which come to the same: plain JSON one by one (with a record of every
+stage if wanted), plain JSON through one fused function, and structs that hold only what is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Final, TypeAlias, cast
+
+from framework.delivery.batching import Lot
+from framework.delivery.columns import Columns
+from framework.delivery.fusion import Fusion, Layout, Lists, Slow, fuse, paths_of
+from framework.delivery.performing import Performer
+from framework.delivery.projection import Projection, project
+from framework.delivery.report import Item
+from framework.delivery.routes import Route, invalid
+from framework.delivery.settling import Marks, Rest, Settlement
+from framework.errors import PayloadValidationError
+from framework.paths import MISSING, Event, Path
+from framework.results import Failed, Result, Skipped
+
+Wanted: TypeAlias = Callable[[int, int], bool]
+"""Tells for the position of an event and the index of a route whether they are to be delivered."""
+
+MESSAGE_ID: Final = "messageId"
+"""The key of an event by which outcomes name it."""
+
+
+class Intake:
+    """The rows of a stream that are not in its batcher yet, and what has to be kept with rows.
+
+    With *traced*, what every stage produced is kept in `items`. `objects` and `events` hold, by
+    mark, the payload and the event of every row, where the destination asks for them.
+    """
+
+    def __init__(self, performer: Performer, routes: Sequence[Route], *, traced: bool) -> None:
+        self._performer = performer
+        self._routes = routes
+        self._traced = traced
+        self.marks = Marks(max(1, len(routes)))
+        self._whole = traced or performer.needs_payloads
+        self._layouts = [Layout() for _ in routes] if self._whole else self._fused.layouts
+        self._rows: list[Lists] = [layout.lists() for layout in self._layouts]
+        self._mixed: set[int] = set()
+        self.items: dict[tuple[int, int], Item] = {}
+        self.objects: dict[int, dict[str, Any]] = {}
+        self.events: dict[int, Event] = {}
+
+    @cached_property
+    def projection(self) -> Projection | None:
+        """What lines may be decoded with; None where events are needed as they are."""
+        if self._traced or self._performer.needs_events:
+            return None
+        return project(paths_of(self._routes) | {Path((MESSAGE_ID,))})
+
+    @property
+    def size(self) -> int:
+        """How many rows there are of the route with the most."""
+        return max((len(lists[0]) for lists in self._rows), default=0)
+
+    def waiting(self) -> Iterator[int]:
+        """Yield the mark of every row."""
+        for lists in self._rows:
+            yield from lists[0]
+
+    def forget(self, marks: Iterable[int]) -> None:
+        """Forget what is kept for rows that are settled."""
+        for kept in (self.objects, self.events):
+            if kept:
+                for mark in marks:
+                    kept.pop(mark, None)
+
+    def add(self, events: Sequence[Event], positions: Sequence[int]) -> Iterator[Settlement]:
+        """Add plain events, all at once; yield what needs no call."""
+        slow = yield from self._prepare(self._fused, events, positions)
+        for mark, event, index in slow:
+            yield from self._add_slow(mark, index, event)
+
+    def add_structs(
+        self, structs: Sequence[Any], positions: Sequence[int], reread: Callable[[int], Event]
+    ) -> Iterator[Settlement]:
+        """Add structs of the projection; *reread* gives the plain event at a position."""
+        slow = yield from self._prepare(self._projected, structs, positions)
+        for mark, _, index in slow:
+            yield from self._add_slow(mark, index, reread(mark // self.marks.routes))
+
+    def add_one_by_one(
+        self, events: Iterable[tuple[int, Event]], wanted: Wanted | None
+    ) -> Iterator[Settlement]:
+        """Add plain events with their positions, through every stage in turn."""
+        for position, event in events:
+            for route in self._routes:
+                if not wanted or wanted(position, route.index):
+                    yield from self._add_one(position, route, event)
+
+    def drain(self, settled: list[Settlement]) -> list[Lot]:
+        """Identify the rows and take them out, as lots; add what fails to *settled*."""
+        lots: list[Lot] = []
+        for route, lists in zip(self._routes, self._rows, strict=True):
+            if lists[0]:
+                lots += self._lots(route, lists, settled)
+        self._rows = [layout.lists() for layout in self._layouts]
+        self._mixed.clear()
+        return lots
+
+    @cached_property
+    def _fused(self) -> Fusion:
+        return fuse(self._routes, None, whole=self._whole)
+
+    @cached_property
+    def _projected(self) -> Fusion:
+        return fuse(self._routes, self.projection, whole=self._whole)
+
+    def _prepare(
+        self, fusion: Fusion, events: Sequence[Any], positions: Sequence[int]
+    ) -> Generator[Settlement, None, Slow]:
+        """Run a fused function; yield what no trigger matches, and return what is slow."""
+        before = [len(lists[0]) for lists in self._rows]
+        slow: Slow = []
+        marks = self.marks.of(positions)
+        fusion.prepare(marks, events, self._rows, slow)
+        for route, start in zip(self._routes, before, strict=True):
+            added = self._rows[route.index][0][start:]
+            if self._performer.needs_events:
+                by_mark = dict(zip(marks, events, strict=True))
+                self.events.update((mark, by_mark[mark - route.index]) for mark in added)
+            taken = added + [mark for mark, _, index in slow if index == route.index]
+            if len(taken) < len(events):
+                rest = Rest(positions, taken, self.marks.routes)
+                yield Settlement(route.index, rest, route.unmatched)
+        return slow
+
+    def _add_slow(self, mark: int, index: int, event: Event) -> Iterator[Settlement]:
+        self._mixed.add(index)
+        return self._add_one(mark // self.marks.routes, self._routes[index], event)
+
+    def _add_one(self, position: int, route: Route, event: Event) -> Iterator[Settlement]:
+        made = self._trace(position, route, event) if self._traced else route.prepare(event)
+        if not isinstance(made, dict):
+            yield Settlement(route.index, (position,), made)
+            return
+        marks, *lists = self._rows[route.index]
+        mark = position * self.marks.routes + route.index
+        marks.append(mark)
+        layout = self._layouts[route.index]
+        if layout.fields is None:
+            lists[0].append(made)
+        else:
+            for key, values in zip(layout.fields, lists, strict=True):
+                if key not in (layout.constants or ()):
+                    values.append(made.get(key, MISSING))
+        if self._performer.needs_events:
+            self.events[mark] = event
+
+    def _trace(self, position: int, route: Route, event: Event) -> dict[str, Any] | Result:
+        item = Item(position, route.name, route.action.slug, event)
+        self.items[position, route.index] = item
+        item.matched = route.trigger.matches(event)
+        if not item.matched:
+            return Skipped("NOT_MATCHED", route.trigger.explain(event).reason)
+        try:
+            item.mapped = mapped = route.mapping.resolve(event)
+            item.payload = shaped = route.shape.apply(mapped, sync_mode=route.sync_mode)
+        except PayloadValidationError as error:
+            return invalid(error)
+        return shaped
+
+    def _note(self, marks: Sequence[int], identifiers: Sequence[str]) -> None:
+        """Record whom rows are about."""
+        if self._traced:
+            for place, one in zip(self.marks.split(marks), identifiers, strict=True):
+                self.items[place].identifier = one
+
+    def _lots(self, route: Route, lists: Lists, settled: list[Settlement]) -> Iterator[Lot]:
+        marks: Sequence[int] = lists[0]
+        columns = Columns.of(route.action, self._layouts[route.index], lists)
+        if route.index in self._mixed:  # those that were slow came last
+            order = sorted(range(len(marks)), key=marks.__getitem__)
+            marks, columns = [marks[place] for place in order], columns.at(order)
+        identifiers: Sequence[str] | None = None
+        if self._performer.identifies:
+            found = self._performer.identify(route, columns)
+            refused = _refused(found)
+            if refused:
+                left = sorted(set(range(len(marks))) - refused.keys())
+                for place, failed in refused.items():
+                    settled += self.marks.settle([marks[place]], failed)
+                marks, columns = _at(marks, left), columns.at(left)
+                found = _at(found, left)
+            identifiers = cast("Sequence[str]", found)
+            self._note(marks, identifiers)
+        if self._performer.needs_payloads:
+            self.objects.update(zip(marks, columns.objects, strict=True))
+        for key, places in columns.groups(route.batching.keys).items() if marks else ():
+            yield Lot(
+                route.action.slug,
+                route.batching,
+                route.lane,
+                key,
+                _at(marks, places),
+                None if identifiers is None else _at(identifiers, places),
+                _at(columns.objects, places) if identifiers is None else (),
+            )
+
+
+def _at(values: Sequence[Any], places: Sequence[int] | None) -> Sequence[Any]:
+    return values if places is None else [values[place] for place in places]
+
+
+def _refused(found: Sequence[str | Failed]) -> dict[int, Failed]:
+    """Give the places where there is no identifier, and why."""
+    if {str}.issuperset(map(type, found)):
+        return {}
+    return {place: one for place, one in enumerate(found) if isinstance(one, Failed)}

@@ -1,0 +1,77 @@
+"""What became of events, many at a time: settlements share one result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from framework.results import Result, Skipped
+
+Settled: TypeAlias = tuple[int, int, Result]
+"""Position of an event, index of a route, and what became of the two."""
+
+SUPERSEDED = Skipped("SUPERSEDED", "A later event about the same identifier was sent instead.")
+"""The result of an event that a later one of its lane made void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of the events at *positions* in one route; they share the result."""
+
+    route: int
+    positions: Sequence[int]
+    result: Result
+
+    def each(self) -> Iterator[Settled]:
+        """Yield position, route and result of every event."""
+        for position in self.positions:
+            yield position, self.route, self.result
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How positions and routes are numbered together: in arrival order, routes in theirs."""
+
+    routes: int
+
+    def of(self, positions: Sequence[int]) -> Sequence[int]:
+        """Give the marks of events in the first route; those in others follow each."""
+        if isinstance(positions, range):
+            return range(positions.start * self.routes, positions.stop * self.routes, self.routes)
+        return [position * self.routes for position in positions]
+
+    def split(self, marks: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Yield position and route of each mark."""
+        for mark in marks:
+            yield divmod(mark, self.routes)
+
+    def settle(self, marks: Sequence[int], result: Result) -> Iterator[Settlement]:
+        """Yield the settlements of marks that share a result, one for each route."""
+        if self.routes == 1:
+            yield Settlement(0, marks, result)
+            return
+        by_route: dict[int, list[int]] = {}
+        for position, route in self.split(marks):
+            by_route.setdefault(route, []).append(position)
+        for route, positions in by_route.items():
+            yield Settlement(route, positions, result)
+
+
+class Rest(Sequence[int]):
+    """The positions that are left when those of some marks are taken out; made when read."""
+
+    def __init__(self, every: Sequence[int], taken: Sequence[int], routes: int) -> None:
+        self._every = every
+        self._taken = taken
+        self._routes = routes
+
+    def __len__(self) -> int:
+        return len(self._every) - len(self._taken)
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+    def __iter__(self) -> Iterator[int]:
+        taken = {mark // self._routes for mark in self._taken}
+        return (position for position in self._every if position not in taken)

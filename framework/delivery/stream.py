@@ -1,0 +1,247 @@
+"""A delivery going on: events in, settlements out; whatever waits for its call is in between."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final, Protocol
+
+from framework.delivery.batching import Batch, Batcher
+from framework.delivery.columns import build
+from framework.delivery.couriers import Beside, Courier, InHand
+from framework.delivery.exchanges import Exchange
+from framework.delivery.intake import Intake, Wanted
+from framework.delivery.performing import Parcels, Performer, different
+from framework.delivery.projection import Projection
+from framework.delivery.report import Item, Sent
+from framework.delivery.routes import Route
+from framework.delivery.settling import SUPERSEDED, Settled, Settlement
+from framework.paths import Event
+from framework.results import Failed, Result
+
+MAX_WAITING: Final = 200_000
+"""Payloads that may wait for their batch; beyond, the fullest batch is sent early."""
+
+LOT: Final = 2_048
+"""Rows that are identified and batched together where events come in bulk."""
+
+LINGER: Final = 0.1
+"""Seconds for which rows wait for others to be batched with."""
+
+
+class Delivering(Protocol):
+    """What a stream needs of a connection."""
+
+    @property
+    def performer(self) -> Performer:
+        """What calls the destination."""
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The enabled subscriptions."""
+
+
+class Stream:
+    """A delivery going on: payloads wait here until their batch is full, due or flushed.
+
+    With *traced*, what every stage produced is kept in `items` and `sent`.
+    A result for which *halts* is true stops the sending: its parcel and all that wait stay
+    unsettled, so that nothing overtakes it. With *threads*, calls are made beside the caller's
+    thread, and what comes in bulk is brought to its batches in larger lots.
+    What takes events in yields what is settled, call by call; between two yields `unsettled` is
+    exact, so a delivery may be left there.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is an option of its own
+        self,
+        connection: Delivering,
+        *,
+        traced: bool = False,
+        halts: Callable[[Result], bool] = lambda _: False,
+        threads: int = 0,
+        max_waiting: int = MAX_WAITING,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._performer = connection.performer
+        self._routes = connection.routes
+        self._recorder = connection.performer.client.recorder
+        self._traced = traced
+        self._halts = halts
+        self._max_waiting = max_waiting
+        self._now = now
+        self._intake = Intake(connection.performer, connection.routes, traced=traced)
+        self._marks = self._intake.marks
+        self._batcher = Batcher(now)
+        self._courier: Courier = (
+            Beside(self._carry, halts, threads) if threads else InHand(self._carry)
+        )
+        self._lot = LOT if threads else 1
+        self._drained = now()
+        self._closed: deque[Batch] = deque()
+        self._held: list[int] = []
+        self.halted: Failed | None = None
+        self.items: dict[tuple[int, int], Item] = self._intake.items
+        self.sent: list[Sent] = []
+
+    @property
+    def projection(self) -> Projection | None:
+        """What lines may be decoded with for `absorb`; None where events are needed whole."""
+        return self._intake.projection
+
+    def take(
+        self, events: Iterable[tuple[int, Event]], wanted: Wanted | None = None
+    ) -> Iterator[list[Settled]]:
+        """Take in events with their positions, in order; yield what is settled by each call.
+
+        What needs no call is settled first, when all of *events* have been taken in.
+        *wanted* leaves out positions and routes that were settled before.
+        """
+        return map(_one_by_one, self.accept(events, wanted))
+
+    def due(self) -> Iterator[list[Settled]]:
+        """Send the batches that have waited for their age; yield what each call settled.
+
+        For sources that may pause: a file is better read to its end.
+        """
+        return map(_one_by_one, self.send_due())
+
+    def flush(self) -> Iterator[list[Settled]]:
+        """Send everything that waits; yield what each call settled."""
+        return map(_one_by_one, self.finish())
+
+    def accept(
+        self, events: Iterable[tuple[int, Event]], wanted: Wanted | None = None
+    ) -> Iterator[list[Settlement]]:
+        """Do what `take` does; yield settlements."""
+        settled = list(self._intake.add_one_by_one(events, wanted))
+        self._drain(settled)
+        yield settled
+        yield from self._send(wait=False)
+
+    def absorb(
+        self,
+        events: Sequence[Any],
+        positions: Sequence[int],
+        reread: Callable[[int], Event] | None = None,
+    ) -> Iterator[list[Settlement]]:
+        """Take in many events, in order; yield what is settled, by whichever call.
+
+        Events are plain JSON, or structs of the projection; then *reread* gives the plain event
+        at a position.
+        """
+        if reread is None:
+            settled = list(self._intake.add(events, positions))
+        else:
+            settled = list(self._intake.add_structs(events, positions, reread))
+        if self._intake.size >= self._lot or self._now() - self._drained > LINGER:
+            self._drain(settled)
+        yield settled
+        yield from self._send(wait=False)
+
+    def send_due(self) -> Iterator[list[Settlement]]:
+        """Do what `due` does; yield settlements."""
+        self._closed.extend(self._batcher.due())
+        return self._send(wait=False)
+
+    def finish(self) -> Iterator[list[Settlement]]:
+        """Send everything that waits; yield what each call settled."""
+        settled: list[Settlement] = []
+        self._drain(settled)
+        if settled:
+            yield settled
+        self._closed.extend(self._batcher.flush())
+        yield from self._send(wait=True)
+
+    def leave(self) -> Iterator[list[Settlement]]:
+        """Send nothing more; yield what calls settle that are under way."""
+        for carried in self._courier.recall():
+            yield list(self._settle(*carried))
+
+    def unsettled(self) -> Iterator[tuple[int, int]]:
+        """Yield position and route of everything taken in that has no result yet."""
+        batches = chain(self._closed, self._courier.taken())
+        waiting = chain.from_iterable(batch.all() for batch in batches)
+        return self._marks.split(
+            chain(self._held, waiting, self._batcher.marks(), self._intake.waiting())
+        )
+
+    def _drain(self, settled: list[Settlement]) -> None:
+        """Bring the rows that have come together to their batches."""
+        self._drained = self._now()
+        self._closed.extend(self._batcher.add(self._intake.drain(settled)))
+        while self._batcher.waiting > self._max_waiting:
+            self._closed.extend(self._batcher.largest())
+
+    def _send(self, *, wait: bool) -> Iterator[list[Settlement]]:
+        if not self.halted:
+            for carried in self._courier.send(self._closed, wait=wait):
+                yield list(self._settle(*carried))
+                if self.halted:
+                    break
+        if self.halted:
+            yield from self.leave()
+            while self._closed:
+                self._held += self._closed.popleft().all()
+
+    def _carry(self, batch: Batch) -> Sequence[Result]:
+        route, parcels = self._parcels(batch)
+        if not self._traced:
+            return self._performer.perform(route, parcels)
+        with self._recorder.recording() as exchanges:
+            results = self._performer.perform(route, parcels)
+        self._record(parcels.key, batch, tuple(exchanges))
+        return results
+
+    def _parcels(self, batch: Batch) -> tuple[Route, Parcels]:
+        places = list(self._marks.split(batch.marks)) if self._performer.needs_payloads else ()
+        route = self._routes[batch.marks[0] % self._marks.routes]
+        objects, events = self._intake.objects, self._intake.events
+        return route, Parcels(
+            size=len(batch.marks),
+            key=dict(zip(route.batching.keys, batch.key, strict=True)),
+            identifiers=batch.identifiers or [None] * len(batch.marks),
+            payloads=[
+                build(self._routes[index].action, objects[mark])
+                for mark, (_, index) in zip(batch.marks, places, strict=False)
+            ],
+            events=[events[mark] for mark in batch.marks] if events else (),
+        )
+
+    def _record(
+        self, key: Mapping[str, Any], batch: Batch, exchanges: tuple[Exchange, ...]
+    ) -> None:
+        self.sent.append(Sent(batch.action, key, len(batch.marks), batch.reason, exchanges))
+        for place in self._marks.split(batch.all()):
+            self.items[place].batch = len(self.sent) - 1
+
+    def _settle(self, batch: Batch, results: Sequence[Result] | None) -> Iterator[Settlement]:
+        """Yield what is settled; what halts is held, with everything behind it."""
+        if results is None:
+            self._held += batch.all()
+            return
+        if not batch.behind and len(different(results)) == 1 and not self._stops(results[0]):
+            yield from self._marks.settle(batch.marks, results[0])
+            self._intake.forget(batch.marks)
+            return
+        for mark, result in zip(batch.marks, results, strict=True):
+            behind = batch.behind.get(mark)
+            if self._stops(result):
+                self._held += [mark, *(behind.all() if behind else ())]
+                continue
+            yield from self._marks.settle([mark, *(behind.shared if behind else ())], result)
+            if behind and behind.superseded:
+                yield from self._marks.settle(behind.superseded, SUPERSEDED)
+            self._intake.forget([mark, *(behind.all() if behind else ())])
+
+    def _stops(self, result: Result) -> bool:
+        """Tell whether *result* stops the sending, and stop it."""
+        if isinstance(result, Failed) and self._halts(result):
+            self.halted = result
+            return True
+        return False
+
+
+def _one_by_one(settlements: Iterable[Settlement]) -> list[Settled]:
+    return [settled for settlement in settlements for settled in settlement.each()]
