@@ -53,7 +53,7 @@ def check_settings(file: ConnectionFile, destination: Destination, findings: Fin
     """Check the settings: what is missing, wrong, unknown, or a secret that anybody can read."""
     node = file.node.members.get("settings")
     table = destination.settings_fields
-    if node is not None and not isinstance(node.value, dict):
+    if node is not None and not isinstance(node.value, dict | None):
         return
     inside, refused = node or Node(file.node.spot, {}, {}), findings.refused
     for problem, text in setting_problems(table, file.settings):

@@ -36,7 +36,13 @@ from framework.definition.fields import Conditions, Field
 from framework.definition.manifest import INTERNAL
 from framework.definition.problems import Problem, demand
 from framework.errors import MappingError
-from framework.mapping import DIRECTIVES, ROOT_DIRECTIVE, check_mapping_shape, compile_mapping
+from framework.mapping import (
+    DIRECTIVES,
+    ROOT_DIRECTIVE,
+    check_mapping_shape,
+    compile_mapping,
+    mapping_faults,
+)
 from framework.paths import JSON, MISSING, Path
 from framework.triggers import parse
 
@@ -44,6 +50,7 @@ _CONTROLS = frozenset(
     {"batch_bytes", "batch_keys", "batch_size", "dynamicAuthSettings", "enable_batching",
      "onMappingSave", "retlOnMappingSave"}
 )  # fmt: skip
+_UNKNOWN_DIRECTIVE = "has an invalid directive: "
 _OPPOSITES = (
     ("add", "remove"), ("add", "delete"), ("create", "delete"), ("subscribe", "unsubscribe"),
     ("enter", "exit"), ("suppress", "unsuppress"), ("follow", "unfollow"),
@@ -87,16 +94,19 @@ def check_mapping(action: Action, own: Mapping[str, JSON], world: World) -> Chec
     """Check the mapping of a subscription against the fields of its action."""
     filled = effective(action, own)
     faults = [*_check_keys(filled), *_check_sync_mode(filled)]
+    if ROOT_DIRECTIVE in filled.mapping:
+        whole = mapping_faults(dict(filled.mapping))
+        faults += [filled.fault("AD501", "error", (ROOT_DIRECTIVE,), text) for text in whole]
+        return Checked(tuple(faults), cannot_fail=False)
     broken = {key: list(_check_shape(filled, key)) for key in filled.mapping}
     faults += [fault for found in broken.values() for fault in found]
-    safe = ROOT_DIRECTIVE not in filled.mapping and not any(broken.values())
-    if ROOT_DIRECTIVE not in filled.mapping:
-        for key, field in action.fields.items():
-            if not broken.get(key):
-                found, misses = _check_field(filled, key, field, world)
-                faults += misses
-                safe = safe and found
-        faults += [*check_rules(filled), *check_batching(filled), *check_hashes(filled)]
+    safe = not any(broken.values())
+    for key, field in action.fields.items():
+        if not broken.get(key):
+            found, misses = _check_field(filled, key, field, world)
+            faults += misses
+            safe = safe and found
+    faults += [*check_rules(filled), *check_batching(filled), *check_hashes(filled)]
     return Checked(tuple(faults), safe)
 
 
@@ -182,19 +192,14 @@ def _check_sync_mode(filled: Filled) -> Iterator[Fault]:
 def _check_shape(filled: Filled, key: str) -> Iterator[Fault]:
     value = {key: filled.mapping[key]}
     problems, code = check_mapping_shape(value), "AD501"
-    if not problems and key != ROOT_DIRECTIVE:
+    if not problems:
         problems, code = list(compile_mapping(value).faults), "AD502"
     for problem in problems:
-        yield filled.fault(
-            code, "error", _place_of(problem, value) or (key,), problem, _hint(problem)
-        )
-
-
-def _hint(problem: str) -> str:
-    if "has an invalid directive: " not in problem:
-        return ""
-    name = problem.partition("has an invalid directive: ")[2].rstrip(".")
-    return suggestion(name, DIRECTIVES, "directives")
+        place = _place_of(problem, value) or (key,)
+        name = problem.partition(_UNKNOWN_DIRECTIVE)[2].rstrip(".")
+        hint = suggestion(name, DIRECTIVES, "directives") if name else ""
+        fault = filled.fault(code, "error", (*place, name) if name else place, problem, hint)
+        yield replace(fault, on_key=bool(name) and fault.part == "mapping")
 
 
 def _place_of(problem: str, raw: JSON) -> Place:
@@ -261,7 +266,8 @@ class _Doubts:
         return f"Field `{place}` of action `{self.filled.action.slug}`"
 
     def _demand(self, miss: Miss) -> str:
-        return demand(Problem(miss.place, miss.code, miss.field))
+        path = tuple(int(part) if part.isdecimal() else part for part in miss.place)
+        return demand(Problem(path, miss.code, miss.field))
 
     @property
     def _graver(self) -> Severity:

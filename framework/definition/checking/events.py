@@ -67,7 +67,12 @@ class World:
 
 def spec_world(types: Iterable[str] = EVENT_TYPES) -> World:
     """Give the events of the spec that have one of *types*."""
-    chosen = [each for each in EVENT_TYPES if each in set(types)] or list(EVENT_TYPES)
+    return _spec_world(frozenset(types))
+
+
+@cache
+def _spec_world(types: frozenset[str]) -> World:
+    chosen = [each for each in EVENT_TYPES if each in types] or list(EVENT_TYPES)
     return World(join(*map(event_type, chosen)), words=_WORDS)
 
 

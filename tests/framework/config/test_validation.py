@@ -1,0 +1,213 @@
+"""Findings of checks stand where they belong, in YAML and in JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from framework.config import (
+    MANIFEST,
+    Findings,
+    Reading,
+    Spot,
+    choose,
+    load_manifest,
+    parse_connection,
+    parse_manifest,
+    validate,
+)
+from framework.definition import from_manifest, spec_world
+
+LETTERS = from_manifest(MANIFEST)
+HEAD = textwrap.dedent(
+    """\
+    destination: letters
+    settings: {office: "https://x.example", key: "${env:KEY}"}
+    subscriptions:
+      - partnerAction: sendLetter
+    """
+)
+
+
+def read(text: str, file: str = "c.yaml") -> Reading:
+    reading = parse_connection(text, file, Path("no-such-folder"), {"KEY": "sesame"})
+    assert choose(reading, {"letters": LETTERS})
+    validate(reading, LETTERS, spec_world())
+    return reading
+
+
+def underlined(text: str, file: str = "c.yaml") -> list[tuple[str, str]]:
+    """Give the code of each finding and the text that it underlines."""
+    lines = text.splitlines()
+    return [
+        (each.code, lines[each.line - 1][each.column - 1 : each.column - 1 + each.length])
+        for each in read(text, file).diagnostics
+    ]
+
+
+MAPPED = "    mapping: {address: a@b.example, text: Hello}\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "part"),
+    [
+        ('type = "trak"', "trak"),
+        ('"type = \\"trak\\""', "trak"),
+        ('"\\u0074ype = \\"trak\\""', "trak"),
+        ("'type = \"trak\"'", "trak"),
+        ("'type = \"trak\" and event = \"it''s\"'", "trak"),
+        ('|\n      type = "track"\n      or type = "trak"\n', 'type = "trak"'),
+        ('|\n      type = "trak"\n', "trak"),
+        ('>\n      type = "trak"\n', ">"),
+        ('"type =\n      \\"trak\\""', '"'),
+    ],
+)
+def test_a_part_of_a_trigger_is_underlined(written: str, part: str) -> None:
+    """However the text is quoted; where it is folded, its beginning is shown."""
+    text = f"{HEAD}    subscribe: {written}\n{MAPPED}"
+    assert underlined(text) == [("AD414", part)]
+
+
+def test_a_trigger_in_json_is_underlined() -> None:
+    document = {
+        "destination": "letters",
+        "settings": {"office": "https://x.example", "key": "${env:KEY}"},
+        "subscriptions": [
+            {
+                "partnerAction": "sendLetter",
+                "subscribe": 'type = "track" and tpye = "x"',
+                "mapping": {"adress": "a", "address": "a@b.example", "text": "Hello"},
+            }
+        ],
+    }
+    text = json.dumps(document, indent=2)
+    assert [pair for pair in underlined(text, "c.json") if pair[0] != "AD416"] == [
+        ("AD413", "tpye"),
+        ("AD503", '"adress"'),
+    ]
+
+
+def test_a_place_in_a_mapping_is_underlined() -> None:
+    """Scalars as they are, objects by their keys, unknown directives by their names."""
+    text = HEAD + textwrap.dedent(
+        """\
+        #   subscribe
+            subscribe: type = "track"
+            mapping:
+              address: nobody
+              text:
+                "@tmplate": Hello
+              copies:
+                "@path": $.context
+              sender: {"@path": $.mesageId}
+        """
+    ).replace("#   subscribe\n", "")
+    assert underlined(text) == [
+        ("AD515", "nobody"),
+        ("AD501", '"@tmplate"'),
+        ("AD513", "copies"),
+        ("AD521", "sender"),
+        ("AD504", "$.mesageId"),
+    ]
+
+
+def test_an_alias_is_underlined_as_a_whole() -> None:
+    text = f"{HEAD.replace('letters', '&x letters', 1)}    subscribe: *x\n{MAPPED}"
+    assert [code for code, _ in underlined(text)] == ["AD411"]
+
+
+def test_all_is_told_at_once() -> None:
+    """Errors of structure do not keep the rest from being checked, nor is one place told twice."""
+    text = textwrap.dedent(
+        """\
+        destination: letters
+        nmae: x
+        settings: {office: "${env:NOPE}", regin: north, region: east}
+        subscriptions:
+          - partnerAction: sendLetter
+            mapping: {adress: a}
+          - partnerAction: sendLeter
+        """
+    )
+    found = [(each.code, each.line) for each in read(text).diagnostics]
+    assert found == [
+        ("AD203", 2),
+        ("AD311", 3),
+        ("AD301", 3),
+        ("AD313", 3),
+        ("AD312", 3),
+        ("AD403", 5),
+        ("AD511", 5),
+        ("AD511", 5),
+        ("AD503", 6),
+        ("AD402", 7),
+    ]
+
+
+def test_settings_may_be_missing_or_of_a_wrong_kind() -> None:
+    rest = f'subscriptions:\n  - partnerAction: sendLetter\n    subscribe: type = "track"\n{MAPPED}'
+    for settings, codes in (
+        ("", ["AD311"] * 2),
+        ("settings: 5\n", ["AD201"]),
+        ("settings:\n", ["AD311"] * 2),
+    ):
+        reading = read(f"destination: letters\n{settings}{rest}")
+        assert [each.code for each in reading.diagnostics] == codes, settings
+
+
+def test_a_switched_off_subscription_is_not_compared() -> None:
+    text = textwrap.dedent(
+        """\
+        destination: letters
+        settings: {office: "https://x.example", key: "${env:KEY}"}
+        subscriptions:
+          - {partnerAction: addReader, subscribe: 'type = "track"', mapping: {reader: a@b.example}}
+          - {partnerAction: removeReader, subscribe: 'type = "track"', enabled: false,
+             mapping: {reader: a@b.example}}
+        """
+    )
+    assert read(text).diagnostics == ()
+
+
+def test_a_spot_within_a_text_outside_the_document() -> None:
+    """A place that the document does not have is given as it is."""
+    findings = Findings("c.yaml", "a: 1\n")
+    assert findings.within(Spot(9, 9), "text", 1, 1) == Spot(9, 9)
+
+
+# Manifests
+
+
+def test_a_manifest_is_read_with_places(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.json"
+    path.write_text(json.dumps(MANIFEST, indent=1))
+    destination, findings = load_manifest(path)
+    assert destination is not None
+    assert (destination.slug, findings.all) == ("letters", ())
+    broken = json.loads(path.read_text())
+    broken["actions"]["addReader"]["fields"]["reader"]["type"] = 5
+    path.write_text(json.dumps(broken, indent=1))
+    _, findings = load_manifest(path)
+    assert [path.read_text().splitlines()[each.line - 1].strip() for each in findings.all] == [
+        '"type": 5,'
+    ]
+
+
+def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
+    destination, findings = load_manifest(tmp_path / "none.json")
+    assert destination is None
+    assert [each.message for each in findings.all] == [
+        "The file cannot be read: No such file or directory."
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "5", '{"slug": 5}', '{"slug": "a", "actions": {"b": 1}}']
+)
+def test_a_manifest_of_any_shape_is_told(text: str) -> None:
+    """It is refused in words, never with an exception."""
+    _, findings = parse_manifest(text, "metadata.json")
+    assert findings.all
