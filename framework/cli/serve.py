@@ -101,8 +101,8 @@ def _setup(destination: str | None, options: dict[str, Any]) -> Setup:
 
 def _serve(setup: Setup, options: dict[str, Any]) -> None:
     from framework.tester import (  # noqa: PLC0415 - heavy, imported at first use
+        LocalServer,
         Rules,
-        Tester,
         Workspace,
         beside,
         host_names,
@@ -117,7 +117,7 @@ def _serve(setup: Setup, options: dict[str, Any]) -> None:
     if options["reference_api"] and setup.destination is not None:
         mode: Mode = "sandbox" if options["sandbox"] else "live"
         app = beside(app, reference_app(workspace, setup.destination, rules.names, mode))
-    server = Tester(app, host=options["host"], port=options["port"])
+    server = LocalServer(app, host=options["host"], port=options["port"])
     address = f"{server.url}/#token={rules.token}"
     click.echo(f"The tester is at {address}")
     click.echo("Ctrl-C ends it.")

@@ -5,14 +5,14 @@ from framework.tester.guard import Rules
 from framework.tester.openapi import openapi
 from framework.tester.reference import reference_app
 from framework.tester.reloading import serve_again
-from framework.tester.serving import Tester, host_names, new_token
+from framework.tester.serving import LocalServer, host_names, new_token
 from framework.tester.workspace import Mode, Setup, Workspace
 
 __all__ = [
+    "LocalServer",
     "Mode",
     "Rules",
     "Setup",
-    "Tester",
     "Workspace",
     "beside",
     "host_names",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import mimetypes
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from framework.tester.documents import check_body, read_json, write_json
-from framework.tester.guard import Guard, Rules
+from framework.tester.guard import Guard, Limited, Rules
 from framework.tester.openapi import OPERATIONS, Operation
 from framework.tester.refusals import Refusal
 from framework.tester.streams import Filter, follow, once, watch
@@ -24,6 +24,9 @@ from framework.tester.workspace import Workspace
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""Answers the requests of one route."""
 
 PAGE: Final = Path(__file__).parent / "page"
 _STARTED: Final = secrets.token_hex(8)
@@ -42,9 +45,13 @@ _TYPES: Final[Mapping[str, str]] = {
 
 def tester_app(workspace: Workspace, rules: Rules) -> Guard:
     """Give the tester's app: everything behind the guard."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for operation in OPERATIONS:
+        endpoints = by_path.setdefault(operation.path, {})
+        endpoints[operation.method] = _endpoint(operation, workspace)
     routes = [
-        Route(operation.path, _endpoint(operation, workspace), methods=[operation.method])
-        for operation in OPERATIONS
+        Route(path, _by_method(endpoints), methods=[*endpoints])
+        for path, endpoints in by_path.items()
     ]
     routes += [
         Route("/", _index, methods=["GET"]),
@@ -71,7 +78,15 @@ def beside(tester: Guard, reference: ASGIApp) -> ASGIApp:
     return app
 
 
-def _endpoint(operation: Operation, workspace: Workspace) -> Callable[[Request], Any]:
+def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await endpoints[method](request)
+
+    return answer
+
+
+def _endpoint(operation: Operation, workspace: Workspace) -> Endpoint:
     if operation.stream:
         return _stream(operation, workspace)
     view = VIEWS[operation.id]
@@ -84,7 +99,7 @@ def _endpoint(operation: Operation, workspace: Workspace) -> Callable[[Request],
     return answer
 
 
-def _stream(operation: Operation, workspace: Workspace) -> Callable[[Request], Any]:
+def _stream(operation: Operation, workspace: Workspace) -> Endpoint:
     async def answer(request: Request) -> Response:
         return StreamingResponse(
             _STREAMS[operation.id](request, workspace), media_type="text/event-stream"
@@ -132,8 +147,10 @@ def _json(status: int, value: Any) -> Response:
     return Response(write_json(value), status, media_type="application/json")
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
+    if isinstance(request.receive, Limited):
+        await request.receive.drain()
     return _json(error.status, error.to_json())
 
 

@@ -59,11 +59,13 @@ def _finite(digits: str) -> float:
 
 def _is_deep(value: JSON) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH):
-        inner = [one.values() if isinstance(one, dict) else one for one in level]
-        level = [item for each in inner for item in each if isinstance(item, dict | list)]
-        if not isinstance(value, dict | list) or not level:
+    for _ in range(MAX_DEPTH + 1):
+        nested = [one for one in level if isinstance(one, dict | list)]
+        if not nested:
             return False
+        level = [
+            inner for one in nested for inner in (one.values() if isinstance(one, dict) else one)
+        ]
     return True
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_BODY: Final = 10 * 1024 * 1024
 """Bytes of the longest body."""
 
+_MOST_DRAINED: Final = 64 * 1024 * 1024
+"""Bytes of a refused body that are read before the connection is cut."""
+
 _PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -60,11 +63,12 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
-        secured = _secured(send)
+        secured, limited = _secured(send), Limited(scope, receive)
         try:
             self._check(scope)
-            await self._app(scope, _Limited(scope, receive), secured)
+            await self._app(scope, limited, secured)
         except Refusal as refusal:
+            await limited.drain()
             await answer(secured, refusal.status, refusal.to_json())
 
     def _check(self, scope: Scope) -> None:
@@ -99,12 +103,14 @@ class Gate:
         headers = _headers(scope)
         origin = headers.get("origin")
         telling = _telling(send, origin if origin in self._origins else None)
+        limited = Limited(scope, receive)
         try:
             _check_host(headers, self._names)
             if origin not in self._origins:
                 _check_origin(headers, scope)
-            await self._app(scope, _Limited(scope, receive), telling)
+            await self._app(scope, limited, telling)
         except Refusal as refusal:
+            await limited.drain()
             await answer(telling, refusal.status, refusal.to_json())
 
 
@@ -145,21 +151,34 @@ def _telling(send: Send, origin: str | None) -> Send:
     return sending
 
 
-class _Limited:
+class Limited:
     """Gives the messages of a request; raises Refusal where its body is over the limit."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
-        self._left = MAX_BODY
+        self._taken = 0
+        self._ended = False
         lengths = [value for key, value in scope["headers"] if key == b"content-length"]
-        if any(not value.isdigit() or int(value) > MAX_BODY for value in lengths):
-            raise _too_large()
+        self._announced = any(not one.isdigit() or int(one) > MAX_BODY for one in lengths)
 
     async def __call__(self) -> Message:
-        message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
+        """Give the next message."""
+        if self._announced:
             raise _too_large()
+        message = await self._next()
+        if self._taken > MAX_BODY:
+            raise _too_large()
+        return message
+
+    async def drain(self) -> None:
+        """Take in what is still sent, so that the other side gets to read the answer."""
+        while not self._ended and self._taken < _MOST_DRAINED:
+            await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._taken += len(message.get("body", b""))
+        self._ended = not message.get("more_body", False)
         return message
 
 

@@ -430,7 +430,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
 _EXAMPLES: Final = _object({"examples": _list(_ref("Example"))})
 _NAME: Final[Schema] = {
     "type": "string",
-    "pattern": "^[A-Za-z0-9][A-Za-z0-9 _.-]{0,79}$",
+    "pattern": r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,79}(?![\s\S])",
     "description": "Letters, digits, blanks, `_`, `.` and `-`.",
 }
 
@@ -677,6 +677,7 @@ OPERATIONS: Final = (
         summary="Keep events under a name, for this and later sessions.",
         body=_object({"name": _NAME, "events": _EVENTS}),
         answer=_EXAMPLES,
+        refusals=(409,),
     ),
     Operation(
         id="deleteExample",
@@ -684,7 +685,7 @@ OPERATIONS: Final = (
         path="/api/examples/{name}",
         summary="Forget saved events.",
         answer=_EXAMPLES,
-        refusals=(404,),
+        refusals=(404, 409),
     ),
     Operation(
         id="export",

@@ -28,7 +28,7 @@ def host_names(host: str) -> frozenset[str]:
     return LOOPBACK_NAMES if host in LOOPBACK_NAMES else LOOPBACK_NAMES | own
 
 
-class Tester:
+class LocalServer:
     """An ASGI app on *host* and *port* (0 lets the system choose); bound when constructed.
 
     As a context manager it serves from a thread of its own until the block ends; `run` serves

@@ -1,0 +1,204 @@
+"""A destination that does everything a destination can do, with a pretend partner."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import httpx
+
+from framework import (
+    Action,
+    Batching,
+    Choice,
+    Destination,
+    IntegrationError,
+    OAuthClientCredentials,
+    Payload,
+    Preset,
+    Settings,
+    field,
+    hookimpl,
+)
+from framework.testing import Answer, Clock, Fault, Panel, Request, Route, Sandbox
+
+HOST = "https://bazaar.test"
+SECRET = "open-sesame-4711"
+
+
+class BazaarSettings(Settings):
+    """Access to the bazaar."""
+
+    client_id: str = field("Client", "Who trades.")
+    client_secret: str = field("Secret", "What opens the bazaar.", type="password")
+    region: str = field("Region", choices=(Choice("eu", "Europe"), Choice("us")), default="eu")
+
+
+class Order(Payload):
+    """One order."""
+
+    thing: str = field("Thing", "What is ordered.", mapping={"@path": "$.properties.thing"})
+    pieces: int = field("Pieces", minimum=1, maximum=9, default=1)
+    email: str | None = field("Mail", format="email", mapping={"@path": "$.context.traits.email"})
+    stall: str | None = field("Stall", dynamic=True)
+    colours: list[str] | None = field("Colours", choices=["red", "blue"])
+
+
+class Note(Payload):
+    """A note without default mapping."""
+
+    text: str | None = field("Text")
+
+
+@hookimpl
+def destination() -> Destination:
+    presets = (Preset(name="Orders", action="order", trigger='type = "track"'),)
+    return Destination(slug="actions-bazaar", name="Bazaar", presets=presets)
+
+
+@hookimpl
+def settings() -> type[BazaarSettings]:
+    return BazaarSettings
+
+
+@hookimpl
+def actions() -> list[Action]:
+    batching = Batching(keys=("stall",), max_size=100)
+    return [
+        Action(
+            slug="order",
+            title="Order",
+            description="Order one thing.",
+            trigger='type = "track"',
+            payload=Order,
+            batching=batching,
+        ),
+        Action(slug="note", title="Note", description="Leave a note.", payload=Note),
+    ]
+
+
+@hookimpl
+def auth(settings: BazaarSettings) -> httpx.Auth:
+    return OAuthClientCredentials(f"{HOST}/token", settings.client_id, settings.client_secret)
+
+
+@hookimpl
+def check_authentication(client: httpx.Client) -> None:
+    client.get(f"{HOST}/me")
+
+
+@hookimpl
+def perform(client: httpx.Client, payload: Any, action: Action) -> httpx.Response:
+    kind = "orders" if action.slug == "order" else "notes"
+    body = {key: getattr(payload, key, None) for key in ("thing", "email", "text")}
+    if body["thing"] == "bug":
+        raise RuntimeError(SECRET)
+    return client.post(f"{HOST}/{kind}?from=tester", json=body)
+
+
+@hookimpl
+def perform_batch(client: httpx.Client, payloads: list[Any]) -> httpx.Response:
+    return client.post(f"{HOST}/orders", json=[{"thing": one.thing} for one in payloads])
+
+
+@hookimpl
+def dynamic_choices(
+    client: httpx.Client, field: str, search: str | None, page: Any
+) -> dict[str, Any]:
+    stalls = client.get(f"{HOST}/stalls").json()
+    found = [{"label": one.title(), "value": one} for one in stalls if (search or "") in one]
+    return {"choices": found, "nextPage": f"{field}-{page}"}
+
+
+@hookimpl
+def saved_mapping(client: httpx.Client, payload: Mapping[str, Any]) -> dict[str, Any]:
+    if not payload.get("name"):
+        raise IntegrationError("A name is needed.", "NAME_NEEDED", 400)
+    client.post(f"{HOST}/orders", json={"thing": "shelf"})
+    return {"id": f"shelf-{payload['name']}"}
+
+
+@hookimpl
+def create_audience(client: httpx.Client, audience_name: str) -> str:
+    if not audience_name:
+        raise IntegrationError("An audience needs a name.", "NAME_NEEDED", 400)
+    client.post(f"{HOST}/notes", json={"text": audience_name})
+    return f"audience-{audience_name}"
+
+
+@hookimpl
+def get_audience(external_id: str) -> str:
+    if not str(external_id).startswith("audience-"):
+        raise IntegrationError("There is no such audience.", "NOT_FOUND", 404)
+    return external_id
+
+
+@hookimpl
+def delete_user(client: httpx.Client, user_id: str | None) -> httpx.Response:
+    return client.delete(f"{HOST}/people/{user_id}")
+
+
+class BazaarSandbox(Sandbox):
+    """Sells everything but poison, to those who have a token."""
+
+    name: ClassVar[str] = "Bazaar"
+    origins: ClassVar[tuple[str, ...]] = (HOST,)
+    own_faults: ClassVar[Mapping[str, str]] = {"closed": "503: the bazaar is closed."}
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__(clock)
+        self._known = {"trader": SECRET}
+        self.clear()
+
+    def clear(self) -> None:
+        self._sold: list[str] = []
+
+    def settings(self) -> dict[str, Any]:
+        return {"client_id": "trader", "client_secret": SECRET}
+
+    def admit(self, settings: Mapping[str, Any]) -> None:
+        self._known[str(settings["client_id"])] = str(settings["client_secret"])
+
+    def describe(self, detail: str) -> dict[str, Any]:
+        return {"sold": len(self._sold), "detail": detail}
+
+    def panels(self) -> tuple[Panel, ...]:
+        return (Panel("Sold", ("Thing",), tuple((one,) for one in self._sold)),)
+
+    def fail(self, fault: Fault, route: Route, request: Request) -> Answer:
+        del fault, route, request
+        return Answer(503, {"error": "closed"})
+
+    def route(self, request: Request) -> Route:
+        name = request.path.split("/")[1]
+        if name == "token":
+            return Route("token", lambda: self._token(request.body.decode()))
+        if request.headers.get("authorization") != "Bearer fresh-token-0815":
+            return Route(name, lambda: Answer(401, {"error": "Who are you?"}))
+        answers = {
+            "me": Answer,
+            "orders": lambda: self._order(json.loads(request.body)),
+            "notes": lambda: Answer(201, {"echo": request.body.decode()}),
+            "stalls": lambda: Answer(200, ["lamps", "carpets"]),
+            "people": lambda: Answer(204),
+        }
+        return Route(name, answers.get(name, lambda: Answer(404)))
+
+    def _token(self, form: str) -> Answer:
+        sent = httpx.QueryParams(form)
+        if self._known.get(sent["client_id"]) != sent["client_secret"]:
+            return Answer(401, {"error": "invalid_client", "said": sent["client_secret"]})
+        return Answer(200, {"access_token": "fresh-token-0815", "expires_in": 900})
+
+    def _order(self, body: Any) -> Answer:
+        things = [one["thing"] for one in (body if isinstance(body, list) else [body])]
+        if "poison" in things:
+            return Answer(422, {"error": "Not sold here.", "things": things})
+        self._sold += things
+        return Answer(200, {"ordered": things})
+
+
+@hookimpl
+def sandbox() -> BazaarSandbox:
+    return BazaarSandbox()

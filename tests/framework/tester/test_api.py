@@ -1,0 +1,333 @@
+"""What the page gets to know: the catalogue, live truth, journeys, sandboxes, examples, exports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from framework.config import load_connection
+from framework.plugins import Registry
+from framework.tester import LocalServer
+
+EVENT = {
+    "type": "track",
+    "event": "Ordered",
+    "messageId": "m1",
+    "properties": {"thing": "lamp"},
+    "context": {"traits": {"email": "ada@example.com"}},
+}
+BOX = "/api/sandboxes/actions-bazaar"
+
+
+@pytest.fixture(autouse=True)
+def _fresh(client: httpx.Client) -> None:
+    client.post(f"{BOX}/reset", json={})
+
+
+def post(client: httpx.Client, path: str, **body: Any) -> Any:
+    response = client.post(f"/api/{path}", json=body)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def refused(client: httpx.Client, path: str, **body: Any) -> tuple[int, str, str]:
+    response = client.post(f"/api/{path}", json=body)
+    error = response.json()["error"]
+    return response.status_code, error["code"], error["message"]
+
+
+def test_the_catalogue_leads_to_definitions(client: httpx.Client) -> None:
+    (entry,) = client.get("/api/destinations").json()["destinations"]
+    assert (entry["slug"], entry["hasSandbox"]) == ("actions-bazaar", True)
+    told = client.get(f"/api/destinations/{entry['slug']}").json()
+    assert [one["key"] for one in told["settings"]] == ["client_id", "client_secret", "region"]
+    assert [one["secret"] for one in told["settings"]] == [False, True, False]
+    assert told["settings"][2]["choices"][0] == {"value": "eu", "label": "Europe"}
+    assert [one["slug"] for one in told["actions"]] == ["order", "note"]
+    assert told["subscriptions"] == [
+        {
+            "name": "Orders",
+            "enabled": True,
+            "partnerAction": "order",
+            "mapping": {
+                "thing": {"@path": "$.properties.thing"},
+                "pieces": 1,
+                "email": {"@path": "$.context.traits.email"},
+            },
+            "subscribe": 'type = "track"',
+        }
+    ]
+
+
+def test_unknown_names_are_told_with_the_known(client: httpx.Client) -> None:
+    response = client.get("/api/destinations/bazar")
+    assert response.status_code == 404
+    assert response.json()["error"] == {
+        "code": "UNKNOWN_DESTINATION",
+        "message": 'There is no destination "bazar". Known destinations: actions-bazaar.',
+        "problems": ['There is no destination "bazar". Known destinations: actions-bazaar.'],
+    }
+    assert client.get("/nowhere").json()["error"]["message"] == "There is nothing at `/nowhere`."
+    response = client.put("/api/status")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
+    assert response.json()["error"]["message"] == "`/api/status` does not answer PUT."
+
+
+def test_triggers_have_live_truth(client: httpx.Client) -> None:
+    told = post(client, "trigger", trigger="event='Ordered'", events=[EVENT, {"event": "x"}])
+    assert told["canonical"] == 'event = "Ordered"'
+    assert [one["matched"] for one in told["verdicts"]] == [True, False]
+    assert told["verdicts"][1]["tree"]["saw"] == [{"field": "event", "value": "x"}]
+    assert told["verdicts"][1]["changes"][0]["text"] == 'Set `$.event` to "Ordered".'
+
+
+def test_a_trigger_that_does_not_parse_points_at_the_place(client: httpx.Client) -> None:
+    told = post(client, "trigger", trigger='type = "track" and event @ 3', events=[EVENT])
+    assert (told["canonical"], told["verdicts"], told["offset"]) == (None, [], 25)
+    assert told["error"].endswith("^")
+
+
+def test_mappings_are_tried_without_settings(client: httpx.Client) -> None:
+    """Whatever the trigger says, and with problems in place."""
+    chosen = {
+        "partnerAction": "order",
+        "subscribe": "this is no trigger",
+        "enabled": False,
+        "mapping": {"pieces": 12},
+    }
+    told = post(client, "resolve", destination="actions-bazaar", subscription=chosen, event=EVENT)
+    assert [(one["field"], one["isDefault"]) for one in told["mapping"]] == [
+        ("thing", True),
+        ("pieces", False),
+        ("email", True),
+    ]
+    assert (told["payload"], [one["field"] for one in told["problems"]]) == (None, ["pieces"])
+    chosen["mapping"] = {}
+    told = post(client, "resolve", destination="actions-bazaar", subscription=chosen, event=EVENT)
+    assert told["payload"] == {"thing": "lamp", "pieces": 1, "email": "ada@example.com"}
+    chosen["mapping"] = {"thing": {"@case": {"operator": "loud", "value": {"@path": "$.event"}}}}
+    told = post(client, "resolve", destination="actions-bazaar", subscription=chosen, event=EVENT)
+    assert [(one["field"], one["code"]) for one in told["problems"]] == [("thing", "mapping")]
+
+
+def test_problems_of_a_connection_have_places(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    connection["settings"]["region"] = "moon"
+    connection["subscriptions"] += [
+        {"name": "Orders", "partnerAction": "ordr"},
+        {"partnerAction": "note", "mapping": {"txt": 1, "text": {"@nothing": 1}}},
+        {"name": "Third", "partnerAction": "order", "subscribe": 'event = "a" and event @ 3'},
+    ]
+    told = post(client, "validate", connection=connection)["diagnostics"]
+    assert [(one["pointer"], one["severity"]) for one in told] == [
+        ("/settings/region", "error"),
+        ("/subscriptions/1/name", "warning"),
+        ("/subscriptions/1/partnerAction", "error"),
+        ("/subscriptions/2/subscribe", "error"),
+        ("/subscriptions/2/mapping/txt", "warning"),
+        ("/subscriptions/2/mapping/text", "error"),
+        ("/subscriptions/3/subscribe", "error"),
+    ]
+    assert told[-1]["offset"] == 22
+
+
+def test_a_run_shows_every_journey(client: httpx.Client, connection: dict[str, Any]) -> None:
+    """Each event's own outcome, the batch, the requests; by default at the pretend partner."""
+    events = [EVENT, {**EVENT, "properties": {}}, {**EVENT, "event": "Order"}]
+    told = post(client, "run", connection=connection, events=events)
+    assert told["mode"] == "sandbox"
+    assert [one["outcome"] for one in told["journeys"]] == ["delivered", "failed", "skipped"]
+    assert told["counts"] == {"delivered": 1, "failed": 1, "skipped": 1}
+    (leg,) = told["journeys"][0]["legs"]
+    assert leg["exchanges"][1]["response"]["body"] == {"ordered": ["lamp"]}
+    assert told["batches"][0]["exchanges"] == leg["exchanges"]
+    assert told["journeys"][1]["legs"][0]["problems"][0]["field"] == "thing"
+    assert told["journeys"][2]["nearest"]["text"] == (
+        'Subscription `Orders` would match after this: Set `$.event` to "Ordered".'
+    )
+    rows = client.get(BOX).json()["panels"][0]["rows"]
+    assert rows == [["lamp"]]
+
+
+def test_calls_do_not_leak_into_each_other(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    poison = {**EVENT, "properties": {"thing": "poison"}}
+    failed = post(client, "run", connection=connection, events=[poison])
+    assert failed["journeys"][0]["legs"][0]["result"]["status"] == 422
+    told = post(client, "run", connection=connection, events=[EVENT])
+    assert [len(one["exchanges"]) for one in told["batches"]] == [2]
+
+
+def test_dry_runs_and_explanations_send_nothing(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    told = post(client, "dry-run", connection=connection, events=[EVENT])
+    assert told["mode"] == "dry"
+    assert told["batches"][0]["exchanges"][1]["request"]["method"] == "POST"
+    assert post(client, "explain", connection=connection, event=EVENT)["outcome"] == "delivered"
+    assert client.get(BOX).json()["calls"] == {}
+
+
+def test_credentials_are_tested(client: httpx.Client, connection: dict[str, Any]) -> None:
+    told = post(client, "authenticate", connection=connection)
+    assert (told["ok"], told["message"]) == (True, "Bazaar accepts the credentials.")
+    assert [one["response"]["statusCode"] for one in told["exchanges"]] == [200, 200]
+    connection["settings"]["client_secret"] = "not-the-secret"
+    told = post(client, "authenticate", connection=connection)
+    assert (told["ok"], told["status"], told["code"]) == (False, 401, "invalid_client")
+
+
+def test_faults_hit_the_calls_they_are_meant_for(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    state = post(client, "sandboxes/actions-bazaar/faults", kind="closed", route="orders", times=1)
+    assert state["faults"]["pending"][0]["kind"] == "closed"
+    told = post(client, "run", connection=connection, events=[EVENT, EVENT])
+    assert {one["outcome"] for one in told["journeys"]} == {"failed"}
+    assert post(client, "run", connection=connection, events=[EVENT])["counts"]["delivered"] == 1
+    code = refused(client, "sandboxes/actions-bazaar/faults", kind="flood")
+    assert code[:2] == (400, "INVALID_FAULT")
+
+
+def test_a_sandbox_lets_in_who_it_is_told_to(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    """Its clock can be moved, and a reset forgets what happened."""
+    connection["settings"] = {"client_id": "newcomer", "client_secret": "my-own-secret"}
+    assert not post(client, "authenticate", connection=connection)["ok"]
+    post(client, "sandboxes/actions-bazaar", settings=connection["settings"])
+    assert post(client, "authenticate", connection=connection)["ok"]
+    before = client.get(BOX).json()["now"]
+    assert post(client, "sandboxes/actions-bazaar/clock", move=3_600)["now"] >= before + 3_600
+    assert post(client, "sandboxes/actions-bazaar/reset")["calls"] == {}
+
+
+def test_examples_are_made_and_kept(client: httpx.Client, examples: Path) -> None:
+    made = client.get("/api/examples").json()["examples"]
+    assert {"track", "identify", "audience-entered", "row-deleted"} <= {one["name"] for one in made}
+    told = post(client, "examples", name="Mine", events=[EVENT])["examples"]
+    assert told[-1] == {"name": "Mine", "title": "Mine", "origin": "saved", "events": [EVENT]}
+    assert json.loads(examples.read_text()) == {"Mine": [EVENT]}
+    left = client.delete("/api/examples/Mine").json()["examples"]
+    assert "Mine" not in {one["name"] for one in left}
+    assert client.delete("/api/examples/Mine").status_code == 404
+    chosen = {"partnerAction": "order"}
+    event = post(
+        client, "examples/generate", destination="actions-bazaar", subscription=chosen, seed=4
+    )["event"]
+    assert event["type"] == "track"
+    assert event["properties"]["thing"]
+
+
+def test_a_case_becomes_a_test(client: httpx.Client, connection: dict[str, Any]) -> None:
+    """In the form that `actions test` reads, with what really came of the events."""
+    told = post(client, "export", connection=connection, events=[EVENT], name="A lamp!")
+    assert told["file"] == "a-lamp.test.yaml"
+    assert told["text"].startswith("tests:\n- name: A lamp!\n  events:\n")
+    assert "  expect:\n  - Orders:\n      payload:\n        thing: lamp\n" in told["text"]
+
+
+def test_wrong_connections_are_refused_with_every_problem(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    connection["subscriptions"][0]["subscribe"] = "type ="
+    connection["subscriptions"].append({"partnerAction": "nothing", "subscribe": "a = 1"})
+    status, code, message = refused(client, "run", connection=connection, events=[EVENT])
+    assert (status, code) == (400, "INVALID_CONNECTION")
+    assert "Expected" in message
+    assert "Known actions: note, order." in message
+    unknown = {**connection, "destination": "nowhere"}
+    assert refused(client, "run", connection=unknown, events=[EVENT])[:2] == (
+        404,
+        "UNKNOWN_DESTINATION",
+    )
+
+
+@pytest.fixture
+def filed(
+    serve: Callable[..., LocalServer], registry: Registry, tmp_path: Path
+) -> Iterator[httpx.Client]:
+    """Give a tester that was started with a connection file."""
+    del registry
+    path = tmp_path / "bazaar.connection.json"
+    settings = {"client_id": "trader", "client_secret": "from-the-file", "region": "us"}
+    subscriptions = [{"name": "All", "partnerAction": "order", "subscribe": 'event = "Ordered"'}]
+    document = {
+        "destination": "actions-bazaar",
+        "settings": settings,
+        "subscriptions": subscriptions,
+    }
+    path.write_text(json.dumps(document))
+    server = serve(file=load_connection(path), destination="actions-bazaar")
+    headers = {"X-Actions-Token": "only-the-page-knows"}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=20) as client:
+        yield client
+
+
+def test_secrets_of_a_connection_file_stay_here(filed: httpx.Client) -> None:
+    """The page gets the rest, and sends it back without them: they are filled in."""
+    told = filed.get("/api/status").json()["connection"]
+    assert (told["file"], told["kept"]) == ("bazaar.connection.json", ["client_secret"])
+    assert told["connection"]["settings"] == {"client_id": "trader", "region": "us"}
+    run = post(filed, "run", connection=told["connection"], events=[EVENT])
+    assert run["counts"]["delivered"] == 1
+    assert "from-the-file" not in json.dumps(run)
+
+
+def test_streams_tell_what_happens(
+    client: httpx.Client, connection: dict[str, Any], serve: Callable[..., LocalServer]
+) -> None:
+    """A sandbox's state at once and after each change; a restart by another name."""
+    with client.stream("GET", f"{BOX}/events") as stream:
+        told = messages(stream)
+        assert next(told) == ("state", [])
+        post(client, "run", connection=connection, events=[EVENT])
+        kinds, rows = next(told)
+        while not rows:
+            kinds, rows = next(told)
+        assert (kinds, rows) == ("state", [["lamp"]])
+    with client.stream("GET", "/api/changes") as stream:
+        assert next(stream.iter_lines()) == "event: started"
+    assert client.get("/api/sandboxes/nothing/events").status_code == 404
+    assert client.get("/api/live").json()["error"]["code"] == "NO_RUN"
+    del serve
+
+
+def messages(stream: httpx.Response) -> Iterator[tuple[str, Any]]:
+    kind = ""
+    for line in stream.iter_lines():
+        if line.startswith("event: "):
+            kind = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            told = json.loads(line.removeprefix("data: "))
+            yield kind, told["panels"][0]["rows"] if "panels" in told else told
+
+
+def test_a_run_is_followed(serve: Callable[..., LocalServer], tmp_path: Path) -> None:
+    """Its outcomes as they are written, filtered, and a file that begins anew."""
+    path = tmp_path / "outcomes.ndjson"
+    server = serve(follows=path)
+    rows = [
+        {"line": 1, "subscription": "A", "outcome": "delivered", "status": 200},
+        {"line": 2, "subscription": "A", "outcome": "failed", "message": "Not sold here."},
+        {"line": 2, "subscription": "B", "outcome": "failed", "message": "Closed."},
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    headers = {"X-Actions-Token": "only-the-page-knows"}
+    query = {"outcome": "failed,rejected", "subscription": "A", "text": "SOLD"}
+    with httpx.stream("GET", f"{server.url}/api/live", params=query, headers=headers) as stream:
+        told = messages(stream)
+        path.write_text(text + '{"line": 3, "outc')
+        assert next(told) == ("outcome", rows[1])
+        path.write_text("")
+        restart = next(told)
+        path.write_text(json.dumps(rows[1]) + "\n")
+        assert restart == ("restart", {"file": "outcomes.ndjson"})
+        assert next(told) == ("outcome", rows[1])
