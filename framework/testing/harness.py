@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
 
@@ -20,6 +20,8 @@ from framework.testing.transport import SandboxTransport
 
 EVERY_EVENT = "type != null or type = null"
 """A trigger that matches whatever comes."""
+
+_NOT_MAPPED: Final[JSON] = {"@path": "$.not-mapped"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Harness:
 
     *destination* is a plugin's module, a Plugin, or the slug of one that is installed. Requests go
     to *transport*, else to the destination's own sandbox (which lets *settings* in, or brings its
-    own). What the destination raises unexpectedly is raised again, and nothing is tried twice.
+    own); without either a request is an AssertionError. What the destination raises unexpectedly
+    is raised again, and nothing is tried twice.
     """
 
     def __init__(
@@ -134,7 +137,7 @@ class Harness:
         self, action: str, mapping: Mapping[str, JSON], *, defaults: bool
     ) -> Subscription:
         known = self.plugin.definition.action(action)
-        without = {} if defaults else dict.fromkeys(known.default_mapping)
+        without = {} if defaults else dict.fromkeys(known.default_mapping, _NOT_MAPPED)
         chosen = {**without, **mapping}
         return Subscription(action=action, trigger=EVERY_EVENT, mapping=chosen)
 
@@ -144,8 +147,7 @@ class _Nowhere(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         place = f"{request.method} {request.url.copy_with(query=None)}"
-        message = f"Nothing is put up for {place}. Give the harness a transport."
-        raise httpx.ConnectError(message, request=request)
+        raise AssertionError(f"Nothing answers `{place}`. Give the harness a transport.")
 
 
 def _plugin(destination: Any) -> Plugin:
