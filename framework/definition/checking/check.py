@@ -195,11 +195,28 @@ def _check_shape(filled: Filled, key: str) -> Iterator[Fault]:
     if not problems:
         problems, code = list(compile_mapping(value).faults), "AD502"
     for problem in problems:
-        place = _place_of(problem, value) or (key,)
         name = problem.partition(_UNKNOWN_DIRECTIVE)[2].rstrip(".")
+        place = _holder_of(name, value) if name else _place_of(problem, value) or (key,)
         hint = suggestion(name, DIRECTIVES, "directives") if name else ""
         fault = filled.fault(code, "error", (*place, name) if name else place, problem, hint)
         yield replace(fault, on_key=bool(name) and fault.part == "mapping")
+
+
+def _holder_of(key: str, raw: JSON) -> Place:
+    """Give the place of the first object that has a key."""
+    if isinstance(raw, dict) and key in raw:
+        return ()
+    items = raw.items() if isinstance(raw, dict) else enumerate(raw)
+    for part, inner in items:
+        if isinstance(inner, dict | list) and _holds(key, inner):
+            return (str(part), *_holder_of(key, inner))
+    return ()
+
+
+def _holds(key: str, raw: JSON) -> bool:
+    if isinstance(raw, dict):
+        return key in raw or any(_holds(key, inner) for inner in raw.values())
+    return isinstance(raw, list) and any(_holds(key, inner) for inner in raw)
 
 
 def _place_of(problem: str, raw: JSON) -> Place:

@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from framework.definition.checking.events import EVENT_TYPES, World, sample_world, spec_world
@@ -52,16 +53,22 @@ def check_trigger(text: str, world: World) -> Triggered:
         return Triggered(None, world, (fault,))
     types = _types_met(trigger, world)
     faults = [_warning("AD412", remark, text, _quoted(remark)) for remark in trigger.remarks]
+    faults += _unknown_types(trigger, text) if types else ()
     if not types:
         return Triggered(trigger, world, (*faults, *_never(trigger, text)))
     inner = _narrowed(trigger, world, types)
     faults += _unknown_fields(trigger, text, world if world.is_sample else inner)
     inner = _refined(trigger, inner)
-    faults += _parts(trigger, text)
+    faults += _own_faults(text)
     if world.is_sample and not any(map(trigger.matches, world.sample)):
         faults.append(_warning("AD419", "No event of the sample matches the trigger.", text, text))
-    faults += _read_differently(text)
     return Triggered(trigger, inner, tuple(faults))
+
+
+@lru_cache(maxsize=512)
+def _own_faults(text: str) -> tuple[Fault, ...]:
+    """Find what a trigger has wrong whatever the events are."""
+    return (*_parts(parse(text), text), *_read_differently(text))
 
 
 def find_overlap(one: Trigger, other: Trigger) -> Event | None:
@@ -218,6 +225,19 @@ def _parts(trigger: Trigger, text: str) -> Iterator[Fault]:
             if isinstance(node, And) and always.event is None and always.is_certain:
                 message = f"`{shown}` always holds."
                 yield _marked("AD415", "warning", message, "Leave it out.", text, write(part))
+
+
+def _unknown_types(trigger: Trigger, text: str) -> Iterator[Fault]:
+    """Find types in lists that no event has."""
+    for node in _conditions(trigger.tree):
+        match node:
+            case Comparison(Field(Path(("type",))), "in", Constant(tuple() as names)):
+                for name in names:
+                    if name not in EVENT_TYPES:
+                        near = nearest(str(name), EVENT_TYPES)
+                        hint = f'Did you mean "{near}"?' if near else ""
+                        message = f"No event has the type {json.dumps(name)}."
+                        yield _marked("AD414", "warning", message, hint, text, str(name))
 
 
 def _type_hint(part: Condition) -> str:

@@ -60,9 +60,16 @@ class Scope:
         """Give the scope in which a path is known to hold something."""
         return replace(self, facts={**self.facts, path: fact})
 
-    def note(self, code: str, place: Place, message: str, hint: str = "") -> None:
+    def note(
+        self,
+        code: str,
+        place: Place,
+        message: str,
+        hint: str = "",
+        *,
+        severity: Severity = "warning",
+    ) -> None:
         """Note something that is probably not meant."""
-        severity: Severity = "hint" if self.tentative and code == "AD504" else "warning"
         found = Fault(code, severity, "mapping", message, hint, place)
         if found not in self.faults:
             self.faults.append(found)
@@ -123,7 +130,8 @@ def _note_absent(path: Path, index: int, words: set[str], place: Place, scope: S
         text = f"No event of the sample has `{path}`."
     else:
         text = f"No event that comes here has `{path}`, by {scope.world.origin}."
-    scope.note("AD504", place, text, hint)
+    certain = not scope.tentative or slip(path.parts[index], words) is not None
+    scope.note("AD504", place, text, hint, severity="warning" if certain else "hint")
 
 
 def _has_directive(raw: JSON) -> bool:
