@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -45,6 +46,7 @@ def serve_again(
 
     Where the command ends by itself, as after a mistake in a file, the next change starts it anew.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     process = _start(command, environment)
     try:
         for _ in changes(paths):
