@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format schemas bench conformance clean
+.PHONY: demo test check format schemas bench conformance browser editor clean
 
 demo: .venv/.ready
 	$(BIN)/python examples/criteo/demo.py
 
-test: .venv/.ready
+test: .venv/.ready browser
 	$(BIN)/python -m pytest
 
 check: .venv/.ready
@@ -27,6 +27,17 @@ bench: .venv/.ready
 
 conformance: .venv/.ready
 	$(BIN)/python -m tests.conformance ../shared/conformance/*.jsonl
+
+# Chromium for the tests of the tester's page, which are skipped where there is none.
+browser:
+	@scripts/install-browser
+
+# The page's editor as one file, made anew from its packages; needs npm.
+editor:
+	mkdir -p build/editor
+	cp scripts/editor/* build/editor/
+	cd build/editor && npm install --no-package-lock --no-audit --no-fund
+	cd build/editor && npm run --silent build -- ../../framework/tester/page/vendor ../../tests/tester/vendor
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

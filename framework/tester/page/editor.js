@@ -55,9 +55,23 @@ const triggers = StreamLanguage.define({
   },
 });
 
+// Text typed over a selection is put in here, not by the browser: it would write style attributes
+// on the way, which the policy forbids.
+const typing = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { main, ranges } = view.state.selection;
+    if (event.inputType !== "insertText" || !event.data || event.isComposing || main.empty || ranges.length > 1) return false;
+    event.preventDefault();
+    const insert = () => view.state.update(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    const taken = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, main.from, main.to, event.data, insert));
+    if (!taken) view.dispatch(insert());
+    return true;
+  },
+});
+
 const common = (label, described) => [
-  history(), drawSelection(), bracketMatching(), closeBrackets(), EditorView.lineWrapping, syntaxHighlighting(colours), look,
-  EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off", ...(described ? { "aria-description": described } : {}) }),
+  history(), typing, drawSelection(), bracketMatching(), closeBrackets(), EditorView.lineWrapping, syntaxHighlighting(colours), look,
+  EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", spellcheck: "false", autocapitalize: "off", ...(described ? { "aria-description": described } : {}) }),
   keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap]),
 ];
 
@@ -140,38 +154,47 @@ function item(array, index) {
   return null;
 }
 
-const DIRECTIVE = (schemas) => schemas["mapping.schema.json"]?.$defs?.directive?.properties ?? {};
-
 // Completion in a mapping: fields on top, directives within, arguments in directives, paths in values.
 export function mappingCompletion({ fields, paths, schemas }) {
   return (context) => {
-    const tree = ensureSyntaxTree(context.state, context.pos, 200);
-    if (!tree) return null;
-    const node = tree.resolveInner(context.pos, -1);
-    const inString = ["PropertyName", "String"].includes(node.name) && context.pos > node.from;
-    if (!inString && !context.explicit) return null;
-    const from = inString ? node.from : context.pos;
-    const to = inString ? node.to : context.pos;
-    const holder = inString ? node.parent : node;
-    const text = (at) => context.state.sliceDoc(at.from, at.to);
-    const isKey = node.name === "PropertyName" || (!inString && holder.name === "Object") || holder?.name === "Object";
-    if (isKey) {
-      const object = holder.name === "Object" ? holder : holder.parent;
-      return { from, to, filter: true, options: keys(object, text, fields(), schemas()) };
-    }
-    const options = [...paths()].map(([path, value]) => ({ label: JSON.stringify(path), detail: brief(value), type: "variable" }));
-    return { from, to, options };
+    const before = context.matchBefore(/"(?:[^"\\\n]|\\.)*$/);
+    const quoted = before && around(context.state.sliceDoc(0, before.from)) ? before : null;
+    if (!quoted && !context.explicit) return null;
+    const from = quoted ? quoted.from : context.pos;
+    const rest = /^[\w@$.[\]'-]*"/.exec(context.state.sliceDoc(context.pos, context.pos + 200));
+    const to = quoted && rest ? context.pos + rest[0].length : context.pos;
+    const place = around(context.state.sliceDoc(0, from));
+    if (!place) return null;
+    const options = place.isKey ? keys(place, fields(), schemas()) : [...paths()].map(([path, value]) => ({ label: JSON.stringify(path), detail: brief(value), type: "variable" }));
+    return { from, to, options, validFor: /^"?[\w@$.[\]'-]*$/ };
   };
 }
 
-function keys(object, text, fields, schemas) {
-  const around = object?.parent?.name === "Property" ? unquoted(text(object.parent.firstChild)) : null;
-  const quoted = (key, detail, info) => ({ label: JSON.stringify(key), apply: `${JSON.stringify(key)}`, detail, info, type: "property" });
-  if (around === null && object?.parent?.name === "JsonText") return fields.map((field) => quoted(field.key, field.label, field.description || undefined));
-  const directives = DIRECTIVE(schemas);
-  const inner = around?.startsWith("@") ? directives[around]?.properties : null;
-  if (inner) return Object.entries(inner).map(([key, schema]) => quoted(key, "", schema.description));
-  return Object.entries(directives).map(([key, schema]) => quoted(key, schema.title ?? "", schema.description));
+// Where a text of JSON ends, however unfinished it is: in a key or a value, and of which objects.
+function around(text) {
+  const stack = [];
+  for (const [token] of text.matchAll(/"(?:[^"\\\n]|\\.)*("|$)|[{}[\]:,]/gm)) {
+    const top = stack.at(-1);
+    if (token === "{" || token === "[") stack.push({ open: token, key: null, after: token === "[" });
+    else if (token === "}" || token === "]") stack.pop();
+    else if (token === ":" && top) top.after = true;
+    else if (token === "," && top) top.after = top.open === "[";
+    else if (token.startsWith('"')) {
+      if (token.length < 2 || !token.endsWith('"')) return null;
+      if (top && !top.after) top.key = token.slice(1, -1);
+    }
+  }
+  const top = stack.at(-1);
+  return top ? { isKey: !top.after, depth: stack.length, holder: stack.at(-2)?.key ?? null } : null;
+}
+
+function keys({ depth, holder }, fields, schemas) {
+  const option = (key, detail, info) => ({ label: JSON.stringify(key), detail, info, type: "property" });
+  if (depth === 1) return fields.map((field) => option(field.key, field.label, field.description || undefined));
+  const directives = schemas["mapping.schema.json"]?.$defs?.directive?.properties ?? {};
+  const inner = holder?.startsWith("@") ? directives[holder]?.properties : null;
+  if (inner) return Object.entries(inner).map(([key, schema]) => option(key, "", schema.description));
+  return Object.entries(directives).map(([key, schema]) => option(key, schema.title ?? "", schema.description));
 }
 
 const brief = (value) => {

@@ -21,7 +21,7 @@ export function eventView(signal) {
   const tell = () => {
     const { events: given, problem } = events();
     count.className = `count ${problem && state.text.trim() ? "bad" : ""}`;
-    count.textContent = problem ?? (given.length === 1 ? `1 event: ${named(given[0])}` : `${plural(given.length, "event")}, ${sorts(given)}`);
+    count.textContent = problem ?? (given.length === 1 ? `1 event: ${named(given[0])}` : `${plural(given.length, "event")}: ${sorts(given)}`);
   };
   on("events", () => { if (editor.text !== state.text) editor.set(state.text); tell(); }, signal);
   tell();
@@ -46,7 +46,7 @@ export const named = (event) => [event.type, event.event ?? event.name].filter((
 function sorts(given) {
   const counts = new Map();
   given.forEach((event) => counts.set(named(event), (counts.get(named(event)) ?? 0) + 1));
-  const told = [...counts].slice(0, 3).map(([name, number]) => `${number} × ${name}`);
+  const told = [...counts].slice(0, 3).map(([name, number]) => `${name} (${number})`);
   return told.join(", ") + (counts.size > 3 ? ", …" : "");
 }
 

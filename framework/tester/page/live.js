@@ -77,5 +77,5 @@ export function liveView(signal) {
 function rowOf(row) {
   const { line, messageId, subscription, outcome, message, reason, code, status } = row;
   const why = [status, code, message ?? reason].filter((one) => one !== undefined && one !== null).join(" · ");
-  return h("tr", {}, h("td", { class: "number" }, String(line)), h("td", {}, outcomeChip(outcome)), h("td", {}, subscription ?? "–"), h("td", {}, messageId === null || messageId === undefined ? "–" : typeof messageId === "string" ? messageId : short(messageId)), h("td", {}, why));
+  return h("tr", {}, h("td", {}, String(line)), h("td", {}, outcomeChip(outcome)), h("td", {}, subscription ?? "–"), h("td", {}, messageId === null || messageId === undefined ? "–" : typeof messageId === "string" ? messageId : short(messageId)), h("td", {}, why));
 }

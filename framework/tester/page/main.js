@@ -48,6 +48,7 @@ function drawBar() {
     h("div", { class: "brand" }, h("strong", {}, definition?.name ?? "Local tester"), state.status?.connection && definition?.slug === state.status.connection.connection.destination ? h("span", { class: "quiet" }, state.status.connection.file) : null),
     h("nav", { "aria-label": "Steps" }, h("ol", {}, Object.entries(STEPS).map(step), state.status?.follows ? h("li", {}, h("button", { type: "button", "aria-current": state.step === "live" ? "step" : undefined, "data-step": "live", onclick: () => go("live") }, "Live outcomes")) : null)),
     h("div", { class: "row run" }, definition ? h("div", { class: "segments", role: "group", "aria-label": "Where requests go" }, modes) : null, going));
+  document.querySelector("#bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   document.body.dataset.mode = state.mode;
 }
 

@@ -42,17 +42,19 @@ function frame(slug, node) {
   const route = h("select", { id: "fault-route" });
   const call = h("input", { id: "fault-call", type: "number", min: "1", value: "1" });
   const times = h("input", { id: "fault-times", type: "number", min: "1", value: "1" });
+  const seconds = h("input", { id: "fault-seconds", type: "number", min: "0", max: "60", step: "any", value: "1" });
   const help = h("p", { class: "help", id: "fault-help" });
   kinds.setAttribute("aria-describedby", "fault-help");
   const form = h("form", { class: "fault", onsubmit: (event) => {
     event.preventDefault();
-    act(() => api.inject(slug, { kind: kinds.value, route: route.value, call: Number(call.value), times: Number(times.value) }), "The next calls will go wrong as you wished.");
+    act(() => api.inject(slug, { kind: kinds.value, route: route.value, call: Number(call.value), times: Number(times.value), seconds: Number(seconds.value) }), "The next calls will go wrong as you wished.");
   } },
   h("div", { class: "entry" }, h("label", { for: "fault-kind" }, "Fault"), kinds), help,
+  h("div", { class: "entry" }, h("label", { for: "fault-route" }, "on"), route),
   h("div", { class: "trio" },
-    h("div", { class: "entry" }, h("label", { for: "fault-route" }, "on"), route),
     h("div", { class: "entry" }, h("label", { for: "fault-call" }, "from call"), call),
-    h("div", { class: "entry" }, h("label", { for: "fault-times" }, "times"), times)),
+    h("div", { class: "entry" }, h("label", { for: "fault-times" }, "times"), times),
+    h("div", { class: "entry" }, h("label", { for: "fault-seconds" }, "seconds"), seconds)),
   h("button", { type: "submit", id: "inject" }, "Inject the fault"));
 
   node.replaceChildren(
@@ -62,8 +64,8 @@ function frame(slug, node) {
         h("div", { class: "row" },
           button("Reset", () => act(() => api.reset(slug), "The sandbox has forgotten everything."), { id: "reset" }),
           button("Admit my settings", () => act(() => api.admit(slug, state.settings), "The sandbox now accepts the settings of this page."), { id: "admit" }),
-          button("+1 min", () => act(() => api.moveClock(slug, 60)), { "aria-label": "Make it one minute later" }),
-          button("+1 h", () => act(() => api.moveClock(slug, 3600)), { "aria-label": "Make it one hour later" })),
+          button("+1 min", () => act(() => api.moveClock(slug, 60)), { "aria-label": "+1 min, on its clock" }),
+          button("+1 h", () => act(() => api.moveClock(slug, 3600)), { "aria-label": "+1 h, on its clock" })),
         tables,
         h("section", {}, h("h3", {}, "Make it go wrong"), form, waiting),
         h("section", {}, h("h3", {}, "Last calls"), calls))));
