@@ -1,84 +1,108 @@
-"""What is wrong with a connection, each finding with the place where it stands."""
+"""What is wrong with a connection, each finding with the place where it stands.
+
+The findings are those of `actions validate`: the definition checks, here they get their places.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from framework.definition import Action, shape_settings
-from framework.errors import FrameworkError, SettingsError, TriggerError
-from framework.mapping import ROOT_DIRECTIVE, mapping_faults
+from framework.definition import (
+    Destination,
+    Fault,
+    check_exclusion,
+    check_subscription,
+    setting_problems,
+    spec_world,
+    suggestion,
+)
+from framework.errors import FrameworkError, TriggerError
 from framework.paths import JSON
 from framework.tester.workspace import Chosen
 from framework.triggers import parse
 
-_INTERNAL = "__segment_internal_"
+_PARTS: Mapping[str, str] = {
+    "action": "partnerAction",
+    "trigger": "subscribe",
+    "mapping": "mapping",
+}
 
 
-def diagnostics(chosen: Chosen, raw: Mapping[str, Any]) -> Iterator[dict[str, JSON]]:
+def diagnostics(chosen: Chosen) -> Iterator[dict[str, JSON]]:
     """Yield every finding: settings first, then subscription by subscription."""
-    yield from _settings(chosen)
-    known = {action.slug: action for action in chosen.plugin.definition.actions}
+    definition = chosen.plugin.definition
+    for problem, text in setting_problems(definition.settings_fields, chosen.settings):
+        yield _finding(("settings", *problem.path), chosen.redactor.hide(text))
+    known = [action.slug for action in definition.actions]
+    readable: dict[int, str] = {}
+    for number, subscription in enumerate(chosen.subscriptions):
+        if subscription.action not in known:
+            text = f"Destination `{definition.slug}` has no action `{subscription.action}`."
+            hint = suggestion(subscription.action, known, "actions")
+            yield _finding(("subscriptions", number, "partnerAction"), text, hint=hint)
+            continue
+        for fault in check_subscription(definition, subscription, spec_world()).faults:
+            yield _told(number, fault)
+        if subscription.enabled and (trigger := _readable(chosen, number)):
+            readable[number] = trigger
+    yield from _names(chosen)
+    yield from _exclusions(definition, chosen, readable)
+
+
+def _exclusions(
+    definition: Destination, chosen: Chosen, readable: Mapping[int, str]
+) -> Iterator[dict[str, JSON]]:
+    for number, fault in check_exclusion(definition, chosen.subscriptions, readable):
+        yield _told(number, fault)
+
+
+def _names(chosen: Chosen) -> Iterator[dict[str, JSON]]:
     names: set[str] = set()
-    for number, subscription in enumerate(raw.get("subscriptions", ())):
-        place = f"/subscriptions/{number}"
-        name = subscription.get("name") or subscription["partnerAction"]
+    for number, subscription in enumerate(chosen.subscriptions):
+        name = subscription.name or subscription.action
         if name in names:
             text = f"Another subscription is called `{name}` already."
-            yield _finding(f"{place}/name", text, "warning")
+            yield _finding(("subscriptions", number, "name"), text, "warning")
         names.add(name)
-        action = known.get(subscription["partnerAction"])
-        if action is None:
-            text = f"There is no such action. Known actions: {', '.join(known)}."
-            yield _finding(f"{place}/partnerAction", text)
-        else:
-            yield from _subscription(place, subscription, action)
 
 
-def _settings(chosen: Chosen) -> Iterator[dict[str, JSON]]:
+def _readable(chosen: Chosen, number: int) -> str:
+    """Give the text of a subscription's trigger; nothing where it has none that parses."""
+    subscription = chosen.subscriptions[number]
+    action = chosen.plugin.definition.action(subscription.action)
+    text = subscription.trigger if subscription.trigger is not None else action.trigger
     try:
-        shape_settings(chosen.plugin.definition.settings, chosen.settings)
-    except SettingsError as error:
-        fields = chosen.plugin.definition.settings_fields
-        for problem in error.problems:
-            key = next((key for key in fields if f"`{key}`" in problem), "")
-            yield _finding(f"/settings/{key}".rstrip("/"), chosen.redactor.hide(problem))
-
-
-def _subscription(
-    place: str, subscription: Mapping[str, Any], action: Action
-) -> Iterator[dict[str, JSON]]:
-    yield from _trigger(f"{place}/subscribe", subscription.get("subscribe"), action)
-    mapping = subscription.get("mapping") or {}
-    for key, expression in mapping.items():
-        at = f"{place}/mapping/{key}"
-        internal = key.startswith(_INTERNAL) or key == ROOT_DIRECTIVE
-        if key not in action.fields and not internal:
-            text = f"`{action.slug}` has no such field. Known fields: {', '.join(action.fields)}."
-            yield _finding(at, text, "warning")
-        if not internal:
-            yield from (_finding(at, text) for text in mapping_faults({key: expression}))
-
-
-def _trigger(place: str, text: str | None, action: Action) -> Iterator[dict[str, JSON]]:
-    chosen = text or action.trigger
-    if chosen is None:
-        yield _finding(place, f"`{action.slug}` has no default trigger; one is needed.")
-        return
-    try:
-        remarks = parse(chosen).remarks
-    except TriggerError as error:
-        yield {**_finding(place, str(error)), **caret(error)}
-        return
-    yield from (_finding(place, remark, "warning") for remark in remarks)
+        parse(text or "")
+    except TriggerError:
+        return ""
+    return text or ""
 
 
 def caret(error: FrameworkError) -> dict[str, JSON]:
     """Give the place that the caret of a trigger's error points at, as `offset`, if it has one."""
-    lines = str(error).splitlines()
-    pointed = [line for line in lines if line.strip() == "^"]
+    pointed = [line for line in str(error).splitlines() if line.strip() == "^"]
     return {"offset": max(pointed[-1].index("^") - 2, 0)} if pointed else {}
 
 
-def _finding(pointer: str, message: str, severity: str = "error") -> dict[str, JSON]:
-    return {"pointer": pointer, "severity": severity, "message": message}
+def _told(number: int, fault: Fault) -> dict[str, JSON]:
+    part = _PARTS.get(fault.part, fault.part)
+    place: tuple[str | int, ...] = ("subscriptions", number, part, *fault.place)
+    told = _finding(place, fault.message, fault.severity, fault.hint, fault.code)
+    return {**told, "offset": fault.offset} if fault.part == "trigger" else told
+
+
+def _finding(
+    place: Sequence[str | int],
+    message: str,
+    severity: str = "error",
+    hint: str = "",
+    code: str = "",
+) -> dict[str, JSON]:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in place)
+    return {
+        "pointer": "".join(f"/{step}" for step in steps),
+        "severity": severity,
+        "message": message,
+        "hint": hint,
+        "code": code,
+    }

@@ -351,8 +351,10 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     "Diagnostic": _object(
         {
             "pointer": _text("JSON pointer into the connection: `/subscriptions/0/mapping`."),
-            "severity": {"enum": ["error", "warning"]},
+            "severity": {"enum": ["error", "warning", "hint"]},
             "message": {"type": "string"},
+            "hint": _text("What would be right, where that is known."),
+            "code": _text("As `actions validate` names it; may be empty."),
             "offset": _whole("Characters into a trigger's text, where that is known."),
         },
         "offset",

@@ -117,9 +117,8 @@ def _schemas(call: Call) -> JSON:
 
 
 def _validate(call: Call) -> JSON:
-    raw = call.body["connection"]
-    chosen = call.workspace.choose(raw)
-    return {"diagnostics": list(diagnostics(chosen, raw))}
+    chosen = call.workspace.choose(call.body["connection"])
+    return {"diagnostics": hidden(list(diagnostics(chosen)), chosen.redactor.hide)}
 
 
 def _trigger(call: Call) -> JSON:
