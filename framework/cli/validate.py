@@ -90,8 +90,10 @@ def _check(file: Path, known: Mapping[str, Destination], world: World) -> tuple[
 def _installed() -> dict[str, Destination]:
     from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
 
-    plugins = load_plugins().destinations
-    return {slug: plugin.definition for slug, plugin in plugins.items()}
+    registry = load_plugins()
+    for problem in registry.problems:
+        click.echo(f"Warning: {problem.message}", err=True)
+    return {slug: plugin.definition for slug, plugin in registry.destinations.items()}
 
 
 def _read_manifests(

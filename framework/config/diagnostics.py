@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from framework.errors import ConfigurationError
@@ -15,6 +15,7 @@ _SECRET = re.compile(
     r"""(?ix) ["']? [\w.-]* (?:secret|password|passwd|token|credential|(?:api|private)[_-]?key)
     [\w.-]* ["']? \s* : \s* (?P<value>.+)"""
 )
+_ANY_VALUE = re.compile(r"(?:^[^:]*:)?(?P<value>.*)")
 _QUOTES = frozenset("\"'")
 _ESCAPES = {"x": 4, "u": 6, "U": 10}
 _HIDDEN = re.compile(r"(\$\{[^}]*\})|[^\s,{}\[\]\"']")
@@ -57,6 +58,10 @@ class Diagnostic:
         return asdict(self)
 
 
+MAX_EXCERPT = 2_000
+"""Characters of the longest line that is shown."""
+
+
 class Findings:
     """The findings of one document, collected while it is read."""
 
@@ -64,6 +69,7 @@ class Findings:
         self.file = file
         self._lines = re.split(r"\r\n|\n|\r", text)
         self._found: list[Diagnostic] = []
+        self._covered: set[int] = set()
 
     def error(self, code: str, spot: Spot, message: str, hint: str = "") -> None:
         """Note something that keeps the document from being used."""
@@ -76,6 +82,11 @@ class Findings:
     def hint(self, code: str, spot: Spot, message: str, hint: str = "") -> None:
         """Note something that may be meant, and is worth a thought."""
         self._add("hint", code, spot, message, hint)
+
+    def cover(self, line: int) -> None:
+        """Keep the values of a line, which holds a secret, out of every excerpt."""
+        self._covered.add(line)
+        self._found = [replace(one, excerpt=self.excerpt(one.line)) for one in self._found]
 
     @property
     def refused(self) -> frozenset[tuple[int, int]]:
@@ -118,9 +129,14 @@ class Findings:
         return tuple(sorted(self._found, key=lambda found: (found.line, found.column)))
 
     def excerpt(self, line: int) -> str:
-        """Give one line of the document with secrets covered, column for column."""
+        """Give one line of the document with secrets covered, column for column.
+
+        A line that is too long to be read is not shown.
+        """
         text = self._line(line)
-        match = _SECRET.search(text)
+        if len(text) > MAX_EXCERPT:
+            return ""
+        match = (_ANY_VALUE if line in self._covered else _SECRET).search(text)
         if match is None:
             return text
         start = match.start("value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from framework.config.diagnostics import Findings, Spot
@@ -35,15 +36,37 @@ def parse_manifest(text: str, file: str) -> tuple[Destination | None, Findings]:
     """Give the destination that the text of a manifest describes, and what is wrong with it."""
     findings = Findings(file, text)
     try:
-        root = read_json(text, findings)
-    except Unreadable:
-        return None, findings
-    reading = read_manifest(root.plain())
+        document = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None, _told(text, findings)
+    reading, root = read_manifest(document), _nodes(text, file)
     for problem in reading.errors:
         findings.error("AD601", _spot(problem, root), problem)
     for problem in reading.warnings:
         findings.warning("AD602", _spot(problem, root), problem)
     return reading.destination, findings
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _told(text: str, findings: Findings) -> Findings:
+    """Say why a text is no JSON."""
+    try:
+        read_json(text, findings)
+        findings.error("AD101", Spot(), "This is not valid JSON.")
+    except Unreadable:
+        pass
+    return findings
+
+
+def _nodes(text: str, file: str) -> Node:
+    """Give the document with its places; without any where it is too large for that."""
+    try:
+        return read_json(text, Findings(file))
+    except Unreadable:
+        return Node(Spot(), None, {})
 
 
 def _spot(problem: str, root: Node) -> Spot:

@@ -56,6 +56,9 @@ def check_settings(file: ConnectionFile, destination: Destination, findings: Fin
     if node is not None and not isinstance(node.value, dict | None):
         return
     inside, refused = node or Node(file.node.spot, {}, {}), findings.refused
+    for key, member in inside.members.items():
+        if key in table and table[key].secret:
+            findings.cover(member.spot.line)
     for problem, text in setting_problems(table, file.settings):
         place = inside.at(*problem.path)
         spot = place.spot if place is not inside or node is None else _after(file, node)

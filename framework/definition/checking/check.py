@@ -25,7 +25,7 @@ from framework.definition.checking.rules import (
     effective,
     is_computed,
 )
-from framework.definition.checking.types import NOTHING, Type
+from framework.definition.checking.types import NOTHING, Type, type_of
 from framework.definition.destination import (
     SYNC_MODE_KEY,
     Action,
@@ -297,7 +297,7 @@ class _Doubts:
         return "hint" if self.world.origin == "the spec" else "warning"
 
     def hopeless(self, misses: tuple[Miss, ...]) -> Iterator[Fault]:
-        for miss in misses:
+        for miss in self._grouped(misses):
             text = f"{self._name(miss)} {self._demand(miss)}"
             code = {"required": "AD511", "type": "AD513"}.get(miss.code, "AD515")
             if miss.code == "required":
@@ -307,6 +307,17 @@ class _Doubts:
             else:
                 text = f"{text}."
             yield self.filled.fault(code, self._graver, miss.place, text)
+
+    def _grouped(self, misses: Sequence[Miss]) -> Iterator[Miss]:
+        """Give one miss for each place and code; values of events are not shown, only kinds."""
+        computed = is_computed(self.filled.mapping.get(self.key))
+        groups: dict[tuple[str, Place], list[Miss]] = {}
+        for miss in misses:
+            groups.setdefault((miss.code, miss.place), []).append(miss)
+        for same in groups.values():
+            found = (_kind(miss.found) if computed else miss.found for miss in same)
+            *others, last = dict.fromkeys(found)
+            yield replace(same[0], found=f"{', '.join(others)} or {last}" if others else last)
 
     def _nothing(self, miss: Miss) -> str:
         if self.key not in self.filled.mapping:
@@ -318,7 +329,7 @@ class _Doubts:
         return f"{self._source} gives nothing for any event that comes here"
 
     def possible(self, misses: tuple[Miss, ...]) -> Iterator[Fault]:
-        for miss in _grouped(misses):
+        for miss in self._grouped(misses):
             if miss.found == UNKNOWN and (miss.code != "required" or len(miss.place) > 1):
                 continue
             if miss.code == "required":
@@ -342,12 +353,10 @@ class _Doubts:
             yield self.filled.fault("AD512", self._lesser, (self.key,), text)
 
 
-def _grouped(misses: Sequence[Miss]) -> Iterator[Miss]:
-    """Give one miss for each place and code, which tells of all that is found there."""
-    groups: dict[tuple[str, Place], list[Miss]] = {}
-    for miss in misses:
-        groups.setdefault((miss.code, miss.place), []).append(miss)
-    for same in groups.values():
-        *others, last = dict.fromkeys(miss.found for miss in same)
-        found = f"{', '.join(others)} or {last}" if others else last
-        yield replace(same[0], found=found)
+def _kind(found: str) -> str:
+    """Give the kind of a value that is shown as JSON; anything else as it is."""
+    try:
+        value = json.loads(found)
+    except ValueError:
+        return found
+    return type_of(value).kinds[0]

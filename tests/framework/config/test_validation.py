@@ -178,6 +178,17 @@ def test_a_spot_within_a_text_outside_the_document() -> None:
     assert findings.within(Spot(9, 9), "text", 1, 1) == Spot(9, 9)
 
 
+def test_a_secret_is_not_shown() -> None:
+    """Not in the excerpt of any finding in its line, whatever the setting is called."""
+    text = (
+        "destination: letters\nsettings: {office: 5, key: sesame, region: x}\nsubscriptions: []\n"
+    )
+    found = read(text).diagnostics
+    assert [each.code for each in found] == ["AD312", "AD305", "AD312", "AD206"]
+    assert "sesame" not in str([each.to_json() for each in found])
+    assert found[0].excerpt == "settings: {******* *, **** ******, ******* *}"
+
+
 # Manifests
 
 
@@ -211,3 +222,19 @@ def test_a_manifest_of_any_shape_is_told(text: str) -> None:
     """It is refused in words, never with an exception."""
     _, findings = parse_manifest(text, "metadata.json")
     assert findings.all
+
+
+def test_a_large_manifest_can_be_used() -> None:
+    """What is too large for places is read all the same; its problems stand at the beginning."""
+    large = json.loads(json.dumps(MANIFEST))
+    large["notes"] = list(range(120_000))
+    large["actions"]["sendLetter"]["defaultSubscription"] = "type ="
+    destination, findings = parse_manifest(json.dumps(large), "metadata.json")
+    assert destination is not None
+    assert [(each.code, each.line, each.column) for each in findings.all] == [("AD602", 1, 1)]
+
+
+def test_what_python_takes_for_json_is_none() -> None:
+    destination, findings = parse_manifest('{"slug": NaN}', "metadata.json")
+    assert destination is None
+    assert [each.code for each in findings.all] == ["AD101"]
