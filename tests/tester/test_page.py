@@ -238,7 +238,8 @@ def test_triggers_and_mappings_tell_errors_where_they_are(window: Window, addres
 
     card.get_by_role("button", name="JSON").click()
     window.write("Mapping of Add users to Audience as JSON", '{"email": {"@paht": "$.a"}}')
-    card.locator(".cm-lint-marker, .cm-lintRange-error").first.wait_for()
+    card.locator(".cm-lintRange-error").first.wait_for()
+    card.locator(".problems").get_by_text("@paht").wait_for()
     window.shoot("9-mapping-error")
     window.write("Mapping of Add users to Audience as JSON", '{"email": {"@')
     page.keyboard.press("Control+Space")

@@ -178,14 +178,19 @@ function mappingPart(subscription, index, action, signal) {
       editor.mark([{ ...syntaxPlace(error, text), severity: "error", message: error.message }]);
     }
   };
-  const markJson = () => editor?.mark(at(index, "/mapping").map(({ pointer, severity, message }) => ({ ...placeOf(editor.view, pointer.slice(`/subscriptions/${index}/mapping`.length)), severity, message })));
+  const wrong = h("ul", { class: "problems" });
+  const markJson = () => {
+    const findings = at(index, "/mapping");
+    wrong.replaceChildren(...findings.map(({ severity, message }) => h("li", { class: severity }, h("span", {}, prose(message)))));
+    editor?.mark(findings.map(({ pointer, severity, message }) => ({ ...placeOf(editor.view, pointer.slice(`/subscriptions/${index}/mapping`.length)), severity, message })));
+  };
   const openJson = () => {
     if (editor) return;
     editor = jsonEditor({
       label: `Mapping of ${subscription.name} as JSON`, doc: JSON.stringify(fullMapping(subscription), null, 2), changed: readJson, className: "mapping",
       complete: mappingCompletion({ fields: () => action.fields, paths: eventPaths, schemas: () => state.schemas }),
     });
-    panes.json.append(editor.host, h("p", { class: "help" }, "Fields that are left out take the default mapping; null sends nothing. Completion: Ctrl Space."));
+    panes.json.append(editor.host, wrong, h("p", { class: "help" }, "Fields that are left out take the default mapping; null sends nothing. Completion: Ctrl Space."));
     markJson();
   };
   on("diagnostics", () => { rows.forEach((row) => row.mark()); markJson(); }, signal);

@@ -8,6 +8,7 @@ import { truthTree } from "./mappings.js";
 import { address, changed, connection, events, on, state } from "./state.js";
 
 const WHERE = { sandbox: "the sandbox", dry: "dry run, nothing was sent", live: "the real partner" };
+const calling = ({ type, event, name }) => [event, name, type].find((text) => typeof text === "string") ?? "without a type";
 const MOST_LISTED = 200;
 
 export function resultView(signal, run) {
@@ -60,7 +61,7 @@ function journeyList(done, selected, show) {
   const draw = () => {
     const chosen = done.journeys.filter(({ outcome }) => kind === "all" || outcome === kind);
     list.replaceChildren(...chosen.slice(0, MOST_LISTED).map((journey) => h("li", {}, h("button", { type: "button", "aria-current": String(journey.position === state.selected), onclick: () => { show(journey.position); draw(); list.querySelector('[aria-current="true"]')?.focus(); } },
-      h("span", { class: "number" }, String(journey.position + 1)), h("span", { class: "what" }, named(journey.event)), outcomeChip(journey.outcome)))));
+      h("span", { class: "number" }, String(journey.position + 1)), h("span", { class: "what", title: `${named(journey.event)} ${journey.messageId ?? ""}` }, calling(journey.event)), outcomeChip(journey.outcome)))));
     if (chosen.length > MOST_LISTED) list.append(h("li", { class: "quiet" }, `and ${(chosen.length - MOST_LISTED).toLocaleString("en")} more`));
     if (!chosen.length) list.append(h("li", { class: "quiet" }, "None."));
   };
@@ -194,6 +195,6 @@ function outcomeStage({ result, problems }) {
     said ? h("p", { class: "message" }, prose(said)) : null,
     several && !problems.length ? h("ul", { class: "problems" }, result.problems.map((text) => h("li", {}, h("span", {}, prose(text))))) : null,
     facts.length ? h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])) : null,
-    result.body === undefined || result.body === null ? null : pretty(result.body, "What the partner answered")];
+    result.body === undefined || result.body === null ? null : h("details", { class: "more" }, h("summary", {}, "What the partner answered"), pretty(result.body, "What the partner answered"))];
   return stage("outcome", MOODS[result.outcome], "Outcome", outcomeChip(result.outcome), body.some(Boolean) ? body : null);
 }

@@ -63,7 +63,7 @@ function frame(slug, node) {
       h("div", { class: "stack" },
         h("div", { class: "row" },
           button("Reset", () => act(() => api.reset(slug), "The sandbox has forgotten everything."), { id: "reset" }),
-          button("Admit my settings", () => act(() => api.admit(slug, state.settings), "The sandbox now accepts the settings of this page."), { id: "admit" }),
+          button("Admit settings", () => act(() => api.admit(slug, state.settings), "The sandbox now accepts the settings of this page."), { id: "admit" }),
           button("+1 min", () => act(() => api.moveClock(slug, 60)), { "aria-label": "+1 min, on its clock" }),
           button("+1 h", () => act(() => api.moveClock(slug, 3600)), { "aria-label": "+1 h, on its clock" })),
         tables,
