@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 
 import orjson
@@ -112,12 +112,35 @@ class _Pile:
         return mark
 
 
+@dataclass(slots=True)
+class _Place:
+    """The place within which identifiers are compared: a pile for each action.
+
+    *loose* lots wait as they came as long as no pile can be full; `coming` counts their rows and
+    bytes by action.
+    """
+
+    piles: dict[str, _Pile] = field(default_factory=dict)
+    loose: list[Lot] = field(default_factory=list)
+    coming: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def keep(self, lot: Lot) -> bool:
+        """Keep a lot as it is; tell whether its pile stays below its limits even so."""
+        pile = self.piles[lot.action]
+        rows, size = self.coming.get(lot.action, (0, 0))
+        rows, size = rows + len(lot.marks), size + lot.size()
+        self.loose.append(lot)
+        self.coming[lot.action] = rows, size
+        few = len(pile.rows) + rows < lot.batching.max_size
+        return few and pile.size + size <= lot.batching.max_bytes
+
+
 class Batcher:
     """Collects rows and gives them back as batches when they are full, due or flushed."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._lanes: dict[Hashable, dict[str, _Pile]] = {}
+        self._places: dict[Hashable, _Place] = {}
         self._behind: dict[int, Behind] = {}
         self.waiting = 0
 
@@ -125,45 +148,68 @@ class Batcher:
         """Take rows in; yield the batches that this closes.
 
         Lots of one lane and key are merged by their marks, so that the last row in arrival order
-        wins whichever lot it is in.
+        wins whichever lot it is in; those of later calls arrive later.
         """
-        places: dict[Hashable, list[Lot]] = {}
+        together: dict[Hashable, list[Lot]] = {}
         for lot in lots:
-            places.setdefault((lot.lane, lot.key), []).append(lot)
-        for place, found in places.items():
-            piles = self._lanes.setdefault(place, {})
-            if _disjoint(found):
-                for lot in found:
-                    yield from self._add_lot(lot, piles)
-            else:
-                for lot, index in _merged(found):
-                    yield from self._add_row(lot.part(index, index + 1), piles)
+            together.setdefault((lot.lane, lot.key), []).append(lot)
+        for name, found in together.items():
+            place = self._places.setdefault(name, _Place())
+            for lot in found:
+                self._open(lot, place)
+                self.waiting += len(lot.marks)
+            below = [place.keep(lot) for lot in found]
+            if not all(below):
+                yield from self._merge(place)
 
     def due(self) -> Iterator[Batch]:
         """Yield the batches whose oldest row has waited for `max_age`."""
         now = self._now()
-        for pile in self._piles():
-            if pile.rows and now - pile.since >= pile.batching.max_age:
-                yield self._close(pile, "age")
+        for place in self._places.values():
+            late = any(now - pile.since >= pile.batching.max_age for pile in place.piles.values())
+            if late:
+                yield from self._merge(place)
+            for pile in place.piles.values():
+                if pile.rows and now - pile.since >= pile.batching.max_age:
+                    yield self._close(pile, "age")
 
     def largest(self) -> Iterator[Batch]:
         """Yield the fullest pile as a batch, to make room."""
+        yield from self._merge_all()
         pile = max(self._piles(), key=self._weight, default=None)
         if pile is not None and pile.rows:
             yield self._close(pile, "room")
 
     def flush(self) -> Iterator[Batch]:
         """Yield everything that waits."""
+        yield from self._merge_all()
         for pile in self._piles():
             if pile.rows:
                 yield self._close(pile, "end")
 
     def marks(self) -> Iterator[int]:
         """Yield every mark that waits, those that settle with another included."""
+        for place in self._places.values():
+            for lot in place.loose:
+                yield from lot.marks
         for pile in self._piles():
             yield from pile.rows.values()
         for one in self._behind.values():
             yield from one.all()
+
+    def _merge_all(self) -> Iterator[Batch]:
+        for place in self._places.values():
+            yield from self._merge(place)
+
+    def _merge(self, place: _Place) -> Iterator[Batch]:
+        """Bring the loose lots of a place to its piles, in arrival order."""
+        lots, place.loose, place.coming = _joined(place.loose), [], {}
+        if _disjoint(lots):
+            for lot in lots:
+                yield from self._add_lot(lot, place.piles)
+        else:
+            for lot, index in _merged(lots):
+                yield from self._add_row(lot.part(index, index + 1), place.piles)
 
     def _weight(self, pile: _Pile) -> int:
         """Count what waits in a pile, those that settle with another included."""
@@ -173,19 +219,21 @@ class Batcher:
         return len(pile.rows) + sum(len(one.all()) for one in behind if one)
 
     def _piles(self) -> list[_Pile]:
-        return [pile for piles in self._lanes.values() for pile in piles.values()]
+        return [pile for place in self._places.values() for pile in place.piles.values()]
 
-    def _pile(self, lot: Lot, piles: dict[str, _Pile]) -> _Pile:
-        pile = piles.get(lot.action)
+    def _open(self, lot: Lot, place: _Place) -> None:
+        """Have a pile for the rows of a lot, and know since when its first row waits."""
+        pile = place.piles.get(lot.action)
         if pile is None:
             known = lot.identifiers is not None
             pile = _Pile(lot.action, lot.key, lot.batching, self._now(), known)
-            piles[lot.action] = pile
-        return pile
+            place.piles[lot.action] = pile
+        elif not pile.rows and lot.action not in place.coming:
+            pile.since = self._now()
 
     def _add_lot(self, lot: Lot, piles: dict[str, _Pile]) -> Iterator[Batch]:
         """Add all rows at once where none is about the same as another, else one by one."""
-        pile = self._pile(lot, piles)
+        pile = piles[lot.action]
         room = lot.batching.max_size - len(pile.rows)
         if len(lot.marks) > room:
             yield from self._add_lot(lot.part(0, room), piles)
@@ -204,7 +252,7 @@ class Batcher:
             yield from self._join(pile, rows, size)
 
     def _add_row(self, row: Lot, piles: dict[str, _Pile]) -> Iterator[Batch]:
-        pile, size = self._pile(row, piles), row.size()
+        pile, size = piles[row.action], row.size()
         if row.identifiers is not None:
             self._coalesce(row.identifiers[0], row.marks[0], piles, pile)
         if pile.rows and pile.size + size > row.batching.max_bytes:
@@ -212,11 +260,8 @@ class Batcher:
         yield from self._join(pile, {row.names[0]: row.marks[0]}, size)
 
     def _join(self, pile: _Pile, rows: dict[Name, int], size: int) -> Iterator[Batch]:
-        if not pile.rows:
-            pile.since = self._now()
         pile.rows.update(rows)
         pile.size += size
-        self.waiting += len(rows)
         if len(pile.rows) >= pile.batching.max_size:
             yield self._close(pile, "count")
 
@@ -238,7 +283,7 @@ class Batcher:
         behind: dict[int, Behind] = {}
         if self._behind:
             behind = {mark: self._behind.pop(mark) for mark in marks if mark in self._behind}
-        pile.rows, pile.size = {}, 0
+        pile.rows, pile.size, pile.since = {}, 0, self._now()
         batch = Batch(pile.action, pile.key, marks, identifiers, behind, reason)
         self.waiting -= sum(1 for _ in batch.all()) if behind else len(marks)
         return batch
@@ -259,12 +304,34 @@ def size_of_all(objects: Sequence[Any]) -> int:
         return sum(size_of_all([one]) for one in objects)
 
 
+def _joined(lots: Sequence[Lot]) -> list[Lot]:
+    """Give one lot for each action, its rows in arrival order."""
+    by_action: dict[str, list[Lot]] = {}
+    for lot in lots:
+        by_action.setdefault(lot.action, []).append(lot)
+    return [_join(found) if len(found) > 1 else found[0] for found in by_action.values()]
+
+
+def _join(lots: Sequence[Lot]) -> Lot:
+    marks = [mark for lot in lots for mark in lot.marks]
+    identifiers = None
+    if lots[0].identifiers is not None:
+        identifiers = [one for lot in lots for one in lot.identifiers or ()]
+    objects = [one for lot in lots for one in lot.objects]
+    if marks != sorted(marks):
+        order = sorted(range(len(marks)), key=marks.__getitem__)
+        marks = [marks[place] for place in order]
+        identifiers = identifiers and [identifiers[place] for place in order]
+        objects = objects and [objects[place] for place in order]
+    return replace(lots[0], marks=marks, identifiers=identifiers, objects=objects)
+
+
 def _disjoint(lots: Sequence[Lot]) -> bool:
     """Tell whether no two rows of different lots are about the same, so that order is no matter."""
     if len(lots) == 1:
         return True
     if any(lot.identifiers is None for lot in lots):
-        return len({lot.action for lot in lots}) == len(lots)
+        return True
     names = [set(lot.names) for lot in lots]
     return len(set().union(*names)) == sum(map(len, names))
 

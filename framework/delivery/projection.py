@@ -20,8 +20,11 @@ from framework.paths import MISSING, Path
 
 _Tree: TypeAlias = dict[str, "_Tree"]
 
-_DEEPEST = 12
+_LEVELS = 12
 """Levels of structs; what is below is decoded as plain JSON."""
+
+_LONGEST = 50
+"""Keys of a path; longer ones need the whole event."""
 
 _unnameable = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 _REFUSALS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -89,9 +92,9 @@ def project(paths: Iterable[Path]) -> Projection | None:
 def _project(paths: frozenset[Path]) -> Projection | None:
     tree: _Tree = {}
     for path in sorted(paths, key=lambda path: (len(path.parts), path.parts)):
-        if not path.parts or not _nameable(path.parts[0]):
+        if not 0 < len(path.parts) <= _LONGEST or not _nameable(path.parts[0]):
             return None
-        _plant(tree, path.parts[:_DEEPEST])
+        _plant(tree, path.parts[:_LEVELS])
     root = _struct(tree, "Event")
     return Projection(root, msgspec.json.Decoder(root).decode)
 

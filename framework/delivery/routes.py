@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
-
-import orjson
 
 from framework.definition import (
     MATCHING_KEY,
@@ -134,7 +133,7 @@ def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
     """Say for each field what is mapped to it, for messages: a path as such, else its JSON."""
     return {
         key: str(value["@path"]) if isinstance(value, dict) and len(value) == 1 and "@path" in value
-        else orjson.dumps(value, default=str).decode()[:80]
+        else json.dumps(value, separators=(",", ":"), default=str, ensure_ascii=False)[:80]
         for key, value in raw.items()
     }  # fmt: skip
 

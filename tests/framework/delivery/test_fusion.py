@@ -1,0 +1,214 @@
+"""One function for all subscriptions does what each of them does alone."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framework.definition import Action, Choice, Destination, Field, Subscription
+from framework.delivery import Route, compile_routes
+from framework.delivery.columns import Columns
+from framework.delivery.fusion import Fusion, Slow, fuse, paths_of
+from framework.delivery.projection import project
+from framework.paths import Path
+from framework.triggers import Comparison, Constant, Trigger
+from framework.triggers import Field as Reads
+
+SEND = Action(
+    slug="send",
+    title="Send",
+    description="Send a text.",
+    trigger='type = "track"',
+    payload={
+        "text": Field("Text", required=True),
+        "size": Field("Size", type="integer", minimum=0),
+        "on": Field("On", type="boolean"),
+        "tags": Field("Tags", multiple=True),
+        "more": Field("More", type="object"),
+    },
+)
+SHOP = Destination(slug="shop", name="Shop", description="A shop.").complete(None, (SEND,))
+
+MAPPED = st.sampled_from(
+    [
+        {"@path": "$.event"},
+        {"@path": "$.context.x"},
+        {"@template": "{{event}}-{{context.x}}"},
+        {"@if": {"exists": {"@path": "$.context"}, "then": {"@path": "$.n"}, "else": "no"}},
+        "fixed",
+        "",
+        7,
+        "12",
+        -1,
+        True,
+        None,
+        ["a", 1],
+        {"a": {"@path": "$.n"}},
+    ]
+)
+MAPPINGS = st.dictionaries(st.sampled_from(["text", "size", "on", "tags", "more"]), MAPPED)
+TRIGGERS = st.sampled_from(
+    [
+        'type = "track"',
+        *(f'type = "track" and event = "{name}"' for name in "abcdefgh"),
+        'event = "a" or event = "b"',
+        'event = "a" and context.x != null',
+        "n > 3",
+        'not (event = "a")',
+    ]
+)
+SUBSCRIPTIONS = st.lists(
+    st.builds(
+        lambda trigger, mapping: Subscription(action="send", trigger=trigger, mapping=mapping),
+        TRIGGERS,
+        MAPPINGS,
+    ),
+    min_size=1,
+    max_size=9,
+)
+VALUES = st.sampled_from([None, "", "a", 5, 2**70, 20.0, True, [], ["x", ""], {"x": "y"}, {"x": 3}])
+EVENTS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(["track", "page", 1, None]),
+            "event": st.sampled_from("abcdefgh") | VALUES,
+            "context": VALUES,
+            "n": VALUES,
+        },
+    ),
+    max_size=6,
+)
+
+
+def routes_of(subscriptions: list[Subscription]) -> tuple[Route, ...]:
+    return compile_routes(SHOP, subscriptions)
+
+
+def run(
+    fusion: Fusion, routes: tuple[Route, ...], events: list[Any]
+) -> tuple[list[list[tuple[int, dict[str, Any]]]], Slow]:
+    """Give the marks and shaped payloads of each route, and what was slow."""
+    rows = [layout.lists() for layout in fusion.layouts]
+    slow: Slow = []
+    marks = range(0, len(events) * len(routes), len(routes))
+    fusion.prepare(marks, events, rows, slow)
+    found = [
+        list(zip(lists[0], Columns.of(route.action, layout, lists).objects, strict=True))
+        for route, layout, lists in zip(routes, fusion.layouts, rows, strict=True)
+    ]
+    return found, slow
+
+
+@given(
+    SUBSCRIPTIONS,
+    EVENTS,
+    st.sampled_from(["whole", "columns"]),
+    st.sampled_from(["structs", "plain"]),
+)
+@settings(max_examples=120, deadline=None)
+def test_the_fused_function_does_what_each_route_does(
+    subscriptions: list[Subscription], events: list[dict[str, Any]], kept: str, form: str
+) -> None:
+    """On plain JSON and on structs, with objects and with columns: the same payloads, in order.
+
+    What a route refuses is left to it.
+    """
+    routes = routes_of(subscriptions)
+    projection = project(paths_of(routes)) if form == "structs" else None
+    taken: list[Any] = events
+    if projection:
+        taken = projection.decode(list(map(msgspec.json.encode, events))) or []
+    rows, slow = run(fuse(routes, projection, whole=kept == "whole"), routes, taken)
+
+    refused = [(mark, index) for mark, _, index in slow]
+    for route in routes:
+        prepared = [
+            (place * len(routes) + route.index, route.prepare(event))
+            for place, event in enumerate(events)
+        ]
+        matching = [(mark, made) for mark, made in prepared if made is not route.unmatched]
+        assert rows[route.index] == [one for one in matching if isinstance(one[1], dict)]
+        expected = [mark for mark, made in matching if not isinstance(made, dict)]
+        assert [mark for mark, index in refused if index == route.index] == expected
+
+
+HOSTILE = st.sampled_from(
+    ["'", '"', '"""', "\\", "\n", "{", "__import__('os')", "\u2028", "\x00", "\ud800", "#", "%s"]
+)
+TEXTS = st.lists(HOSTILE | st.sampled_from("ab"), min_size=1, max_size=4).map("".join)
+
+
+@given(TEXTS, TEXTS, TEXTS)
+@settings(max_examples=60, deadline=None)
+def test_text_of_a_configuration_is_only_ever_a_literal(key: str, text: str, part: str) -> None:
+    """Generated source differs in texts alone, whatever is written in a configuration."""
+
+    def shape_of(key: str, text: str, part: str) -> str:
+        action = replace(
+            SEND, payload={key: Field("Text", choices=(Choice(text, text),)), "at": Field("At")}
+        )
+        mapping = {key: {"@path": "$.a"}, "at": {"@template": f"{text}{{{{b}}}}"}}
+        trigger = Trigger(
+            Comparison(Reads(Path(("properties", part))), "=", Constant(text.replace("'", "")))
+        )
+        shop = replace(SHOP, actions=(action,))
+        (route,) = compile_routes(shop, [Subscription(action="send", mapping=mapping)])
+        routes = (replace(route, trigger=trigger),)
+        tree = ast.parse(fuse(routes, None, whole=True).source)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                node.value = ""
+        return ast.unparse(tree)
+
+    assert shape_of(f"k{key}", f"t{text}", f"p{part}") == shape_of("key", "text", "part")
+
+
+def test_many_triggers_on_one_text_are_looked_up() -> None:
+    """So subscriptions that ask for another event cost next to nothing."""
+    few = fuse(routes_of(named("abcd")), None, whole=True)
+    many = fuse(routes_of(named("abcdefgh")), None, whole=True)
+    assert "PLACES" not in few.source
+    assert many.source.count("PLACES") == 1
+    rows, _ = run(many, routes_of(named("abcdefgh")), [{"type": "track", "event": "f"}])
+    assert [len(found) for found in rows] == [0, 0, 0, 0, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("odd", [None, 1, True, [], {}, "z"])
+def test_what_is_looked_up_may_be_anything(odd: Any) -> None:
+    routes = routes_of(named("abcdefgh"))
+    rows, slow = run(fuse(routes, None, whole=True), routes, [{"type": "track", "event": odd}])
+    assert (rows, slow) == ([[]] * 8, [])
+
+
+def named(events: str) -> list[Subscription]:
+    return [
+        Subscription(
+            action="send", trigger=f'type = "track" and event = "{name}"', mapping={"text": "x"}
+        )
+        for name in events
+    ]
+
+
+def test_constants_are_decided_when_the_function_is_written() -> None:
+    """A constant is neither converted nor checked nor kept per event."""
+    routes = routes_of([Subscription(action="send", mapping={"text": "x", "size": "12", "on": ""})])
+    fusion = fuse(routes, None, whole=False)
+    assert fusion.layouts[0].constants is not None
+    shown = {key: repr(value) for key, value in fusion.layouts[0].constants.items()}
+    assert shown == {"text": "'x'", "size": "12", "on": "MISSING", "tags": "MISSING",
+                     "more": "MISSING"}  # fmt: skip
+    assert fusion.source.count(".append(") == 2  # the mark, and what is slow
+
+
+def test_the_source_is_there_to_be_read() -> None:
+    """The same subscriptions give the same text, which tracebacks show."""
+    sources = {fuse(routes_of(named("ab")), None, whole=True).source for _ in range(2)}
+    assert len(sources) == 1
+    assert sources.pop().startswith("def prepare(marks, events, rows, slow):\n")
