@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,7 @@ def _serve(setup: Setup, options: dict[str, Any]) -> None:
         new_token,
         reference_app,
         tester_app,
+        warm_up,
     )
 
     workspace = Workspace(setup)
@@ -123,6 +125,7 @@ def _serve(setup: Setup, options: dict[str, Any]) -> None:
     click.echo("Ctrl-C ends it.")
     if not options["no_open"]:
         webbrowser.open(address)
+    threading.Thread(target=warm_up, args=(workspace,), daemon=True).start()
     server.run()
 
 

@@ -6,6 +6,7 @@ from framework.tester.openapi import openapi
 from framework.tester.reference import reference_app
 from framework.tester.reloading import serve_again
 from framework.tester.serving import LocalServer, host_names, new_token
+from framework.tester.views import warm_up
 from framework.tester.workspace import Mode, Setup, Workspace
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "reference_app",
     "serve_again",
     "tester_app",
+    "warm_up",
 ]

@@ -297,7 +297,11 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
                     }
                 )
             ),
-            "exchanges": _list(_ref("Exchange")),
+            "exchanges": _list(
+                _ref("Exchange"),
+                "Those of its batch. From the fiftieth event of a run on they are left out; the "
+                "run's `batches` have them all.",
+            ),
             "result": _ref("Result"),
         },
         description="An event's way through one subscription.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, Final, TypeAlias
 
@@ -16,6 +17,7 @@ from framework.errors import ConfigurationError, FrameworkError, IntegrationErro
 from framework.paths import JSON, Event
 from framework.schemas import schema_files
 from framework.tester.checks import caret, diagnostics
+from framework.tester.documents import check_body
 from framework.tester.forms import definition_to_json
 from framework.tester.openapi import openapi
 from framework.tester.refusals import Refusal
@@ -23,6 +25,7 @@ from framework.tester.workspace import Chosen, Mode, Workspace
 from framework.testing import (
     EVENT_TYPES,
     Fault,
+    Journey,
     Sandbox,
     exchange_to_json,
     generate_event,
@@ -41,6 +44,8 @@ from framework.testing import (
 from framework.triggers import Trigger, parse
 
 _LAST_REQUESTS: Final = 50
+_MOST_REPEATED: Final = 50
+"""Journeys of one run that repeat the exchanges of their batch."""
 
 
 @dataclass(frozen=True)
@@ -211,11 +216,19 @@ def _deliver(call: Call, mode: Mode) -> JSON:
     return {
         "mode": mode,
         "destination": chosen.slug,
-        "journeys": [one.to_json() for one in told],
+        "journeys": [_shown(one) for one in told],
         "batches": hidden(_batches(report), chosen.redactor.hide),
         "counts": _counts(report),
         "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
     }
+
+
+def _shown(told: Journey) -> JSON:
+    """Give a journey; beyond the first ones, exchanges stand with their batch only."""
+    if told.position < _MOST_REPEATED:
+        return told.to_json()
+    legs = (replace(leg, batch=leg.batch and replace(leg.batch, exchanges=())) for leg in told.legs)
+    return replace(told, legs=tuple(legs)).to_json()
 
 
 def _batches(report: Report) -> JSON:
@@ -400,6 +413,17 @@ def _export(call: Call) -> JSON:
 def _document(call: Call) -> JSON:
     del call
     return openapi(_version())
+
+
+def warm_up(workspace: Workspace) -> None:
+    """Load what the first run needs, so that it is as quick as the others; never raises."""
+    slug = workspace.setup.destination or next(iter(workspace.setup.registry.destinations), None)
+    with suppress(Exception):
+        plugin = workspace.plugin(slug or "")
+        known = workspace.sandbox(plugin.definition.slug).settings()
+        connection = {"destination": plugin.definition.slug, "settings": known}
+        body = check_body("dryRun", {"connection": connection, "events": [make_event()]})
+        _dry_run(Call(workspace, {}, body))
 
 
 VIEWS: Final[Mapping[str, View]] = {

@@ -12,7 +12,7 @@ import pytest
 
 from framework.config import load_connection
 from framework.plugins import Registry
-from framework.tester import LocalServer
+from framework.tester import LocalServer, Setup, Workspace, warm_up
 
 EVENT = {
     "type": "track",
@@ -312,6 +312,25 @@ def messages(stream: httpx.Response) -> Iterator[tuple[str, Any]]:
         elif line.startswith("data: "):
             told = json.loads(line.removeprefix("data: "))
             yield kind, told["panels"][0]["rows"] if "panels" in told else told
+
+
+def test_large_runs_do_not_repeat_themselves(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    """The exchanges of a batch stand with its first events, and with the batch."""
+    told = post(client, "run", connection=connection, events=[EVENT] * 60)
+    shown = [len(one["legs"][0]["exchanges"]) for one in told["journeys"]]
+    assert shown == [2] * 50 + [0] * 10
+    assert [len(one["exchanges"]) for one in told["batches"]] == [2]
+    assert told["journeys"][59]["legs"][0]["batch"]["size"] == 60
+
+
+def test_warming_up_leaves_no_trace(registry: Registry) -> None:
+    """It runs against nothing, and its failure is nobody's concern."""
+    workspace = Workspace(Setup(registry))
+    warm_up(workspace)
+    assert not workspace.sandbox("actions-bazaar").calls
+    warm_up(Workspace(Setup(Registry({}))))
 
 
 def test_a_run_is_followed(serve: Callable[..., LocalServer], tmp_path: Path) -> None:
