@@ -43,7 +43,7 @@ class LocalServer:
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
-            log_level="error",
+            log_level="critical",  # streams that are cut at the end are no errors
             access_log=False,  # addresses hold tokens
             lifespan="off",
             ws="none",
