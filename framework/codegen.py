@@ -18,6 +18,9 @@ from typing import Any, Final, Protocol, Self
 
 from framework.paths import MISSING, Path, step
 
+_DEEP: Final = 100
+"""Keys of the longest path that is written as source."""
+
 VARIABLE: Final = object()
 """What `Code.constant` gives for an expression whose value is not known before it runs."""
 
@@ -111,6 +114,9 @@ class JSONReader:
     def load(self, paths: Iterable[Path]) -> None:
         """Write the loads; common beginnings of paths are entered once."""
         for path in paths:
+            if len(path.parts) > _DEEP:
+                self._find(path)
+                continue
             for size in range(1, len(path.parts) + 1):
                 self._enter(path.parts[:size])
 
@@ -123,6 +129,11 @@ class JSONReader:
         branch = copy.copy(self)
         branch._known = dict(self._known)  # noqa: SLF001 - a copy of this very reader
         return branch
+
+    def _find(self, path: Path) -> None:
+        if path.parts not in self._known:
+            name = self._known[path.parts] = self._code.fresh("p")
+            self._code.line(f"{name} = {self._code.literal(path.get, 'find')}({self._known[()]})")
 
     def _enter(self, parts: tuple[str, ...]) -> None:
         if parts in self._known:

@@ -153,9 +153,7 @@ def _text_of(path: str | Path) -> tuple[str | None, Findings]:
         unread.error("AD100", Spot(), f"The file cannot be read: {error.strerror}.")
         return None, unread
     if len(content) > MAX_BYTES:
-        limit = MAX_BYTES // 1024
-        unread.error("AD103", Spot(), f"The document is larger than {limit:,} KiB.")
-        return None, unread
+        return None, _too_large(unread)
     try:
         return content.decode("utf-8-sig"), unread
     except UnicodeDecodeError as error:
@@ -165,6 +163,11 @@ def _text_of(path: str | Path) -> tuple[str | None, Findings]:
         return None, unread
 
 
+def _too_large(findings: Findings) -> Findings:
+    findings.error("AD103", Spot(), f"The document is larger than {MAX_BYTES // 1024:,} KiB.")
+    return findings
+
+
 def parse_connection(
     text: str, file: str, folder: Path, environment: Mapping[str, str] = os.environ
 ) -> Reading:
@@ -172,6 +175,8 @@ def parse_connection(
 
     A name that ends in `.json` and a text that begins with `{` mean JSON, all others YAML.
     """
+    if len(text) > MAX_BYTES:
+        return Reading(None, _too_large(Findings(file)))
     findings = Findings(file, text)
     references = References(environment, folder, findings)
     try:

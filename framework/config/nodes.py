@@ -12,7 +12,10 @@ from framework.config.diagnostics import Findings, Spot
 MAX_DEPTH = 64
 """Levels of nesting that a document may have."""
 
-MAX_VALUES = 100_000
+MAX_NUMBER = 400
+"""Characters of the longest number; longer ones are texts."""
+
+MAX_VALUES = 10_000
 """Values that a document may hold, those that its aliases repeat included."""
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -90,9 +93,11 @@ class Builder:
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
+        self._made = 0
 
     def scalar(self, spot: Spot, value: Scalar) -> Node:
         """Make a node without an inside."""
+        self._count(spot, 0)
         return Node(spot, value, {})
 
     def list(self, spot: Spot, nodes: list[Node]) -> Node:
@@ -124,13 +129,17 @@ class Builder:
         self.findings.error(code, spot, message, hint)
         return Unreadable()
 
+    def _count(self, spot: Spot, size: int) -> None:
+        self._made += 1
+        if max(self._made, size) > MAX_VALUES:
+            raise self.stop("AD103", spot, f"The document holds more than {MAX_VALUES:,} values.")
+
     def _measure(self, spot: Spot, nodes: Iterable[Node]) -> tuple[int, int]:
         size, height = 1, 1
         for node in nodes:
             size += node.size
             height = max(height, node.height + 1)
-        if size > MAX_VALUES:
-            raise self.stop("AD103", spot, f"The document holds more than {MAX_VALUES:,} values.")
+        self._count(spot, size)
         self.check_depth(height, spot)
         return size, height
 
@@ -139,7 +148,7 @@ def plain_scalar(text: str) -> Scalar:
     """Read a scalar as JSON does; what JSON does not know is text."""
     if text in _WORDS:
         return _WORDS[text]
-    match = _NUMBER.match(text)
+    match = _NUMBER.match(text) if len(text) <= MAX_NUMBER else None
     if match is None:
         return text
     return float(text) if match[1] or match[2] else int(text)

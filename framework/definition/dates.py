@@ -18,6 +18,9 @@ from framework.errors import PayloadValidationError
 from framework.numbers import number_text
 
 _LIMIT: Final = 8.64e15
+_LONGEST: Final = 1_000
+"""Characters of the longest text that is read as a date in words."""
+
 _DAY: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -88,7 +91,7 @@ def read_milliseconds(text: str) -> float | None:
         found = _DAYJS.fullmatch(text)
         if found:
             return _within(_dayjs_moment(*found.groups()))
-    return _within(_DateReader(text).read())
+    return _within(_DateReader(text).read()) if len(text) <= _LONGEST else None
 
 
 def _plain_number(text: str) -> float | None:

@@ -37,6 +37,7 @@ from framework.definition.fields import (
     FieldTable,
 )
 from framework.definition.rules import rules_inside, rules_of
+from framework.definition.wire import MAX_DEPTH, is_shallow
 from framework.errors import DefinitionError
 from framework.paths import JSON, MISSING
 
@@ -73,6 +74,8 @@ def from_document(document: JSON) -> dict[str, Field]:
     accepted and dropped. Raises DefinitionError, whose `problems` list everything that is wrong by
     JSON pointer.
     """
+    if not is_shallow(document):
+        raise DefinitionError(f"The document is nested deeper than {MAX_DEPTH} levels.")
     problems = _faults(document)
     fields = {} if problems else _read_object(document, (), problems)
     if not problems and document.get("allOf", []) not in ([], rules_of(fields)):
@@ -183,12 +186,7 @@ def _faults(document: JSON) -> list[str]:
     import jsonschema  # noqa: PLC0415 - heavy, imported at first use
 
     validator = jsonschema.Draft202012Validator(dialect_schema())
-    try:
-        found = sorted(
-            validator.iter_errors(document), key=lambda error: list(map(str, error.path))
-        )
-    except RecursionError:
-        return ["The document is nested too deeply."]
+    found = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
     return [text for error in found for text in _said(error)]
 
 

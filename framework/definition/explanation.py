@@ -15,6 +15,9 @@ from framework.definition.fields import Field, FieldTable
 from framework.definition.problems import Problem
 from framework.paths import JSON, MISSING
 
+MAX_PROBLEMS: Final = 100
+"""Problems after which the items of a list are no longer looked at."""
+
 KEPT: Final = "dynamicAuthSettings"
 """The one undeclared key that the reference lets through, as it is."""
 
@@ -75,7 +78,12 @@ def _shape(value: JSON, field: Field, path: Place, problems: list[Problem]) -> A
         problems.append(Problem(path, "type", field, value))
         return None
     items = value if isinstance(value, list) else [value]
-    return [_shape_one(item, field, (*path, i), problems) for i, item in enumerate(items)]
+    shaped = []
+    for index, item in enumerate(items):
+        if len(problems) >= MAX_PROBLEMS:
+            break
+        shaped.append(_shape_one(item, field, (*path, index), problems))
+    return shaped
 
 
 def _shape_one(value: JSON, field: Field, path: Place, problems: list[Problem]) -> Any:

@@ -147,7 +147,15 @@ def _any(_text: str) -> bool:
     return True
 
 
-PREDICATES: Mapping[str, Predicate] = {
+MAX_FORMATTED: Final = 100_000
+"""Characters of the longest text that can have a format other than `password` and `text`."""
+
+
+def _bounded(holds: Predicate) -> Predicate:
+    return lambda text: len(text) <= MAX_FORMATTED and holds(text)
+
+
+_FORMATTED: Mapping[str, Predicate] = {
     "date": is_date,
     "time": _TIME.fullmatch,
     "date-time": is_date_time,
@@ -161,6 +169,10 @@ PREDICATES: Mapping[str, Predicate] = {
     "ipv6": is_ipv6,
     "regex": is_regex,
     "uuid": _UUID.fullmatch,
+}
+
+PREDICATES: Mapping[str, Predicate] = {
+    **{name: _bounded(holds) for name, holds in _FORMATTED.items()},
     "password": _any,
     "text": _any,
 }

@@ -16,7 +16,7 @@ from framework.codegen import VARIABLE, Code
 from framework.definition.coercion import REFUSED
 from framework.definition.conditions import Requirement, requirements_of
 from framework.definition.document import to_document
-from framework.definition.explanation import KEPT, interpret
+from framework.definition.explanation import KEPT, MAX_PROBLEMS, interpret
 from framework.definition.fields import FieldTable
 from framework.definition.problems import Problem, not_object_text, payload_text, setting_text
 from framework.definition.records import Record, Shaped, fields_of
@@ -56,9 +56,10 @@ class Shape:
     def refusal(
         self, raw: Mapping[str, JSON], *, sync_mode: str | None = None
     ) -> PayloadValidationError:
-        """Say everything that is wrong with values that were refused."""
+        """Say what is wrong with values that were refused: the first hundred problems."""
         _, problems = self.interpret(raw, sync_mode=sync_mode)
-        texts = [payload_text(problem, self.name, self.sources) for problem in problems]
+        told = problems[:MAX_PROBLEMS]
+        texts = [payload_text(problem, self.name, self.sources) for problem in told]
         return PayloadValidationError(" ".join(texts), problems=texts)
 
     def interpret(

@@ -33,6 +33,9 @@ ROOT_DIRECTIVE: Final = "__segment_internal_directive"
 MAX_DEPTH: Final = 100
 """Levels of lists and objects in a mapping."""
 
+MAX_CHARACTERS: Final = 1_000_000
+"""Characters of the texts in a mapping, all together."""
+
 MAX_PARTS: Final = 20_000
 """Values in a mapping."""
 
@@ -149,7 +152,7 @@ def mapping_faults(raw: JSON) -> list[str]:
 
 def _measure(raw: JSON) -> list[str]:
     """Give the problem of a mapping that is too large or that is not JSON."""
-    waiting, parts = [(raw, 1)], 0
+    waiting, parts, characters = [(raw, 1)], 0, 0
     while waiting:
         value, depth = waiting.pop()
         parts += 1
@@ -157,6 +160,9 @@ def _measure(raw: JSON) -> list[str]:
             return [
                 f"A mapping may have {MAX_DEPTH} levels and {MAX_PARTS:,} values; this has more."
             ]
+        characters += len(value) if isinstance(value, str) else 0
+        if characters > MAX_CHARACTERS:
+            return [f"A mapping may hold {MAX_CHARACTERS:,} characters of text; this holds more."]
         if isinstance(value, dict):
             waiting.extend((item, depth + 1) for item in value.values())
         elif isinstance(value, list):

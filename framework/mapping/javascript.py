@@ -71,9 +71,12 @@ def is_filled(value: JSON) -> bool:
 
     Loosely equal are 0, false and the lists that print as nothing.
     """
-    if isinstance(value, list):
-        return text(value) != ""
-    return isinstance(value, dict) or bool(value)
+    printed = isinstance(value, list)
+    while isinstance(value, list):
+        if len(value) != 1:
+            return bool(value)
+        value = value[0]
+    return isinstance(value, dict) or (scalar_text(value) != "" if printed else bool(value))
 
 
 def length(value: str) -> int:

@@ -37,14 +37,23 @@ MAX_VALUES: Final = 200_000
 """Values that an inner `@transform` may be given: each level can multiply them."""
 
 
+MAX_PATH: Final = 10_000
+"""Characters of a path that comes from the event."""
+
+
 def _build_path(argument: JSON, where: str, builder: Builder) -> Expression:
     if isinstance(argument, str):
         return PathOf(Path.parse(argument))
-    return Dynamic(where, builder.build(argument, where), _read)
+    return Dynamic(where, builder.build(argument, where), _reader(where))
 
 
-def _read(text: str, value: JSON) -> JSON:
-    return Path.parse(text).get(value)
+def _reader(where: str) -> Callable[[str, JSON], JSON]:
+    def read(text: str, value: JSON) -> JSON:
+        if len(text) > MAX_PATH:
+            refuse(where, f"must give a path of at most {MAX_PATH:,} characters")
+        return Path.parse(text).get(value)
+
+    return read
 
 
 PATH = Directive(

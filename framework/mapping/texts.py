@@ -168,8 +168,7 @@ class Cased(Expression):
         return self.value.always
 
     def evaluate(self, value: JSON) -> JSON:
-        inner = self.value.evaluate(value)
-        return self.change(inner) if isinstance(inner, str) else inner
+        return self.rest(self.value.evaluate(value))
 
     def emit(self, scope: Scope) -> str:
         text, result = self.value.emit(scope), scope.code.fresh()
@@ -179,13 +178,21 @@ class Cased(Expression):
             if self._is_known
             else f"{scope.code.literal(self.change, 'f')}({text})"
         )
-        scope.code.line(f"{result} = {changed} if type({text}) is str else {text}")
+        short = f"type({text}) is str and len({text}) <= {MAX_TEXT}"
+        rest = f"{scope.code.literal(self.rest, 'f')}({text})"
+        scope.code.line(f"{result} = {changed} if {short} else {rest}")
         return result
+
+    def rest(self, value: JSON) -> JSON:
+        """Give what is no text as it is."""
+        return self.change(value) if isinstance(value, str) else value
 
     def change(self, value: str) -> str:
         """Change the case of a text, or refuse an operator that is not known."""
         if not self._is_known:
             refuse(f"{self.where}/operator", _CASES_TEXT)
+        if len(value) > MAX_TEXT:
+            refuse(self.where, str(too_long()))
         return value.lower() if self.operator == "lower" else value.upper()
 
     @property

@@ -112,16 +112,16 @@ TOWER = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1,
 
 
 DEEP = "The document is nested more than 64 levels deep."
-MANY = "The document holds more than 100,000 values."
+MANY = "The document holds more than 10,000 values."
 
 
 @pytest.mark.parametrize(
     ("read", "text", "problem"),
     [
         (read_json, "[" * 70, f"1:65: {DEEP}"),
-        (read_json, "[" + "0," * 100_000 + "0]", f"1:1: {MANY}"),
+        (read_json, "[" + "0," * 100_000 + "0]", f"1:20002: {MANY}"),
         (read_yaml, "[" * 70, f"1:65: {DEEP}"),
-        (read_yaml, LAUGHS, f"5:5: {MANY}"),
+        (read_yaml, LAUGHS, f"4:5: {MANY}"),
         (read_yaml, TOWER, f"65:6: {DEEP}"),
     ],
     ids=["deep JSON", "large JSON", "deep YAML", "aliases of aliases", "a tower of aliases"],

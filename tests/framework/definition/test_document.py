@@ -269,7 +269,7 @@ def test_a_document_nested_beyond_reason_is_refused() -> None:
     with pytest.raises(DefinitionError) as caught:
         from_document(document)
 
-    assert str(caught.value) == "The document is nested too deeply."
+    assert str(caught.value) == "The document is nested deeper than 100 levels."
 
 
 def test_rules_leave_out_what_depends_on_the_sync_mode() -> None:

@@ -1,0 +1,49 @@
+"""An action is checked when it is made: what its author mistyped is found then."""
+
+from __future__ import annotations
+
+import pytest
+
+from framework.definition import Action, Condition, Conditions, Field, Payload, compile_shape, field
+from framework.errors import DefinitionError, PayloadValidationError
+from framework.paths import MISSING
+
+
+class Mistyped(Payload):
+    """A payload with a condition on a field that it does not have."""
+
+    email: str | None = field("E-mail", required=Condition("phnoe"))
+    phone: str | None = field("Phone")
+
+
+def test_a_payload_class_with_pointless_options_is_refused() -> None:
+    text = "Field `email` has a condition on the unknown field `phnoe`. Known fields: email, phone."
+
+    with pytest.raises(DefinitionError) as caught:
+        Action(slug="send", title="Send", payload=Mistyped)
+
+    assert caught.value.problems == (text,)
+    assert str(caught.value) == f"Action `send` is defined wrongly: {text}"
+
+
+def test_a_table_that_others_wrote_works_as_far_as_it_goes() -> None:
+    """Manifests hold conditions that lead nowhere; only classes are the author's own."""
+    table = {"email": Field("E-mail", required=Conditions.all(Condition("phnoe")))}
+
+    assert Action(slug="send", title="Send", payload=table).fields == table
+
+
+@pytest.mark.parametrize(
+    ("raw", "given"), [("text", "text"), (["a"], "a list"), (MISSING, "no value"), (None, "null")]
+)
+@pytest.mark.parametrize("fields", [{}, {"email": Field("E-mail")}])
+def test_a_payload_is_an_object(fields: dict[str, Field], raw: object, given: str) -> None:
+    """A directive at the root of a mapping can give anything."""
+    shape = compile_shape(fields, name="action `send`")
+
+    with pytest.raises(PayloadValidationError) as caught:
+        shape.apply(raw)
+
+    assert str(caught.value) == (
+        f"The payload of action `send` must be an object; its mapping gave {given}."
+    )

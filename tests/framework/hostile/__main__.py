@@ -1,0 +1,54 @@
+"""Run hostile inputs one by one, each within bounds of memory and time, and tell how each ends.
+
+Prints a JSON object from the name of each input to `[kind, text]`: the name of the error's class,
+or `value`. What breaks a bound ends as MemoryError or TimeoutError.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from tests.framework.hostile.inputs import INPUTS
+
+EXTRA_BYTES = 100_000_000
+"""Memory that one input may need beside itself."""
+
+CPU_SECONDS = 2.0
+"""Time after which an input is stopped: twice what is promised, for slow machines."""
+
+
+def main() -> None:
+    """Run every input."""
+    signal.signal(signal.SIGVTALRM, _stop)
+    json.dump({name: _end(make) for name, make in INPUTS.items()}, sys.stdout)
+
+
+def _end(make: Callable[[], Callable[[], object]]) -> tuple[str, str]:
+    act = make()
+    size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    _, highest = resource.getrlimit(resource.RLIMIT_AS)
+    bound = size * resource.getpagesize() + EXTRA_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (bound, highest))
+    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - the kind of error is what is asked for
+        return type(error).__name__, str(error)
+    else:
+        return "value", ""
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        resource.setrlimit(resource.RLIMIT_AS, (highest, highest))
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise TimeoutError
+
+
+main()
