@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format schemas bench conformance browser editor clean
+.PHONY: demo test check format schemas docs bench conformance browser editor clean
 
 demo: .venv/.ready
 	$(BIN)/python examples/criteo/demo.py
@@ -23,7 +23,12 @@ schemas: .venv/.ready
 	$(BIN)/actions schemas
 
 bench: .venv/.ready
+	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/scale.py
+
+docs: .venv/.ready
+	$(BIN)/python -m tests.reference_pages
+	$(BIN)/python -m tests.conformance.differences
 
 conformance: .venv/.ready
 	$(BIN)/python -m tests.conformance ../shared/conformance/*.jsonl

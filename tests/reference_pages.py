@@ -1,0 +1,217 @@
+"""Reference pages made of what the framework knows: `python -m tests.reference_pages`.
+
+Every example of the pages is executed by the tests of its room.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from framework.definition import Choice, Condition, Conditions, Field, to_document
+from framework.definition.dialect import OPTIONS
+from framework.mapping import DIRECTIVES, Directive
+from framework.mapping import Example as Mapped
+from framework.paths import MISSING
+from framework.triggers import FUNCTIONS, OPERATORS, Example, Function, Operator
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+TRIGGERS = """\
+# Triggers
+
+A trigger says which events an action is for, in Segment's Filter Query Language.
+A field is named by its keys with dots between them: `properties.total`, `context.traits.email`.
+A field that is missing and a field that is null are the same to a trigger.
+A condition is true, false or neither: it is neither where the question does not fit the value, \
+such as the size of what is no number.
+What is neither stays so when it is negated, and only true is a match.
+`not` binds closest, then `and`, then `or`; parentheses group.
+A text has at most 10,000 characters, groups stand inside each other to a depth of 50.
+"""
+
+MAPPINGS = """\
+# Mappings
+
+A mapping says what goes into each field of a payload.
+It is JSON: values stand for themselves, and an object whose only key begins with `@` is a \
+directive, computed from the event.
+Directives stand anywhere, inside each other too.
+A path such as `$.traits.address.city` enters objects by key and lists by position: \
+`$.products[0].sku`.
+A path that leads nowhere gives no value, and a key without a value is left out; null is a value.
+A path that meets null, false, 0 or empty text on its way ends there and gives that.
+A mapping of a wrong shape is refused before the first event, with every problem; what only an \
+event shows fails that event.
+"""
+
+FIELDS = """\
+# Fields
+
+An action declares what it needs as a table of fields, written as a typed class, as `Field` \
+objects, or as a JSON Schema document (draft 2020-12).
+All of them mean the same, and convert both ways without loss.
+In a document the ordinary keywords say what they can, and `x-` keywords the rest.
+Empty values are dropped first, then values are converted where nothing is lost, then they are \
+checked.
+A field required under conditions has `x-required`; for validators the same stands in `allOf`.
+"""
+
+SAMPLES: dict[str, Field] = {
+    "label": Field("E-mail"),
+    "description": Field("E-mail", "Where to write to."),
+    "type": Field(type="integer"),
+    "required": Field(
+        required=Conditions.any(Condition("phone"), Condition("country", "is", ["NO", "SE"]))
+    ),
+    "multiple": Field(multiple=True),
+    "nullable": Field(nullable=True),
+    "default": Field(default="EUR"),
+    "mapping": Field(mapping={"@path": "$.userId"}),
+    "choices": Field(choices=(Choice("a", "First"), Choice("b", "Second"))),
+    "format": Field(format="email"),
+    "pattern": Field(pattern=r"^\d+$"),
+    "minimum": Field(type="number", minimum=0),
+    "maximum": Field(maximum=10),
+    "placeholder": Field(placeholder="name@example.org"),
+    "category": Field(category="identifier"),
+    "depends_on": Field(depends_on=Conditions.all(Condition("country", "is", "NO"))),
+    "dynamic": Field(dynamic=True),
+    "properties": Field(type="object", properties={"id": Field(required=True)}),
+    "additional_properties": Field(
+        type="object", properties={"id": Field()}, additional_properties=True
+    ),
+    "object_ui": Field(type="object", object_ui="keyvalue"),
+    "disabled_input_methods": Field(disabled_input_methods=("literal",)),
+    "display_mode": Field(display_mode="collapsed"),
+    "read_only": Field(read_only=True),
+    "hidden": Field(hidden=True),
+    "secret": Field(secret=True),
+    "extra": Field(extra={"unknownToUs": 1}),
+}
+"""A field for each option."""
+
+MEANINGS = {
+    "label": "The name in forms and messages.",
+    "description": "What the field is for.",
+    "type": "`string`, `text`, `password`, `number`, `integer`, `boolean`, `datetime` or `object`.",
+    "required": "True, or conditions on other fields or the sync mode: `any` or `all` of them.",
+    "multiple": "A list; a single value becomes a list of one.",
+    "nullable": "Null is a value; elsewhere null is dropped.",
+    "default": "The value that a new subscription starts with.",
+    "mapping": "The mapping that a new subscription starts with.",
+    "choices": "The values that are accepted.",
+    "format": "How a string must look.",
+    "pattern": "A regular expression that a string must match.",
+    "minimum": "The least number, or characters of a string.",
+    "maximum": "The greatest number, or characters of a string.",
+    "placeholder": "What an empty form shows.",
+    "category": "What the field is to the action.",
+    "depends_on": "Conditions under which a form shows the field.",
+    "dynamic": "Choices are asked of the partner.",
+    "properties": "The fields of an object; undeclared keys are dropped.",
+    "additional_properties": "Undeclared keys are kept.",
+    "object_ui": "How a form edits an object.",
+    "disabled_input_methods": "Ways of input that a form does not offer.",
+    "display_mode": "How much room a form gives.",
+    "read_only": "A form shows the value and does not change it.",
+    "hidden": "Forms leave the field out.",
+    "secret": "The value is never shown.",
+    "extra": "What a manifest said beyond these options.",
+}
+
+
+def triggers() -> str:
+    """Give the page of the trigger language."""
+    parts = [TRIGGERS, "\n## Operators and other constructs\n"]
+    parts += [_construct(f"`{one.name}`", one) for one in OPERATORS.values()]
+    parts += ["\n## Functions\n", "| Function | Gives | Meaning |", "| --- | --- | --- |"]
+    parts += [
+        f"| `{one.signature}` | {one.gives} | {_cell(one.summary)} |" for one in FUNCTIONS.values()
+    ]
+    parts += [_construct(f"`{one.signature}`", one) for one in FUNCTIONS.values()]
+    return "\n".join(parts) + "\n"
+
+
+def mappings() -> str:
+    """Give the page of the mapping language."""
+    parts = [MAPPINGS, "\n| Directive | Meaning |", "| --- | --- |"]
+    parts += [f"| `{one.name}` | {_cell(one.summary)} |" for one in DIRECTIVES.values()]
+    return "\n".join([*parts, *map(_directive, DIRECTIVES.values())]) + "\n"
+
+
+def fields() -> str:
+    """Give the page of the options of a field."""
+    parts = [FIELDS, "\n| Option | Meaning | As a JSON Schema document |", "| --- | --- | --- |"]
+    for option in OPTIONS:
+        schema = to_document({"a": SAMPLES[option], "phone": Field(), "country": Field()})
+        parts.append(f"| `{option}` | {_cell(MEANINGS[option])} | {_code(_written(schema))} |")
+    return "\n".join(parts) + "\n"
+
+
+PAGES = {"triggers.md": triggers, "mappings.md": mappings, "fields.md": fields}
+"""How each page is made."""
+
+
+def _written(schema: dict[str, Any]) -> Any:
+    listed = {"required": ["a"]} if "a" in schema.get("required", ()) else {}
+    return {**schema["properties"]["a"], **listed}
+
+
+def _construct(title: str, one: Operator | Function) -> str:
+    lines = [
+        f"\n### {title}\n",
+        one.summary,
+        "",
+        "| Trigger | Event | Match |",
+        "| --- | --- | --- |",
+    ]
+    return "\n".join([*lines, *map(_matching, one.examples)])
+
+
+def _matching(example: Example) -> str:
+    outcome = example.expected
+    shown = outcome if isinstance(outcome, str) else "yes" if outcome else "no"
+    return f"| {_code(example.trigger)} | {_code(example.event)} | {_cell(shown)} |"
+
+
+def _directive(directive: Directive) -> str:
+    argument = directive.schema.get("description", "")
+    lines = [f"\n## {directive.name}\n", directive.summary, f"Argument: {argument}"]
+    lines += [f"- `{key}`: {_part(part)}" for key, part in _parts(directive)]
+    return "\n".join([*lines, *map(_mapped, directive.examples)])
+
+
+def _parts(directive: Directive) -> Iterable[tuple[str, Any]]:
+    parts: dict[str, Any] = directive.schema.get("properties", {})
+    return parts.items()
+
+
+def _part(part: dict[str, Any]) -> str:
+    words = part.get("enum")
+    listed = f"One of {', '.join(f'`{word}`' for word in words)}. " if words else ""
+    return (listed + part.get("description", "")).strip() or "Any value."
+
+
+def _mapped(example: Mapped) -> str:
+    code = json.dumps(example.mapping, indent=2, ensure_ascii=False)
+    result = "no value" if example.output is MISSING else _code(example.output)
+    told = f"Refused: {example.refusal}" if example.refusal is not None else f"Gives {result}."
+    return f"\n{example.note}\n\n```json\n{code}\n```\n\nOn {_code(dict(example.event))}: {told}"
+
+
+def _code(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=dict)
+    fence = "``" if "`" in text else "`"
+    return f"{fence}{_cell(text)}{fence}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    for name, make in PAGES.items():
+        (DOCS / name).write_text(make(), encoding="utf-8")

@@ -1,0 +1,34 @@
+"""The reference pages in `docs/` say what the code says."""
+
+from __future__ import annotations
+
+import pytest
+
+from framework.definition import to_document
+from framework.definition.dialect import OPTIONS
+from framework.definition.document import from_document
+from framework.mapping import DIRECTIVES
+from framework.triggers import FUNCTIONS
+from tests.reference_pages import DOCS, MEANINGS, PAGES, SAMPLES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_fresh(name: str) -> None:
+    """`make docs` writes it anew."""
+    assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name]()
+
+
+def test_every_option_of_a_field_is_explained_by_an_example_that_can_be_read_again() -> None:
+    table = {option: SAMPLES[option] for option in OPTIONS}
+
+    assert set(MEANINGS) == set(OPTIONS)
+    assert from_document(to_document(table)) == table
+
+
+def test_everything_carries_three_examples_and_a_refusal() -> None:
+    for directive in DIRECTIVES.values():
+        assert len(directive.examples) >= 3, directive.name
+        assert any(one.refusal is not None for one in directive.examples), directive.name
+    for function in FUNCTIONS.values():
+        assert len(function.examples) >= 3, function.name
+        assert any(isinstance(one.expected, str) for one in function.examples), function.name
