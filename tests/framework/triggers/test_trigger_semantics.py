@@ -219,6 +219,9 @@ class AttributeReader:
     def read(self, path: Path) -> str:
         return self.known[path]
 
+    def branch(self) -> AttributeReader:
+        return self
+
 
 class Row:
     """A projected event."""
