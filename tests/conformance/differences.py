@@ -21,6 +21,7 @@ ROOMS = {
     "tests/framework/definition": "Fields, payloads and audiences",
     "tests/framework/delivery": "Delivery",
     "tests/framework/relay": "Delivery",
+    "tests/framework/tester": "The local server",
     "tests/destinations/criteo_audiences": "Criteo Audiences",
 }
 """The headings of the page in order, each for the rows whose tests lie there."""
