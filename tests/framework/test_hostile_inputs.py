@@ -17,7 +17,7 @@ from tests.framework.hostile.inputs import INPUTS
 
 ERRORS = {
     "trigger": "TriggerError",
-    "template": "PayloadValidationError",
+    "template": "PayloadValidationError MappingError",
     "mapping": "PayloadValidationError MappingError",
     "field": "PayloadValidationError DefinitionError",
     "file": "ConnectionError",
