@@ -149,7 +149,7 @@ def test_there_are_no_import_cycles() -> None:
     for name, targets in graph.items():
         package = name + "."
         targets.discard(name)
-        assert name.rpartition(".")[0] not in targets, f"{name} enters its own {package} by the door"
+        assert name.rpartition(".")[0] not in targets, f"{name} enters {package} by its door"
     done: set[str] = set()
     while len(done) < len(graph):
         ready = {name for name, targets in graph.items() if name not in done and targets <= done}
