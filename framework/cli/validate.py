@@ -54,6 +54,8 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
 ) -> None:
     """Check connection files: structure, settings, triggers, mappings, batches.
 
+    Of the tests beside them (`*.test.yaml`) the structure is checked; `actions test` runs them.
+
     Exits with 1 where there are errors. What the events look like is known from Segment's spec,
     from a sample (--events) or from a JSON Schema (--event-schema).
     """
@@ -80,6 +82,8 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
 def _check(file: Path, known: Mapping[str, Destination], world: World) -> tuple[Diagnostic, ...]:
     from framework import config  # noqa: PLC0415 - heavy, imported at first use
 
+    if file.name.endswith(config.SUFFIXES):
+        return config.read_cases(file)[1]
     reading = config.read_connection(file)
     destination = config.choose(reading, known)
     if destination is not None:

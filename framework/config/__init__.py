@@ -1,6 +1,14 @@
 """Connection files (YAML or JSON): read with positions, references to secrets, all problems."""
 
-from framework.config.cases import SUFFIXES, Case, CaseFile, load_cases, rewritten, write_cases
+from framework.config.cases import (
+    SUFFIXES,
+    Case,
+    CaseFile,
+    load_cases,
+    read_cases,
+    rewritten,
+    write_cases,
+)
 from framework.config.catalogue import CATALOGUE, CODES, MANIFEST, Entry, page
 from framework.config.connection import (
     MAX_SUBSCRIPTIONS,
@@ -40,6 +48,7 @@ __all__ = [
     "page",
     "parse_connection",
     "parse_manifest",
+    "read_cases",
     "read_connection",
     "refuse",
     "rewritten",

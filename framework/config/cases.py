@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.config.connection import read_document
-from framework.config.diagnostics import Findings, Spot, errors, refuse
+from framework.config.diagnostics import Diagnostic, Findings, Spot, errors, refuse
 from framework.config.nodes import Node
 
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
@@ -66,11 +66,17 @@ class CaseFile:
 
 def load_cases(path: Path) -> CaseFile:
     """Give the tests that a file holds; raises ConfigurationError with every problem."""
+    read, found = read_cases(path)
+    if read is None:
+        raise refuse(str(path), found)
+    return read
+
+
+def read_cases(path: Path) -> tuple[CaseFile | None, tuple[Diagnostic, ...]]:
+    """Give the tests that a file holds, None where there are errors, and everything found."""
     text, root, findings = read_document(path)
     read = _file(path, text, root, findings) if root else None
-    if read is None or errors(findings.all):
-        raise refuse(str(path), findings.all)
-    return read
+    return None if errors(findings.all) else read, findings.all
 
 
 def _file(path: Path, text: str, root: Node, findings: Findings) -> CaseFile:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from framework.cli.app import actions
 from framework.config import load_cases, rewritten
 from framework.errors import ConfigurationError
 
@@ -95,3 +97,16 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path, text: str, problems: l
         load_cases(file)
 
     assert [f"{file}:{problem}" for problem in problems] == list(caught.value.problems)
+
+
+def test_validate_takes_test_files_for_what_they_are(tmp_path: Path) -> None:
+    """`actions validate *.yaml` beside tests reports their own problems only."""
+    good, bad = write(tmp_path, FILE), tmp_path / "bad.test.yaml"
+    bad.write_text("tests: [{events: [], expected: []}]", encoding="utf-8")
+
+    passed = CliRunner().invoke(actions, ["validate", str(good)])
+    failed = CliRunner().invoke(actions, ["validate", str(bad)])
+
+    assert passed.exit_code == 0
+    assert "error[AD203]: A test has no key `expected`." in failed.output
+    assert failed.exit_code == 1
