@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -43,6 +44,7 @@ class _Options:
     checkpoint: Path | None
     restart: bool
     limit: int | None
+    threads: int
     max_line: int
     as_json: bool
     quiet: bool
@@ -88,6 +90,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--restart", is_flag=True, help="Forget the checkpoint and deliver from the start.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Read N more lines at most.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Make so many calls at a time, where they are about different audiences or the like.",
+)
 @click.option(
     "--max-line",
     type=click.IntRange(1),
@@ -176,12 +186,15 @@ def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summ
             stack.enter_context(hold(checkpoint))
             if options.restart:
                 forget(checkpoint)
+        gc.freeze()  # what has been made so far stays, and is not looked at again
+        gc.set_threshold(50_000, 20, 50)
         return run_file(
             connection,
             source,
             checkpoint=checkpoint,
             outcomes=options.outcomes,
             limit=options.limit,
+            threads=0 if options.pretends else options.threads,
             on_progress=show,
             stopping=stopping,
         )

@@ -67,13 +67,21 @@ class InHand:
 class Beside:
     """Carries batches in *threads* of their own while the caller prepares the next.
 
-    *halts* tells after which result nothing more may be carried. What was carried is yielded in
+    *halts* tells after which result nothing more may be carried, *stopping* that nothing more may
+    be carried at all. What was carried is yielded in
     the order in which it was taken.
     """
 
-    def __init__(self, carry: Carry, halts: Callable[[Failed], bool], threads: int = 1) -> None:
+    def __init__(
+        self,
+        carry: Carry,
+        halts: Callable[[Failed], bool],
+        threads: int = 1,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._carry = carry
         self._halts = halts
+        self._stopping = stopping
         self._stopped = threading.Event()
         self._threads = [ThreadPoolExecutor(1, "courier") for _ in range(threads)]
         self._taken: deque[tuple[Batch, Future[Sequence[Result] | None]]] = deque()
@@ -110,7 +118,7 @@ class Beside:
         return batch, results
 
     def _carry_or_not(self, batch: Batch) -> Sequence[Result] | None:
-        if self._stopped.is_set():
+        if self._stopped.is_set() or self._stopping():
             return None
         try:
             results = self._carry(batch)

@@ -171,14 +171,18 @@ class Connection:
             _logger.error("Hook `delivery_finished` failed unexpectedly.\n%s", trace)  # noqa: TRY400 - the traceback is redacted first
 
     def stream(
-        self, halts: Callable[[Result], bool] = lambda _: False, *, threads: int = 0
+        self,
+        halts: Callable[[Result], bool] = lambda _: False,
+        *,
+        threads: int = 0,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> Stream:
         """Open a delivery that goes on: take events as they come, flush at the end.
 
         A result for which *halts* is true stops it; calls are made by as many *threads*, or by
         the caller's where there are none. See `Stream`.
         """
-        return Stream(self, halts=halts, threads=threads)
+        return Stream(self, halts=halts, threads=threads, stopping=stopping)
 
     @property
     def label(self) -> str:

@@ -49,7 +49,7 @@ class Stream:
     With *traced*, what every stage produced is kept in `items` and `sent`.
     A result for which *halts* is true stops the sending: its parcel and all that wait stay
     unsettled, so that nothing overtakes it. With *threads*, calls are made beside the caller's
-    thread, and what comes in bulk is brought to its batches in larger lots.
+    thread as long as not *stopping*, and what comes in bulk is batched in larger lots.
     What takes events in yields what is settled, call by call; between two yields `unsettled` is
     exact, so a delivery may be left there.
     """
@@ -61,6 +61,7 @@ class Stream:
         traced: bool = False,
         halts: Callable[[Result], bool] = lambda _: False,
         threads: int = 0,
+        stopping: Callable[[], bool] = lambda: False,
         max_waiting: int = MAX_WAITING,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,7 +76,7 @@ class Stream:
         self._marks = self._intake.marks
         self._batcher = Batcher(now)
         self._courier: Courier = (
-            Beside(self._carry, halts, threads) if threads else InHand(self._carry)
+            Beside(self._carry, halts, threads, stopping) if threads else InHand(self._carry)
         )
         self._lot = LOT if threads else 1
         self._drained = now()

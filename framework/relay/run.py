@@ -63,7 +63,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
         log = None
         if outcomes and not before.finished:
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
-        run = _Run(connection, source, before, log, threads)
+        beside = threads if source.identity else 0  # a source that may pause waits for its calls
+        run = _Run(connection, source, before, log, beside, stopping)
         run.path, run.on_progress = checkpoint, on_progress
         return run.summary() if before.finished else run.go(limit, stopping)
 
@@ -71,13 +72,14 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
 class _Run:
     """A run going on: a stream of payloads, and what is known of every event read so far."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each is an option of `run_file`
         self,
         connection: Connection,
         source: EventFile,
         before: Checkpoint,
         log: OutcomeFile | None,
         threads: int,
+        stopping: Callable[[], bool],
     ) -> None:
         self.path: Path | None = None
         self.on_progress: Callable[[Progress], None] = lambda _: None
@@ -85,7 +87,7 @@ class _Run:
         self._source = source
         self._before = before
         self._log = log
-        self._stream = connection.stream(halts=_halts, threads=threads)
+        self._stream = connection.stream(halts=_halts, threads=threads, stopping=stopping)
         self._names = [route.name for route in connection.routes]
         self._tally = Tally(before.counts, before.calls, before.rejected)
         self._open = frozenset(before.open())
