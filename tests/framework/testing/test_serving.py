@@ -106,7 +106,10 @@ def test_it_runs_as_a_process_of_its_own_until_interrupted() -> None:
         url = process.stdout.readline().strip()
         assert httpx.post(f"{url}/ring").json() == {"rings": 1}
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 0
+        try:
+            assert process.wait(timeout=10) == 0
+        finally:
+            process.kill()
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
 
