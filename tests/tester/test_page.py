@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from playwright.sync_api import Browser, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from framework.testing import make_audience_event, make_event
 from tests.tester.browser import CHROMIUM, Window, open_window
@@ -242,16 +244,25 @@ def test_triggers_and_mappings_tell_errors_where_they_are(window: Window, addres
     card.locator(".problems").get_by_text("@paht").wait_for()
     window.shoot("9-mapping-error")
     window.write("Mapping of Add users to Audience as JSON", '{"email": {"@')
-    page.keyboard.press("Control+Space")
-    card.locator(".cm-tooltip-autocomplete").get_by_text("@path").first.wait_for()
+    _complete(window, "@path")
     window.shoot("10-completion")
     page.keyboard.press("Escape")
     window.write("Mapping of Add users to Audience as JSON", '{"email": {"@path": "$')
-    page.keyboard.press("Control+Space")
-    card.locator(".cm-tooltip-autocomplete").get_by_text("$.context.traits.email").first.wait_for()
+    _complete(window, "$.context.traits.email")
     page.keyboard.press("Escape")
     # What the browser itself says about requests with a mapping that is not finished.
     window.complaints[:] = [one for one in window.complaints if "status of 400" not in one]
+
+
+def _complete(window: Window, expected: str) -> None:
+    """Ask for completion until it shows; while the editor settles it may close once more."""
+    offered = window.page.locator(".cm-tooltip-autocomplete").get_by_text(expected).first
+    for _ in range(5):
+        window.page.keyboard.press("Control+Space")
+        with suppress(PlaywrightTimeoutError):
+            offered.wait_for(timeout=2_000)
+            return
+    raise AssertionError(expected)
 
 
 def test_samples(window: Window, address: str) -> None:

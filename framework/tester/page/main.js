@@ -68,7 +68,7 @@ async function choose(slug, given = {}) {
   state.stale = false;
   watchSandbox(document.getElementById("aside"));
   changed("diagnose");
-  if (!state.text) await firstEvent();
+  if (!state.text) firstEvent();
 }
 
 function taken(subscription) {
@@ -191,7 +191,6 @@ async function start() {
     if (error.status === 401) return locked();
     return main.replaceChildren(h("h1", {}, "The tester cannot be reached"), h("p", { class: "lead" }, error.message));
   }
-  api.schemas().then((schemas) => { state.schemas = schemas; }, () => {});
   if (state.status.reload) watchRestarts();
   const wanted = parameters.get("case");
   try {
@@ -202,6 +201,7 @@ async function start() {
     toast(`The case in the address cannot be read: ${error.message}`, "bad");
   }
   const step = parameters.get("step");
+  api.schemas().then((schemas) => { state.schemas = schemas; }, () => {});
   show(step === "live" || (step in STEPS && step !== "result") ? step : state.definition ? "settings" : "catalogue");
   return undefined;
 }

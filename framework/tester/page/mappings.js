@@ -67,7 +67,7 @@ function card(subscription, index, signal, draw) {
     h("header", {}, switched, name, truth, remove), fold);
   on("diagnostics", () => {
     const own = at(index, "").filter(({ pointer }) => !/^\/subscriptions\/\d+\/(subscribe|mapping)/.test(pointer));
-    about.replaceChildren(...own.map(({ message, severity }) => h("li", { class: severity }, h("span", {}, prose(message)))));
+    about.replaceChildren(...own.map((one) => h("li", { class: one.severity }, h("span", {}, told(one)))));
   }, signal);
   return node;
 }
@@ -76,6 +76,8 @@ function unknown(subscription, draw) {
   const drop = () => { state.subscriptions = state.subscriptions.filter((one) => one !== subscription); changed("subscriptions"); draw(); };
   return h("section", { class: "card subscription" }, h("header", {}, h("strong", {}, subscription.name), chip("unknown action", "bad"), button("Remove", drop, { kind: "link" })), h("p", { class: "quiet" }, `There is no action ${subscription.partnerAction}.`));
 }
+
+const told = ({ message, hint }) => [prose(message), hint ? [" ", prose(hint)] : null];
 
 const at = (index, rest) => state.diagnostics.filter(({ pointer }) => pointer === `/subscriptions/${index}${rest}` || pointer.startsWith(`/subscriptions/${index}${rest}/`));
 
@@ -181,7 +183,7 @@ function mappingPart(subscription, index, action, signal) {
   const wrong = h("ul", { class: "problems" });
   const markJson = () => {
     const findings = at(index, "/mapping");
-    wrong.replaceChildren(...findings.map(({ severity, message }) => h("li", { class: severity }, h("span", {}, prose(message)))));
+    wrong.replaceChildren(...findings.map((one) => h("li", { class: one.severity }, h("span", {}, told(one)))));
     editor?.mark(findings.map(({ pointer, severity, message }) => ({ ...placeOf(editor.view, pointer.slice(`/subscriptions/${index}/mapping`.length)), severity, message })));
   };
   const openJson = () => {
@@ -260,8 +262,8 @@ function fieldRow(field, subscription, action, index, set) {
     refill,
     mark() {
       const findings = at(index, `/mapping/${field.key.replaceAll("~", "~0").replaceAll("/", "~1")}`);
-      problem.replaceChildren(...findings.map(({ message }) => h("span", {}, prose(message))));
-      input.setAttribute("aria-invalid", String(findings.length > 0));
+      problem.replaceChildren(...findings.map((one) => h("span", { class: one.severity }, told(one))));
+      input.setAttribute("aria-invalid", String(findings.some(({ severity }) => severity === "error")));
     },
     show(resolved, judged) {
       const one = resolved.mapping.find((entry) => entry.field === field.key);

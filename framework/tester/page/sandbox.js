@@ -19,7 +19,6 @@ export function watchSandbox(node) {
   node.replaceChildren(h("p", { class: "quiet" }, "Asking the sandbox…"));
   const panel = frame(slug, node);
   const show = (got) => { if (followed === slug) panel.show(got); };
-  api.sandbox(slug).then(show, (error) => toast(error.message, "bad"));
   follow(`/sandboxes/${encodeURIComponent(slug)}/events`, scope.signal, (kind, got) => { if (kind === "state") show(got); panel.live(true); }, () => panel.live(false));
 }
 
