@@ -64,7 +64,6 @@ DOORS = {
     "starlette": {"framework.tester"},
     "uvicorn": {"framework.tester"},
     "anyio": {"framework.tester"},
-    "werkzeug": {"framework.testing", "destinations"},
 }
 
 

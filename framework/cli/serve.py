@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOKEN = "ACTIONS_SERVE_TOKEN"  # noqa: S105 - the name of a variable
 _PORT = 3000
+_QUIET = 2.0  # seconds in which the page loads, before the first run is prepared
 
 
 @click.command()
@@ -125,7 +126,9 @@ def _serve(setup: Setup, options: dict[str, Any]) -> None:
     click.echo("Ctrl-C ends it.")
     if not options["no_open"]:
         webbrowser.open(address)
-    threading.Thread(target=warm_up, args=(workspace,), daemon=True).start()
+    later = threading.Timer(_QUIET, warm_up, (workspace,))
+    later.daemon = True
+    later.start()
     server.run()
 
 
