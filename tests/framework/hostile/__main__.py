@@ -19,7 +19,7 @@ from tests.framework.hostile.inputs import INPUTS
 EXTRA_BYTES = 100_000_000
 """Memory that one input may need beside itself."""
 
-CPU_SECONDS = 2.0
+CPU_SECONDS = 8.0
 """Time after which an input is stopped: twice what is promised, for slow machines."""
 
 
