@@ -1,10 +1,11 @@
-"""A fast stand-in for Criteo on the loopback address, which counts and digests what it is sent.
+"""A fast stand-in for partners on the loopback address, which counts and digests what it is sent.
 
     python benchmarks/partner.py [--latency-ms N]
 
-Prints its port and lives until its standard input is closed. `GET /__stats` tells the requests by
-kind, and how many identifiers came with a digest that does not depend on their order or on how
-they were batched; `POST /__reset` starts anew.
+It answers as Criteo does, and takes any JSON list at `/collect`. Prints its port and lives until
+its standard input is closed. `GET /__stats` tells the requests by kind, and how many identifiers
+or items came with a digest that does not depend on their order or on how they were batched;
+`POST /__reset` starts anew.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -33,21 +35,22 @@ class Partner:
 
     def stats(self) -> dict[str, Any]:
         """Tell what was sent; bodies are read now, so that nobody waits for it meanwhile."""
-        found: Counter[str] = Counter()
-        for body in self.bodies:
-            attributes = json.loads(body)["data"]["attributes"]
-            found.update(f"{attributes['operation']} {one}" for one in attributes["identifiers"])
-        text = "\n".join(sorted(found.elements())).encode()
+        found = sorted(text for body in self.bodies for text in texts(json.loads(body)))
+        digest = hashlib.sha256("\n".join(found).encode()).hexdigest()
         return {
             "requests": self.calls.total(),
             **self.calls,
-            "identifiers": found.total(),
-            "sha256": hashlib.sha256(text).hexdigest(),
+            "identifiers": len(found),
+            "sha256": digest,
         }
 
     def answer(self, method: str, target: str, body: bytes) -> Any:
         """Answer a request with JSON."""
         path = target.partition("?")[0]
+        if path.endswith("/collect"):
+            self.calls["collect"] += 1
+            self.bodies.append(body)
+            return {}
         if path.endswith("/contact-list"):
             self.calls["patch"] += 1
             self.bodies.append(body)
@@ -67,6 +70,15 @@ class Partner:
         if target == "/__reset":
             self.reset()
         return self.stats() if (method, target) == ("GET", "/__stats") else {}
+
+
+def texts(body: Any) -> Iterator[str]:
+    """Yield what stands for each identifier of an amendment, or for each item of a list."""
+    if isinstance(body, list):
+        yield from (json.dumps(one, sort_keys=True, separators=(",", ":")) for one in body)
+        return
+    attributes = body["data"]["attributes"]
+    yield from (f"{attributes['operation']} {one}" for one in attributes["identifiers"])
 
 
 async def talk(

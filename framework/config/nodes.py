@@ -18,6 +18,9 @@ MAX_NUMBER = 400
 MAX_VALUES = 10_000
 """Values that a document may hold, those that its aliases repeat included."""
 
+MAX_REPEATED = 1024 * 1024
+"""Characters of texts that a document's aliases may repeat."""
+
 Scalar: TypeAlias = str | int | float | bool | None
 Pair: TypeAlias = "tuple[str, Spot, Node]"
 
@@ -31,7 +34,8 @@ class Node:
     """A value of a document and where it stands.
 
     *value* is a scalar, a dict of nodes or a list of nodes; *keys* says where an object's keys
-    stand; *size* counts the values within, itself included, *height* the levels.
+    stand; *size* counts the values within, itself included, *height* the levels, *length* the
+    characters of texts and keys.
     """
 
     spot: Spot
@@ -39,6 +43,7 @@ class Node:
     keys: Mapping[str, Spot]
     size: int = 1
     height: int = 0
+    length: int = 0
 
     @property
     def members(self) -> dict[str, Node]:
@@ -94,11 +99,23 @@ class Builder:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self._made = 0
+        self._repeated = 0
+        self._repeated_length = 0
 
     def scalar(self, spot: Spot, value: Scalar) -> Node:
         """Make a node without an inside."""
         self._count(spot, 0)
-        return Node(spot, value, {})
+        return Node(spot, value, {}, length=len(value) if isinstance(value, str) else 0)
+
+    def again(self, spot: Spot, node: Node) -> Node:
+        """Give a node once more, as an alias does."""
+        self._repeated += node.size
+        self._repeated_length += node.length
+        self._count(spot, self._repeated)
+        if self._repeated_length > MAX_REPEATED:
+            limit = f"{MAX_REPEATED // 1024:,} KiB"
+            raise self.stop("AD103", spot, f"The document's aliases repeat more than {limit} of text.")
+        return node
 
     def list(self, spot: Spot, nodes: list[Node]) -> Node:
         """Make a list."""
@@ -115,7 +132,8 @@ class Builder:
                 self.findings.error("AD102", key_spot, text)
             else:
                 keys[key], members[key] = key_spot, node
-        return Node(spot, members, keys, *self._measure(spot, members.values()))
+        size, height, length = self._measure(spot, members.values())
+        return Node(spot, members, keys, size, height, length + sum(map(len, keys)))
 
     def check_depth(self, depth: int, spot: Spot) -> None:
         """End the reading when *depth* levels are too many."""
@@ -134,14 +152,15 @@ class Builder:
         if max(self._made, size) > MAX_VALUES:
             raise self.stop("AD103", spot, f"The document holds more than {MAX_VALUES:,} values.")
 
-    def _measure(self, spot: Spot, nodes: Iterable[Node]) -> tuple[int, int]:
-        size, height = 1, 1
+    def _measure(self, spot: Spot, nodes: Iterable[Node]) -> tuple[int, int, int]:
+        size, height, length = 1, 1, 0
         for node in nodes:
             size += node.size
             height = max(height, node.height + 1)
+            length += node.length
         self._count(spot, size)
         self.check_depth(height, spot)
-        return size, height
+        return size, height, length
 
 
 def plain_scalar(text: str) -> Scalar:

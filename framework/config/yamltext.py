@@ -3,21 +3,34 @@
 `true`, `false`, `null`, `~`, nothing at all and decimal numbers without leading zeros are what
 they look like; anything else, `yes`, `0123` and `2024-01-01` among it, is text.
 Anchors, aliases and merge keys work; tags other than `!!str` and further documents do not.
+
+PyYAML's parser in C reads the text, where PyYAML was built with it, as it is in its wheels: only
+so a document of a mebibyte ends within a second, whatever it holds.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from yaml.reader import ReaderError
 
 from framework.config.diagnostics import Findings, Spot
 from framework.config.nodes import Builder, Node, Pair, Scalar, Unreadable, plain_scalar
 
+_PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
+_FORBIDDEN = re.compile(
+    r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+_BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_WORDING = (
+    (re.compile("did not find expected (.*)"), r"expected \1, but got {}"),
+    (re.compile("found character that (.*)"), r"found character {} that \1"),
+    (re.compile("in this context"), "here"),
+)
 _HINTS = {
     "'\\t'": "Indent with spaces.",
     "mapping values are not allowed": "Put a text that holds `: ` into quotes.",
@@ -28,12 +41,13 @@ _HINTS = {
 def read_yaml(text: str, findings: Findings) -> Node:
     """Give the document's value; raises Unreadable after noting why in *findings*."""
     reader = _Reader(findings)
+    forbidden = _FORBIDDEN.search(text)
+    if forbidden:
+        raise reader.character(text, forbidden.start())
     try:
-        return reader.document(yaml.parse(text, Loader=yaml.SafeLoader))
+        return reader.document(yaml.parse(text, Loader=_PARSER))
     except yaml.MarkedYAMLError as error:
-        raise reader.syntax(error) from None
-    except ReaderError as error:
-        raise reader.character(text, error) from None
+        raise reader.syntax(text, error) from None
 
 
 def write_yaml(value: Any) -> str:
@@ -61,17 +75,20 @@ class _Reader:
             raise self._build.stop("AD104", _spot(following), text)
         return root
 
-    def syntax(self, error: yaml.MarkedYAMLError) -> Unreadable:
+    def syntax(self, text: str, error: yaml.MarkedYAMLError) -> Unreadable:
         mark = error.problem_mark or error.context_mark
-        spot = Spot(mark.line + 1, mark.column + 1) if mark else Spot()
+        spot, found = _found(text, mark.line, mark.column) if mark else (Spot(), "the end")
         problem = error.problem or error.context or ""
+        for pattern, wording in _WORDING:
+            problem = pattern.sub(wording, problem)
+        problem = problem.replace("{}", found)
         hint = next((hint for part, hint in _HINTS.items() if part in problem), "")
         return self._build.stop("AD101", spot, f"This is not valid YAML: {problem}.", hint)
 
-    def character(self, text: str, error: ReaderError) -> Unreadable:
-        before = text[: error.position]
+    def character(self, text: str, position: int) -> Unreadable:
+        before = text[:position]
         spot = Spot(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        code = f"U+{ord(text[error.position]):04X}"
+        code = f"U+{ord(text[position]):04X}"
         return self._build.stop(
             "AD101", spot, f"This is not valid YAML: the character {code} is not allowed."
         )
@@ -123,7 +140,7 @@ class _Reader:
 
     def _alias(self, event: yaml.AliasEvent, spot: Spot) -> Node:
         if event.anchor in self._anchors:
-            return self._anchors[event.anchor]
+            return self._build.again(spot, self._anchors[event.anchor])
         text = f"The alias `*{event.anchor}` has no anchor `&{event.anchor}` before it."
         raise self._build.stop("AD104", spot, text)
 
@@ -152,6 +169,16 @@ def _inherited(merged: list[Node], pairs: list[Pair]) -> list[Pair]:
             if key not in own:
                 found.setdefault(key, (key, node.key(key), value))
     return list(found.values())
+
+
+def _found(text: str, line: int, column: int) -> tuple[Spot, str]:
+    """Give the place (counted from 0) and what stands there, or where the text ends before it."""
+    lines = _BREAKS.split(text)
+    if line >= len(lines) or column >= len(lines[line]):
+        last = min(line, len(lines) - 1)
+        ends = last == len(lines) - 1
+        return Spot(last + 1, min(column, len(lines[last])) + 1), "the end" if ends else "a line's end"
+    return Spot(line + 1, column + 1), repr(lines[line][column])
 
 
 def _spot(event: yaml.Event) -> Spot:

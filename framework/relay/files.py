@@ -12,9 +12,8 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Self, TypeAlias, cast
 
@@ -57,31 +56,24 @@ class Identity:
     digest: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """Whole lines as bytes, from *start* to *end*; or one line that is too long to be held.
+    """Whole lines with their line ends, from *start* to *end*; or a line too long to be held.
 
-    *too_long* is the length of such a line in bytes; *data* is empty then.
+    *too_long* is the length of such a line in bytes; there are no *lines* then.
     """
 
-    data: bytes
+    lines: Sequence[bytes]
     start: Position
     end: Position
     too_long: int = 0
-
-    @cached_property
-    def lines(self) -> list[bytes]:
-        """The lines, each with its line end; blank ones too."""
-        return io.BytesIO(self.data).readlines()
 
     def until(self, line: int) -> Chunk:
         """Give the beginning of the chunk, up to and with *line*."""
         if self.end.lines <= line:
             return self
-        size = 0
-        for _ in range(line - self.start.lines):
-            size = self.data.index(b"\n", size) + 1
-        return Chunk(self.data[:size], self.start, Position(self.start.offset + size, line))
+        lines = self.lines[: line - self.start.lines]
+        return Chunk(lines, self.start, Position(self.start.offset + sum(map(len, lines)), line))
 
 
 class EventFile:
@@ -193,24 +185,27 @@ class _Cutter:
 
     def cut(self, block: bytes) -> Iterator[Chunk]:
         """Take the next block; give what is whole by now."""
-        first = block.find(b"\n") + 1
-        if not first:
-            self._hold(block)
-            return
-        if self._length + first - 1 > self._max_line:
-            yield self._too_long(self._length + first - 1, 1)
-            block = block[first:]
-        last = block.rfind(b"\n") + 1
-        if last:
-            yield self._whole(b"".join([*self._rest, block[:last]]))
-        self._hold(block[last:])
+        lines = io.BytesIO(block).readlines()
+        rest = b"" if block.endswith(b"\n") else lines.pop()
+        size = len(block) - len(rest)
+        if lines and self._length:
+            length = self._length + len(lines[0]) - 1
+            if length > self._max_line:
+                size -= len(lines.pop(0))
+                yield self._too_long(length, 1)
+            else:
+                size += self._length
+                lines[0] = b"".join([*self._rest, lines[0]])
+        if lines:
+            yield self._chunk(lines, size)
+        self._hold(rest)
 
     def finish(self) -> Iterator[Chunk]:
         """Give the last line, where no line end follows it."""
         if self._length > self._max_line:
             yield self._too_long(self._length, 0)
         elif self._length:
-            yield self._whole(b"".join(self._rest))
+            yield self._chunk([b"".join(self._rest)], self._length)
 
     def _hold(self, piece: bytes) -> None:
         self._length += len(piece)
@@ -219,20 +214,17 @@ class _Cutter:
         elif piece:
             self._rest.append(piece)
 
-    def _whole(self, data: bytes) -> Chunk:
-        lines = io.BytesIO(data).readlines()
-        chunk = self._chunk(data, len(data), len(lines), 0)
-        vars(chunk)["lines"] = lines  # what the property would find
-        return chunk
+    def _chunk(self, lines: Sequence[bytes], size: int) -> Chunk:
+        return Chunk(lines, *self._advance(size, len(lines)))
 
     def _too_long(self, length: int, line_end: int) -> Chunk:
-        return self._chunk(b"", length + line_end, 1, length)
+        return Chunk((), *self._advance(length + line_end, 1), length)
 
-    def _chunk(self, data: bytes, size: int, lines: int, too_long: int) -> Chunk:
+    def _advance(self, size: int, lines: int) -> tuple[Position, Position]:
         start = self._here
         self._here = Position(start.offset + size, start.lines + lines)
         self._rest, self._length = [], 0
-        return Chunk(data, start, self._here, too_long)
+        return start, self._here
 
 
 def _open(source: str | Path) -> io.BufferedReader:

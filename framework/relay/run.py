@@ -177,7 +177,7 @@ class _Run:
     def _project(self, chunk: Chunk) -> Iterator[list[Settlement]] | None:
         """Take a chunk in with nothing decoded but what is read; None where that cannot be."""
         projection = self._stream.projection
-        events = projection.decode(chunk.lines) if projection and chunk.data else None
+        events = projection.decode(chunk.lines) if projection and chunk.lines else None
         if projection is None or events is None:
             return None
         first = chunk.start.lines + 1

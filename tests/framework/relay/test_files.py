@@ -36,9 +36,9 @@ def _lines(chunk: Chunk) -> Iterator[tuple[int, int, bytes | int]]:
     if chunk.too_long:
         yield number, offset, chunk.too_long
         return
-    for line in chunk.data.removesuffix(b"\n").split(b"\n"):
-        yield number, offset, line
-        number, offset = number + 1, offset + len(line) + 1
+    for line in chunk.lines:
+        yield number, offset, line.removesuffix(b"\n")
+        number, offset = number + 1, offset + len(line)
 
 
 def expected(content: bytes, max_line: int) -> list[tuple[int, int, bytes | int]]:
@@ -78,18 +78,19 @@ def test_a_line_longer_than_the_limit_is_not_held(tmp_path: Path) -> None:
     held = 0
     with EventFile(path) as events:
         for chunk in events.chunks():
-            held = max(held, len(chunk.data))
+            held = max(held, sum(map(len, chunk.lines)))
     assert held <= BLOCK
     assert [chunk.too_long for chunk in read(path) if chunk.too_long] == [50 * 1024 * 1024]
     assert lines_of(read(path))[-1] == (3, 50 * 1024 * 1024 + 4, b"{}")
 
 
 def test_a_chunk_can_end_at_any_of_its_lines() -> None:
-    chunk = Chunk(b"{}\n[]\r\n\n9", Position(100, 7), Position(109, 11))
+    lines = [b"{}\n", b"[]\r\n", b"\n", b"9"]
+    chunk = Chunk(lines, Position(100, 7), Position(109, 11))
     assert [chunk.until(line) for line in (8, 9, 10)] == [
-        Chunk(b"{}\n", Position(100, 7), Position(103, 8)),
-        Chunk(b"{}\n[]\r\n", Position(100, 7), Position(107, 9)),
-        Chunk(b"{}\n[]\r\n\n", Position(100, 7), Position(108, 10)),
+        Chunk(lines[:1], Position(100, 7), Position(103, 8)),
+        Chunk(lines[:2], Position(100, 7), Position(107, 9)),
+        Chunk(lines[:3], Position(100, 7), Position(108, 10)),
     ]
     assert chunk.until(11) is chunk
 
