@@ -16,6 +16,7 @@ FLOORS = {
     "numbers": 0,
     "paths": 0,
     "codegen": 0,
+    "doors": 0,
     "triggers": 1,
     "mapping": 1,
     "definition": 2,

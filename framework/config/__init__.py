@@ -1,15 +1,9 @@
 """Connection files (YAML or JSON): read with positions, references to secrets, all problems."""
 
-from framework.config.cases import (
-    SUFFIXES,
-    Case,
-    CaseFile,
-    load_cases,
-    read_cases,
-    rewritten,
-    write_cases,
-)
-from framework.config.catalogue import CATALOGUE, CODES, MANIFEST, Entry, page
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from framework.config.connection import (
     MAX_SUBSCRIPTIONS,
     ConnectionFile,
@@ -20,9 +14,29 @@ from framework.config.connection import (
     read_connection,
 )
 from framework.config.diagnostics import Diagnostic, Findings, Severity, Spot, refuse
-from framework.config.manifests import load_manifest, parse_manifest
 from framework.config.nodes import Node
-from framework.config.validation import choose, validate
+from framework.doors import door
+
+if TYPE_CHECKING:
+    from framework.config.cases import (
+        SUFFIXES,
+        Case,
+        CaseFile,
+        load_cases,
+        read_cases,
+        rewritten,
+        write_cases,
+    )
+    from framework.config.catalogue import CATALOGUE, CODES, MANIFEST, Entry, page
+    from framework.config.manifests import load_manifest, parse_manifest
+    from framework.config.validation import choose, validate
+
+_ROOMS = {
+    "cases": "SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
+    "catalogue": "CATALOGUE CODES MANIFEST Entry page",
+    "manifests": "load_manifest parse_manifest",
+    "validation": "choose validate",
+}
 
 __all__ = [
     "CATALOGUE",
@@ -55,3 +69,5 @@ __all__ = [
     "validate",
     "write_cases",
 ]
+
+__getattr__ = door(__name__, _ROOMS)

@@ -1,22 +1,11 @@
 """What a destination is: its fields, their shape, its actions, all checked when constructed."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from framework.definition.audience import (
     membership,
-)
-from framework.definition.checking import (
-    EVENT_TYPES,
-    Checked,
-    Fault,
-    World,
-    check_exclusion,
-    check_mapping,
-    check_subscription,
-    nearest,
-    sample_world,
-    schema_world,
-    setting_problems,
-    spec_world,
-    suggestion,
 )
 from framework.definition.destination import (
     MATCHING_KEY,
@@ -32,11 +21,6 @@ from framework.definition.destination import (
     Subscription,
     SyncMode,
 )
-from framework.definition.document import (
-    from_document,
-    read_document,
-    to_document,
-)
 from framework.definition.fields import (
     Category,
     Choice,
@@ -50,12 +34,6 @@ from framework.definition.fields import (
     InputMethod,
     ObjectUI,
     check_fields,
-)
-from framework.definition.manifest import (
-    ManifestReading,
-    from_manifest,
-    read_manifest,
-    to_manifest,
 )
 from framework.definition.problems import (
     Problem,
@@ -79,6 +57,44 @@ from framework.definition.subscriptions import (
     subscription_to_public_api,
     subscription_to_wire,
 )
+from framework.doors import door
+
+if TYPE_CHECKING:
+    from framework.definition.checking import (
+        EVENT_TYPES,
+        Checked,
+        Fault,
+        World,
+        check_exclusion,
+        check_mapping,
+        check_subscription,
+        nearest,
+        sample_world,
+        schema_world,
+        setting_problems,
+        spec_world,
+        suggestion,
+    )
+    from framework.definition.document import (
+        from_document,
+        read_document,
+        to_document,
+    )
+    from framework.definition.manifest import (
+        ManifestReading,
+        from_manifest,
+        read_manifest,
+        to_manifest,
+    )
+
+_ROOMS = {
+    "checking": (
+        "EVENT_TYPES Checked Fault World check_exclusion check_mapping check_subscription nearest "
+        "sample_world schema_world setting_problems spec_world suggestion"
+    ),
+    "document": "from_document read_document to_document",
+    "manifest": "ManifestReading from_manifest read_manifest to_manifest",
+}
 
 __all__ = [
     "EVENT_TYPES",
@@ -141,3 +157,5 @@ __all__ = [
     "to_manifest",
     "values_of",
 ]
+
+__getattr__ = door(__name__, _ROOMS)

@@ -15,7 +15,6 @@ from typing import Any, TypeVar, overload
 from framework.codegen import VARIABLE, Code
 from framework.definition.coercion import REFUSED
 from framework.definition.conditions import Requirement, requirements_of
-from framework.definition.document import to_document
 from framework.definition.explanation import KEPT, MAX_PROBLEMS, interpret
 from framework.definition.fields import FieldTable
 from framework.definition.problems import Problem, not_object_text, payload_text, setting_text
@@ -96,6 +95,8 @@ class Shape:
     @cached_property
     def schema(self) -> dict[str, Any]:
         """The JSON Schema (draft 2020-12) of shaped values, with the table's annotations."""
+        from framework.definition.document import to_document  # noqa: PLC0415 - for people only
+
         return to_document(self.fields)
 
     @cached_property

@@ -5,8 +5,9 @@ Names are loaded at first use, so that the pytest plugin costs nothing where it 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from framework.doors import door
 
 if TYPE_CHECKING:
     from framework.testing.cases import CaseResult, run_case
@@ -63,7 +64,6 @@ _ROOMS = {
     "snapshots": "SnapshotMismatch Snapshots requests_of",
     "transport": "SandboxTransport",
 }
-_ORIGIN = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __all__ = [
     "EVENT_TYPES",
@@ -116,10 +116,4 @@ __all__ = [
     "serve",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ORIGIN:
-        raise AttributeError(f"module `framework.testing` has no attribute `{name}`")
-    value = getattr(importlib.import_module(f"framework.testing.{_ORIGIN[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = door(__name__, _ROOMS)

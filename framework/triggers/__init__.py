@@ -1,9 +1,10 @@
 """WHEN: the trigger language (Segment's Filter Query Language)."""
 
-from framework.triggers.changes import Change
-from framework.triggers.dialect import Difference, difference, reference_matches
-from framework.triggers.explain import Explanation
-from framework.triggers.reach import Reach, find_event
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework.doors import door
 from framework.triggers.semantics import evaluate
 from framework.triggers.tree import (
     And,
@@ -18,6 +19,19 @@ from framework.triggers.tree import (
 )
 from framework.triggers.trigger import Trigger, parse
 from framework.triggers.vocabulary import FUNCTIONS, OPERATORS, Example, Function, Operator
+
+if TYPE_CHECKING:
+    from framework.triggers.changes import Change
+    from framework.triggers.dialect import Difference, difference, reference_matches
+    from framework.triggers.explain import Explanation
+    from framework.triggers.reach import Reach, find_event
+
+_ROOMS = {
+    "changes": "Change",
+    "dialect": "Difference difference reference_matches",
+    "explain": "Explanation",
+    "reach": "Reach find_event",
+}
 
 __all__ = [
     "FUNCTIONS",
@@ -45,3 +59,5 @@ __all__ = [
     "reference_matches",
     "write",
 ]
+
+__getattr__ = door(__name__, _ROOMS)

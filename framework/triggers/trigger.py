@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from framework.codegen import Code, Reader
 from framework.errors import TriggerError
 from framework.paths import Event, Path
-from framework.triggers.changes import Change, smallest_change
-from framework.triggers.explain import Explanation, explain
 from framework.triggers.semantics import compile_tree, emit, paths_of
 from framework.triggers.syntax import MAX_DEPTH, read
 from framework.triggers.tree import Condition, check_condition, depth, write
+
+if TYPE_CHECKING:
+    from framework.triggers.changes import Change
+    from framework.triggers.explain import Explanation
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Trigger:
 
     def explain(self, event: Event) -> Explanation:
         """Say what each condition saw in an event, and what stood in the way of a match."""
+        from framework.triggers.explain import explain  # noqa: PLC0415 - seldom needed in a run
+
         return explain(self.tree, event)
 
     def changes(self, event: Event) -> tuple[Change, ...] | None:
@@ -61,6 +66,8 @@ class Trigger:
 
         None where no change was found, as for conditions that exclude each other.
         """
+        from framework.triggers.changes import smallest_change  # noqa: PLC0415 - for people only
+
         return smallest_change(self.tree, event)
 
     def __str__(self) -> str:
