@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format schemas docs bench conformance browser editor clean
+.PHONY: demo test check format schemas docs bench bench-instructions conformance \
+	browser editor clean
 
 demo: .venv/.ready
 	$(BIN)/python examples/criteo/demo.py
@@ -22,9 +23,13 @@ format: .venv/.ready
 schemas: .venv/.ready
 	$(BIN)/actions schemas
 
-bench: .venv/.ready
-	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/scale.py
+# BENCH may name parts and sizes, see `python benchmarks/run.py --help`.
+bench: .venv/.bench
+	$(BIN)/python benchmarks/run.py $(BENCH)
+	$(if $(BENCH),,$(BIN)/python benchmarks/scale.py)
+
+bench-instructions: .venv/.ready
+	$(BIN)/python benchmarks/instructions.py
 
 docs: .venv/.ready
 	$(BIN)/python -m tests.reference_pages
@@ -48,6 +53,10 @@ editor:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
+	touch $@
+
+.venv/.bench: .venv/.ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench
 	touch $@
 
 clean:

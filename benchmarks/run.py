@@ -1,11 +1,12 @@
 """Measure this project against bare decoding, and against the reference where it is at hand.
 
-    python benchmarks/run.py [--events N] [--rounds N]
+    python benchmarks/run.py [--only PART,PART] [--events N] [--rounds N] [--into FOLDER]
 
 Engines run in turn, round after round, and ratios are taken inside each round, because machines
 drift. They are compared only where the partner was sent the same. The reference takes part when
 PEER_BENCH (the path of a driver script) and PEER_BENCH_DIR (a folder with its packages) are set
-and Node is installed. The table goes into benchmarks/README.md.
+and Node is installed. Figures are kept by part in figures.json, and the tables of README.md are
+written from that; with `--only nothing` that is all that is done.
 """
 
 from __future__ import annotations
@@ -13,140 +14,128 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
+import shlex
 import shutil
-import statistics
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import events
+from benchmarks import events
+from benchmarks.figures import same
+from benchmarks.parts import PARTS, Part, Script
+from benchmarks.place import place
+from benchmarks.report import comparison, page
+from benchmarks.rounds import HERE, SCRATCH, partner, rounds, run
 
-HERE = Path(__file__).parent
-SCRATCH = HERE / "scratch"
-MARK = "<!-- figures: written by run.py -->"
-Row: TypeAlias = dict[str, Any]
-
-
-@contextmanager
-def partner(latency_ms: int = 0) -> Iterator[int]:
-    """Run a partner for a while; give its port."""
-    command = [sys.executable, HERE / "partner.py", "--latency-ms", str(latency_ms)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        yield int(process.stdout.readline())
-        process.stdin.close()
-
-
-def ask(port: int, path: str, method: str = "GET") -> Row:
-    """Ask the partner something about itself."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
-        found: Row = json.load(answer)
-        return found
-
-
-def commands(file: Path, port: int, extra: list[str]) -> dict[str, list[str]]:
-    """Give the command of each engine that is at hand; the yardstick comes last."""
-    engine = [sys.executable, str(HERE / "engine.py"), str(file), str(port), "--runs", "1"]
-    found = {"this project": [*engine, *extra], "bare orjson": [*engine, "--bare"]}
-    driver = os.environ.get("PEER_BENCH")
-    if driver and "PEER_BENCH_DIR" in os.environ and shutil.which("node"):
-        options = ["--json", "--runs", "1", "--file", str(file), "--port", str(port)]
-        found["the reference"] = ["node", driver, "ndjson", *options, *extra]
-    return found
-
-
-def measure(name: str, command: list[str], port: int) -> Row:
-    """Run an engine once; give its figures and what the partner was sent."""
-    ask(port, "/__reset", "POST")
-    path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    output = subprocess.run(
-        command,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    ).stdout
-    figures: Row = json.loads(output.splitlines()[-1])
-    return {"engine": name, **ask(port, "/__stats"), **figures}
-
-
-def compare(title: str, file: Path, rounds: int, extra: list[str], latency_ms: int = 0) -> str:
-    """Run every engine in every round; give rows of the table."""
-    runs: dict[str, list[Row]] = {}
-    with partner(latency_ms) as port:
-        for _ in range(rounds):
-            for name, command in commands(file, port, extra).items():
-                runs.setdefault(name, []).append(measure(name, command, port))
-    sent = {row["sha256"] for name, rows in runs.items() if name != "bare orjson" for row in rows}
-    assert len(sent) == 1, f"{title}: the engines sent different data"
-    base = runs.get("the reference", runs["bare orjson"])
-    return "".join(_line(title, name, rows, base) for name, rows in runs.items())
-
-
-def _line(title: str, name: str, rows: list[Row], base: list[Row]) -> str:
-    rates = [row["median_per_s"] for row in rows]
-    ratio = statistics.median(
-        rate / other["median_per_s"] for rate, other in zip(rates, base, strict=True)
-    )
-    cells = (
-        title,
-        name,
-        f"{statistics.median(rates):,.0f}",
-        f"{ratio:.2f}",
-        f"{min(row['cpu_us'] for row in rows)}" if "cpu_us" in rows[0] else "",
-        str(max(row["peak_mb"] for row in rows)),
-        str(rows[-1]["requests"]) if name != "bare orjson" else "",
-    )
-    print("  ".join(cells))
-    return f"| {' | '.join(cells)} |\n"
+QUICK = {
+    "stages": ["--events", "20000", "--rounds", "2"],
+    "growth": ["--most", "30000", "--events", "20000"],
+    "instructions": ["--events", "1000"],
+}
+"""What scripts are told where a short run is asked for."""
 
 
 def main() -> None:
-    """Make the files, measure, and write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    """Measure part by part, keep what is found, and write the tables."""
+    options = arguments().parse_args()
     SCRATCH.mkdir(exist_ok=True)
-    table = (
-        "| What | Engine | events/s | ratio | processor µs/event | peak MB | requests |\n"
-        "| --- | --- | --- | --- | --- | --- | --- |\n"
-    )
-    audience = events.write(SCRATCH / "audience.ndjson", "audience", options.events)
-    mixed = events.write(SCRATCH / "mixed.ndjson", "mixed", options.events)
-    table += compare("audience", audience, options.rounds, [])
-    table += compare("audience, hashed", audience, options.rounds, ["--hash"])
-    table += compare("mixed", mixed, options.rounds, [])
-    for share in (0.1, 0.3):
-        count = int(options.events * share)
-        small = events.write(SCRATCH / "small.ndjson", "audience", count)
-        table += compare(f"{count:,} events", small, 1, [])
-    (HERE / "README.md").write_text(_page(table, options), encoding="utf-8")
+    kept = options.into / "figures.json"
+    if not kept.exists():
+        shutil.copy(HERE / "figures.json", kept)
+    figures: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    for name in options.only:
+        figures[name] = measured(name, options)
+        kept.write_text(_lines(figures), encoding="utf-8")
+    readme = page((HERE / "README.md").read_text(encoding="utf-8"), figures)
+    (options.into / "README.md").write_text(readme, encoding="utf-8")
 
 
-def _page(table: str, options: argparse.Namespace) -> str:
-    git = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, check=False, stdout=subprocess.PIPE, text=True).stdout.strip()
-    machine = (
-        f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
+def arguments() -> argparse.ArgumentParser:
+    """Give what the command line takes."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--only", type=_names, default=list(PARTS), metavar="PART,PART", help=", ".join(PARTS)
     )
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    when = datetime.now(UTC).strftime("%Y-%m-%d")
-    text = (HERE / "README.md").read_text(encoding="utf-8").partition(MARK)[0]
+    parser.add_argument("--events", type=int, default=200_000, help="in the largest comparisons")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="to see that it works: few events")
+    parser.add_argument(
+        "--into", type=Path, default=HERE, metavar="FOLDER", help="where figures and tables go"
+    )
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    names = [] if text == "nothing" else text.split(",")
+    if unknown := set(names) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: no such part")
+    return names
+
+
+def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Give what was found of a part, where and when, or why it was left out."""
+    part = PARTS[name]
+    before = {"title": part.title, "taken": place(_command(name, options))}
+    if missing := part.missing():
+        print(f"{name}: skipped, {missing}", flush=True)
+        return {**before, "skipped": missing}
+    print(f"{name}:", flush=True)
+    found = compared(part, options) if isinstance(part, Part) else reported(part, options)
+    if "rounds" in found:
+        print("\n".join("  ".join(row) for row in comparison(part.title, found)), flush=True)
+    return {**before, **found}
+
+
+def _lines(found: dict[str, Any]) -> str:
+    """Give JSON with a line for each part."""
+    parts = (f"{json.dumps(name)}: {json.dumps(one)}" for name, one in found.items())
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _command(name: str, options: argparse.Namespace) -> str:
+    if options.quick:
+        return f"python benchmarks/run.py --only {name} --quick"
     return (
-        f"{text}{MARK}\n\n{when}, commit {commit}, {machine}, load {load}; "
-        f"{options.events:,} events, {options.rounds} rounds.\n"
-        "Ratios are to the reference where it took part, else to bare orjson.\n\n"
-        f"{table}"
+        f"python benchmarks/run.py --only {name} "
+        f"--events {options.events} --rounds {options.rounds}"
     )
+
+
+def compared(part: Part, options: argparse.Namespace) -> dict[str, Any]:
+    """Run the engines of a comparison in turn."""
+    count = part.count(20_000 if options.quick else options.events)
+    file = _file(part.kind, count)
+    with partner(part.latency_ms) as port:
+        engines = part.engines(file, count, port)
+        found = list(rounds(engines, port, 1 if options.quick else options.rounds))
+    assert same(found), f"{part.title}: the engines sent different data"
+    commands = {
+        name: shlex.join(_public(one, file, port) for one in command)
+        for name, command in engines.items()
+    }
+    return {"events": count, "commands": commands, "rounds": found}
+
+
+@cache
+def _file(kind: str, count: int) -> Path:
+    return events.write(SCRATCH / f"{kind}-{count}.ndjson", kind, count)
+
+
+def _public(word: str, file: Path, port: int) -> str:
+    """Give a word of a command as anybody may type it."""
+    if word == str(port):
+        return "PORT"
+    if word == str(file):
+        return file.name
+    return Path(word).name if os.sep in word else word
+
+
+def reported(script: Script, options: argparse.Namespace) -> dict[str, Any]:
+    """Run a script that measures on its own."""
+    name = Path(script.script).stem
+    chosen = QUICK.get(name, []) if options.quick else []
+    plot = ["--plot", str(options.into / "growth.svg")] if name == "growth" else []
+    return {"found": run(script.command([*chosen, *plot]))}
 
 
 if __name__ == "__main__":

@@ -59,8 +59,9 @@ def deliver(folder: Path, url: str) -> tuple[float, int, int]:
     """Run the delivery; give seconds, peak memory in bytes, and the exit code."""
     command = [
         sys.executable, "-m", "framework", "run", "--quiet",
-        "--connection", folder / "connection.yaml", "--events", folder / "events.ndjson",
-        "--outcomes", folder / "outcomes.ndjson", "--endpoint", f"{ORIGIN}={url}",
+        "--connection", str(folder / "connection.yaml"),
+        "--events", str(folder / "events.ndjson"),
+        "--outcomes", str(folder / "outcomes.ndjson"), "--endpoint", f"{ORIGIN}={url}",
     ]  # fmt: skip
     started = time.monotonic()
     process = subprocess.Popen(command)

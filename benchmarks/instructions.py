@@ -1,0 +1,84 @@
+"""Count the instructions that an event takes: a figure that a busy machine does not change.
+
+    python benchmarks/instructions.py [--events N]
+
+Runs under callgrind with N and with 3 N events; the difference leaves out the start. Hashes are
+not salted, the clock stands still, and the partner answers in the same process, so that both runs
+do the same. Ends with 0 and says so where valgrind is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import events
+from benchmarks.figures import BARE, OURS
+from benchmarks.rounds import SCRATCH
+
+WORK = {OURS: (), BARE: ("--bare",)}
+_counted = re.compile(r"Collected\s*:\s*(\d+)").search
+
+
+def run_once(arguments: list[str]) -> None:
+    """Deliver or decode a file once, with a clock that stands still."""
+    time.monotonic = lambda: 1.0
+    from benchmarks import engine  # noqa: PLC0415 - takes the clock as it finds it
+
+    engine.quieten()
+    options = engine.arguments().parse_args(arguments)
+    (engine.decode if options.bare else engine.deliver)(options)
+
+
+def instructions(file: Path, options: tuple[str, ...]) -> int:
+    """Give the instructions of a process that does its work once."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable]
+    done = subprocess.run(
+        [*command, str(Path(__file__)), "--once", str(file), *options],
+        check=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+    found = _counted(done.stderr)
+    assert found, done.stderr
+    return int(found[1])
+
+
+def per_event(few: int, options: tuple[str, ...]) -> float:
+    """Give the instructions that one more event takes."""
+    many = 3 * few
+    small, large = (
+        instructions(events.write(SCRATCH / "counted.ndjson", "audience", count), options)
+        for count in (few, many)
+    )
+    return (large - small) / (many - few)
+
+
+def main() -> None:
+    """Count, and print a line for each engine and then the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--events", type=int, default=10_000)
+    options = parser.parse_args()
+    if not shutil.which("valgrind"):
+        print("Skipped: valgrind is not installed.")
+        return
+    SCRATCH.mkdir(exist_ok=True)
+    found = {name: round(per_event(options.events, extra)) for name, extra in WORK.items()}
+    for name, count in found.items():
+        print(f"{name}: {count:,} instructions an event")
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--once"]:
+        run_once(sys.argv[2:])
+    else:
+        main()
