@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 import itertools
 import linecache
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from types import CodeType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeAlias
 
 from framework.paths import MISSING, Path, step
 
@@ -23,6 +24,29 @@ _DEEP: Final = 100
 
 VARIABLE: Final = object()
 """What `Code.constant` gives for an expression whose value is not known before it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An object that is not made yet: what stands for the value of each key (it may be MISSING)."""
+
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A list that is not made yet: an object for each item of the list in the variable *root*.
+
+    An object in *root* counts as a list of one; any other value stands for itself. *part* writes
+    the lines for the item that a variable holds.
+    """
+
+    root: str
+    part: Callable[[str], Parts]
+
+
+Value: TypeAlias = str | Parts | Each
+"""What stands for a value: a variable or literal, or what `Code.made` makes when it is needed."""
 
 
 class Code:
@@ -34,6 +58,7 @@ class Code:
         self._names: dict[str, Any] = {"MISSING": MISSING}
         self._pool: dict[int, str] = {}
         self._constants: dict[str, Any] = {"MISSING": MISSING}
+        self._kinds: dict[str, type | None] = {}
         self._counter = itertools.count(1)
 
     def line(self, text: str) -> None:
@@ -67,6 +92,57 @@ class Code:
     def constant(self, text: str) -> Any:
         """Give the value of an expression that `literal` gave, and VARIABLE for any other."""
         return self._constants.get(text, VARIABLE)
+
+    def note(self, text: str, kind: type | None = None) -> str:
+        """Note that a variable never holds MISSING, and of which type its values are; give it."""
+        self._kinds[text] = kind or self._kinds.get(text)
+        return text
+
+    def always(self, text: str) -> bool:
+        """Tell whether an expression is known to be never MISSING."""
+        return text in self._kinds or self._constants.get(text, MISSING) is not MISSING
+
+    def kind(self, text: str) -> type | None:
+        """Give the type that all values of an expression are known to have."""
+        return self._kinds.get(text)
+
+    def made(self, value: Value) -> str:
+        """Write the lines that make a value, where that is not done; give what stands for it."""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, Parts):
+            return self.object({key: self.made(one) for key, one in value.values.items()})
+        result = self.fresh()
+        with self.each(value.root, result) as item:
+            self.line(f"{result}.append({self.made(value.part(item))})")
+        with self.block("else:"):
+            self.line(f"{result} = {value.root}")
+        return result
+
+    def object(self, values: Mapping[str, str]) -> str:
+        """Write the lines that make an object, without the keys whose value is MISSING."""
+        name, rest = self.fresh("made"), dict(values)
+        first = list(itertools.takewhile(lambda key: self.always(values[key]), values))
+        self.line(
+            f"{name} = {{{', '.join(f'{self.literal(key)}: {rest.pop(key)}' for key in first)}}}"
+        )
+        for key, text in rest.items():
+            if text != "MISSING":
+                when = "" if self.always(text) else f"if {text} is not MISSING: "
+                self.line(f"{when}{name}[{self.literal(key)}] = {text}")
+        return self.note(name, dict)
+
+    @contextmanager
+    def each(self, root: str, result: str) -> Iterator[str]:
+        """Write the loop over *root*, as `Each` has it, and give the variable of the item.
+
+        The variable *result* holds a new list then. What follows is for when there is no loop.
+        """
+        item = self.fresh("item")
+        with self.block(f"if isinstance({root}, (list, dict)):"):
+            self.line(f"{result} = []")
+            with self.block(f"for {item} in {root} if isinstance({root}, list) else ({root},):"):
+                yield item
 
     @property
     def source(self) -> str:
@@ -129,6 +205,10 @@ class JSONReader:
         branch = copy.copy(self)
         branch._known = dict(self._known)  # noqa: SLF001 - a copy of this very reader
         return branch
+
+    def assume(self, path: Path, value: str) -> None:
+        """Read *path* as the text *value* from here on: what led here has made sure of it."""
+        self._known[path.parts] = self._code.literal(value)
 
     def _find(self, path: Path) -> None:
         if path.parts not in self._known:

@@ -17,7 +17,7 @@ from destinations.criteo_audiences.api import (
 from destinations.criteo_audiences.identifiers import EMAIL_FORMS, READERS, read_emails
 from destinations.criteo_audiences.lists import ContactLists
 from destinations.criteo_audiences.problems import describe
-from destinations.criteo_audiences.updates import amend, amend_by_name
+from destinations.criteo_audiences.updates import amend, amend_by_name, each
 from framework import (
     Action,
     Batching,
@@ -212,20 +212,18 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
     identifiers: Sequence[str],
     key: Mapping[str, Any],
     cache: Cache,
-) -> list[Result]:
-    """Add users to one audience, or remove them; one result per payload."""
+) -> Result | list[Result]:
+    """Add users to one audience, or remove them; one result per payload, or one for all."""
     criteo = Criteo(client, settings.api_version)
     lists = ContactLists(criteo, settings.advertiser_id, cache)
     amendment = Amendment(
         _OPERATIONS[action.slug], key["identifier_type"], identifiers, key["gum_caller_id"]
     )
     if key["contact_list_id"]:
-        results = amend(criteo, key["contact_list_id"], amendment)
-    elif key["audience_key"]:
-        results = amend_by_name(lists, key["audience_key"], amendment)
-    else:
-        return [NO_AUDIENCE_KEY] * len(identifiers)
-    return [results[identifier] for identifier in identifiers]
+        return each(amend(criteo, key["contact_list_id"], amendment), identifiers)
+    if key["audience_key"]:
+        return each(amend_by_name(lists, key["audience_key"], amendment), identifiers)
+    return NO_AUDIENCE_KEY
 
 
 NO_AUDIENCE_KEY = Failed(

@@ -10,7 +10,7 @@ import hashlib
 import re
 import string
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from framework import Failed
 
@@ -103,15 +103,16 @@ def _read_ordinary(block: Sequence[str | None], digest: _Digest) -> list[str] | 
     Takes less than `_read_email` and never reads it otherwise; it is there for speed alone.
     """
     try:
-        text = "\n".join(block).lower()  # type: ignore[arg-type]  # None is what the except is for
-        raw = text.encode("ascii")
+        given = "\n".join(block)  # type: ignore[arg-type]  # None is what the except is for
+        raw = (text := given.lower()).encode("ascii")
     except (TypeError, UnicodeEncodeError):
         return None
     if raw.count(b"\n") != len(block) - 1:
         return None
     if _are_addresses(raw.translate(None, _PLAIN)):
-        gaps = b".." in b".%b." % raw.translate(_ENDS_AS_DOTS)
-        return None if gaps else digest(text.split("\n"))
+        if b".." in b".%b." % raw.translate(_ENDS_AS_DOTS):
+            return None
+        return digest(cast("list[str]", block) if text == given else text.split("\n"))
     if raw.translate(None, _HEXADECIMAL).strip(b"\n"):
         return None
     lines = text.split("\n")

@@ -1,8 +1,9 @@
-"""Contact lists brought up to date: in few calls, with a result for each identifier."""
+"""Contact lists brought up to date: in few calls, and what that came to for whom."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
@@ -12,12 +13,16 @@ from destinations.criteo_audiences.lists import ContactLists
 from destinations.criteo_audiences.problems import ListGoneError, TooLargeError
 from framework import DELIVERED, Delivered, Failed, IntegrationError, Result, Skipped
 
+Answer: TypeAlias = tuple[Sequence[str], Result]
+Answers: TypeAlias = list[Answer]
+"""What became of identifiers: in groups that share a result, none of them in two."""
+
 Reporter: TypeAlias = Literal["framework", "partner"]
 
 _logger = logging.getLogger("action_destinations.criteo_audiences")
 
 
-def amend_by_name(lists: ContactLists, name: str, amendment: Amendment) -> dict[str, Result]:
+def amend_by_name(lists: ContactLists, name: str, amendment: Amendment) -> Answers:
     """Amend the list called *name*; an id that turns out to be gone is looked up once more."""
     try:
         return _amend_found(lists, name, amendment)
@@ -27,55 +32,64 @@ def amend_by_name(lists: ContactLists, name: str, amendment: Amendment) -> dict[
         return _amend_found(lists, name, amendment)
 
 
-def _amend_found(lists: ContactLists, name: str, amendment: Amendment) -> dict[str, Result]:
+def _amend_found(lists: ContactLists, name: str, amendment: Amendment) -> Answers:
     if amendment.operation == "add":
         return amend(lists.criteo, lists.find_or_create(name), amendment)
     list_id = lists.find(name)
     if list_id is None:
-        return dict.fromkeys(amendment.identifiers, _no_audience(name))
+        return [(amendment.identifiers, _no_audience(name))]
     return amend(lists.criteo, list_id, amendment)
 
 
-def amend(criteo: Criteo, list_id: str, amendment: Amendment) -> dict[str, Result]:
-    """Amend a list in calls of one form and of at most 50,000 identifiers; a result for each.
+def amend(criteo: Criteo, list_id: str, amendment: Amendment) -> Answers:
+    """Amend a list in calls of one form and of at most 50,000 identifiers.
 
     A call that fails fails its own identifiers only. Raises ListGoneError.
     """
-    results: dict[str, Result] = {}
+    answers: Answers = []
     for group in by_form(amendment.identifier_type, amendment.identifiers):
         for start in range(0, len(group), MOST_IDENTIFIERS):
             part = replace(amendment, identifiers=group[start : start + MOST_IDENTIFIERS])
-            results |= _amend_part(criteo, list_id, part)
-    return results
+            answers += _amend_part(criteo, list_id, part)
+    return answers
 
 
-def _amend_part(criteo: Criteo, list_id: str, part: Amendment) -> dict[str, Result]:
+def each(answers: Answers, identifiers: Sequence[str]) -> Result | list[Result]:
+    """Give the result of each of *identifiers* in turn, or the one that all of them have."""
+    first = answers[0][1]
+    if all(result == first for _, result in answers):
+        return first
+    results = {identifier: result for part, result in answers for identifier in part}
+    return [results[identifier] for identifier in identifiers]
+
+
+def _amend_part(criteo: Criteo, list_id: str, part: Amendment) -> Answers:
     try:
         return _judged(part, criteo.amend(list_id, part))
     except ListGoneError:
         raise
     except TooLargeError as error:
         if len(part.identifiers) == 1:
-            return _all_failed(part, list_id, error)
+            return [_failed(part, list_id, error)]
     except IntegrationError as error:
-        return _all_failed(part, list_id, error)
+        return [_failed(part, list_id, error)]
     middle = len(part.identifiers) // 2
     first = replace(part, identifiers=part.identifiers[:middle])
     second = replace(part, identifiers=part.identifiers[middle:])
-    return _amend_part(criteo, list_id, first) | _amend_part(criteo, list_id, second)
+    return _amend_part(criteo, list_id, first) + _amend_part(criteo, list_id, second)
 
 
-def _all_failed(part: Amendment, list_id: str, error: IntegrationError) -> dict[str, Result]:
+def _failed(part: Amendment, list_id: str, error: IntegrationError) -> Answer:
     _logger.warning("Contact list %s, %d identifiers: %s", list_id, len(part.identifiers), error)
     reporter: Reporter = "framework" if error.response is None else "partner"
-    return dict.fromkeys(part.identifiers, Failed.from_error(error, reporter))
+    return part.identifiers, Failed.from_error(error, reporter)
 
 
-def _judged(part: Amendment, verdict: Verdict) -> dict[str, Result]:
+def _judged(part: Amendment, verdict: Verdict) -> Answers:
     """Tell apart whom Criteo took, whom it refused by name, and of whom it does not say."""
     identifiers = part.identifiers
     if not verdict.invalid:
-        return dict.fromkeys(identifiers, DELIVERED)
+        return [(identifiers, DELIVERED)]
     refused = Failed(
         400,
         "INVALID_IDENTIFIER",
@@ -84,11 +98,12 @@ def _judged(part: Amendment, verdict: Verdict) -> dict[str, Result]:
     )
     _logger.warning("Criteo refuses %d of %d identifiers.", verdict.invalid, len(identifiers))
     if verdict.invalid >= len(identifiers):
-        return dict.fromkeys(identifiers, refused)
+        return [(identifiers, refused)]
     named = verdict.sample.intersection(identifiers)
     unnamed = verdict.invalid - len(named)
-    rest: Result = DELIVERED if unnamed <= 0 else _doubtful(unnamed, len(identifiers) - len(named))
-    return {one: refused if one in named else rest for one in identifiers}
+    others = [one for one in identifiers if one not in named]
+    rest: Result = DELIVERED if unnamed <= 0 else _doubtful(unnamed, len(others))
+    return [(list(named), refused), (others, rest)]
 
 
 def _doubtful(unnamed: int, among: int) -> Delivered:

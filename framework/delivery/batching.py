@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 from typing import Any, TypeAlias, cast
 
 import orjson
@@ -37,7 +38,7 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Rows of one action that agree in the values of the batch keys, in arrival order.
+    """Rows of one action that agree in the values of the batch keys, in arrival order; never none.
 
     *identifiers* say whom the rows are about; where nobody knows, *objects* are the payloads.
     """
@@ -86,11 +87,9 @@ class Batch:
     behind: Mapping[int, Behind]
     reason: str
 
-    def all(self) -> Iterator[int]:
-        """Yield the marks of the rows and of everything that settles with them."""
-        yield from self.marks
-        for one in self.behind.values():
-            yield from one.all()
+    def all(self) -> list[int]:
+        """Give the marks of the rows and of everything that settles with them."""
+        return [*self.marks, *chain.from_iterable(one.all() for one in self.behind.values())]
 
 
 @dataclass(slots=True)
@@ -187,15 +186,14 @@ class Batcher:
             if pile.rows:
                 yield self._close(pile, "end")
 
-    def marks(self) -> Iterator[int]:
-        """Yield every mark that waits, those that settle with another included."""
+    def marks(self) -> Iterator[Collection[int]]:
+        """Yield every mark that waits, in groups; those that settle with another included."""
         for place in self._places.values():
             for lot in place.loose:
-                yield from lot.marks
+                yield lot.marks
         for pile in self._piles():
-            yield from pile.rows.values()
-        for one in self._behind.values():
-            yield from one.all()
+            yield pile.rows.values()
+        yield [mark for one in self._behind.values() for mark in one.all()]
 
     def _merge_all(self) -> Iterator[Batch]:
         for place in self._places.values():
@@ -260,7 +258,10 @@ class Batcher:
         yield from self._join(pile, {row.names[0]: row.marks[0]}, size)
 
     def _join(self, pile: _Pile, rows: dict[Name, int], size: int) -> Iterator[Batch]:
-        pile.rows.update(rows)
+        if pile.rows:
+            pile.rows.update(rows)
+        else:
+            pile.rows = rows
         pile.size += size
         if len(pile.rows) >= pile.batching.max_size:
             yield self._close(pile, "count")
@@ -285,7 +286,7 @@ class Batcher:
             behind = {mark: self._behind.pop(mark) for mark in marks if mark in self._behind}
         pile.rows, pile.size, pile.since = {}, 0, self._now()
         batch = Batch(pile.action, pile.key, marks, identifiers, behind, reason)
-        self.waiting -= sum(1 for _ in batch.all()) if behind else len(marks)
+        self.waiting -= len(batch.all()) if behind else len(marks)
         return batch
 
 
@@ -313,12 +314,12 @@ def _joined(lots: Sequence[Lot]) -> list[Lot]:
 
 
 def _join(lots: Sequence[Lot]) -> Lot:
-    marks = [mark for lot in lots for mark in lot.marks]
+    marks = list(chain.from_iterable(lot.marks for lot in lots))
+    objects = list(chain.from_iterable(lot.objects for lot in lots))
     identifiers = None
     if lots[0].identifiers is not None:
-        identifiers = [one for lot in lots for one in lot.identifiers or ()]
-    objects = [one for lot in lots for one in lot.objects]
-    if marks != sorted(marks):
+        identifiers = list(chain.from_iterable(lot.identifiers or () for lot in lots))
+    if any(lot.marks[-1] > after.marks[0] for lot, after in pairwise(lots)):
         order = sorted(range(len(marks)), key=marks.__getitem__)
         marks = [marks[place] for place in order]
         identifiers = identifiers and [identifiers[place] for place in order]

@@ -146,8 +146,11 @@ class _Writer:
             if route.mapping.fields is None:
                 code.line(leave)
                 return
+            matched = reader.branch()
+            for path, text in _texts(route.trigger).items():
+                matched.assume(path, text)
             with code.block("try:"):
-                self._payload(route, reader.branch(), mark)
+                self._payload(route, matched, mark)
             refused = code.literal((PayloadValidationError, _Refused), "Refused")
             with code.block(f"except {refused}:"):
                 code.line(leave)

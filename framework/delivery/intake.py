@@ -61,10 +61,10 @@ class Intake:
         """How many rows there are of the route with the most."""
         return max((len(lists[0]) for lists in self._rows), default=0)
 
-    def waiting(self) -> Iterator[int]:
-        """Yield the mark of every row."""
+    def waiting(self) -> Iterator[Sequence[int]]:
+        """Yield the marks of every row, those of a route together."""
         for lists in self._rows:
-            yield from lists[0]
+            yield lists[0]
 
     def forget(self, marks: Iterable[int]) -> None:
         """Forget what is kept for rows that are settled."""
@@ -122,16 +122,23 @@ class Intake:
         slow: Slow = []
         marks = self.marks.of(positions)
         fusion.prepare(marks, events, self._rows, slow)
-        for route, start in zip(self._routes, before, strict=True):
-            added = self._rows[route.index][0][start:]
-            if self._performer.needs_events:
-                by_mark = dict(zip(marks, events, strict=True))
-                self.events.update((mark, by_mark[mark - route.index]) for mark in added)
-            taken = added + [mark for mark, _, index in slow if index == route.index]
-            if len(taken) < len(events):
-                rest = Rest(positions, taken, self.marks.routes)
-                yield Settlement(route.index, rest, route.unmatched)
+        if self._performer.needs_events:
+            self._keep_events(marks, events, before)
+        for route, lists, start in zip(self._routes, self._rows, before, strict=True):
+            if len(lists[0]) - start < len(events):
+                taken = lists[0][start:] + [mark for mark, _, one in slow if one == route.index]
+                if len(taken) < len(events):
+                    rest = Rest(positions, taken, self.marks.routes)
+                    yield Settlement(route.index, rest, route.unmatched)
         return slow
+
+    def _keep_events(
+        self, marks: Sequence[int], events: Sequence[Event], before: Sequence[int]
+    ) -> None:
+        """Keep the events behind the rows that came after the first *before* ones."""
+        by_mark = dict(zip(marks, events, strict=True))
+        for index, (lists, start) in enumerate(zip(self._rows, before, strict=True)):
+            self.events.update((mark, by_mark[mark - index]) for mark in lists[0][start:])
 
     def _add_slow(self, mark: int, index: int, event: Event) -> Iterator[Settlement]:
         self._mixed.add(index)

@@ -7,6 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import httpx
@@ -74,22 +75,22 @@ class Performer:
     credentials: OAuthCredentials | None = None
     strict: bool = False
 
-    @property
+    @cached_property
     def needs_events(self) -> bool:
         """Tell whether an implementation asks for the event behind a payload."""
         return bool(self._asked & _OF_EVENTS)
 
-    @property
+    @cached_property
     def needs_payloads(self) -> bool:
         """Tell whether payloads are needed when they are sent, or to say how large they are."""
         return bool(self._asked & {"payload", "payloads"}) or not self.identifies
 
-    @property
+    @cached_property
     def identifies(self) -> bool:
         """Tell whether the destination says whom a payload is about."""
         return self.plugin.implements("identify")
 
-    @property
+    @cached_property
     def _asked(self) -> frozenset[str]:
         return self.plugin.wants("perform") | self.plugin.wants("perform_batch")
 

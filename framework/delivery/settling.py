@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -46,6 +46,20 @@ class Marks:
         for mark in marks:
             yield divmod(mark, self.routes)
 
+    def spans(self, groups: Iterable[Collection[int]]) -> dict[int, list[range]]:
+        """Give the positions of marks by route, as ranges in ascending order; none comes twice.
+
+        *groups* are marks that came together, which are mostly neighbours.
+        """
+        found: dict[int, list[range]] = {}
+        for group in filter(None, groups):
+            for run in _runs(sorted(group), self.routes):
+                position, route = divmod(run.start, self.routes)
+                found.setdefault(route, []).append(range(position, position + len(run)))
+        for runs in found.values():
+            runs.sort(key=lambda run: run.start)
+        return found
+
     def settle(self, marks: Sequence[int], result: Result) -> Iterator[Settlement]:
         """Yield the settlements of marks that share a result, one for each route."""
         if self.routes == 1:
@@ -56,6 +70,25 @@ class Marks:
             by_route.setdefault(route, []).append(position)
         for route, positions in by_route.items():
             yield Settlement(route, positions, result)
+
+
+def _runs(marks: Sequence[int], step: int) -> Iterator[range]:
+    """Yield ascending marks as ranges: at once where they are a single one."""
+    whole = range(marks[0], marks[-1] + 1, step)
+    if len(whole) == len(marks) and list(whole) == marks:
+        yield whole
+        return
+    for residue in {mark % step for mark in marks}:
+        start = end = -1
+        for mark in marks:
+            if mark % step != residue:
+                continue
+            if mark != end:
+                if end >= 0:
+                    yield range(start, end, step)
+                start = mark
+            end = mark + step
+        yield range(start, end, step)
 
 
 class Rest(Sequence[int]):

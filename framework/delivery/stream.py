@@ -24,7 +24,7 @@ from framework.results import Failed, Result
 MAX_WAITING: Final = 200_000
 """Payloads that may wait for their batch; beyond, the fullest batch is sent early."""
 
-LOT: Final = 2_048
+LOT: Final = 8_192
 """Rows that are identified and batched together where events come in bulk."""
 
 LINGER: Final = 0.1
@@ -160,13 +160,11 @@ class Stream:
         for carried in self._courier.recall():
             yield list(self._settle(*carried))
 
-    def unsettled(self) -> Iterator[tuple[int, int]]:
-        """Yield position and route of everything taken in that has no result yet."""
-        batches = chain(self._closed, self._courier.taken())
-        waiting = chain.from_iterable(batch.all() for batch in batches)
-        return self._marks.split(
-            chain(self._held, waiting, self._batcher.marks(), self._intake.waiting())
-        )
+    def unsettled(self) -> dict[int, list[range]]:
+        """Give by route the positions of everything taken in that has no result yet, ascending."""
+        batches = (batch.all() for batch in chain(self._closed, self._courier.taken()))
+        waiting = chain(self._batcher.marks(), self._intake.waiting())
+        return self._marks.spans(chain([self._held], batches, waiting))
 
     def _drain(self, settled: list[Settlement]) -> None:
         """Bring the rows that have come together to their batches."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +23,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """How far a run has come: read up to *read*, with nothing unsettled before *position*.
 
     *unsettled* holds, by index of the subscription, the lines between the two that have no outcome
-    yet, each as the distance from the one before; everything else up to *read* is counted in
-    *counts*, *calls* and *rejected*.
+    yet, each as the distance from the one before; `5x3` stands for `5 1 1`. Everything else up to
+    *read* is counted in *counts*, *calls* and *rejected*.
     *connection* names what was delivered to, in words; *file* is None for a stream.
     *outcomes* is the length of the outcome file at this point, None where none is written.
     """
@@ -47,23 +46,34 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, finished=False)
 
     def open(self) -> Iterator[tuple[int, int]]:
-        """Yield line and subscription of everything that is unsettled."""
+        """Yield line and subscription of everything that is unsettled.
+
+        Raises ValueError where that is damaged.
+        """
         for route, distances in self.unsettled.items():
             line = 0
-            for distance in distances.split():
+            for written in distances.split():
+                distance, _, number = written.partition("x")
                 line += int(distance)
-                yield line, route
+                last = line + int(number or 1) - 1
+                if last > self.read.lines:
+                    raise ValueError("a line beyond those that were read")
+                for one in range(line, last + 1):
+                    yield one, route
+                line = last
 
 
-def pack(unsettled: Iterable[tuple[int, int]]) -> dict[int, str]:
-    """Give lines with their subscriptions, ordered by line, in the form a checkpoint keeps."""
-    lines: dict[int, list[int]] = {}
-    for line, route in unsettled:
-        lines.setdefault(route, [0]).append(line)
-    return {
-        route: " ".join(str(line - before) for before, line in pairwise(kept))
-        for route, kept in lines.items()
-    }
+def pack(unsettled: Mapping[int, Sequence[range]]) -> dict[int, str]:
+    """Give lines by subscription, as ascending ranges, in the form a checkpoint keeps."""
+    return {route: " ".join(_packed(lines)) for route, lines in unsettled.items()}
+
+
+def _packed(lines: Iterable[range]) -> Iterator[str]:
+    last = 0
+    for some in lines:
+        distance = str(some.start - last)
+        yield distance if len(some) == 1 else f"{distance}x{len(some)}"
+        last = some.stop - 1
 
 
 def default_path(events: str | Path, place: str = "") -> Path | None:

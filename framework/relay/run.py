@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 from framework.delivery import Connection, Settlement
@@ -236,27 +237,32 @@ class _Run:
         """Make everything settled durable: the outcomes first, then the checkpoint."""
         if not self.path and not self._log:
             return
-        unsettled = sorted(self._unsettled())
-        first = unsettled[0][0] if unsettled else self._read.lines + 1
+        unsettled = self._unsettled()
+        firsts = (spans[0].start for spans in unsettled.values())
+        first = min(firsts, default=self._read.lines + 1)
         self._starts = [
             start for start, end in zip(self._starts, self._starts[1:], strict=False)
             if end.lines >= first
         ] + self._starts[-1:]  # fmt: skip
-        self._message_ids = {line: self._message_ids.get(line) for line, _ in unsettled}
+        if self._log:
+            lines = chain.from_iterable(chain.from_iterable(unsettled.values()))
+            self._message_ids = {line: self._message_ids.get(line) for line in lines}
         length = self._log.sync() if self._log else None
         self._calls_saved = self._connection.number_of_calls
         if self.path:
             save(self.path, self._checkpoint(unsettled, self._starts[0], length))
 
-    def _unsettled(self) -> Iterator[tuple[int, int]]:
-        """Yield line and subscription of everything read, by whichever run, and not settled."""
-        yield from self._stream.unsettled()
+    def _unsettled(self) -> dict[int, list[range]]:
+        """Give by subscription the lines read, by whichever run, and not settled; ascending."""
+        unsettled = self._stream.unsettled()
         here = self._starts[-1].lines
         if here < self._before.read.lines:
-            yield from (one for one in self._open if one[0] > here)
+            for line, route in sorted(one for one in self._open if one[0] > here):
+                unsettled.setdefault(route, []).append(range(line, line + 1))
+        return unsettled
 
     def _checkpoint(
-        self, unsettled: list[tuple[int, int]], position: Position, length: int | None
+        self, unsettled: Mapping[int, Sequence[range]], position: Position, length: int | None
     ) -> Checkpoint:
         return Checkpoint(
             connection=self._connection.label,

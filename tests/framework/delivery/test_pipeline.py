@@ -427,11 +427,11 @@ def test_a_stream_settles_what_needs_no_call_at_once_and_the_rest_with_its_batch
         first = list(stream.take([(10, said("a")), (11, {"type": "page"}), (12, said("b"))]))
         assert first == [[(11, 0, Skipped("NOT_MATCHED", UNMATCHED))]]
         assert partner.requests == []
-        assert sorted(stream.unsettled()) == [(10, 0), (12, 0)]
+        assert stream.unsettled() == {0: [range(10, 11), range(12, 13)]}
         second = list(stream.take([(13, said("c")), (14, said("d"))]))
         assert second == [[], [(10, 0, DELIVERED), (12, 0, DELIVERED), (13, 0, DELIVERED)]]
         assert list(stream.flush()) == [[(14, 0, DELIVERED)]]
-        assert list(stream.unsettled()) == []
+        assert stream.unsettled() == {}
     assert partner.sent == [["a", "b", "c"], ["d"]]
     assert (stream.items, stream.sent) == ({}, [])
 
@@ -468,7 +468,7 @@ def test_a_full_stream_sends_its_fullest_batch_early() -> None:
         events = [(n, said(str(n), room)) for n, room in enumerate("rqrr")]
         settled = list(stream.take(events))
         assert settled == [[], [(0, 0, DELIVERED), (2, 0, DELIVERED), (3, 0, DELIVERED)]]
-        assert list(stream.unsettled()) == [(1, 0)]
+        assert stream.unsettled() == {0: [range(1, 2)]}
     assert partner.sent == [["0", "2", "3"]]
 
 
@@ -483,7 +483,7 @@ def test_a_result_that_halts_leaves_everything_behind_it_unsettled() -> None:
     assert partner.sent == [["0", "1"], ["2", "3"]]
     assert stream.halted is not None
     assert stream.halted.status == 503
-    assert sorted(stream.unsettled()) == [(n, 0) for n in range(2, 7)]
+    assert stream.unsettled() == {0: [range(2, 7)]}
 
 
 def test_results_beside_one_that_halts_are_settled() -> None:
@@ -493,7 +493,7 @@ def test_results_beside_one_that_halts_are_settled() -> None:
         stream = connection.stream(halts=lambda one: one == busy)
         settled = all_settled(stream, stream.take([(n, said(str(n))) for n in range(3)]))
     assert settled == [(0, 0, DELIVERED), (2, 0, DELIVERED)]
-    assert list(stream.unsettled()) == [(1, 0)]
+    assert stream.unsettled() == {0: [range(1, 2)]}
 
 
 # Invariants

@@ -104,7 +104,7 @@ def plain(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]:
             )
         ]
         found = gathered([*parts, *stream.finish(), *stream.leave()])
-        assert list(stream.unsettled()) == []
+        assert stream.unsettled() == {}
     return found, sent
 
 
@@ -121,7 +121,7 @@ def structs(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]:
             places = range(start, start + len(lines))
             parts += stream.absorb(decoded, places, events.__getitem__)
         found = gathered([*parts, *stream.finish(), *stream.leave()])
-        assert list(stream.unsettled()) == []
+        assert stream.unsettled() == {}
     return found, sent
 
 
@@ -174,7 +174,7 @@ def test_nothing_is_sent_after_a_result_that_halts(threads: int) -> None:
         stream = connection.stream(lambda result: isinstance(result, Failed), threads=threads)
         found = gathered([*stream.absorb(events, range(20)), *stream.finish(), *stream.leave()])
         assert found == {}
-        assert sorted(stream.unsettled()) == [(place, 0) for place in range(20)]
+        assert stream.unsettled() == {0: [range(20)]}
         assert stream.halted is not None
     assert len([one for one in requests if one.method == "PATCH"]) == 1
 
@@ -198,4 +198,4 @@ def test_what_a_thread_raises_is_raised_to_the_caller() -> None:
         list(stream.absorb([event], [0]))
         with pytest.raises(ValueError, match="POST"):
             list(stream.finish())
-        assert list(stream.unsettled()) == [(0, 0)]
+        assert stream.unsettled() == {0: [range(1)]}

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.delivery.settling import Marks
 from framework.errors import ConfigurationError, StorageError
 from framework.relay import checkpoint as kept
 from framework.relay.checkpoint import Checkpoint
@@ -31,7 +32,7 @@ def made(events: Path, connection: str = "criteo: spring") -> Checkpoint:
     with EventFile(events) as file:
         return Checkpoint(
             connection=connection,
-            unsettled={0: "2 5"},
+            unsettled={0: "2"},
             file=file.identity,
             position=Position(8, 1),
             read=Position(16, 2),
@@ -58,7 +59,9 @@ def test_what_is_saved_is_loaded(events: Path) -> None:
 
 @given(st.sets(st.tuples(st.integers(1, 90), st.integers(0, 4))))
 def test_what_is_open_is_kept_exactly(unsettled: set[tuple[int, int]]) -> None:
-    checkpoint = Checkpoint(connection="c", file=None, unsettled=kept.pack(sorted(unsettled)))
+    spans = Marks(5).spans([[line * 5 + route for line, route in unsettled]])
+    packed = kept.pack(spans)
+    checkpoint = Checkpoint(connection="c", file=None, read=Position(900, 90), unsettled=packed)
     assert sorted(checkpoint.open()) == sorted(unsettled)
     assert msgspec.json.decode(msgspec.json.encode(checkpoint), type=Checkpoint) == checkpoint
 
@@ -137,7 +140,11 @@ def test_two_runs_cannot_share_a_checkpoint(tmp_path: Path) -> None:
         (b'{"version":1}', "is damaged (Object missing required field `connection`)"),
         (
             b'{"version":1,"connection":"criteo: spring","file":null,"unsettled":{"0":"x"}}',
-            "is damaged (invalid literal for int() with base 10: 'x')",
+            "is damaged (invalid literal for int() with base 10: '')",
+        ),
+        (
+            b'{"version":1,"connection":"criteo: spring","file":null,"unsettled":{"0":"1x999"}}',
+            "is damaged (a line beyond those that were read)",
         ),
         (b'{"version":2}', "has format 2, and this program reads 1"),
         (b"{}", "has format null, and this program reads 1"),
