@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
-from framework.codegen import VARIABLE, Code
+from framework.codegen import Code, Value
 from framework.definition.coercion import REFUSED
 from framework.definition.conditions import Requirement, requirements_of
 from framework.definition.explanation import KEPT, MAX_PROBLEMS, interpret
@@ -68,29 +68,22 @@ class Shape:
         return interpret(raw, self.fields, self.requirements, sync_mode)
 
     def emit(
-        self, code: Code, values: Mapping[str, str], sync_mode: str, refusal: str
+        self, code: Code, values: Mapping[str, Value], sync_mode: str, refusal: str
     ) -> dict[str, str]:
         """Write the lines that shape mapped values; give the variable of each shaped value.
 
-        *values* names the variable of each mapped value (it may hold MISSING), *sync_mode* is an
+        *values* says what stands for each mapped value (it may be MISSING), *sync_mode* is an
         expression. *refusal* is the statement to run when something is wrong; whoever runs it asks
         the method `refusal` for the words. The variables of required fields hold a value then, the
         others may hold MISSING.
         """
         if not self.fields:
-            return dict(values)
+            return {key: code.made(value) for key, value in values.items()}
         return Writer(self.fields, self.requirements, code, values, refusal).write(sync_mode)
 
     def emit_object(self, code: Code, shaped: Mapping[str, str]) -> str:
         """Write the lines that make an object of what `emit` gave; give its variable."""
-        name = code.fresh("shaped")
-        code.line(f"{name} = {_display(code, shaped, self.fields)}")
-        for key, value in shaped.items():
-            if not _always(self.fields, key) and value != "MISSING":
-                absent = code.constant(value) is VARIABLE
-                when = f"if {value} is not MISSING: " if absent else ""
-                code.line(f"{when}{name}[{code.literal(key)}] = {value}")
-        return name
+        return code.object(shaped)
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -115,7 +108,7 @@ class Shape:
                 values[key] = values.get(key) or code.fresh("v")
                 code.line(f"{values[key]} = raw.get({code.literal(key)}, MISSING)")
             shaped = self.emit(code, values, "sync_mode", f"return {code.literal(REFUSED)}")
-            code.line(f"return {self.emit_object(code, shaped)}")
+            code.line(f"return {code.object(shaped)}")
         return code.build("accept")
 
 
@@ -154,12 +147,3 @@ def _asked(shape: Shape) -> list[str]:
     """List the undeclared keys that conditions ask for."""
     keys = {key for r in shape.requirements if not r.scope for key, _ in r.tests}
     return sorted(key for key in keys if key is not None and key not in shape.fields)
-
-
-def _always(fields: FieldTable, key: str) -> bool:
-    return key in fields and fields[key].required is True
-
-
-def _display(code: Code, shaped: Mapping[str, str], fields: FieldTable) -> str:
-    pairs = (f"{code.literal(key)}: {v}" for key, v in shaped.items() if _always(fields, key))
-    return "{" + ", ".join(pairs) + "}"

@@ -1,34 +1,43 @@
 """Shaping as generated code: one flat run of lines for the fields of a table.
 
-Scalars of the right type pass without a call; everything else goes through functions that are made
-for its field when the code is written.
+Values of the right type pass without a call; everything else goes through functions that are made
+for its field when the code is written. Objects and lists that a mapping has not made yet are made
+here, of shaped values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import NoneType
-from typing import Any, Final
+from typing import Final
 
-from framework.codegen import VARIABLE, Code
+from framework.codegen import VARIABLE, Code, Each, Parts, Value
 from framework.definition.checks import checks_of, top_pruner_of
-from framework.definition.coercion import REFUSED, Coercer, coercer_of
+from framework.definition.coercion import REFUSED
 from framework.definition.conditions import Requirement, lacking
 from framework.definition.explanation import KEPT
 from framework.definition.fields import TEXTS, Field, FieldTable
-from framework.paths import JSON, MISSING, Missing
+from framework.definition.shapers import (
+    AS_FIELD,
+    AS_PROPERTY,
+    FOLDED,
+    IN_ITEM,
+    Standing,
+    converter_of,
+    has_properties,
+    is_plain,
+    shaped_constant,
+)
+from framework.paths import JSON, MISSING
 
-_READY: Final = {
-    **dict.fromkeys(TEXTS, "type({0}) is str"),
-    "integer": "type({0}) is int",
-    "number": "type({0}) is int",
-    "boolean": "type({0}) is bool",
+_UNREADY: Final = {
+    **dict.fromkeys((*sorted(TEXTS), "datetime"), "type({0}) is not str"),
+    "integer": "type({0}) is not int",
+    "number": "type({0}) is not int and not (type({0}) is float and {0} % 1 > 0)",
+    "boolean": "type({0}) is not bool",
+    "object": "type({0}) is not dict",
 }
-"""Expressions that hold for values which need no conversion."""
-
-_FOLDED: Final = (str, int, float, bool, NoneType, Missing)
-"""The kinds of constants that are shaped when the code is written."""
+"""Expressions that hold for values which may need conversion, by type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,209 +47,203 @@ class Writer:
     fields: FieldTable
     requirements: Sequence[Requirement]
     code: Code
-    values: Mapping[str, str]
+    values: Mapping[str, Value]
     refusal: str
 
     def write(self, sync_mode: str) -> dict[str, str]:
         """Write them; give the variable of each shaped value."""
-        shaped = {key: self._field(key, field) for key, field in self.fields.items()}
-        pruned: dict[str, str] = {}
+        write = _ValueWriter(self.code, self.refusal).value
+        mapped = self._mapped()
+        shaped = {
+            key: write(mapped.get(key, "MISSING"), field, AS_FIELD)
+            for key, field in self.fields.items()
+        }
+        conditions = _ConditionWriter(self.fields, self.code, mapped, self.refusal)
         for requirement in self.requirements:
-            if requirement.scope:
-                self._nested_requirement(requirement, sync_mode, pruned)
-            else:
-                self._requirement(requirement, sync_mode, shaped, pruned)
-        if KEPT in self.values:
-            shaped.setdefault(KEPT, self._pruned(KEPT, pruned))
+            conditions.write(requirement, shaped, sync_mode)
+        if KEPT in mapped:
+            shaped.setdefault(KEPT, conditions.pruned(KEPT))
         return shaped
 
-    def _field(self, key: str, field: Field) -> str:
-        constant = self._constant(key)
-        shaped = VARIABLE if constant is VARIABLE else _shaped_constant(field, constant)
+    def _mapped(self) -> dict[str, Value]:
+        """Give the mapped values, made where they are asked for as they are, or by nobody."""
+        asked = {key for one in self.requirements for key in _asked(one)}
+        return {
+            key: value if key in self.fields and key not in asked else self.code.made(value)
+            for key, value in self.values.items()
+        }
+
+
+def _asked(requirement: Requirement) -> list[str | None]:
+    """List the keys whose mapped values a requirement looks into."""
+    inside = [requirement.path[0]] if len(requirement.path) > 1 else []
+    return [*requirement.scope[:1], *inside, *(key for key, _ in requirement.tests)]
+
+
+@dataclass(frozen=True, slots=True)
+class _ValueWriter:
+    """Writes the lines that shape single values."""
+
+    code: Code
+    refusal: str
+
+    def value(self, value: Value, field: Field, standing: Standing) -> str:
+        """Write the lines for one value; give the variable or literal of the shaped one."""
+        if isinstance(value, Parts) and has_properties(field) and not field.multiple:
+            shaped = self._object(value, field, IN_ITEM if standing is IN_ITEM else AS_PROPERTY)
+        elif isinstance(value, Each) and has_properties(field) and field.multiple:
+            shaped = self._list(value, field, standing)
+        else:
+            shaped = self._made(self.code.made(value), field, standing)
+        if field.required is True:
+            self._require(shaped)
+        return shaped
+
+    def _require(self, shaped: str) -> None:
+        if shaped == "MISSING":
+            self.code.line(self.refusal)
+        elif not self.code.always(shaped):
+            self.code.line(f"if {self.code.note(shaped)} is MISSING: {self.refusal}")
+
+    def _object(self, parts: Parts, field: Field, standing: Standing) -> str:
+        """Write the lines that make a shaped object of its parts."""
+        properties = field.properties or {}
+        shaped = {
+            key: self.value(parts.values.get(key, "MISSING"), inner, standing)
+            for key, inner in properties.items()
+        }
+        others = {k: self.code.made(one) for k, one in parts.values.items() if k not in properties}
+        made = self.code.object(shaped | others if field.additional_properties else shaped)
+        self._checks(made, field)
+        return made
+
+    def _list(self, each: Each, field: Field, standing: Standing) -> str:
+        """Write the loop that makes shaped objects."""
+        code, result = self.code, self.code.fresh("list")
+        with code.each(each.root, result) as item:
+            code.line(f"{result}.append({self._object(each.part(item), field, IN_ITEM)})")
+        with code.block("else:"):
+            code.line(f"{result} = {self._made(each.root, field, standing)}")
+        return result
+
+    def _made(self, text: str, field: Field, standing: Standing) -> str:
+        """Write the lines for a value that a variable or literal stands for."""
+        constant = self.code.constant(text)
+        if constant is VARIABLE:
+            return self._variable(text, field, standing)
+        shaped = shaped_constant(field, constant, standing)
         if shaped is VARIABLE:
-            return self._variable_field(key, field)
-        if shaped is REFUSED or (shaped is MISSING and field.required is True):
+            return self._variable(text, field, standing)
+        if shaped is REFUSED:
             self.code.line(self.refusal)
             return "MISSING"
         return self.code.literal(shaped)
 
-    def _constant(self, key: str) -> Any:
-        """Give the mapped value where it is the same for every event, else VARIABLE."""
-        return self.code.constant(self.values.get(key, "MISSING"))
-
-    def _variable_field(self, key: str, field: Field) -> str:
-        code, name = self.code, self.code.fresh("f")
-        code.line(f"{name} = {self.values[key]}")
-        ready = None if field.multiple else _READY.get(field.type)
-        convert = code.literal(_converter_of(field), "to")
-        if ready == _READY["string"]:
-            with code.block(f"if {ready.format(name)}:"):
-                code.line(f"if not {name}: {name} = MISSING")
-        elif ready:
-            with code.block(f"if {ready.format(name)}:"):
-                code.line("pass")
-        with code.block(f"elif {name} is not MISSING:" if ready else f"if {name} is not MISSING:"):
-            code.line(f"{name} = {convert}({name})")
-            code.line(f"if {name} is {code.literal(REFUSED)}: {self.refusal}")
-        if field.required is True:
-            code.line(f"if {name} is MISSING: {self.refusal}")
-        if ready:
+    def _variable(self, text: str, field: Field, standing: Standing) -> str:
+        code, unready = self.code, _UNREADY[field.type] if is_plain(field) else ""
+        is_text = unready == _UNREADY["string"]
+        if is_text and code.kind(text) is str and not standing.blank:
+            self._checks(text, field)
+            return text
+        name = code.fresh("f")
+        if is_text and code.kind(text) is str:
+            code.line(f"{name} = {text} or MISSING")
+        else:
+            code.line(f"{name} = {text}")
+            self._convert(name, field, standing, unready)
+        if is_plain(field):
             self._checks(name, field)
         return name
 
+    def _convert(self, name: str, field: Field, standing: Standing, unready: str) -> None:
+        """Write the conversion of what a variable holds, where *unready* holds for that."""
+        code, tests = self.code, [f"{name} is not MISSING"]
+        if standing.blank and unready == _UNREADY["string"]:
+            with code.block(f"if type({name}) is str:"):
+                code.line(f"if not {name}: {name} = MISSING")
+            word = "elif"
+        else:
+            word, tests = "if", [unready.format(name), *tests] if unready else tests
+        with code.block(f"{word} {' and '.join(tests)}:"):
+            code.line(f"{name} = {code.literal(converter_of(field, standing), 'to')}({name})")
+            code.line(f"if {name} is {code.literal(REFUSED)}: {self.refusal}")
+
     def _checks(self, name: str, field: Field) -> None:
+        """Write what is asked of a converted value beyond its type."""
         held = [f"{self.code.literal(holds, 'is')}({name})" for _, holds in checks_of(field)]
         if held:
-            absent = [] if field.required is True else [f"{name} is MISSING"]
+            absent = [] if self.code.always(name) else [f"{name} is MISSING"]
             null = [f"{name} is None"] if field.nullable else []
             told = " or ".join([*absent, *null, " and ".join(held)])
             self.code.line(f"if not ({told}): {self.refusal}")
 
-    def _requirement(
-        self,
-        requirement: Requirement,
-        sync_mode: str,
-        shaped: Mapping[str, str],
-        pruned: dict[str, str],
+
+class _ConditionWriter:
+    """Writes what is required under conditions; they are about mapped values without empty ones."""
+
+    def __init__(
+        self, fields: FieldTable, code: Code, mapped: Mapping[str, Value], refusal: str
     ) -> None:
-        holds = self._holds(requirement, sync_mode, pruned)
+        self._fields = fields
+        self._code = code
+        self._mapped = mapped
+        self._refusal = refusal
+        self._known: dict[str, str] = {}
+
+    def write(self, requirement: Requirement, shaped: Mapping[str, str], sync_mode: str) -> None:
+        """Write one requirement."""
+        if requirement.scope:
+            self._nested(requirement, sync_mode)
+            return
+        holds = self._holds(requirement, sync_mode)
         if holds == "False":
             return
         head, *inside = requirement.path
         lacks = f"{shaped[head]} is MISSING"
         if inside:
-            below = f"{self._pruned(head, pruned)}, {self.code.literal(tuple(inside))}"
-            lacks += f" or {self.code.literal(lacking)}({below})"
+            below = f"{self.pruned(head)}, {self._code.literal(tuple(inside))}"
+            lacks += f" or {self._code.literal(lacking)}({below})"
         when = f"({lacks})" if holds == "True" else f"({holds}) and ({lacks})"
-        self.code.line(f"if {when}: {self.refusal}")
+        self._code.line(f"if {when}: {self._refusal}")
 
-    def _holds(self, requirement: Requirement, sync_mode: str, pruned: dict[str, str]) -> str:
+    def pruned(self, key: str) -> str:
+        """Give the variable of a value without its empty parts, before conversion."""
+        if key not in self._known:
+            self._known[key] = self._prune(key)
+        return self._known[key]
+
+    def _prune(self, key: str) -> str:
+        code, field = self._code, self._fields.get(key)
+        value = code.made(self._mapped.get(key, "MISSING"))
+        constant = code.constant(value)
+        if isinstance(constant, FOLDED):
+            return code.literal((top_pruner_of(field) if field else _without_blank)(constant))
+        name = code.fresh("p")
+        if field is None:
+            code.line(f"{name} = MISSING if {value} == '' else {value}")
+        else:
+            code.line(f"{name} = {code.literal(top_pruner_of(field), 'prune')}({value})")
+        return name
+
+    def _holds(self, requirement: Requirement, sync_mode: str) -> str:
         """Give the condition of a requirement; what constants decide is decided now."""
         decides = requirement.match != "all"  # one such verdict settles the whole
         open_tests = []
         for key, test in requirement.tests:
-            asked = f"({sync_mode} or MISSING)" if key is None else self._pruned(key, pruned)
-            constant = self.code.constant(asked)
+            asked = f"({sync_mode} or MISSING)" if key is None else self.pruned(key)
+            constant = self._code.constant(asked)
             if constant is VARIABLE:
-                open_tests.append(f"{self.code.literal(test, 'test')}({asked})")
+                open_tests.append(f"{self._code.literal(test, 'test')}({asked})")
             elif test(constant) is decides:
                 return str(decides)
         return f" {'or' if decides else 'and'} ".join(open_tests) or str(not decides)
 
-    def _nested_requirement(
-        self, requirement: Requirement, sync_mode: str, pruned: dict[str, str]
-    ) -> None:
+    def _nested(self, requirement: Requirement, sync_mode: str) -> None:
         head = requirement.scope[0]
-        payload = f"{{{self.code.literal(head)}: {self._pruned(head, pruned)}}}"
-        unmet = self.code.literal(requirement.unmet, "unmet")
-        self.code.line(f"if {unmet}({payload}, {sync_mode}): {self.refusal}")
-
-    def _pruned(self, key: str, known: dict[str, str]) -> str:
-        """Give the variable of a value without its empty parts, before conversion."""
-        constant = self._constant(key)
-        if key not in known and isinstance(constant, _FOLDED):
-            field = self.fields.get(key)
-            prune = top_pruner_of(field) if field else _without_blank
-            known[key] = self.code.literal(prune(constant))
-        if key not in known:
-            field = self.fields.get(key)
-            name = known[key] = self.code.fresh("p")
-            value = self.values.get(key, "MISSING")
-            if field is None:
-                self.code.line(f"{name} = MISSING if {value} == '' else {value}")
-            else:
-                pruned = self.code.literal(top_pruner_of(field), "prune")
-                self.code.line(f"{name} = {pruned}({value})")
-        return known[key]
+        payload = f"{{{self._code.literal(head)}: {self.pruned(head)}}}"
+        unmet = self._code.literal(requirement.unmet, "unmet")
+        self._code.line(f"if {unmet}({payload}, {sync_mode}): {self._refusal}")
 
 
 def _without_blank(value: JSON) -> JSON:
     return MISSING if value == "" else value
-
-
-def _shaped_constant(field: Field, constant: JSON) -> Any:
-    """Shape a value that is the same for every event; VARIABLE where each needs its own copy."""
-    shaped = _converter_of(field)(constant)
-    if shaped is REFUSED or not isinstance(shaped, _FOLDED):
-        return REFUSED if shaped is REFUSED else VARIABLE
-    checked = field.type in _READY and not field.multiple and shaped not in {MISSING, None}
-    if checked and not all(holds(shaped) for _, holds in checks_of(field)):
-        return REFUSED
-    return shaped
-
-
-def _converter_of(field: Field) -> Coercer:
-    """Give the function for values of a top-level field that are not ready.
-
-    It gives MISSING for what is empty and REFUSED for what is wrong; scalars are not checked yet.
-    """
-    prune = top_pruner_of(field)
-    convert = (
-        coercer_of(field) if field.type in _READY and not field.multiple else _shaper_of(field)
-    )
-
-    def convert_top(value: JSON) -> Any:
-        value = prune(value)
-        return value if value is MISSING else convert(value)
-
-    return convert_top
-
-
-def _shaper_of(field: Field) -> Coercer:
-    """Give the function that converts and checks a pruned value of a field."""
-    one = _shaper_of_one(field)
-    if not field.multiple:
-        return one
-
-    def shape_all(value: JSON) -> Any:
-        if isinstance(value, dict):
-            return REFUSED
-        items = [one(item) for item in (value if isinstance(value, list) else [value])]
-        return REFUSED if any(item is REFUSED for item in items) else items
-
-    return shape_all
-
-
-def _shaper_of_one(field: Field) -> Coercer:
-    coerce = coercer_of(field)
-    checks = [holds for _, holds in checks_of(field)]
-    enter = _properties_shaper(field) if field.properties is not None else None
-    if field.type == "object" and enter is not None:
-        coerce = _then(coerce, enter)
-
-    def shape_one(value: JSON) -> Any:
-        shaped = coerce(value)
-        if shaped is REFUSED or shaped is None or all(holds(shaped) for holds in checks):
-            return shaped
-        return REFUSED
-
-    return shape_one if checks else coerce
-
-
-def _then(coerce: Coercer, enter: Coercer) -> Coercer:
-    def both(value: JSON) -> Any:
-        shaped = coerce(value)
-        return enter(shaped) if isinstance(shaped, dict) else shaped
-
-    return both
-
-
-def _properties_shaper(field: Field) -> Coercer:
-    fields = field.properties or {}
-    plan = [(key, _shaper_of(inner), inner.required is True) for key, inner in fields.items()]
-
-    def shape_properties(value: dict[str, JSON]) -> Any:
-        shaped: dict[str, Any] = {}
-        for key, shape, required in plan:
-            inner = value.get(key, MISSING)
-            if inner is not MISSING:
-                made = shaped[key] = shape(inner)
-                if made is REFUSED:
-                    return REFUSED
-            elif required:
-                return REFUSED
-        if field.additional_properties:
-            shaped |= {key: inner for key, inner in value.items() if key not in fields}
-        return shaped
-
-    return shape_properties

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from framework.codegen import Code, JSONReader, Reader
+from framework.codegen import Code, JSONReader, Reader, Value
 from framework.errors import MappingError, PayloadValidationError
 from framework.mapping.checks import check_value
 from framework.mapping.directives import DIRECTIVES, directive_of, register_directive
@@ -93,17 +93,19 @@ class Mapping:
             return tuple(self.expression.value)
         return None
 
-    def emit(self, code: Code, reader: Reader) -> dict[str, str]:
-        """Write the lines that compute the fields, and give the variable or literal of each.
+    def emit(self, code: Code, reader: Reader) -> dict[str, Value]:
+        """Write the lines that compute the fields, and give what stands for each.
 
         The reader must have loaded `paths`; it gives decoded JSON. A variable may hold MISSING.
+        Objects and lists may not be made yet; whoever does not need one has to make it even so,
+        because an event can be refused there.
         For mappings whose `fields` are None, `emit_whole` writes what there is.
         """
         scope = Scope(code, reader, entered=True)
         if isinstance(self.expression, Constant):
             return {key: Constant(item).emit(scope) for key, item in self.expression.value.items()}
         assert isinstance(self.expression, Object), "`fields` are None: there is nothing to name"
-        return {key: child.emit(scope) for key, child in self.expression.items}
+        return {key: child.emit_value(scope) for key, child in self.expression.items}
 
     def emit_whole(self, code: Code, reader: Reader) -> str:
         """Write the lines that compute the result, and give its variable or literal."""

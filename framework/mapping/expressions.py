@@ -7,10 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
 from typing import ClassVar, NoReturn
 
-from framework.codegen import Code, JSONReader, Reader
+from framework.codegen import Code, JSONReader, Parts, Reader, Value
 from framework.errors import PayloadValidationError
 from framework.mapping.javascript import TooMuch, kind_of
 from framework.paths import JSON, MISSING, Path
@@ -101,6 +100,11 @@ class Expression(ABC):
     @abstractmethod
     def emit(self, scope: Scope) -> str:
         """Write the lines that compute the value; give a variable or literal that stands for it."""
+
+    def emit_value(self, scope: Scope) -> Value:
+        """Do what `emit` does, but leave the making of objects and lists to who needs them."""
+        text = self.emit(scope)
+        return scope.code.note(text) if self.always else text
 
     def patch(self, value: JSON) -> JSON:
         """Give what a merge takes: as `evaluate`, but places without a value hold MISSING.
@@ -198,13 +202,10 @@ class Object(Expression):
         return {key: child.evaluate(value) for key, child in self.items}
 
     def emit(self, scope: Scope) -> str:
-        values = [(key, child.emit(scope), child.always) for key, child in self.items]
-        certain = [*takewhile(lambda item: item[2], values)]
-        name = _emit_display(scope, [(key, text) for key, text, _ in certain])
-        for key, text, always in values[len(certain) :]:
-            when = "" if always else f"if {text} is not MISSING: "
-            scope.code.line(f"{when}{name}[{key!a}] = {text}")
-        return name
+        return scope.code.made(self.emit_value(scope))
+
+    def emit_value(self, scope: Scope) -> Parts:
+        return Parts({key: child.emit_value(scope) for key, child in self.items})
 
     def emit_patch(self, scope: Scope) -> str:
         return _emit_display(scope, [(key, child.emit(scope)) for key, child in self.items])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import ClassVar, Final
 
+from framework.codegen import Each, Value
 from framework.mapping.checks import (
     Where,
     be_directive_or_object,
@@ -139,20 +140,26 @@ class ArrayOf(Expression):
     def emit(self, scope: Scope) -> str:
         return self._emit(scope, partial(emit_listed, self.shape))
 
+    def emit_value(self, scope: Scope) -> Value:
+        if not isinstance(self.shape, Object):
+            return self.emit(scope)
+        root, shape = self.root.emit(scope), self.shape
+        return Each(root, lambda item: shape.emit_value(self._inside(scope, item)))
+
     def emit_patch(self, scope: Scope) -> str:
         return self._emit(scope, self.shape.emit)
 
     def _emit(self, scope: Scope, write: Callable[[Scope], str]) -> str:
         code, root = scope.code, self.root.emit(scope)
-        result, item = code.fresh(), code.fresh("item")
-        with code.block(f"if isinstance({root}, (list, dict)):"):
-            code.line(f"{result} = []")
-            with code.block(f"for {item} in {root} if isinstance({root}, list) else ({root},):"):
-                inner = scope.enter(item, self.shape.paths, entered=False)
-                code.line(f"{result}.append({write(inner)})")
+        result = code.fresh()
+        with code.each(root, result) as item:
+            code.line(f"{result}.append({write(self._inside(scope, item))})")
         with code.block("else:"):
             code.line(f"{result} = {root}")
         return result
+
+    def _inside(self, scope: Scope, item: str) -> Scope:
+        return scope.enter(item, self.shape.paths, entered=False)
 
 
 def _check_array_path(argument: JSON, where: Where) -> list[str]:

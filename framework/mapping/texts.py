@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import ClassVar, Final
 
+from framework.codegen import Code
 from framework.mapping.checks import (
     be_directive_or_string,
     check_boolean,
@@ -17,7 +19,6 @@ from framework.mapping.checks import (
 )
 from framework.mapping.directives import Builder, Directive, Example
 from framework.mapping.expressions import (
-    Applied,
     Constant,
     Dynamic,
     Expression,
@@ -79,8 +80,10 @@ class Filled(Expression):
         read, literal = scope.reader.read, scope.code.literal
         texts = [literal(p) if isinstance(p, str) else read(p) for p in self.pieces]
         if sum(isinstance(piece, Path) for piece in self.pieces) > _INLINE:
-            return scope.call(self._filled, *texts)
-        return self._emit_inline(scope, texts)
+            filled = scope.call(self._filled, *texts)
+        else:
+            filled = self._emit_inline(scope, texts)
+        return scope.code.note(filled, str)
 
     def _emit_inline(self, scope: Scope, texts: list[str]) -> str:
         code, result = scope.code, scope.code.fresh()
@@ -181,7 +184,7 @@ class Cased(Expression):
         short = f"type({text}) is str and len({text}) <= {MAX_TEXT}"
         rest = f"{scope.code.literal(self.rest, 'f')}({text})"
         scope.code.line(f"{result} = {changed} if {short} else {rest}")
-        return result
+        return scope.code.note(result, str) if scope.code.kind(text) is str else result
 
     def rest(self, value: JSON) -> JSON:
         """Give what is no text as it is."""
@@ -295,6 +298,11 @@ class Replacement:
             return value.replace(pattern, self.text, count)
         return self._apply(value, searched.split(pattern, count), len(pattern))
 
+    def call(self, code: Code) -> str:
+        """Give the call, as written after a text, that does the same when case matters."""
+        count = "" if self.every else ", 1"
+        return f".replace({code.literal(self.pattern)}, {code.literal(self.text)}{count})"
+
     def _apply(self, value: str, kept: list[str], size: int) -> str:
         pieces, start = [], 0
         for piece in kept:
@@ -303,19 +311,44 @@ class Replacement:
         return self.text.join(pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class Replacer:
-    """The replacements of one directive, or the *fault* with which it refuses every text.
+@dataclass(frozen=True)
+class Replaced(Expression):
+    """A text with replacements, or the *fault* with which every text is refused.
 
     Numbers, true and false are replaced in as texts; anything else gives the empty text, as does
     an argument whose parts have wrong types.
     """
 
     where: str
+    value: Expression
     replacements: tuple[Replacement, ...]
     fault: tuple[str, str] | None
 
-    def __call__(self, value: JSON) -> JSON:
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.value,)
+
+    @property
+    def always(self) -> bool:
+        return True
+
+    def evaluate(self, value: JSON) -> JSON:
+        return self.replace(self.value.evaluate(value))
+
+    def emit(self, scope: Scope) -> str:
+        """Write the replacement in a text that cannot become too long; the rest is a call."""
+        code, value, result = scope.code, scope.held(self.value.emit(scope)), scope.code.fresh()
+        changed = f"{code.literal(self.replace, 'f')}({value})"
+        if self.replacements and not self.fault and not self.replacements[0].ignoring_case:
+            calls = "".join(one.call(code) for one in self.replacements)
+            growth = math.prod(max(1, len(one.text)) for one in self.replacements)
+            short = f"type({value}) is str and len({value}) <= {MAX_TEXT // growth}"
+            changed = f"{value}{calls} if {short} else {changed}"
+        code.line(f"{result} = {changed}")
+        return code.note(result, str)
+
+    def replace(self, value: JSON) -> str:
+        """Replace in what can be written as a text, or refuse the event."""
         if not isinstance(value, (str, int, float)) or not self.replacements:
             return ""
         if self.fault:
@@ -341,7 +374,7 @@ def _build_replace(argument: JSON, where: str, builder: Builder) -> Expression:
     if fault:
         builder.fault(*fault)
     value = builder.build(argument["value"], f"{where}/value")
-    return Applied(Replacer(where, replacements, fault), (value,), certain=True)
+    return Replaced(where, value, replacements, fault)
 
 
 def _replacements(argument: dict[str, JSON]) -> tuple[Replacement, ...]:
@@ -499,7 +532,8 @@ class Rendered(Expression):
         return self.render(*(path.get(value) for path in self.template.paths))
 
     def emit(self, scope: Scope) -> str:
-        return scope.call(self.render, *(scope.reader.read(path) for path in self.template.paths))
+        values = (scope.reader.read(path) for path in self.template.paths)
+        return scope.code.note(scope.call(self.render, *values), str)
 
     def render(self, *values: JSON) -> str:
         """Fill in the values of the template's paths, or refuse the event."""

@@ -190,7 +190,7 @@ def fused(mapping: Mapping, event: JSON) -> dict[str, Any]:
     with code.block("def fuse():"):
         reader = Given(code, {path: path.get(event) for path in mapping.paths})
         reader.load(mapping.paths)
-        fields = mapping.emit(code, reader)
+        fields = {key: code.made(one) for key, one in mapping.emit(code, reader).items()}
         code.line(f"return {{{', '.join(f'{key!a}: {text}' for key, text in fields.items())}}}")
     result: dict[str, Any] = code.build("fuse")()
     return {key: value for key, value in result.items() if value is not MISSING}
