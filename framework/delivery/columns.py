@@ -6,11 +6,14 @@ import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress
-from typing import Any
+from typing import Any, Final
 
 from framework.definition import Action
 from framework.delivery.fusion import Layout, Lists
 from framework.paths import MISSING
+
+
+_OBJECTS: Final = Layout()
 
 
 class Columns(Mapping[str, Sequence[Any]]):
@@ -27,26 +30,26 @@ class Columns(Mapping[str, Sequence[Any]]):
         *,
         objects: Sequence[dict[str, Any]] | None = None,
         lists: Mapping[str, Sequence[Any]] | None = None,
-        constants: Mapping[str, Any] | None = None,
+        layout: Layout = _OBJECTS,
     ) -> None:
         self._action = action
         self._size = size
         self._objects = objects
         self._lists = lists or {}
-        self._constants = constants or {}
+        self._layout = layout
+        self._constants = layout.constants
 
     @classmethod
     def of(cls, action: Action, layout: Layout, lists: Lists) -> Columns:
         """Give the rows that a fused function has added to *lists*."""
         if layout.fields is None:
             return cls(action, len(lists[0]), objects=lists[1])
-        constants = layout.constants or {}
         by_field = {
             key: values
             for key, values in zip(layout.fields, lists[1:], strict=True)
-            if key not in constants
+            if key not in layout.constants
         }
-        return cls(action, len(lists[0]), lists=by_field, constants=constants)
+        return cls(action, len(lists[0]), lists=by_field, layout=layout)
 
     def __getitem__(self, key: str) -> Sequence[Any]:
         if key not in self._action.fields:
@@ -56,6 +59,8 @@ class Columns(Mapping[str, Sequence[Any]]):
             return [one.get(key, default) for one in self._objects]
         if key in self._constants:
             return [self._constant(key)] * self._size
+        if key in self._layout.certain:
+            return self._lists[key]
         return [default if one is MISSING else one for one in self._lists[key]]
 
     def __iter__(self) -> Iterator[str]:
@@ -123,7 +128,7 @@ class Columns(Mapping[str, Sequence[Any]]):
             size,
             objects=None if self._objects is None else take(self._objects),
             lists={key: take(values) for key, values in self._lists.items()},
-            constants=self._constants,
+            layout=self._layout,
         )
 
     def _neighbours(self, keys: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], int]]:

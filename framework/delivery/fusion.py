@@ -8,7 +8,7 @@ what each route makes of them to the route's rows. Events that a route refuses a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from framework.codegen import VARIABLE, Code, JSONReader
@@ -43,11 +43,12 @@ class Layout:
     """What is kept of the payloads of one route: whole shaped objects, or a list for each field.
 
     *constants* are the fields that have the same value in every row, or MISSING where there never
-    is one; their lists stay empty.
+    is one; their lists stay empty. The *certain* fields always have a value.
     """
 
     fields: tuple[str, ...] | None = None
-    constants: Mapping[str, Any] | None = None
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    certain: frozenset[str] = frozenset()
 
     def lists(self) -> Lists:
         """Give new lists to add rows to."""
@@ -169,7 +170,8 @@ class _Writer:
             values = {key: shaped.get(key, "MISSING") for key in fields}
             constants = {key: code.constant(value) for key, value in values.items()}
             constants = {key: one for key, one in constants.items() if one is not VARIABLE}
-            self.layouts[index] = Layout(fields, constants)
+            certain = frozenset(key for key, value in values.items() if code.always(value))
+            self.layouts[index] = Layout(fields, constants, certain)
             for key, name in zip(fields, lists, strict=True):
                 if key not in constants:
                     code.line(f"{name}.append({values[key]})")

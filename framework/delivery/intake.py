@@ -157,7 +157,7 @@ class Intake:
             lists[0].append(made)
         else:
             for key, values in zip(layout.fields, lists, strict=True):
-                if key not in (layout.constants or ()):
+                if key not in layout.constants:
                     values.append(made.get(key, MISSING))
         if self._performer.needs_events:
             self.events[mark] = event
