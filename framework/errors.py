@@ -20,7 +20,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
@@ -98,6 +97,8 @@ class UnknownNameError(ConfigurationError):
     def of(cls, kind: str, name: str, known: Iterable[str], plural: str = "") -> UnknownNameError:
         """Say that there is no *kind* called *name*, with the known names and the nearest one."""
         names = sorted(known)
+        import difflib  # noqa: PLC0415 - only where something is wrong
+
         near = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean `{near[0]}`?" if near else ""
         listing = ", ".join(names) or "none"

@@ -17,6 +17,7 @@ FLOORS = {
     "paths": 0,
     "codegen": 0,
     "doors": 0,
+    "version": 0,
     "triggers": 1,
     "mapping": 1,
     "definition": 2,

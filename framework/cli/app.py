@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import traceback
 from typing import Any, NamedTuple
 
 import click
 
 from framework.cli import exits
-from framework.cli.version import version
 from framework.errors import FrameworkError
+from framework.version import VERSION
 
 
 class _Command(NamedTuple):
@@ -70,6 +68,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is called; an unknown one is told with its nearest."""
         if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            import difflib  # noqa: PLC0415 - only where something is wrong
+
             near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
             hint = f" Did you mean `{near[0]}`?" if near else ""
             known = ", ".join(_COMMANDS)
@@ -88,6 +88,8 @@ class Commands(click.Group):
             raise click.exceptions.Exit(exits.INTERRUPTED) from None
         except Exception as error:
             if ctx.params["debug"]:
+                import traceback  # noqa: PLC0415 - seldom needed
+
                 traceback.print_exc()
             click.echo(_message(error), err=True)
             raise click.exceptions.Exit(exits.code_of(error)) from error
@@ -104,7 +106,7 @@ def _message(error: Exception) -> str:
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
     if wanted:
-        click.echo(version())
+        click.echo(f"actions {VERSION}")
         ctx.exit()
 
 

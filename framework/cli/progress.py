@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -19,11 +21,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Give what shows progress as a bar on standard error; nothing where that is no terminal."""
-    console = output(stderr=True)
-    if not console.is_terminal:
+    """Give what shows progress as a bar on standard error; nothing where that is no terminal.
+
+    The bar is made when there is progress to show, and not before the first call.
+    """
+    if not sys.stderr.isatty():
         yield lambda _: None
         return
+    with ExitStack() as stack:
+        started = time.monotonic()
+        bar = cache(lambda: stack.enter_context(_bar(started)))
+        yield lambda progress: bar()(progress)  # noqa: PLW0108 - made at the first call
+
+
+@contextmanager
+def _bar(started: float) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import (  # noqa: PLC0415 - heavy, imported at first use
         BarColumn,
         TaskProgressColumn,
@@ -33,8 +45,8 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import Progress as Bar  # noqa: PLC0415 - the same
 
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
-    bar = Bar(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, transient=True)
-    started = time.monotonic()
+    last, console = (TextColumn("left"), TimeRemainingColumn()), output(stderr=True)
+    bar = Bar(*columns, *last, console=console, transient=True)
     with bar:
         task = bar.add_task("", total=None)
 

@@ -163,9 +163,10 @@ def _pretend(options: _Options, opened: Opened) -> Sandbox | None:
 
 def _transport(options: _Options, pretend: Sandbox | None) -> Any:
     from framework.delivery import DryRun, make_transport  # noqa: PLC0415 - heavy
-    from framework.testing import SandboxTransport  # noqa: PLC0415 - heavy
 
     if pretend is not None:
+        from framework.testing import SandboxTransport  # noqa: PLC0415 - heavy
+
         return SandboxTransport(pretend)
     return DryRun() if options.dry_run else make_transport(redirect=options.endpoints)
 
@@ -190,7 +191,6 @@ def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summ
             if options.restart:
                 forget(checkpoint)
         gc.freeze()  # what has been made so far stays, and is not looked at again
-        gc.set_threshold(50_000, 20, 50)
         return run_file(
             connection,
             source,

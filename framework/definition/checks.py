@@ -8,7 +8,6 @@ from typing import Any, Final, TypeAlias
 
 from framework.definition.coercion import same
 from framework.definition.fields import TEXTS, Field
-from framework.definition.formats import PREDICATES
 from framework.definition.problems import Code
 from framework.paths import JSON, MISSING
 
@@ -36,9 +35,9 @@ def checks_of(field: Field) -> list[Check]:
     if field.type in TEXTS and field.pattern is not None:
         checks.append(("pattern", _pattern(field.pattern).search))
     if field.type == "string" and field.format not in {None, "text", "password"}:
-        checks.append(("format", PREDICATES[str(field.format)]))
+        checks.append(("format", _format(str(field.format))))
     if field.type == "datetime":
-        checks.append(("format", _is_moment))
+        checks.append(("format", _or_number(_format("date-like"))))
     return checks
 
 
@@ -128,5 +127,11 @@ def _is_among(values: list[Any]) -> Callable[[Any], bool]:
     return lambda value: any(same(value, choice) for choice in values)
 
 
-def _is_moment(value: str | float) -> object:
-    return not isinstance(value, str) or PREDICATES["date-like"](value)
+def _format(name: str) -> Callable[[str], object]:
+    from framework.definition.formats import PREDICATES  # noqa: PLC0415 - many patterns
+
+    return PREDICATES[name]
+
+
+def _or_number(holds: Callable[[str], object]) -> Callable[[str | float], object]:
+    return lambda value: not isinstance(value, str) or holds(value)

@@ -17,7 +17,6 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from framework.codegen import Code
-from framework.definition.dates import read_datetime
 from framework.definition.fields import (
     TEXTS,
     Category,
@@ -284,7 +283,11 @@ def _read(note: Any) -> _Note:
             "int, float, bool, datetime, Literal, dict, list, a Payload class, or one of them "
             "`| None`."
         )
-    return _Note(kind, build=read_datetime if kind == "datetime" else None)
+    if kind == "datetime":
+        from framework.definition.dates import read_datetime  # noqa: PLC0415 - many patterns
+
+        return _Note(kind, build=read_datetime)
+    return _Note(kind)
 
 
 def _each(build: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib import metadata
 from typing import Any, Final, TypeAlias
 
 from framework.config import Case, write_cases
@@ -42,6 +41,7 @@ from framework.testing import (
     run_case,
 )
 from framework.triggers import Trigger, parse
+from framework.version import VERSION
 
 _LAST_REQUESTS: Final = 50
 _MOST_REPEATED: Final = 50
@@ -60,17 +60,10 @@ class Call:
 View: TypeAlias = Callable[[Call], JSON]
 
 
-def _version() -> str:
-    try:
-        return metadata.version("action-destinations")
-    except metadata.PackageNotFoundError:
-        return "from a checkout"
-
-
 def _status(call: Call) -> JSON:
     setup = call.workspace.setup
     return {
-        "version": _version(),
+        "version": VERSION,
         "destination": setup.destination,
         "connection": _file(call.workspace),
         "reload": setup.reload,
@@ -412,7 +405,7 @@ def _export(call: Call) -> JSON:
 
 def _document(call: Call) -> JSON:
     del call
-    return openapi(_version())
+    return openapi(VERSION)
 
 
 def warm_up(workspace: Workspace) -> None:

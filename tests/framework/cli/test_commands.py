@@ -68,8 +68,8 @@ def test_listing_the_commands_imports_none_of_them(site: Path) -> None:
             "framework.cli",
             "framework.cli.app",
             "framework.cli.exits",
-            "framework.cli.version",
             "framework.errors",
+            "framework.version",
         ]
     )
 
