@@ -15,9 +15,9 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import orjson
@@ -30,6 +30,9 @@ from framework.relay import EventFile, run_file
 ORIGIN = "https://api.criteo.com"
 SETTINGS = {"advertiser_id": "12345", "client_id": "an id", "client_secret": "a secret"}
 ACTION = "addUserToAudience"
+Work: TypeAlias = Callable[[argparse.Namespace], int]
+"""Does something with every line of a file, and gives the number of lines."""
+
 UNMATCHED = {
     "text": 'type = "track" and event = "Audience Entered" and properties.audience_key = "no {}"',
     "part of a text": 'type = "track" and contains(properties.audience_key, "no {}")',
@@ -73,15 +76,17 @@ class InProcess(httpx.BaseTransport):
 
 
 def deliver(options: argparse.Namespace) -> int:
+    """Deliver the file once; give its lines."""
+    with opened(options) as connection:
+        return deliver_to(connection, options)
+
+
+def deliver_to(connection: Connection, options: argparse.Namespace) -> int:
     """Deliver the file once, with a checkpoint as `actions run` keeps it; give its lines."""
     several = {"processes": options.processes} if options.processes > 1 else {}
     if several.keys() - inspect.signature(run_file).parameters:
         raise SystemExit("Runs with several processes do not exist yet.")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        opened(options) as connection,
-        EventFile(options.events) as source,
-    ):
+    with tempfile.TemporaryDirectory() as folder, EventFile(options.events) as source:
         checkpoint = Path(folder) / "checkpoint"
         summary = run_file(
             connection, source, checkpoint=checkpoint, threads=options.threads, **several
@@ -112,12 +117,12 @@ def peak_mb() -> int:
     return round(max(one.ru_maxrss for one in found) / 1024)
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(work: Work, options: argparse.Namespace) -> dict[str, Any]:
     """Give events a second, microseconds of processor time an event, and the peak of memory."""
     rates, costs = [], []
     for _ in range(options.runs):
         start, used = time.perf_counter(), processor_time()
-        lines = decode(options) if options.bare else deliver(options)
+        lines = work(options)
         rates.append(lines / (time.perf_counter() - start))
         costs.append((processor_time() - used) / lines * 1e6)
     return {
@@ -132,14 +137,19 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("events")
     parser.add_argument("port", type=int, nargs="?", default=0, help="0: answered in this process")
-    parser.add_argument("--runs", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--hash", action="store_true")
     parser.add_argument("--bare", action="store_true")
     parser.add_argument("--subscriptions", type=int, default=1, help="how many; one matches")
     parser.add_argument("--unmatched", choices=UNMATCHED, default="text")
     parser.add_argument("--unthrottled", action="store_true", help="call at any rate")
+    return sized(parser)
+
+
+def sized(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add what says how often, and by how many at once."""
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1)
     return parser
 
 
@@ -151,4 +161,5 @@ def quieten() -> None:
 
 if __name__ == "__main__":
     quieten()
-    print(json.dumps(measure(arguments().parse_args())))
+    given = arguments().parse_args()
+    print(json.dumps(measure(decode if given.bare else deliver, given)))

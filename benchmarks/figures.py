@@ -61,13 +61,15 @@ def ratio(rounds: Sequence[Round], key: str, over: str, under: str) -> Spread | 
     return Spread.of(one / other for one, other in zip(above, below, strict=True))
 
 
-def exponent(costs: Sequence[tuple[float, float]]) -> float:
-    """Give the power with which a cost grows, from the first of (size, cost) to the last.
+def exponent(points: Sequence[Mapping[str, Any]]) -> float:
+    """Give the power with which the `cost` of points grows with their `size`, first to last.
 
-    Twice the size at twice the cost is 1; the same cost at any size is 0.
+    Twice the size at twice the cost is 1; the same cost at any size is 0. Sizes below 100,000
+    are left out where there are two beyond: a start is most of what they cost.
     """
-    (first, least), *_, (last, most) = costs
-    return log(most / least) / log(last / first)
+    large = [one for one in points if one["size"] >= 100_000]
+    first, *_, last = large if len(large) > 1 else points
+    return log(last["cost"] / first["cost"]) / log(last["size"] / first["size"])
 
 
 def same(rounds: Sequence[Round]) -> bool:

@@ -74,8 +74,7 @@ def _seconds(key: str) -> Measure:
 
 def _growth(series: str) -> Measure:
     def measure(part: Mapping[str, Any]) -> Spread:
-        points = part["found"][series]
-        return Spread.of([exponent([(one["size"], one["cost"]) for one in points])])
+        return Spread.of([exponent(part["found"][series])])
 
     return measure
 

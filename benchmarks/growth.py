@@ -135,8 +135,7 @@ def _draw_one(place: Any, points: list[Point], what: str, unit: str) -> None:
     place.set(xscale="log", yscale="log", xlabel=what, ylabel=unit)
     place.set_ylim(bottom=min(costs) / 3)
     if len(points) > 1:
-        power = exponent([(one["size"], one["cost"]) for one in points])
-        place.set_title(f"exponent {power:.2f}")
+        place.set_title(f"exponent {exponent(points):.2f}")
     place.legend()
 
 

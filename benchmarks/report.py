@@ -118,10 +118,7 @@ def growth(found: Mapping[str, Any]) -> str:
         for series, (what, unit) in SERIES.items()
         for one in found[series]
     ]
-    powers = (
-        f"{what}: {exponent([(one['size'], one['cost']) for one in found[series]]):.2f}"
-        for series, (what, _) in SERIES.items()
-    )
+    powers = (f"{what}: {exponent(found[series]):.2f}" for series, (what, _) in SERIES.items())
     note = f"\n\n{found['note']}" if "note" in found else ""
     return (
         "![Cost over size, four plots](growth.svg)\n\n"

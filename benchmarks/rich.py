@@ -1,6 +1,6 @@
 """Deliver shop events through a mapping of 21 fields, and print the figures as a line of JSON.
 
-    python benchmarks/rich.py EVENTS PORT [--runs N] [--threads N] [--source]
+    python benchmarks/rich.py EVENTS PORT [--runs N] [--threads N] [--processes N] [--source]
 
 The destination is made up, and sends each batch as a JSON list to the collect endpoint of
 `partner.py` at PORT. With `--source`, the generated function is printed instead.
@@ -9,20 +9,14 @@ The destination is made up, and sends each batch as a JSON list to the collect e
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import resource
-import statistics
 import sys
-import tempfile
-import time
-import urllib.request
-from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 
+from benchmarks import engine
 from framework import (
     Action,
     Batching,
@@ -35,7 +29,6 @@ from framework import (
     open_plugin,
 )
 from framework.delivery import Connection, make_transport
-from framework.relay import EventFile, run_file
 
 ORIGIN = "https://collect.example.com"
 
@@ -163,42 +156,9 @@ def open_connection(port: int) -> Connection:
 
 
 def deliver(options: argparse.Namespace) -> int:
-    """Deliver the file once, with a checkpoint as `actions run` keeps it; give its lines."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_connection(options.port) as connection,
-        EventFile(options.events) as source,
-    ):
-        checkpoint = Path(folder) / "checkpoint"
-        summary = run_file(connection, source, checkpoint=checkpoint, threads=options.threads)
-    assert summary.finished, summary.message
-    return summary.lines
-
-
-def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Give the figures of several runs, and the digest of what the partner was sent by the last."""
-    rates, costs = [], []
-    for _ in range(options.runs):
-        ask(options.port, "/__reset", "POST")
-        start, used = time.perf_counter(), time.process_time()
-        lines = deliver(options)
-        rates.append(lines / (time.perf_counter() - start))
-        costs.append((time.process_time() - used) / lines * 1e6)
-    return {
-        "median_per_s": round(statistics.median(rates)),
-        "cpu_us": round(min(costs), 3),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "events": lines,
-        "sha256": ask(options.port, "/__stats", "GET")["sha256"],
-    }
-
-
-def ask(port: int, path: str, method: str) -> dict[str, Any]:
-    """Ask the partner something about itself."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
-        found: dict[str, Any] = json.load(answer)
-        return found
+    """Deliver the file once; give its lines."""
+    with open_connection(options.port) as connection:
+        return engine.deliver_to(connection, options)
 
 
 def source() -> str:
@@ -211,13 +171,10 @@ def source() -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
+    parser = engine.sized(argparse.ArgumentParser(description=__doc__.partition("\n")[0]))
     parser.add_argument("events", nargs="?", default="")
     parser.add_argument("port", type=int, nargs="?", default=0)
-    parser.add_argument("--runs", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--source", action="store_true")
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    engine.quieten()
     given = parser.parse_args()
-    print(source() if given.source else json.dumps(measure(given)))
+    print(source() if given.source else json.dumps(engine.measure(deliver, given)))

@@ -16,6 +16,7 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,15 @@ QUICK = {
 }
 """What scripts are told where a short run is asked for."""
 
+FAILED = "its run failed"
+
+
+class UnequalError(Exception):
+    """Engines had the partner sent different data, so that their figures say nothing."""
+
 
 def main() -> None:
-    """Measure part by part, keep what is found, and write the tables."""
+    """Measure part by part, keep what is found, write the tables; end with 1 if a part failed."""
     options = arguments().parse_args()
     SCRATCH.mkdir(exist_ok=True)
     kept = options.into / "figures.json"
@@ -48,6 +55,7 @@ def main() -> None:
         kept.write_text(_lines(figures), encoding="utf-8")
     readme = page((HERE / "README.md").read_text(encoding="utf-8"), figures)
     (options.into / "README.md").write_text(readme, encoding="utf-8")
+    raise SystemExit(any(figures[name].get("skipped") == FAILED for name in options.only))
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -76,11 +84,15 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Give what was found of a part, where and when, or why it was left out."""
     part = PARTS[name]
     before = {"title": part.title, "taken": place(_command(name, options))}
-    if missing := part.missing():
-        print(f"{name}: skipped, {missing}", flush=True)
+    missing = part.missing()
+    print(f"{name}: skipped, {missing}" if missing else f"{name}:", flush=True)
+    if missing:
         return {**before, "skipped": missing}
-    print(f"{name}:", flush=True)
-    found = compared(part, options) if isinstance(part, Part) else reported(part, options)
+    try:
+        found = compared(part, options) if isinstance(part, Part) else reported(part, options)
+    except (subprocess.CalledProcessError, UnequalError) as error:
+        print(f"{name}: failed, {error}", flush=True)
+        return {**before, "skipped": FAILED}
     if "rounds" in found:
         print("\n".join("  ".join(row) for row in comparison(part.title, found)), flush=True)
     return {**before, **found}
@@ -108,7 +120,8 @@ def compared(part: Part, options: argparse.Namespace) -> dict[str, Any]:
     with partner(part.latency_ms) as port:
         engines = part.engines(file, count, port)
         found = list(rounds(engines, port, 1 if options.quick else options.rounds))
-    assert same(found), f"{part.title}: the engines sent different data"
+    if not same(found):
+        raise UnequalError("the engines sent different data")
     commands = {
         name: shlex.join(_public(one, file, port) for one in command)
         for name, command in engines.items()

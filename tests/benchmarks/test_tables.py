@@ -47,10 +47,16 @@ def test_numbers_have_the_digits_that_a_measurement_is_good_for(value: float, te
 
 @pytest.mark.parametrize(
     ("costs", "power"),
-    [([(1, 3), (10, 30)], 1), ([(1, 3), (5, 3), (50, 3)], 0), ([(10, 1), (100, 100)], 2)],
+    [
+        ({1: 3, 10: 30}, 1),
+        ({1: 3, 5: 3, 50: 3}, 0),
+        ({10: 1, 100: 100}, 2),
+        ({10_000: 2, 100_000: 3, 1_000_000: 30}, 1),
+    ],
 )
-def test_growth_is_told_as_a_power(costs: list[tuple[float, float]], power: float) -> None:
-    assert exponent(costs) == pytest.approx(power)
+def test_growth_is_told_as_a_power(costs: dict[int, float], power: float) -> None:
+    points = [{"size": size, "cost": cost} for size, cost in costs.items()]
+    assert exponent(points) == pytest.approx(power)
 
 
 @pytest.mark.parametrize(("other", "equal"), [("a", True), ("b", False)])
