@@ -10,11 +10,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from destinations import criteo_audiences
+from framework.config import parse_connection
 from framework.definition import Choice, Condition, Conditions, Field, to_document
 from framework.definition.dialect import OPTIONS
+from framework.delivery import DryRun, connect
 from framework.mapping import DIRECTIVES, Directive
 from framework.mapping import Example as Mapped
 from framework.paths import MISSING
+from framework.plugins import open_plugin
 from framework.triggers import FUNCTIONS, OPERATORS, Example, Function, Operator
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -151,7 +155,26 @@ def fields() -> str:
     return "\n".join(parts) + "\n"
 
 
-PAGES = {"triggers.md": triggers, "mappings.md": mappings, "fields.md": fields}
+def generated_code() -> str:
+    """Make the page on generated code: as it is, with what its example comes to now."""
+    page = (DOCS / "generated-code.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    environment = {"CRITEO_CLIENT_SECRET": "a secret"}
+    file = parse_connection(example, "example.yaml", DOCS, environment).connection
+    assert file is not None
+    plugin = open_plugin(criteo_audiences)
+    with connect(plugin, file.settings, file.subscriptions, transport=DryRun()) as connection:
+        source = connection.generated()
+    head, fence, rest = page.partition("```python\n")
+    return f"{head}{fence}{source}```{rest.partition('```')[2]}"
+
+
+PAGES = {
+    "triggers.md": triggers,
+    "mappings.md": mappings,
+    "fields.md": fields,
+    "generated-code.md": generated_code,
+}
 """How each page is made."""
 
 

@@ -16,7 +16,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"actions {VERSION}\n")
         return
-    gc.set_threshold(50_000, 20, 50)  # most of what is made at the start stays
+    gc.set_threshold(200_000, 20, 50)  # most of what is made at the start stays
     _leave_out("httpx._main")  # httpx's own command line, with all of rich and pygments
     from framework.cli.app import actions  # noqa: PLC0415 - imports click
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from framework.cli.tables import Row, print_table
+from framework.cli.connections import open_connection
+from framework.cli.tables import Row, print_source, print_table
 
 if TYPE_CHECKING:
     from framework.definition import Action, Destination, Field
+    from framework.delivery import Form
     from framework.plugins import Registry
 
 
@@ -40,11 +42,52 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click's signature
 
 
 @click.command()
-@click.argument("destination", shell_complete=_complete)
+@click.argument("destination", required=False, shell_complete=_complete)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole definition as JSON.")
-def show(destination: str, as_json: bool) -> None:  # noqa: FBT001 - click's signature
-    """Show what DESTINATION takes: its settings, its actions and their fields."""
-    definition = _registry().get(destination).definition
+@click.option(
+    "--generated",
+    "connection",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Print the function that is generated for a connection file instead.",
+)
+@click.option(
+    "--form",
+    type=click.Choice(["structs", "json"]),
+    default="structs",
+    show_default=True,
+    help="With --generated: the function for lines of a file, or for whole events.",
+)
+def show(
+    destination: str | None,
+    as_json: bool,  # noqa: FBT001 - click's signature
+    connection: str | None,
+    form: Form,
+) -> None:
+    """Show what DESTINATION takes: its settings, its actions and their fields.
+
+    Or show what events of a connection go through (--generated): its triggers, mappings and
+    fields as one Python function. It holds no settings.
+    """
+    if (destination is None) == (connection is None):
+        raise click.UsageError("Give either a destination or --generated FILE.")
+    if connection is not None:
+        _show_generated(connection, form)
+    else:
+        assert destination is not None
+        _show_definition(_registry().get(destination).definition, as_json=as_json)
+
+
+def _show_generated(path: str, form: Form) -> None:
+    from framework.delivery import DryRun, connect  # noqa: PLC0415 - heavy, at first use
+
+    opened = open_connection(path)
+    settings, subscriptions = opened.file.settings, opened.file.subscriptions
+    with connect(opened.plugin, settings, subscriptions, transport=DryRun()) as found:
+        print_source(found.generated(form))
+
+
+def _show_definition(definition: Destination, *, as_json: bool) -> None:
     if as_json:
         from framework.definition import to_manifest  # noqa: PLC0415 - heavy, seldom needed
 

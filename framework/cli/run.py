@@ -191,6 +191,7 @@ def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summ
             if options.restart:
                 forget(checkpoint)
         gc.freeze()  # what has been made so far stays, and is not looked at again
+        gc.set_threshold(50_000, 20, 50)
         return run_file(
             connection,
             source,

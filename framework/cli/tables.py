@@ -1,4 +1,4 @@
-"""Tables on standard output: as wide as the terminal, or as the content where it is a file."""
+"""Tables and source on standard output, made for a terminal or as they are for a file."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Row], *, empty: str = "")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     output().print(table)
+
+
+def print_source(text: str) -> None:
+    """Print Python source as it is, with colours where a terminal shows it."""
+    if not sys.stdout.isatty():
+        click.echo(text, nl=False)
+        return
+    from rich.syntax import Syntax  # noqa: PLC0415 - heavy, imported at first use
+
+    shown = Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+    output().print(shown)
 
 
 def output(*, stderr: bool = False) -> Console:

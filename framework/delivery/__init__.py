@@ -12,6 +12,7 @@ from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
+from framework.delivery.listing import Form
 from framework.delivery.performing import Implementation, Performer
 from framework.delivery.pipeline import Connection, connect
 from framework.delivery.report import Item, Report, Sent
@@ -33,6 +34,7 @@ __all__ = [
     "DryRun",
     "ErrorReader",
     "Exchange",
+    "Form",
     "Implementation",
     "Item",
     "LocalLedger",

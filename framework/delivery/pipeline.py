@@ -23,6 +23,7 @@ from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.exchanges import Redactor
+from framework.delivery.listing import Form, listing
 from framework.delivery.performing import Implementation, Performer
 from framework.delivery.report import Report
 from framework.delivery.retries import Clock, Retry, SystemClock
@@ -183,6 +184,14 @@ class Connection:
         the caller's where there are none. See `Stream`.
         """
         return Stream(self, halts=halts, threads=threads, stopping=stopping)
+
+    def generated(self, form: Form = "structs") -> str:
+        """Give the source of the function that events go through in bulk, with a legend.
+
+        `structs` is what a run over a file uses; where a hook asks for whole events it uses that
+        for `json`, and so does any delivery for lines that are out of the ordinary.
+        """
+        return self.redactor.hide(listing(self.routes, form, whole=self.performer.needs_payloads))
 
     @property
     def label(self) -> str:
