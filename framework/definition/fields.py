@@ -260,19 +260,26 @@ def _impossible(field: Field) -> Iterator[str]:
 def _impossible_values(field: Field) -> Iterator[str]:
     if field.default is not None and field.mapping is not None:
         yield "has both a default value and a default mapping."
-    seen: list[tuple[type, Any]] = []
-    for choice in field.choices:
-        if (type(choice.value), choice.value) in seen:
-            yield f"offers the choice {json.dumps(choice.value)} twice."
-        if choice.value is MISSING or choice.value is None:
-            yield "offers a choice without a value."
-        seen.append((type(choice.value), choice.value))
+    yield from _impossible_choices(field.choices)
     for option in ("minimum", "maximum"):
         limit = getattr(field, option)
         if limit is not None and not _is_finite(limit):
             yield f"has the {option} {limit!r}; it must be a finite number."
     if field.pattern is not None:
         yield from _pattern_problems(field.pattern)
+
+
+def _impossible_choices(choices: Iterable[Choice]) -> Iterator[str]:
+    seen: set[str | tuple[type, JSON]] = set()
+    for choice in choices:
+        value = choice.value
+        nested = isinstance(value, dict | list)
+        key = json.dumps(value, sort_keys=True) if nested else (type(value), value)
+        if key in seen:
+            yield f"offers the choice {json.dumps(value)} twice."
+        if value is MISSING or value is None:
+            yield "offers a choice without a value."
+        seen.add(key)
 
 
 def _is_finite(value: Any) -> bool:

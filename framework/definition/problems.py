@@ -28,6 +28,9 @@ Code: TypeAlias = Literal[
     "too_large",
 ]
 
+MAX_LISTED: Final = 50
+"""Choices that a message names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -133,10 +136,10 @@ def _noun(problem: Problem) -> str:
 
 
 def _listing(values: list[Any]) -> str:
-    shown = [json.dumps(value, ensure_ascii=False) for value in values]
-    if len(shown) < 2:
-        return "".join(shown)
-    return f"{', '.join(shown[:-1])} or {shown[-1]}"
+    shown = [json.dumps(value, ensure_ascii=False) for value in values[:MAX_LISTED]]
+    if len(values) > MAX_LISTED:
+        shown.append(f"one of {len(values) - MAX_LISTED:,} others")
+    return " or ".join([", ".join(shown[:-1]), *shown[-1:]] if len(shown) > 1 else shown)
 
 
 def _count(limit: float | None) -> str:

@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 
-from framework.definition import Choice, Condition, Conditions, Field, check_fields
-from framework.errors import DefinitionError
+from framework.definition import (
+    Choice,
+    Condition,
+    Conditions,
+    Field,
+    check_fields,
+    compile_shape,
+)
+from framework.errors import DefinitionError, PayloadValidationError
 
 TYPES = "string, text, password, number, integer, boolean, datetime, object"
 FORMATS = (
@@ -53,6 +60,10 @@ FORMATS = (
             ("has both a default value and a default mapping."),
         ),
         ({"choices": ("x", "y", "x")}, 'offers the choice "x" twice.'),
+        (
+            {"choices": ({"a": [1], "b": 2}, {"b": 2, "a": [1]}), "type": "object"},
+            'offers the choice {"b": 2, "a": [1]} twice.',
+        ),
         ({"choices": (Choice(None, "none"),)}, "offers a choice without a value."),
         ({"minimum": True}, "has the minimum True; it must be a finite number."),
         ({"maximum": float("inf")}, "has the maximum inf; it must be a finite number."),
@@ -182,3 +193,37 @@ def test_fields_are_values() -> None:
 
 def test_a_password_is_a_secret() -> None:
     assert Field(type="password").secret
+
+
+def test_a_field_may_have_many_choices() -> None:
+    """A refusal names the first of them."""
+    values = tuple(Choice(f"c{number}") for number in range(10_000))
+    shape = compile_shape({"f": Field(choices=values)}, name="action `send`")
+    first = ", ".join(f'"{choice.value}"' for choice in values[:50])
+
+    assert shape.apply({"f": "c9999"}) == {"f": "c9999"}
+    with pytest.raises(PayloadValidationError) as caught:
+        shape.apply({"f": "none"})
+    assert str(caught.value) == (
+        f"Field `f` of action `send` must be {first} or one of 9,950 others."
+    )
+
+
+def test_equal_choices_are_found_with_as_many_hashes_as_there_are_choices() -> None:
+    """Each choice is looked up once, never compared with all the others."""
+    hashed: list[str] = []
+
+    class Counted(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            hashed.append(self)
+            return str.__hash__(self)
+
+        def __eq__(self, other: object) -> bool:
+            hashed.append(self)
+            return str.__eq__(self, other)
+
+    Field(choices=tuple(Choice(Counted(number)) for number in range(500)))
+
+    assert len(hashed) < 500 * 4
