@@ -50,6 +50,7 @@ _PART_KINDS = {
     "enabled": _SWITCH,
 }
 _SUBSCRIPTION_KEYS = [key for keys in _SPELLINGS.values() for key in keys]
+_LONG_KEY = 50
 _IGNORED = {
     "$schema",
     "id",
@@ -229,7 +230,7 @@ def _items(
         text = f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions, got {len(nodes)}."
         findings.error("AD205", nodes[MAX_SUBSCRIPTIONS].spot, text, "Split it into two files.")
     names: dict[str, int] = {}
-    for index, node in enumerate(nodes):
+    for index, node in enumerate(nodes[:MAX_SUBSCRIPTIONS]):
         item = _item(node, f"subscriptions[{index}]", references, findings)
         if item:
             _check_name(item, names, findings)
@@ -273,8 +274,8 @@ def _spelled(node: Node, findings: Findings) -> Iterator[tuple[str, tuple[str, N
 
 def _check_keys(node: Node, known: list[str], what: str, findings: Findings) -> None:
     for key in node.members:
-        if key not in known and key not in _IGNORED:
-            near = difflib.get_close_matches(key, known, n=1)
+        if key not in known and key not in _IGNORED and findings.lists_errors:
+            near = difflib.get_close_matches(key[:_LONG_KEY], known, n=1)
             hint = f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(known)}."
             findings.error("AD203", node.key(key), f"{what} has no key `{key}`.", hint)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -11,14 +13,11 @@ from framework.errors import ConfigurationError
 
 Severity: TypeAlias = Literal["error", "warning", "hint"]
 
-_SECRET = re.compile(
-    r"""(?ix) ["']? [\w.-]* (?:secret|password|passwd|token|credential|(?:api|private)[_-]?key)
-    [\w.-]* ["']? \s* : \s* (?P<value>.+)"""
-)
-_ANY_VALUE = re.compile(r"(?:^[^:]*:)?(?P<value>.*)")
+_MEMBER = re.compile(r"""(?<![\w.-])(?P<key>[\w.-]++)["']?\s*+:\s*+(?P<value>.)""")
+_SECRET_WORDS = ("secret", "password", "passwd", "token", "credential", "apikey", "privatekey")
 _QUOTES = frozenset("\"'")
 _ESCAPES = {"x": 4, "u": 6, "U": 10}
-_HIDDEN = re.compile(r"(\$\{[^}]*\})|[^\s,{}\[\]\"']")
+_HIDDEN = re.compile(r"(\$\{[^{}]*\})|[^\s,{}\[\]\"']+?(?=\$\{|[\s,{}\[\]\"']|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +60,23 @@ class Diagnostic:
 MAX_EXCERPT = 2_000
 """Characters of the longest line that is shown."""
 
+MAX_MESSAGE = 2_000
+"""Characters of the longest message."""
+
+MAX_FINDINGS = 1_000
+"""Findings of one severity that are listed."""
+
 
 class Findings:
     """The findings of one document, collected while it is read."""
 
     def __init__(self, file: str, text: str = "") -> None:
         self.file = file
-        self._lines = re.split(r"\r\n|\n|\r", text)
+        self._text = text
         self._found: list[Diagnostic] = []
+        self._counts: Counter[Severity] = Counter()
         self._covered: set[int] = set()
+        self._excerpts: dict[int, str] = {}
 
     def error(self, code: str, spot: Spot, message: str, hint: str = "") -> None:
         """Note something that keeps the document from being used."""
@@ -86,7 +93,12 @@ class Findings:
     def cover(self, line: int) -> None:
         """Keep the values of a line, which holds a secret, out of every excerpt."""
         self._covered.add(line)
-        self._found = [replace(one, excerpt=self.excerpt(one.line)) for one in self._found]
+        self._excerpts.pop(line, None)
+
+    @property
+    def lists_errors(self) -> bool:
+        """Whether a further error is still listed."""
+        return self._counts["error"] < MAX_FINDINGS
 
     @property
     def refused(self) -> frozenset[tuple[int, int]]:
@@ -120,35 +132,62 @@ class Findings:
             return spot
         return Spot(spot.line + 1 + row, start + inside + 1, max(min(length, len(shown)), 1))
 
+    @functools.cached_property
+    def _lines(self) -> list[str]:
+        return self._text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
     def _line(self, number: int) -> str:
         return self._lines[number - 1] if number <= len(self._lines) else ""
 
     @property
     def all(self) -> tuple[Diagnostic, ...]:
         """Everything found, in the order of the document."""
-        return tuple(sorted(self._found, key=lambda found: (found.line, found.column)))
+        found = sorted(self._found, key=lambda one: (one.line, one.column))
+        return tuple(replace(one, excerpt=self.excerpt(one.line)) for one in found)
 
     def excerpt(self, line: int) -> str:
         """Give one line of the document with secrets covered, column for column.
 
         A line that is too long to be read is not shown.
         """
-        text = self._line(line)
-        if len(text) > MAX_EXCERPT:
-            return ""
-        match = (_ANY_VALUE if line in self._covered else _SECRET).search(text)
-        if match is None:
-            return text
-        start = match.start("value")
-        return text[:start] + _HIDDEN.sub(lambda m: m[1] or "*", text[start:])
+        if line not in self._excerpts:
+            text = self._line(line)
+            is_shown, covered = len(text) <= MAX_EXCERPT, line in self._covered
+            self._excerpts[line] = _without_secrets(text, covered=covered) if is_shown else ""
+        return self._excerpts[line]
 
     def _add(self, severity: Severity, code: str, spot: Spot, message: str, hint: str) -> None:
+        self._counts[severity] += 1
+        if self._counts[severity] > MAX_FINDINGS:
+            return
+        if self._counts[severity] == MAX_FINDINGS:
+            code, message = "AD103", f"No more than {MAX_FINDINGS:,} {severity}s are listed."
+            hint = "Mend these first."
+        if len(message) > MAX_MESSAGE:
+            message = f"{message[:MAX_MESSAGE]}…"
+        length = max(spot.length, 1)
         self._found.append(
-            Diagnostic(
-                self.file, spot.line, spot.column, max(spot.length, 1), severity, code,
-                message, hint, self.excerpt(spot.line),
-            )
-        )  # fmt: skip
+            Diagnostic(self.file, spot.line, spot.column, length, severity, code, message, hint)
+        )
+
+
+def _without_secrets(line: str, *, covered: bool) -> str:
+    start = _secret_start(line, covered=covered)
+    hidden = _HIDDEN.sub(lambda match: match[1] or "*" * len(match[0]), line[start:])
+    return line[:start] + hidden
+
+
+def _secret_start(line: str, *, covered: bool) -> int:
+    """Give where something begins in a line that is not to be shown; its end where nothing is."""
+    if covered:
+        return line.find(":") + 1
+    found = (each for each in _MEMBER.finditer(line) if _sounds_secret(each["key"]))
+    return next((each.start("value") for each in found), len(line))
+
+
+def _sounds_secret(key: str) -> bool:
+    plain = key.casefold().replace("_", "").replace("-", "")
+    return any(word in plain for word in _SECRET_WORDS)
 
 
 def _written(line: str, place: int) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
 
 from framework.config.diagnostics import Findings, Spot
 from framework.config.nodes import Builder, Node, Pair, Unreadable, plain_scalar
@@ -23,7 +22,7 @@ class _Reader:
     def __init__(self, text: str, findings: Findings) -> None:
         self._text = text
         self._build = Builder(findings)
-        self._starts = [0, *(match.end() for match in re.finditer(r"\r\n|\n|\r", text))]
+        self._lines = _Lines(text)
 
     def document(self) -> Node:
         start = self._skip(0)
@@ -107,5 +106,25 @@ class _Reader:
         return self._build.stop("AD101", self._spot(here), text)
 
     def _spot(self, start: int, end: int | None = None) -> Spot:
-        line = bisect_right(self._starts, start)
-        return Spot(line, start - self._starts[line - 1] + 1, (end or start + 1) - start)
+        line, column = self._lines.place(start)
+        return Spot(line, column, (end or start + 1) - start)
+
+
+class _Lines:
+    """Finds the lines of offsets; quick where each one lies behind the one before."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._known, self._line, self._start = 0, 1, 0
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Give the line and the column of an offset, both from 1."""
+        if offset < self._known:
+            self._known, self._line, self._start = 0, 1, 0
+        passed = self._text[self._known : offset]
+        if "\n" in passed or "\r" in passed:
+            breaks = passed.count("\n") + passed.count("\r") - passed.count("\r\n")
+            self._line += breaks
+            self._start = self._known + max(passed.rfind("\n"), passed.rfind("\r")) + 1
+        self._known = offset
+        return self._line, offset - self._start + 1

@@ -114,7 +114,9 @@ class Builder:
         self._count(spot, self._repeated)
         if self._repeated_length > MAX_REPEATED:
             limit = f"{MAX_REPEATED // 1024:,} KiB"
-            raise self.stop("AD103", spot, f"The document's aliases repeat more than {limit} of text.")
+            raise self.stop(
+                "AD103", spot, f"The document's aliases repeat more than {limit} of text."
+            )
         return node
 
     def list(self, spot: Spot, nodes: list[Node]) -> Node:

@@ -22,13 +22,12 @@ from framework.config.nodes import Builder, Node, Pair, Scalar, Unreadable, plai
 
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
-_FORBIDDEN = re.compile(
-    r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
+_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _WORDING = (
     (re.compile("did not find expected (.*)"), r"expected \1, but got {}"),
     (re.compile("found character that (.*)"), r"found character {} that \1"),
+    (re.compile("a tab character that.*"), r"character {} that cannot start any token"),
     (re.compile("in this context"), "here"),
 )
 _HINTS = {
@@ -172,13 +171,14 @@ def _inherited(merged: list[Node], pairs: list[Pair]) -> list[Pair]:
 
 
 def _found(text: str, line: int, column: int) -> tuple[Spot, str]:
-    """Give the place (counted from 0) and what stands there, or where the text ends before it."""
+    """Give the spot of a place counted from 0 and what stands there; at most that of the end."""
     lines = _BREAKS.split(text)
-    if line >= len(lines) or column >= len(lines[line]):
-        last = min(line, len(lines) - 1)
-        ends = last == len(lines) - 1
-        return Spot(last + 1, min(column, len(lines[last])) + 1), "the end" if ends else "a line's end"
-    return Spot(line + 1, column + 1), repr(lines[line][column])
+    if line >= len(lines):
+        line, column = len(lines) - 1, len(lines[-1])
+    spot, here = Spot(line + 1, column + 1), lines[line][column : column + 1]
+    if here:
+        return spot, repr(here)
+    return spot, "the end" if line == len(lines) - 1 else "the end of the line"
 
 
 def _spot(event: yaml.Event) -> Spot:

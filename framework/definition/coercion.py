@@ -20,9 +20,9 @@ from framework.paths import JSON
 BLANKS: Final = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 """What JavaScript takes for white space, as the inside of a character class."""
 
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
-_ENDS = re.compile(rf"\A[{BLANKS}]+|[{BLANKS}]+\Z")
+_ENDS = BLANKS.replace("\u2000-\u200a", "".join(map(chr, range(0x2000, 0x200B))))
 _BASED = re.compile(r"0(?:[xX]([0-9a-fA-F]+)|[oO]([0-7]+)|[bB]([01]+))")
 
 
@@ -169,7 +169,7 @@ def same(left: JSON, right: JSON) -> bool:
 
 
 def _number_of(text: str) -> float | Refused:
-    text = _ENDS.sub("", text) if text else " x"
+    text = text.strip(_ENDS) if text else " x"
     if not text:
         return 0
     if _INTEGER.fullmatch(text):

@@ -81,9 +81,20 @@ def _sample(item: re.Match[str]) -> str:
 
 
 def _expression(stretches: list[list[re.Match[str]]]) -> str:
-    first, *others = ["".join(map(_one, stretch)) for stretch in stretches]
-    middle = "".join(f"(?>.*?{stretch})" for stretch in others[:-1] if stretch)
-    return first + middle + (f".*{others[-1]}" if others else "")
+    first, *others = stretches
+    middle = "".join(map(_next, others[:-1]))
+    return _all(first) + middle + (f".*{_all(others[-1])}" if others else "")
+
+
+def _next(stretch: list[re.Match[str]]) -> str:
+    """Give the expression for the next place where a stretch stands, and what is before it."""
+    if len(stretch) == 1 and (stretch[0]["escaped"] or stretch[0]["plain"]):
+        return f"[^{_one(stretch[0])}]*+{_one(stretch[0])}"
+    return f"(?>.*?{_all(stretch)})" if stretch else ""
+
+
+def _all(stretch: list[re.Match[str]]) -> str:
+    return "".join(map(_one, stretch))
 
 
 def _one(item: re.Match[str]) -> str:

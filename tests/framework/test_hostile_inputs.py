@@ -1,6 +1,6 @@
 """Hostile inputs end in a value or one of our errors, within bounds of time and memory.
 
-They run in a process of their own, which stops what takes more than eight seconds of its processor
+They run in a process of their own, which stops what takes more than one second of its processor
 or 100 MB beside the input; see `tests/framework/hostile/`.
 """
 

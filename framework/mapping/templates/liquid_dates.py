@@ -20,6 +20,7 @@ _ISO: Final = re.compile(
 _WRITTEN: Final = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%m/%d/%Y", "%a %b %d %Y")
 _CODE: Final = re.compile(r"%([-_0^#:]+)?(\d+)?([EO])?(.)")
 MAX_WIDTH: Final = 1000
+MAX_PATTERN: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ def format_date(value: Any, pattern: str, zone: Any) -> str | None:
 
     *value* is a text, or seconds; *zone* is a name, or minutes west of Greenwich.
     """
+    if len(pattern) > MAX_PATTERN:
+        raise TemplateError("cannot be rendered: the pattern of a date is too long")
     try:
         read = _read(value)
         moment = None if read is None else _place(read, zone)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
+import yaml as pyyaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.config.diagnostics import Findings, Spot
+from framework.config.diagnostics import MAX_FINDINGS, Findings, Spot
 from framework.config.jsontext import read_json
 from framework.config.nodes import Node, Unreadable
 from framework.config.yamltext import read_yaml
@@ -113,6 +114,10 @@ TOWER = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1,
 
 DEEP = "The document is nested more than 64 levels deep."
 MANY = "The document holds more than 10,000 values."
+LONG = f"a: &a {'x' * 600_000}\nb: [*a, *a]"
+MERGES = "a: &a {b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, i: 1, j: 1}\n" + "\n".join(
+    f"b{n}: {{<<: [*a, *a, *a]}}" for n in range(400)
+)
 
 
 @pytest.mark.parametrize(
@@ -121,10 +126,20 @@ MANY = "The document holds more than 10,000 values."
         (read_json, "[" * 70, f"1:65: {DEEP}"),
         (read_json, "[" + "0," * 100_000 + "0]", f"1:20002: {MANY}"),
         (read_yaml, "[" * 70, f"1:65: {DEEP}"),
-        (read_yaml, LAUGHS, f"4:5: {MANY}"),
+        (read_yaml, LAUGHS, f"4:45: {MANY}"),
         (read_yaml, TOWER, f"65:6: {DEEP}"),
+        (read_yaml, LONG, "2:9: The document's aliases repeat more than 1,024 KiB of text."),
+        (read_yaml, MERGES, f"335:17: {MANY}"),
     ],
-    ids=["deep JSON", "large JSON", "deep YAML", "aliases of aliases", "a tower of aliases"],
+    ids=[
+        "deep JSON",
+        "large JSON",
+        "deep YAML",
+        "aliases of aliases",
+        "a tower of aliases",
+        "aliases of a long text",
+        "merges",
+    ],
 )
 def test_no_document_grows_beyond_the_limits(read: Reader, text: str, problem: str) -> None:
     """What aliases repeat counts as often as it is repeated."""
@@ -142,6 +157,37 @@ def test_any_text_is_a_document_or_a_finding(text: str) -> None:
         read_yaml(text, findings).plain()
     except Unreadable:
         assert findings.all
+
+
+def test_yaml_is_read_alike_by_both_parsers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML comes with a parser in C, as a rule; what a file means and its places are the same."""
+    text = (
+        "a: &x [1, 'ä b', \"c\\td\", null]\n"
+        "  # why\nlong: |\n  text\n\n  text\n"
+        "b: {<<: {p: >-\n    q\n    r, s: t}, u: *x}\n- no\n"
+    )
+    found = []
+    for parser in (pyyaml.CSafeLoader, pyyaml.SafeLoader):
+        monkeypatch.setattr("framework.config.yamltext._PARSER", parser)
+        readings = []
+        for end in range(len(text)):
+            findings = Findings("c.yaml", text[:end])
+            try:
+                readings.append(_placed(read_yaml(text[:end], findings)))
+            except Unreadable:
+                readings += [each.line for each in findings.all if each.code == "AD101"]
+        found.append(readings)
+    assert found[0] == found[1]
+
+
+def _placed(node: Node) -> Any:
+    """Give a node as data that can be compared."""
+    if isinstance(node.value, dict):
+        members = {key: (node.key(key), _placed(inner)) for key, inner in node.value.items()}
+        return node.spot, members
+    if isinstance(node.value, list):
+        return node.spot, [_placed(inner) for inner in node.value]
+    return node.spot, node.value
 
 
 def test_places_count_from_one_in_characters() -> None:
@@ -171,3 +217,35 @@ def test_excerpts_cover_what_sounds_secret(line: str, shown: str) -> None:
     """Columns stay where they are."""
     assert Findings("c.yaml", f"a: 1\n{line}\n").excerpt(2) == shown
     assert Findings("c.yaml", line).excerpt(2) == ""
+
+
+def test_findings_are_listed_up_to_a_number() -> None:
+    """Each severity has its own number, so that errors are never hidden by warnings."""
+    findings = Findings("c.yaml", "a: 1")
+    for number in range(2 * MAX_FINDINGS):
+        findings.warning("AD304", Spot(), f"{number}")
+    findings.error("AD201", Spot(), "x" * 10_000)
+
+    warnings, error = findings.all[:-1], findings.all[-1]
+
+    assert len(warnings) == MAX_FINDINGS
+    assert str(warnings[-2]) == "c.yaml:1:1: 998"
+    last = "c.yaml:1:1: No more than 1,000 warnings are listed. Mend these first."
+    assert str(warnings[-1]) == last
+    assert (error.severity, error.message) == ("error", f"{'x' * 2_000}…")
+    assert findings.lists_errors
+
+
+def test_excerpts_of_many_findings_cover_what_is_found_secret_later() -> None:
+    findings = Findings("c.yaml", "a: open\r\nb: ${env:B} open ${env:C\rc: 1")
+    for line in (1, 2, 3):
+        findings.error("AD201", Spot(line), "wrong")
+    before = [each.excerpt for each in findings.all]
+    findings.cover(2)
+
+    assert before == ["a: open", "b: ${env:B} open ${env:C", "c: 1"]
+    assert [each.excerpt for each in findings.all] == [
+        "a: open",
+        "b: ${env:B} **** *{*****",
+        "c: 1",
+    ]

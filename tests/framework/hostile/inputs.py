@@ -5,20 +5,15 @@ Each entry makes its input first and gives the act that is measured.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from framework.config import parse_connection
 from framework.definition import Choice, Field, Format, compile_shape, from_document
 from framework.mapping import compile_mapping
 from framework.paths import JSON
 from framework.triggers import difference, parse
+from tests.framework.hostile.documents import FILES, TEN_MB, Act
 
-Act = Callable[[], object]
-
-TEN_MB = 10_000_000
 EVENT: dict[str, JSON] = {"event": "x", "n": 3, "l": [1, 2], "o": {"a": 1}, "s": "text"}
 
 
@@ -68,26 +63,25 @@ def shaped(field: Field, make: Callable[[], JSON]) -> Callable[[], Act]:
     return prepare
 
 
-def formatted(name: Format, text: str) -> Callable[[], Act]:
-    """Shape a long text of a format; *text* is repeated."""
-    return shaped(Field(format=name), lambda: text * 500_000)
-
-
-def connection(make: Callable[[], str], file: str = "c.yaml") -> Callable[[], Act]:
-    """Read a connection file and, where that is refused, say why."""
+def chosen(make: Callable[[], list[JSON]]) -> Callable[[], Act]:
+    """Declare a field with many choices, and shape the last one and another value."""
 
     def prepare() -> Act:
-        text = make()
+        values = make()
 
         def act() -> None:
-            reading = parse_connection(text, file, Path(), {})
-            assert reading.connection or reading.diagnostics
-            if reading.connection is None:
-                raise ConnectionError(str(reading.diagnostics[0].message))
+            shape = compile_shape({"f": Field(choices=tuple(map(Choice, values)))})
+            shape.apply({"f": values[-1]})
+            shape.apply({"f": "none of them"})
 
         return act
 
     return prepare
+
+
+def formatted(name: Format, text: str) -> Callable[[], Act]:
+    """Shape a long text of a format; *text* is repeated."""
+    return shaped(Field(format=name), lambda: text * 500_000)
 
 
 def nested(levels: int, wrap: Callable[[JSON], JSON]) -> JSON:
@@ -106,15 +100,6 @@ def lists(levels: int) -> JSON:
 def objects(levels: int) -> JSON:
     """Give an object in an object in an object."""
     return nested(levels, lambda inner: {"a": inner})
-
-
-def aliases(levels: int) -> str:
-    """Give YAML of a few lines that would hold ten to the power of *levels* texts."""
-    first = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
-    return first + "".join(
-        f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n"
-        for level in range(1, levels)
-    )
 
 
 TRIGGERS = {
@@ -204,6 +189,9 @@ TEMPLATES = {
     "liquid deep value": mapped({"@liquid": "{{ hostile | json }}"}, lambda: lists(50_000)),
     "liquid date": mapped({"@liquid": "{{ hostile | date: '%Y' }}"}, lambda: "9" * 100_000),
     "liquid date format": mapped({"@liquid": "{{ 'now' | date: hostile }}"}, lambda: "%c" * 99_999),
+    "liquid date format of texts": mapped(
+        {"@liquid": "{{ 'now' | date: hostile }}"}, lambda: "%-" * TEN_MB
+    ),
     "liquid padding": mapped({"@liquid": "{{ 'now' | date: '%1000000000Y' }}"}),
 }
 
@@ -283,7 +271,11 @@ _FORMATTED: dict[Format, str] = {
 }
 
 FIELDS = {
+    "many choices": chosen(lambda: [f"choice {number}" for number in range(20_000)]),
+    "many choices that are lists": chosen(lambda: [[number] for number in range(10_000)]),
     "number of many digits": shaped(Field(type="number"), lambda: "9" * TEN_MB),
+    "number of almost only digits": shaped(Field(type="number"), lambda: "9" * TEN_MB + "x"),
+    "number within many blanks": shaped(Field(type="number"), lambda: "1" + " " * TEN_MB + "1"),
     "integer with a huge exponent": shaped(Field(type="integer"), lambda: "1e999999999"),
     "number of the event": shaped(Field(type="string"), lambda: 10**100_000),
     "datetime": shaped(Field(type="datetime"), lambda: "2024-" * 1_000_000),
@@ -298,32 +290,6 @@ FIELDS = {
     "deep properties": lambda: _document(
         nested(5_000, lambda inner: {"type": "object", "properties": {"a": inner}})
     ),
-}
-
-FILES = {
-    "aliases": connection(lambda: aliases(10)),
-    "an alias of itself": connection(lambda: "destination: x\nsettings: &a\n  b: *a\n"),
-    "deep flow": connection(lambda: "[" * 100_000),
-    "deep blocks": connection(lambda: "\n".join(" " * level + "a:" for level in range(2_000))),
-    "ten megabytes of text": connection(lambda: "x" * TEN_MB),
-    "ten megabytes of keys": connection(lambda: "a: 1\n" * (TEN_MB // 5)),
-    "a huge scalar": connection(lambda: f"name: '{'x' * TEN_MB}'"),
-    "a tag": connection(lambda: "!!python/object/apply:os.system ['true']"),
-    "a long number": connection(lambda: f"name: {'9' * 100_000}"),
-    "a number in base sixty": connection(lambda: "name: " + ":".join(["1"] * 100_000)),
-    "merges of merges": connection(
-        lambda: (
-            "a: &a {x: 1}\n"
-            + "\n".join(f"b{n}: &b{n} {{<<: [{', '.join(['*a'] * 200)}]}}" for n in range(200))
-        )
-    ),
-    "many subscriptions": connection(
-        lambda: "destination: x\nsubscriptions:\n" + "- {partnerAction: a}\n" * 40_000
-    ),
-    "references": connection(lambda: f"destination: x\nname: {'${env:A}' * 100_000}"),
-    "JSON of deep lists": connection(lambda: "[" * 100_000, "c.json"),
-    "JSON of a huge text": connection(lambda: json.dumps({"name": "x" * TEN_MB}), "c.json"),
-    "JSON of a long number": connection(lambda: f'{{"name": {"9" * 100_000}}}', "c.json"),
 }
 
 

@@ -308,6 +308,7 @@ def test_liquid_that_does_not_parse_is_a_fault(template: str, refusal: str) -> N
         ("{{ '%E' | url_decode }}", "cannot be rendered: an address is encoded wrongly"),
         ("{{ '\\ud800' | url_encode }}", "cannot be rendered: half a character has no address"),
         ("{{ 0 | date: '%99999d' }}", "cannot be rendered: a date is padded too far"),
+        ("{{ 0 | date: long }}", "cannot be rendered: the pattern of a date is too long"),
         ("{{ 0 | date: '%H', 'Nowhere' }}", "cannot be rendered: a time zone is not known"),
         ("{{ (1..100000000) | size }}", "handles more than 5,000,000 characters and items"),
         ("{{ (1..10000000000000000) | size }}", "has a range that is too large"),

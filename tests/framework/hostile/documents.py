@@ -1,0 +1,197 @@
+"""Connection files that are made to take too long or too much memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from framework.config import parse_connection
+
+Act = Callable[[], object]
+
+TEN_MB = 10_000_000
+
+FILE_SIZE = 1_000_000
+"""Characters that a connection file may have, nearly."""
+
+ESCAPE = "\\n"
+
+
+def connection(make: Callable[[], str], file: str = "c.yaml") -> Callable[[], Act]:
+    """Read a connection file and, where that is refused, say why."""
+
+    def prepare() -> Act:
+        text = make()
+
+        def act() -> None:
+            reading = parse_connection(text, file, Path(), {})
+            assert reading.connection or reading.diagnostics
+            if reading.connection is None:
+                raise ConnectionError(str(reading.diagnostics[0].message))
+
+        return act
+
+    return prepare
+
+
+def aliases(levels: int) -> str:
+    """Give YAML of a few lines that would hold ten to the power of *levels* texts."""
+    first = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    return first + "".join(
+        f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n"
+        for level in range(1, levels)
+    )
+
+
+def repeated(key: str, line: str, times: int) -> str:
+    """Give YAML that holds *line* so often, below *key*."""
+    return f"destination: x\n{key}:\n" + f"{line}\n" * times
+
+
+def members(member: str, times: int) -> str:
+    """Give JSON of an object that holds *member* so often."""
+    return f"{{{', '.join([member] * times)}}}"
+
+
+FILES = {
+    "aliases": connection(lambda: aliases(10)),
+    "an alias of itself": connection(lambda: "destination: x\nsettings: &a\n  b: *a\n"),
+    "deep flow": connection(lambda: "[" * 100_000),
+    "deep blocks": connection(lambda: "\n".join(" " * level + "a:" for level in range(2_000))),
+    "ten megabytes of text": connection(lambda: "x" * TEN_MB),
+    "ten megabytes of keys": connection(lambda: "a: 1\n" * (TEN_MB // 5)),
+    "a huge scalar": connection(lambda: f"name: '{'x' * TEN_MB}'"),
+    "a tag": connection(lambda: "!!python/object/apply:os.system ['true']"),
+    "a long number": connection(lambda: f"name: {'9' * 100_000}"),
+    "a number in base sixty": connection(lambda: "name: " + ":".join(["1"] * 100_000)),
+    "merges of merges": connection(
+        lambda: (
+            "a: &a {x: 1}\n"
+            + "\n".join(f"b{n}: &b{n} {{<<: [{', '.join(['*a'] * 200)}]}}" for n in range(200))
+        )
+    ),
+    "merges of one large object": connection(
+        lambda: (
+            f"a: &a {{{', '.join(f'k{n}: 1' for n in range(4_000))}}}\n"
+            + "\n".join(f"b{n}: {{<<: *a}}" for n in range(2_000))
+        )
+    ),
+    "a long list of merges": connection(
+        lambda: (
+            f"a: &a {{{', '.join(f'k{n}: 1' for n in range(1_000))}}}\n"
+            f"b: {{<<: [{', '.join(['*a'] * 200_000)}]}}"
+        )
+    ),
+    "laughing merges": connection(
+        lambda: (
+            "a0: &a0 {x: 1}\n"
+            + "\n".join(
+                f"a{n}: &a{n} {{{', '.join(f'k{i}: *a{n - 1}' for i in range(9))}, <<: *a{n - 1}}}"
+                for n in range(1, 1_000)
+            )
+        )
+    ),
+    "a chain of aliases": connection(
+        lambda: "a0: &a0 x\n" + "\n".join(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 40_000))
+    ),
+    "a chain of merges": connection(
+        lambda: (
+            "a0: &a0 {k: 1}\n"
+            + "\n".join(f"a{n}: &a{n} {{<<: *a{n - 1}, k{n}: 1}}" for n in range(1, 25_000))
+        )
+    ),
+    "many anchors": connection(
+        lambda: f"[{', '.join(f'&a{n} x' for n in range(90_000))}]",
+    ),
+    "aliases of a long text": connection(
+        lambda: f"a: &a {'x' * 500_000}\nsettings: [{', '.join(['*a'] * 9_000)}]"
+    ),
+    "aliases of references": connection(
+        lambda: f"a: &a {'${env:A}' * 60_000}\nsettings: [{', '.join(['*a'] * 9_000)}]"
+    ),
+    "a long alias as a key": connection(
+        lambda: (
+            f"destination: &a {'x' * 500_000}\nsubscriptions:\n" + "- {*a : 1, *a : 2}\n" * 2_000
+        )
+    ),
+    "long keys": connection(lambda: "".join(f"{'k' * 900}{n}: 1\n" for n in range(1_000))),
+    "a key of a megabyte": connection(lambda: f"? {'k' * FILE_SIZE}\n: 1\n"),
+    "a quoted key of a megabyte": connection(lambda: f"? '{'k ' * (FILE_SIZE // 2)}'\n: 1\n"),
+    "an anchor of a megabyte": connection(lambda: f"a: &{'a' * FILE_SIZE} x\n"),
+    "an alias of a megabyte": connection(lambda: f"a: *{'a' * FILE_SIZE}\n"),
+    "a tag of a megabyte": connection(lambda: f"a: !{'a' * FILE_SIZE} x\n"),
+    "one key many times": connection(lambda: "a: 1\n" * 190_000),
+    "many unknown keys": connection(lambda: "".join(f"destinatio{n}: 1\n" for n in range(4_500))),
+    "keys that look secret": connection(
+        lambda: "".join(f"{'secret' * 150}{n}: 1\n" for n in range(1_000))
+    ),
+    "one line that looks secret": connection(
+        lambda: f"a: {{{', '.join(f'a{n}: 1' for n in range(100))}, '{'secret' * 150}': 1}}\n"
+    ),
+    "many lines that look secret": connection(
+        lambda: repeated(
+            "subscriptions",
+            f"- {{'{'secret' * 140}', {', '.join(f'a{n}: 1' for n in range(45))}}}",
+            100,
+        )
+    ),
+    "many references that fail": connection(
+        lambda: (
+            repeated("settings", "", 1)
+            + "".join(f"  a{n}: ${{env:X{n}}}${{env:Y}}${{env:Z}}\n" for n in range(4_500))
+        )
+    ),
+    "unfinished references": connection(lambda: repeated("settings", f"  a: {'${' * 490_000}", 1)),
+    "outer references": connection(lambda: repeated("name", f"  {'${env:A}' * 100_000}", 1)),
+    "references in mappings": connection(
+        lambda: repeated(
+            "subscriptions", f"- {{partnerAction: a, mapping: {{a: '{'${env:A}' * 2_000}'}}}}", 50
+        )
+    ),
+    "empty lines": connection(lambda: "\n" * FILE_SIZE),
+    "comments": connection(lambda: "#\n" * (FILE_SIZE // 2)),
+    "comments before a mistake": connection(lambda: "#\n" * (FILE_SIZE // 2 - 9) + "a: b: c"),
+    "escapes": connection(lambda: f'a: "{ESCAPE * (FILE_SIZE // 2)}"'),
+    "words": connection(lambda: f"a: {'x ' * (FILE_SIZE // 2)}"),
+    "lines of a text": connection(lambda: f"a: |\n{' x' * 3}\n" + " \n" * (FILE_SIZE // 2 - 9)),
+    "ten megabytes of flow": connection(lambda: f"[{'x,' * (TEN_MB // 2)}]"),
+    "a megabyte of flow": connection(lambda: f"[{'x,' * (FILE_SIZE // 2 - 1)}]"),
+    "a megabyte of flow objects": connection(lambda: f"[{'{x: y},' * (FILE_SIZE // 7)}]"),
+    "a megabyte of braces": connection(lambda: "a: " + "{" * FILE_SIZE),
+    "a megabyte of questions": connection(lambda: "? " * (FILE_SIZE // 2)),
+    "a megabyte of dashes": connection(lambda: "- " * (FILE_SIZE // 2)),
+    "directives": connection(lambda: "%A b\n" * (FILE_SIZE // 5)),
+    "half characters": connection(lambda: "a: \ud800"),
+    "many subscriptions": connection(
+        lambda: "destination: x\nsubscriptions:\n" + "- {partnerAction: a}\n" * 40_000
+    ),
+    "references": connection(lambda: f"destination: x\nname: {'${env:A}' * 100_000}"),
+    "JSON of deep lists": connection(lambda: "[" * 100_000, "c.json"),
+    "JSON of a huge text": connection(lambda: json.dumps({"name": "x" * TEN_MB}), "c.json"),
+    "JSON of many values": connection(lambda: f"[{'1,' * 499_000}1]", "c.json"),
+    "JSON of many objects": connection(lambda: f"[{'{},' * 330_000}1]", "c.json"),
+    "JSON of one key many times": connection(lambda: members('"a": 1', 120_000), "c.json"),
+    "JSON of one long key many times": connection(
+        lambda: members(f'"{"k" * 100}": 1', 9_000), "c.json"
+    ),
+    "JSON of many unknown keys": connection(
+        lambda: json.dumps({f"destinatio{n}": 1 for n in range(9_000)}, indent=1), "c.json"
+    ),
+    "JSON of long keys": connection(
+        lambda: json.dumps({f"{'k' * 900}{n}": 1 for n in range(1_000)}), "c.json"
+    ),
+    "JSON of a key of a megabyte": connection(lambda: json.dumps({"k" * FILE_SIZE: 1}), "c.json"),
+    "JSON of escapes": connection(lambda: json.dumps({"a": "ä" * 160_000}), "c.json"),
+    "JSON of spaces": connection(lambda: f"{' ' * FILE_SIZE}{{", "c.json"),
+    "JSON of lines": connection(lambda: "{" + "\n" * FILE_SIZE, "c.json"),
+    "JSON of unfinished text": connection(lambda: f'["{"x" * FILE_SIZE}', "c.json"),
+    "JSON of ten megabytes": connection(lambda: f"[{'1,' * (TEN_MB // 2)}1]", "c.json"),
+    "JSON of one long line of findings": connection(
+        lambda: json.dumps({"subscriptions": [{f"a{n}": 1 for n in range(4_500)}]}), "c.json"
+    ),
+    "JSON of references": connection(
+        lambda: json.dumps({"destination": "x", "settings": {"a": "${env:A}" * 120_000}}), "c.json"
+    ),
+    "JSON of a long number": connection(lambda: f'{{"name": {"9" * 100_000}}}', "c.json"),
+}
