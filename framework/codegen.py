@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import linecache
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from framework.paths import MISSING, Path, step
 
 _DEEP: Final = 100
 """Keys of the longest path that is written as source."""
+
+_PLACE: Final = re.compile("0|[1-9][0-9]{0,8}")
+"""Keys that are places in lists."""
 
 VARIABLE: Final = object()
 """What `Code.constant` gives for an expression whose value is not known before it runs."""
@@ -221,11 +225,13 @@ class JSONReader:
         outer, key = self._known[parts[:-1]], parts[-1]
         name = self._known[parts] = self._code.fresh("p")
         enter = self._stepped(outer, key)
+        if _PLACE.fullmatch(key):
+            enter = f"{outer}[{key}] if type({outer}) is list and len({outer}) > {key} else {enter}"
+        else:
+            enter = f"{outer}.get({key!a}, MISSING) if type({outer}) is dict else {enter}"
         if len(parts) > 1:
             enter = f"MISSING if {outer} is MISSING else {enter}"
-        self._code.line(
-            f"{name} = {outer}.get({key!a}, MISSING) if type({outer}) is dict else {enter}"
-        )
+        self._code.line(f"{name} = {enter}")
 
     def _stepped(self, outer: str, key: str) -> str:
         return f"{self._code.literal(step, 'step')}({outer}, {key!a})"

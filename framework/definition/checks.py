@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from framework.definition.coercion import same
 from framework.definition.fields import TEXTS, Field
 from framework.definition.problems import Code
 from framework.paths import JSON, MISSING
 
-Check: TypeAlias = tuple[Code, Callable[[Any], object]]
-"""A code for what may be wrong, and a predicate for the values that are right."""
-
 Prune: TypeAlias = Callable[[JSON], JSON]
 """Takes the empty values out of a value; gives MISSING where nothing is left."""
+
+
+class Check(NamedTuple):
+    """A code for what may be wrong, and a predicate for the values that are right.
+
+    *common* is quicker and true for most texts that are right, and for no others.
+    """
+
+    code: Code
+    holds: Callable[[Any], object]
+    common: Callable[[str], object] | None = None
+
 
 _PARTS: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 """The parts of a regular expression among which a `$` that stands for the end is told apart."""
@@ -27,17 +36,18 @@ def checks_of(field: Field) -> list[Check]:
     """List the checks on one converted value of a field (not null); items of multiple fields."""
     checks: list[Check] = []
     if field.choices:
-        checks.append(("choices", _is_among([choice.value for choice in field.choices])))
+        checks.append(Check("choices", _is_among([choice.value for choice in field.choices])))
     if field.type == "string":
         checks += _limits(field, "too_short", "too_long", len)
     if field.type in {"number", "integer"}:
         checks += _limits(field, "too_small", "too_large", _itself)
     if field.type in TEXTS and field.pattern is not None:
-        checks.append(("pattern", _pattern(field.pattern).search))
+        checks.append(Check("pattern", _pattern(field.pattern).search))
     if field.type == "string" and field.format not in {None, "text", "password"}:
-        checks.append(("format", _format(str(field.format))))
+        checks.append(_format(str(field.format)))
     if field.type == "datetime":
-        checks.append(("format", _or_number(_format("date-like"))))
+        moment = _format("date-like")
+        checks.append(moment._replace(holds=_or_number(moment.holds)))
     return checks
 
 
@@ -110,9 +120,9 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 def _limits(field: Field, low: Code, high: Code, measure: Callable[[Any], float]) -> list[Check]:
     checks: list[Check] = []
     if (minimum := field.minimum) is not None:
-        checks.append((low, lambda value: measure(value) >= minimum))
+        checks.append(Check(low, lambda value: measure(value) >= minimum))
     if (maximum := field.maximum) is not None:
-        checks.append((high, lambda value: measure(value) <= maximum))
+        checks.append(Check(high, lambda value: measure(value) <= maximum))
     return checks
 
 
@@ -127,10 +137,10 @@ def _is_among(values: list[Any]) -> Callable[[Any], bool]:
     return lambda value: any(same(value, choice) for choice in values)
 
 
-def _format(name: str) -> Callable[[str], object]:
-    from framework.definition.formats import PREDICATES  # noqa: PLC0415 - many patterns
+def _format(name: str) -> Check:
+    from framework.definition.formats import COMMON, PREDICATES  # noqa: PLC0415 - many patterns
 
-    return PREDICATES[name]
+    return Check("format", PREDICATES[name], COMMON.get(name))
 
 
 def _or_number(holds: Callable[[str], object]) -> Callable[[str | float], object]:

@@ -25,9 +25,9 @@ _DAY: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _COMMON = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?"
-    r"|[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?Z"
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]++)?Z"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?"
 )
 _DAYJS = re.compile(
     r"([0-9]{4})[-/]?([0-9]{1,2})?[-/]?([0-9]{0,2})[Tt" + BLANKS + r"]*"
@@ -47,9 +47,13 @@ _ZONES: Final = {
 _HALVES: Final = {"am": 0, "pm": 12}
 
 
+is_common_date = _COMMON.fullmatch
+"""Tell whether a text is date or time as they are mostly written, which the reference accepts."""
+
+
 def is_date_like(text: str) -> bool:
     """Tell whether the reference accepts a text as a `datetime`."""
-    return bool(_COMMON.fullmatch(text)) or read_milliseconds(text) is not None
+    return bool(is_common_date(text)) or read_milliseconds(text) is not None
 
 
 def read_datetime(value: str | float) -> datetime:

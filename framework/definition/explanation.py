@@ -97,7 +97,9 @@ def _shape_one(value: JSON, field: Field, path: Place, problems: list[Problem]) 
     if field.type == "object" and field.properties is not None:
         shaped = _shape_properties(shaped, field, path, problems)
     problems += [
-        Problem(path, code, field, shaped) for code, holds in checks_of(field) if not holds(shaped)
+        Problem(path, check.code, field, shaped)
+        for check in checks_of(field)
+        if not check.holds(shaped)
     ]
     return shaped
 

@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from framework.definition.coercion import BLANKS
-from framework.definition.dates import is_date_like
+from framework.definition.dates import is_common_date, is_date_like
 
 Predicate = Callable[[str], object]
 """Truthy for the texts that are right."""
 
 _FLAGS: Final = re.ASCII | re.IGNORECASE
 
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"(?!-)[a-z0-9-]++(?<!-)"
-_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}", _FLAGS)
+_ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]++"  # letters in both cases: quicker than the flag
+_LABEL = r"(?!-)[a-zA-Z0-9-]++(?<!-)"
+_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+@{_LABEL}(?:\.{_LABEL})++")
+_SHORT_EMAIL = re.compile(rf"(?=.{{1,254}}\Z){_EMAIL.pattern}")
 _HOSTNAME = re.compile(r"(?!-)[a-z0-9-]{1,63}+(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}+(?<!-))*\.?", _FLAGS)
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]{1,2})"
 _IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
@@ -177,3 +178,6 @@ PREDICATES: Mapping[str, Predicate] = {
     "text": _any,
 }
 """Every format by name, and `date-like`, which is that of the type `datetime`."""
+
+COMMON: Mapping[str, Predicate] = {"date-like": is_common_date, "email": _SHORT_EMAIL.fullmatch}
+"""Quicker predicates of some formats: true for most texts that are right, and for no others."""

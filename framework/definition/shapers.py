@@ -74,7 +74,7 @@ def shaped_constant(field: Field, constant: JSON, standing: Standing) -> Any:
     if shaped is REFUSED or not isinstance(shaped, FOLDED):
         return REFUSED if shaped is REFUSED else VARIABLE
     checked = is_plain(field) and shaped not in {MISSING, None}
-    if checked and not all(holds(shaped) for _, holds in checks_of(field)):
+    if checked and not all(check.holds(shaped) for check in checks_of(field)):
         return REFUSED
     return shaped
 
@@ -96,7 +96,7 @@ def _shaper_of(field: Field) -> Coercer:
 
 def _shaper_of_one(field: Field) -> Coercer:
     coerce = coercer_of(field)
-    checks = [holds for _, holds in checks_of(field)]
+    checks = [check.holds for check in checks_of(field)]
     enter = _properties_shaper(field) if field.properties is not None else None
     if field.type == "object" and enter is not None:
         coerce = _then(coerce, enter)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from framework.codegen import VARIABLE, Code, Each, Parts, Value
-from framework.definition.checks import checks_of, top_pruner_of
+from framework.definition.checks import Check, checks_of, top_pruner_of
 from framework.definition.coercion import REFUSED
 from framework.definition.conditions import Requirement, lacking
 from framework.definition.explanation import KEPT
@@ -170,12 +170,21 @@ class _ValueWriter:
 
     def _checks(self, name: str, field: Field) -> None:
         """Write what is asked of a converted value beyond its type."""
-        held = [f"{self.code.literal(holds, 'is')}({name})" for _, holds in checks_of(field)]
+        held = [self._held(check, name, field) for check in checks_of(field)]
         if held:
             absent = [] if self.code.always(name) else [f"{name} is MISSING"]
             null = [f"{name} is None"] if field.nullable else []
             told = " or ".join([*absent, *null, " and ".join(held)])
             self.code.line(f"if not ({told}): {self.refusal}")
+
+    def _held(self, check: Check, name: str, field: Field) -> str:
+        """Give the expression that holds where a check does: the quick test comes first."""
+        holds = f"{self.code.literal(check.holds, 'is')}({name})"
+        if check.common is None:
+            return holds
+        common = f"{self.code.literal(check.common, 'common')}({name})"
+        is_text = f"type({name}) is str and " if field.type == "datetime" else ""
+        return f"({is_text}{common} or {holds})"
 
 
 class _ConditionWriter:
@@ -205,6 +214,8 @@ class _ConditionWriter:
             lacks += f" or {self._code.literal(lacking)}({below})"
         when = f"({lacks})" if holds == "True" else f"({holds}) and ({lacks})"
         self._code.line(f"if {when}: {self._refusal}")
+        if holds == "True" and shaped[head] != "MISSING":
+            self._code.note(shaped[head])
 
     def pruned(self, key: str) -> str:
         """Give the variable of a value without its empty parts, before conversion."""

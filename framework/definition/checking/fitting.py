@@ -213,7 +213,7 @@ def _placed(way: Fit, place: Place) -> Fit:
 
 
 def _demands(field: Field) -> tuple[Code, ...]:
-    return tuple(code for code, _ in checks_of(field))
+    return tuple(check.code for check in checks_of(field))
 
 
 def _fit_number(number: str, field: Field, place: Place) -> Fit:
