@@ -10,10 +10,10 @@ import click
 
 from framework.cli import exits
 from framework.cli.findings import show_findings
-from framework.errors import UnknownNameError
+from framework.errors import SettingsError, UnknownNameError
 
 if TYPE_CHECKING:
-    from framework.config import ConnectionFile
+    from framework.config import ConnectionFile, Findings, Reading
     from framework.plugins import Plugin
 
 connection_option = click.option(
@@ -58,22 +58,60 @@ class Opened:
 
 
 def open_connection(path: str) -> Opened:
-    """Give what the connection file at *path* says; shows every finding.
+    """Give what the connection file at *path* says, its settings checked; shows every finding.
 
-    Ends the command where there are errors, or where the connection is switched off.
+    Ends the command where there are errors.
     """
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
-    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
+
+    return check_reading(read_connection(path))
+
+
+def check_reading(reading: Reading) -> Opened:
+    """Give what was read, its settings checked; shows every finding, and ends where they err."""
+    plugin = _plugin(reading)
+    if reading.connection is not None and plugin is not None:
+        _check_settings(reading.connection, plugin, reading.findings)
+    return _opened(reading, plugin)
+
+
+def name_connection(path: str) -> Opened:
+    """Give what the connection file at *path* says; its settings may be wrong."""
+    from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
 
     reading = read_connection(path)
-    file, plugin = reading.connection, None
-    if file is not None:
-        try:
-            plugin = load_plugins().get(file.destination)
-        except UnknownNameError as error:
-            spot = file.node.at("destination").spot
-            reading.findings.error("AD401", spot, str(error))
-    show_findings(reading.diagnostics)
-    if file is None or plugin is None:
+    return _opened(reading, _plugin(reading))
+
+
+def _plugin(reading: Reading) -> Plugin | None:
+    """Give the destination that a file names, where it can be used; note where it is none."""
+    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
+
+    file = reading.connection
+    if file is None:
+        return None
+    try:
+        return load_plugins().get(file.destination)
+    except UnknownNameError as error:
+        reading.findings.error("AD401", file.node.at("destination").spot, str(error))
+        return None
+
+
+def _check_settings(file: ConnectionFile, plugin: Plugin, findings: Findings) -> None:
+    """Note what is wrong with settings, as `actions validate` does; it is seldom something."""
+    from framework.definition import shape_settings  # noqa: PLC0415 - heavy, at first use
+
+    try:
+        shape_settings(plugin.definition.settings, file.settings)
+    except SettingsError:
+        from framework.config import check_settings  # noqa: PLC0415 - heavy, seldom needed
+
+        check_settings(file, plugin.definition, findings)
+
+
+def _opened(reading: Reading, plugin: Plugin | None) -> Opened:
+    found, file = reading.diagnostics, reading.connection
+    show_findings(found)
+    if file is None or plugin is None or any(each.severity == "error" for each in found):
         raise click.exceptions.Exit(exits.USAGE)
     return Opened(file, plugin)

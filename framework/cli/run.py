@@ -153,9 +153,6 @@ def _pretend(options: _Options, opened: Opened) -> Sandbox | None:
             text = f"{opened.plugin.definition.name} has no sandbox; --dry-run works without one."
             raise click.UsageError(text)
         return None
-    from framework.definition import shape_settings  # noqa: PLC0415 - heavy, at first use
-
-    shape_settings(opened.plugin.definition.settings, opened.file.settings)
     pretend: Sandbox = opened.plugin.call("sandbox")
     pretend.admit(opened.file.settings)
     return pretend

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from framework.cli.connections import open_connection
+from framework.cli.connections import name_connection
 
 if TYPE_CHECKING:
     from framework.plugins import Registry
@@ -84,7 +84,7 @@ def _setup(destination: str | None, options: dict[str, Any]) -> Setup:
     from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
     from framework.tester import Setup  # noqa: PLC0415 - heavy, imported at first use
 
-    file = open_connection(options["path"]).file if options["path"] else None
+    file = name_connection(options["path"]).file if options["path"] else None
     registry = load_plugins()
     slug = destination or (file.destination if file else None)
     if slug is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from framework.cli import exits
-from framework.cli.findings import show_findings
+from framework.cli.connections import check_reading
 
 if TYPE_CHECKING:
     from framework.config import CaseFile
@@ -73,14 +73,9 @@ def _run(path: Path, *, update: bool) -> list[CaseResult]:
 
 def _results(file: CaseFile) -> Iterator[CaseResult]:
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
-    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
     from framework.testing import run_case  # noqa: PLC0415 - heavy, imported at first use
 
-    reading = read_connection(file.connection, file.environment)
-    if reading.connection is None:
-        show_findings(reading.diagnostics)
-        raise click.exceptions.Exit(exits.USAGE)
-    connection = reading.connection
-    plugin = load_plugins().get(connection.destination)
+    opened = check_reading(read_connection(file.connection, file.environment))
+    settings, subscriptions = opened.file.settings, opened.file.subscriptions
     for case in file.cases:
-        yield run_case(plugin, connection.settings, connection.subscriptions, case)
+        yield run_case(opened.plugin, settings, subscriptions, case)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     )
     from framework.config.catalogue import CATALOGUE, CODES, MANIFEST, Entry, page
     from framework.config.manifests import load_manifest, parse_manifest
-    from framework.config.validation import choose, validate
+    from framework.config.validation import check_settings, choose, validate
 
 _ROOMS = {
     "cases": "SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
     "catalogue": "CATALOGUE CODES MANIFEST Entry page",
     "manifests": "load_manifest parse_manifest",
-    "validation": "choose validate",
+    "validation": "check_settings choose validate",
 }
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "Severity",
     "Spot",
     "SubscriptionItem",
+    "check_settings",
     "choose",
     "load_cases",
     "load_connection",
