@@ -54,6 +54,7 @@ DOORS = {
         "framework.testing",
         "framework.tester",
     },
+    "httptools": {"framework.delivery"},
     "pluggy": {"framework.hookspecs", "framework.plugins"},
     "yaml": {"framework.config"},
     "tenacity": {"framework.delivery"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from framework.definition.fields import Field, check_fields
@@ -118,7 +119,7 @@ class Action:
                 f"Action `{self.slug}` is defined wrongly: {' '.join(problems)}", problems
             )
 
-    @property
+    @cached_property
     def fields(self) -> Mapping[str, Field]:
         """The action's fields by key."""
         if isinstance(self.payload, type):

@@ -6,6 +6,7 @@ import logging
 import re
 import threading
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -27,6 +28,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 # Failures before the first byte of the request.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _MOST_ENDPOINTS = 200  # names in paths can be without number
+_KEPT_URLS = 128
+_OF_COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 _IDENTIFIER = re.compile(r"/(?:\d+|[0-9a-fA-F-]{16,})(?=/|$)")
 _logger = logging.getLogger("action_destinations")
 _CLEANED_LOGGERS = ("httpx", "httpcore", "action_destinations")
@@ -67,6 +70,8 @@ class Client(httpx.Client):
             self.recorder,
             self.redactor,
         )
+        self._jar = _Jar(options.pop("cookies", None))
+        self._url = lru_cache(maxsize=_KEPT_URLS)(httpx.URL)
         options = {"timeout": TIMEOUT, **options}
         options["headers"] = {"User-Agent": "action-destinations", **(options.get("headers") or {})}
         super().__init__(auth=auth, transport=self._wire, **options)
@@ -85,6 +90,20 @@ class Client(httpx.Client):
         A place is host and path with its ids left out, as in `GET api.test/lists/{id}`.
         """
         return self._wire.endpoints.calls()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """The cookies that the partner has set."""
+        return self._jar
+
+    @cookies.setter
+    def cookies(self, cookies: Any) -> None:
+        self._jar = _Jar(cookies)
+
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """Give a request, its address merged with the client's and its headers too."""
+        known = self._url(url) if isinstance(url, str) else url
+        return super().build_request(method, known, **options)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send *request* and give the answer, which is a 2xx.
@@ -163,8 +182,17 @@ class _Wire(httpx.BaseTransport):
         except httpx.RequestError as error:
             self._recorder.add(outgoing, f"{type(error).__name__}: {error}")
             raise
-        self._recorder.add(outgoing, _answer(_copy(response, raw)))
-        return _copy(response, raw)
+        self._recorder.add(outgoing, _answer(response, raw))
+        return response if isinstance(response.stream, httpx.ByteStream) else _copy(response, raw)
+
+
+class _Jar(httpx.Cookies):
+    """Cookies of a client; answers that set none cost nothing."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Take in the cookies that an answer sets."""
+        if not _OF_COOKIES.isdisjoint(name.lower() for name, _ in response.headers.raw):
+            super().extract_cookies(response)
 
 
 class _Endpoints:
@@ -240,6 +268,8 @@ def _repeatable(request: httpx.Request, error: RetryableError) -> bool:
 
 def _drained(response: httpx.Response) -> bytes:
     assert isinstance(response.stream, httpx.SyncByteStream)
+    if isinstance(response.stream, httpx.ByteStream):
+        return b"".join(response.stream)
     try:
         return b"".join(response.stream)
     finally:
@@ -255,11 +285,30 @@ def _copy(response: httpx.Response, raw: bytes) -> httpx.Response:
     )
 
 
-def _answer(response: httpx.Response) -> Answer:
+def _answer(response: httpx.Response, raw: bytes) -> Answer:
+    headers = tuple(response.headers.multi_items())
+    names = dict(headers)
+    if "content-encoding" in names:
+        body = _decoded(_copy(response, raw))
+    else:
+        body = raw.decode(_charset(names.get("content-type", "")), "replace")
+    return Answer(response.status_code, response.reason_phrase, headers, body)
+
+
+def _decoded(response: httpx.Response) -> str:
     try:
         response.read()
-        body = response.text
     except httpx.DecodingError:
-        body = "<not decodable>"
-    headers = tuple(response.headers.multi_items())
-    return Answer(response.status_code, response.reason_phrase, headers, body)
+        return "<not decodable>"
+    return response.text
+
+
+@lru_cache(maxsize=64)
+def _charset(content_type: str) -> str:
+    """Give the encoding of text that comes with *content_type*, as httpx decides it."""
+    charset = httpx.Response(200, headers={"Content-Type": content_type}).encoding or "utf-8"
+    try:
+        b"".decode(charset)
+    except LookupError:  # an encoding, but not of text
+        return "utf-8"
+    return charset

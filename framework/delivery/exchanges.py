@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, TypeAlias, overload
 
-from framework.delivery.redaction import ADDRESSES, HASHES, REDACTED, Mask, Redactor
+from framework.delivery.redaction import ADDRESSES, HASHES, REDACTED, Cover, Mask, Redactor
 
 __all__ = [
     "ADDRESSES",
@@ -17,6 +18,7 @@ __all__ = [
     "REDACTED",
     "Answer",
     "Exchange",
+    "Exchanges",
     "Headers",
     "Mask",
     "Outgoing",
@@ -28,6 +30,8 @@ Headers: TypeAlias = Sequence[tuple[str, str]]
 
 BODY_LIMIT = 65_536
 """Characters of a body that are kept."""
+
+_SHORT = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,41 @@ class Exchange:
         return {"request": request, "response": response}
 
 
-class _Open(threading.local):
-    """The lists that the current thread records into."""
+class Exchanges(Sequence[Exchange]):
+    """Exchanges in the order they were made; each is written down when it is first looked at."""
 
-    lists: tuple[list[Exchange], ...] = ()
+    def __init__(self) -> None:
+        self._kept: list[Exchange | Callable[[], Exchange]] = []
+
+    def add(self, exchange: Exchange | Callable[[], Exchange]) -> None:
+        """Add an exchange, or what makes it when it is asked for."""
+        self._kept.append(exchange)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, place: int) -> Exchange: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Exchange]: ...
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return list(self)[place]
+        found = self._kept[place]
+        if not isinstance(found, Exchange):
+            found = self._kept[place] = found()
+        return found
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
+class _Open(threading.local):
+    """The sequences that the current thread records into."""
+
+    sequences: tuple[Exchanges, ...] = ()
 
 
 class Recorder:
@@ -108,60 +143,78 @@ class Recorder:
     @property
     def active(self) -> bool:
         """Tell whether the current thread records."""
-        return bool(self._open.lists)
+        return bool(self._open.sequences)
 
     @contextmanager
-    def recording(self) -> Iterator[list[Exchange]]:
-        """Give a list that receives what the current thread exchanges within the block."""
-        before, exchanges = self._open.lists, list[Exchange]()
-        self._open.lists = (*before, exchanges)
+    def recording(self) -> Iterator[Exchanges]:
+        """Give a sequence that receives what the current thread exchanges within the block."""
+        before, exchanges = self._open.sequences, Exchanges()
+        self._open.sequences = (*before, exchanges)
         try:
             yield exchanges
         finally:
-            self._open.lists = before
+            self._open.sequences = before
 
     def add(self, request: Outgoing, answer: Answer | str) -> None:
-        """Record a *request* with its *answer*, or with the reason why there is none."""
-        exchange = self._exchange(request, answer)
-        for exchanges in self._open.lists:
-            exchanges.append(exchange)
+        """Record a *request* with its *answer*, or with the reason why there is none.
 
-    def _exchange(self, request: Outgoing, answer: Answer | str) -> Exchange:
-        redactor = self._redactor
-        redactor.protect_credentials(request.headers)
-        body = self._sent_body(request.body)
+        The secrets that it tells are protected at once. What is short is written down later, if
+        anybody looks, with the secrets that are known now.
+        """
         received = answer.body if isinstance(answer, Answer) else ""
-        for text in (body, received):
-            redactor.learn(text[: self._limit])
-        told = Exchange(
-            request.method,
-            redactor.hide(request.url),
-            redactor.headers(request.headers),
-            self._shown(body, f"{len(request.body or b'')} bytes"),
-        )
-        if isinstance(answer, str):
-            return replace(told, error=redactor.hide(answer))
-        return replace(
-            told,
-            status=answer.status,
-            reason=redactor.hide(answer.reason),
-            response_headers=redactor.headers(answer.headers),
-            response_body=self._shown(received, f"{len(received)} characters"),
-        )
+        self._redactor.protect_credentials(request.headers)
+        self._redactor.learn(_sent_body(request.body, self._limit)[: self._limit])
+        self._redactor.learn(received[: self._limit])
+        making = partial(_exchange, request, answer, self._redactor.cover, self._limit)
+        short = max(len(received), len(request.body or b"")) <= _SHORT
+        exchange = _once(making) if short else making()
+        for exchanges in self._open.sequences:
+            exchanges.add(exchange)
 
-    def _sent_body(self, body: bytes | None) -> str:
-        if body is None:
-            return "<streamed>"
-        octets = 4 * (self._limit + self._redactor.longest() + 1)
-        return body[:octets].decode("utf-8", "replace")
 
-    def _shown(self, text: str, size: str) -> str:
-        """Give *text* redacted and, where it is too long, cut so that no secret is cut in two."""
-        longest = self._redactor.longest()
-        if len(text) <= self._limit:
-            return self._redactor.hide(text)
-        reach = self._redactor.hide(text[: self._limit + longest])
-        return f"{reach[: min(self._limit, len(reach) - longest)]}<truncated, {size} in all>"
+def _once(make: Callable[[], Exchange]) -> Callable[[], Exchange]:
+    """Give a function that makes an exchange once, for all the sequences that hold it."""
+    made: list[Exchange] = []
+
+    def give() -> Exchange:
+        if not made:
+            made.append(make())
+        return made[0]
+
+    return give
+
+
+def _exchange(request: Outgoing, answer: Answer | str, cover: Cover, limit: int) -> Exchange:
+    reach = limit + cover.longest() + 1
+    told = Exchange(
+        request.method,
+        cover.hide(request.url),
+        cover.headers(request.headers),
+        _shown(_sent_body(request.body, reach), f"{len(request.body or b'')} bytes", cover, limit),
+    )
+    if isinstance(answer, str):
+        return replace(told, error=cover.hide(answer))
+    return replace(
+        told,
+        status=answer.status,
+        reason=cover.hide(answer.reason),
+        response_headers=cover.headers(answer.headers),
+        response_body=_shown(answer.body, f"{len(answer.body)} characters", cover, limit),
+    )
+
+
+def _sent_body(body: bytes | None, characters: int) -> str:
+    """Give a body as text, at least as many *characters* where there are more."""
+    return "<streamed>" if body is None else body[: 4 * characters].decode("utf-8", "replace")
+
+
+def _shown(text: str, size: str, cover: Cover, limit: int) -> str:
+    """Give *text* redacted and, where it is too long, cut so that no secret is cut in two."""
+    longest = cover.longest()
+    if len(text) <= limit:
+        return cover.hide(text)
+    reach = cover.hide(text[: limit + longest])
+    return f"{reach[: min(limit, len(reach) - longest)]}<truncated, {size} in all>"
 
 
 def _parsed(text: str) -> Any:

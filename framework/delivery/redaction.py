@@ -42,6 +42,7 @@ _SENSITIVE_HEADERS = frozenset(
     }
 )
 _CREDENTIAL_HEADERS = ("authorization", "proxy-authorization", "x-api-key")
+_TELLING_WORDS = ("token", "secret", "assertion", "password")
 _TELLING_KEYS = "access_token|refresh_token|id_token|client_secret|client_assertion|password"
 _TOKENS = re.compile(
     rf'"(?:{_TELLING_KEYS})"\s*:\s*"((?:[^"\\]|\\.)+)|(?:^|[&?])(?:{_TELLING_KEYS})=([^&\s]+)'
@@ -67,6 +68,34 @@ HASHES = Mask(re.compile(r"\b(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{32})\b"), "<hash>")
 """Hexadecimal identifiers as long as MD5 or SHA-256; many trace ids look the same."""
 
 
+class Cover:
+    """The secrets known at one moment, as a pattern that finds them in texts."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = sorted(secrets, key=len, reverse=True)
+        forms = [form for secret in self._secrets for form in _forms(secret)]
+        # A pattern that matches nothing stands for having no secrets.
+        self._hidden = re.compile("|".join(forms) or r"(?!)")
+
+    def hide(self, text: str) -> str:
+        """Give *text* without secrets; personal data stays, as a tester needs to see it."""
+        return self._hidden.sub(REDACTED, text)
+
+    def headers(self, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Give headers with lower-case names; those that are sensitive by name lose their value."""
+        shown: dict[str, str] = {}
+        for name, value in pairs:
+            key = name.lower()
+            clean = REDACTED if key in _SENSITIVE_HEADERS else self.hide(value)
+            shown[key] = f"{shown[key]}, {clean}" if key in shown else clean
+        return shown
+
+    def longest(self) -> int:
+        """Give how many characters the longest secret may take up in a text."""
+        # An octet takes nine characters when percent-encoded over and over; base64 adds a third.
+        return max((len(_octets(secret)) * 12 for secret in self._secrets), default=0)
+
+
 class Redactor:
     """Takes secrets and personal data out of texts; safe under threads.
 
@@ -80,7 +109,7 @@ class Redactor:
         self._declared = frozenset(filter(_long_enough, secrets))
         self._met: deque[str] = deque(maxlen=_KEPT_TOKENS)
         self._masks = masks
-        self._pattern: re.Pattern[str] | None = None
+        self._cover: Cover | None = None
 
     def protect(self, value: str) -> None:
         """Treat *value* as a secret from now on, such as a token that was just obtained.
@@ -90,17 +119,23 @@ class Redactor:
         with self._lock:
             if _long_enough(value) and value not in self._declared and value not in self._met:
                 self._met.append(value)
-                self._pattern = None
+                self._cover = None
 
     def learn(self, text: str) -> None:
         """Protect the tokens that a body in JSON or form encoding names as such."""
+        if not any(word in text for word in _TELLING_WORDS):
+            return
         for found in _TOKENS.finditer(text):
             self.protect(_unescaped(found[1]) if found[1] else unquote_plus(found[2]))
 
+    @property
+    def cover(self) -> Cover:
+        """The secrets as they are known now."""
+        return self._cover or self._renewed()
+
     def hide(self, text: str) -> str:
         """Give *text* without secrets; personal data stays, as a tester needs to see it."""
-        pattern = self._pattern or self._compile()
-        return pattern.sub(REDACTED, text)
+        return self.cover.hide(text)
 
     def text(self, text: str) -> str:
         """Give *text* fit for errors, results and logs: without secrets and personal data."""
@@ -108,15 +143,6 @@ class Redactor:
         for mask in self._masks:
             text = mask.pattern.sub(mask.shown, text)
         return text
-
-    def headers(self, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-        """Give headers with lower-case names; those that are sensitive by name lose their value."""
-        shown: dict[str, str] = {}
-        for name, value in pairs:
-            key = name.lower()
-            clean = REDACTED if key in _SENSITIVE_HEADERS else self.hide(value)
-            shown[key] = f"{shown[key]}, {clean}" if key in shown else clean
-        return shown
 
     def protect_credentials(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Protect the credentials that a request's headers carry."""
@@ -129,20 +155,10 @@ class Redactor:
         record.msg, record.args = self.text(record.getMessage()), None
         return True
 
-    def longest(self) -> int:
-        """Give how many characters the longest secret may take up in a text."""
+    def _renewed(self) -> Cover:
         with self._lock:
-            secrets = (*self._declared, *self._met)
-        # An octet takes nine characters when percent-encoded over and over; base64 adds a third.
-        return max((len(_octets(secret)) * 12 for secret in secrets), default=0)
-
-    def _compile(self) -> re.Pattern[str]:
-        with self._lock:
-            longest_first = sorted((*self._declared, *self._met), key=len, reverse=True)
-            forms = [form for secret in longest_first for form in _forms(secret)]
-            # A pattern that matches nothing stands for having no secrets.
-            self._pattern = re.compile("|".join(forms) or r"(?!)")
-            return self._pattern
+            self._cover = Cover((*self._declared, *self._met))
+            return self._cover
 
 
 def _long_enough(value: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,7 @@ class Sent:
     key: Mapping[str, Any]
     size: int
     reason: str
-    exchanges: tuple[Exchange, ...]
+    exchanges: Sequence[Exchange]
 
     def to_json(self) -> dict[str, Any]:
         """Give the batch as a JSON object."""

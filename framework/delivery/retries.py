@@ -88,9 +88,23 @@ class Retry:
         """
         if self.attempts == 1:
             return call()
+        end = clock.monotonic() + self.total
+        try:
+            return call()
+        except RetryableError as error:
+            first = error
+        return self._again(_replaying(first, call), repeatable, clock, end)
+
+    def _again(
+        self,
+        call: Callable[[], T],
+        repeatable: Callable[[RetryableError], bool],
+        clock: Clock,
+        end: float,
+    ) -> T:
+        """Call until it succeeds; *call* begins with the failure that there was."""
         import tenacity  # noqa: PLC0415 - needed only by those who retry
 
-        end = clock.monotonic() + self.total
         backoff = tenacity.wait_exponential_jitter(
             multiplier=self.first, max=self.cap, jitter=self.first
         )
@@ -123,6 +137,18 @@ class Retry:
             state.attempt_number + 1,
             self.attempts,
         )
+
+
+def _replaying(first: RetryableError, call: Callable[[], T]) -> Callable[[], T]:
+    """Give *call* with an attempt put before it, which fails as the *first* one did."""
+    failures = [first]
+
+    def replay() -> T:
+        if failures:
+            raise failures.pop()
+        return call()
+
+    return replay
 
 
 def _failure(state: tenacity.RetryCallState) -> RetryableError:

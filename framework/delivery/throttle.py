@@ -18,6 +18,15 @@ LONGEST_PAUSE = 3600.0
 
 _EPOCH = 1e9  # from here on a number is a date in Unix seconds, below it is a duration
 _EPOCH_MS = 1e12  # and from here on the date is in milliseconds
+_TELLING = frozenset(
+    {
+        "retry-after",
+        "x-ratelimit-remaining",
+        "ratelimit-remaining",
+        "x-ratelimit-reset",
+        "ratelimit-reset",
+    }
+)
 
 
 class Limit(Protocol):
@@ -162,6 +171,8 @@ class Throttle:
         Raises RetryableError (429, `THROTTLED`) at once, with the wait as its pause, when that is
         longer than the patience.
         """
+        if not self._pace.interval and self._ledger.read().held <= self._clock.monotonic():
+            return
         while True:
             start = self._book()
             ahead = start - self._clock.monotonic()
@@ -173,6 +184,8 @@ class Throttle:
 
     def tell(self, status: int, headers: Mapping[str, str]) -> None:
         """Take in what an answer says about the budget, so that the next calls keep to it."""
+        if status != 429 and _TELLING.isdisjoint(headers):
+            return
         told = Told.read(headers, self._clock.time())
         pause = told.pause(status)
         if status == 429 or pause is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -11,12 +12,14 @@ from wsgiref.types import WSGIApplication
 
 import httpx
 
+from framework.delivery.direct import Direct
 from framework.errors import ConfigurationError
 
 Origin: TypeAlias = tuple[str, str, int]
 """Scheme, host and port."""
 
 _PORTS = {"http": 80, "https": 443}
+_KEPT_URLS = 128
 
 
 def make_transport(
@@ -44,7 +47,7 @@ class Network(httpx.BaseTransport):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._proxies = getproxies()
-        self._routes: dict[str | None, httpx.HTTPTransport] = {}
+        self._routes: dict[str | None, httpx.BaseTransport] = {None: Direct()}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* directly or through the proxy that the environment names for it."""
@@ -61,7 +64,7 @@ class Network(httpx.BaseTransport):
             return None
         return proxy if "://" in proxy else f"http://{proxy}"
 
-    def _route(self, proxy: str | None) -> httpx.HTTPTransport:
+    def _route(self, proxy: str | None) -> httpx.BaseTransport:
         with self._lock:
             if proxy not in self._routes:
                 self._routes[proxy] = httpx.HTTPTransport(proxy=proxy)
@@ -74,20 +77,18 @@ class Redirected(httpx.BaseTransport):
     def __init__(self, origins: Mapping[str, str], transport: httpx.BaseTransport) -> None:
         self._origins = {_origin(old): _origin(new) for old, new in origins.items()}
         self._transport = transport
+        self._moved = lru_cache(maxsize=_KEPT_URLS)(_moved)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* to the origin that stands in for its own, if one does."""
         target = self._origins.get(_origin_of(request.url))
         if target is None:
             return self._transport.handle_request(request)
-        scheme, host, port = target
-        url = request.url.copy_with(scheme=scheme, host=host, port=port)
-        headers = request.headers.copy()
-        headers["host"] = url.netloc.decode("ascii")
+        url = self._moved(target, request.url.raw_path)
         moved = httpx.Request(
             request.method,
             url,
-            headers=headers,
+            headers=[(b"Host", url.netloc), *_without_host(request.headers)],
             stream=request.stream,
             extensions=request.extensions,
         )
@@ -96,6 +97,15 @@ class Redirected(httpx.BaseTransport):
     def close(self) -> None:
         """Close the transport behind."""
         self._transport.close()
+
+
+def _moved(target: Origin, raw_path: bytes) -> httpx.URL:
+    scheme, host, port = target
+    return httpx.URL(scheme=scheme, host=host, port=port, raw_path=raw_path)
+
+
+def _without_host(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in headers.raw if pair[0].lower() != b"host"]
 
 
 class Apps(httpx.BaseTransport):

@@ -1,0 +1,376 @@
+"""Requests straight to their origin: HTTP/1.1 in one write and mostly one read, parsed in C.
+
+The parser is llhttp (by httptools), as strict as that of Node. What is out of the ordinary takes
+httpx's own transport: bodies that stream, `HEAD`, headers that HTTP does not allow or that concern
+the framing, httpx's extensions for the network.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Final, TypeAlias
+
+import httptools
+import httpx
+
+Origin: TypeAlias = tuple[str, str, int | None]
+"""Scheme, host, and port where it is not the usual one."""
+
+MOST_CONNECTIONS: Final = 100
+"""Connections in use at once; whoever needs another waits for one as the pool timeout allows."""
+
+MOST_IDLE: Final = 20
+"""Connections to one origin that are kept for later."""
+
+LONGEST_IDLE: Final = 5.0
+"""Seconds for which a connection is kept."""
+
+LONGEST_HEAD: Final = 100 * 1024
+"""Bytes that may come in before the headers of an answer are complete."""
+
+_PORTS = {"http": 80, "https": 443}
+_PIECE = 65_536
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OF_HTTPCORE = frozenset({"sni_hostname", "target", "trace"})
+_OF_FRAMING = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"te"})
+_OF_LENGTH = frozenset({b"content-length", b"transfer-encoding"})
+_is_name = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+").fullmatch
+_is_value = re.compile(rb"(?:[\x21-\x7e\x80-\xff]+(?:[\t ]+[\x21-\x7e\x80-\xff]+)*+)?").fullmatch
+_is_target = re.compile(rb"[\x21-\x7e]+").fullmatch
+
+
+class Direct(httpx.BaseTransport):
+    """Sends requests to their origins over connections that are kept; safe under threads.
+
+    Raises what httpx's own transport raises: ConnectError and ConnectTimeout as long as nothing
+    can have been sent. An idle connection that the partner has closed is not used again.
+    """
+
+    def __init__(self) -> None:
+        self._room = threading.Semaphore(MOST_CONNECTIONS)
+        self._lock = threading.Lock()
+        self._idle: dict[Origin, list[_Line]] = {}
+        self._closed = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request* and give its answer, whose body may still be on its way."""
+        written = _written(request)
+        if written is None:
+            return self._otherwise.handle_request(request)
+        timeouts = request.extensions.get("timeout", {})
+        if not self._room.acquire(timeout=timeouts.get("pool")):
+            raise httpx.PoolTimeout("No connection became free in time.")
+        line: _Line | None = None
+        try:
+            line = self._line(_origin(request.url), timeouts.get("connect"))
+            line.send(written, timeouts.get("write"))
+            line.receive_head(timeouts.get("read"))
+        except BaseException:
+            self._release(line)
+            raise
+        return line.response(self._release)
+
+    def close(self) -> None:
+        """Close the connections; those in use are closed after their answer."""
+        with self._lock:
+            idle, self._idle, self._closed = self._idle, {}, True
+        for lines in idle.values():
+            for line in lines:
+                line.close()
+        if "_otherwise" in vars(self):
+            self._otherwise.close()
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        """The certificates that httpx trusts; reading them takes a while, so not before `https`."""
+        context = httpx.create_ssl_context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+    @cached_property
+    def _otherwise(self) -> httpx.HTTPTransport:
+        return httpx.HTTPTransport(verify=self._trust)
+
+    def _line(self, origin: Origin, patience: float | None) -> _Line:
+        """Give an idle connection that is still good, else a new one."""
+        while True:
+            with self._lock:
+                kept = self._idle.get(origin)
+                line = kept.pop() if kept else None
+            if line is None:
+                trust = self._trust if origin[0] == "https" else None
+                return _Line(origin, _connected(origin, patience, trust))
+            if line.fresh and not line.readable:
+                return line
+            line.close()
+
+    def _release(self, line: _Line | None) -> None:
+        """Keep the connection if it can serve again, and make room for another."""
+        left = [line] if line else []
+        if line and line.reusable:
+            line.since = time.monotonic()
+            with self._lock:
+                if not self._closed:
+                    kept = self._idle.setdefault(line.origin, [])
+                    kept.append(line)
+                    left = [kept.pop(0)] if len(kept) > MOST_IDLE or not kept[0].fresh else []
+        for one in left:
+            one.close()
+        self._room.release()
+
+
+class _Line:
+    """A connection to an origin, for one request after the other."""
+
+    def __init__(self, origin: Origin, sock: socket.socket) -> None:
+        self.origin = origin
+        self.since = 0.0
+        self._socket = sock
+        self._answer = _Answer()
+
+    @property
+    def reusable(self) -> bool:
+        """Tell whether the last answer was taken in to its end, and another may follow."""
+        return self._answer.complete and self._answer.lasting
+
+    @property
+    def fresh(self) -> bool:
+        """Tell whether the connection has not been idle for too long."""
+        return time.monotonic() - self.since < LONGEST_IDLE
+
+    @property
+    def readable(self) -> bool:
+        """Tell whether something has come in, which for an idle connection is its end."""
+        if sys.platform == "win32":
+            return bool(select.select([self._socket], [], [], 0)[0])
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def send(self, parts: tuple[bytes, ...], patience: float | None) -> None:
+        """Send *parts*, each within *patience* seconds from the partner's last sign of life.
+
+        An error is no end yet: the partner may have answered before it hung up.
+        """
+        self._answer.begin()
+        self._socket.settimeout(patience)
+        try:
+            for part in parts:
+                rest = memoryview(part)
+                while rest:
+                    rest = rest[self._socket.send(rest) :]
+        except TimeoutError as error:
+            raise httpx.WriteTimeout(str(error)) from error
+        except OSError:
+            self._answer.lasting = False
+
+    def receive_head(self, patience: float | None) -> None:
+        """Read until status and headers are there; each read takes at most *patience* seconds."""
+        self._socket.settimeout(patience)
+        while not self._answer.headed:
+            self._receive()
+
+    def response(self, release: Callable[[_Line], None]) -> httpx.Response:
+        """Give the answer; *release* is called when its body has been read or is not wanted."""
+        answer = self._answer
+        stream: httpx.SyncByteStream
+        if answer.complete:
+            stream = httpx.ByteStream(b"".join(answer.take()))
+        else:
+            stream = _Body(self, release)
+        response = httpx.Response(
+            answer.status,
+            headers=answer.headers,
+            stream=stream,
+            extensions={"http_version": answer.version, "reason_phrase": answer.reason},
+        )
+        if answer.complete:
+            release(self)
+        return response
+
+    def body(self) -> Iterator[bytes]:
+        """Yield the body as it comes in."""
+        while not self._answer.complete:
+            yield from self._answer.take()
+            self._receive()
+        yield from self._answer.take()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(_PIECE)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpx.ReadError(str(error)) from error
+        if data:
+            self._answer.feed(data)
+        else:
+            self._answer.end()
+
+
+class _Answer:
+    """What the parser finds in the bytes of a connection: one answer after the other."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self.begin()
+
+    def begin(self) -> None:
+        """Wait for an answer.
+
+        It is *headed* when its headers are there, and *lasting* as long as another may follow.
+        """
+        self.headed = self.complete = False
+        self.lasting = True
+        self._taken = 0
+        self._pieces: list[bytes] = []
+        self._expect()
+
+    def feed(self, data: bytes) -> None:
+        """Take in what was read; what follows a complete answer is not one of ours."""
+        self._taken += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self.complete:
+                raise httpx.RemoteProtocolError(str(error)) from error
+            self.lasting = False
+        if not self.headed and self._taken > LONGEST_HEAD:
+            raise httpx.RemoteProtocolError("The headers are too long.")
+
+    def end(self) -> None:
+        """Take in that the partner has hung up, which ends a body of unknown length."""
+        if not self.headed:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        names = {name.lower() for name, _ in self.headers}
+        if not names.isdisjoint(_OF_LENGTH):
+            raise httpx.RemoteProtocolError("Server disconnected before the end of its response.")
+        self.complete, self.lasting = True, False
+
+    def take(self) -> list[bytes]:
+        """Give the pieces of the body that have come in since."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def on_message_begin(self) -> None:
+        """Begin an answer."""
+        if self.complete:
+            self.lasting = False
+
+    def on_status(self, reason: bytes) -> None:
+        """Take in the words behind the status."""
+        if not self.headed:
+            self.reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in a header; those behind the body are dropped."""
+        if not self.headed:
+            self.headers.append((name, value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """Take in status and version."""
+        status = self._parser.get_status_code()
+        if not self.headed and status >= 200:
+            self.status, self.headed = status, True
+            self.version = b"HTTP/" + self._parser.get_http_version().encode("ascii")
+
+    def on_body(self, piece: bytes) -> None:
+        """Take in a piece of the body."""
+        if not self.complete:
+            self._pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        """End an answer; one that is only informational is followed by another."""
+        if not self.headed:
+            self._expect()
+        elif not self.complete:
+            self.complete = True
+            self.lasting = self.lasting and self._parser.should_keep_alive()
+
+    def _expect(self) -> None:
+        self.status, self.version, self.reason = 0, b"", b""
+        self.headers: list[tuple[bytes, bytes]] = []
+
+
+class _Body(httpx.SyncByteStream):
+    """The body of an answer that is still on its way."""
+
+    def __init__(self, line: _Line, release: Callable[[_Line], None]) -> None:
+        self._line = line
+        self._release: Callable[[_Line], None] | None = release
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._line.body()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connection back, once."""
+        release, self._release = self._release, None
+        if release:
+            release(self._line)
+
+
+def _written(request: httpx.Request) -> tuple[bytes, ...] | None:
+    """Give *request* as it is sent, or None where it is out of the ordinary."""
+    stream, url, raw = request.stream, request.url, request.headers.raw
+    headers = {name.lower(): value for name, value in raw}
+    target = url.raw_path
+    if not (
+        isinstance(stream, httpx.ByteStream)
+        and request.method in _METHODS
+        and url.scheme in _PORTS
+        and _OF_HTTPCORE.isdisjoint(request.extensions)
+        and _OF_FRAMING.isdisjoint(headers)
+        and len(headers) == len(raw)
+        and b"host" in headers
+        and _is_target(target)
+        and all(map(_is_name, headers))
+        and all(map(_is_value, headers.values()))
+    ):
+        return None
+    body = b"".join(stream)
+    if headers.get(b"content-length", b"0") != b"%d" % len(body):
+        raise httpx.LocalProtocolError("The header `Content-Length` does not tell the body's.")
+    lines = [b"%b: %b\r\n" % pair for pair in raw]
+    head = b"".join(
+        (request.method.encode("ascii"), b" ", target, b" HTTP/1.1\r\n", *lines, b"\r\n")
+    )
+    return (head + body,) if len(body) < _PIECE else (head, body)
+
+
+def _origin(url: httpx.URL) -> Origin:
+    return url.scheme, url.raw_host.decode("ascii"), url.port
+
+
+def _connected(
+    origin: Origin, patience: float | None, trust: ssl.SSLContext | None
+) -> socket.socket:
+    """Give a socket on which an origin waits for requests."""
+    scheme, host, port = origin
+    try:
+        sock = socket.create_connection((host, port or _PORTS[scheme]), patience)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return trust.wrap_socket(sock, server_hostname=host) if trust else sock
+        except BaseException:
+            sock.close()
+            raise
+    except TimeoutError as error:
+        raise httpx.ConnectTimeout(str(error)) from error
+    except OSError as error:
+        raise httpx.ConnectError(str(error)) from error

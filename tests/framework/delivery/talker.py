@@ -1,0 +1,131 @@
+"""A partner on a real socket, which says exactly the bytes that it is told to say."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import ssl
+import struct
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Self
+
+PEM = Path(__file__).with_name("localhost.pem")
+"""A certificate for `localhost` that signs itself, and its key; for tests only."""
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What happens for one request.
+
+    *early* answers before the body is read. Afterwards the connection is kept, or it `ends` with
+    a FIN, is `reset`, or nothing more happens on it (`stalls`).
+    """
+
+    says: bytes = OK
+    then: str = "keeps"
+    early: bool = False
+
+
+ENDS = Turn(b"", "ends")
+RESETS = Turn(b"", "reset")
+STALLS = Turn(b"", "stalls")
+
+
+@dataclass
+class Talker:
+    """Takes its turns in the order of the requests, whichever connection they come on.
+
+    When there are no more turns it says OK. `requests` holds the bytes of each request,
+    `connections` counts.
+    """
+
+    turns: deque[Turn]
+    trust: ssl.SSLContext | None = None
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def origin(self) -> str:
+        """Where the partner is."""
+        scheme = "https" if self.trust else "http"
+        return f"{scheme}://localhost:{self.port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self.hang_up()
+        for thread in self._threads:
+            thread.join()
+
+    def hang_up(self) -> None:
+        """End every connection from this side."""
+        for sock in self._open:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._listening.accept()
+                self.connections += 1
+                self._open.append(sock)
+                self._threads.append(threading.Thread(target=self._talk, args=(sock,)))
+                self._threads[-1].start()
+
+    def _talk(self, plain: socket.socket) -> None:
+        with plain, contextlib.suppress(OSError):
+            sock = self.trust.wrap_socket(plain, server_side=True) if self.trust else plain
+            with sock, sock.makefile("rb") as file:
+                while head := _head(file):
+                    turn = self.turns.popleft() if self.turns else Turn()
+                    if turn.early:
+                        sock.sendall(turn.says)
+                    self.requests.append(head + file.read(_length(head)))
+                    if not turn.early:
+                        sock.sendall(turn.says)
+                    if turn.then == "reset":
+                        linger = struct.pack("ii", 1, 0)
+                        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    if turn.then in {"ends", "reset"}:
+                        return
+                    if turn.then == "stalls":
+                        file.read()
+                        return
+
+
+def _head(file: BinaryIO) -> bytes:
+    """Read to the empty line that ends the headers, or to the end of everything."""
+    lines = itertools.takewhile(bool, iter(file.readline, b"\r\n"))
+    found = b"".join(lines)
+    return found and found + b"\r\n"
+
+
+def _length(head: bytes) -> int:
+    lines = head.lower().split(b"\r\n")
+    return sum(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+
+
+@contextlib.contextmanager
+def talking(*turns: Turn | bytes, trust: ssl.SSLContext | None = None) -> Iterator[Talker]:
+    """Give a partner that takes *turns*; bytes are said, and the connection is kept."""
+    taken = deque(turn if isinstance(turn, Turn) else Turn(turn) for turn in turns)
+    with Talker(taken, trust) as talker:
+        yield talker
