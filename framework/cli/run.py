@@ -45,6 +45,7 @@ class _Options:
     restart: bool
     limit: int | None
     threads: int
+    processes: int
     max_line: int
     as_json: bool
     quiet: bool
@@ -97,6 +98,15 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     metavar="N",
     help="Make so many calls at a time, where they are about different audiences or the like.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Decode and map in so many processes beside this one, which sends. For plain files "
+    "without --limit.",
 )
 @click.option(
     "--max-line",
@@ -196,6 +206,7 @@ def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summ
             outcomes=options.outcomes,
             limit=options.limit,
             threads=0 if options.pretends else options.threads,
+            processes=options.processes,
             on_progress=show,
             stopping=stopping,
         )

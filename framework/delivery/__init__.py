@@ -12,13 +12,14 @@ from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
+from framework.delivery.intake import Intake, Prepared
 from framework.delivery.listing import Form
 from framework.delivery.performing import Implementation, Performer
 from framework.delivery.pipeline import Connection, connect
 from framework.delivery.report import Item, Report, Sent
 from framework.delivery.retries import Clock, Retry, SystemClock
 from framework.delivery.routes import MAX_SUBSCRIPTIONS, Route, compile_routes
-from framework.delivery.settling import SUPERSEDED, Settled, Settlement
+from framework.delivery.settling import SUPERSEDED, Marks, Settled, Settlement
 from framework.delivery.stream import Stream
 from framework.delivery.throttle import LocalLedger, Throttle
 from framework.delivery.transports import DryRun, make_transport
@@ -36,11 +37,14 @@ __all__ = [
     "Exchange",
     "Form",
     "Implementation",
+    "Intake",
     "Item",
     "LocalLedger",
+    "Marks",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
     "Performer",
+    "Prepared",
     "Recorder",
     "Redactor",
     "Report",

@@ -12,7 +12,6 @@ from framework.definition import Action
 from framework.delivery.fusion import Layout, Lists
 from framework.paths import MISSING
 
-
 _OBJECTS: Final = Layout()
 
 

@@ -6,7 +6,8 @@ stage if wanted), plain JSON through one fused function, and structs that hold o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, TypeAlias, cast
 
@@ -17,7 +18,7 @@ from framework.delivery.performing import Performer
 from framework.delivery.projection import Projection, project
 from framework.delivery.report import Item
 from framework.delivery.routes import Route, invalid
-from framework.delivery.settling import Marks, Rest, Settlement
+from framework.delivery.settling import Marks, Rest, Settlement, compact, moved
 from framework.errors import PayloadValidationError
 from framework.paths import MISSING, Event, Path
 from framework.results import Failed, Result, Skipped
@@ -29,17 +30,49 @@ MESSAGE_ID: Final = "messageId"
 """The key of an event by which outcomes name it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What events came to before any call: *lots* that wait for theirs, and what is settled.
+
+    *objects* and *events* hold, by mark, what is kept with rows; see `Intake`.
+    """
+
+    lots: Sequence[Lot]
+    settled: Sequence[Settlement]
+    objects: Mapping[int, dict[str, Any]]
+    events: Mapping[int, Event]
+
+    def moved(self, positions: int, marks: Marks) -> Prepared:
+        """Give the same for events whose positions are so many higher."""
+        by = positions * marks.routes
+        return Prepared(
+            [replace(lot, marks=moved(lot.marks, by)) for lot in self.lots],
+            [replace(one, positions=moved(one.positions, positions)) for one in self.settled],
+            {mark + by: one for mark, one in self.objects.items()},
+            {mark + by: one for mark, one in self.events.items()},
+        )
+
+
 class Intake:
     """The rows of a stream that are not in its batcher yet, and what has to be kept with rows.
 
     With *traced*, what every stage produced is kept in `items`. `objects` and `events` hold, by
-    mark, the payload and the event of every row, where the destination asks for them.
+    mark, the payload and the event of every row, where the destination asks for them. With
+    *named*, the projection has the key `messageId`.
     """
 
-    def __init__(self, performer: Performer, routes: Sequence[Route], *, traced: bool) -> None:
+    def __init__(
+        self,
+        performer: Performer,
+        routes: Sequence[Route],
+        *,
+        traced: bool = False,
+        named: bool = True,
+    ) -> None:
         self._performer = performer
         self._routes = routes
         self._traced = traced
+        self._named = {Path((MESSAGE_ID,))} if named else set[Path]()
         self.marks = Marks(max(1, len(routes)))
         self._whole = traced or performer.needs_payloads
         self._layouts = [Layout() for _ in routes] if self._whole else self._fused.layouts
@@ -54,7 +87,7 @@ class Intake:
         """What lines may be decoded with; None where events are needed as they are."""
         if self._traced or self._performer.needs_events:
             return None
-        return project(paths_of(self._routes) | {Path((MESSAGE_ID,))})
+        return project(paths_of(self._routes) | self._named)
 
     @property
     def size(self) -> int:
@@ -95,6 +128,19 @@ class Intake:
             for route in self._routes:
                 if not wanted or wanted(position, route.index):
                     yield from self._add_one(position, route, event)
+
+    def prepared(self, settled: list[Settlement]) -> Prepared:
+        """Take everything out: the rows as lots, what is kept with them, and *settled* so far."""
+        step = self.marks.routes
+        lots = [replace(lot, marks=compact(lot.marks, step)) for lot in self.drain(settled)]
+        objects, self.objects = self.objects, {}
+        events, self.events = self.events, {}
+        return Prepared(lots, settled, objects, events)
+
+    def keep(self, prepared: Prepared) -> None:
+        """Keep what has to be kept with rows that were taken out of another intake."""
+        self.objects.update(prepared.objects)
+        self.events.update(prepared.events)
 
     def drain(self, settled: list[Settlement]) -> list[Lot]:
         """Identify the rows and take them out, as lots; add what fails to *settled*."""

@@ -23,6 +23,7 @@ from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.exchanges import Redactor
+from framework.delivery.intake import Intake
 from framework.delivery.listing import Form, listing
 from framework.delivery.performing import Implementation, Performer
 from framework.delivery.report import Report
@@ -177,13 +178,18 @@ class Connection:
         *,
         threads: int = 0,
         stopping: Callable[[], bool] = lambda: False,
+        named: bool = True,
     ) -> Stream:
         """Open a delivery that goes on: take events as they come, flush at the end.
 
         A result for which *halts* is true stops it; calls are made by as many *threads*, or by
         the caller's where there are none. See `Stream`.
         """
-        return Stream(self, halts=halts, threads=threads, stopping=stopping)
+        return Stream(self, halts=halts, threads=threads, stopping=stopping, named=named)
+
+    def intake(self, *, named: bool = True) -> Intake:
+        """Open an intake that prepares events for a stream which may be another process's."""
+        return Intake(self.performer, self.routes, named=named)
 
     def generated(self, form: Form = "structs") -> str:
         """Give the source of the function that events go through in bulk, with a legend.

@@ -74,8 +74,8 @@ class Marks:
 
 def _runs(marks: Sequence[int], step: int) -> Iterator[range]:
     """Yield ascending marks as ranges: at once where they are a single one."""
-    whole = range(marks[0], marks[-1] + 1, step)
-    if len(whole) == len(marks) and list(whole) == marks:
+    whole = compact(marks, step)
+    if isinstance(whole, range):
         yield whole
         return
     for residue in {mark % step for mark in marks}:
@@ -94,10 +94,13 @@ def _runs(marks: Sequence[int], step: int) -> Iterator[range]:
 class Rest(Sequence[int]):
     """The positions that are left when those of some marks are taken out; made when read."""
 
-    def __init__(self, every: Sequence[int], taken: Sequence[int], routes: int) -> None:
+    def __init__(
+        self, every: Sequence[int], taken: Sequence[int], routes: int, by: int = 0
+    ) -> None:
         self._every = every
         self._taken = taken
         self._routes = routes
+        self._by = by
 
     def __len__(self) -> int:
         return len(self._every) - len(self._taken)
@@ -107,4 +110,23 @@ class Rest(Sequence[int]):
 
     def __iter__(self) -> Iterator[int]:
         taken = {mark // self._routes for mark in self._taken}
-        return (position for position in self._every if position not in taken)
+        return (position + self._by for position in self._every if position not in taken)
+
+    def moved(self, by: int) -> Rest:
+        """Give the same positions, each so much higher."""
+        return Rest(self._every, self._taken, self._routes, self._by + by)
+
+
+def compact(marks: Sequence[int], step: int) -> Sequence[int]:
+    """Give ascending marks as a range where they are one."""
+    whole = range(marks[0], marks[-1] + 1, step)
+    return whole if len(whole) == len(marks) and list(whole) == marks else marks
+
+
+def moved(numbers: Sequence[int], by: int) -> Sequence[int]:
+    """Give *numbers*, each so much higher."""
+    if isinstance(numbers, range):
+        return range(numbers.start + by, numbers.stop + by, numbers.step)
+    if isinstance(numbers, Rest):
+        return numbers.moved(by)
+    return [number + by for number in numbers]

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, Protocol
 
-from framework.delivery.batching import Batch, Batcher
+from framework.delivery.batching import Batch, Batcher, Lot
 from framework.delivery.columns import build
 from framework.delivery.couriers import Beside, Courier, InHand
 from framework.delivery.exchanges import Exchange
-from framework.delivery.intake import Intake, Wanted
+from framework.delivery.intake import Intake, Prepared, Wanted
 from framework.delivery.performing import Parcels, Performer, different
-from framework.delivery.projection import Projection
 from framework.delivery.report import Item, Sent
 from framework.delivery.routes import Route
 from framework.delivery.settling import SUPERSEDED, Settled, Settlement
@@ -50,6 +49,8 @@ class Stream:
     A result for which *halts* is true stops the sending: its parcel and all that wait stay
     unsettled, so that nothing overtakes it. With *threads*, calls are made beside the caller's
     thread as long as not *stopping*, and what comes in bulk is batched in larger lots.
+    What comes in bulk is added to `intake` first, then `absorb` goes on with it; see `Intake` about
+    *named*.
     What takes events in yields what is settled, call by call; between two yields `unsettled` is
     exact, so a delivery may be left there.
     """
@@ -62,6 +63,7 @@ class Stream:
         halts: Callable[[Result], bool] = lambda _: False,
         threads: int = 0,
         stopping: Callable[[], bool] = lambda: False,
+        named: bool = True,
         max_waiting: int = MAX_WAITING,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,8 +74,8 @@ class Stream:
         self._halts = halts
         self._max_waiting = max_waiting
         self._now = now
-        self._intake = Intake(connection.performer, connection.routes, traced=traced)
-        self._marks = self._intake.marks
+        self.intake = Intake(connection.performer, connection.routes, traced=traced, named=named)
+        self._marks = self.intake.marks
         self._batcher = Batcher(now)
         self._courier: Courier = (
             Beside(self._carry, halts, threads, stopping) if threads else InHand(self._carry)
@@ -83,13 +85,8 @@ class Stream:
         self._closed: deque[Batch] = deque()
         self._held: list[int] = []
         self.halted: Failed | None = None
-        self.items: dict[tuple[int, int], Item] = self._intake.items
+        self.items: dict[tuple[int, int], Item] = self.intake.items
         self.sent: list[Sent] = []
-
-    @property
-    def projection(self) -> Projection | None:
-        """What lines may be decoded with for `absorb`; None where events are needed whole."""
-        return self._intake.projection
 
     def take(
         self, events: Iterable[tuple[int, Event]], wanted: Wanted | None = None
@@ -116,29 +113,26 @@ class Stream:
         self, events: Iterable[tuple[int, Event]], wanted: Wanted | None = None
     ) -> Iterator[list[Settlement]]:
         """Do what `take` does; yield settlements."""
-        settled = list(self._intake.add_one_by_one(events, wanted))
+        settled = list(self.intake.add_one_by_one(events, wanted))
         self._drain(settled)
         yield settled
         yield from self._send(wait=False)
 
-    def absorb(
-        self,
-        events: Sequence[Any],
-        positions: Sequence[int],
-        reread: Callable[[int], Event] | None = None,
-    ) -> Iterator[list[Settlement]]:
-        """Take in many events, in order; yield what is settled, by whichever call.
+    def absorb(self, settled: list[Settlement]) -> Iterator[list[Settlement]]:
+        """Go on with what was added to the intake, which settled so much by itself.
 
-        Events are plain JSON, or structs of the projection; then *reread* gives the plain event
-        at a position.
+        Yields that, and what is settled by whichever call.
         """
-        if reread is None:
-            settled = list(self._intake.add(events, positions))
-        else:
-            settled = list(self._intake.add_structs(events, positions, reread))
-        if self._intake.size >= self._lot or self._now() - self._drained > LINGER:
+        if self.intake.size >= self._lot or self._now() - self._drained > LINGER:
             self._drain(settled)
         yield settled
+        yield from self._send(wait=False)
+
+    def join(self, prepared: Prepared) -> Iterator[list[Settlement]]:
+        """Go on with what was prepared by another intake; yield what `absorb` does."""
+        self.intake.keep(prepared)
+        self._batch(prepared.lots)
+        yield [*prepared.settled]
         yield from self._send(wait=False)
 
     def send_due(self) -> Iterator[list[Settlement]]:
@@ -163,13 +157,16 @@ class Stream:
     def unsettled(self) -> dict[int, list[range]]:
         """Give by route the positions of everything taken in that has no result yet, ascending."""
         batches = (batch.all() for batch in chain(self._closed, self._courier.taken()))
-        waiting = chain(self._batcher.marks(), self._intake.waiting())
+        waiting = chain(self._batcher.marks(), self.intake.waiting())
         return self._marks.spans(chain([self._held], batches, waiting))
 
     def _drain(self, settled: list[Settlement]) -> None:
         """Bring the rows that have come together to their batches."""
         self._drained = self._now()
-        self._closed.extend(self._batcher.add(self._intake.drain(settled)))
+        self._batch(self.intake.drain(settled))
+
+    def _batch(self, lots: Iterable[Lot]) -> None:
+        self._closed.extend(self._batcher.add(lots))
         while self._batcher.waiting > self._max_waiting:
             self._closed.extend(self._batcher.largest())
 
@@ -190,13 +187,13 @@ class Stream:
             return self._performer.perform(route, parcels)
         with self._recorder.recording() as exchanges:
             results = self._performer.perform(route, parcels)
-        self._record(parcels.key, batch, tuple(exchanges))
+        self._record(parcels.key, batch, exchanges)
         return results
 
     def _parcels(self, batch: Batch) -> tuple[Route, Parcels]:
         places = list(self._marks.split(batch.marks)) if self._performer.needs_payloads else ()
         route = self._routes[batch.marks[0] % self._marks.routes]
-        objects, events = self._intake.objects, self._intake.events
+        objects, events = self.intake.objects, self.intake.events
         return route, Parcels(
             size=len(batch.marks),
             key=dict(zip(route.batching.keys, batch.key, strict=True)),
@@ -208,9 +205,7 @@ class Stream:
             events=[events[mark] for mark in batch.marks] if events else (),
         )
 
-    def _record(
-        self, key: Mapping[str, Any], batch: Batch, exchanges: tuple[Exchange, ...]
-    ) -> None:
+    def _record(self, key: Mapping[str, Any], batch: Batch, exchanges: Sequence[Exchange]) -> None:
         self.sent.append(Sent(batch.action, key, len(batch.marks), batch.reason, exchanges))
         for place in self._marks.split(batch.all()):
             self.items[place].batch = len(self.sent) - 1
@@ -222,7 +217,7 @@ class Stream:
             return
         if not batch.behind and len(different(results)) == 1 and not self._stops(results[0]):
             yield from self._marks.settle(batch.marks, results[0])
-            self._intake.forget(batch.marks)
+            self.intake.forget(batch.marks)
             return
         for mark, result in zip(batch.marks, results, strict=True):
             behind = batch.behind.get(mark)
@@ -232,7 +227,7 @@ class Stream:
             yield from self._marks.settle([mark, *(behind.shared if behind else ())], result)
             if behind and behind.superseded:
                 yield from self._marks.settle(behind.superseded, SUPERSEDED)
-            self._intake.forget([mark, *(behind.all() if behind else ())])
+            self.intake.forget([mark, *(behind.all() if behind else ())])
 
     def _stops(self, result: Result) -> bool:
         """Tell whether *result* stops the sending, and stop it."""

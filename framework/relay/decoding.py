@@ -8,7 +8,7 @@ Integers stay exact at any size up to a few hundred digits.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -46,6 +46,10 @@ class Decoded:
     events: list[Event]
     lines: Sequence[int]
     rejected: tuple[Rejected, ...] = ()
+
+    def message_ids(self) -> Iterator[object]:
+        """Yield what each event is called."""
+        return (event.get("messageId") for event in self.events)
 
 
 def decode(chunk: Chunk, max_line: int) -> Decoded:

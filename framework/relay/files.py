@@ -14,6 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self, TypeAlias, cast
 
@@ -117,27 +118,54 @@ class EventFile:
             now = identify(Path(self.name), identity.head)
         return now.digest == identity.digest and now.size >= identity.size
 
-    def chunks(self, start: Position = START) -> Iterator[Chunk]:
-        """Yield everything from *start* on, in order; to be called once.
+    @property
+    def divisible(self) -> bool:
+        """Whether the file can be read from any place on: it is regular, and not gzip."""
+        return self._regular and not self._packed
 
+    def parts(self, start: int, size: int) -> Iterator[tuple[int, int]]:
+        """Yield where parts of about *size* bytes begin and end, from the offset *start* on.
+
+        All begin at a line. Raises StorageError where the file cannot be read.
+        """
+        with storage("The events file", self.name, "read"), Path(self.name).open("rb") as file:
+            end = os.fstat(file.fileno()).st_size
+            while start < end:
+                file.seek(min(start + size, end) - 1)
+                while (piece := file.readline(self.max_line)) and not piece.endswith(b"\n"):
+                    pass
+                yield start, file.tell()
+                start = file.tell()
+
+    def chunks(self, start: Position = START, stop: int | None = None) -> Iterator[Chunk]:
+        """Yield everything from *start* on, in order, up to the offset *stop*; to be called once.
+
+        A *stop* is for files that are divisible, and lies at a line end.
         Raises StorageError where the file cannot be read further, has no line end at *start*, or
         is damaged gzip; what came before has been yielded.
         """
         with storage("The events file", self.name, "read"):
             try:
-                yield from self._chunks(start)
+                yield from self._chunks(start, stop)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise StorageError(
                     f"The events file `{self.name}` is damaged or incomplete gzip: {error}"
                 ) from error
 
-    def _chunks(self, start: Position) -> Iterator[Chunk]:
-        packed = self._file.peek(len(_GZIP)).startswith(_GZIP)
+    @cached_property
+    def _packed(self) -> bool:
+        return self._file.peek(len(_GZIP)).startswith(_GZIP)
+
+    def _chunks(self, start: Position, stop: int | None) -> Iterator[Chunk]:
+        packed = self._packed
         source = gzip.GzipFile(fileobj=self._file) if packed else self._file
         go = self._seek if self._regular and not packed else self._pass
         line_ended = go(source, start.offset)
         cutter = _Cutter(start, self.max_line)
-        while block := source.read1(min(BLOCK, self.max_line)):
+        most = min(BLOCK, self.max_line)
+        left = sys.maxsize if stop is None else stop - start.offset
+        while block := source.read1(min(most, left)):
+            left -= len(block)
             if not line_ended:
                 raise self._changed(start.offset)
             self._passed += len(block)

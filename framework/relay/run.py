@@ -10,17 +10,22 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from framework.delivery import Connection, Settlement
 from framework.relay.checkpoint import Checkpoint, load, pack, save
-from framework.relay.decoding import Rejected, decode, reread
+from framework.relay.decoding import Rejected, decode
 from framework.relay.files import Chunk, EventFile, Position
 from framework.relay.outcomes import OutcomeFile
 from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
+from framework.relay.taking import Part, Taken, take
 from framework.results import Failed, Result
+
+if TYPE_CHECKING:
+    from framework.relay.processes import Preparing
 
 SAVE_SHARE = 0.1
 """The share of the time that may go into checkpoints; within it, one follows every call."""
@@ -42,6 +47,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     outcomes: Path | None = None,
     limit: int | None = None,
     threads: int = 0,
+    processes: int = 1,
     on_progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Summary:
@@ -50,7 +56,9 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     With *checkpoint*, goes on from it and keeps it; with *outcomes*, writes a line there for each
     event and subscription. Reads at most *limit* lines in this run.
     With *threads*, calls are made by as many threads while the next events are read, and in order
-    where their batch keys agree.
+    where their batch keys agree. With several *processes*, as many others decode, map and identify
+    the events of a plain file that no run has read yet, unless there is a limit; what is sent, and
+    in which order, stays the same.
     Stops early when *stopping* says so, when the partner is not available, or when it refuses
     access: then everything unsettled is left for the next run.
     Raises StorageError and ConfigurationError.
@@ -65,7 +73,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
         if outcomes and not before.finished:
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
         beside = threads if source.identity else 0  # a source that may pause waits for its calls
-        run = _Run(connection, source, before, log, beside, stopping)
+        run = _Run(connection, source, before, log, beside, processes, stopping)
         run.path, run.on_progress = checkpoint, on_progress
         return run.summary() if before.finished else run.go(limit, stopping)
 
@@ -80,6 +88,7 @@ class _Run:
         before: Checkpoint,
         log: OutcomeFile | None,
         threads: int,
+        processes: int,
         stopping: Callable[[], bool],
     ) -> None:
         self.path: Path | None = None
@@ -88,7 +97,11 @@ class _Run:
         self._source = source
         self._before = before
         self._log = log
-        self._stream = connection.stream(halts=_halts, threads=threads, stopping=stopping)
+        self._named = log is not None
+        self._processes = processes
+        self._stream = connection.stream(
+            halts=_halts, threads=threads, stopping=stopping, named=self._named
+        )
         self._names = [route.name for route in connection.routes]
         self._tally = Tally(before.counts, before.calls, before.rejected)
         self._open = frozenset(before.open())
@@ -124,11 +137,29 @@ class _Run:
 
     def _settled(self, limit: int | None) -> Iterator[list[Settlement]]:
         """Yield what each chunk and each call settles; the delivery may be left after any."""
-        for chunk in self._chunks(limit):
-            yield from self._take(chunk)
-            if self._source.identity is None:
-                yield from self._stream.send_due()
+        done = self._before.read
+        with self._parts(limit) as parts:
+            for chunk in self._chunks(limit, done.offset if parts else None):
+                again = chunk.start.lines < done.lines
+                yield from self._take_again(chunk) if again else self._take(chunk)
+                if self._source.identity is None:
+                    yield from self._stream.send_due()
+            for part in parts or ():
+                yield from self._join(part)
         yield from self._stream.finish()
+
+    def _parts(self, limit: int | None) -> AbstractContextManager[Preparing | None]:
+        """Have other processes prepare what no run has read yet, if that is wanted and can be.
+
+        A limit is one of lines, and which part has them is known only when it is read.
+        """
+        if self._processes < 2 or limit is not None or not self._source.divisible:
+            return nullcontext()
+        from framework.relay.processes import preparing  # noqa: PLC0415 - heavy, at first use
+
+        start = self._before.read.offset
+        connection, source = self._connection, self._source
+        return preparing(connection, source, start, self._processes, named=self._named)
 
     def summary(self) -> Summary:
         """Sum up what was done, by this run and those that it went on from."""
@@ -146,10 +177,10 @@ class _Run:
             settled=self._settled_now,
         )
 
-    def _chunks(self, limit: int | None) -> Iterator[Chunk]:
+    def _chunks(self, limit: int | None, stop: int | None) -> Iterator[Chunk]:
         """Yield what is to be read, from the first unsettled event on."""
         last = None if limit is None else self._before.read.lines + limit
-        for chunk in self._source.chunks(self._before.position):
+        for chunk in self._source.chunks(self._before.position, stop):
             if last is None or chunk.end.lines < last:
                 yield chunk
                 continue
@@ -159,32 +190,30 @@ class _Run:
             return
 
     def _take(self, chunk: Chunk) -> Iterator[list[Settlement]]:
-        again = chunk.start.lines < self._before.read.lines
-        projected = None if again else self._project(chunk)
-        self._starts.append(chunk.end)
-        if chunk.end.lines > self._read.lines:
-            self._read = chunk.end
-        if projected is not None:
-            return projected
-        decoded = decode(chunk, self._source.max_line)
-        self._name(decoded.lines, (event.get("messageId") for event in decoded.events))
-        self._reject(decoded.rejected)
-        if again:
-            return self._stream.accept(
-                zip(decoded.lines, decoded.events, strict=True), self._is_open
-            )
-        return self._stream.absorb(decoded.events, decoded.lines)
+        taken = take(chunk, self._stream.intake, self._source.max_line, named=self._named)
+        self._note(chunk.end, taken)
+        return self._stream.absorb(taken.settled)
 
-    def _project(self, chunk: Chunk) -> Iterator[list[Settlement]] | None:
-        """Take a chunk in with nothing decoded but what is read; None where that cannot be."""
-        projection = self._stream.projection
-        events = projection.decode(chunk.lines) if projection and chunk.lines else None
-        if projection is None or events is None:
-            return None
-        first = chunk.start.lines + 1
-        lines = range(first, first + len(events))
-        self._name(lines, map(projection.getter("messageId"), events))
-        return self._stream.absorb(events, lines, lambda line: reread(chunk.lines[line - first]))
+    def _take_again(self, chunk: Chunk) -> Iterator[list[Settlement]]:
+        """Take in what an earlier run has read; of that, only what is not settled yet."""
+        decoded = decode(chunk, self._source.max_line)
+        self._note(chunk.end, Taken([], decoded.lines, decoded.message_ids(), decoded.rejected))
+        events = zip(decoded.lines, decoded.events, strict=True)
+        return self._stream.accept(events, self._is_open)
+
+    def _join(self, part: Part) -> Iterator[list[Settlement]]:
+        """Take in what another process has prepared."""
+        part = part.moved(self._starts[-1], self._stream.intake.marks)
+        self._note(part.end, Taken([], part.lines, part.message_ids, part.rejected))
+        return self._stream.join(part.prepared)
+
+    def _note(self, end: Position, taken: Taken) -> None:
+        """Know that the file was read up to *end*, and what was found there."""
+        self._starts.append(end)
+        if end.lines > self._read.lines:
+            self._read = end
+        self._name(taken.lines, taken.message_ids)
+        self._reject(taken.rejected)
 
     def _name(self, lines: Iterable[int], message_ids: Iterable[object]) -> None:
         """Keep the names of events for their outcomes."""
@@ -225,13 +254,18 @@ class _Run:
         self.on_progress(
             Progress(
                 lines=self._read.lines,
-                bytes_done=self._source.consumed,
+                bytes_done=self._consumed(),
                 bytes_total=self._source.size,
                 counts=counts,
                 calls=self._calls().total(),
                 resumed=self._before.read.lines,
             )
         )
+
+    def _consumed(self) -> int:
+        """Count the bytes that were read, on disk."""
+        source = self._source
+        return self._read.offset if source.divisible else source.consumed
 
     def _save(self) -> None:
         """Make everything settled durable: the outcomes first, then the checkpoint."""

@@ -63,7 +63,10 @@ def history(chance: random.Random) -> list[dict[str, Any]]:
 
 
 def test_fifty_kills_change_nothing(bench: Bench) -> None:
-    """Each kill is a SIGKILL at a random call: before its effect, after it, or just answered."""
+    """Each kill is a SIGKILL at a random call: before its effect, after it, or just answered.
+
+    Some of the runs have other processes prepare the events.
+    """
     chance = random.Random(20)  # noqa: S311 - repeatable moments, no secrets
     events = history(chance)
     write(bench.events, events)
@@ -75,7 +78,8 @@ def test_fifty_kills_change_nothing(bench: Bench) -> None:
         command = bench.command(server.url, "--quiet")
         while kills < KILLS:
             trap.set(chance.randint(1, 6), chance.choice(("before", "after", "answered")))
-            with subprocess.Popen(command, env=bench.environment) as process:
+            several = ["--processes", str(chance.randint(1, 2))]
+            with subprocess.Popen([*command, *several], env=bench.environment) as process:
                 while not trap.sprung.wait(0.02):
                     assert process.poll() is None, "the run came to its end too soon"
                 process.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, TypeAlias
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from destinations import criteo_audiences
 from framework import Subscription, connect, open_plugin
-from framework.delivery import Connection, DryRun, Settlement
+from framework.delivery import Connection, DryRun, Prepared, Settlement
 from framework.results import Failed, Result, Skipped
 
 PLUGIN = open_plugin(criteo_audiences)
@@ -96,13 +97,11 @@ def plain(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]:
     sent: Sent = []
     with opened(sent) as connection:
         stream = connection.stream(threads=threads)
-        parts = [
-            part
-            for start in range(0, len(events), size)
-            for part in stream.absorb(
-                events[start : start + size], range(start, min(start + size, len(events)))
-            )
-        ]
+        parts: list[list[Settlement]] = []
+        for start in range(0, len(events), size):
+            some = events[start : start + size]
+            added = stream.intake.add(some, range(start, start + len(some)))
+            parts += stream.absorb(list(added))
         found = gathered([*parts, *stream.finish(), *stream.leave()])
         assert stream.unsettled() == {}
     return found, sent
@@ -112,14 +111,36 @@ def structs(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]:
     sent: Sent = []
     with opened(sent) as connection:
         stream = connection.stream(threads=threads)
-        assert stream.projection is not None
+        assert stream.intake.projection is not None
         parts: list[list[Settlement]] = []
         for start in range(0, len(events), size):
             lines = [msgspec.json.encode(one) for one in events[start : start + size]]
-            decoded = stream.projection.decode(lines)
+            decoded = stream.intake.projection.decode(lines)
             assert decoded is not None
             places = range(start, start + len(lines))
-            parts += stream.absorb(decoded, places, events.__getitem__)
+            added = stream.intake.add_structs(decoded, places, events.__getitem__)
+            parts += stream.absorb(list(added))
+        found = gathered([*parts, *stream.finish(), *stream.leave()])
+        assert stream.unsettled() == {}
+    return found, sent
+
+
+def copied(made: Prepared) -> Prepared:
+    """Give what another process would get."""
+    found: Prepared = pickle.loads(pickle.dumps(made))  # noqa: S301 - made here
+    return found
+
+
+def prepared(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]:
+    """Deliver what another intake has prepared, which counted from the beginning of its part."""
+    sent: Sent = []
+    with opened(sent) as connection:
+        stream, intake = connection.stream(threads=threads), connection.intake()
+        parts: list[list[Settlement]] = []
+        for start in range(0, len(events), size):
+            some = events[start : start + size]
+            made = intake.prepared(list(intake.add(some, range(len(some)))))
+            parts += stream.join(copied(made).moved(start, intake.marks))
         found = gathered([*parts, *stream.finish(), *stream.leave()])
         assert stream.unsettled() == {}
     return found, sent
@@ -140,9 +161,9 @@ def applied(sent: Sent) -> dict[str, set[str]]:
 @given(EVENTS, st.integers(1, 12), st.sampled_from([0, 1, 3]))
 @settings(max_examples=60, deadline=None)
 def test_all_ways_in_come_to_the_same(events: list[Any], size: int, threads: int) -> None:
-    """Traced, plain JSON in bulk, and structs: equal results, equal calls."""
+    """Traced, plain JSON in bulk, structs, prepared elsewhere: equal results, equal calls."""
     results, sent = traced(events)
-    for way in (plain, structs):
+    for way in (plain, structs, prepared):
         found, calls = way(events, size, threads)
         assert found == results
         assert applied(calls) == applied(sent)
@@ -172,7 +193,8 @@ def test_nothing_is_sent_after_a_result_that_halts(threads: int) -> None:
     ]
     with connect(PLUGIN, SETTINGS, one, transport=DryRun(answer)) as connection:
         stream = connection.stream(lambda result: isinstance(result, Failed), threads=threads)
-        found = gathered([*stream.absorb(events, range(20)), *stream.finish(), *stream.leave()])
+        added = list(stream.intake.add(events, range(20)))
+        found = gathered([*stream.absorb(added), *stream.finish(), *stream.leave()])
         assert found == {}
         assert stream.unsettled() == {0: [range(20)]}
         assert stream.halted is not None
@@ -195,7 +217,7 @@ def test_what_a_thread_raises_is_raised_to_the_caller() -> None:
         PLUGIN, SETTINGS, SUBSCRIPTIONS, transport=DryRun(answer), strict=True
     ) as connection:
         stream = connection.stream(threads=1)
-        list(stream.absorb([event], [0]))
+        list(stream.absorb(list(stream.intake.add([event], [0]))))
         with pytest.raises(ValueError, match="POST"):
             list(stream.finish())
         assert stream.unsettled() == {0: [range(1)]}

@@ -1,0 +1,197 @@
+"""Several processes do what one does: the same is sent, in the same order, with equal outcomes."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from destinations.criteo_audiences.sandbox import CriteoSandbox
+from framework.errors import ConfigurationError, StorageError
+from framework.relay import EventFile, Summary, processes, run_file
+from framework.testing import FrozenClock
+from tests.deliveries import (
+    counted,
+    each_once,
+    event,
+    members_after,
+    members_of,
+    opened,
+    rows_of,
+    write,
+)
+
+PEOPLE = [f"user{number}@example.com" for number in range(9)]
+LINES = st.one_of(
+    st.builds(
+        event,
+        st.sampled_from([*PEOPLE, "nobody", None]),
+        st.sampled_from(["spring", "summer"]),
+        enters=st.booleans(),
+    ),
+    st.sampled_from([b"[]", b"{", b"\xff", b"", b"x" * 3_000, {"type": "page", "context": None}]),
+)
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "PART", 500)
+
+
+@pytest.fixture
+def content() -> list[dict[str, Any]]:
+    return [event(PEOPLE[number % 9], enters=number % 4 != 0) for number in range(60)]
+
+
+@pytest.fixture
+def events(tmp_path: Path, content: list[dict[str, Any]]) -> Path:
+    return write(tmp_path / "events", content)
+
+
+def deliver(
+    events: Path, criteo: CriteoSandbox, number: int, name: str = "run", **options: Any
+) -> Summary:
+    """Deliver *events* with so many processes; *name* tells the files of runs apart."""
+    options["checkpoint"] = events.with_name(f"{name}.checkpoint")
+    options["outcomes"] = events.with_name(f"{name}.outcomes")
+    with opened(criteo, batch_size=4) as connection, EventFile(events, 2_000) as source:
+        return run_file(connection, source, processes=number, **options)
+
+
+def children() -> set[int]:
+    """Give the processes that this one has started and that still live."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {int(child) for task in tasks for child in task.read_text().split()}
+
+
+def lives(process: int) -> bool:
+    """Tell whether a process runs; one that has ended may wait for somebody to notice."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@settings(max_examples=25, deadline=None)
+@given(content=st.lists(LINES, max_size=30))
+def test_processes_change_nothing(
+    tmp_path_factory: pytest.TempPathFactory, content: list[Any]
+) -> None:
+    """Lines that are no events and lines across the ends of parts included.
+
+    The audiences exist before anybody is removed: calls about different people may change places.
+    """
+    first = [
+        event(f"first{n}@example.com", name) for name in ("spring", "summer") for n in range(4)
+    ]
+    events = write(tmp_path_factory.mktemp("run") / "events", [*first, *content])
+    runs = []
+    for number in (1, 3):
+        criteo = CriteoSandbox(clock=FrozenClock())
+        summary = deliver(events, criteo, number, str(number))
+        rows = sorted(map(repr, rows_of(events.with_name(f"{number}.outcomes"))))
+        runs.append((summary.counts, summary.rejected, summary.lines, members_of(criteo), rows))
+        assert summary.finished
+    assert runs[0] == runs[1]
+
+
+def test_a_run_is_gone_on_with_by_any_number_of_processes(
+    events: Path, content: list[dict[str, Any]]
+) -> None:
+    criteo = CriteoSandbox(clock=FrozenClock())
+    steps = iter(range(1_000))
+    for number in (1, 3, 2, 1, 3):
+        until = next(steps) + 9
+
+        def stopping(until: int = until) -> bool:
+            return next(steps) >= until
+
+        deliver(events, criteo, number, stopping=stopping)
+    assert deliver(events, criteo, 3).finished
+    assert members_of(criteo) == members_after(content)
+    assert counted(events.with_name("run.outcomes")) == each_once(range(1, 61))
+
+
+@pytest.mark.parametrize("options", [{"limit": 20}, {"gzip": True}])
+def test_what_cannot_be_divided_is_read_by_one_process(
+    events: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit is one of lines, which only their reader counts; gzip has to be read in order."""
+    monkeypatch.setattr(processes, "preparing", None)
+    if options.pop("gzip", False):
+        events.write_bytes(gzip.compress(events.read_bytes()))
+    summary = deliver(events, CriteoSandbox(clock=FrozenClock()), 4, **options)
+    assert summary.lines == options.get("limit", 60)
+
+
+def test_a_system_that_cannot_fork_says_so(events: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "fork")
+    with pytest.raises(ConfigurationError) as caught:
+        deliver(events, CriteoSandbox(clock=FrozenClock()), 2)
+    assert str(caught.value) == "This system cannot copy a process. Use --processes 1."
+
+
+@pytest.fixture
+def _killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have a process that prepares events killed when it has prepared a part."""
+    prepare = processes.Worker.prepare
+
+    def killed(worker: processes.Worker, start: int, stop: int) -> Any:
+        part = prepare(worker, start, stop)
+        if start > 3_000:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return part
+
+    with monkeypatch.context() as patch:
+        patch.setattr(processes.Worker, "prepare", killed)
+        yield
+
+
+@pytest.mark.usefixtures("_killed")
+def test_a_process_that_is_killed_stops_the_run(events: Path) -> None:
+    with pytest.raises(StorageError) as caught:
+        deliver(events, CriteoSandbox(clock=FrozenClock()), 2)
+    assert str(caught.value) == (
+        "A process that prepares events has ended unexpectedly, for want of memory perhaps. "
+        "Run the same command again to go on, with fewer --processes."
+    )
+
+
+def test_no_process_outlives_its_run(events: Path) -> None:
+    before = children()
+    deliver(events, CriteoSandbox(clock=FrozenClock()), 3)
+    assert children() == before
+
+
+def test_processes_end_with_the_one_that_started_them(events: Path) -> None:
+    """Even where that one is killed and can tell nobody."""
+    reading, writing = os.pipe()
+    parent = os.fork()
+    if not parent:
+        begun: list[int] = []
+
+        def stopping() -> bool:
+            if not begun:
+                begun.append(os.write(writing, " ".join(map(str, children())).encode()))
+            time.sleep(60)
+            return False
+
+        deliver(events, CriteoSandbox(clock=FrozenClock()), 2, stopping=stopping)
+        os._exit(0)
+    started = [int(one) for one in os.read(reading, 1_000).split()]
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    deadline = time.monotonic() + 30
+    while any(map(lives, started)):
+        assert time.monotonic() < deadline, started
+        time.sleep(0.01)
+    assert len(started) == 2
