@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -19,6 +19,9 @@ from framework.relay.storage import storage, sync_folder
 from framework.results import Result
 
 _BUFFER = 256 * 1024
+_ROWS = 1_000
+_LARGEST = 2**63
+_HEAD = b'{"line":%d,"messageId":%b,'
 
 
 class OutcomeFile:
@@ -50,27 +53,25 @@ class OutcomeFile:
         with storage("The outcome file", self.path, "written"):
             self._file.close()
 
-    def add(self, line: int, message_id: object, subscription: str, result: Result) -> None:
-        """Note what became of the event of *line* in *subscription*."""
-        shown = message_id if isinstance(message_id, str | int) else None
-        self._rows += b'{"line":%d,"messageId":%b,%b' % (
-            line,
-            orjson.dumps(shown),
-            self._tail(subscription, result),
-        )
-        if len(self._rows) > _BUFFER:
-            self._write()
-
-    def add_all(
+    def add(
         self,
-        lines: Iterable[int],
-        message_id: Callable[[int], object],
+        lines: Sequence[int],
+        message_ids: Iterable[object],
         subscription: str,
         result: Result,
     ) -> None:
-        """Note what became of the events of several lines, all the same."""
-        for line in lines:
-            self.add(line, message_id(line), subscription, result)
+        """Note what became of the events of *lines* in *subscription*, all the same.
+
+        *message_ids* are what the events are called, aligned; only texts and numbers are
+        shown.
+        """
+        write = (_HEAD + self._tail(subscription, result).replace(b"%", b"%%")).__mod__
+        names = map(orjson.dumps, map(_shown, message_ids))
+        for start in range(0, len(lines), _ROWS):
+            some = lines[start : start + _ROWS]
+            self._rows += b"".join(map(write, zip(some, names, strict=False)))
+            if len(self._rows) > _BUFFER:
+                self._write()
 
     def reject(self, rejected: Rejected) -> None:
         """Note a line that is no event."""
@@ -120,3 +121,11 @@ class OutcomeFile:
                 "again with --restart."
             )
         return self.path.open("r+b", buffering=0)
+
+
+def _shown(message_id: object) -> object:
+    """Give what is written for *message_id*; numbers that few readers can hold are not."""
+    shown = isinstance(message_id, str) or (
+        isinstance(message_id, int) and abs(message_id) < _LARGEST
+    )
+    return message_id if shown else None

@@ -236,7 +236,8 @@ class _Run:
             name = self._names[one.route]
             self._tally.add(name, one.result, len(one.positions))
             if self._log:
-                self._log.add_all(one.positions, self._message_ids.get, name, one.result)
+                lines = list(one.positions)
+                self._log.add(lines, map(self._message_ids.get, lines), name, one.result)
 
     def _keep_up(self) -> None:
         now = time.monotonic()

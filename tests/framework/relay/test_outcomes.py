@@ -25,8 +25,8 @@ def test_each_outcome_is_one_line(tmp_path: Path) -> None:
     results: list[Result] = [DELIVERED, FAILED, Skipped("NO_MATCH", "It did not match.")]
     with OutcomeFile(path) as out:
         for line, result in enumerate(results, 1):
-            out.add(line, f"m{line}", 'Add "users"', result)
-        out.add(4, {"no": "text"}, "Remove", Delivered(202, {"id": 7}))
+            out.add([line], [f"m{line}"], 'Add "users"', result)
+        out.add([4], [{"no": "text"}], "Remove", Delivered(202, {"id": 7}))
         out.reject(Rejected(5, 900, "The line is nested too deeply."))
         assert out.sync() == path.stat().st_size
     add = {"subscription": 'Add "users"'}
@@ -60,13 +60,26 @@ def test_each_outcome_is_one_line(tmp_path: Path) -> None:
     ]
 
 
+def test_many_outcomes_are_noted_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "out.ndjson"
+    message_ids: list[Any] = ["é", "100 %s", 7, 2**70, True, None, ["m"]]
+    with OutcomeFile(path) as out:
+        out.add(range(3, 3 + 700 * 7), message_ids * 700, "100 % of users", FAILED)
+        out.sync()
+    shown = ["é", "100 %s", 7, None, True, None, None] * 700
+    assert rows(path) == [
+        {"line": line, "messageId": one, "subscription": "100 % of users", **FAILED.to_json()}
+        for line, one in enumerate(shown, 3)
+    ]
+
+
 def test_a_result_that_differs_is_never_written_as_the_one_before(tmp_path: Path) -> None:
     """Rows of one subscription share their end only while the result is the same object."""
     path = tmp_path / "out.ndjson"
     codes = ["A", "B", "A", "B"]
     with OutcomeFile(path) as out:
         for line, code in enumerate(codes):
-            out.add(line, None, "x" if line % 3 else "y", Skipped(code, "Why."))
+            out.add([line], [None], "x" if line % 3 else "y", Skipped(code, "Why."))
         out.sync()
     assert [row["code"] for row in rows(path)] == codes
 
@@ -74,15 +87,15 @@ def test_a_result_that_differs_is_never_written_as_the_one_before(tmp_path: Path
 def test_what_was_written_after_the_checkpoint_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "out.ndjson"
     with OutcomeFile(path) as out:
-        out.add(1, "a", "s", DELIVERED)
+        out.add([1], ["a"], "s", DELIVERED)
         length = out.sync()
-        out.add(2, "b", "s", DELIVERED)
+        out.add([2], ["b"], "s", DELIVERED)
         out.sync()
     with path.open("ab") as file:
         file.write(b'{"half')
     with OutcomeFile(path, length) as out:
-        out.add(2, "b", "s", DELIVERED)
-        out.add(3, "c", "s", DELIVERED)
+        out.add([2], ["b"], "s", DELIVERED)
+        out.add([3], ["c"], "s", DELIVERED)
         assert out.sync() == path.stat().st_size
     assert [row["line"] for row in rows(path)] == [1, 2, 3]
 
@@ -91,7 +104,7 @@ def test_large_outcomes_go_to_disk_before_they_are_synced(tmp_path: Path) -> Non
     path = tmp_path / "out.ndjson"
     with OutcomeFile(path) as out:
         for line in range(10_000):
-            out.add(line, "m", "s", DELIVERED)
+            out.add([line], ["m"], "s", DELIVERED)
         assert path.stat().st_size > 500_000
         length = out.sync()
     assert length == path.stat().st_size
@@ -129,7 +142,7 @@ def test_a_file_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_full_disk_is_a_clear_error() -> None:
     with OutcomeFile("/dev/full") as out:
-        out.add(1, "m", "s", DELIVERED)
+        out.add([1], ["m"], "s", DELIVERED)
         with pytest.raises(StorageError) as caught:
             out.sync()
     assert str(caught.value) == (
