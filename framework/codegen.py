@@ -143,9 +143,9 @@ class Code:
         The variable *result* holds a new list then. What follows is for when there is no loop.
         """
         item = self.fresh("item")
-        with self.block(f"if isinstance({root}, (list, dict)):"):
+        with self.block(f"if {root} is not MISSING and isinstance({root}, (list, dict)):"):
             self.line(f"{result} = []")
-            with self.block(f"for {item} in {root} if isinstance({root}, list) else ({root},):"):
+            with self.block(f"for {item} in ({root},) if isinstance({root}, dict) else {root}:"):
                 yield item
 
     @property

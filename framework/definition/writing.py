@@ -33,7 +33,7 @@ from framework.paths import JSON, MISSING
 _UNREADY: Final = {
     **dict.fromkeys((*sorted(TEXTS), "datetime"), "type({0}) is not str"),
     "integer": "type({0}) is not int",
-    "number": "type({0}) is not int and not (type({0}) is float and {0} % 1 > 0)",
+    "number": "type({0}) is not int and not (type({0}) is float and {0} % 1.0 > 0.0)",
     "boolean": "type({0}) is not bool",
     "object": "type({0}) is not dict",
 }

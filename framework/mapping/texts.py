@@ -89,7 +89,9 @@ class Filled(Expression):
         code, result = scope.code, scope.code.fresh()
         printed = code.literal(located(self.where, text), "f")
         shown = [
-            f"({one} if type({one}) is str else {printed}({one}))" if isinstance(p, Path) else one
+            f"({one} if type({one}) is str else '' if {one} is MISSING else {printed}({one}))"
+            if isinstance(p, Path)
+            else one
             for p, one in zip(self.pieces, texts, strict=True)
         ]
         code.line(f"{result} = {' + '.join(shown) or repr('')}")
@@ -343,7 +345,8 @@ class Replaced(Expression):
             calls = "".join(one.call(code) for one in self.replacements)
             growth = math.prod(max(1, len(one.text)) for one in self.replacements)
             short = f"type({value}) is str and len({value}) <= {MAX_TEXT // growth}"
-            changed = f"{value}{calls} if {short} else {changed}"
+            absent = f"{value} is MISSING or {value} is None"
+            changed = f"{value}{calls} if {short} else '' if {absent} else {changed}"
         code.line(f"{result} = {changed}")
         return code.note(result, str)
 
