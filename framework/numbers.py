@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 
 
 def number_text(value: float) -> str:
@@ -20,10 +19,20 @@ def number_text(value: float) -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if 1e-6 <= abs(value) < 1e21:
-        text = format(Decimal(repr(value)), "f")
+        text = plain(value)
         return text.rstrip("0").rstrip(".") if "." in text else text
     mantissa, _, exponent = repr(value).partition("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
+
+
+def plain(value: float) -> str:
+    """Print a finite float without an exponent, with all of its digits."""
+    text = repr(value)
+    if "e" not in text:
+        return text
+    from decimal import Decimal  # noqa: PLC0415 - seldom needed
+
+    return format(Decimal(text), "f")
 
 
 def _as_float(value: int) -> float:

@@ -7,7 +7,6 @@ mapping `settings`.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -275,6 +274,8 @@ def _spelled(node: Node, findings: Findings) -> Iterator[tuple[str, tuple[str, N
 def _check_keys(node: Node, known: list[str], what: str, findings: Findings) -> None:
     for key in node.members:
         if key not in known and key not in _IGNORED and findings.lists_errors:
+            import difflib  # noqa: PLC0415 - only where something is wrong
+
             near = difflib.get_close_matches(key[:_LONG_KEY], known, n=1)
             hint = f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(known)}."
             findings.error("AD203", node.key(key), f"{what} has no key `{key}`.", hint)

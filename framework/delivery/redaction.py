@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import itertools
 import json
 import logging
@@ -48,7 +47,13 @@ _TOKENS = re.compile(
     rf'"(?:{_TELLING_KEYS})"\s*:\s*"((?:[^"\\]|\\.)+)|(?:^|[&?])(?:{_TELLING_KEYS})=([^&\s]+)'
 )
 _JSON_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
-_HTML_NAMES = {"'": r"|&apos;|&#39;", '"': r"|&#34;"}
+_HTML = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;|&#34;",
+    "'": "&#x27;|&apos;|&#39;",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +213,8 @@ def _character(char: str, count: int) -> str:
         forms.append(r"\+")
     if char in _JSON_ESCAPES:
         forms.append(rf"\\{{1,4}}{_JSON_ESCAPES[char]}")
-    if (escaped := html.escape(char)) != char:
-        forms.append(re.escape(escaped) + _HTML_NAMES.get(char, ""))
+    if char in _HTML:
+        forms.append(_HTML[char])
     return f"(?:{'|'.join(forms)})" * count
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from decimal import Decimal
 from typing import Any, Final
 
-from framework.numbers import number_text
+from framework.numbers import number_text, plain
 from framework.paths import MISSING
 
 _DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
@@ -77,7 +76,7 @@ def number_of(value: Any) -> float | None:
 
 def plain_number(number: float) -> str:
     """Write a finite number without exponent, as a trigger spells it."""
-    return str(number) if isinstance(number, int) else format(Decimal(repr(number)), "f")
+    return str(number) if isinstance(number, int) else plain(number)
 
 
 def text_of(value: Any) -> str | None:

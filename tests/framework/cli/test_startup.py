@@ -1,0 +1,125 @@
+"""Commands start quickly because they load no more than they need: here stands what that is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+Loaded: TypeAlias = Callable[..., set[str]]
+
+ROOT = Path(__file__).parents[3]
+CODE = """\
+import atexit, os, sys
+from framework.cli import main
+
+def tell():
+    with open(os.environ["LOADED"], "w") as file:
+        file.write("\\n".join(name for name, module in sys.modules.items() if module))
+
+atexit.register(tell)
+main()
+"""
+
+PEOPLE = ("rich", "pygments", "httpx._main", "difflib")
+"""For tables, colours and the nearest name."""
+
+SERVERS = ("asyncio", "starlette", "uvicorn", "anyio.abc", "cheroot", "werkzeug")
+
+LANGUAGES = ("jinja2", "liquid", "jsonschema", "framework.mapping.templates.jinja")
+"""For those who use templates or schemas of events."""
+
+CHECKS = (
+    "framework.config.cases",
+    "framework.config.catalogue",
+    "framework.config.validation",
+    "framework.definition.checking",
+    "framework.definition.document",
+    "framework.definition.manifest",
+    "framework.triggers.changes",
+    "framework.triggers.dialect",
+    "framework.triggers.reach",
+)
+"""What checks files before an event moves, and tells people what to change."""
+
+ENGINE = ("httpx", "pluggy", "msgspec", "orjson", "yaml", "framework.definition")
+BENCH = ("framework.testing.sandboxes", "framework.testing.harness", "framework.tester")
+
+
+@pytest.fixture
+def loaded(site: Path, tmp_path: Path) -> Loaded:
+    """Run a command in a process of its own and give the names of all that it loaded."""
+
+    def run(*arguments: object) -> set[str]:
+        told = tmp_path / "loaded"
+        paths = os.pathsep.join([str(site), str(ROOT)])
+        environment = {"PYTHONPATH": paths, "SHOP_KEY": "sesame", "LOADED": str(told)}
+        command = [sys.executable, "-c", CODE, *map(str, arguments)]
+        done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return set(told.read_text().split())
+
+    return run
+
+
+def within(names: Sequence[str], found: set[str]) -> list[str]:
+    """List those of *names* that are among the modules found, alone or with inner ones."""
+    return [
+        name for name in names if any(one == name or one.startswith(f"{name}.") for one in found)
+    ]
+
+
+def test_the_version_needs_nothing(loaded: Loaded) -> None:
+    found = loaded("--version")
+    own = {name for name in found if name.partition(".")[0] == "framework"}
+    assert own == {"framework", "framework.cli", "framework.version"}
+    assert within(["click", "dataclasses", "importlib.metadata", "inspect"], found) == []
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("show", "--help")])
+def test_help_needs_no_engine(loaded: Loaded, arguments: Sequence[str]) -> None:
+    found = loaded(*arguments)
+    assert within([*ENGINE, *PEOPLE, *SERVERS, *LANGUAGES, *BENCH], found) == []
+
+
+@pytest.mark.parametrize("ending", ["yaml", "json"])
+def test_a_run_loads_what_delivers(
+    loaded: Loaded, connection: Path, tmp_path: Path, ending: str
+) -> None:
+    """Neither what checks files nor what people read, nor a reader of another kind of file."""
+    if ending == "json":
+        connection = tmp_path / "shop.connection.json"
+        connection.write_text(
+            '{"destination": "shop", "settings": {"customer": "us", "key": "sesame"},'
+            ' "subscriptions": [{"partnerAction": "order"}]}'
+        )
+    events = tmp_path / "events.ndjson"
+    events.write_text("")
+    found = loaded("run", "--connection", connection, "--events", events, "--quiet")
+    reader = ["yaml"] if ending == "json" else []
+    assert within([*PEOPLE, *SERVERS, *LANGUAGES, *CHECKS, *reader], found) == []
+    assert within(["httpcore", "tenacity", "framework.tester"], found) == []
+    assert within(["httpx", "pluggy", "msgspec"], found) == ["httpx", "pluggy", "msgspec"]
+
+
+def test_checking_needs_nothing_that_delivers(loaded: Loaded, connection: Path) -> None:
+    found = loaded("validate", connection)
+    absent = ("rich", "pygments", "msgspec", "framework.delivery", "framework.relay")
+    assert within([*absent, *SERVERS, *LANGUAGES, "framework.tester"], found) == []
+
+
+def test_only_the_command_of_httpx_is_left_out() -> None:
+    """It counts as not installed; httpx itself is whole."""
+    code = (
+        "import sys; sys.argv = ['actions', 'list', '--json']\n"
+        "from framework.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import httpx; print(httpx.Client, 'rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.endswith("<class 'httpx.Client'> False\n")
