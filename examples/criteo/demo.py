@@ -79,7 +79,8 @@ def deliver(events: Path, url: str) -> int:
     command = [
         *ACTIONS, "run", "--connection", os.path.relpath(HERE / "criteo.connection.yaml"),
         "--events", str(events), "--endpoint", f"https://api.criteo.com={url}",
-        "--outcomes", str(FOLDER / "outcomes.ndjson"), "--restart",
+        "--outcomes", str(FOLDER / "outcomes.ndjson"),
+        "--checkpoint", str(FOLDER / "events.checkpoint"), "--restart",
     ]  # fmt: skip
     print("$ actions", *command[3:], "\n", flush=True)
     return subprocess.run(command, env={**os.environ, **ACCESS}, check=False).returncode

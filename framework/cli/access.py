@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
+from framework.cli import exits
 from framework.cli.connections import connection_option, endpoint_option, open_connection
+from framework.errors import IntegrationError
+
+_OFFERS = {
+    exits.REFUSED: "Check the settings that hold the credentials.",
+    exits.UNAVAILABLE: "Check the network and the address, and ask again later.",
+}
 
 
 @click.command("check-auth")
@@ -24,5 +31,10 @@ def check_auth(path: str, endpoints: dict[str, str]) -> None:
         return
     transport = make_transport(redirect=endpoints)
     with connect(opened.plugin, opened.file.settings, (), transport=transport) as connection:
-        connection.check_authentication()
+        try:
+            connection.check_authentication()
+        except IntegrationError as error:
+            offer = _OFFERS.get(exits.code_of(error), "")
+            error.args = (f"{error} {offer}".rstrip(),)
+            raise
     click.echo(f"{name} accepts the credentials.")

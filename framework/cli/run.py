@@ -86,8 +86,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--checkpoint",
     type=_FILE,
     metavar="FILE",
-    help="Where to keep how far the run has come [default: EVENTS.checkpoint; none for standard "
-    "input, --dry-run and --sandbox].",
+    help="Where to keep how far the run has come [default: EVENTS.checkpoint, with --endpoint "
+    "EVENTS.HOST-PORT.checkpoint; none for standard input, --dry-run and --sandbox].",
 )
 @click.option("--restart", is_flag=True, help="Forget the checkpoint and deliver from the start.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Read N more lines at most.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import re
+import socket
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -23,6 +25,9 @@ from framework.errors import (
 
 ErrorReader: TypeAlias = Callable[[httpx.Response], tuple[str, str] | None]
 """Reads the code and the text of an error from an answer, or gives None where it can't."""
+
+REDIRECTED = "redirected"
+"""The extension of a request that names the origin that it was sent to in place of its own."""
 
 _LONGEST_TEXT = 200
 _LONGEST_READ = 10_000
@@ -43,6 +48,13 @@ _FAILURES: tuple[tuple[type[httpx.RequestError], int, str, str], ...] = (
     (httpx.WriteError, 503, "WRITE_ERROR", "broke off the connection"),
     (httpx.RemoteProtocolError, 503, "PROTOCOL_ERROR", "did not answer in proper HTTP"),
     (httpx.DecodingError, 502, "DECODING_ERROR", "answered in an encoding that cannot be read"),
+)
+_REASONS: tuple[tuple[type[OSError], str], ...] = (
+    (socket.gaierror, "its name was not found"),
+    (ConnectionRefusedError, "the connection was refused"),
+    (ssl.SSLCertVerificationError, "its certificate is not trusted"),
+    (ssl.SSLError, "it does not speak TLS as is needed"),
+    (ConnectionResetError, "the connection was broken off"),
 )
 _REFUSED: tuple[tuple[type[httpx.RequestError], str, str], ...] = (
     (httpx.UnsupportedProtocol, "UNSUPPORTED_PROTOCOL", "is not an http or https address"),
@@ -91,14 +103,31 @@ def failure(error: httpx.RequestError, redactor: Redactor) -> IntegrationError:
 
     Retryable (503 or 504), except where the request itself can never be sent.
     """
-    where = f"`{place(error.request)}`"
+    where = f"`{place(error.request)}`{_detour(error.request)}"
     for kind, code, did in _REFUSED:
         if isinstance(error, kind):
             return APIError(redactor.text(f"{where} {did}."), code)
     for kind, status, code, did in _FAILURES:
         if isinstance(error, kind):
-            return RetryableError(redactor.text(f"{where} {did}."), code, status)
+            return RetryableError(redactor.text(f"{where} {did}{_reason(error)}."), code, status)
     return RetryableError(redactor.text(f"{where} failed."), "TRANSPORT_ERROR", 503)
+
+
+def _detour(request: httpx.Request) -> str:
+    """Say where a request really went, if not to its own origin."""
+    origin = request.extensions.get(REDIRECTED)
+    return f" (sent to `{origin}`)" if origin else ""
+
+
+def _reason(error: httpx.RequestError) -> str:
+    """Say why nobody was there, as far as the system's own error tells; it is never quoted."""
+    cause: BaseException | None = error if isinstance(error, httpx.ConnectError) else None
+    while cause is not None:
+        for kind, why in _REASONS:
+            if isinstance(cause, kind):
+                return f": {why}"
+        cause = cause.__cause__ or cause.__context__
+    return ""
 
 
 def json_of(response: httpx.Response) -> Any:

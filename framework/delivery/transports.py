@@ -12,6 +12,7 @@ from wsgiref.types import WSGIApplication
 
 import httpx
 
+from framework.delivery.answers import REDIRECTED
 from framework.delivery.direct import Direct
 from framework.errors import ConfigurationError
 
@@ -92,7 +93,11 @@ class Redirected(httpx.BaseTransport):
             stream=request.stream,
             extensions=request.extensions,
         )
-        return self._transport.handle_request(moved)
+        try:
+            return self._transport.handle_request(moved)
+        except httpx.RequestError:
+            request.extensions[REDIRECTED] = str(url.copy_with(raw_path=b"/")).rstrip("/")
+            raise
 
     def close(self) -> None:
         """Close the transport behind."""

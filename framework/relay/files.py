@@ -149,7 +149,8 @@ class EventFile:
                 yield from self._chunks(start, stop)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise StorageError(
-                    f"The events file `{self.name}` is damaged or incomplete gzip: {error}"
+                    f"The events file `{self.name}` is damaged or incomplete gzip: {error}. "
+                    "Make or fetch it again."
                 ) from error
 
     @cached_property

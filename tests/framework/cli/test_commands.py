@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from framework.config import Diagnostic
 
 Actions: TypeAlias = Callable[..., Result]
 ROOT = Path(__file__).parents[3]
+CREDENTIALS = "Check the settings that hold the credentials."
 REFUSAL = "answered 401 Unauthorized: no such key."
 NAMES = Commands(name="actions").list_commands(click.Context(actions))
 
@@ -132,7 +134,14 @@ def test_an_unknown_destination_is_told_with_those_that_are_known(run_actions: A
     ("key", "expected"),
     [
         ("sesame", ("The Shop accepts the credentials.\n", "", exits.DONE)),
-        ("wrong", ("", f"Error: `GET shop.example/me` {REFUSAL}\n", exits.REFUSED)),
+        (
+            "wrong",
+            (
+                "",
+                f"Error: `GET shop.example/me` {REFUSAL} {CREDENTIALS}\n",
+                exits.REFUSED,
+            ),
+        ),
     ],
 )
 def test_credentials_are_checked_with_the_partner(
@@ -141,6 +150,23 @@ def test_credentials_are_checked_with_the_partner(
     connection.write_text(connection.read_text().replace("${env:SHOP_KEY}", key))
     result = run_actions("check-auth", "-c", connection, "--endpoint", shop)
     assert (result.stdout, result.stderr, result.exit_code) == expected
+
+
+def test_a_partner_that_cannot_be_reached_is_told_with_the_reason(
+    run_actions: Actions, connection: Path
+) -> None:
+    """The place that was really called is named, and what may help."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        result = run_actions(
+            "check-auth", "-c", connection, "--endpoint", f"https://shop.example={url}"
+        )
+    assert (result.stdout, result.exit_code) == ("", exits.UNAVAILABLE)
+    assert result.stderr == (
+        f"Error: `GET shop.example/me` (sent to `{url}`) could not be reached: the connection was "
+        "refused. Check the network and the address, and ask again later.\n"
+    )
 
 
 def test_a_sandbox_offers_the_settings_that_it_lets_in(run_actions: Actions) -> None:

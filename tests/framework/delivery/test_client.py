@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -192,6 +193,31 @@ def test_a_request_without_an_answer_raises_what_went_wrong(
     assert type(error) is (RetryableError if status > 500 else APIError)
     assert (error.status, error.code) == (status, code)
     assert str(error) == f"`GET api.test/v1/items` {text}."
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (ConnectionRefusedError(111, "s3cret"), ": the connection was refused"),
+        (socket.gaierror(-2, "s3cret"), ": its name was not found"),
+        (ssl.SSLCertVerificationError(1, "s3cret"), ": its certificate is not trusted"),
+        (ssl.SSLError(1, "s3cret"), ": it does not speak TLS as is needed"),
+        (ConnectionResetError(104, "s3cret"), ": the connection was broken off"),
+        (OSError(113, "s3cret"), ""),
+    ],
+)
+def test_why_nobody_was_reached_is_told(cause: OSError, reason: str) -> None:
+    """The system's own error tells it, through however many others; its text is never quoted."""
+    between = httpx.NetworkError("s3cret")
+    between.__context__ = cause
+    error = httpx.ConnectError("s3cret")
+    error.__cause__ = between
+    with (
+        Client(transport=Partner(error), retry=Retry.never()) as client,
+        pytest.raises(RetryableError) as caught,
+    ):
+        client.get(URL)
+    assert str(caught.value) == f"`GET api.test/v1/items` could not be reached{reason}."
 
 
 def test_a_header_that_http_refuses_is_not_quoted_by_the_cause() -> None:

@@ -185,7 +185,7 @@ def test_damaged_gzip_gives_what_came_before_and_says_so(tmp_path: Path) -> None
     assert seen
     assert str(caught.value) == (
         f"The events file `{path}` is damaged or incomplete gzip: Compressed file ended before "
-        "the end-of-stream marker was reached"
+        "the end-of-stream marker was reached. Make or fetch it again."
     )
 
 
