@@ -143,14 +143,14 @@ class ArrayOf(Expression):
     def emit_value(self, scope: Scope) -> Value:
         if not isinstance(self.shape, Object):
             return self.emit(scope)
-        root, shape = self.root.emit(scope), self.shape
+        root, shape = scope.held(self.root.emit(scope)), self.shape
         return Each(root, lambda item: shape.emit_value(self._inside(scope, item)))
 
     def emit_patch(self, scope: Scope) -> str:
         return self._emit(scope, self.shape.emit)
 
     def _emit(self, scope: Scope, write: Callable[[Scope], str]) -> str:
-        code, root = scope.code, self.root.emit(scope)
+        code, root = scope.code, scope.held(self.root.emit(scope))
         result = code.fresh()
         with code.each(root, result) as item:
             code.line(f"{result}.append({write(self._inside(scope, item))})")
