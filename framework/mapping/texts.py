@@ -86,18 +86,21 @@ class Filled(Expression):
         return scope.code.note(filled, str)
 
     def _emit_inline(self, scope: Scope, texts: list[str]) -> str:
-        code, result = scope.code, scope.code.fresh()
-        printed = code.literal(located(self.where, text), "f")
-        shown = [
-            f"({one} if type({one}) is str else '' if {one} is MISSING else {printed}({one}))"
-            if isinstance(p, Path)
-            else one
-            for p, one in zip(self.pieces, texts, strict=True)
-        ]
+        code, shown = scope.code, [self._printed(scope, text) for text in texts]
+        result = code.fresh()
         code.line(f"{result} = {' + '.join(shown) or repr('')}")
         if self.paths:
             code.line(f"if len({result}) > {MAX_TEXT}: {code.literal(self._filled, 'f')}({result})")
         return result
+
+    def _printed(self, scope: Scope, value: str) -> str:
+        """Give the expression that prints a value; texts and what is missing need no call."""
+        if isinstance(scope.code.constant(value), str):
+            return value
+        held, printed = scope.held(value), scope.code.literal(located(self.where, text), "f")
+        return (
+            f"({held} if type({held}) is str else '' if {held} is MISSING else {printed}({held}))"
+        )
 
 
 def _build_template(argument: JSON, where: str, builder: Builder) -> Expression:
