@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import pluggy
 
 from framework import hookspecs
-from framework.definition import Action, Destination, Settings
+from framework.definition import Action, Destination, Settings, meant
 from framework.errors import FrameworkError, PluginError, UnknownNameError
 from framework.mapping import register_directive
 
@@ -79,10 +79,14 @@ class Registry:
     problems: tuple[PluginProblem, ...] = ()
 
     def get(self, slug: str) -> Plugin:
-        """Give the destination called *slug*; raises UnknownNameError with the known ones."""
-        if slug in self.destinations:
-            return self.destinations[slug]
-        raise UnknownNameError.of("destination", slug, self.destinations)
+        """Give the destination called *slug*; raises UnknownNameError with the known ones.
+
+        A part of the slug between hyphens will do where only one destination has it.
+        """
+        found = meant(slug, self.destinations)
+        if found is None:
+            raise UnknownNameError.of("destination", slug, self.destinations)
+        return self.destinations[found]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -114,4 +114,4 @@ def _opened(reading: Reading, plugin: Plugin | None) -> Opened:
     show_findings(found)
     if file is None or plugin is None or any(each.severity == "error" for each in found):
         raise click.exceptions.Exit(exits.USAGE)
-    return Opened(file, plugin)
+    return Opened(replace(file, destination=plugin.definition.slug), plugin)

@@ -26,8 +26,10 @@ class Sandboxes(click.Group):
 
         A part of a slug between hyphens will do where only one destination has it.
         """
-        meant = [slug for slug in self.list_commands(ctx) if _means(cmd_name, slug)]
-        return _command(meant[0], _destinations()[meant[0]]) if len(meant) == 1 else None
+        from framework.definition import meant  # noqa: PLC0415 - heavy, imported at first use
+
+        slug = meant(cmd_name, self.list_commands(ctx))
+        return _command(slug, _destinations()[slug]) if slug else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -54,10 +56,6 @@ def _destinations() -> dict[str, Plugin]:
     from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
 
     return dict(load_plugins().destinations)
-
-
-def _means(name: str, slug: str) -> bool:
-    return f"-{name}-" in f"-{slug}-"
 
 
 def _command(slug: str, plugin: Plugin) -> click.Command:

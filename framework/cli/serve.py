@@ -88,7 +88,7 @@ def _setup(destination: str | None, options: dict[str, Any]) -> Setup:
     registry = load_plugins()
     slug = destination or (file.destination if file else None)
     if slug is not None:
-        registry.get(slug)
+        slug = registry.get(slug).definition.slug
     for problem in registry.problems:
         click.echo(problem.message, err=True)
     return Setup(

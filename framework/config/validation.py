@@ -18,6 +18,7 @@ from framework.definition import (
     World,
     check_exclusion,
     check_subscription,
+    meant,
     setting_problems,
     suggestion,
 )
@@ -33,10 +34,11 @@ def choose(reading: Reading, known: Mapping[str, Destination]) -> Destination | 
     draft = reading.draft
     if draft is None or not draft.destination:
         return None
-    if draft.destination not in known:
+    found = meant(draft.destination, known)
+    if found is None:
         error = UnknownNameError.of("destination", draft.destination, known)
         reading.findings.error("AD401", draft.node.at("destination").spot, str(error))
-    return known.get(draft.destination)
+    return known[found] if found else None
 
 
 def validate(reading: Reading, destination: Destination, world: World) -> None:

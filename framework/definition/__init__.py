@@ -35,6 +35,9 @@ from framework.definition.fields import (
     ObjectUI,
     check_fields,
 )
+from framework.definition.naming import (
+    meant,
+)
 from framework.definition.problems import (
     Problem,
 )
@@ -138,6 +141,7 @@ __all__ = [
     "fields_of",
     "from_document",
     "from_manifest",
+    "meant",
     "membership",
     "nearest",
     "preset_subscription",

@@ -129,6 +129,32 @@ def test_destinations_are_sorted_by_slug(point: Any) -> None:
     assert [plugin.name for plugin in registry.destinations.values()] == ["b", "a"]
 
 
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("actions-mail", "actions-mail"),
+        ("mail", None),
+        ("mail-bulk", "bulk-mail-bulk"),
+        ("web", "web"),
+        ("actions", None),
+        ("mai", None),
+        ("bulk", "bulk-mail-bulk"),
+        ("", None),
+        ("-", None),
+    ],
+)
+def test_a_part_of_a_slug_will_do_where_only_one_has_it(
+    point: Any, name: str, slug: str | None
+) -> None:
+    slugs = ["actions-mail", "bulk-mail-bulk", "web", "actions-web"]
+    registry = load_plugins([point(f"p{place}", named(one)) for place, one in enumerate(slugs)])
+    if slug is None:
+        with pytest.raises(UnknownNameError):
+            registry.get(name)
+    else:
+        assert registry.get(name).definition.slug == slug
+
+
 def test_an_unknown_slug_is_told_with_the_known_ones(point: Any) -> None:
     registry = load_plugins([point("one", named("webhook")), point("two", named("mail"))])
     with pytest.raises(UnknownNameError) as caught:

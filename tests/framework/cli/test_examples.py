@@ -43,3 +43,38 @@ def test_the_criteo_example_delivers_to_the_sandbox(
     assert segments["spring_sale"] == {"email": 2}
     assert segments.get("winter_clearance", {}) in ({}, {"email": 0})
     assert result.exit_code == exits.FAILED
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "validate c.yaml",
+        "run -c c.yaml -e events.ndjson --dry-run --json",
+        "explain -c c.yaml --event events.ndjson",
+        "test c.test.yaml",
+        "show criteo",
+        "show --generated c.yaml",
+    ],
+)
+def test_a_destination_may_be_named_in_short(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of the slug will do, at the prompt and in files; what is told names the whole."""
+    text = (CRITEO / "criteo.connection.yaml").read_text()
+    assert "destination: actions-criteo-audiences\n" in text
+    cases = (CRITEO / "criteo.test.yaml").read_text()
+    for name, content in {
+        "c.yaml": text.replace("destination: actions-criteo-audiences\n", "destination: criteo\n"),
+        "c.test.yaml": f"connection: c.yaml\n{cases}",
+        "events.ndjson": (CRITEO / "events.ndjson").read_text().splitlines()[0],
+    }.items():
+        (tmp_path / name).write_text(content)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CRITEO_CLIENT_ID", "anything")
+    monkeypatch.setenv("CRITEO_CLIENT_SECRET", "anything")
+
+    result = CliRunner().invoke(actions, command.split())
+
+    assert (result.stderr, result.exit_code) == ("", 0), result.output
+    if "--json" in command:
+        assert json.loads(result.stdout)["destination"] == "actions-criteo-audiences"
