@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from destinations.criteo_audiences import identifiers
 from destinations.criteo_audiences.identifiers import (
     EMAIL_FORMS,
     MALFORMED_EMAIL,
@@ -16,6 +19,7 @@ from destinations.criteo_audiences.identifiers import (
     READERS,
     by_form,
     read_emails,
+    sha256_of_python,
 )
 from framework import Failed
 
@@ -170,3 +174,16 @@ def test_forms_are_never_mixed_in_a_call() -> None:
     ]
     assert by_form("phoneNumber", ["+919876543210", SHA256]) == [["+919876543210"], [SHA256]]
     assert by_form("gum", [MD5, "k-abc", SHA256]) == [[MD5, "k-abc", SHA256]]
+
+
+@pytest.mark.parametrize("known", [[], ["_sha2"], ["_sha256"]])
+def test_every_python_has_some_sha256(known: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules that CPython keeps to itself come and go; `hashlib` stays."""
+
+    def find(name: str) -> Any:
+        if name not in known:
+            raise ImportError(name)
+        return SimpleNamespace(sha256=hashlib.sha256)
+
+    monkeypatch.setattr(identifiers, "import_module", find)
+    assert sha256_of_python()(ADA.encode()).hexdigest() == SHA256
