@@ -97,10 +97,13 @@ class Filled(Expression):
         """Give the expression that prints a value; texts and what is missing need no call."""
         if isinstance(scope.code.constant(value), str):
             return value
-        held, printed = scope.held(value), scope.code.literal(located(self.where, text), "f")
-        return (
-            f"({held} if type({held}) is str else '' if {held} is MISSING else {printed}({held}))"
-        )
+        held = scope.held(value)
+        rest = f"{scope.code.literal(self._text, 'f')}({held})"
+        return f"({held} if type({held}) is str else '' if {held} is MISSING else {rest})"
+
+    @cached_property
+    def _text(self) -> Callable[[JSON], str]:
+        return located(self.where, text)
 
 
 def _build_template(argument: JSON, where: str, builder: Builder) -> Expression:
