@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import inspect
 import json
 import resource
 import statistics
@@ -83,13 +82,13 @@ def deliver(options: argparse.Namespace) -> int:
 
 def deliver_to(connection: Connection, options: argparse.Namespace) -> int:
     """Deliver the file once, with a checkpoint as `actions run` keeps it; give its lines."""
-    several = {"processes": options.processes} if options.processes > 1 else {}
-    if several.keys() - inspect.signature(run_file).parameters:
-        raise SystemExit("Runs with several processes do not exist yet.")
     with tempfile.TemporaryDirectory() as folder, EventFile(options.events) as source:
-        checkpoint = Path(folder) / "checkpoint"
         summary = run_file(
-            connection, source, checkpoint=checkpoint, threads=options.threads, **several
+            connection,
+            source,
+            checkpoint=Path(folder) / "checkpoint",
+            threads=options.threads,
+            processes=options.processes,
         )
     assert summary.finished, summary.message
     return summary.lines

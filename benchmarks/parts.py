@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import shutil
 import sys
@@ -12,7 +11,6 @@ from pathlib import Path
 
 from benchmarks.figures import BARE, OURS, PEER
 from benchmarks.rounds import HERE
-from framework.relay import run_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +18,6 @@ class Part:
     """A comparison: *ours* is a script with options, *peer* a mode of the driver with options.
 
     *share* is the part of the usual number of events that it takes; *fixed* is the number itself.
-    *missing* says why it cannot be run, if so.
     """
 
     title: str
@@ -30,7 +27,6 @@ class Part:
     share: float = 1.0
     fixed: int = 0
     latency_ms: int = 0
-    missing: Callable[[], str] = str
 
     def count(self, usual: int) -> int:
         """Give how many events it takes where *usual* are usual."""
@@ -51,7 +47,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """A measurement of this project alone, by a script that prints JSON as its last line."""
+    """A measurement of this project alone, by a script that prints JSON as its last line.
+
+    *missing* says why it cannot be run, if so.
+    """
 
     title: str
     script: str
@@ -78,12 +77,6 @@ def _runs(part: Part, count: int) -> list[str]:
     return ["--runs", "1", *single]
 
 
-def _no_processes() -> str:
-    if "processes" in inspect.signature(run_file).parameters:
-        return ""
-    return "runs with several processes do not exist yet"
-
-
 def _no_valgrind() -> str:
     return "" if shutil.which("valgrind") else "valgrind is not installed"
 
@@ -92,9 +85,7 @@ _TWO = ("--processes", "2")
 
 PARTS: dict[str, Part | Script] = {
     "audience": Part(title="one audience"),
-    "processes": Part(
-        title="one audience, two processes", ours=("engine.py", *_TWO), missing=_no_processes
-    ),
+    "processes": Part(title="one audience, two processes", ours=("engine.py", *_TWO)),
     "hashed": Part(
         title="one audience, hashed", ours=("engine.py", "--hash"), peer=("ndjson", "--hash")
     ),
@@ -108,7 +99,6 @@ PARTS: dict[str, Part | Script] = {
         peer=("rich",),
         kind="ecommerce",
         share=0.25,
-        missing=_no_processes,
     ),
     "latency": Part(
         title="50 ms to the partner", peer=("ndjson", "--concurrency", "8"), latency_ms=50

@@ -12,6 +12,14 @@ from benchmarks.parts import PARTS
 
 MARK = "<!-- below: written by run.py from figures.json -->"
 
+STARTS = {
+    "python": "Python, which does nothing",
+    "version": "`actions --version`",
+    "help": "`actions --help`",
+    "first_event": "`actions run`, until the first event is delivered",
+    "reference": "the reference, loaded",
+}
+
 
 def page(text: str, figures: Figures) -> str:
     """Give the page: *text* up to the mark, then the tables."""
@@ -97,9 +105,14 @@ def scripts(figures: Figures) -> Iterator[str]:
             yield f"## {figures[name]['title']}\n\n{write(found)}"
 
 
-def startup(found: Mapping[str, Any]) -> str:
-    """Show the seconds of each kind of start."""
-    return table(("What", "Found"), ((f"`{key}`", str(value)) for key, value in found.items()))
+def startup(found: Mapping[str, float]) -> str:
+    """Show the milliseconds of each start."""
+    names = [key.removesuffix("_least_s") for key in found if key.endswith("_least_s")]
+    rows = (
+        [STARTS.get(name, name), *(f"{found[name + one] * 1000:.0f}" for one in ("_s", "_least_s"))]
+        for name in names
+    )
+    return table(("Start", "median ms", "least ms"), rows)
 
 
 def stages(found: Mapping[str, Any]) -> str:

@@ -84,7 +84,7 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Give what was found of a part, where and when, or why it was left out."""
     part = PARTS[name]
     before = {"title": part.title, "taken": place(_command(name, options))}
-    missing = part.missing()
+    missing = part.missing() if isinstance(part, Script) else ""
     print(f"{name}: skipped, {missing}" if missing else f"{name}:", flush=True)
     if missing:
         return {**before, "skipped": missing}
