@@ -16,19 +16,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from yaml.reader import Reader
 
 from framework.config.diagnostics import Findings, Spot
 from framework.config.nodes import Builder, Node, Pair, Scalar, Unreadable, plain_scalar
 
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
-_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_FORBIDDEN = Reader.NON_PRINTABLE
+_BREAKS = "\r\n|[\n\r\x85\u2028\u2029]"
 _WORDING = (
-    (re.compile("did not find expected (.*)"), r"expected \1, but got {}"),
-    (re.compile("found character that (.*)"), r"found character {} that \1"),
-    (re.compile("a tab character that.*"), r"character {} that cannot start any token"),
-    (re.compile("in this context"), "here"),
+    ("did not find expected (.*)", r"expected \1, but got {}"),
+    ("found character that (.*)", r"found character {} that \1"),
+    ("a tab character that.*", r"character {} that cannot start any token"),
+    ("in this context", "here"),
 )
 _HINTS = {
     "'\\t'": "Indent with spaces.",
@@ -79,7 +80,7 @@ class _Reader:
         spot, found = _found(text, mark.line, mark.column) if mark else (Spot(), "the end")
         problem = error.problem or error.context or ""
         for pattern, wording in _WORDING:
-            problem = pattern.sub(wording, problem)
+            problem = re.sub(pattern, wording, problem)
         problem = problem.replace("{}", found)
         hint = next((hint for part, hint in _HINTS.items() if part in problem), "")
         return self._build.stop("AD101", spot, f"This is not valid YAML: {problem}.", hint)
@@ -172,7 +173,7 @@ def _inherited(merged: list[Node], pairs: list[Pair]) -> list[Pair]:
 
 def _found(text: str, line: int, column: int) -> tuple[Spot, str]:
     """Give the spot of a place counted from 0 and what stands there; at most that of the end."""
-    lines = _BREAKS.split(text)
+    lines = re.split(_BREAKS, text)
     if line >= len(lines):
         line, column = len(lines) - 1, len(lines[-1])
     spot, here = Spot(line + 1, column + 1), lines[line][column : column + 1]
