@@ -1,5 +1,3 @@
-"""Which version this is; the project file reads it from here."""
+"""Which version this is; the build reads it from here, so it has no annotation."""
 
-from typing import Final
-
-VERSION: Final = "0.1.0"
+VERSION = "0.1.0"

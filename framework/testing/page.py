@@ -15,6 +15,7 @@ REFRESH: Final = 2
 """Seconds after which the page loads itself again."""
 
 _LAST = 25
+_LONG = 28
 _PAGE = Template("""<!doctype html>
 <html lang="en">
 <head>
@@ -44,6 +45,7 @@ th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-top: 1px solid 
   white-space: nowrap; font-variant-numeric: tabular-nums; }
 th { color: var(--soft); font-weight: 500; border-top: 0; }
 .number { text-align: right; }
+.long { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
 </style>
@@ -85,8 +87,8 @@ def _faults(sandbox: Sandbox) -> Panel:
 
 def _requests(calls: Iterable[Call]) -> str:
     rows = tuple(
-        (_time(call.at), call.route, call.method, call.path, _outcome(call), call.size, _note(call))
-        for call in reversed(tuple(calls))
+        (_clock(one.at), one.route, one.method, one.path, _outcome(one), one.size, _note(one))
+        for one in reversed(tuple(calls))
     )
     columns = ("Time", "Route", "Method", "Path", "Answer", "Bytes", "About")
     return _section(Panel("Last requests", columns, rows, "Nobody has called yet."))
@@ -103,6 +105,10 @@ def _note(call: Call) -> str:
 
 def _time(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(at))
 
 
 def _section(panel: Panel) -> str:
@@ -124,11 +130,13 @@ def _cell(value: JSON) -> str:
         return "<td>–</td>"  # noqa: RUF001 - the dash that stands for nothing in a table
     number = isinstance(value, int | float)
     text = f"{value:,}" if number else str(value)
-    return f"<td{_class('number' if number else _mood(text))}>{html.escape(text)}</td>"
+    return f"<td{_class('number' if number else _look(text))}>{html.escape(text)}</td>"
 
 
-def _mood(text: str) -> str:
-    """Colour statuses and nothing else."""
+def _look(text: str) -> str:
+    """Colour statuses and nothing else; let long texts have several lines."""
+    if len(text) > _LONG:
+        return "long"
     status = text.partition(" ")[0]
     if status == "dropped" or (len(status) == 3 and status[0] in "45" and status.isdecimal()):
         return "bad"

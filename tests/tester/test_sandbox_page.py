@@ -1,0 +1,41 @@
+"""The page of a pretend partner in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from playwright.sync_api import Browser
+
+from framework.cli.app import actions
+from framework.plugins import load_plugins
+from framework.testing import Sandbox, serve
+from tests.tester.browser import CHROMIUM, open_window
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="There is no Chromium; `make browser` installs it where it can."
+)
+CRITEO = Path(__file__).parents[2] / "examples" / "criteo"
+_WIDER = """() => [...document.querySelectorAll("section")]
+  .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)"""
+
+
+@pytest.mark.parametrize("width", [1440, 1200, 1024])
+def test_no_table_scrolls_sideways(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("CRITEO_CLIENT_ID", "an-app")
+    monkeypatch.setenv("CRITEO_CLIENT_SECRET", "any")
+    pretend: Sandbox = load_plugins().get("criteo").call("sandbox")
+    pretend.admit({"advertiser_id": "12345", "client_id": "an-app", "client_secret": "any"})
+    with serve(pretend) as server, open_window(browser, tmp_path, width=width) as window:
+        options = ["--endpoint", f"https://api.criteo.com={server.url}", "--quiet"]
+        files = ["-c", CRITEO / "criteo.connection.yaml", "-e", CRITEO / "events.ndjson"]
+        kept = ["--checkpoint", tmp_path / "kept"]
+        CliRunner().invoke(actions, ["run", *map(str, files), *options, *map(str, kept)])
+        window.page.goto(server.url)
+        window.shoot(f"sandbox-{width}")
+
+        assert "/contact-list" in window.markup()
+        assert window.page.evaluate(_WIDER) == []
