@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from hatchling.version.source.regex import RegexSource
+
+from framework.version import VERSION
 
 Loaded: TypeAlias = Callable[..., set[str]]
 
@@ -123,3 +127,12 @@ def test_only_the_command_of_httpx_is_left_out() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.endswith("<class 'httpx.Client'> False\n")
+
+
+def test_the_version_is_that_of_the_project_file() -> None:
+    """What builds the distribution finds the version where the command finds it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    source = settings["tool"]["hatch"]["version"]["path"]
+    found = RegexSource(str(ROOT), {"path": source}).get_version_data()
+    assert settings["project"]["dynamic"] == ["version"]
+    assert found["version"] == VERSION
