@@ -118,11 +118,12 @@ def compile_shape(
     name: str = "the payload",
     sources: Mapping[str, str] | None = None,
 ) -> Shape:
-    """Compile a field table, or the table of a typed class; `Shape` explains the rest."""
+    """Give the shape of a field table, or of the table of a typed class; `Shape` explains the rest.
+
+    Its function is compiled when it is first applied: who fuses shapes needs none.
+    """
     table = fields_of(fields) if isinstance(fields, Record) else dict(fields)
-    shape = Shape(table, name, sources)
-    shape._accept  # noqa: B018, SLF001 - compiled now, not with the first event
-    return shape
+    return Shape(table, name, sources)
 
 
 @overload
