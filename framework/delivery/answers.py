@@ -65,8 +65,13 @@ _REFUSED: tuple[tuple[type[httpx.RequestError], str, str], ...] = (
 
 def place(request: httpx.Request) -> str:
     """Name a request in a message: method, host and path, never the query."""
-    path = request.url.raw_path.partition(b"?")[0].decode("ascii")
-    return f"{request.method} {request.url.netloc.decode('ascii')}{path}"
+    return place_of(request.method, request.url.netloc, request.url.raw_path)
+
+
+def place_of(method: str, netloc: bytes, target: bytes) -> str:
+    """Name a request by its parts."""
+    path = target.partition(b"?")[0]
+    return f"{method} {netloc.decode('ascii')}{path.decode('ascii')}"
 
 
 def refusal(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-import re
-import threading
+import time
 from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 import httpx
 
-from framework.delivery.answers import ErrorReader, failure, place, refusal
+from framework.delivery.answers import ErrorReader, failure, refusal
 from framework.delivery.auth import Credentials
-from framework.delivery.exchanges import Answer, Outgoing, Recorder, Redactor
+from framework.delivery.exchanges import Recorder, Redactor
 from framework.delivery.retries import Clock, Retry, SystemClock
 from framework.delivery.throttle import Throttle
 from framework.delivery.transports import Network
+from framework.delivery.wire import Wire, names_of
 from framework.errors import IntegrationError, RetryableError
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=60.0)
@@ -27,13 +29,12 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
 # Failures before the first byte of the request.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_MOST_ENDPOINTS = 200  # names in paths can be without number
 _KEPT_URLS = 128
 _OF_COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
-_IDENTIFIER = re.compile(r"/(?:\d+|[0-9a-fA-F-]{16,})(?=/|$)")
-_logger = logging.getLogger("action_destinations")
-_CLEANED_LOGGERS = ("httpx", "httpcore", "action_destinations")
-_LATE_LOGGERS = ("httpcore.connection", "httpcore.http11", "httpcore.proxy")  # at the first call
+_OF_PLAIN = frozenset({"content", "headers", "timeout", "extensions"})
+_OF_FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding"})
+_OF_CLIENT = frozenset({"mounts", "params", "default_encoding"})
+_library = logging.getLogger("httpx")
 
 
 class Client(httpx.Client):
@@ -64,7 +65,7 @@ class Client(httpx.Client):
         self.recorder = Recorder(self.redactor)
         self.error_reader = error_reader
         self._retry = retry or Retry()
-        self._wire = _Wire(
+        self._wire = Wire(
             transport or Network(),
             throttle or Throttle(clock=self.clock),
             self.recorder,
@@ -72,6 +73,7 @@ class Client(httpx.Client):
         )
         self._jar = _Jar(options.pop("cookies", None))
         self._url = lru_cache(maxsize=_KEPT_URLS)(httpx.URL)
+        self._simple = _OF_CLIENT.isdisjoint(options)
         options = {"timeout": TIMEOUT, **options}
         options["headers"] = {"User-Agent": "action-destinations", **(options.get("headers") or {})}
         super().__init__(auth=auth, transport=self._wire, **options)
@@ -101,9 +103,40 @@ class Client(httpx.Client):
         self._jar = _Jar(cookies)
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Give a request, its address merged with the client's and its headers too."""
+        """Give a request, with the client's address, headers and timeout where it has no own."""
         known = self._url(url) if isinstance(url, str) else url
-        return super().build_request(method, known, **options)
+        given = {name for name, value in options.items() if value is not None}
+        plain = given <= _OF_PLAIN and self._simple and known.is_absolute_url and not self._jar
+        request = self._built(method, known, options) if plain else None
+        return request or super().build_request(method, known, **options)
+
+    def _built(
+        self, method: str, url: httpx.URL, options: Mapping[str, Any]
+    ) -> httpx.Request | None:
+        """Give what httpx makes of a body in bytes, or None where there is more to it."""
+        content, own = options.get("content"), httpx.Headers(options.get("headers"))
+        replaced = names_of(own)
+        inherited = [pair for pair in self.headers.raw if pair[0].lower() not in replaced]
+        headers = [*inherited, *own.raw]
+        if not isinstance(content, bytes) or not content:
+            return None
+        if not _OF_FRAMING.isdisjoint(name.lower() for name, _ in headers):
+            return None
+        extensions = dict(options.get("extensions") or {})
+        if "timeout" not in extensions:
+            timeout = options.get("timeout", httpx.USE_CLIENT_DEFAULT)
+            chosen = self.timeout if timeout is httpx.USE_CLIENT_DEFAULT else httpx.Timeout(timeout)
+            extensions["timeout"] = chosen.as_dict()
+        length = b"%d" % len(content)
+        request = httpx.Request(
+            method,
+            url,
+            headers=[(b"Host", url.netloc), *headers, (b"Content-Length", length)],
+            stream=httpx.ByteStream(content),
+            extensions=extensions,
+        )
+        request.read()
+        return request
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send *request* and give the answer, which is a 2xx.
@@ -120,7 +153,7 @@ class Client(httpx.Client):
 
     def _send_once(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         try:
-            response = super().send(request, **options)
+            response = self._sent(request, options)
             if response.is_success:
                 return response
             response.read()
@@ -134,56 +167,66 @@ class Client(httpx.Client):
             raise
         raise refusal(response, self.redactor, self.error_reader, now=self.clock.time())
 
-
-class _Wire(httpx.BaseTransport):
-    """The place that every request passes, those of auth flows included."""
-
-    def __init__(
-        self,
-        transport: httpx.BaseTransport,
-        throttle: Throttle,
-        recorder: Recorder,
-        redactor: Redactor,
-    ) -> None:
-        self._transport = transport
-        self._throttle = throttle
-        self._recorder = recorder
-        self.endpoints = _Endpoints(redactor)
-        self._redactor = redactor
-        self._loggers = _cleaned_loggers()
-        for logger in self._loggers:
-            logger.addFilter(redactor)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self._throttle.take()
-        endpoint = self.endpoints.count(request)
-        send = self._recorded if self._recorder.active else self._transport.handle_request
-        response = send(request)
-        self._throttle.tell(response.status_code, response.headers)
-        self.endpoints.notice(endpoint, response.headers)
-        return response
-
-    def close(self) -> None:
-        for logger in self._loggers:
-            logger.removeFilter(self._redactor)
-        self._transport.close()
-
-    def _recorded(self, request: httpx.Request) -> httpx.Response:
-        replayable = isinstance(request.stream, httpx.ByteStream)
-        outgoing = Outgoing(
-            request.method,
-            str(request.url),
-            tuple(request.headers.multi_items()),
-            request.content if replayable else None,
+    def _sent(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
+        """Do what httpx does, in fewer steps where nothing special is asked for."""
+        special = (
+            self.is_closed
+            or self.follow_redirects
+            or not self._simple
+            or any(self.event_hooks.values())
+            or any(value is not httpx.USE_CLIENT_DEFAULT for value in options.values())
+            or "timeout" not in request.extensions
+            or request.url.userinfo
         )
+        if special:
+            return super().send(request, **options)
+        auth = self.auth
+        return self._authorized(request, auth) if auth else self._answered(request)
+
+    def _authorized(self, request: httpx.Request, auth: httpx.Auth) -> httpx.Response:
+        """Send the requests of an auth flow, and give the last answer."""
+        history: list[httpx.Response] = []
+        flow = auth.sync_auth_flow(request)
         try:
-            response = self._transport.handle_request(request)
-            raw = _drained(response)
+            sending = next(flow)
+            while True:
+                response = self._answered(sending)
+                response.history = list(history)
+                try:
+                    sending = flow.send(response)
+                except StopIteration:
+                    return response
+                history.append(response)
+        finally:
+            flow.close()
+
+    def _answered(self, request: httpx.Request) -> httpx.Response:
+        """Send *request* once, and give the answer, which has been read."""
+        start = time.perf_counter()
+        try:
+            response = self._wire.handle_request(request)
         except httpx.RequestError as error:
-            self._recorder.add(outgoing, f"{type(error).__name__}: {error}")
+            error.request = request
             raise
-        self._recorder.add(outgoing, _answer(response, raw))
-        return response if isinstance(response.stream, httpx.ByteStream) else _copy(response, raw)
+        response.request = request
+        try:
+            response.read()
+        finally:
+            response.close()
+        response.elapsed = timedelta(seconds=time.perf_counter() - start)
+        self._jar.extract_cookies(response)
+        if response.has_redirect_location:
+            response.next_request = self._build_redirect_request(request, response)
+        if _library.isEnabledFor(logging.INFO):
+            _library.info(
+                'HTTP Request: %s %s "%s %d %s"',
+                request.method,
+                request.url,
+                response.http_version,
+                response.status_code,
+                response.reason_phrase,
+            )
+        return response
 
 
 class _Jar(httpx.Cookies):
@@ -191,63 +234,8 @@ class _Jar(httpx.Cookies):
 
     def extract_cookies(self, response: httpx.Response) -> None:
         """Take in the cookies that an answer sets."""
-        if not _OF_COOKIES.isdisjoint(name.lower() for name, _ in response.headers.raw):
+        if not _OF_COOKIES.isdisjoint(names_of(response.headers)):
             super().extract_cookies(response)
-
-
-class _Endpoints:
-    """What is known about the places that were called, ids in their paths left out."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-        self._lock = threading.Lock()
-        self.number = 0
-        self._calls: Counter[str] = Counter()
-        self._said: set[str] = set()
-
-    def calls(self) -> Counter[str]:
-        """Give the number of requests by place."""
-        with self._lock:
-            calls = dict(self._calls)
-        shown: Counter[str] = Counter()
-        for endpoint, number in calls.items():
-            shown[self._redactor.text(endpoint)] += number
-        return shown
-
-    def count(self, request: httpx.Request) -> str:
-        """Count a request and give the name of its place."""
-        endpoint = _IDENTIFIER.sub("/{id}", place(request))
-        with self._lock:
-            if endpoint not in self._calls and len(self._calls) >= _MOST_ENDPOINTS:
-                endpoint = "others"
-            self._calls[endpoint] += 1
-            self.number += 1
-        return endpoint
-
-    def notice(self, endpoint: str, headers: httpx.Headers) -> None:
-        """Say once for each place that the partner is going to take it away."""
-        deprecation, sunset = headers.get("deprecation"), headers.get("sunset")
-        if deprecation is None and sunset is None:
-            return
-        endpoint = self._redactor.text(endpoint)
-        with self._lock:
-            said = endpoint in self._said
-            self._said.add(endpoint)
-        if not said:
-            end = f" and goes away on {self._redactor.text(sunset)}" if sunset else ""
-            marks = {"endpoint": endpoint, "deprecation": deprecation, "sunset": sunset}
-            _logger.warning("`%s` is deprecated%s.", endpoint, end, extra=marks)
-
-
-def _cleaned_loggers() -> list[logging.Logger]:
-    """Give the loggers that may be told what a partner said, those of loaded plugins included.
-
-    The libraries log whole URLs, and when debugging the headers of answers. A logger's filter sees
-    no records of the loggers below it, therefore each gets its own.
-    """
-    known = (*_CLEANED_LOGGERS, *_LATE_LOGGERS, *logging.root.manager.loggerDict)
-    names = {name for name in known if name.partition(".")[0] in _CLEANED_LOGGERS}
-    return [logging.getLogger(name) for name in sorted(names)]
 
 
 def _repeatable(request: httpx.Request, error: RetryableError) -> bool:
@@ -264,51 +252,3 @@ def _repeatable(request: httpx.Request, error: RetryableError) -> bool:
         return True
     asked = failed if "token" in failed.extensions else request
     return asked.method in SAFE_METHODS or bool(asked.extensions.get("idempotent"))
-
-
-def _drained(response: httpx.Response) -> bytes:
-    assert isinstance(response.stream, httpx.SyncByteStream)
-    if isinstance(response.stream, httpx.ByteStream):
-        return b"".join(response.stream)
-    try:
-        return b"".join(response.stream)
-    finally:
-        response.close()
-
-
-def _copy(response: httpx.Response, raw: bytes) -> httpx.Response:
-    return httpx.Response(
-        response.status_code,
-        headers=response.headers,
-        stream=httpx.ByteStream(raw),
-        extensions=response.extensions,
-    )
-
-
-def _answer(response: httpx.Response, raw: bytes) -> Answer:
-    headers = tuple(response.headers.multi_items())
-    names = dict(headers)
-    if "content-encoding" in names:
-        body = _decoded(_copy(response, raw))
-    else:
-        body = raw.decode(_charset(names.get("content-type", "")), "replace")
-    return Answer(response.status_code, response.reason_phrase, headers, body)
-
-
-def _decoded(response: httpx.Response) -> str:
-    try:
-        response.read()
-    except httpx.DecodingError:
-        return "<not decodable>"
-    return response.text
-
-
-@lru_cache(maxsize=64)
-def _charset(content_type: str) -> str:
-    """Give the encoding of text that comes with *content_type*, as httpx decides it."""
-    charset = httpx.Response(200, headers={"Content-Type": content_type}).encoding or "utf-8"
-    try:
-        b"".decode(charset)
-    except LookupError:  # an encoding, but not of text
-        return "utf-8"
-    return charset

@@ -36,10 +36,13 @@ _SHORT = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request as it is about to be sent; *body* is None where it is not at hand."""
+    """A request as it is about to be sent; *body* is None where it is not at hand.
+
+    *url* may be anything whose text is the address.
+    """
 
     method: str
-    url: str
+    url: object
     headers: Headers
     body: bytes | None
 
@@ -188,7 +191,7 @@ def _exchange(request: Outgoing, answer: Answer | str, cover: Cover, limit: int)
     reach = limit + cover.longest() + 1
     told = Exchange(
         request.method,
-        cover.hide(request.url),
+        cover.hide(str(request.url)),
         cover.headers(request.headers),
         _shown(_sent_body(request.body, reach), f"{len(request.body or b'')} bytes", cover, limit),
     )

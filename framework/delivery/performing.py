@@ -92,12 +92,21 @@ class Performer:
 
     @cached_property
     def _asked(self) -> frozenset[str]:
-        return self.plugin.wants("perform") | self.plugin.wants("perform_batch")
+        return self._wanted["perform"] | self._wanted["perform_batch"]
+
+    @cached_property
+    def _wanted(self) -> Mapping[str, frozenset[str]]:
+        return {hook: self.plugin.wants(hook) for hook in ("identify", "perform", "perform_batch")}
+
+    @cached_property
+    def _ways(self) -> tuple[bool, bool]:
+        """Whether the destination can perform a batch, and whether it can perform one payload."""
+        return self.plugin.implements("perform_batch"), self.plugin.implements("perform")
 
     def identify(self, route: Route, columns: Columns) -> Sequence[str | Failed]:
         """Give the identifier of each payload, or why there is none."""
         arguments = {"action": route.action, "settings": self.settings, "columns": columns}
-        if "payloads" in self.plugin.wants("identify"):
+        if "payloads" in self._wanted["identify"]:
             arguments["payloads"] = columns.payloads
         found = self._call("identify", arguments)
         if isinstance(found, Failed):
@@ -127,13 +136,13 @@ class Performer:
         return results
 
     def _perform(self, route: Route, parcels: Parcels) -> list[Result]:
-        together = self.plugin.implements("perform_batch")
-        if together and (parcels.size > 1 or not self.plugin.implements("perform")):
+        together, alone = self._ways
+        if together and (parcels.size > 1 or not alone):
             return self._perform_batch(route, parcels)
         return self._perform_each(route, parcels)
 
     def _perform_each(self, route: Route, parcels: Parcels) -> list[Result]:
-        wanted = self.plugin.wants("perform")
+        wanted = self._wanted["perform"]
         fixed = self._fixed(route, wanted)
         own = {name: give for name, give in _OF_ONE.items() if name in wanted}
         results = []
@@ -144,7 +153,7 @@ class Performer:
         return results
 
     def _perform_batch(self, route: Route, parcels: Parcels) -> list[Result]:
-        wanted = self.plugin.wants("perform_batch")
+        wanted = self._wanted["perform_batch"]
         values = {name: give(parcels, route) for name, give in _OF_MANY.items() if name in wanted}
         answer = self._call("perform_batch", {**self._fixed(route, wanted), **values})
         return self._aligned("perform_batch", answer, parcels.size)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from framework.delivery.exchanges import (
     ADDRESSES,
     HASHES,
+    REDACTED,
     Answer,
     Exchange,
     Outgoing,
@@ -263,3 +264,32 @@ def test_only_the_thread_that_asks_records() -> None:
     assert [exchange.error for exchange in outer] == ["one", "two"]
     assert [exchange.error for exchange in inner] == ["one"]
     assert not recorder.active
+
+
+@pytest.mark.parametrize("size", [10, 10_000])
+def test_an_exchange_is_written_down_with_the_secrets_of_its_time(size: int) -> None:
+    """Whenever it is looked at, and however many tokens came since; short or long."""
+    redactor = Redactor()
+    recorder = Recorder(redactor)
+    redactor.protect("an-old-token")
+    request = Outgoing("POST", "https://a.test/", (), b"an-old-token" + b"x" * size)
+    with recorder.recording() as outer, recorder.recording() as exchanges:
+        recorder.add(request, Answer(200, "OK", (), "the answer to an-old-token"))
+    for number in range(100):
+        redactor.protect(f"token-number-{number}")
+    assert redactor.hide("an-old-token") == "an-old-token"
+    (exchange,) = exchanges
+    assert exchange.request_body == REDACTED + "x" * size
+    assert exchange.response_body == f"the answer to {REDACTED}"
+    assert outer[0] is exchanges[0] is exchange
+    assert exchanges[:] == [exchange]
+    assert "an-old-token" not in repr(exchanges)
+
+
+def test_a_token_in_a_short_exchange_is_protected_at_once() -> None:
+    redactor = Redactor()
+    recorder = Recorder(redactor)
+    with recorder.recording():
+        request = Outgoing("POST", "https://a.test/", [("Authorization", "Bearer t0ken-1")], b"")
+        recorder.add(request, Answer(200, "OK", (), '{"access_token": "t0ken-2"}'))
+    assert redactor.text("t0ken-1 t0ken-2") == f"{REDACTED} {REDACTED}"
