@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.codegen import Code, JSONReader
+from framework.codegen import Code, Each, JSONReader, Parts
 from framework.paths import MISSING, Path
 
 
@@ -47,6 +47,51 @@ def test_tracebacks_show_generated_lines() -> None:
     shown = "".join(traceback.format_exception(failed.value))
     assert "return 1 / 0  # here" in shown
     assert any(name.startswith("<fail ") for name in linecache.cache)
+
+
+def test_objects_are_made_without_what_is_missing() -> None:
+    """What is known to be there needs no question, and keys keep their order."""
+    code = Code()
+    with code.block("def make(a, b):"):
+        known, one = code.note("a", str), code.literal(1)
+        made = code.made(Parts({"a": known, "one": one, "b": "b", "c": "MISSING", "a b": known}))
+        code.line(f"return {made}")
+    make = code.build("make")
+
+    assert code.source.splitlines()[1:] == [
+        "    made1 = {'a': a, 'one': 1}",
+        "    if b is not MISSING: made1['b'] = b",
+        "    made1['a b'] = a",
+        "    return made1",
+    ]
+    assert make("x", MISSING) == {"a": "x", "one": 1, "a b": "x"}
+    assert (code.kind("a"), code.kind("b"), code.kind(made)) == (str, None, dict)
+
+
+@pytest.mark.parametrize(
+    ("root", "made"),
+    [
+        ([{"n": 1}, {}, 5], [{"n": 1}, {}, {}]),
+        ({"n": [1]}, [{"n": [1]}]),
+        ([], []),
+        ("text", "text"),
+        (None, None),
+        (MISSING, MISSING),
+    ],
+)
+def test_lists_are_made_of_an_object_for_each_item(root: Any, made: Any) -> None:
+    """Also objects inside objects, when somebody wants them made."""
+    code = Code()
+
+    def part(item: str) -> Parts:
+        reader = JSONReader(code, item)
+        reader.load([Path(("n",))])
+        return Parts({"n": reader.read(Path(("n",)))})
+
+    with code.block("def make(root):"):
+        code.line(f"return {code.made(Parts({'in': Each('root', part)}))}")
+
+    assert code.build("make")(root) == ({} if made is MISSING else {"in": made})
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from framework.definition.formats import PREDICATES
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from framework.definition.formats import COMMON, PREDICATES
 
 CASES = {
     "date": (["2024-02-29", "0000-02-29"], ["2023-02-29", "1900-02-29", "20240305", "2024-13-01"]),
@@ -76,3 +80,25 @@ def test_wrong_texts_are_refused(name: str, text: str) -> None:
 
 def test_every_format_has_cases() -> None:
     assert {*CASES, "date-like"} == set(PREDICATES)
+
+
+ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+EMAIL = re.compile(rf"{ATOM}(\.{ATOM})*@({LABEL}\.)+{LABEL}", re.ASCII | re.IGNORECASE)
+
+
+@given(st.text("aZ0.@-+\n\u0131\u212a", max_size=12))
+@example("a@b.c" + "d" * 250)
+@example("a@b." + "c" * 250)
+def test_addresses_are_those_of_a_plain_pattern(text: str) -> None:
+    """Nothing that takes a letter for another case of an ASCII one is an address."""
+    right = bool(EMAIL.fullmatch(text))
+
+    assert bool(PREDICATES["email"](text)) is right
+    assert bool(COMMON["email"](text)) is (right and len(text) <= 254)
+
+
+def test_quick_tests_hold_for_nothing_else() -> None:
+    for name, common in COMMON.items():
+        for text in [text for cases in CASES.get(name, ()) for text in cases]:
+            assert not common(text) or PREDICATES[name](text)
