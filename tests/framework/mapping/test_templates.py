@@ -263,6 +263,23 @@ def test_liquid_reads_as_the_reference_does(template: str, printed: str) -> None
     assert rendered("@liquid", template) == printed
 
 
+def test_liquid_counts_within_its_template() -> None:
+    """The reference counts in the event, which the fields and subscriptions after this one see."""
+    event: dict[str, JSON] = {"n": 5}
+    found = compile_mapping(
+        {
+            "first": {"@liquid": "{% increment n %}{% increment n %} {{ n }}"},
+            "second": {"@liquid": "{% increment n %} {{ n }}"},
+            "path": {"@path": "$.n"},
+            "down": {"@liquid": "{% decrement k %}{% decrement k %} {{ k }}"},
+            "other": {"@liquid": "{{ k }}"},
+        }
+    ).resolve(event)
+
+    assert found == {"first": "56 7", "second": "5 6", "path": 5, "down": "-1-2 -2", "other": ""}
+    assert event == {"n": 5}
+
+
 @pytest.mark.parametrize(
     ("template", "refusal"),
     [
