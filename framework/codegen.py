@@ -93,6 +93,12 @@ class Code:
         self._constants[text] = value
         return text
 
+    def bound(self, value: Any, hint: str = "c") -> str:
+        """Give a name for a constant, so that any expression may be made of it."""
+        name = self.fresh(hint)
+        self._names[name] = self._constants[name] = value
+        return name
+
     def constant(self, text: str) -> Any:
         """Give the value of an expression that `literal` gave, and VARIABLE for any other."""
         return self._constants.get(text, VARIABLE)
@@ -212,7 +218,7 @@ class JSONReader:
 
     def assume(self, path: Path, value: str) -> None:
         """Read *path* as the text *value* from here on: what led here has made sure of it."""
-        self._known[path.parts] = self._code.literal(value)
+        self._known[path.parts] = self._code.bound(value, "text")
 
     def _find(self, path: Path) -> None:
         if path.parts not in self._known:

@@ -208,14 +208,17 @@ class _ConditionWriter:
         if holds == "False":
             return
         head, *inside = requirement.path
-        lacks = f"{shaped[head]} is MISSING"
+        code, always = self._code, self._code.always(shaped[head])
+        lacks = [] if always else [f"{shaped[head]} is MISSING"]
         if inside:
-            below = f"{self.pruned(head)}, {self._code.literal(tuple(inside))}"
-            lacks += f" or {self._code.literal(lacking)}({below})"
-        when = f"({lacks})" if holds == "True" else f"({holds}) and ({lacks})"
-        self._code.line(f"if {when}: {self._refusal}")
+            below = f"{self.pruned(head)}, {code.literal(tuple(inside))}"
+            lacks.append(f"{code.literal(lacking)}({below})")
+        if lacks:
+            told = " or ".join(lacks)
+            when = f"({told})" if holds == "True" else f"({holds}) and ({told})"
+            code.line(f"if {when}: {self._refusal}")
         if holds == "True" and shaped[head] != "MISSING":
-            self._code.note(shaped[head])
+            code.note(shaped[head])
 
     def pruned(self, key: str) -> str:
         """Give the variable of a value without its empty parts, before conversion."""

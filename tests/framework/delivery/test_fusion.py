@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.definition import Action, Choice, Destination, Field, Subscription
+from framework.definition import Action, Choice, Condition, Destination, Field, Subscription
 from framework.delivery import Route, compile_routes
 from framework.delivery.columns import Columns
 from framework.delivery.fusion import Fusion, Slow, fuse, paths_of
@@ -31,12 +31,33 @@ SEND = Action(
         "on": Field("On", type="boolean"),
         "tags": Field("Tags", multiple=True),
         "more": Field("More", type="object"),
+        "who": Field("Who", required=Condition("text", "is", "a")),
+        "where": Field("Where", required=Condition("who", "is", "fixed")),
     },
 )
 SHOP = Destination(slug="shop", name="Shop", description="A shop.").complete(None, (SEND,))
 
+SOURCES = [{"@path": path} for path in ("$.event", "$.event.x", "$.event[0]", "$.n")]
+DIRECTED = [
+    directive
+    for source in SOURCES
+    for directive in (
+        {"@if": {"blank": source, "then": source, "else": 2}},
+        {"@arrayPath": [source, {"x": source}]},
+        {"@transform": {"apply": {"x": source}, "mapping": {"y": {"@path": "$.x"}}}},
+        {"@merge": {"direction": "right", "objects": [{"x": source}, source]}},
+        {"@flatten": {"value": {"x": source}, "separator": "."}},
+        {"@json": {"mode": "encode", "value": source}},
+        {"@excludeWhenNull": source},
+        {"@case": {"operator": "upper", "value": source}},
+        {"@replace": {"pattern": "a", "replacement": "b", "value": source}},
+        {"@liquid": "{{ event }}{{ event.x }}"},
+        {"@template": "{{event}}{{event.x}}"},
+    )
+]
 MAPPED = st.sampled_from(
     [
+        *DIRECTED,
         {"@path": "$.event"},
         {"@path": "$.context.x"},
         {"@template": "{{event}}-{{context.x}}"},
@@ -52,7 +73,7 @@ MAPPED = st.sampled_from(
         {"a": {"@path": "$.n"}},
     ]
 )
-MAPPINGS = st.dictionaries(st.sampled_from(["text", "size", "on", "tags", "more"]), MAPPED)
+MAPPINGS = st.dictionaries(st.sampled_from(list(SEND.fields)), MAPPED)
 TRIGGERS = st.sampled_from(
     [
         'type = "track"',
@@ -112,7 +133,7 @@ def run(
     st.sampled_from(["whole", "columns"]),
     st.sampled_from(["structs", "plain"]),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_the_fused_function_does_what_each_route_does(
     subscriptions: list[Subscription], events: list[dict[str, Any]], kept: str, form: str
 ) -> None:
@@ -203,7 +224,7 @@ def test_constants_are_decided_when_the_function_is_written() -> None:
     assert fusion.layouts[0].constants is not None
     shown = {key: repr(value) for key, value in fusion.layouts[0].constants.items()}
     assert shown == {"text": "'x'", "size": "12", "on": "MISSING", "tags": "MISSING",
-                     "more": "MISSING"}  # fmt: skip
+                     "more": "MISSING", "who": "MISSING", "where": "MISSING"}  # fmt: skip
     assert fusion.source.count(".append(") == 2  # the mark, and what is slow
 
 
