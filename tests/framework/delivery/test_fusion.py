@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.definition import Action, Choice, Condition, Destination, Field, Subscription
+from framework.definition import (
+    Action,
+    Choice,
+    Condition,
+    Conditions,
+    Destination,
+    Field,
+    Subscription,
+)
 from framework.delivery import Route, compile_routes
 from framework.delivery.columns import Columns
 from framework.delivery.fusion import Fusion, Slow, fuse, paths_of
@@ -31,8 +39,8 @@ SEND = Action(
         "on": Field("On", type="boolean"),
         "tags": Field("Tags", multiple=True),
         "more": Field("More", type="object"),
-        "who": Field("Who", required=Condition("text", "is", "a")),
-        "where": Field("Where", required=Condition("who", "is", "fixed")),
+        "who": Field("Who", required=Conditions.all(Condition("text", "is", "a"))),
+        "where": Field("Where", required=Conditions.all(Condition("who", "is", "fixed"))),
     },
 )
 SHOP = Destination(slug="shop", name="Shop", description="A shop.").complete(None, (SEND,))
