@@ -117,6 +117,7 @@ class Connection:
         self.performer = performer
         self.recorder = performer.client.recorder
         self.redactor = performer.redactor
+        self._announced = plugin.implements("delivery_finished")
 
     def __enter__(self) -> Self:
         return self
@@ -153,9 +154,10 @@ class Connection:
         Raises nothing that an event, the partner or the plugin can cause.
         """
         stream = Stream(self, traced=True)
-        for settled in chain(stream.take(enumerate(events)), stream.flush()):
-            for position, route, result in settled:
-                stream.items[position, route].result = result
+        settled = list(stream.intake.add_one_by_one(enumerate(events), None))
+        for settlement in chain(settled, chain.from_iterable(stream.finish())):
+            for position in settlement.positions:
+                stream.items[position, settlement.route].result = settlement.result
         slug = self.plugin.definition.slug
         report = Report(slug, tuple(stream.items.values()), tuple(stream.sent))
         self._announce(report)
@@ -164,7 +166,7 @@ class Connection:
     def _announce(self, report: Report) -> None:
         """Tell the extensions; what they raise is logged and changes nothing."""
         try:
-            if self.plugin.implements("delivery_finished"):
+            if self._announced:
                 self.plugin.call("delivery_finished", report=report)
         except Exception:
             if self.performer.strict:

@@ -18,15 +18,17 @@ LONGEST_PAUSE = 3600.0
 
 _EPOCH = 1e9  # from here on a number is a date in Unix seconds, below it is a duration
 _EPOCH_MS = 1e12  # and from here on the date is in milliseconds
-_TELLING = frozenset(
+
+TELLING = frozenset(
     {
-        "retry-after",
-        "x-ratelimit-remaining",
-        "ratelimit-remaining",
-        "x-ratelimit-reset",
-        "ratelimit-reset",
+        b"retry-after",
+        b"x-ratelimit-remaining",
+        b"ratelimit-remaining",
+        b"x-ratelimit-reset",
+        b"ratelimit-reset",
     }
 )
+"""The names of headers that say something about the budget; without them only a 429 does."""
 
 
 class Limit(Protocol):
@@ -184,8 +186,6 @@ class Throttle:
 
     def tell(self, status: int, headers: Mapping[str, str]) -> None:
         """Take in what an answer says about the budget, so that the next calls keep to it."""
-        if status != 429 and _TELLING.isdisjoint(headers):
-            return
         told = Told.read(headers, self._clock.time())
         pause = told.pause(status)
         if status == 429 or pause is not None:

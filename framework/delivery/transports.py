@@ -86,10 +86,12 @@ class Redirected(httpx.BaseTransport):
         if target is None:
             return self._transport.handle_request(request)
         url = self._moved(target, request.url.raw_path)
+        headers = httpx.Headers(request.headers)
+        headers["Host"] = url.netloc.decode("ascii")
         moved = httpx.Request(
             request.method,
             url,
-            headers=[(b"Host", url.netloc), *_without_host(request.headers)],
+            headers=headers,
             stream=request.stream,
             extensions=request.extensions,
         )
@@ -107,10 +109,6 @@ class Redirected(httpx.BaseTransport):
 def _moved(target: Origin, raw_path: bytes) -> httpx.URL:
     scheme, host, port = target
     return httpx.URL(scheme=scheme, host=host, port=port, raw_path=raw_path)
-
-
-def _without_host(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:
-    return [pair for pair in headers.raw if pair[0].lower() != b"host"]
 
 
 class Apps(httpx.BaseTransport):

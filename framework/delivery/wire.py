@@ -12,7 +12,7 @@ import httpx
 
 from framework.delivery.answers import place_of
 from framework.delivery.exchanges import Answer, Headers, Outgoing, Recorder, Redactor
-from framework.delivery.throttle import Throttle
+from framework.delivery.throttle import TELLING, Throttle
 
 _MOST_ENDPOINTS = 200  # names in paths can be without number
 _IDENTIFIER = re.compile(r"/(?:\d+|[0-9a-fA-F-]{16,})(?=/|$)")
@@ -47,8 +47,10 @@ class Wire(httpx.BaseTransport):
         endpoint = self.endpoints.count(request)
         send = self._recorded if self._recorder.active else self._transport.handle_request
         response = send(request)
-        self._throttle.tell(response.status_code, response.headers)
-        if not _OF_FAREWELL.isdisjoint(names_of(response.headers)):
+        names = names_of(response.headers)
+        if response.status_code == 429 or not TELLING.isdisjoint(names):
+            self._throttle.tell(response.status_code, response.headers)
+        if not _OF_FAREWELL.isdisjoint(names):
             self.endpoints.notice(endpoint, response.headers)
         return response
 
