@@ -2,7 +2,8 @@
 
 For each case a plugin is made whose one action asks a partner in memory; the partner plays the
 recorded behaviour and keeps what it was sent. Our report is then said in the reference's shapes.
-What we do otherwise on purpose although no tag excuses it stands in `_ours`, each with its reason.
+What we do otherwise on purpose although no tag excuses it stands in `_ours`, each with its reason;
+`test_translations` names the cases that need it.
 """
 
 from __future__ import annotations
@@ -523,8 +524,9 @@ def _ours(case: Case, ours: Outcome, partner: Partner) -> bool:
         return [call["payload"] for call in partner.calls] == sent != []
     if theirs.get("code") == "OAUTH_REFRESH_FAILED":
         # A token that cannot be renewed is refused, each event for itself.
-        refused = [item.result for item in ours.items if isinstance(item.result, Failed)]
-        return any(result.status == 401 for result in refused)
+        results = [item.result for item in ours.items if not isinstance(item.result, Skipped)]
+        refused = [one for one in results if isinstance(one, Failed) and one.status == 401]
+        return results == refused != [] and same(partner.calls, case["expected"]["calls"])
     if ours.refused == "settings" and not theirs:
         # A required setting that is empty is missing.
         required = (case["authentication"].get("fields") or {}).items()
