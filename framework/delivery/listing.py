@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
@@ -57,9 +58,8 @@ def _rows(route: Route, layout: Layout) -> Iterator[str]:
 def _names(fusion: Fusion) -> Iterator[str]:
     """Say what the names are that the source uses and does not set."""
     names: dict[str, Any] = fusion.prepare.__globals__
-    for name, value in names.items():
-        if name not in {"__builtins__", "MISSING", "prepare"}:
-            yield f"{name} {_meaning(value)}"
+    used = set(re.findall(r"\w+", fusion.source)) - {"MISSING", "prepare"}
+    yield from (f"{name} {_meaning(value)}" for name, value in names.items() if name in used)
 
 
 def _meaning(value: Any) -> str:

@@ -95,7 +95,7 @@ class Company:
     size: int
     reason: str
     mates: tuple[int, ...]
-    exchanges: tuple[Exchange, ...] = field(repr=False)
+    exchanges: Sequence[Exchange] = field(repr=False)
 
     def to_json(self) -> dict[str, JSON]:
         """Give the batch as a JSON object, without its exchanges."""
