@@ -7,6 +7,7 @@ the framing, httpx's extensions for the network.
 
 from __future__ import annotations
 
+import logging
 import re
 import select
 import socket
@@ -36,6 +37,7 @@ LONGEST_IDLE: Final = 5.0
 LONGEST_HEAD: Final = 100 * 1024
 """Bytes that may come in before the headers of an answer are complete."""
 
+_logger = logging.getLogger("action_destinations")
 _PORTS = {"http": 80, "https": 443}
 _PIECE = 65_536
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -73,6 +75,8 @@ class Direct(httpx.BaseTransport):
             line = self._line(_origin(request.url), timeouts.get("connect"))
             line.send(written, timeouts.get("write"))
             line.receive_head(timeouts.get("read"))
+            if _logger.isEnabledFor(logging.DEBUG):
+                line.tell(written)
         except BaseException:
             self._release(line)
             raise
@@ -106,10 +110,12 @@ class Direct(httpx.BaseTransport):
                 kept = self._idle.get(origin)
                 line = kept.pop() if kept else None
             if line is None:
+                _logger.debug("Connecting to %s.", _shown(origin))
                 trust = self._trust if origin[0] == "https" else None
                 return _Line(origin, _connected(origin, patience, trust))
             if line.fresh and not line.readable:
                 return line
+            _logger.debug("The connection to %s is over.", _shown(origin))
             line.close()
 
     def _release(self, line: _Line | None) -> None:
@@ -177,6 +183,11 @@ class _Line:
         self._socket.settimeout(patience)
         while not self._answer.headed:
             self._receive()
+
+    def tell(self, sent: tuple[bytes, ...]) -> None:
+        """Log how much was sent and what the answer is, for those who look for an error."""
+        size, status = sum(map(len, sent)), self._answer.status
+        _logger.debug("%s got %d bytes and answered %d.", _shown(self.origin), size, status)
 
     def response(self, release: Callable[[_Line], None]) -> httpx.Response:
         """Give the answer; *release* is called when its body has been read or is not wanted."""
@@ -355,6 +366,11 @@ def _written(request: httpx.Request) -> tuple[bytes, ...] | None:
 
 def _origin(url: httpx.URL) -> Origin:
     return url.scheme, url.raw_host.decode("ascii"), url.port
+
+
+def _shown(origin: Origin) -> str:
+    scheme, host, port = origin
+    return f"{host}:{port or _PORTS[scheme]}"
 
 
 def _connected(

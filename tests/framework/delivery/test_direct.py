@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -357,6 +358,28 @@ def test_only_so_many_connections_are_kept_and_in_use(
 def ask_ok(transport: httpx.BaseTransport, talker: Talker, pool: ThreadPoolExecutor) -> bytes:
     """Send three requests at once."""
     return b"".join(pool.map(lambda _: ask(transport, talker).content, range(3)))
+
+
+def test_connections_and_answers_are_logged_for_those_who_debug(
+    ours: Direct, caplog: pytest.LogCaptureFixture
+) -> None:
+    with talking(OK, said(b"Content-Length: 0\r\n", status=b"404 Not Found")) as talker:
+        with caplog.at_level(logging.DEBUG, logger="action_destinations"):
+            ask(ours, talker)
+            ask(ours, talker)
+        talker.hang_up()
+        with caplog.at_level(logging.DEBUG, logger="action_destinations"):
+            ask(ours, talker)
+    size = len(talker.requests[0])
+    there = f"localhost:{talker.port}"
+    assert [one.getMessage() for one in caplog.records] == [
+        f"Connecting to {there}.",
+        f"{there} got {size} bytes and answered 200.",
+        f"{there} got {size} bytes and answered 404.",
+        f"The connection to {there} is over.",
+        f"Connecting to {there}.",
+        f"{there} got {size} bytes and answered 200.",
+    ]
 
 
 def test_threads_get_their_own_answers(ours: Direct) -> None:
