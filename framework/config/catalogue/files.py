@@ -40,7 +40,7 @@ FILES: Final = (
     ),
     Entry(
         "AD103",
-        "The document is too large, too deep, repeats too much by aliases, or has too many findings.",
+        "The document is too large or deep, repeats too much by aliases, or has too many findings.",
         "People write connection files; a limit keeps a broken one from taking all memory.",
         "destination: " + "[" * 65 + "]" * 65 + "\n",
         "The document is nested more than 64 levels deep.",
