@@ -74,6 +74,7 @@ def identify(
     columns alone, payloads are never made.
     Within a batching lane and its keys the last event about one identifier wins: earlier events
     of other actions are skipped as superseded, earlier ones of the same action share its outcome.
+    The answer depends on the arguments alone: it may be asked for in another process.
     """
     raise NotImplementedError
 
@@ -122,8 +123,8 @@ def perform_batch(
 ) -> httpx.Response | Sequence[Result] | None:
     """Do it for many payloads of one action that agree in the batch keys.
 
-    Return nothing (all delivered), one response (it speaks for all), or one result for each
-    payload in order.
+    Return nothing (all delivered), one response or one result (it speaks for all), or one result
+    for each payload in order.
     *key* holds the values of the batch keys by name, in which all payloads agree.
     An exception fails every payload of the batch.
     """
