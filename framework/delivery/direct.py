@@ -192,20 +192,16 @@ class _Line:
     def response(self, release: Callable[[_Line], None]) -> httpx.Response:
         """Give the answer; *release* is called when its body has been read or is not wanted."""
         answer = self._answer
-        stream: httpx.SyncByteStream
-        if answer.complete:
-            stream = httpx.ByteStream(b"".join(answer.take()))
-        else:
-            stream = _Body(self, release)
-        response = httpx.Response(
-            answer.status,
-            headers=answer.headers,
-            stream=stream,
-            extensions={"http_version": answer.version, "reason_phrase": answer.reason},
-        )
-        if answer.complete:
-            release(self)
-        return response
+        status, headers = answer.status, answer.headers
+        extensions = {"http_version": answer.version, "reason_phrase": answer.reason}
+        if not answer.complete:
+            body = _Body(self, release)
+            return httpx.Response(status, headers=headers, stream=body, extensions=extensions)
+        whole = httpx.ByteStream(b"".join(answer.take()))
+        release(self)
+        encoded = any(name.lower() == b"content-encoding" for name, _ in headers)
+        kind = httpx.Response if encoded else _Whole
+        return kind(status, headers=headers, stream=whole, extensions=extensions)
 
     def body(self) -> Iterator[bytes]:
         """Yield the body as it comes in."""
@@ -313,6 +309,28 @@ class _Answer:
     def _expect(self) -> None:
         self.status, self.version, self.reason = 0, b"", b""
         self.headers: list[tuple[bytes, bytes]] = []
+
+
+class _Whole(httpx.Response):
+    """An answer that is there with all of its body, which is given in one piece."""
+
+    _taken = 0
+
+    @property
+    def num_bytes_downloaded(self) -> int:
+        """How long the part of the body is that has been read."""
+        return self._taken or super().num_bytes_downloaded
+
+    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """Yield the body, without what httpx does for those that come bit by bit."""
+        if chunk_size is not None or self.is_stream_consumed or self.is_closed:
+            return super().iter_bytes(chunk_size)
+        assert isinstance(self.stream, httpx.SyncByteStream)
+        self.is_stream_consumed = True
+        body = b"".join(self.stream)
+        self._taken = len(body)
+        self.close()
+        return iter((body,) if body else ())
 
 
 class _Body(httpx.SyncByteStream):

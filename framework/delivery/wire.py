@@ -143,8 +143,12 @@ def names_of(headers: httpx.Headers) -> set[bytes]:
 
 
 def _pairs(headers: httpx.Headers) -> Headers:
-    encoding = headers.encoding
-    return [(name.decode(encoding), value.decode(encoding)) for name, value in headers.raw]
+    raw = headers.raw
+    try:
+        return [(name.decode("ascii"), value.decode("ascii")) for name, value in raw]
+    except UnicodeDecodeError:
+        encoding = headers.encoding
+        return [(name.decode(encoding), value.decode(encoding)) for name, value in raw]
 
 
 def _drained(response: httpx.Response) -> bytes:
@@ -167,11 +171,12 @@ def _copy(response: httpx.Response, raw: bytes) -> httpx.Response:
 
 
 def _answer(response: httpx.Response, raw: bytes) -> Answer:
-    if b"content-encoding" in names_of(response.headers):
+    headers = _pairs(response.headers)
+    values = {name.lower(): value for name, value in headers}
+    if "content-encoding" in values:
         body = _decoded(_copy(response, raw))
     else:
-        body = raw.decode(_charset(response.headers.get("content-type", "")), "replace")
-    headers = _pairs(response.headers)
+        body = raw.decode(_charset(values.get("content-type", "")), "replace")
     return Answer(response.status_code, response.reason_phrase, headers, body)
 
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import httpx
 import pytest
@@ -304,6 +305,48 @@ def test_a_body_is_read_as_it_comes_and_may_be_left(transport: httpx.BaseTranspo
         assert sum(map(len, read.iter_bytes())) == 3_000_000
         assert ask(transport, talker).content == b"ok"
         assert talker.connections == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"one\ntwo\nthree"])
+@pytest.mark.parametrize(
+    "read",
+    [
+        httpx.Response.read,
+        lambda answer: list(answer.iter_bytes()),
+        lambda answer: list(answer.iter_bytes(4)),
+        lambda answer: list(answer.iter_raw()),
+        lambda answer: list(answer.iter_text()),
+        lambda answer: list(answer.iter_lines()),
+    ],
+)
+def test_bodies_can_be_read_in_every_way(
+    read: Callable[[httpx.Response], Any], body: bytes
+) -> None:
+    """Once, unless it is kept; and how much came in is told."""
+    raw = said(b"Content-Length: %d\r\n" % len(body), body)
+    found = []
+    for make in (Direct, theirs):
+        with talking(raw) as talker, make() as transport:
+            request = httpx.Request("GET", talker.origin)
+            answer = transport.handle_request(request)
+            answer.request = request
+            assert answer.num_bytes_downloaded == 0
+            first = read(answer)
+            try:
+                again = read(answer)
+            except httpx.StreamError as error:
+                again = type(error)
+            found.append((first, again, answer.num_bytes_downloaded, answer.is_closed))
+    assert found[0] == found[1]
+
+
+def test_a_closed_answer_cannot_be_read(transport: httpx.BaseTransport) -> None:
+    with talking() as talker:
+        answer = transport.handle_request(httpx.Request("GET", talker.origin))
+        answer.request = httpx.Request("GET", talker.origin)
+        answer.close()
+        with pytest.raises(httpx.StreamClosed):
+            answer.read()
 
 
 def test_what_follows_an_answer_is_not_the_next_answer(ours: Direct) -> None:
