@@ -75,7 +75,7 @@ class Intake:
         self._named = {Path((MESSAGE_ID,))} if named else set[Path]()
         self.marks = Marks(max(1, len(routes)))
         self._whole = traced or performer.needs_payloads
-        self._layouts = [Layout() for _ in routes] if self._whole else self._fused.layouts
+        self._layouts = [Layout() for _ in routes] if self._whole else self._layouts_of_routes()
         self._rows: list[Lists] = [layout.lists() for layout in self._layouts]
         self._mixed: set[int] = set()
         self.items: dict[tuple[int, int], Item] = {}
@@ -151,6 +151,13 @@ class Intake:
         self._rows = [layout.lists() for layout in self._layouts]
         self._mixed.clear()
         return lots
+
+    def _layouts_of_routes(self) -> Sequence[Layout]:
+        """Give what is kept of payloads, of the function that most events go through.
+
+        The functions for structs and for plain JSON agree in that.
+        """
+        return (self._projected if self.projection else self._fused).layouts
 
     @cached_property
     def _fused(self) -> Fusion:

@@ -147,14 +147,16 @@ def test_the_fused_function_does_what_each_route_does(
 ) -> None:
     """On plain JSON and on structs, with objects and with columns: the same payloads, in order.
 
-    What a route refuses is left to it.
+    What a route refuses is left to it. Rows of both forms go together: their layouts agree.
     """
     routes = routes_of(subscriptions)
     projection = project(paths_of(routes)) if form == "structs" else None
     taken: list[Any] = events
     if projection:
         taken = projection.decode(list(map(msgspec.json.encode, events))) or []
-    rows, slow = run(fuse(routes, projection, whole=kept == "whole"), routes, taken)
+    fusion = fuse(routes, projection, whole=kept == "whole")
+    rows, slow = run(fusion, routes, taken)
+    assert fusion.layouts == fuse(routes, None, whole=kept == "whole").layouts
 
     refused = [(mark, index) for mark, _, index in slow]
     for route in routes:
