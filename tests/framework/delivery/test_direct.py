@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.delivery import direct
+from framework.delivery import direct, lines
 from framework.delivery.direct import Direct
 from tests.framework.delivery.talker import ENDS, OK, PEM, RESETS, STALLS, Talker, Turn, talking
 
@@ -370,7 +370,7 @@ def test_answers_that_may_be_read_in_two_ways_are_refused(ours: Direct, raw: byt
 
 
 def test_a_connection_is_kept_for_a_while(ours: Direct, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = itertools.count(0.0, direct.LONGEST_IDLE)
+    clock = itertools.count(0.0, lines.LONGEST_IDLE)
     with talking() as talker:
         ask(ours, talker)
         ask(ours, talker)
@@ -509,7 +509,7 @@ def test_an_answer_may_come_in_any_pieces(sizes: list[int], chunked: bool) -> No
     framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 11"
     body = b"5\r\nhello\r\n6\r\n world\r\n0\r\nT: x\r\n\r\n" if chunked else b"hello world"
     said = b"HTTP/1.1 200 Very well\r\nX-Long: a b\r\n" + framing + b"\r\n\r\n" + body
-    answer = direct._Answer()
+    answer = lines._Answer()
     for _ in range(2):
         answer.begin()
         rest, cuts = said, iter(sizes)
