@@ -107,7 +107,8 @@ class Shape:
             for key in (*self.fields, *_asked(self), KEPT):
                 values[key] = values.get(key) or code.fresh("v")
                 code.line(f"{values[key]} = raw.get({code.literal(key)}, MISSING)")
-            shaped = self.emit(code, values, "sync_mode", f"return {code.literal(REFUSED)}")
+            refused = code.literal(REFUSED, "REFUSED")
+            shaped = self.emit(code, values, "sync_mode", f"return {refused}")
             code.line(f"return {code.object(shaped)}")
         return code.build("accept")
 

@@ -166,7 +166,7 @@ class _ValueWriter:
             word, tests = "if", [unready.format(name), *tests] if unready else tests
         with code.block(f"{word} {' and '.join(tests)}:"):
             code.line(f"{name} = {code.literal(converter_of(field, standing), 'to')}({name})")
-            code.line(f"if {name} is {code.literal(REFUSED)}: {self.refusal}")
+            code.line(f"if {name} is {code.literal(REFUSED, 'REFUSED')}: {self.refusal}")
 
     def _checks(self, name: str, field: Field) -> None:
         """Write what is asked of a converted value beyond its type."""

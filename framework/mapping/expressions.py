@@ -31,7 +31,7 @@ class Scope:
     def call(self, function: Callable[..., JSON], *arguments: str) -> str:
         """Write a call of a bound function and give the variable of its result."""
         name = self.code.fresh()
-        self.code.line(f"{name} = {self.code.literal(function, 'f')}({', '.join(arguments)})")
+        self.code.line(f"{name} = {self.code.literal(function, 'call')}({', '.join(arguments)})")
         return name
 
     def held(self, text: str) -> str:

@@ -310,7 +310,7 @@ class Choice(Expression):
 
     def _emit(self, scope: Scope, write: Callable[[Expression], str]) -> str:
         code, tested = scope.code, scope.held(self.tested.emit(scope))
-        condition = _EMITTED[self.test].format(tested, code.literal(self.test, "f"))
+        condition = _EMITTED[self.test].format(tested, code.literal(self.test, "holds"))
         result = code.fresh()
         with code.block(f"if {condition}:"):
             code.line(f"{result} = {write(self.then)}")
@@ -471,7 +471,7 @@ class Transformed(Expression):
     def _emit_input(self, scope: Scope) -> Scope:
         code, whole = scope.code, Path(())
         if not scope.entered:
-            code.line(f"{code.literal(self.enter, 'f')}({scope.reader.read(whole)})")
+            code.line(f"{code.literal(self.enter, 'enter')}({scope.reader.read(whole)})")
         applied = scope.held(self.applied.emit(scope))
         if self.transforms > 1:
             applied = scope.call(self.weigh, applied)

@@ -97,7 +97,7 @@ def _emit_into(result: str, part: Expression, scope: Scope) -> None:
             _emit_key(result, key, child, scope)
     elif part.patches:
         patch = part.emit_patch(scope)
-        scope.code.line(f"{scope.code.literal(_patch_into, 'f')}({result}, {patch})")
+        scope.code.line(f"{scope.code.literal(_patch_into, 'merge')}({result}, {patch})")
     else:
         text = part.emit(scope)
         scope.code.line(f"if isinstance({text}, dict): {result}.update({text})")

@@ -90,7 +90,8 @@ class Filled(Expression):
         result = code.fresh()
         code.line(f"{result} = {' + '.join(shown) or repr('')}")
         if self.paths:
-            code.line(f"if len({result}) > {MAX_TEXT}: {code.literal(self._filled, 'f')}({result})")
+            refuse_long = code.literal(self._filled, "refuse")
+            code.line(f"if len({result}) > {MAX_TEXT}: {refuse_long}({result})")
         return result
 
     def _printed(self, scope: Scope, value: str) -> str:
@@ -98,7 +99,7 @@ class Filled(Expression):
         if isinstance(scope.code.constant(value), str):
             return value
         held = scope.held(value)
-        rest = f"{scope.code.literal(self._text, 'f')}({held})"
+        rest = f"{scope.code.literal(self._text, 'text')}({held})"
         return f"({held} if type({held}) is str else '' if {held} is MISSING else {rest})"
 
     @cached_property
@@ -187,10 +188,10 @@ class Cased(Expression):
         changed = (
             method[self.operator]
             if self._is_known
-            else f"{scope.code.literal(self.change, 'f')}({text})"
+            else f"{scope.code.literal(self.change, 'change')}({text})"
         )
         short = f"type({text}) is str and len({text}) <= {MAX_TEXT}"
-        rest = f"{scope.code.literal(self.rest, 'f')}({text})"
+        rest = f"{scope.code.literal(self.rest, 'rest')}({text})"
         scope.code.line(f"{result} = {changed} if {short} else {rest}")
         return scope.code.note(result, str) if scope.code.kind(text) is str else result
 
@@ -346,7 +347,7 @@ class Replaced(Expression):
     def emit(self, scope: Scope) -> str:
         """Write the replacement in a text that cannot become too long; the rest is a call."""
         code, value, result = scope.code, scope.held(self.value.emit(scope)), scope.code.fresh()
-        changed = f"{code.literal(self.replace, 'f')}({value})"
+        changed = f"{code.literal(self.replace, 'replace')}({value})"
         if self.replacements and not self.fault and not self.replacements[0].ignoring_case:
             calls = "".join(one.call(code) for one in self.replacements)
             growth = math.prod(max(1, len(one.text)) for one in self.replacements)
