@@ -373,3 +373,37 @@ def test_an_extension_given_directly_adds_directives_too(shout: Directive) -> No
 def test_only_the_arguments_that_are_asked_for_need_to_be_given() -> None:
     opened = plugin(perform=lambda payload: payload)
     assert opened.call("perform", payload="x") == "x"
+
+
+def passing(hook: str) -> Any:
+    """Give an extension that wraps *hook* and changes nothing."""
+
+    @hookimpl(wrapper=True)
+    def wrap() -> Generator[None, Any, Any]:
+        return (yield)
+
+    return extension(**{hook: wrap})
+
+
+@pytest.mark.parametrize("extensions", [(), (passing("perform"),)], ids=["alone", "wrapped"])
+def test_a_hook_gets_what_it_names_and_nothing_in_place_of_what_is_missing(
+    extensions: tuple[Any, ...],
+) -> None:
+    """It makes no difference whether anybody stands around it."""
+
+    def perform(payload: Any, settings: Any, key: Any = "its own") -> Any:
+        return payload, settings, key
+
+    opened = open_plugin(module(perform=perform), extensions)
+    assert opened.call("perform", settings="s", payload="p", event="e") == ("p", "s", "its own")
+    assert opened.call("perform", payload="p") == ("p", None, "its own")
+
+
+@pytest.mark.parametrize("extensions", [(), (passing("perform"),)], ids=["alone", "wrapped"])
+def test_what_a_hook_raises_is_raised(extensions: tuple[Any, ...]) -> None:
+    def perform() -> Any:
+        raise KeyError("no")
+
+    opened = open_plugin(module(perform=perform), extensions)
+    with pytest.raises(KeyError, match="no"):
+        opened.call("perform")
