@@ -152,3 +152,18 @@ def test_the_network_keeps_to_the_proxies_of_the_environment(
     with Client(transport=Network()) as client:
         assert client.get("http://api.test/v1").text == "http://api.test/v1 api.test"
         assert client.get(f"http://{server}/v1").text == f"/v1 {server}"
+
+
+def test_a_client_reads_certificates_only_when_it_needs_them(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither making it nor a call without TLS waits for them."""
+
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("certificates were read")
+
+    monkeypatch.setattr("ssl.create_default_context", read)
+    with Client() as client:
+        assert client.get(f"http://{server}/v1").status_code == 200
+        with pytest.raises(AssertionError, match="certificates were read"):
+            client.get(f"https://{server}/v1")
