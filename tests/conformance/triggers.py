@@ -8,16 +8,16 @@ operator that does not exist matches nothing there; here it is refused, which co
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from framework.errors import TriggerError
+from framework.mapping import javascript
 from framework.paths import Event
 from framework.triggers import Trigger, parse
 from framework.triggers.dialect import answer, probes
-from framework.triggers.globs import escape
 from framework.triggers.reference import Ast, field_of
-from framework.triggers.tree import And, Call, Comparison, Condition, Constant, Not, Or
+from framework.triggers.tree import And, Call, Comparison, Condition, Constant, Not, Or, write
 from framework.triggers.values import number_of, plain_number, text_of
 
 
@@ -45,30 +45,59 @@ def fql_parse(case: dict[str, Any]) -> str | None:
 def fql_generate(case: dict[str, Any]) -> str | None:
     """Write the tree of the reference as our text, and compare the meaning of both texts."""
     try:
-        trigger: Trigger | str = parse(str(Trigger(tree_of(case["ast"]))))
-    except (KeyError, TriggerError) as error:
+        tree = {**case["ast"], "type": "group"}  # which the writer does not ask of the root
+        trigger: Trigger | str = parse(str(Trigger(tree_of(tree))))
+    except (AttributeError, KeyError, TypeError, TriggerError) as error:
         trigger = str(error)
-    expected = _read(_without_exponents(case["expected"].get("fql", "")))
+    expected = _read(_without_exponents(_escaped(case)))
     if isinstance(expected, str) or isinstance(trigger, str):
         agreed = isinstance(expected, str) and isinstance(trigger, str)
         return None if agreed else f"should be `{expected}`, is `{trigger}`"
-    events = list(probes(expected.tree, case["ast"]))
+    events = list(probes(expected.tree, tree))
     return _differing(((event, expected.matches(event)) for event in events), trigger.matches)
+
+
+def _escaped(case: dict[str, Any]) -> str:
+    """Escape what the reference's writer forgets, so that its text reads as what its tree says.
+
+    It leaves keys that begin with a digit or a sign, or have empty parts, as they are, and quotes
+    in a value; neither text nor value comes back when that is read.
+    """
+    text: str = case["expected"].get("fql", "")
+    for leaf in _leaves(case["ast"]) if text else ():
+        root, name, value = field_of(leaf).path.parts[0], leaf.get("name"), leaf.get("value")
+        if leaf["type"] in _KEYED and isinstance(name, str) and name:
+            spelled = f"{root}." + re.sub(r"[^a-zA-Z0-9._-]", r"\\\g<0>", name)
+            text = re.sub(rf"{re.escape(spelled)}(?=[ ,])", lambda _: write(field_of(leaf)), text)  # noqa: B023 - called at once
+        if isinstance(value, str) and '"' in value:
+            quoted = rf'"(\*?{re.escape(value)}\*?)"'
+            text = re.sub(quoted, lambda found: write(Constant(found[1])), text)
+    return text
+
+
+_KEYED = {"event-property", "event-trait", "event-context"}
+
+
+def _leaves(tree: Any) -> Iterator[dict[str, Any]]:
+    for part in tree["children"]:
+        yield from _leaves(part) if part["type"] == "group" else (part,)
 
 
 def tree_of(ast: Any) -> Condition:  # noqa: PLR0911 - one for each kind of condition
     """Turn a tree of the reference into ours, as the reference's own writer spells it.
 
-    TriggerError or KeyError where it has no meaning.
+    TriggerError, or the error of an absent or wrong part, where it has no meaning.
     """
     if ast.get("type") == "group":
         parts = tuple(map(tree_of, ast["children"]))
-        join = And if ast["operator"] == "and" else Or
+        join = And if ast.get("operator") == "and" else Or
         return parts[0] if len(parts) == 1 else join(parts)
     if ast.get("name") == "":
         raise TriggerError("A field has a name.")
-    field, operator, value = field_of(ast), ast["operator"], ast.get("value", "undefined")
-    text = str(text_of(value))
+    field = field_of({**ast, "name": ast.get("name", "undefined")})
+    operator, value = ast["operator"], ast.get("value", "undefined")
+    value = javascript.text(value) if isinstance(value, (list, dict)) else value
+    text = "null" if value is None else str(text_of(value))
     if operator.startswith("not_") and operator != "not_exists":
         return Not(tree_of({**ast, "operator": operator.removeprefix("not_")}))
     if operator in {"exists", "not_exists"}:
@@ -76,13 +105,15 @@ def tree_of(ast: Any) -> Condition:  # noqa: PLR0911 - one for each kind of cond
     if operator in {"is_true", "is_false"}:
         return Comparison(field, "=", Constant(operator == "is_true"))
     if operator in {"contains", "starts_with", "ends_with"}:
-        pattern = {"starts_with": f"{escape(text)}*", "ends_with": f"*{escape(text)}"}
+        pattern = {"starts_with": f"{text}*", "ends_with": f"*{text}"}
         function = "contains" if operator == "contains" else "match"
         return Call(function, (field, Constant(pattern.get(operator, text))))
     numeric = {"number_equals": "=", "number_not_equals": "!=", "<": "<", "<=": "<="}
     if operator in {*numeric, ">", ">="}:
-        return Comparison(field, numeric.get(operator, operator), Constant(number_of(value)))
-    return Comparison(field, operator, Constant(value))
+        number = 0 if value is None else number_of(value)
+        spelled = Constant("NaN" if number is None else number)
+        return Comparison(field, numeric.get(operator, operator), spelled)
+    return Comparison(field, operator, Constant("null" if value is None else value))
 
 
 def _read(text: str) -> Trigger | str:
@@ -95,7 +126,7 @@ def _read(text: str) -> Trigger | str:
 
 def _without_exponents(text: str) -> str:
     """Write JavaScript's `1e+21` as digits: triggers, also the reference's, have no exponents."""
-    return re.sub(r"\b\d+(?:\.\d+)?e[-+]\d+", lambda found: _digits(found[0]), text)
+    return re.sub(r"\b\d+(?:\.\d+)?e[-+]\d+(?=[ )]|$)", lambda found: _digits(found[0]), text)
 
 
 def _digits(text: str) -> str:
