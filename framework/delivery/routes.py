@@ -115,10 +115,16 @@ def _compile(index: int, destination: Destination, subscription: Subscription) -
         shape=compile_shape(action.fields, name=f"action `{action.slug}`", sources=_sources(raw)),
         batching=_batching(action, raw),
         sync_mode=_sync_mode(action, raw),
-        matching_key=raw.get(MATCHING_KEY) or None,
+        matching_key=_matching_key(raw),
         hook_outputs=raw.get("onMappingSave") or raw.get("retlOnMappingSave") or {},
         unmatched=Skipped("NOT_MATCHED", f"The trigger `{trigger}` does not match."),
     )
+
+
+def _matching_key(raw: Mapping[str, Any]) -> str | None:
+    """Give the key of the mapping as text, as the reference does; None where it is empty."""
+    key = raw.get(MATCHING_KEY)
+    return None if not key else key if isinstance(key, str) else json.dumps(key)
 
 
 def _sync_mode(action: Action, raw: Mapping[str, Any]) -> str | None:

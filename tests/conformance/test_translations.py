@@ -16,7 +16,7 @@ LIMITS = "Limits of integer fields"
 TRANSLATED = {
     "batch.unknown_action.002": "A batch for an action that knows no batches",
     "batch.oauth.004": "A refused token that cannot be renewed",
-    "batch.settings.003": "A required setting that is empty",
+    "batch.settings.003": "A setting that is empty",
     "payload.random.005": LISTS,
     "payload.random.017": LISTS,
     "payload.random.037": LISTS,

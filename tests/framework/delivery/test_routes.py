@@ -144,8 +144,11 @@ def test_the_sync_mode_is_one_that_exists(
     assert route(action, **mapped).sync_mode == mode
 
 
-@pytest.mark.parametrize(("mapped", "key"), [("email", "email"), ("", None), (None, None)])
-def test_the_matching_key_is_taken_from_the_mapping(mapped: str | None, key: str | None) -> None:
+@pytest.mark.parametrize(
+    ("mapped", "key"),
+    [("email", "email"), ("", None), (None, None), (5, "5"), (True, "true"), (0, None)],
+)
+def test_the_matching_key_is_taken_from_the_mapping_as_text(mapped: Any, key: str | None) -> None:
     assert route(**{MATCHING_KEY: mapped}).matching_key == key
 
 
