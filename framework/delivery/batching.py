@@ -127,11 +127,13 @@ class _Place:
         """Keep a lot as it is; tell whether its pile stays below its limits even so."""
         pile = self.piles[lot.action]
         rows, size = self.coming.get(lot.action, (0, 0))
-        rows, size = rows + len(lot.marks), size + lot.size()
+        rows += len(lot.marks)
         self.loose.append(lot)
+        if len(pile.rows) + rows >= lot.batching.max_size:
+            return False  # the parts are measured when they are merged
+        size += lot.size()
         self.coming[lot.action] = rows, size
-        few = len(pile.rows) + rows < lot.batching.max_size
-        return few and pile.size + size <= lot.batching.max_bytes
+        return pile.size + size <= lot.batching.max_bytes
 
 
 class Batcher:

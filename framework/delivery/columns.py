@@ -89,7 +89,7 @@ class Columns(Mapping[str, Sequence[Any]]):
     @cached_property
     def payloads(self) -> Sequence[Any]:
         """The payloads as the action declares them."""
-        return [build(self._action, one) for one in self.objects]
+        return build_all(self._action, self.objects)
 
     def runs(self, *keys: str) -> Iterator[tuple[tuple[Any, ...], Columns]]:
         """Yield the values of *keys* and the payloads that have them, neighbours together."""
@@ -154,6 +154,12 @@ def build(action: Action, shaped: dict[str, Any]) -> Any:
     """Give the typed payload, or the plain object where the action has only a field table."""
     payload = action.payload
     return payload.build(shaped) if isinstance(payload, type) else shaped
+
+
+def build_all(action: Action, shaped: Sequence[dict[str, Any]]) -> Sequence[Any]:
+    """Give the payloads of many shaped objects."""
+    payload = action.payload
+    return list(map(payload.build, shaped)) if isinstance(payload, type) else shaped
 
 
 def _key(value: Any) -> Hashable:

@@ -91,6 +91,12 @@ class _Writer:
         self._routes = routes
         self._projection = projection
         self._lists = [[self.code.fresh("to") for _ in one.lists()] for one in self.layouts]
+        self._last = {
+            name: self.code.fresh("last")
+            for route, names in zip(routes, self._lists, strict=True)
+            for key, name in zip(route.action.fields, names[1:], strict=False)
+            if _repeats(route, key)
+        }
 
     def write(self) -> Fused:
         """Write the whole function and compile it."""
@@ -98,6 +104,8 @@ class _Writer:
         with code.block("def prepare(marks, events, rows, slow):"):
             for index, names in enumerate(self._lists):
                 code.line(f"{', '.join(names)} = rows[{index}]")
+            if self._last:
+                code.line(f"{' = '.join(self._last.values())} = None")
             with code.block("for mark, event in zip(marks, events):"):
                 reader = self._reader()
                 reader.load(_in_order(path for one in self._routes for path in one.trigger.paths))
@@ -174,8 +182,21 @@ class _Writer:
             self.layouts[index] = Layout(fields, constants, certain)
             for key, name in zip(fields, lists, strict=True):
                 if key not in constants:
-                    code.line(f"{name}.append({values[key]})")
+                    self._keep(values[key], name)
         code.line(f"{marks}.append({mark})")
+
+    def _keep(self, value: str, name: str) -> None:
+        """Write what adds a value to its list; of equal ones that follow each other, the first."""
+        last = self._last.get(name)
+        if last:
+            self.code.line(f"if {value} != {last}: {last} = {value}")
+        self.code.line(f"{name}.append({last or value})")
+
+
+def _repeats(route: Route, key: str) -> bool:
+    """Tell whether a field holds texts that rows are grouped by, which are mostly the same."""
+    kind = route.action.fields[key]
+    return key in route.batching.keys and kind.type == "string" and not kind.multiple
 
 
 def _layout(route: Route, *, whole: bool) -> Layout:

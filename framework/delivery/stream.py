@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, Final, Protocol
 
 from framework.delivery.batching import Batch, Batcher, Lot
-from framework.delivery.columns import build
+from framework.delivery.columns import build_all
 from framework.delivery.couriers import Beside, Courier, InHand
 from framework.delivery.exchanges import Exchange
 from framework.delivery.intake import Intake, Prepared, Wanted
@@ -80,7 +80,8 @@ class Stream:
         self._courier: Courier = (
             Beside(self._carry, halts, threads, stopping) if threads else InHand(self._carry)
         )
-        self._lot = LOT if threads else 1
+        most = max((route.batching.max_size for route in connection.routes), default=1)
+        self._lot = min(LOT, most) if threads else 1
         self._drained = now()
         self._closed: deque[Batch] = deque()
         self._held: list[int] = []
@@ -191,17 +192,15 @@ class Stream:
         return results
 
     def _parcels(self, batch: Batch) -> tuple[Route, Parcels]:
-        places = list(self._marks.split(batch.marks)) if self._performer.needs_payloads else ()
         route = self._routes[batch.marks[0] % self._marks.routes]
         objects, events = self.intake.objects, self.intake.events
         return route, Parcels(
             size=len(batch.marks),
             key=dict(zip(route.batching.keys, batch.key, strict=True)),
             identifiers=batch.identifiers or [None] * len(batch.marks),
-            payloads=[
-                build(self._routes[index].action, objects[mark])
-                for mark, (_, index) in zip(batch.marks, places, strict=False)
-            ],
+            payloads=build_all(
+                route.action, [objects[mark] for mark in batch.marks] if objects else ()
+            ),
             events=[events[mark] for mark in batch.marks] if events else (),
         )
 
