@@ -149,8 +149,8 @@ def test_an_unusual_file_is_fine(here: Bench, content: bytes, members: dict[str,
     [
         (
             "actions-criteo-audiences",
-            "criteo",
-            ['There is no destination "criteo".', "actions-criteo-audiences"],
+            "criterium",
+            ['There is no destination "criterium".', "actions-criteo-audiences"],
         ),
         ('"advertiser_id": "12345",', "", ["`advertiser_id` is required"]),
         ('"12345"', '"abc"', ["`advertiser_id` must match", "^[0-9]+$", '"abc"']),
@@ -235,12 +235,12 @@ def test_a_full_disk_is_told_and_the_next_run_delivers(here: Bench) -> None:
         (
             [Fault("drop-before", "amend", times=9)],
             3,
-            f"{AMEND} did not answer in proper HTTP. {AGAIN}",
+            f"{AMEND} (sent to `URL`) did not answer in proper HTTP. {AGAIN}",
         ),
         (
             [Fault("drop-after", "amend", times=9)],
             3,
-            f"{AMEND} did not answer in proper HTTP. {AGAIN}",
+            f"{AMEND} (sent to `URL`) did not answer in proper HTTP. {AGAIN}",
         ),
         (
             [Fault("rate-limited", "amend", times=9)],
@@ -277,7 +277,8 @@ def test_a_bad_partner_is_waited_for_or_told(
         first = here.run(server.url)
         assert first.exit_code == code
         if code:
-            assert last(first) == f"Stopped after 2 lines: {message}"
+            told = message.replace("URL", server.url)
+            assert last(first) == f"Stopped after 2 lines: {told}"
         criteo.reset()
         second = here.run(server.url)
     assert second.exit_code == 0
