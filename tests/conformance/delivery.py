@@ -385,7 +385,7 @@ def _tell(
         elif isinstance(result, Failed) and item.mapped is None:
             outcome.error = outcome.error or {"messages": [result.message]}
     if case["kind"] == "execute_event":
-        outcome.results += _steps(items[0], shape, outcome)
+        outcome.results += _steps(items[0], shape, partner.behaviour, outcome)
     else:
         entries = [_entry(item, shape, partner) for item in items]
         outcome.results.append({"multistatus": entries})
@@ -412,7 +412,7 @@ def _tell_refused(case: Case, raw: Case, outcome: Outcome) -> None:
         outcome.error = outcome.error or {"messages": sorted(check_mapping_shape(raw["mapping"]))}
 
 
-def _steps(item: Item, shape: Shape, outcome: Outcome) -> Iterator[Case]:
+def _steps(item: Item, shape: Shape, behaviour: Case, outcome: Outcome) -> Iterator[Case]:
     """Give the steps of a single event; one that fails on the way is an error."""
     yield {"output": "Mappings resolved"}
     if item.payload is None:
@@ -421,7 +421,8 @@ def _steps(item: Item, shape: Shape, outcome: Outcome) -> Iterator[Case]:
     if shape.fields:
         yield {"output": "Payload validated"}
     body = item.result.body if isinstance(item.result, Delivered | Failed) else None
-    yield {"data": body, "output": "Action Executed"}
+    answer = {"data": body} if body is not None or behaviour["type"] == "return" else {}
+    yield {**answer, "output": "Action Executed"}
 
 
 def _entry(item: Item, shape: Shape, partner: Partner) -> Case:
@@ -530,8 +531,8 @@ def _ours(case: Case, ours: Outcome, partner: Partner) -> bool:
     if empty := _empty_settings(case):
         # A setting that is empty is missing, so that nothing else can be wrong with it.
         known = _said_of_settings(ours.error if ours.refused == "settings" else {}, empty)
-        refused = theirs.get("status") == 400 and not case["expected"]["calls"]
-        return known == _said_of_settings(theirs if refused else {}, empty)
+        before = theirs.get("status") == 400 and not case["expected"]["calls"]
+        return known == _said_of_settings(theirs if before else {}, empty)
     if theirs and any(item.matched and item.mapped is None for item in ours.items):
         # One event on which a directive fails is that event's failure, not the whole batch's.
         return all(item.payload is None for item in ours.items if isinstance(item.result, Failed))
