@@ -164,7 +164,7 @@ _CODES: Final[dict[str, Callable[[datetime], object]]] = {
     "p": lambda d: "AM" if d.hour < 12 else "PM",
     "P": lambda d: "am" if d.hour < 12 else "pm",
     "q": lambda d: _ordinal(d.day),
-    "s": lambda d: int(d.timestamp()),
+    "s": lambda d: int(d.replace(microsecond=0).timestamp()) + (d.microsecond >= 500_000),
     "S": lambda d: d.second,
     "u": lambda d: d.isoweekday(),
     "U": lambda d: _week(d, 0),
