@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -132,6 +133,8 @@ def _said(problem: Problem, shape: Shape) -> Iterator[tuple[str, str]]:
     yield _pointer(problem.path), f"{subject} {_demand(problem)}."
     if problem.code == "type" and _is_one(problem) and _is_no_choice(problem):
         yield _pointer(problem.path), f"{subject} {_one_of(problem.field)}."
+    if problem.code == "type" and _is_one(problem) and _is_misformed(problem):
+        yield _pointer(problem.path), f"{subject} {_demand(replace(problem, code='format'))}."
 
 
 def _pointer(path: tuple[str | int, ...]) -> str:
@@ -158,6 +161,12 @@ def _is_one(problem: Problem) -> bool:
 def _is_no_choice(problem: Problem) -> bool:
     choices = [choice.value for choice in problem.field.choices]
     return bool(choices) and not any(same(problem.found, value) for value in choices)
+
+
+def _is_misformed(problem: Problem) -> bool:
+    """Tell whether a text, where the field takes no texts, lacks the field's format as well."""
+    holds = PREDICATES.get(problem.field.format or "")
+    return isinstance(problem.found, str) and holds is not None and not holds(problem.found)
 
 
 def _demand(problem: Problem) -> str:

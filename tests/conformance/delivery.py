@@ -421,8 +421,9 @@ def _steps(item: Item, shape: Shape, behaviour: Case, outcome: Outcome) -> Itera
     if shape.fields:
         yield {"output": "Payload validated"}
     body = item.result.body if isinstance(item.result, Delivered | Failed) else None
-    answer = {"data": body} if body is not None or behaviour["type"] == "return" else {}
-    yield {**answer, "output": "Action Executed"}
+    answer = {"data": behaviour.get("content", body)} if body is None else {"data": body}
+    silent = answer["data"] is None and behaviour["type"] != "return"
+    yield {**({} if silent else answer), "output": "Action Executed"}
 
 
 def _entry(item: Item, shape: Shape, partner: Partner) -> Case:
