@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "errors": 0,
     "results": 0,
+    "dates": 0,
     "numbers": 0,
     "paths": 0,
     "codegen": 0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from framework.dates import read_date
 from framework.mapping.templates.language import TemplateError
 
-_ISO: Final = re.compile(
-    r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?"
-    r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?\s*(Z|[+-]\d{2}:?\d{2})?)?\Z",
-    re.IGNORECASE,
-)
-_WRITTEN: Final = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%m/%d/%Y", "%a %b %d %Y")
 _CODE: Final = re.compile(r"%([-_0^#:]+)?(\d+)?([EO])?(.)")
 MAX_WIDTH: Final = 1000
 MAX_PATTERN: Final = 10_000
@@ -58,47 +52,11 @@ def _read(value: Any) -> datetime | None:
         return datetime.now(UTC)
     if value.isdecimal() and value.isascii():
         return _EPOCH + timedelta(seconds=int(value))
-    return _read_text(value)
+    milliseconds = read_date(value)
+    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _read_text(value: str) -> datetime | None:
-    match = _ISO.match(value.strip())
-    if match is None:
-        return _read_written(value.strip())
-    year, month, day, hour, minute, second, fraction, offset = match.groups()
-    date = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
-    milliseconds = int((fraction or "").ljust(3, "0")[:3])
-    clock = timedelta(
-        hours=int(hour or 0),
-        minutes=int(minute or 0),
-        seconds=int(second or 0),
-        milliseconds=milliseconds,
-    )
-    return date + clock - _offset(offset)
-
-
-def _offset(offset: str | None) -> timedelta:
-    if offset is None or offset in "zZ":
-        return timedelta()
-    digits = offset.replace(":", "")
-    minutes = int(digits[1:3]) * 60 + int(digits[3:5])
-    return timedelta(minutes=-minutes if digits[0] == "-" else minutes)
-
-
-def _read_written(value: str) -> datetime | None:
-    for pattern in _WRITTEN:
-        try:
-            return datetime.strptime(value, pattern).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def _place(moment: datetime, zone: Any) -> Moment | None:

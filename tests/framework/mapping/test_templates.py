@@ -264,6 +264,30 @@ def test_liquid_reads_as_the_reference_does(template: str, printed: str) -> None
     assert rendered("@liquid", template) == printed
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Mar 5 2024", "2024-03-05T00:00:00.000"),
+        ("05-Mar-2024", "2024-03-05T00:00:00.000"),
+        ("Tuesday, March 5, 2024", "2024-03-05T00:00:00.000"),
+        ("Tue, 05 Mar 2024 06:07:08 GMT", "2024-03-05T06:07:08.000"),
+        ("March 5, 2024 10:00:30 PM", "2024-03-05T22:00:30.000"),
+        ("03/05/2024 2:30 PM", "2024-03-05T14:30:00.000"),
+        ("Tue Mar 05 2024 06:07:08 GMT+0200 (EET)", "2024-03-05T04:07:08.000"),
+        ("2024-03-05 06:07:08 UTC", "2024-03-05T06:07:08.000"),
+        ("2024-03-05T06:07:08.123456+01:00", "2024-03-05T05:07:08.123"),
+        ("2024-02-30", "2024-03-01T00:00:00.000"),
+        ("2024-03-05T06:07:60Z", "2024-03-05T06:07:60Z"),
+        ("+010000-01-01", "+010000-01-01"),
+        ("tomorrow", "tomorrow"),
+    ],
+)
+def test_liquid_reads_the_dates_that_javascript_reads(text: str, read: str) -> None:
+    """What is no date, or beyond the year 9999, stays as it is."""
+    mapping = compile_mapping({"@liquid": "{{ text | date: '%Y-%m-%dT%H:%M:%S.%L' }}"})
+    assert mapping.resolve({"text": text}) == read
+
+
 def test_liquid_counts_within_its_template() -> None:
     """The reference counts in the event, which the fields and subscriptions after this one see."""
     event: dict[str, JSON] = {"n": 5}
