@@ -112,28 +112,51 @@ class _Pile:
 
 
 @dataclass(slots=True)
+class _Coming:
+    """Rows of one action that wait to join their pile: *rows* has each name once, *count* all."""
+
+    rows: dict[Name, int] = field(default_factory=dict)
+    count: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
 class _Place:
     """The place within which identifiers are compared: a pile for each action.
 
-    *loose* lots wait as they came as long as no pile can be full; `coming` counts their rows and
-    bytes by action.
+    *loose* lots wait as they came, in arrival order, as long as no pile can be full; `coming` has
+    their rows by action.
     """
 
     piles: dict[str, _Pile] = field(default_factory=dict)
     loose: list[Lot] = field(default_factory=list)
-    coming: dict[str, tuple[int, int]] = field(default_factory=dict)
+    coming: dict[str, _Coming] = field(default_factory=dict)
+
+    def room(self, action: str) -> int:
+        """Count the rows that may still come before the pile of an action may be full."""
+        pile, coming = self.piles[action], self.coming.get(action)
+        return pile.batching.max_size - len(pile.rows) - (coming.count if coming else 0)
 
     def keep(self, lot: Lot) -> bool:
-        """Keep a lot as it is; tell whether its pile stays below its limits even so."""
-        pile = self.piles[lot.action]
-        rows, size = self.coming.get(lot.action, (0, 0))
-        rows += len(lot.marks)
+        """Keep a lot, for which there is room; tell whether its pile stays below its limits."""
+        pile, coming = self.piles[lot.action], self.coming.setdefault(lot.action, _Coming())
+        coming.rows.update(zip(lot.names, lot.marks, strict=True))
+        coming.count += len(lot.marks)
+        coming.size += lot.size()
         self.loose.append(lot)
-        if len(pile.rows) + rows >= lot.batching.max_size:
-            return False  # the parts are measured when they are merged
-        size += lot.size()
-        self.coming[lot.action] = rows, size
-        return pile.size + size <= lot.batching.max_bytes
+        return self.room(lot.action) > 0 and pile.size + coming.size <= pile.batching.max_bytes
+
+    def are_alone(self) -> bool:
+        """Tell whether no two rows, here and in the piles, are about the same, and all fit."""
+        held = [pile.rows for pile in self.piles.values() if pile.rows]
+        for action, coming in self.coming.items():
+            pile = self.piles[action]
+            fits = pile.size + coming.size <= pile.batching.max_bytes
+            names = coming.rows.keys()
+            if not fits or len(names) < coming.count or not all(map(names.isdisjoint, held)):
+                return False
+            held.append(coming.rows)
+        return True
 
 
 class Batcher:
@@ -159,9 +182,13 @@ class Batcher:
             for lot in found:
                 self._open(lot, place)
                 self.waiting += len(lot.marks)
-            below = [place.keep(lot) for lot in found]
-            if not all(below):
+            lots = _joined(found)
+            if _disjoint(lots):
+                for lot in lots:
+                    yield from self._keep(lot, place)
+            else:
                 yield from self._merge(place)
+                yield from self._add_rows(lots, place.piles)
 
     def due(self) -> Iterator[Batch]:
         """Yield the batches whose oldest row has waited for `max_age`."""
@@ -201,15 +228,24 @@ class Batcher:
         for place in self._places.values():
             yield from self._merge(place)
 
+    def _keep(self, lot: Lot, place: _Place) -> Iterator[Batch]:
+        """Keep a lot in a place, in parts where it fills a pile."""
+        while len(lot.marks) > (room := place.room(lot.action)):
+            if not place.keep(lot.part(0, room)):
+                yield from self._merge(place)
+            lot = lot.part(room, len(lot.marks))
+        if not place.keep(lot):
+            yield from self._merge(place)
+
     def _merge(self, place: _Place) -> Iterator[Batch]:
         """Bring the loose lots of a place to its piles, in arrival order."""
-        lots, place.loose, place.coming = _joined(place.loose), [], {}
-        if _disjoint(lots):
-            for lot in lots:
-                yield from self._add_lot(lot, place.piles)
+        if place.are_alone():
+            coming, place.loose, place.coming = place.coming, [], {}
+            for action, some in coming.items():
+                yield from self._join(place.piles[action], some)
         else:
-            for lot, index in _merged(lots):
-                yield from self._add_row(lot.part(index, index + 1), place.piles)
+            lots, place.loose, place.coming = place.loose, [], {}
+            yield from self._add_rows(lots, place.piles)
 
     def _weight(self, pile: _Pile) -> int:
         """Count what waits in a pile, those that settle with another included."""
@@ -231,42 +267,32 @@ class Batcher:
         elif not pile.rows and lot.action not in place.coming:
             pile.since = self._now()
 
-    def _add_lot(self, lot: Lot, piles: dict[str, _Pile]) -> Iterator[Batch]:
-        """Add all rows at once where none is about the same as another, else one by one."""
-        pile = piles[lot.action]
-        room = lot.batching.max_size - len(pile.rows)
-        if len(lot.marks) > room:
-            yield from self._add_lot(lot.part(0, room), piles)
-            yield from self._add_lot(lot.part(room, len(lot.marks)), piles)
-            return
-        rows = dict(zip(lot.names, lot.marks, strict=True))
-        size = lot.size()
-        alone = len(rows) == len(lot.marks) and (
-            lot.identifiers is None
-            or all(rows.keys().isdisjoint(other.rows.keys()) for other in piles.values())
-        )
-        if not alone or pile.size + size > lot.batching.max_bytes:
-            for index in range(len(lot.marks)):
-                yield from self._add_row(lot.part(index, index + 1), piles)
-        elif rows:
-            yield from self._join(pile, rows, size)
-
-    def _add_row(self, row: Lot, piles: dict[str, _Pile]) -> Iterator[Batch]:
-        pile, size = piles[row.action], row.size()
-        if row.identifiers is not None:
-            self._coalesce(row.identifiers[0], row.marks[0], piles, pile)
-        if pile.rows and pile.size + size > row.batching.max_bytes:
-            yield self._close(pile, "bytes")
-        yield from self._join(pile, {row.names[0]: row.marks[0]}, size)
-
-    def _join(self, pile: _Pile, rows: dict[Name, int], size: int) -> Iterator[Batch]:
+    def _join(self, pile: _Pile, coming: _Coming) -> Iterator[Batch]:
+        """Bring rows to a pile that has room for them."""
         if pile.rows:
-            pile.rows.update(rows)
+            pile.rows.update(coming.rows)
         else:
-            pile.rows = rows
-        pile.size += size
+            pile.rows = coming.rows
+        pile.size += coming.size
         if len(pile.rows) >= pile.batching.max_size:
             yield self._close(pile, "count")
+
+    def _add_rows(self, lots: Sequence[Lot], piles: dict[str, _Pile]) -> Iterator[Batch]:
+        """Add rows one by one, so that each meets those that came before it."""
+        for mark, lot, index in _in_order(lots):
+            pile = piles[lot.action]
+            name = lot.names[index]
+            if lot.identifiers is None:
+                size = size_of_all([lot.objects[index]])
+            else:
+                size = size_of_identifier(lot.identifiers[index])
+                self._coalesce(lot.identifiers[index], mark, piles, pile)
+            if pile.rows and pile.size + size > pile.batching.max_bytes:
+                yield self._close(pile, "bytes")
+            pile.rows[name] = mark
+            pile.size += size
+            if len(pile.rows) >= pile.batching.max_size:
+                yield self._close(pile, "count")
 
     def _coalesce(self, identifier: str, mark: int, piles: dict[str, _Pile], own: _Pile) -> None:
         for pile in piles.values():
@@ -339,8 +365,7 @@ def _disjoint(lots: Sequence[Lot]) -> bool:
     return len(set().union(*names)) == sum(map(len, names))
 
 
-def _merged(lots: Sequence[Lot]) -> Iterator[tuple[Lot, int]]:
-    """Yield the rows of several lots in arrival order, each as its lot and its place there."""
+def _in_order(lots: Sequence[Lot]) -> Iterable[tuple[int, Lot, int]]:
+    """Give mark, lot and place in it of every row, in arrival order."""
     rows = [(mark, lot, index) for lot in lots for index, mark in enumerate(lot.marks)]
-    for _, lot, index in sorted(rows, key=lambda row: row[0]):
-        yield lot, index
+    return rows if len(lots) == 1 else sorted(rows, key=lambda row: row[0])
