@@ -14,6 +14,7 @@ from framework.config.diagnostics import Findings, Severity, Spot
 from framework.config.nodes import Node
 from framework.definition import (
     Destination,
+    Effort,
     Fault,
     World,
     check_exclusion,
@@ -92,26 +93,32 @@ def _check_subscriptions(
 ) -> None:
     known = {action.slug for action in destination.actions}
     usable: dict[int, str] = {}
+    effort = Effort()
     for index, item in enumerate(file.items):
         subscription = item.subscription
         if subscription.action in known:
-            checked = check_subscription(destination, subscription, world)
+            checked = check_subscription(destination, subscription, world, effort)
             for fault in checked.faults:
-                _tell(fault, item, findings)
-            usable |= _readable(index, item, destination) if subscription.enabled else {}
+                _tell(fault, item, findings, effort)
+            if subscription.enabled:
+                usable |= _readable(index, item, destination, effort)
         elif subscription.action:
             text = f"Destination `{destination.slug}` has no action `{subscription.action}`."
             hint = suggestion(subscription.action, known, "actions")
             findings.error("AD402", item.spot("action"), text, hint)
     subscriptions = file.subscriptions
-    for index, fault in check_exclusion(destination, subscriptions, usable):
-        _tell(fault, file.items[index], findings)
+    for index, fault in check_exclusion(destination, subscriptions, usable, effort):
+        _tell(fault, file.items[index], findings, effort)
 
 
-def _readable(index: int, item: SubscriptionItem, destination: Destination) -> dict[int, str]:
+def _readable(
+    index: int, item: SubscriptionItem, destination: Destination, effort: Effort
+) -> dict[int, str]:
     """Give the text of a subscription's trigger by its index, where there is one that parses."""
     given = item.subscription.trigger
     text = given if given is not None else destination.action(item.subscription.action).trigger
+    if not effort.affords(len(text or "")):
+        return {}
     try:
         parse(text or "")
     except TriggerError:
@@ -119,8 +126,8 @@ def _readable(index: int, item: SubscriptionItem, destination: Destination) -> d
     return {index: text or ""}
 
 
-def _tell(fault: Fault, item: SubscriptionItem, findings: Findings) -> None:
-    spot = _spot(fault, item, findings)
+def _tell(fault: Fault, item: SubscriptionItem, findings: Findings, effort: Effort) -> None:
+    spot = _spot(fault, item, findings, effort)
     add: Mapping[Severity, Callable[..., None]] = {
         "error": findings.error,
         "warning": findings.warning,
@@ -129,11 +136,12 @@ def _tell(fault: Fault, item: SubscriptionItem, findings: Findings) -> None:
     add[fault.severity](fault.code, spot, fault.message, fault.hint)
 
 
-def _spot(fault: Fault, item: SubscriptionItem, findings: Findings) -> Spot:
+def _spot(fault: Fault, item: SubscriptionItem, findings: Findings, effort: Effort) -> Spot:
     if fault.part == "trigger":
         spot = item.spot("trigger")
         text = item.subscription.trigger or ""
-        return findings.within(spot, text, fault.offset, fault.length) if text else spot
+        known = bool(text) and effort.affords(2 * fault.offset + fault.length)
+        return findings.within(spot, text, fault.offset, fault.length) if known else spot
     if fault.part == "action" or "mapping" not in item.parts:
         return item.spot("action")
     node = item.parts["mapping"]

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from framework.definition.checking import (
         EVENT_TYPES,
         Checked,
+        Effort,
         Fault,
         World,
         check_exclusion,
@@ -92,8 +93,8 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "checking": (
-        "EVENT_TYPES Checked Fault World check_exclusion check_mapping check_subscription nearest "
-        "sample_world schema_world setting_problems spec_world suggestion"
+        "EVENT_TYPES Checked Effort Fault World check_exclusion check_mapping check_subscription "
+        "nearest sample_world schema_world setting_problems spec_world suggestion"
     ),
     "document": "from_document read_document to_document",
     "manifest": "ManifestReading from_manifest read_manifest to_manifest",
@@ -114,6 +115,7 @@ __all__ = [
     "Conditions",
     "Destination",
     "DisplayMode",
+    "Effort",
     "Fault",
     "Field",
     "FieldTable",

@@ -13,8 +13,10 @@ from framework.triggers.tree import (
     Condition,
     Constant,
     Field,
+    Node,
     Not,
     Or,
+    walk,
     write,
 )
 from framework.triggers.trigger import Trigger, parse
@@ -47,6 +49,7 @@ __all__ = [
     "Explanation",
     "Field",
     "Function",
+    "Node",
     "Not",
     "Operator",
     "Or",
@@ -57,6 +60,7 @@ __all__ = [
     "find_event",
     "parse",
     "reference_matches",
+    "walk",
     "write",
 ]
 

@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,9 +75,10 @@ class Difference:
         )
 
 
-def difference(text: str) -> Difference | None:
+def difference(text: str, before_each: Callable[[], object] = int) -> Difference | None:
     """Find an event on which the reference answers a trigger differently; None if none is found.
 
+    *before_each* is called before each event that is tried; what it raises ends the search.
     TriggerError where the text is no trigger.
     """
     tree, _ = read(text)
@@ -87,6 +88,7 @@ def difference(text: str) -> Difference | None:
         theirs = None
     reading = None if theirs is None else spell(theirs)
     for event in probes(tree, theirs):
+        before_each()
         ours, other = evaluate(tree, event), answer(theirs, event)
         if ours is not other:
             return Difference(text, reading, event, ours, other, tuple(_reasons(text, tree)))

@@ -47,7 +47,8 @@ def find_event(
     *fixed* says for some fields which values they can have.
     """
     listed = list(trees)
-    domains = {path: _values(path, listed) for path in _in_order(listed)}
+    atoms = _atoms(listed)
+    domains = {path: _values(atoms.get(path, [])) for path in _in_order(listed)}
     for path, values in (fixed or {}).items():
         domains[path] = list(values)
     total = math.prod(map(len, domains.values()))
@@ -57,7 +58,7 @@ def find_event(
         if wanted(event):
             return Reach(event, is_certain=True)
     complete = total <= MAX_EVENTS and not _nested(list(domains))
-    return Reach(None, complete and all(_is_complete(path, listed) for path in domains))
+    return Reach(None, complete and all(_is_complete(atoms.get(path, [])) for path in domains))
 
 
 def _in_order(trees: list[Condition]) -> list[Path]:
@@ -65,16 +66,20 @@ def _in_order(trees: list[Condition]) -> list[Path]:
     return sorted(paths, key=lambda path: path.parts)
 
 
-def _atoms(path: Path, trees: list[Condition]) -> Iterator[Comparison | Call]:
-    """Yield the single conditions that read a path."""
+def _atoms(trees: list[Condition]) -> dict[Path, list[Comparison | Call]]:
+    """Give the single conditions that read each path."""
+    found: dict[Path, list[Comparison | Call]] = {}
     for tree in trees:
         for node in walk(tree):
-            if isinstance(node, Comparison | Call) and Field(path) in walk(node):
-                yield node
+            if isinstance(node, Comparison | Call):
+                read = {each.path for each in walk(node) if isinstance(each, Field)}
+                for path in read:
+                    found.setdefault(path, []).append(node)
+    return found
 
 
-def _values(path: Path, trees: list[Condition]) -> list[JSON]:
-    constants = [each for atom in _atoms(path, trees) for each in _constants(atom)]
+def _values(atoms: list[Comparison | Call]) -> list[JSON]:
+    constants = [each for atom in atoms for each in _constants(atom)]
     found = [value for constant in constants for value in _near(constant)]
     numbers = sorted({value for value in constants if is_number(value)})
     found += [(low + high) / 2 for low, high in itertools.pairwise(numbers)]
@@ -112,9 +117,9 @@ def _nested(paths: list[Path]) -> bool:
     return any(a != b and b[: len(a)] == a for a in parts for b in parts)
 
 
-def _is_complete(path: Path, trees: list[Condition]) -> bool:
+def _is_complete(reading: list[Comparison | Call]) -> bool:
     """Tell whether the values that are tried for a field are all that make a difference."""
-    atoms = list(dict.fromkeys(_atoms(path, trees)))
+    atoms = list(dict.fromkeys(reading))
     if len(atoms) == 1 and isinstance(atoms[0], Call):
         subject, sought = atoms[0].arguments[0], atoms[0].arguments[-1]
         return isinstance(subject, Field) and "[" not in str(getattr(sought, "value", "["))

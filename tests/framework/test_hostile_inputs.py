@@ -21,6 +21,7 @@ ERRORS = {
     "mapping": "PayloadValidationError MappingError",
     "field": "PayloadValidationError DefinitionError",
     "file": "ConnectionError",
+    "check": "",
 }
 """How an input of each room may be refused; `ConnectionError` stands for a file's findings."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from framework.config.catalogue.entries import Entry
-from framework.config.catalogue.example import HEAD, mapping
+from framework.config.catalogue.example import HEAD, mapping, trigger
 
 _SENDS: Final = """\
 subscriptions:
@@ -51,6 +51,19 @@ FILES: Final = (
         "Tags, further documents and keys that are no text mean nothing here.",
         f"destination: !name letters\n{_SENDS}",
         "The tag `!name` is not used in connection files. Leave it out.",
+    ),
+    Entry(
+        "AD105",
+        "A part of the file is not checked to the end.",
+        "The work of a check is limited, so that no file takes longer than about a second; what is "
+        "not checked may be right or wrong.",
+        trigger(
+            '(type = "track" or type = "page" or type = "screen") and '
+            "properties.a = 1 and properties.a = 2 "
+            "and properties.b = 1 and properties.c = 1 and properties.d = 1 and properties.e = 1"
+        ),
+        "The trigger is not checked to the end: that would take too long. Make it simpler, or the "
+        "file smaller.",
     ),
     Entry(
         "AD201",

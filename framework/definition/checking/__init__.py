@@ -6,6 +6,7 @@ from framework.definition.checking.check import (
     check_mapping,
     check_subscription,
 )
+from framework.definition.checking.effort import MAX_STEPS, Effort
 from framework.definition.checking.events import (
     EVENT_TYPES,
     World,
@@ -18,7 +19,9 @@ from framework.definition.checking.settings import setting_problems
 
 __all__ = [
     "EVENT_TYPES",
+    "MAX_STEPS",
     "Checked",
+    "Effort",
     "Fault",
     "World",
     "check_exclusion",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,8 +14,9 @@ from framework.definition.checking.conditions import (
     find_overlap,
     shown_event,
 )
+from framework.definition.checking.effort import Effort, Exhausted
 from framework.definition.checking.events import World
-from framework.definition.checking.faults import Fault, Place, Severity, suggestion
+from framework.definition.checking.faults import Fault, Place, Severity, suggestion, unchecked
 from framework.definition.checking.fitting import UNKNOWN, Miss, fit, is_always_empty, may_be_empty
 from framework.definition.checking.inference import Scope, infer
 from framework.definition.checking.rules import (
@@ -50,6 +52,7 @@ _CONTROLS = frozenset(
     {"batch_bytes", "batch_keys", "batch_size", "dynamicAuthSettings", "enable_batching",
      "onMappingSave", "retlOnMappingSave"}
 )  # fmt: skip
+_END = re.compile(r"[/` ]|\Z")
 _UNKNOWN_DIRECTIVE = "has an invalid directive: "
 _OPPOSITES = (
     ("add", "remove"), ("add", "delete"), ("create", "delete"), ("subscribe", "unsubscribe"),
@@ -70,9 +73,17 @@ class Checked:
 
 
 def check_subscription(
-    destination: Destination, subscription: Subscription, world: World
+    destination: Destination,
+    subscription: Subscription,
+    world: World,
+    effort: Effort | None = None,
 ) -> Checked:
-    """Check one subscription of a destination; its action must exist."""
+    """Check one subscription of a destination; its action must exist.
+
+    Of a file with several, all are given one *effort*. Where it ends, a fault says what is not
+    checked.
+    """
+    effort = effort or Effort()
     action = destination.action(subscription.action)
     text = subscription.trigger if subscription.trigger is not None else action.trigger
     faults: list[Fault] = []
@@ -81,58 +92,94 @@ def check_subscription(
         faults.append(Fault("AD403", "error", "action", message, "Give it as `subscribe`."))
         triggered = Triggered(None, world, ())
     else:
-        triggered = check_trigger(text, world)
+        triggered = check_trigger(text, world, effort)
         faults += triggered.faults if subscription.trigger is not None else ()
     known = triggered.world.knowing(_words(action))
-    mapped = check_mapping(action, subscription.mapping, known)
+    mapped = check_mapping(action, subscription.mapping, known, effort)
     whole = (*faults, *mapped.faults)
     blocked = any(fault.severity == "error" for fault in whole)
     return Checked(whole, mapped.cannot_fail and not blocked)
 
 
-def check_mapping(action: Action, own: Mapping[str, JSON], world: World) -> Checked:
+def check_mapping(
+    action: Action, own: Mapping[str, JSON], world: World, effort: Effort | None = None
+) -> Checked:
     """Check the mapping of a subscription against the fields of its action."""
-    filled = effective(action, own)
-    faults = [*_check_keys(filled), *_check_sync_mode(filled)]
-    if ROOT_DIRECTIVE in filled.mapping:
-        whole = mapping_faults(dict(filled.mapping))
-        faults += [filled.fault("AD501", "error", (ROOT_DIRECTIVE,), text) for text in whole]
-        return Checked(tuple(faults), cannot_fail=False)
-    broken = {key: list(_check_shape(filled, key)) for key in filled.mapping}
-    faults += [fault for found in broken.values() for fault in found]
-    safe = not any(broken.values())
-    for key, field in action.fields.items():
-        if not broken.get(key):
-            found, misses = _check_field(filled, key, field, world)
-            faults += misses
-            safe = safe and found
-    faults += [*check_rules(filled), *check_batching(filled), *check_hashes(filled)]
+    faults: list[Fault] = []
+    try:
+        safe = _check_mapping(effective(action, own), world, effort or Effort(), faults)
+    except Exhausted:
+        faults.append(unchecked("mapping"))
+        safe = False
     return Checked(tuple(faults), safe)
 
 
+def _check_mapping(filled: Filled, world: World, effort: Effort, faults: list[Fault]) -> bool:
+    """Collect the faults of a mapping; tell whether it cannot fail."""
+    faults += _check_keys(filled, effort)
+    faults += _check_sync_mode(filled)
+    effort.compile(dict(filled.mapping))
+    if ROOT_DIRECTIVE in filled.mapping:
+        whole = mapping_faults(dict(filled.mapping))
+        faults += [filled.fault("AD501", "error", (ROOT_DIRECTIVE,), text) for text in whole]
+        return False
+    broken = set[str]()
+    for key in filled.mapping:
+        wrong = list(_check_shape(filled, key, effort))
+        faults += wrong
+        broken |= {key} if wrong else set()
+    safe = not broken
+    for key, field in filled.action.fields.items():
+        if key not in broken:
+            found, misses = _check_field(filled, key, field, world, effort)
+            faults += misses
+            safe = safe and found
+    faults += check_rules(filled)
+    faults += check_batching(filled, effort)
+    faults += check_hashes(filled)
+    return safe
+
+
 def check_exclusion(
-    destination: Destination, subscriptions: Sequence[Subscription], triggers: Mapping[int, str]
+    destination: Destination,
+    subscriptions: Sequence[Subscription],
+    triggers: Mapping[int, str],
+    effort: Effort | None = None,
 ) -> Iterator[tuple[int, Fault]]:
     """Find events that two opposite subscriptions both match, or that fall between them.
 
     *triggers* gives the text of each trigger that parses, by the subscription's index. Yields the
-    index of the later subscription of a pair with each fault.
+    index of the later subscription of a pair with each fault. Where the *effort* ends, the last
+    fault says so.
     """
+    effort = effort or Effort()
     for later, text in triggers.items():
         for earlier, other in triggers.items():
             one, two = subscriptions[earlier], subscriptions[later]
             if earlier < later and _are_opposite(destination, one.action, two.action):
-                yield from ((later, fault) for fault in _compare(one, other, text))
+                try:
+                    found = list(_compare(one, other, text, effort))
+                except Exhausted:
+                    yield later, _uncompared(text)
+                    return
+                yield from ((later, fault) for fault in found)
 
 
-def _compare(earlier: Subscription, other: str, text: str) -> Iterator[Fault]:
+def _uncompared(text: str) -> Fault:
+    message = "From here on, opposite subscriptions are not compared: that would take too long."
+    hint = "Make the file smaller."
+    return _about_trigger("AD105", "warning", message, hint, text)
+
+
+def _compare(earlier: Subscription, other: str, text: str, effort: Effort) -> Iterator[Fault]:
+    effort.spend(20)
     one, two = parse(other), parse(text)
-    overlap = find_overlap(one, two)
+    overlap = find_overlap(one, two, effort)
     if overlap is not None:
         message = f'An event can match this and "{earlier.name}" both, which do the opposite.'
         yield _about_trigger("AD417", "warning", message, f"One is: {shown_event(overlap)}", text)
         return
-    gap = find_gap(one, two)
+    gap = find_gap(one, two, effort)
     if gap is not None:
         message = f'Between this and "{earlier.name}" there are events that match neither.'
         yield _about_trigger("AD418", "hint", message, f"One is: {shown_event(gap)}", text)
@@ -170,11 +217,12 @@ def _words(action: Action) -> dict[tuple[str, ...], frozenset[str]]:
     return {key: frozenset(words) for key, words in found.items()}
 
 
-def _check_keys(filled: Filled) -> Iterator[Fault]:
+def _check_keys(filled: Filled, effort: Effort) -> Iterator[Fault]:
     action = filled.action
     for key in sorted(filled.own):
         if key in action.fields or key in _CONTROLS or key.startswith(INTERNAL):
             continue
+        effort.compare(key, action.fields)
         hint = suggestion(key, action.fields, "fields")
         severity: Severity = "error" if hint.startswith("Did") else "warning"
         message = f"Action `{action.slug}` has no field `{key}`."
@@ -189,27 +237,43 @@ def _check_sync_mode(filled: Filled) -> Iterator[Fault]:
         yield Fault("AD508", "error", "mapping", message, "", (SYNC_MODE_KEY,))
 
 
-def _check_shape(filled: Filled, key: str) -> Iterator[Fault]:
+def _check_shape(filled: Filled, key: str, effort: Effort) -> Iterator[Fault]:
     value = {key: filled.mapping[key]}
     problems, code = check_mapping_shape(value), "AD501"
     if not problems:
         problems, code = list(compile_mapping(value).faults), "AD502"
     for problem in problems:
         name = problem.partition(_UNKNOWN_DIRECTIVE)[2].rstrip(".")
-        place = _holder_of(name, value) if name else _place_of(problem, value) or (key,)
+        effort.spend(20 + len(problem))
+        place = _place_of(problem, value) or (() if name else (key,))
+        if name:
+            effort.compare(name, DIRECTIVES)
+            place = place if _has(value, (*place, name)) else _holder_of(name, value, effort)
         hint = suggestion(name, DIRECTIVES, "directives") if name else ""
         fault = filled.fault(code, "error", (*place, name) if name else place, problem, hint)
         yield replace(fault, on_key=bool(name) and fault.part == "mapping")
 
 
-def _holder_of(key: str, raw: JSON) -> Place:
+def _has(raw: JSON, place: Place) -> bool:
+    for part in place:
+        if isinstance(raw, dict) and part in raw:
+            raw = raw[part]
+        elif isinstance(raw, list) and part.isdecimal() and int(part) < len(raw):
+            raw = raw[int(part)]
+        else:
+            return False
+    return True
+
+
+def _holder_of(key: str, raw: JSON, effort: Effort) -> Place:
     """Give the place of the first object that has a key."""
     if isinstance(raw, dict) and key in raw:
         return ()
+    effort.compile(raw)
     items = raw.items() if isinstance(raw, dict) else enumerate(raw)
     for part, inner in items:
         if isinstance(inner, dict | list) and _holds(key, inner):
-            return (str(part), *_holder_of(key, inner))
+            return (str(part), *_holder_of(key, inner, effort))
     return ()
 
 
@@ -223,12 +287,8 @@ def _place_of(problem: str, raw: JSON) -> Place:
     """Find the place that a problem's text begins with, as far as it leads into *raw*."""
     rest, place = problem.lstrip("`"), list[str]()
     while rest.startswith("/"):
-        keys = raw if isinstance(raw, dict) else range(len(raw)) if isinstance(raw, list) else ()
-        ends = (
-            str(key) for key in keys if rest[1:].startswith(str(key))
-            and rest[len(str(key)) + 1 :][:1] in {"/", "`", " ", ""}
-        )  # fmt: skip
-        key = max(ends, key=len, default=None)
+        ends = (match.start() for match in _END.finditer(rest, 1))
+        key = next((rest[1:end] for end in reversed([*ends]) if _has(raw, (rest[1:end],))), None)
         if key is None:
             break
         place.append(key)
@@ -240,13 +300,15 @@ def _place_of(problem: str, raw: JSON) -> Place:
 # The type of each field's value
 
 
-def _check_field(filled: Filled, key: str, field: Field, world: World) -> tuple[bool, list[Fault]]:
+def _check_field(
+    filled: Filled, key: str, field: Field, world: World, effort: Effort
+) -> tuple[bool, list[Fault]]:
     """Check what is mapped to a field; tell too whether it cannot fail."""
-    noted: list[Fault] = []
+    noted: dict[Fault, None] = {}
     made = NOTHING
     if key in filled.mapping:
-        made = infer(filled.mapping[key], (key,), Scope(world.whole, noted, world))
-    faults = noted if key in filled.own else []
+        made = infer(filled.mapping[key], (key,), Scope(world.whole, noted, effort, world))
+    faults = list(noted) if key in filled.own else []
     found = fit(made, key, field)
     safe = found.is_safe and not made.refuses
     asked = None

@@ -4,34 +4,48 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from framework.definition.checking.events import EVENT_TYPES, World, sample_world, spec_world
-from framework.definition.checking.faults import Fault, Severity, nearest
+from framework.definition.checking.effort import MAX_STEPS, Effort, Exhausted
+from framework.definition.checking.events import (
+    EVENT_TYPES,
+    MAX_LEVELS,
+    World,
+    sample_world,
+    spec_world,
+)
+from framework.definition.checking.faults import Fault, Severity, nearest, unchecked
 from framework.definition.checking.inference import Scope, check_path
 from framework.definition.checking.types import Type, constant, enter, join, refine, texts_in
 from framework.errors import TriggerError
 from framework.paths import JSON, Event, Path
 from framework.triggers import (
     And,
+    Call,
     Comparison,
     Condition,
     Constant,
     Field,
+    Node,
     Not,
     Or,
+    Reach,
     Trigger,
     difference,
+    evaluate,
     find_event,
     parse,
+    walk,
     write,
 )
 
 TYPE: Final = Path(("type",))
 _SHOWN: Final = 60
+_OWN_STEPS: Final = MAX_STEPS // 4
+_COMPILED: Final = 300
 
 
 @dataclass(frozen=True)
@@ -43,59 +57,122 @@ class Triggered:
     faults: tuple[Fault, ...]
 
 
-def check_trigger(text: str, world: World) -> Triggered:
-    """Check the text of a trigger, and give the world of the events that it lets through."""
+def check_trigger(text: str, world: World, effort: Effort) -> Triggered:
+    """Check the text of a trigger, and give the world of the events that it lets through.
+
+    Where the effort ends, a fault says so after those that were found till then.
+    """
+    found: list[Fault] = []
     try:
-        trigger = parse(text)
+        return _checked(text, world, effort, found)
     except TriggerError as error:
         message = str(error).partition("\n")[0]
         fault = Fault("AD411", "error", "trigger", message, offset=error.offset or 0, length=1)
         return Triggered(None, world, (fault,))
-    types = _types_met(trigger, world)
-    faults = [_warning("AD412", remark, text, _quoted(remark)) for remark in trigger.remarks]
-    faults += _unknown_types(trigger, text) if types else ()
+    except Exhausted:
+        return Triggered(None, world, (*found, unchecked("trigger", len(text))))
+
+
+def _checked(text: str, world: World, effort: Effort, faults: list[Fault]) -> Triggered:
+    effort.spend(3 * len(text))
+    trigger = parse(text)
+    faults += [_warning("AD412", remark, text, _quoted(remark)) for remark in trigger.remarks]
+    types = _types_met(trigger, world, effort)
     if not types:
         return Triggered(trigger, world, (*faults, *_never(trigger, text)))
+    faults += _unknown_types(trigger, text, effort)
     inner = _narrowed(trigger, world, types)
-    faults += _unknown_fields(trigger, text, world if world.is_sample else inner)
+    faults += _unknown_fields(trigger, text, world if world.is_sample else inner, effort)
     inner = _refined(trigger, inner)
-    faults += _own_faults(text)
+    try:
+        faults += _own_faults_within(text, effort)
+    except Exhausted:
+        faults.append(unchecked("trigger", len(text)))
     if world.is_sample and not any(map(trigger.matches, world.sample)):
         faults.append(_warning("AD419", "No event of the sample matches the trigger.", text, text))
     return Triggered(trigger, inner, tuple(faults))
 
 
+def _own_faults_within(text: str, effort: Effort) -> tuple[Fault, ...]:
+    effort.spend(0)
+    faults, steps = _own_faults(text)
+    effort.spend_once(steps, text)
+    if faults is None:
+        raise Exhausted
+    return faults
+
+
 @lru_cache(maxsize=512)
-def _own_faults(text: str) -> tuple[Fault, ...]:
-    """Find what a trigger has wrong whatever the events are."""
-    return (*_parts(parse(text), text), *_read_differently(text))
+def _own_faults(text: str) -> tuple[tuple[Fault, ...] | None, int]:
+    """Find what a trigger has wrong whatever the events are, and count the steps that it takes.
+
+    None where it takes too many.
+    """
+    effort = Effort(_OWN_STEPS)
+    try:
+        faults = (*_parts(parse(text), text, effort), *_read_differently(text, effort))
+    except Exhausted:
+        return None, _OWN_STEPS
+    return faults, _OWN_STEPS - effort.left
 
 
-def find_overlap(one: Trigger, other: Trigger) -> Event | None:
+def _search(
+    wanted: Callable[[Event], bool],
+    trees: Sequence[Condition],
+    fixed: Mapping[Path, Sequence[JSON]],
+    effort: Effort,
+) -> Reach:
+    """Search for an event, as far as the effort goes."""
+    nodes = [node for tree in trees for node in walk(tree)]
+    constants = [node.value for node in nodes if isinstance(node, Constant)]
+    items = sum(len(value) for value in constants if isinstance(value, tuple))
+    effort.spend(20 * (len(nodes) + items))
+    steps = _steps_of_one(nodes, constants)
+
+    def tried(event: Event) -> bool:
+        effort.spend(steps)
+        return wanted(event)
+
+    return find_event(tried, trees, fixed)
+
+
+def _steps_of_one(nodes: Sequence[Node], constants: Sequence[Any]) -> int:
+    """Give the steps of making one event and matching it."""
+    fields = {node.path for node in nodes if isinstance(node, Field)}
+    calls = sum(isinstance(node, Call) for node in nodes)
+    length = sum(len(value) for value in constants if isinstance(value, str))
+    lists = [value for value in constants if isinstance(value, tuple)]
+    slow = sum(len(value) for value in lists if not all(isinstance(item, str) for item in value))
+    return 2 + len(fields) + len(nodes) // 30 + calls * length // 2_000 + slow
+
+
+def find_overlap(one: Trigger, other: Trigger, effort: Effort) -> Event | None:
     """Give an event that both triggers match, if one is found."""
-    trees = (one.tree, other.tree)
-    wanted = find_event(
-        lambda event: one.matches(event) and other.matches(event), trees, {TYPE: EVENT_TYPES}
-    )
-    return wanted.event
+    return _search(
+        lambda event: one.matches(event) and other.matches(event),
+        (one.tree, other.tree), {TYPE: EVENT_TYPES}, effort,
+    ).event  # fmt: skip
 
 
-def find_gap(one: Trigger, other: Trigger) -> Event | None:
+def find_gap(one: Trigger, other: Trigger, effort: Effort) -> Event | None:
     """Give an event between those of two triggers: a number that neither of them takes."""
     for path in sorted(one.paths & other.paths, key=str):
+        effort.spend(len([*_conditions(one.tree), *_conditions(other.tree)]))
         first, second = _limits(one.tree, path), _limits(other.tree, path)
         limits = sorted({*first, *second})
         if not first or not second:
             continue
         between = [value for limit in limits for value in (limit - 1, limit, limit + 1)]
         between += [(a + b) / 2 for a, b in itertools.pairwise(limits)]
-        gap = _gap(one, other, path, sorted(set(between)))
+        gap = _gap(one, other, path, sorted(set(between)), effort)
         if gap:
             return gap
     return None
 
 
-def _gap(one: Trigger, other: Trigger, path: Path, values: list[float]) -> Event | None:
+def _gap(
+    one: Trigger, other: Trigger, path: Path, values: list[float], effort: Effort
+) -> Event | None:
     trees = (one.tree, other.tree)
 
     def is_between(event: Event) -> bool:
@@ -105,7 +182,7 @@ def _gap(one: Trigger, other: Trigger, path: Path, values: list[float]) -> Event
         taken = [[trigger.matches(end) for trigger in (one, other)] for end in ends]
         return taken in ([[True, False], [False, True]], [[False, True], [True, False]])
 
-    return find_event(is_between, trees, {TYPE: EVENT_TYPES, path: values}).event
+    return _search(is_between, trees, {TYPE: EVENT_TYPES, path: values}, effort).event
 
 
 def _with(event: JSON, path: Path, value: JSON) -> JSON:
@@ -126,19 +203,43 @@ def _limits(tree: Condition, path: Path) -> list[float]:
     return []
 
 
-def _types_met(trigger: Trigger, world: World) -> tuple[str, ...]:
+def _types_met(trigger: Trigger, world: World, effort: Effort) -> tuple[str, ...]:
     """Give the types of events that may match."""
     known = () if world.is_sample else tuple(texts_in(enter(world.whole, "type")))
     known = known or EVENT_TYPES
+    effort.spend(20 * len([*_conditions(trigger.tree)]))
     if TYPE not in trigger.paths:
-        found = find_event(trigger.matches, [trigger.tree])
+        if trigger.matches({}):
+            return known
+        found = _search(trigger.matches, [trigger.tree], {}, effort)
         return known if found.event is not None or not found.is_certain else ()
-    met = []
-    for name in known:
-        found = find_event(trigger.matches, [trigger.tree], {TYPE: [name]})
-        if found.event is not None or not found.is_certain:
-            met.append(name)
-    return tuple(met)
+    parts = trigger.tree.parts if isinstance(trigger.tree, And) else (trigger.tree,)
+    sure = [part for part in parts if Trigger(part).paths == {TYPE}]
+    left = [name for name in known if all(evaluate(part, {"type": name}) for part in sure)]
+    met = set[str]()
+    for names in _alike(trigger, left, effort):
+        if trigger.matches({"type": names[0]}):
+            met |= set(names)
+            continue
+        found = _search(trigger.matches, [trigger.tree], {TYPE: names[:1]}, effort)
+        met |= set(names) if found.event is not None or not found.is_certain else set()
+    return tuple(name for name in left if name in met)
+
+
+def _alike(trigger: Trigger, names: Sequence[str], effort: Effort) -> list[list[str]]:
+    """Give the types of events in groups that no condition of a trigger tells apart."""
+    single = [node for node in _conditions(trigger.tree) if not isinstance(node, And | Or | Not)]
+    read = [{each.path for each in walk(node) if isinstance(each, Field)} for node in single]
+    atoms = [node for node, paths in zip(single, read, strict=True) if TYPE in paths]
+    effort.spend(30 * len(atoms) * len(names))
+    if any(TYPE in paths and len(paths) > 1 for paths in read):
+        return [[name] for name in names]
+    groups: dict[tuple[bool, ...], list[str]] = {}
+    for name in names:
+        event = {"type": name}
+        told = (evaluate(each, event) for atom in atoms for each in (atom, Not(atom)))
+        groups.setdefault(tuple(told), []).append(name)
+    return list(groups.values())
 
 
 def _narrowed(trigger: Trigger, world: World, types: tuple[str, ...]) -> World:
@@ -156,7 +257,7 @@ def _refined(trigger: Trigger, world: World) -> World:
         return world
     whole = world.whole
     for path, fact in _facts(trigger.tree).items():
-        if all(not part.isdecimal() for part in path.parts):
+        if len(path.parts) <= MAX_LEVELS and not any(part.isdecimal() for part in path.parts):
             whole = refine(whole, path.parts, fact)
     return replace(world, whole=whole)
 
@@ -196,28 +297,29 @@ def _conditions(tree: Condition) -> Iterator[Condition]:
             yield from _conditions(part)
 
 
-def _unknown_fields(trigger: Trigger, text: str, world: World) -> Iterator[Fault]:
+def _unknown_fields(trigger: Trigger, text: str, world: World, effort: Effort) -> Iterator[Fault]:
     for path in sorted(trigger.paths, key=str):
-        noted: list[Fault] = []
-        check_path(path, (), Scope(world.whole, noted, world))
+        noted: dict[Fault, None] = {}
+        check_path(path, (), Scope(world.whole, noted, effort, world))
         for fault in noted:
             yield _marked("AD413", "warning", fault.message, fault.hint, text, ".".join(path.parts))
 
 
-def _parts(trigger: Trigger, text: str) -> Iterator[Fault]:
+def _parts(trigger: Trigger, text: str, effort: Effort) -> Iterator[Fault]:
     """Find alternatives that never hold and conditions that always do."""
     fixed = {TYPE: EVENT_TYPES} if TYPE in trigger.paths else {}
-    whole = find_event(lambda event: not trigger.matches(event), [trigger.tree], fixed)
+    whole = _search(lambda event: not trigger.matches(event), [trigger.tree], fixed, effort)
     if whole.event is None and whole.is_certain:
         message = "The trigger always holds: every event matches."
         yield _marked("AD415", "warning", message, "", text, text)
         return
     for node in _conditions(trigger.tree):
         for part in node.parts if isinstance(node, And | Or) else ():
+            effort.spend(_COMPILED)
             single = Trigger(part)
             own = {TYPE: EVENT_TYPES} if TYPE in single.paths else {}
-            never = find_event(single.matches, [part], own)
-            always = find_event(lambda event: not single.matches(event), [part], own)  # noqa: B023 - called at once
+            never = _search(single.matches, [part], own, effort)
+            always = _search(lambda event: not single.matches(event), [part], own, effort)  # noqa: B023 - called at once
             shown = _short(write(part))
             if isinstance(node, Or) and never.event is None and never.is_certain:
                 message = f"`{shown}` can never hold."
@@ -227,13 +329,14 @@ def _parts(trigger: Trigger, text: str) -> Iterator[Fault]:
                 yield _marked("AD415", "warning", message, "Leave it out.", text, write(part))
 
 
-def _unknown_types(trigger: Trigger, text: str) -> Iterator[Fault]:
+def _unknown_types(trigger: Trigger, text: str, effort: Effort) -> Iterator[Fault]:
     """Find types in lists that no event has."""
     for node in _conditions(trigger.tree):
         match node:
             case Comparison(Field(Path(("type",))), "in", Constant(tuple() as names)):
                 for name in names:
                     if name not in EVENT_TYPES:
+                        effort.compare(str(name), EVENT_TYPES)
                         near = nearest(str(name), EVENT_TYPES)
                         hint = f'Did you mean "{near}"?' if near else ""
                         message = f"No event has the type {json.dumps(name)}."
@@ -248,9 +351,11 @@ def _type_hint(part: Condition) -> str:
     return ""
 
 
-def _read_differently(text: str) -> Iterator[Fault]:
+def _read_differently(text: str, effort: Effort) -> Iterator[Fault]:
+    steps = 2 + len(text) // 8
+    effort.spend(5 * len(text))
     try:
-        found = difference(text)
+        found = difference(text, lambda: effort.spend(steps))
     except TriggerError:
         return
     if found:

@@ -32,6 +32,13 @@ class Fault:
     length: int = 0
 
 
+def unchecked(part: Part, length: int = 0) -> Fault:
+    """Say that a part of a subscription is checked in part only, since more is too much work."""
+    message = f"The {part} is not checked to the end: that would take too long."
+    hint = "Make it simpler, or the file smaller."
+    return Fault("AD105", "warning", part, message, hint, length=length)
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Give the known name that is most like *name*, if one is like it."""
     names = sorted(set(known))

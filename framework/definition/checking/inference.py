@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from framework.definition.checking.effort import Effort
 from framework.definition.checking.events import World
 from framework.definition.checking.faults import Fault, Place, Severity, nearest, slip
 from framework.definition.checking.types import (
@@ -42,12 +43,14 @@ _ONE: Final = re.compile(r"\{\{[^{}]+\}\}|\{\{\{[^{}]+\}\}\}")
 class Scope:
     """What paths start from: the type of the input, and what conditions tell of some *facts*.
 
-    *world* is there where the input is an event. *faults* collects what is noted; where something
+    *world* is there where the input is an event. *faults* collects what is noted, each once;
+    *effort* bounds the work. Where something
     else is given instead of nothing (*tentative*), paths that lead nowhere are hints.
     """
 
     whole: Type
-    faults: list[Fault]
+    faults: dict[Fault, None]
+    effort: Effort
     world: World | None = None
     facts: Mapping[Path, Type] = field(default_factory=dict)
     tentative: bool = False
@@ -55,6 +58,11 @@ class Scope:
     def read(self, path: Path) -> Type:
         """Give the type of what is at a path."""
         return self.facts[path] if path in self.facts else follow(self.whole, path)
+
+    def join(self, *types: Type) -> Type:
+        """Give the type of what belongs to any of *types*."""
+        self.effort.visit(*types)
+        return join(*types)
 
     def knowing(self, path: Path, fact: Type) -> Scope:
         """Give the scope in which a path is known to hold something."""
@@ -71,16 +79,17 @@ class Scope:
     ) -> None:
         """Note something that is probably not meant."""
         found = Fault(code, severity, "mapping", message, hint, place)
-        if found not in self.faults:
-            self.faults.append(found)
+        self.faults.setdefault(found)
 
 
 def infer(raw: JSON, place: Place, scope: Scope) -> Type:
     """Give the type of what any part of a mapping makes."""
+    scope.effort.spend(30)
     if not _has_directive(raw):
         return constant(raw)
     if isinstance(raw, list):
-        items = join(*(listed(infer(v, (*place, str(i)), scope)) for i, v in enumerate(raw)))
+        parts = [listed(infer(v, (*place, str(i)), scope)) for i, v in enumerate(raw)]
+        items = scope.join(*parts)
         return Type(items=items, refuses=items.refuses)
     name = next((key for key in raw if key[:1] == "@"), None)
     if name is None:
@@ -93,13 +102,15 @@ def infer(raw: JSON, place: Place, scope: Scope) -> Type:
 
 def check_path(path: Path, place: Place, scope: Scope) -> None:
     """Note a path that leads nowhere, or that is nearly one that leads somewhere."""
+    scope.effort.spend(80 * len(path.parts))
     found = scope.whole
     for index, part in enumerate(path.parts):
         before, found = found, enter(found, part)
-        known = list(before.members.known) if before.members else []
+        known = before.members.known if before.members else {}
         if part in known or before.is_anything or not (before.is_present or before.missing):
             continue
         words = set(known)
+        scope.effort.compare(part, known)
         if scope.world and before.members and before.members.rest is None:
             words |= scope.world.words.get(path.parts[:index], frozenset())
         if not found.is_present:
@@ -173,7 +184,7 @@ def _typed_template(argument: JSON, place: Place, scope: Scope) -> Type:
     if not isinstance(argument, str):
         infer(argument, place, scope)
         return doubtful(Type(text=Text()))
-    paths = _paths_of({"@template": argument})
+    paths = _paths_of({"@template": argument}, scope)
     if not paths:
         return constant(argument)
     for path in paths:
@@ -213,7 +224,7 @@ def _text(value: JSON) -> str:
 
 def _typed_rendered(name: str) -> Typing:
     def typed(argument: JSON, place: Place, scope: Scope) -> Type:
-        for path in _paths_of({name: argument}):
+        for path in _paths_of({name: argument}, scope):
             if path.parts:
                 check_path(path, place, scope)
         return doubtful(Type(text=Text()))
@@ -236,7 +247,7 @@ def _typed_if(argument: JSON, place: Place, scope: Scope) -> Type:
         ways.append(_branch(argument, "then", place, known))
     if fails:
         ways.append(_branch(argument, "else", place, scope))
-    made = join(*ways) if ways else NOTHING
+    made = scope.join(*ways) if ways else NOTHING
     return doubtful(made) if tested.refuses else made
 
 
@@ -286,14 +297,14 @@ def _typed_array_path(argument: JSON, place: Place, scope: Scope) -> Type:
     items += [constant(value) for value in root.values if isinstance(value, dict)]
     items += [root.items] if root.items is not None else []
     items += [Type(members=root.members)] if root.members else []
-    inner = Scope(replace(join(*items), missing=False), scope.faults)
+    inner = Scope(replace(scope.join(*items), missing=False), scope.faults, scope.effort)
     if root.is_anything or root.items is ANYTHING:
-        inner = Scope(replace(ANYTHING, missing=False), scope.faults)
+        inner = replace(inner, whole=replace(ANYTHING, missing=False))
     made = listed(infer(shape, (*place, "1"), inner)) if items else Type()
     scalars = tuple(value for value in root.values if not isinstance(value, dict | list))
     shaped = Type(items=made) if items or len(scalars) < len(root.values) else Type()
     kept = replace(root, items=None, members=None, values=scalars)
-    whole = join(kept, shaped)
+    whole = scope.join(kept, shaped)
     return doubtful(whole) if made.refuses else whole
 
 
@@ -317,7 +328,7 @@ def _typed_replace(argument: JSON, place: Place, scope: Scope) -> Type:
         return NOTHING
     found = infer(argument["value"], (*place, "value"), scope)
     made = Type(text=Text())
-    return doubtful(made) if found.refuses or _faults_of({"@replace": argument}) else made
+    return doubtful(made) if found.refuses or _faults_of({"@replace": argument}, scope) else made
 
 
 def _typed_merge(argument: JSON, place: Place, scope: Scope) -> Type:
@@ -331,7 +342,8 @@ def _typed_merge(argument: JSON, place: Place, scope: Scope) -> Type:
         return doubtful(Type(members=Members()))
     if isinstance(direction, str) and direction.lower() == "left":
         parts.reverse()
-    made = Type(members=_merged([_members_of(part) for part in parts]))
+    scope.effort.visit(*parts)
+    made = Type(members=_merged([_members_of(part) for part in parts], scope))
     return doubtful(made) if any(part.refuses for part in parts) else made
 
 
@@ -351,9 +363,10 @@ def _members_of(part: Type) -> Members | None:
     return whole
 
 
-def _merged(parts: list[Members | None]) -> Members:
+def _merged(parts: list[Members | None], scope: Scope) -> Members:
     made = _NONE
     for part in filter(None, parts):
+        scope.effort.spend(5 * (len(made.known) + len(part.known)))
         keys = dict.fromkeys((*made.known, *part.known))
         known = {key: _over(part.get(key), made.get(key)) for key in keys}
         rest = None if part.rest is None or made.rest is None else join(part.rest, made.rest)
@@ -383,7 +396,7 @@ def _typed_json(argument: JSON, place: Place, scope: Scope) -> Type:
     if mode != "decode":
         return doubtful(NOTHING)
     texts = found.text is not None or any(isinstance(value, str) for value in found.values)
-    return join(found, replace(ANYTHING, missing=found.missing)) if texts else found
+    return scope.join(found, replace(ANYTHING, missing=found.missing)) if texts else found
 
 
 def _typed_transform(argument: JSON, place: Place, scope: Scope) -> Type:
@@ -393,9 +406,11 @@ def _typed_transform(argument: JSON, place: Place, scope: Scope) -> Type:
     inner = infer(apply, (*place, "apply"), scope)
     if isinstance(apply, dict) and ROOT_DIRECTIVE in apply:
         inner = doubtful(ANYTHING)
-    found = infer(argument["mapping"], (*place, "mapping"), Scope(inner, scope.faults))
+    found = infer(
+        argument["mapping"], (*place, "mapping"), Scope(inner, scope.faults, scope.effort)
+    )
     objects_only = scope.world is not None or _is_object(scope.whole)
-    nested = _faults_of({"@transform": argument})
+    nested = _faults_of({"@transform": argument}, scope)
     return found if objects_only and not (inner.refuses or nested) else doubtful(found)
 
 
@@ -405,7 +420,9 @@ def _is_object(found: Type) -> bool:
 
 
 def _typed_exclude_when_null(argument: JSON, place: Place, scope: Scope) -> Type:
-    return _without_null(infer(argument, place, scope), 0)
+    found = infer(argument, place, scope)
+    scope.effort.visit(found)
+    return _without_null(found, 0)
 
 
 def _without_null(found: Type, level: int) -> Type:
@@ -424,14 +441,16 @@ def _without_null(found: Type, level: int) -> Type:
     return join(made, replace(ANYTHING, missing=False)) if complex_ else made
 
 
-def _paths_of(raw: JSON) -> list[Path]:
+def _paths_of(raw: JSON, scope: Scope) -> list[Path]:
+    scope.effort.compile(raw)
     try:
         return sorted(compile_mapping(raw).paths, key=lambda path: path.parts)
     except MappingError:
         return []
 
 
-def _faults_of(raw: JSON) -> tuple[str, ...]:
+def _faults_of(raw: JSON, scope: Scope) -> tuple[str, ...]:
+    scope.effort.compile(raw)
     try:
         return compile_mapping(raw).faults
     except MappingError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from framework.definition.checking.effort import Effort
 from framework.definition.checking.faults import Fault, Place, Severity, suggestion
 from framework.definition.checks import top_pruner_of
 from framework.definition.coercion import same
@@ -114,7 +115,7 @@ _METHODS: Final = {
 # Batches
 
 
-def check_batching(filled: Filled) -> Iterator[Fault]:
+def check_batching(filled: Filled, effort: Effort) -> Iterator[Fault]:
     """Find keys that are no fields, that part every event from the others, or that are missing."""
     action = filled.action
     given = filled.mapping.get("batch_keys")
@@ -122,6 +123,7 @@ def check_batching(filled: Filled) -> Iterator[Fault]:
     for index, key in enumerate(named):
         if "batch_keys" in filled.own and key not in action.fields:
             message = f"Batch key `{key}` is no field of action `{action.slug}`."
+            effort.compare(str(key), action.fields)
             hint = suggestion(str(key), action.fields, "fields")
             yield filled.fault("AD531", "error", ("batch_keys", str(index)), message, hint)
     if action.batching is None or filled.mapping.get("enable_batching") is False:

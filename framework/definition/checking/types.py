@@ -7,7 +7,7 @@ that cannot be may belong to it too. So what holds for all of a type holds for w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -130,7 +130,17 @@ def join(*types: Type) -> Type:
     """Give the type of what belongs to any of *types*; nothing belongs to none."""
     if not types:
         return Type()
-    first, *others = {id(each): each for each in types}.values()
+    listed = list({id(each): each for each in types}.values())
+    if ANYTHING in listed:
+        doubts = [place for place, each in enumerate(listed) if each.refuses]
+        if not doubts:
+            return ANYTHING
+        listed = [doubtful(ANYTHING), *listed[max(doubts[0], listed.index(ANYTHING)) + 1 :]]
+    members = [each.members for each in listed if each.members is not None]
+    if len(members) > 2:
+        listed = [replace(each, members=None) for each in listed]
+        listed.append(Type(members=_joined_members(members)))
+    first, *others = listed
     for other in others:
         first = _joined(first, other)
     return first
@@ -138,6 +148,8 @@ def join(*types: Type) -> Type:
 
 def enter(found: Type, part: str) -> Type:
     """Give the type of what `framework.paths.step` gives for one key or index."""
+    if found.members is not None and found.members.get(part) is ANYTHING:
+        return replace(ANYTHING, refuses=found.refuses)
     decimal = part.isdecimal() and part.isascii()
     ways = [constant(step(value, part)) for value in found.values]
     if found.missing or found.number or found.boolean:
@@ -204,15 +216,21 @@ def _joined(one: Type, other: Type) -> Type:
         number=max(one.number, other.number),
         text=_joined_text(one.text, other.text),
         items=_joined_items(one.items, other.items),
-        members=_joined_members(one.members, other.members),
+        members=_joined_members([each for each in (one.members, other.members) if each]),
         values=values,
         refuses=one.refuses or other.refuses,
     )
 
 
 def _values(one: Type, other: Type) -> tuple[JSON, ...]:
-    distinct = {_shown(value): value for value in (*one.values, *other.values)}
+    if not one.values or not other.values:
+        return one.values or other.values
+    distinct = {_identity(value): value for value in (*one.values, *other.values)}
     return tuple(distinct.values())
+
+
+def _identity(value: JSON) -> Hashable:
+    return _shown(value) if isinstance(value, dict | list) else (type(value), value)
 
 
 def _joined_text(one: Text | None, other: Text | None) -> Text | None:
@@ -227,12 +245,31 @@ def _joined_items(one: Type | None, other: Type | None) -> Type | None:
     return join(one, other)
 
 
-def _joined_members(one: Members | None, other: Members | None) -> Members | None:
-    if one is None or other is None:
-        return one or other
-    keys = dict.fromkeys((*one.known, *other.known))
-    rest = None if one.rest is None or other.rest is None else join(one.rest, other.rest)
-    return Members({key: join(one.get(key), other.get(key)) for key in keys}, rest)
+def _joined_members(listed: list[Members]) -> Members | None:
+    """Join members key by key, so that many objects of few keys each are quickly joined."""
+    if len(listed) < 2:
+        return listed[0] if listed else None
+    ways: dict[str, list[Type]] = {}
+    for each in listed:
+        for key, found in each.known.items():
+            ways.setdefault(key, []).append(found)
+    rest = _rest_of(listed)
+    if len({id(each.rest) for each in listed}) == 1:
+        lacking = dict.fromkeys(ways, rest)
+    else:
+        lacking = {
+            key: _rest_of([each for each in listed if key not in each.known]) for key in ways
+        }
+    known = {
+        key: join(*found) if len(found) == len(listed) else join(*found, lacking[key] or ANYTHING)
+        for key, found in ways.items()
+    }
+    return Members(known, rest)
+
+
+def _rest_of(listed: list[Members]) -> Type | None:
+    rests = [each.rest for each in listed if each.rest is not None]
+    return join(*rests) if len(rests) == len(listed) else None
 
 
 def texts_in(found: Type) -> Iterator[str]:

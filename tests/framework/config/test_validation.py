@@ -172,6 +172,48 @@ def test_a_switched_off_subscription_is_not_compared() -> None:
     assert read(text).diagnostics == ()
 
 
+LONG = (
+    '(type = "track" or type = "page" or type = "screen") and '
+    "properties.a = 1 and properties.a = 2 "
+    "and properties.b = 1 and properties.c = 1 and properties.d = 1 and properties.e = 1"
+)
+"""No event of the many that are tried matches: so the search is long."""
+
+
+def test_what_is_not_checked_is_told() -> None:
+    """The work of a check is limited for the whole file, and each part that is left is named."""
+    items = "".join(
+        f"  - name: letter {n}\n    partnerAction: sendLetter\n    subscribe: {LONG}{n}\n{MAPPED}"
+        for n in range(4)
+    )
+    text = f"{HEAD.partition('  -')[0]}{items}"
+    found = read(text).diagnostics
+    assert {each.severity for each in found} == {"warning"}
+    hint = "Make it simpler, or the file smaller."
+    assert [(each.code, each.line, f"{each.message} {each.hint}") for each in found[-2:]] == [
+        ("AD105", 18, f"The trigger is not checked to the end: that would take too long. {hint}"),
+        ("AD105", 19, f"The mapping is not checked to the end: that would take too long. {hint}"),
+    ]
+    assert {each.code for each in found} == {"AD105"}
+    assert len(found) == 8
+
+
+def test_pairs_that_are_not_compared_are_told() -> None:
+    """After the effort has ended, no pair of opposite subscriptions is compared any more."""
+    items = "".join(
+        f"  - name: pair {n}\n    partnerAction: {'addReader' if n % 2 else 'removeReader'}\n"
+        f'    subscribe: type = "track" and properties.a != {n} and properties.b != {n} '
+        f"and properties.c != {n} and properties.d = {n}\n"
+        "    mapping: {reader: a@b.example}\n"
+        for n in range(6)
+    )
+    found = read(f"{HEAD.partition('  -')[0]}{items}").diagnostics
+    message = "From here on, opposite subscriptions are not compared: that would take too long."
+    assert [f"{each.message} {each.hint}" for each in found if each.code == "AD105"] == [
+        f"{message} Make the file smaller."
+    ]
+
+
 def test_a_spot_within_a_text_outside_the_document() -> None:
     """A place that the document does not have is given as it is."""
     findings = Findings("c.yaml", "a: 1\n")

@@ -6,9 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from framework.config import parse_connection
+from framework.config import MANIFEST, MAX_SUBSCRIPTIONS, choose, parse_connection, validate
+from framework.definition import from_manifest, spec_world
+from framework.paths import JSON
 
 Act = Callable[[], object]
+
+_LETTERS = from_manifest(MANIFEST)
 
 TEN_MB = 10_000_000
 
@@ -33,6 +37,73 @@ def connection(make: Callable[[], str], file: str = "c.yaml") -> Callable[[], Ac
         return act
 
     return prepare
+
+
+def checked(make: Callable[[], list[str | JSON]]) -> Callable[[], Act]:
+    """Check a connection file whose subscriptions have these triggers or mappings."""
+
+    def prepare() -> Act:
+        text = json.dumps(
+            {"destination": "letters", "subscriptions": [*map(_subscription, make())]}
+        )
+
+        def act() -> None:
+            reading = parse_connection(text, "c.json", Path(), {})
+            assert choose(reading, {"letters": _LETTERS})
+            validate(reading, _LETTERS, spec_world())
+            codes = {each.code for each in reading.diagnostics}
+            assert codes & {"AD103", "AD105"}, "it is hostile enough"
+
+        return act
+
+    return prepare
+
+
+def _subscription(part: str | JSON) -> JSON:
+    """Give a subscription with a trigger, or else with what is mapped to a text."""
+    trigger, text = (part, "Hello") if isinstance(part, str) else ('type = "track"', part)
+    action = "addReader" if len(str(part)) % 2 else "removeReader"
+    mapping = {"address": "a@b.example", "text": text, "reader": "a@b.example"}
+    named = "sendLetter" if text != "Hello" else action
+    return {"partnerAction": named, "subscribe": trigger, "mapping": mapping}
+
+
+def triggers(condition: str, times: int, joint: str) -> Callable[[], Act]:
+    """Check many triggers of many conditions; `{i}` and `{j}` tell them apart."""
+    return checked(
+        lambda: [
+            joint.join(condition.format(i=i, j=j) for j in range(times))
+            for i in range(MAX_SUBSCRIPTIONS)
+        ]
+    )
+
+
+def wide(value: Callable[[int], JSON], times: int, *wraps: str) -> Callable[[], Act]:
+    """Check a mapping of many values inside directives."""
+
+    def make() -> list[str | JSON]:
+        made: JSON = {f"k{number}": value(number) for number in range(times)}
+        for wrap in wraps:
+            made = _WRAPS[wrap](made)
+        return [made]
+
+    return checked(make)
+
+
+def merged(value: Callable[[int], JSON], times: int) -> Callable[[], Act]:
+    """Check a mapping that merges many objects."""
+    return checked(
+        lambda: [{"@merge": {"direction": "right", "objects": [*map(value, range(times))]}}]
+    )
+
+
+_WRAPS: dict[str, Callable[[JSON], JSON]] = {
+    "list": lambda inner: {"@arrayPath": ["$.properties.products", inner]},
+    "null": lambda inner: {"@excludeWhenNull": inner},
+    "transform": lambda inner: {
+        "@transform": {"apply": {"a": {"@path": "$.a"}}, "mapping": {"m": inner}}
+    },
+}
 
 
 def aliases(levels: int) -> str:
@@ -194,4 +265,48 @@ FILES = {
         lambda: json.dumps({"destination": "x", "settings": {"a": "${env:A}" * 120_000}}), "c.json"
     ),
     "JSON of a long number": connection(lambda: f'{{"name": {"9" * 100_000}}}', "c.json"),
+}
+
+CHECKED = {
+    "alternatives": triggers('event = "a{i}x{j}"', 400, " or "),
+    "conditions on many fields": triggers("properties.a{i}x{j} = 1", 300, " and "),
+    "alternatives in conditions": triggers('(event = "a{i}" or event = "b{j}")', 200, " and "),
+    "types that no event has": triggers('type = "trak{i}x{j}"', 400, " or "),
+    "limits of numbers": triggers("properties.n > {i}{j}", 400, " and "),
+    "patterns": triggers('match(event, "*a{i}*{j}*")', 300, " and "),
+    "functions": triggers('lowercase(event) = "a{i}x{j}"', 300, " or "),
+    "slips": triggers("contxt{j}.a{i} = 1", 300, " and "),
+    "keys inside each other": triggers("a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.b", 290, " = {i} and "),
+    "one deep key": checked(lambda: [f'{".".join("a" * 4_900)} = "x"'] * MAX_SUBSCRIPTIONS),
+    "long lists": checked(
+        lambda: [
+            f"properties.a in [{','.join(str(n * 50 + i) for n in range(1_000))}]"
+            for i in range(MAX_SUBSCRIPTIONS)
+        ]
+    ),
+    "triggers that do not parse": triggers('event = "a{i}x{j}"', 400, " or ) "),
+    "few fields with many values": triggers("a{j} = {i} and a{j} = 1", 12, " and "),
+    "opposite triggers": triggers("a{j} > {i} and a{j} < {i}", 4, " and "),
+    "paths of many parts": checked(
+        lambda: [{"@template": " ".join("{{" + f"a{n}." * 40 + "}}" for n in range(270))}]
+    ),
+    "long paths": merged(lambda n: {"@path": f"$.properties.{f'a{n}.' * 40}"}, 1_500),
+    "paths that lead nowhere": merged(lambda n: {"@path": f"$.userid{n}.abcdefgh{n}"}, 3_000),
+    "merged objects": merged(lambda n: {f"k{n}": {"@path": "$.userId"}}, 2_400),
+    "listed objects": checked(lambda: [[{f"k{n}": {"@path": "$.a"}} for n in range(3_000)]]),
+    "objects without null": wide(lambda _: {"@path": "$.a"}, 4_400, *["null"] * 40),
+    "objects of transforms": wide(lambda _: {"@path": "$.a.b"}, 4_000, *["transform"] * 14),
+    "objects of lists": wide(lambda _: {"@path": "$.a.b"}, 4_000, *["list"] * 18),
+    "unknown directives": wide(lambda n: {f"@tmplate{n}": 1}, 4_900),
+    "two directives": wide(lambda _: {"@path": 1, "@literal": 1}, 3_000),
+    "Jinja templates": wide(
+        lambda n: {"@jinja": f"{'{% if a %}x{{ b.c|upper }}{% endif %}' * 100}{n}"}, 200
+    ),
+    "Jinja expressions": wide(lambda n: {"@jinja": f"{{{{{'a+' * 1_900}{n}}}}}"}, 200),
+    "Liquid templates": wide(
+        lambda n: {"@liquid": f"{'{% if a %}x{{ b.c|upcase }}{% endif %}' * 24}{n}"}, 900
+    ),
+    "placeholders": wide(
+        lambda n: {"@template": "".join(f"{{{{a{k}}}}}" for k in range(n, n + 20))}, 3_000
+    ),
 }

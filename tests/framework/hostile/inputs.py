@@ -12,7 +12,7 @@ from framework.definition import Choice, Field, Format, compile_shape, from_docu
 from framework.mapping import compile_mapping
 from framework.paths import JSON
 from framework.triggers import difference, parse
-from tests.framework.hostile.documents import FILES, TEN_MB, Act
+from tests.framework.hostile.documents import CHECKED, FILES, TEN_MB, Act
 
 EVENT: dict[str, JSON] = {"event": "x", "n": 3, "l": [1, 2], "o": {"a": 1}, "s": "text"}
 
@@ -305,6 +305,7 @@ INPUTS: dict[str, Callable[[], Act]] = {
         "mapping": MAPPINGS,
         "field": FIELDS,
         "file": FILES,
+        "check": CHECKED,
     }.items()
     for name, make in inputs.items()
 }
