@@ -5,7 +5,8 @@ they look like; anything else, `yes`, `0123` and `2024-01-01` among it, is text.
 Anchors, aliases and merge keys work; tags other than `!!str` and further documents do not.
 
 PyYAML's parser in C reads the text, where PyYAML was built with it, as it is in its wheels: only
-so a document of a mebibyte ends within a second, whatever it holds.
+so a document of a mebibyte ends within a second, whatever it holds. It refuses `{key:, ...}`, which
+PyYAML's own parser reads: within braces and brackets a space follows the `:` of a bare key.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _HINTS = {
     "'\\t'": "Indent with spaces.",
     "mapping values are not allowed": "Put a text that holds `: ` into quotes.",
     "cannot start any token": "Put the text into quotes.",
+    "unexpected ':'": "Write a space after the key's `:`, or put a text with `:` into quotes.",
 }
 
 

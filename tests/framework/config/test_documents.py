@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -160,7 +161,10 @@ def test_any_text_is_a_document_or_a_finding(text: str) -> None:
 
 
 def test_yaml_is_read_alike_by_both_parsers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyYAML comes with a parser in C, as a rule; what a file means and its places are the same."""
+    """PyYAML comes with a parser in C, as a rule; what a file means and its places are the same.
+
+    One thing differs, which the next test holds: a bare key's `:` without a space in braces.
+    """
     text = (
         "a: &x [1, 'ä b', \"c\\td\", null]\n"
         "  # why\nlong: |\n  text\n\n  text\n"
@@ -178,6 +182,32 @@ def test_yaml_is_read_alike_by_both_parsers(monkeypatch: pytest.MonkeyPatch) -> 
                 readings += [each.line for each in findings.all if each.code == "AD101"]
         found.append(readings)
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "value"),
+    [
+        ("a: {key:, b: 1}\n", 8, {"a": {"key": None, "b": 1}}),
+        ("a: {b: {key:}}\n", 12, {"a": {"b": {"key": None}}}),
+        ("a: [x:, y]\n", 6, {"a": [{"x": None}, "y"]}),
+    ],
+)
+def test_a_colon_without_a_space_is_refused_by_the_parser_in_c_only(
+    text: str, column: int, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal points to the colon and says what to write; with a space both read the same."""
+    findings = Findings("c.yaml", text)
+    monkeypatch.setattr("framework.config.yamltext._PARSER", pyyaml.CSafeLoader)
+    with pytest.raises(Unreadable):
+        read_yaml(text, findings)
+    assert "\n".join(map(str, findings.all)) == (
+        f"c.yaml:1:{column}: This is not valid YAML: found unexpected ':'. "
+        "Write a space after the key's `:`, or put a text with `:` into quotes."
+    )
+    spaced = read_yaml(re.sub(r":(?=[,}])", ": ", text), Findings("c.yaml", text))
+    assert spaced.plain() == value
+    monkeypatch.setattr("framework.config.yamltext._PARSER", pyyaml.SafeLoader)
+    assert read_yaml(text, Findings("c.yaml", text)).plain() == value
 
 
 def _placed(node: Node) -> Any:
