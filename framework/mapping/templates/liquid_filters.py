@@ -420,7 +420,7 @@ def _join(variables: Variables, value: Value, separator: Value = MISSING) -> Val
 
 def _end(name: str) -> Function:
     def apply(_: Variables, value: Value) -> Value:
-        if isinstance(value, str):
+        if isinstance(value, str) and value:
             value = [*units(value)]
         return enter(value, name) if isinstance(value, list) else ""
 

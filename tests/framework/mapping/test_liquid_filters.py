@@ -82,6 +82,10 @@ RECORDED: list[tuple[str, str]] = [
         "b H 3 b ",
     ),
     (
+        '{% assign v = "" | first %}{% if v %}text{% else %}nothing{% endif %}',
+        "text",
+    ),
+    (
         '{{ "a" | hmac_sha256: "k" }} {{ "a" | sha256 }}',
         (
             "78da91511e675587f5b9df78bedebaf5560da2abb88162ee875dcdf744951d9e ca978"
