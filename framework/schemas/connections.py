@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 from framework.config import MAX_SUBSCRIPTIONS
-from framework.definition import Action, Destination, Field, to_document
+from framework.definition import Action, Destination, Field, meant, to_document
 from framework.schemas.documents import Schema, document, listing, maybe, record, reference, value
 from framework.schemas.mappings import internal_keys, mapping_body, mapping_parts
 
@@ -25,8 +26,9 @@ def subscription_schema() -> Schema:
 def connection_schema(definitions: Iterable[Destination]) -> Schema:
     """Give the schema of a connection file.
 
-    The settings are those of the destination that the file names, and the keys of each mapping
-    those of the action that its subscription names.
+    The settings are those of the destination that the file names, by its slug or by a part of it
+    that only this one has, and the keys of each mapping those of the action that its subscription
+    names.
     """
     known = list(definitions)
     properties = {
@@ -52,7 +54,9 @@ def connection_schema(definitions: Iterable[Destination]) -> Schema:
     }
     for definition in known:
         parts |= _parts_of(definition)
-    rules: Schema = {"allOf": [_rules_of(definition) for definition in known]} if known else {}
+    rules: Schema = (
+        {"allOf": [_rules_of(definition, known) for definition in known]} if known else {}
+    )
     if known:
         slugs: Schema = {"enum": [definition.slug for definition in known]}
         properties["destination"]["anyOf"] = [slugs, {"type": "string"}]
@@ -116,11 +120,19 @@ def _mapping_name(definition: Destination, action: Action) -> str:
     return f"mapping of {definition.slug} {action.slug}"
 
 
-def _rules_of(definition: Destination) -> Schema:
+def _names_of(slug: str, slugs: list[str]) -> list[str]:
+    """Give the names that stand for a destination: its slug, and parts of it between hyphens."""
+    parts = slug.split("-")
+    ends = itertools.combinations(range(len(parts) + 1), 2)
+    names = ("-".join(parts[start:end]) for start, end in ends)
+    return [slug, *sorted({name for name in names if meant(name, slugs) == slug} - {slug})]
+
+
+def _rules_of(definition: Destination, known: list[Destination]) -> Schema:
     actions = [action.slug for action in definition.actions]
     named = {key: {"enum": actions} for key, _ in _SPELLINGS}
     rules = [
-        _rule(action_key, action.slug, {mapping: reference(_mapping_name(definition, action))})
+        _rule(action_key, [action.slug], {mapping: reference(_mapping_name(definition, action))})
         for action in definition.actions
         for action_key, mapping in _SPELLINGS
     ]
@@ -128,7 +140,7 @@ def _rules_of(definition: Destination) -> Schema:
     required = [key for key, field in definition.settings_fields.items() if field.required is True]
     rule = _rule(
         "destination",
-        definition.slug,
+        _names_of(definition.slug, [each.slug for each in known]),
         {
             "settings": reference(f"settings of {definition.slug}"),
             "subscriptions": {"items": items},
@@ -139,9 +151,10 @@ def _rules_of(definition: Destination) -> Schema:
     return rule
 
 
-def _rule(key: str, constant: str, properties: Mapping[str, Schema]) -> Schema:
+def _rule(key: str, values: list[str], properties: Mapping[str, Schema]) -> Schema:
+    test: Schema = {"enum": values} if len(values) > 1 else {"const": values[0]}
     return {
-        "if": {"properties": {key: {"const": constant}}, "required": [key]},
+        "if": {"properties": {key: test}, "required": [key]},
         "then": {"properties": dict(properties)},
     }
 

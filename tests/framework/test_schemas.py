@@ -31,6 +31,7 @@ from framework.mapping import DIRECTIVES, ROOT_DIRECTIVE, compile_mapping
 from framework.plugins import Registry, open_plugin
 from framework.results import Delivered, Failed, Result, Skipped
 from framework.schemas import schema_files, stale_schemas, write_schemas
+from framework.schemas.connections import connection_schema
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = open_plugin(criteo)
@@ -236,6 +237,22 @@ def test_connections_that_work_are_accepted(document: dict[str, Any]) -> None:
     folder = Path("/nowhere")
     found = parse_connection(json.dumps(document), "c.json", folder, environment).diagnostics
     assert {finding.code for finding in found} <= {"AD206", "AD302"}
+
+
+@pytest.mark.parametrize("name", ["criteo", "criteo-audiences", SLUG])
+def test_a_short_name_is_checked_like_the_slug(name: str) -> None:
+    """Whoever writes `criteo` is told the same as who writes the slug."""
+    assert problems("connection.schema.json", changed(destination=name)) == []
+    found = problems("connection.schema.json", changed(destination=name, settings={}))
+    assert found
+    assert all(problem.startswith("$.settings") for problem in found), found
+
+
+def test_a_name_that_two_destinations_share_stands_for_neither() -> None:
+    definitions = [Destination(slug=slug, name=slug) for slug in ("actions-a", "actions-b")]
+    rules = connection_schema(definitions)["allOf"]
+    tests = [rule["if"]["properties"]["destination"] for rule in rules]
+    assert tests == [{"enum": ["actions-a", "a"]}, {"enum": ["actions-b", "b"]}]
 
 
 def subscribed(**keys: Any) -> dict[str, Any]:
