@@ -529,10 +529,11 @@ def _ours(case: Case, ours: Outcome, partner: Partner) -> bool:
         results = [item.result for item in ours.items if item.payload is not None]
         refused = [one for one in results if isinstance(one, Failed) and one.status == 401]
         return results == refused != [] and same(partner.calls, case["expected"]["calls"])
-    if empty := _empty_settings(case):
+    before = theirs.get("status") == 400 and not case["expected"]["calls"]
+    refused_settings = ours.refused == "settings"
+    if (refused_settings or before) and (empty := _empty_settings(case)):
         # A setting that is empty is missing, so that nothing else can be wrong with it.
-        known = _said_of_settings(ours.error if ours.refused == "settings" else {}, empty)
-        before = theirs.get("status") == 400 and not case["expected"]["calls"]
+        known = _said_of_settings(ours.error if refused_settings else {}, empty)
         return known == _said_of_settings(theirs if before else {}, empty)
     if theirs and any(item.matched and item.mapped is None for item in ours.items):
         # One event on which a directive fails is that event's failure, not the whole batch's.
