@@ -143,7 +143,7 @@ def _steps_of_one(nodes: Sequence[Node], constants: Sequence[Any]) -> int:
     length = sum(len(value) for value in constants if isinstance(value, str))
     lists = [value for value in constants if isinstance(value, tuple)]
     slow = sum(len(value) for value in lists if not all(isinstance(item, str) for item in value))
-    return 2 + len(fields) + len(nodes) // 30 + calls * length // 2_000 + slow
+    return 4 + len(fields) + len(nodes) // 30 + calls * length // 2_000 + slow
 
 
 def find_overlap(one: Trigger, other: Trigger, effort: Effort) -> Event | None:
@@ -352,7 +352,7 @@ def _type_hint(part: Condition) -> str:
 
 
 def _read_differently(text: str, effort: Effort) -> Iterator[Fault]:
-    steps = 2 + len(text) // 8
+    steps = 3 + len(text) // 4
     effort.spend(5 * len(text))
     try:
         found = difference(text, lambda: effort.spend(steps))
