@@ -1,7 +1,7 @@
 """Hostile inputs end in a value or one of our errors, within bounds of time and memory.
 
 They run in a process of their own, which stops what takes more than one second of its processor
-or 100 MB beside the input; see `tests/framework/hostile/`.
+(longer where that is slow) or 100 MB beside the input; see `tests/framework/hostile/`.
 """
 
 from __future__ import annotations
