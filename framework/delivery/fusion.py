@@ -160,7 +160,7 @@ class _Writer:
                 matched.assume(path, text)
             with code.block("try:"):
                 self._payload(route, matched, mark)
-            refused = code.literal((PayloadValidationError, _Refused), "Refused")
+            refused = code.literal((PayloadValidationError, _Refused), "Refusals")
             with code.block(f"except {refused}:"):
                 code.line(leave)
 
@@ -168,7 +168,7 @@ class _Writer:
         code, index = self.code, route.index
         reader.load(_in_order(route.mapping.paths))
         mapped = route.mapping.emit(code, reader)
-        refusal = f"raise {code.literal(_Refused)}"
+        refusal = f"raise {code.literal(_Refused, 'Refused')}"
         shaped = route.shape.emit(code, mapped, code.literal(route.sync_mode), refusal)
         marks, *lists = self._lists[index]
         fields = self.layouts[index].fields
