@@ -7,7 +7,7 @@ reference does between mapping and perform. What it refuses is explained by `exp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, overload
@@ -84,6 +84,10 @@ class Shape:
     def emit_object(self, code: Code, shaped: Mapping[str, str]) -> str:
         """Write the lines that make an object of what `emit` gave; give its variable."""
         return code.object(shaped)
+
+    def keys(self, mapped: Iterable[str]) -> tuple[str, ...]:
+        """Give the keys that shaped values may have, of which *mapped* are mapped."""
+        return (*self.fields, *({KEPT}.intersection(mapped) - self.fields.keys()))
 
     @cached_property
     def schema(self) -> dict[str, Any]:

@@ -202,7 +202,7 @@ def _repeats(route: Route, key: str) -> bool:
 def _layout(route: Route, *, whole: bool) -> Layout:
     if whole or route.mapping.fields is None or not route.shape.fields:
         return Layout()
-    return Layout(tuple(route.shape.fields))
+    return Layout(route.shape.keys(route.mapping.fields))
 
 
 def _in_order(paths: Iterable[Path]) -> list[Path]:

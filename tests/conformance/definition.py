@@ -40,7 +40,7 @@ def check_payload(case: Case) -> str | None:
     """Compare the payload that comes of an event, or everything that is wrong with it."""
     expected = case["expected"]
     failed = "error" in expected or "errors" in expected
-    table = _table(case)
+    table = declared(case)
     if table is None or not isinstance(case.get("data"), dict):
         return None if failed else "the fields or the event are refused"
     try:
@@ -57,7 +57,7 @@ def check_payload(case: Case) -> str | None:
 def check_fields_schema(case: Case) -> str | None:
     """Compare what two schemas accept, on many values, and what they say beside."""
     expected = case["expected"]
-    table = _table(case)
+    table = declared(case)
     if "error" in expected:
         return None if table is None else "the fields are accepted"
     schema = expected["schema"]
@@ -77,7 +77,7 @@ ADAPTERS: dict[str, Callable[[Case], str | None]] = {
 }
 
 
-def _table(case: Case) -> dict[str, Field] | None:
+def declared(case: Case) -> dict[str, Field] | None:
     """Read the fields; None where something in them cannot be what it says.
 
     A table that is only doubtful (bounds that exclude each other) works as it is written.

@@ -150,12 +150,12 @@ def _plugin(case: Case, partner: Partner) -> Plugin:
         slug="case",
         name="Case",
         scheme=authentication.get("scheme", "none"),
-        settings=definition._table({"fields": authentication.get("fields") or {}}) or {},
+        settings=definition.declared({"fields": authentication.get("fields") or {}}) or {},
     )
     # The reference's engine leaves defaults to its host: what is not mapped is not there.
     fields = {
         key: replace(entry, default=None, mapping=None)
-        for key, entry in (definition._table(case) or {}).items()
+        for key, entry in (definition.declared(case) or {}).items()
     }
     mode = case.get("syncMode")
     action = Action(

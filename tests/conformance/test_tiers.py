@@ -1,0 +1,73 @@
+"""The recorded cases through the functions that deliver in bulk: the same as event by event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from framework.definition import Action, Destination, Field, Subscription
+from framework.definition.coercion import same
+from framework.delivery import Route, compile_routes
+from framework.delivery.columns import Columns
+from framework.delivery.fusion import Slow, fuse, paths_of
+from framework.delivery.projection import Projection, project
+from framework.errors import FrameworkError
+from tests.conformance.definition import declared
+from tests.conformance.runner import CASES
+
+FILES = [CASES / f"{name}.jsonl" for name in ("fql", "mapping", "payload", "corpus")]
+MATCHING = 'not (type = "of no event")'
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason=f"no recorded cases ({CASES.name}/)")
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_recorded_cases_come_to_the_same_in_bulk(file: Path) -> None:
+    """On structs and on plain JSON; what a route refuses is left to it."""
+    tried = 0
+    for line in file.read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        for route, events in _routes(case):
+            tried += len(events)
+            prepared = [route.prepare(event) for event in events]
+            for projection in {None, project(paths_of([route]))}:
+                assert same(_fused(route, projection, events), prepared), case["id"]
+    assert tried > 100
+
+
+def _routes(case: dict[str, Any]) -> Iterator[tuple[Route, list[dict[str, Any]]]]:
+    """Give what a case compiles to, and its events."""
+    runs = case.get("runs") or [{"subscribe": case.get("fql"), "mapping": case.get("mapping")}]
+    events = list(case.get("events", {}).values()) or [case.get("data", case.get("event"))]
+    table = declared(case) if "fields" in case else {}
+    for run in runs:
+        try:
+            route = _route(table, run.get("subscribe") or MATCHING, run.get("mapping") or {})
+        except (FrameworkError, TypeError, AttributeError):  # the file tells of these elsewhere
+            continue
+        yield route, [event for event in events if isinstance(event, dict)]
+
+
+def _route(table: dict[str, Field] | None, trigger: str, mapping: dict[str, Any]) -> Route:
+    action = Action(slug="send", title="Send", trigger=trigger, payload=table or {})
+    shop = Destination(slug="shop", name="Shop", description="A shop.").complete(None, (action,))
+    return compile_routes(shop, [Subscription(action="send", trigger=trigger, mapping=mapping)])[0]
+
+
+def _fused(route: Route, projection: Projection | None, events: list[dict[str, Any]]) -> list[Any]:
+    """Give what each event comes to, in a function for many."""
+    fusion = fuse([route], projection, whole=projection is None)
+    taken: Any = events
+    if projection:
+        taken = projection.decode([msgspec.json.encode(event) for event in events]) or []
+    rows, slow = fusion.layouts[0].lists(), Slow()
+    fusion.prepare(range(len(taken)), taken, [rows], slow)
+    made = dict(
+        zip(rows[0], Columns.of(route.action, fusion.layouts[0], rows).objects, strict=True)
+    )
+    left = {mark: route.prepare(events[mark]) for mark, _, _ in slow}
+    return [{**made, **left}.get(place, route.unmatched) for place in range(len(events))]
