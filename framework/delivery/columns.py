@@ -105,10 +105,14 @@ class Columns(Mapping[str, Sequence[Any]]):
         if all(column.count(column[0]) == self._size for column in columns):
             first = dict(zip(varying, (column[0] for column in columns), strict=True))
             return {tuple(_key(self._value(key, first)) for key in keys): None}
-        found: dict[tuple[Any, ...], list[int]] = {}
-        for place, row in enumerate(zip(*(self[key] for key in keys), strict=True)):
-            found.setdefault(tuple(map(_key, row)), []).append(place)
-        return dict(found)
+        found: dict[Hashable, list[int]] = {}
+        for place, value in enumerate(_told_apart(columns)):
+            found.setdefault(value, []).append(place)
+        groups: dict[tuple[Any, ...], Sequence[int] | None] = {}
+        for places in found.values():
+            first = {key: column[places[0]] for key, column in zip(varying, columns, strict=True)}
+            groups[tuple(_key(self._value(key, first)) for key in keys)] = places
+        return groups
 
     def chosen(self, chosen: Sequence[bool]) -> Columns:
         """Give the payloads for which *chosen* is true."""
@@ -160,6 +164,13 @@ def build_all(action: Action, shaped: Sequence[dict[str, Any]]) -> Sequence[Any]
     """Give the payloads of many shaped objects."""
     payload = action.payload
     return list(map(payload.build, shaped)) if isinstance(payload, type) else shaped
+
+
+def _told_apart(columns: Sequence[Sequence[Any]]) -> Sequence[Hashable]:
+    """Give for each row what tells it from rows with other values; texts do that by themselves."""
+    if len(columns) == 1 and {str}.issuperset(map(type, columns[0])):
+        return columns[0]
+    return [tuple(map(_key, row)) for row in zip(*columns, strict=True)]
 
 
 def _key(value: Any) -> Hashable:

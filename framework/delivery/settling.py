@@ -118,9 +118,13 @@ class Rest(Sequence[int]):
 
 
 def compact(marks: Sequence[int], step: int) -> Sequence[int]:
-    """Give ascending marks as a range where they are one."""
+    """Give ascending marks as a range where they are one; no mark comes twice.
+
+    Among marks of several routes, whose ranges have gaps, some may stand in the gaps.
+    """
     whole = range(marks[0], marks[-1] + 1, step)
-    return whole if len(whole) == len(marks) and list(whole) == marks else marks
+    fits = len(whole) == len(marks) and (step == 1 or list(whole) == marks)
+    return whole if fits else marks
 
 
 def moved(numbers: Sequence[int], by: int) -> Sequence[int]:

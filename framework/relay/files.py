@@ -21,8 +21,8 @@ from typing import Self, TypeAlias, cast
 from framework.errors import StorageError
 from framework.relay.storage import storage
 
-BLOCK = 64 * 1024
-"""Bytes read at once; larger blocks leave the processor's cache and are slower to decode."""
+BLOCK = 128 * 1024
+"""Bytes read at once; much larger blocks leave the processor's cache and are slower to decode."""
 
 MAX_LINE = 1_000_000
 """Bytes that one line may have unless said otherwise."""
