@@ -250,7 +250,28 @@ def test_triggers_and_mappings_tell_errors_where_they_are(window: Window, addres
     window.write("Mapping of Add users to Audience as JSON", '{"email": {"@path": "$')
     _complete(window, "$.context.traits.email")
     page.keyboard.press("Escape")
-    # What the browser itself says about requests with a mapping that is not finished.
+    _only_refusals(window)
+
+
+def test_findings_leave_the_mapping_alone(window: Window, address: str) -> None:
+    """What is wrong is told beside the field and below the JSON; the mapping stays as written."""
+    _start(window, address)
+    window.step("mappings")
+    card = window.page.locator(".subscription").first
+    card.get_by_role("button", name="JSON").click()
+    window.write("Mapping of Add users to Audience as JSON", '{"email": {"@paht": "$.a"}}')
+    card.locator(".problems").get_by_text("@paht").wait_for()
+    card.get_by_role("button", name="Fields").click()
+    card.locator(".field-row .problem").get_by_text("@paht").wait_for()
+    assert window.case()["subscriptions"][0]["mapping"] == {"email": {"@paht": "$.a"}}
+    card.get_by_role("button", name="JSON").click()
+    editor = window.page.get_by_role("textbox", name="Mapping of Add users to Audience as JSON")
+    assert editor.inner_text().strip() == '{"email": {"@paht": "$.a"}}'
+    _only_refusals(window)
+
+
+def _only_refusals(window: Window) -> None:
+    """Let go of what the browser itself says about requests with a mapping that is wrong."""
     window.complaints[:] = [one for one in window.complaints if "status of 400" not in one]
 
 

@@ -18,11 +18,13 @@ export function h(tag, props = {}, ...children) {
 let count = 0;
 export const fresh = (prefix) => `${prefix}-${(count += 1)}`;
 
+// Acts once calls have paused for `wait` ms, one act after the other, so that no old answer follows a newer one.
 export function later(wait, act) {
   let timer;
+  let acting = Promise.resolve();
   return (...args) => {
     clearTimeout(timer);
-    timer = setTimeout(() => act(...args), wait);
+    timer = setTimeout(() => { acting = acting.then(() => act(...args)).catch(reportError); }, wait);
   };
 }
 

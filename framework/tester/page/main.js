@@ -136,10 +136,10 @@ async function run() {
   }
   running = true;
   document.body.classList.add("busy");
+  state.stale = false;
   try {
     state.run = await api.run(connection(), given, state.mode);
     state.selected = Math.min(state.selected, given.length - 1);
-    state.stale = false;
     go("result");
   } catch (error) {
     failed(error);

@@ -34,10 +34,10 @@ function judged(signal) {
 }
 
 function adder(draw) {
-  const select = h("select", { id: "new-action", "aria-label": "Action of the new subscription" }, state.definition.actions.filter((action) => !action.hidden).map((action) => h("option", { value: action.slug }, action.title)));
+  const select = h("select", { id: "new-action", "aria-label": "Action of the new subscription" }, state.definition.actions.filter((one) => !one.hidden).map((one) => h("option", { value: one.slug }, one.title)));
   const add = () => {
     const action = state.definition.actions.find(({ slug }) => slug === select.value);
-    const taken = new Set(state.subscriptions.map(({ name }) => name));
+    const taken = new Set(state.subscriptions.map((one) => one.name));
     let name = action.title;
     for (let number = 2; taken.has(name); number += 1) name = `${action.title} ${number}`;
     state.subscriptions.push({ name, partnerAction: action.slug, subscribe: action.trigger ?? 'type = "track"', mapping: {}, enabled: true });
@@ -244,8 +244,8 @@ function fieldRow(field, subscription, action, index, set) {
   const own = () => field.key in subscription.mapping;
   const current = () => (own() ? subscription.mapping[field.key] : action.mapping[field.key]);
   const undo = button("Default", () => { set(field.key, undefined); refill(); }, { kind: "link", "aria-label": `Default mapping for ${field.label}` });
-  const told = (value) => { set(field.key, value); label(); };
-  const { input, node: holder = input, fill } = fieldInput(field, current, told, { id, "aria-describedby": `${id}-help ${id}-problem` }, problem);
+  const write = (value) => { set(field.key, value); label(); };
+  const { input, node: holder = input, fill } = fieldInput(field, current, write, { id, "aria-describedby": `${id}-help ${id}-problem` }, problem);
   const label = () => {
     const isDefault = !own();
     origin.replaceChildren(isDefault ? (field.key in action.mapping ? chip("default") : chip("not mapped", "faint")) : chip("own", "accent"));
@@ -265,10 +265,10 @@ function fieldRow(field, subscription, action, index, set) {
       problem.replaceChildren(...findings.map((one) => h("span", { class: one.severity }, told(one))));
       input.setAttribute("aria-invalid", String(findings.some(({ severity }) => severity === "error")));
     },
-    show(resolved, judged) {
+    show(resolved, hasEvent) {
       const one = resolved.mapping.find((entry) => entry.field === field.key);
       const wrong = resolved.problems.filter((entry) => entry.field === field.key || entry.field.startsWith(`${field.key}.`));
-      found.replaceChildren(...(judged ? [
+      found.replaceChildren(...(hasEvent ? [
         h("span", { class: "arrow", "aria-hidden": "true" }, "→ "), h("span", { class: "unseen" }, "gives "),
         one && "value" in one ? inline(one.value, 90) : h("em", {}, "nothing"),
         ...wrong.map((entry) => h("span", { class: "wrong" }, prose(entry.message)))] : []));
@@ -276,16 +276,16 @@ function fieldRow(field, subscription, action, index, set) {
   };
 }
 
-function fieldInput(field, current, told, attributes, problem) {
+function fieldInput(field, current, write, attributes, problem) {
   const simple = (value) => value === undefined || value === null || typeof value === "boolean";
   if (field.type === "boolean" && !field.multiple && simple(current())) {
-    const input = h("select", { ...attributes, onchange: ({ target }) => told(target.value === "" ? null : target.value === "true") }, h("option", { value: "" }, field.default === null || field.default === undefined ? "–" : `– (${field.default})`), h("option", { value: "true" }, "true"), h("option", { value: "false" }, "false"));
+    const input = h("select", { ...attributes, onchange: ({ target }) => write(target.value === "" ? null : target.value === "true") }, h("option", { value: "" }, field.default === null || field.default === undefined ? "–" : `– (${field.default})`), h("option", { value: "true" }, "true"), h("option", { value: "false" }, "false"));
     const fill = () => { const value = current(); input.value = value === true ? "true" : value === false ? "false" : ""; };
     fill();
     return { input, fill };
   }
   if (field.choices.length && !field.multiple && (current() === undefined || field.choices.some(({ value }) => value === current()))) {
-    const input = h("select", { ...attributes, onchange: ({ target }) => told(target.value === "" ? null : JSON.parse(target.value)) }, h("option", { value: "" }, field.default ? `– (${field.default})` : "–"), field.choices.map((choice) => h("option", { value: JSON.stringify(choice.value) }, choice.label)));
+    const input = h("select", { ...attributes, onchange: ({ target }) => write(target.value === "" ? null : JSON.parse(target.value)) }, h("option", { value: "" }, field.default ? `– (${field.default})` : "–"), field.choices.map((choice) => h("option", { value: JSON.stringify(choice.value) }, choice.label)));
     const fill = () => { input.value = current() === undefined || current() === null ? "" : JSON.stringify(current()); };
     fill();
     return { input, fill };
@@ -293,7 +293,7 @@ function fieldInput(field, current, told, attributes, problem) {
   const list = fresh("paths");
   const input = h("input", { ...attributes, type: "text", list, class: "mono", spellcheck: "false", autocomplete: "off", placeholder: field.placeholder || (field.default !== null && field.default !== undefined ? `default ${short(field.default)}` : "$.path, text or {{template}}"), onfocus: () => options.replaceChildren(...[...eventPaths()].map(([path, value]) => h("option", { value: path }, short(value, 40)))), oninput: ({ target }) => {
     try {
-      told(expressionOf(target.value, field) ?? (target.value === "" ? null : target.value));
+      write(expressionOf(target.value, field) ?? (target.value === "" ? null : target.value));
     } catch (error) {
       problem.replaceChildren(h("span", {}, `This is no JSON yet: ${error.message}`));
     }
