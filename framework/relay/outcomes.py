@@ -85,13 +85,16 @@ class OutcomeFile:
         }
         self._rows += orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
-    def sync(self) -> int:
-        """Make everything that was added durable; gives the file's length for the checkpoint."""
+    def flush(self) -> int:
+        """Write everything that was added; gives the file's length for the checkpoint."""
         self._write()
+        return self._length
+
+    def sync(self) -> None:
+        """Make everything that was flushed durable; may be called from another thread."""
         if self._regular:
             with storage("The outcome file", self.path, "written"):
                 os.fsync(self._file.fileno())
-        return self._length
 
     def _write(self) -> None:
         with storage("The outcome file", self.path, "written"):

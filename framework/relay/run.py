@@ -20,6 +20,7 @@ from framework.relay.checkpoint import Checkpoint, load, pack, save
 from framework.relay.decoding import Rejected, decode
 from framework.relay.files import Chunk, EventFile, Position
 from framework.relay.outcomes import OutcomeFile
+from framework.relay.saving import Saving
 from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
 from framework.relay.taking import Part, Taken, take
 from framework.results import Failed, Result
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from framework.relay.processes import Preparing
 
 SAVE_SHARE = 0.1
-"""The share of the time that may go into checkpoints; within it, one follows every call."""
+"""The share of the time in which checkpoints may be written; within it, one follows every call."""
 
 SAVE_EVERY = 1.0
 """Seconds between two checkpoints while no calls are made, at the least."""
@@ -109,17 +110,19 @@ class _Run:
         self._starts = [before.position]
         self._message_ids: dict[int, object] = {}
         self._started = self._saved = self._shown = time.monotonic()
-        self._rest = 0.0
+        self._saving = Saving()
         self._calls_saved = self._settled_now = 0
         self._stop: Stop = ""
         self._complete = before.finished
+        self._at_end = False
 
     def go(self, limit: int | None, stopping: Callable[[], bool]) -> Summary:
         """Deliver up to the end, the limit or a stop."""
-        self._deliver(limit, stopping)
-        for settled in self._stream.leave():
-            self._settle(settled)
-        self._save()
+        with self._saving:
+            self._deliver(limit, stopping)
+            for settled in self._stream.leave():
+                self._settle(settled)
+            self._save(self._unsettled())
         self._show()
         return self.summary()
 
@@ -146,6 +149,7 @@ class _Run:
                     yield from self._stream.send_due()
             for part in parts or ():
                 yield from self._join(part)
+        self._at_end = True
         yield from self._stream.finish()
 
     def _parts(self, limit: int | None) -> AbstractContextManager[Preparing | None]:
@@ -242,10 +246,12 @@ class _Run:
     def _keep_up(self) -> None:
         now = time.monotonic()
         called = self._connection.number_of_calls != self._calls_saved
-        if now - self._saved >= max(self._rest, 0.0 if called else SAVE_EVERY):
-            self._save()
-            self._saved = time.monotonic()
-            self._rest = (self._saved - now) * (1 / SAVE_SHARE - 1)
+        rest = max(self._saving.took / SAVE_SHARE, 0.0 if called else SAVE_EVERY)
+        if now - self._saved >= rest:
+            unsettled = self._unsettled()
+            if unsettled or not self._at_end:  # else what is saved in the end is the same
+                self._saved = now
+                self._save(unsettled)
         if now - self._shown >= SHOW_EVERY:
             self._show()
 
@@ -268,24 +274,31 @@ class _Run:
         source = self._source
         return self._read.offset if source.divisible else source.consumed
 
-    def _save(self) -> None:
-        """Make everything settled durable: the outcomes first, then the checkpoint."""
-        if not self.path and not self._log:
+    def _save(self, unsettled: Mapping[int, Sequence[range]]) -> None:
+        """Have everything settled made durable: the outcomes first, then the checkpoint."""
+        path, log = self.path, self._log
+        if not path and not log:
             return
-        unsettled = self._unsettled()
         firsts = (spans[0].start for spans in unsettled.values())
         first = min(firsts, default=self._read.lines + 1)
         self._starts = [
             start for start, end in zip(self._starts, self._starts[1:], strict=False)
             if end.lines >= first
         ] + self._starts[-1:]  # fmt: skip
-        if self._log:
+        if log:
             lines = chain.from_iterable(chain.from_iterable(unsettled.values()))
             self._message_ids = {line: self._message_ids.get(line) for line in lines}
-        length = self._log.sync() if self._log else None
+        length = log.flush() if log else None
         self._calls_saved = self._connection.number_of_calls
-        if self.path:
-            save(self.path, self._checkpoint(unsettled, self._starts[0], length))
+        checkpoint = self._checkpoint(unsettled, self._starts[0], length)
+
+        def durably() -> None:
+            if log:
+                log.sync()
+            if path:
+                save(path, checkpoint)
+
+        self._saving.start(durably)
 
     def _unsettled(self) -> dict[int, list[range]]:
         """Give by subscription the lines read, by whichever run, and not settled; ascending."""

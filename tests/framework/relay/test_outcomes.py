@@ -28,7 +28,7 @@ def test_each_outcome_is_one_line(tmp_path: Path) -> None:
             out.add([line], [f"m{line}"], 'Add "users"', result)
         out.add([4], [{"no": "text"}], "Remove", Delivered(202, {"id": 7}))
         out.reject(Rejected(5, 900, "The line is nested too deeply."))
-        assert out.sync() == path.stat().st_size
+        assert out.flush() == path.stat().st_size
     add = {"subscription": 'Add "users"'}
     assert rows(path) == [
         {"line": 1, "messageId": "m1", **add, "outcome": "delivered", "status": 200},
@@ -65,7 +65,7 @@ def test_many_outcomes_are_noted_at_once(tmp_path: Path) -> None:
     message_ids: list[Any] = ["é", "100 %s", 7, 2**70, True, None, ["m"]]
     with OutcomeFile(path) as out:
         out.add(range(3, 3 + 700 * 7), message_ids * 700, "100 % of users", FAILED)
-        out.sync()
+        out.flush()
     shown = ["é", "100 %s", 7, None, True, None, None] * 700
     assert rows(path) == [
         {"line": line, "messageId": one, "subscription": "100 % of users", **FAILED.to_json()}
@@ -80,7 +80,7 @@ def test_a_result_that_differs_is_never_written_as_the_one_before(tmp_path: Path
     with OutcomeFile(path) as out:
         for line, code in enumerate(codes):
             out.add([line], [None], "x" if line % 3 else "y", Skipped(code, "Why."))
-        out.sync()
+        out.flush()
     assert [row["code"] for row in rows(path)] == codes
 
 
@@ -88,25 +88,26 @@ def test_what_was_written_after_the_checkpoint_is_cut_off(tmp_path: Path) -> Non
     path = tmp_path / "out.ndjson"
     with OutcomeFile(path) as out:
         out.add([1], ["a"], "s", DELIVERED)
-        length = out.sync()
-        out.add([2], ["b"], "s", DELIVERED)
+        length = out.flush()
         out.sync()
+        out.add([2], ["b"], "s", DELIVERED)
+        out.flush()
     with path.open("ab") as file:
         file.write(b'{"half')
     with OutcomeFile(path, length) as out:
         out.add([2], ["b"], "s", DELIVERED)
         out.add([3], ["c"], "s", DELIVERED)
-        assert out.sync() == path.stat().st_size
+        assert out.flush() == path.stat().st_size
     assert [row["line"] for row in rows(path)] == [1, 2, 3]
 
 
-def test_large_outcomes_go_to_disk_before_they_are_synced(tmp_path: Path) -> None:
+def test_large_outcomes_go_to_disk_before_they_are_flushed(tmp_path: Path) -> None:
     path = tmp_path / "out.ndjson"
     with OutcomeFile(path) as out:
         for line in range(10_000):
             out.add([line], ["m"], "s", DELIVERED)
         assert path.stat().st_size > 500_000
-        length = out.sync()
+        length = out.flush()
     assert length == path.stat().st_size
     assert [row["line"] for row in rows(path)] == list(range(10_000))
 
@@ -115,7 +116,7 @@ def test_a_new_run_begins_a_new_file(tmp_path: Path) -> None:
     path = tmp_path / "out.ndjson"
     path.write_text("old\n")
     with OutcomeFile(path) as out:
-        assert out.sync() == 0
+        assert out.flush() == 0
     assert path.read_text() == ""
 
 
@@ -144,7 +145,7 @@ def test_a_full_disk_is_a_clear_error() -> None:
     with OutcomeFile("/dev/full") as out:
         out.add([1], ["m"], "s", DELIVERED)
         with pytest.raises(StorageError) as caught:
-            out.sync()
+            out.flush()
     assert str(caught.value) == (
         "The outcome file `/dev/full` cannot be written: No space left on device."
     )
