@@ -18,7 +18,7 @@ class Saving:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "saving")
         self._under_way: Future[float] | None = None
-        self._took = 0.0
+        self._since = self._took = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -35,14 +35,15 @@ class Saving:
     def start(self, save: Callable[[], None]) -> None:
         """Save as soon as what was asked for before is done."""
         self._wait()
+        self._since = time.monotonic()
         self._under_way = self._thread.submit(_timed, save)
 
     @property
     def took(self) -> float:
-        """How many seconds the last save took that is done; 0 before the first."""
+        """How many seconds the last save took, or has taken so far; 0 before the first."""
         if self._under_way and self._under_way.done():
             self._wait()
-        return self._took
+        return time.monotonic() - self._since if self._under_way else self._took
 
     def _wait(self) -> None:
         under_way, self._under_way = self._under_way, None
