@@ -83,12 +83,12 @@ class Preparing:
         while self._under_way:
             try:
                 part = self._under_way.popleft().result()
+                self._submit()
             except BrokenProcessPool as error:
                 raise StorageError(
                     "A process that prepares events has ended unexpectedly, for want of memory "
                     "perhaps. Run the same command again to go on, with fewer --processes."
                 ) from error
-            self._submit()
             yield part
 
     def _submit(self) -> None:

@@ -104,7 +104,7 @@ def _math(function: Callable[..., float]) -> Function:
             return function(*given)
         except OverflowError:
             return math.inf
-        except TypeError:
+        except (TypeError, ValueError, ZeroDivisionError):
             return math.nan
 
     return apply

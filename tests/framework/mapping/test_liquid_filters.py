@@ -159,6 +159,10 @@ RECORDED: list[tuple[str, str]] = [
         "2.57 -3 1200 0 NaN",
     ),
     (
+        "{{ 1 | round: -400 }} {{ 5 | modulo: 'Infinity' }} {{ 1.0e308 | modulo: 1.7e308 }}",
+        "NaN NaN NaN",
+    ),
+    (
         ("{{ l | size }} {{ s | size }} {{ 5 | size }} {{ o | size }} {{ emoji | size }}"),
         "4 11 0 4 4",
     ),
