@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from destinations.criteo_audiences.sandbox import CriteoSandbox
+from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
 from framework.testing import DroppedConnectionError, Server
 from tests.deliveries import counted, each_once, event, members_after, members_of, rows_of, write
 
@@ -23,29 +23,28 @@ Moment = Literal["before", "after", "answered"]
 
 
 class Trap:
-    """The pretend Criteo, which holds one call in its hands until the caller is dead."""
+    """The pretend Criteo for one run: from the *call*-th call on it holds what the run waits for.
 
-    def __init__(self, criteo: CriteoSandbox) -> None:
+    Nothing that comes later has an effect, so that a run gets no further before it is killed.
+    """
+
+    def __init__(self, criteo: CriteoSandbox, call: int, moment: Moment) -> None:
         self._criteo = criteo
         self._lock = threading.Lock()
-        self.set(0, "answered")
-
-    def set(self, call: int, moment: Moment) -> None:
-        """Spring at the *call*-th call from now on; 0 is never."""
         self._calls_left, self._moment = call, moment
         self.sprung, self.dead = threading.Event(), threading.Event()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._lock:
             self._calls_left -= 1
-            caught = self._calls_left == 0
-        if caught and self._moment == "before":
+            left = self._calls_left
+        if left < 0 or (left == 0 and self._moment == "before"):
             self._hold()
             raise DroppedConnectionError
         answer = self._criteo(environ, start_response)
-        if caught and self._moment == "after":
+        if left == 0 and self._moment == "after":
             self._hold()
-        elif caught:
+        elif left == 0:
             self.sprung.set()
         return answer
 
@@ -71,21 +70,20 @@ def test_fifty_kills_change_nothing(bench: Bench) -> None:
     events = history(chance)
     write(bench.events, events)
     bench.configure(batch_size=3)
-    criteo = CriteoSandbox()
-    trap = Trap(criteo)
-    kills = 0
-    with Server(trap) as server:
-        command = bench.command(server.url, "--quiet")
-        while kills < KILLS:
-            trap.set(chance.randint(1, 6), chance.choice(("before", "after", "answered")))
-            several = ["--processes", str(chance.randint(1, 2))]
-            with subprocess.Popen([*command, *several], env=bench.environment) as process:
+    criteo = CriteoSandbox(knobs=Knobs(rate_limit=1_000_000))
+    for _ in range(KILLS):
+        moments: tuple[Moment, ...] = ("before", "after", "answered")
+        trap = Trap(criteo, chance.randint(1, 6), chance.choice(moments))
+        several = ["--processes", str(chance.randint(1, 2))]
+        with Server(trap) as server:
+            command = bench.command(server.url, "--quiet", *several)
+            with subprocess.Popen(command, env=bench.environment) as process:
                 while not trap.sprung.wait(0.02):
                     assert process.poll() is None, "the run came to its end too soon"
                 process.kill()
             trap.dead.set()
-            kills += 1
-        trap.set(0, "answered")
+    with Server(criteo) as server:
+        command = bench.command(server.url, "--quiet")
         finished = subprocess.run(command, env=bench.environment, check=False)
     assert finished.returncode == 0
     assert members_of(criteo) == members_after(events)

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Self
 
+SOON_GONE = struct.pack("ii", 1, 5)
+"""Closing returns when the other side knows that the connection has ended, or after 5 seconds."""
+
 PEM = Path(__file__).with_name("localhost.pem")
 """A certificate for `localhost` that signs itself, and its key; for tests only."""
 
@@ -54,9 +57,10 @@ class Talker:
     def __post_init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
+        self._lock = threading.Lock()
+        self._open: list[tuple[socket.socket, threading.Thread]] = []
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
 
     @property
     def origin(self) -> str:
@@ -71,24 +75,28 @@ class Talker:
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+        self._accepting.join()
         self.hang_up()
-        for thread in self._threads:
-            thread.join()
 
     def hang_up(self) -> None:
-        """End every connection from this side."""
-        for sock in self._open:
+        """End every connection from this side, so that the other side knows."""
+        with self._lock:
+            taken = list(self._open)
+        for sock, thread in taken:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self._listening.accept()
-                self.connections += 1
-                self._open.append(sock)
-                self._threads.append(threading.Thread(target=self._talk, args=(sock,)))
-                self._threads[-1].start()
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, SOON_GONE)
+                thread = threading.Thread(target=self._talk, args=(sock,))
+                with self._lock:
+                    self.connections += 1
+                    self._open.append((sock, thread))
+                    thread.start()
 
     def _talk(self, plain: socket.socket) -> None:
         with plain, contextlib.suppress(OSError):

@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -538,11 +537,12 @@ def test_a_connection_that_a_real_server_drops_is_retryable(origin: str) -> None
 
 
 def test_a_server_that_is_not_there_is_asked_again_and_given_up() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        port = listening.getsockname()[1]
     clock = FakeClock()
-    with Client(clock=clock) as client, pytest.raises(RetryableError) as caught:
-        client.post(f"http://127.0.0.1:{port}/", json=[1])
+    with socket.socket() as taken, Client(clock=clock) as client:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        port = taken.getsockname()[1]
+        with pytest.raises(RetryableError) as caught:
+            client.post(f"http://127.0.0.1:{port}/", json=[1])
     assert caught.value.code == "CONNECT_ERROR"
     assert len(clock.slept) == 3
 

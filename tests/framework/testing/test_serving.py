@@ -88,9 +88,12 @@ def test_names_can_be_given(bell: Bell) -> None:
 
 
 def test_a_port_can_be_chosen(bell: Bell) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with serve(bell, port=port) as server:
+    with socket.socket() as kept:  # for us: nobody else is given a port that is bound
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        port = kept.getsockname()[1]
+        with serve(bell, port=port) as server:
+            assert httpx.get(f"http://127.0.0.1:{port}/__sandbox/state").json() == bell.state()
         assert server.port == port
 
 
