@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -30,10 +30,12 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 # Failures before the first byte of the request.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _KEPT_URLS = 128
+_KEPT_HEADERS = 128
 _OF_COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 _OF_PLAIN = frozenset({"content", "headers", "timeout", "extensions"})
 _OF_FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding"})
 _OF_CLIENT = frozenset({"mounts", "params", "default_encoding"})
+_Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 _library = logging.getLogger("httpx")
 
 
@@ -73,6 +75,7 @@ class Client(httpx.Client):
         )
         self._jar = _Jar(options.pop("cookies", None))
         self._url = lru_cache(maxsize=_KEPT_URLS)(httpx.URL)
+        self._merged = lru_cache(maxsize=_KEPT_HEADERS)(_merged)
         self._simple = _OF_CLIENT.isdisjoint(options)
         options = {"timeout": TIMEOUT, **options}
         options["headers"] = {"User-Agent": "action-destinations", **(options.get("headers") or {})}
@@ -114,27 +117,20 @@ class Client(httpx.Client):
         self, method: str, url: httpx.URL, options: Mapping[str, Any]
     ) -> httpx.Request | None:
         """Give what httpx makes of a body in bytes, or None where there is more to it."""
-        content, own = options.get("content"), httpx.Headers(options.get("headers"))
-        replaced = names_of(own)
-        inherited = [pair for pair in self.headers.raw if pair[0].lower() not in replaced]
-        headers = [*inherited, *own.raw]
+        content = options.get("content")
         if not isinstance(content, bytes) or not content:
             return None
-        if not _OF_FRAMING.isdisjoint(name.lower() for name, _ in headers):
+        own = httpx.Headers(options.get("headers")).raw
+        headers = self._merged(tuple(self.headers.raw), tuple(own), url.netloc, len(content))
+        if headers is None:
             return None
         extensions = dict(options.get("extensions") or {})
         if "timeout" not in extensions:
             timeout = options.get("timeout", httpx.USE_CLIENT_DEFAULT)
             chosen = self.timeout if timeout is httpx.USE_CLIENT_DEFAULT else httpx.Timeout(timeout)
             extensions["timeout"] = chosen.as_dict()
-        length = b"%d" % len(content)
-        request = httpx.Request(
-            method,
-            url,
-            headers=[(b"Host", url.netloc), *headers, (b"Content-Length", length)],
-            stream=httpx.ByteStream(content),
-            extensions=extensions,
-        )
+        stream = httpx.ByteStream(content)
+        request = httpx.Request(method, url, headers=headers, stream=stream, extensions=extensions)
         request.read()
         return request
 
@@ -158,7 +154,7 @@ class Client(httpx.Client):
                 return response
             response.read()
         except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects) as error:
-            self.redactor.protect_credentials(request.headers.items())
+            self.redactor.protect_credentials(request.headers.raw)
             # A protocol error of ours quotes the header that it refuses.
             cause = None if isinstance(error, httpx.LocalProtocolError) else error
             raise failure(error, self.redactor) from cause
@@ -227,6 +223,18 @@ class Client(httpx.Client):
                 response.reason_phrase,
             )
         return response
+
+
+def _merged(inherited: _Pairs, own: _Pairs, netloc: bytes, length: int) -> httpx.Headers | None:
+    """Give the headers of a request to *netloc*, in which its *own* replace those *inherited*.
+
+    None where they say themselves where the request goes or how long it is.
+    """
+    replaced = {name.lower() for name, _ in own}
+    pairs = [*(pair for pair in inherited if pair[0].lower() not in replaced), *own]
+    if not _OF_FRAMING.isdisjoint(name.lower() for name, _ in pairs):
+        return None
+    return httpx.Headers([(b"Host", netloc), *pairs, (b"Content-Length", b"%d" % length)])
 
 
 class _Jar(httpx.Cookies):
