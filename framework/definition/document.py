@@ -105,10 +105,12 @@ def _write_object(fields: FieldTable) -> dict[str, Any]:
 def _write_field(field: Field) -> dict[str, Any]:
     """Write the keywords, read them back, and annotate what they failed to say."""
     written = _write_keywords(field)
-    said = Field(**_read_keywords(written, (), []))
+    read = _read_keywords(written, (), [])
+    said = Field(**read | {"type": field.type})
     for option in OPTIONS:
         value = getattr(field, option)
-        if value != getattr(said, option) and not (option == "required" and value is True):
+        known = read["type"] if option == "type" else getattr(said, option)
+        if value != known and not (option == "required" and value is True):
             written[annotation(option)] = _write_option(value)
     return written
 

@@ -20,6 +20,7 @@ from framework.definition import (
     read_document,
     to_document,
 )
+from framework.definition.fields import FieldType, Format
 from framework.definition.formats import PREDICATES
 from framework.errors import DefinitionError
 from tests.framework.definition.tables import RAW, VALUES, tables
@@ -292,6 +293,15 @@ def checker() -> FormatChecker:
 
 
 CHECKER = checker()
+
+
+@pytest.mark.parametrize("kind", ["string", "text", "password"])
+@pytest.mark.parametrize("secret", [True, False])
+@pytest.mark.parametrize("shown", [None, "text", "password"])
+def test_what_is_secret_stays_so(kind: FieldType, shown: Format | None, *, secret: bool) -> None:
+    """Whatever else the format says, by which types are told apart."""
+    table = {"a": Field(type=kind, format=shown, secret=secret)}
+    assert from_document(to_document(table)) == table
 
 
 @settings(max_examples=100, deadline=None)
