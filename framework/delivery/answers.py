@@ -88,7 +88,7 @@ def refusal(
     partner's where it gives one, else the name of the status. *now* is Unix time.
     """
     status = response.status_code
-    redactor.protect_credentials(response.request.headers.items())
+    redactor.protect_credentials(response.request.headers.raw)
     code, text = _read(response, redactor, reader)
     message = redactor.text(_sentence(response, code, text))
     error: IntegrationError

@@ -8,9 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias, overload
+from typing import Any, NamedTuple, overload
 
-from framework.delivery.redaction import ADDRESSES, HASHES, REDACTED, Cover, Mask, Redactor
+from framework.delivery.redaction import (
+    ADDRESSES,
+    HASHES,
+    REDACTED,
+    Cover,
+    Headers,
+    Mask,
+    Redactor,
+)
 
 __all__ = [
     "ADDRESSES",
@@ -26,16 +34,13 @@ __all__ = [
     "Redactor",
 ]
 
-Headers: TypeAlias = Sequence[tuple[str, str]]
-
 BODY_LIMIT = 65_536
 """Characters of a body that are kept."""
 
 _SHORT = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A request as it is about to be sent; *body* is None where it is not at hand.
 
     *url* may be anything whose text is the address.
@@ -47,8 +52,7 @@ class Outgoing:
     body: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer as it came in, its body decoded."""
 
     status: int

@@ -11,7 +11,11 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import unquote_plus
+
+Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+"""Names and values as they travel."""
 
 REDACTED = "<redacted>"
 SHORTEST_SECRET = 4
@@ -40,7 +44,7 @@ _SENSITIVE_HEADERS = frozenset(
         "x-amz-user-agent",
     }
 )
-_CREDENTIAL_HEADERS = ("authorization", "proxy-authorization", "x-api-key")
+_CREDENTIAL_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"x-api-key"})
 _TELLING_WORDS = ("token", "secret", "assertion", "password")
 _TELLING_KEYS = "access_token|refresh_token|id_token|client_secret|client_assertion|password"
 _TOKENS = re.compile(
@@ -86,12 +90,12 @@ class Cover:
         """Give *text* without secrets; personal data stays, as a tester needs to see it."""
         return self._hidden.sub(REDACTED, text)
 
-    def headers(self, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    def headers(self, raw: Headers) -> dict[str, str]:
         """Give headers with lower-case names; those that are sensitive by name lose their value."""
         shown: dict[str, str] = {}
-        for name, value in pairs:
-            key = name.lower()
-            clean = REDACTED if key in _SENSITIVE_HEADERS else self.hide(value)
+        for name, value in raw:
+            key = _read(name).lower()
+            clean = REDACTED if key in _SENSITIVE_HEADERS else self.hide(_read(value))
             shown[key] = f"{shown[key]}, {clean}" if key in shown else clean
         return shown
 
@@ -128,8 +132,12 @@ class Redactor:
 
     def learn(self, text: str) -> None:
         """Protect the tokens that a body in JSON or form encoding names as such."""
-        if not any(word in text for word in _TELLING_WORDS):
-            return
+        for word in _TELLING_WORDS:
+            if word in text:
+                self._learn(text)
+                return
+
+    def _learn(self, text: str) -> None:
         for found in _TOKENS.finditer(text):
             self.protect(_unescaped(found[1]) if found[1] else unquote_plus(found[2]))
 
@@ -149,11 +157,11 @@ class Redactor:
             text = mask.pattern.sub(mask.shown, text)
         return text
 
-    def protect_credentials(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def protect_credentials(self, raw: Headers) -> None:
         """Protect the credentials that a request's headers carry."""
-        for name, value in pairs:
+        for name, value in raw:
             if name.lower() in _CREDENTIAL_HEADERS:
-                self.protect(value.rpartition(" ")[2])
+                self.protect(_read(value).rpartition(" ")[2])
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Clean a log record in place and let it pass."""
@@ -164,6 +172,14 @@ class Redactor:
         with self._lock:
             self._cover = Cover((*self._declared, *self._met))
             return self._cover
+
+
+def _read(raw: bytes) -> str:
+    """Give the name or value of a header as text."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _long_enough(value: str) -> bool:

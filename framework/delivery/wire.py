@@ -11,7 +11,7 @@ from functools import lru_cache
 import httpx
 
 from framework.delivery.answers import place_of
-from framework.delivery.exchanges import Answer, Headers, Outgoing, Recorder, Redactor
+from framework.delivery.exchanges import Answer, Outgoing, Recorder, Redactor
 from framework.delivery.throttle import TELLING, Throttle
 
 _MOST_ENDPOINTS = 200  # names in paths can be without number
@@ -65,7 +65,7 @@ class Wire(httpx.BaseTransport):
         outgoing = Outgoing(
             request.method,
             request.url,
-            _pairs(request.headers),
+            request.headers.raw,
             request.content if replayable else None,
         )
         try:
@@ -142,15 +142,6 @@ def names_of(headers: httpx.Headers) -> set[bytes]:
     return {name.lower() for name, _ in headers.raw}
 
 
-def _pairs(headers: httpx.Headers) -> Headers:
-    raw = headers.raw
-    try:
-        return [(name.decode("ascii"), value.decode("ascii")) for name, value in raw]
-    except UnicodeDecodeError:
-        encoding = headers.encoding
-        return [(name.decode(encoding), value.decode(encoding)) for name, value in raw]
-
-
 def _drained(response: httpx.Response) -> bytes:
     assert isinstance(response.stream, httpx.SyncByteStream)
     if isinstance(response.stream, httpx.ByteStream):
@@ -171,12 +162,12 @@ def _copy(response: httpx.Response, raw: bytes) -> httpx.Response:
 
 
 def _answer(response: httpx.Response, raw: bytes) -> Answer:
-    headers = _pairs(response.headers)
+    headers = response.headers.raw
     values = {name.lower(): value for name, value in headers}
-    if "content-encoding" in values:
+    if b"content-encoding" in values:
         body = _decoded(_copy(response, raw))
     else:
-        body = raw.decode(_charset(values.get("content-type", "")), "replace")
+        body = raw.decode(_charset(values.get(b"content-type", b"")), "replace")
     return Answer(response.status_code, response.reason_phrase, headers, body)
 
 
@@ -189,9 +180,10 @@ def _decoded(response: httpx.Response) -> str:
 
 
 @lru_cache(maxsize=64)
-def _charset(content_type: str) -> str:
+def _charset(content_type: bytes) -> str:
     """Give the encoding of text that comes with *content_type*, as httpx decides it."""
-    charset = httpx.Response(200, headers={"Content-Type": content_type}).encoding or "utf-8"
+    response = httpx.Response(200, headers=[(b"Content-Type", content_type)])
+    charset = response.encoding or "utf-8"
     try:
         b"".decode(charset)
     except LookupError:  # an encoding, but not of text

@@ -65,7 +65,7 @@ class Recording(httpx.BaseTransport):
         )
 
     def _exchange(self, request: httpx.Request, response: httpx.Response) -> dict[str, Any]:
-        self._redactor.protect_credentials(request.headers.items())
+        self._redactor.protect_credentials(request.headers.raw)
         sent = request.content.decode("utf-8", "replace")
         for text in (sent, response.text):
             self._redactor.learn(text)
@@ -120,7 +120,7 @@ class Replay(httpx.BaseTransport):
 
     def _known(self, request: httpx.Request) -> dict[str, str]:
         body = request.content.decode("utf-8", "replace")
-        self._redactor.protect_credentials(request.headers.items())
+        self._redactor.protect_credentials(request.headers.raw)
         self._redactor.learn(body)
         hide = self._redactor.hide
         return {"method": request.method, "url": hide(str(request.url)), "body": hide(body)}

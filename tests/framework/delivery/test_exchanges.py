@@ -168,11 +168,11 @@ def test_an_exchange_has_the_shape_of_the_reference() -> None:
     request = Outgoing(
         "POST",
         "https://api.test/v1?key=s3cret%2B1",
-        (("Authorization", "Bearer tok-12345"), ("X-Custom", "s3cret+1"), ("Accept", "a/b")),
+        ((b"Authorization", b"Bearer tok-12345"), (b"X-Custom", b"s3cret+1"), (b"Accept", b"a/b")),
         b'{"secret": "s3cret+1", "token": "tok-12345"}',
     )
     answer = Answer(
-        200, "OK", (("Set-Cookie", "a=1"), ("Via", "1"), ("via", "2")), '{"echo": "s3cret+1"}'
+        200, "OK", ((b"Set-Cookie", b"a=1"), (b"Via", b"1"), (b"via", b"2")), '{"echo": "s3cret+1"}'
     )
     assert recorded(Redactor(["s3cret+1"]), request, answer).to_json() == {
         "request": {
@@ -192,6 +192,12 @@ def test_an_exchange_has_the_shape_of_the_reference() -> None:
             "body": {"echo": "<redacted>"},
         },
     }
+
+
+@pytest.mark.parametrize("written", ["utf-8", "latin-1"])
+def test_headers_are_shown_however_they_are_encoded(written: str) -> None:
+    request = Outgoing("GET", "https://api.test/", [(b"X-Town", "Köln".encode(written))], b"")
+    assert recorded(Redactor(), request, "timeout").request_headers == {"x-town": "Köln"}
 
 
 def test_an_exchange_without_an_answer_says_why() -> None:
@@ -290,6 +296,6 @@ def test_a_token_in_a_short_exchange_is_protected_at_once() -> None:
     redactor = Redactor()
     recorder = Recorder(redactor)
     with recorder.recording():
-        request = Outgoing("POST", "https://a.test/", [("Authorization", "Bearer t0ken-1")], b"")
+        request = Outgoing("POST", "https://a.test/", [(b"Authorization", b"Bearer t0ken-1")], b"")
         recorder.add(request, Answer(200, "OK", (), '{"access_token": "t0ken-2"}'))
     assert redactor.text("t0ken-1 t0ken-2") == f"{REDACTED} {REDACTED}"
