@@ -11,8 +11,9 @@ import re
 import ssl
 import threading
 import time
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 import httpx
 
@@ -26,6 +27,8 @@ MOST_IDLE: Final = 20
 
 _logger = logging.getLogger("action_destinations")
 _LARGE = 65_536
+_KEPT_HEADS = 64
+_Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OF_HTTPCORE = frozenset({"sni_hostname", "target", "trace"})
 _OF_FRAMING = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"te"})
@@ -44,6 +47,7 @@ class Direct(httpx.BaseTransport):
     """
 
     def __init__(self) -> None:
+        self._head = lru_cache(maxsize=_KEPT_HEADS)(_head)
         self._room = threading.Semaphore(MOST_CONNECTIONS)
         self._lock = threading.Lock()
         self._idle: dict[Origin, list[Line]] = {}
@@ -51,7 +55,7 @@ class Direct(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and give its answer, whose body may still be on its way."""
-        written = _written(request)
+        written = self._written(request)
         if written is None:
             return self._otherwise.handle_request(request)
         timeouts = request.extensions.get("timeout", {})
@@ -90,6 +94,21 @@ class Direct(httpx.BaseTransport):
     def _otherwise(self) -> httpx.HTTPTransport:
         return httpx.HTTPTransport(verify=self._trust)
 
+    def _written(self, request: httpx.Request) -> tuple[bytes, ...] | None:
+        """Give *request* as it is sent, or None where it is out of the ordinary."""
+        stream, url = request.stream, request.url
+        if not (
+            isinstance(stream, httpx.ByteStream)
+            and url.scheme in PORTS
+            and _OF_HTTPCORE.isdisjoint(request.extensions)
+            and (told := self._head(request.method, url.raw_path, tuple(request.headers.raw)))
+        ):
+            return None
+        (head, length), body = told, b"".join(stream)
+        if length != b"%d" % len(body):
+            raise httpx.LocalProtocolError("The header `Content-Length` does not tell the body's.")
+        return (head + body,) if len(body) < _LARGE else (head, body)
+
     def _line(self, origin: Origin, patience: float | None) -> Line:
         """Give an idle connection that is still good, else a new one."""
         while True:
@@ -120,42 +139,30 @@ class Direct(httpx.BaseTransport):
         self._room.release()
 
 
-def _written(request: httpx.Request) -> tuple[bytes, ...] | None:
-    """Give *request* as it is sent, or None where it is out of the ordinary."""
-    stream, url, headers = request.stream, request.url, request.headers.raw
-    target, place = url.raw_path, _place_of_length(tuple([name for name, _ in headers]))
-    if not (
-        place is not None
-        and isinstance(stream, httpx.ByteStream)
-        and request.method in _METHODS
-        and url.scheme in PORTS
-        and _OF_HTTPCORE.isdisjoint(request.extensions)
-        and _is_target(target)
-        and all(_is_value(value) for _, value in headers)
+def _head(method: str, target: bytes, headers: _Pairs) -> tuple[bytes, bytes] | None:
+    """Give what goes before a body, and the length that it tells; None if out of the ordinary."""
+    place = _place_of_length([name.lower() for name, _ in headers])
+    if (
+        place is None
+        or method not in _METHODS
+        or not _is_target(target)
+        or not all(_is_name(name) and _is_value(value) for name, value in headers)
     ):
         return None
-    body = b"".join(stream)
-    if (headers[place][1] if place < len(headers) else b"0") != b"%d" % len(body):
-        raise httpx.LocalProtocolError("The header `Content-Length` does not tell the body's.")
     lines = [b"%b: %b\r\n" % pair for pair in headers]
-    first = b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), target)
-    head = b"".join((first, *lines, b"\r\n"))
-    return (head + body,) if len(body) < _LARGE else (head, body)
+    first = b"%b %b HTTP/1.1\r\n" % (method.encode("ascii"), target)
+    return b"".join((first, *lines, b"\r\n")), headers[place][1] if place < len(headers) else b"0"
 
 
-@lru_cache(maxsize=256)
-def _place_of_length(names: tuple[bytes, ...]) -> int | None:
-    """Give the place of `Content-Length` among the *names* of headers; past the last, it is none.
+def _place_of_length(names: Sequence[bytes]) -> int | None:
+    """Give the place of `content-length` among the *names* of headers; past the last, it is none.
 
     None where the names are out of the ordinary.
     """
-    lower = [name.lower() for name in names]
-    doubled = len(set(lower)) < len(lower)
-    if doubled or b"host" not in lower or not _OF_FRAMING.isdisjoint(lower):
+    doubled = len(set(names)) < len(names)
+    if doubled or b"host" not in names or not _OF_FRAMING.isdisjoint(names):
         return None
-    if not all(map(_is_name, names)):
-        return None
-    return lower.index(b"content-length") if b"content-length" in lower else len(lower)
+    return names.index(b"content-length") if b"content-length" in names else len(names)
 
 
 def _origin(url: httpx.URL) -> Origin:

@@ -41,6 +41,7 @@ class Line:
         self.origin = origin
         self.since = 0.0
         self._socket = sock
+        self._patience = sock.gettimeout()
         self._answer = _Answer()
 
     @property
@@ -68,7 +69,7 @@ class Line:
         An error is no end yet: the partner may have answered before it hung up.
         """
         self._answer.begin()
-        self._socket.settimeout(patience)
+        self._allow(patience)
         try:
             for part in parts:
                 rest = memoryview(part)
@@ -81,7 +82,7 @@ class Line:
 
     def receive_head(self, patience: float | None) -> None:
         """Read until status and headers are there; each read takes at most *patience* seconds."""
-        self._socket.settimeout(patience)
+        self._allow(patience)
         while not self._answer.headed:
             self._receive()
 
@@ -100,7 +101,7 @@ class Line:
             return httpx.Response(status, headers=headers, stream=body, extensions=extensions)
         whole = httpx.ByteStream(b"".join(answer.take()))
         release(self)
-        encoded = any(name.lower() == b"content-encoding" for name, _ in headers)
+        encoded = b"content-encoding" in [name.lower() for name, _ in headers]
         kind = httpx.Response if encoded else _Whole
         return kind(status, headers=headers, stream=whole, extensions=extensions)
 
@@ -114,6 +115,12 @@ class Line:
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+    def _allow(self, patience: float | None) -> None:
+        """Wait for at most so many seconds from now on."""
+        if patience != self._patience:
+            self._socket.settimeout(patience)
+            self._patience = patience
 
     def _receive(self) -> None:
         try:
@@ -216,6 +223,10 @@ class _Whole(httpx.Response):
     """An answer that is there with all of its body, which is given in one piece."""
 
     _taken = 0
+
+    def close(self) -> None:
+        """Have no more of it; there is no connection to give back."""
+        self.is_closed = True
 
     @property
     def num_bytes_downloaded(self) -> int:
