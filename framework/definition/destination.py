@@ -126,6 +126,12 @@ class Action:
             return fields_of(self.payload)
         return self.payload
 
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """What stands for absent values, by field: the default of a typed payload, else None."""
+        typed = isinstance(self.payload, type)
+        return {key: one.default if typed else None for key, one in self.fields.items()}
+
     @property
     def default_mapping(self) -> dict[str, Any]:
         """The mapping a new subscription starts with: each field's mapping, else its default."""

@@ -51,9 +51,7 @@ class Columns(Mapping[str, Sequence[Any]]):
         return cls(action, len(lists[0]), lists=by_field, layout=layout)
 
     def __getitem__(self, key: str) -> Sequence[Any]:
-        if key not in self._action.fields:
-            raise KeyError(key)
-        default = self._default(key)
+        default = self._action.defaults[key]
         if self._objects is not None:
             return [one.get(key, default) for one in self._objects]
         if key in self._constants:
@@ -100,11 +98,10 @@ class Columns(Mapping[str, Sequence[Any]]):
 
     def groups(self, keys: Sequence[str]) -> dict[tuple[Any, ...], Sequence[int] | None]:
         """Give the places of the payloads by their values of *keys*; None where all agree."""
-        varying = [key for key in keys if key not in self._constants]
+        varying = [key for key in keys if key not in self._constants] if self._size > 1 else []
         columns = [self[key] for key in varying]
         if all(column.count(column[0]) == self._size for column in columns):
-            first = dict(zip(varying, (column[0] for column in columns), strict=True))
-            return {tuple(_key(self._value(key, first)) for key in keys): None}
+            return {tuple(map(_key, self._first(keys))): None}
         found: dict[Hashable, list[int]] = {}
         for place, value in enumerate(_told_apart(columns)):
             found.setdefault(value, []).append(place)
@@ -135,23 +132,23 @@ class Columns(Mapping[str, Sequence[Any]]):
         )
 
     def _neighbours(self, keys: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], int]]:
-        if all(key in self._constants for key in keys):
-            yield tuple(self._constant(key) for key in keys), self._size
+        if self._size == 1 or all(key in self._constants for key in keys):
+            yield self._first(keys), self._size
             return
         for values, run in itertools.groupby(zip(*(self[key] for key in keys), strict=True)):
             yield values, sum(1 for _ in run)
+
+    def _first(self, keys: Sequence[str]) -> tuple[Any, ...]:
+        """Give the values of *keys* in the first payload, or in any where they are the same."""
+        constants = self._constants
+        return tuple([self._constant(key) if key in constants else self[key][0] for key in keys])
 
     def _value(self, key: str, first: Mapping[str, Any]) -> Any:
         return first[key] if key in first else self._constant(key)
 
     def _constant(self, key: str) -> Any:
         value = self._constants[key]
-        return self._default(key) if value is MISSING else value
-
-    def _default(self, key: str) -> Any:
-        fields = self._action.fields
-        typed = isinstance(self._action.payload, type)
-        return fields[key].default if typed and key in fields else None
+        return self._action.defaults[key] if value is MISSING else value
 
 
 def build(action: Action, shaped: dict[str, Any]) -> Any:
