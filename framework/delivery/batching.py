@@ -113,24 +113,42 @@ class _Pile:
 
 @dataclass(slots=True)
 class _Coming:
-    """Rows of one action that wait to join their pile: *rows* has each name once, *count* all."""
+    """Lots of one action that wait to join their pile, and whom their rows are about, once each."""
 
-    rows: dict[Name, int] = field(default_factory=dict)
+    lots: list[Lot] = field(default_factory=list)
+    identifiers: set[str] = field(default_factory=set)
     count: int = 0
     size: int = 0
+
+    def add(self, lot: Lot) -> None:
+        """Add a lot."""
+        self.lots.append(lot)
+        self.identifiers.update(lot.identifiers or ())
+        self.count += len(lot.marks)
+        self.size += lot.size()
+
+    def marks(self) -> list[int]:
+        """Give the marks of all rows."""
+        return list(chain.from_iterable(lot.marks for lot in self.lots))
+
+    def names(self) -> list[Name]:
+        """Give what tells the rows apart, aligned with the marks."""
+        return list(chain.from_iterable(lot.names for lot in self.lots))
 
 
 @dataclass(slots=True)
 class _Place:
     """The place within which identifiers are compared: a pile for each action.
 
-    *loose* lots wait as they came, in arrival order, as long as no pile can be full; `coming` has
-    their rows by action.
+    *coming* has by action the lots that wait as they came, as long as no pile can be full.
     """
 
     piles: dict[str, _Pile] = field(default_factory=dict)
-    loose: list[Lot] = field(default_factory=list)
     coming: dict[str, _Coming] = field(default_factory=dict)
+
+    def loose(self) -> Iterator[Lot]:
+        """Yield the lots that wait as they came."""
+        return chain.from_iterable(coming.lots for coming in self.coming.values())
 
     def room(self, action: str) -> int:
         """Count the rows that may still come before the pile of an action may be full."""
@@ -140,22 +158,21 @@ class _Place:
     def keep(self, lot: Lot) -> bool:
         """Keep a lot, for which there is room; tell whether its pile stays below its limits."""
         pile, coming = self.piles[lot.action], self.coming.setdefault(lot.action, _Coming())
-        coming.rows.update(zip(lot.names, lot.marks, strict=True))
-        coming.count += len(lot.marks)
-        coming.size += lot.size()
-        self.loose.append(lot)
+        coming.add(lot)
         return self.room(lot.action) > 0 and pile.size + coming.size <= pile.batching.max_bytes
 
     def are_alone(self) -> bool:
         """Tell whether no two rows, here and in the piles, are about the same, and all fit."""
-        held = [pile.rows for pile in self.piles.values() if pile.rows]
+        held: list[Collection[Name]] = [pile.rows for pile in self.piles.values() if pile.rows]
         for action, coming in self.coming.items():
-            pile = self.piles[action]
-            fits = pile.size + coming.size <= pile.batching.max_bytes
-            names = coming.rows.keys()
-            if not fits or len(names) < coming.count or not all(map(names.isdisjoint, held)):
+            pile, names = self.piles[action], coming.identifiers
+            if pile.size + coming.size > pile.batching.max_bytes:
                 return False
-            held.append(coming.rows)
+            if pile.identified and (
+                len(names) < coming.count or not all(map(names.isdisjoint, held))
+            ):
+                return False
+            held.append(names)
         return True
 
 
@@ -218,7 +235,7 @@ class Batcher:
     def marks(self) -> Iterator[Collection[int]]:
         """Yield every mark that waits, in groups; those that settle with another included."""
         for place in self._places.values():
-            for lot in place.loose:
+            for lot in place.loose():
                 yield lot.marks
         for pile in self._piles():
             yield pile.rows.values()
@@ -239,13 +256,14 @@ class Batcher:
 
     def _merge(self, place: _Place) -> Iterator[Batch]:
         """Bring the loose lots of a place to its piles, in arrival order."""
-        if place.are_alone():
-            coming, place.loose, place.coming = place.coming, [], {}
-            for action, some in coming.items():
-                yield from self._join(place.piles[action], some)
-        else:
-            lots, place.loose, place.coming = place.loose, [], {}
+        alone = place.are_alone()
+        lots = list(place.loose())
+        coming, place.coming = place.coming, {}
+        if not alone:
             yield from self._add_rows(lots, place.piles)
+            return
+        for action, some in coming.items():
+            yield from self._join(place.piles[action], some)
 
     def _weight(self, pile: _Pile) -> int:
         """Count what waits in a pile, those that settle with another included."""
@@ -268,11 +286,11 @@ class Batcher:
             pile.since = self._now()
 
     def _join(self, pile: _Pile, coming: _Coming) -> Iterator[Batch]:
-        """Bring rows to a pile that has room for them."""
-        if pile.rows:
-            pile.rows.update(coming.rows)
-        else:
-            pile.rows = coming.rows
+        """Bring rows to a pile that has room for them, or straight into a batch that they fill."""
+        if coming.count == pile.batching.max_size:
+            yield self._made(pile, coming.marks(), coming.names(), {}, "count")
+            return
+        pile.rows.update(zip(coming.names(), coming.marks(), strict=True))
         pile.size += coming.size
         if len(pile.rows) >= pile.batching.max_size:
             yield self._close(pile, "count")
@@ -307,12 +325,24 @@ class Batcher:
             self._behind[mark] = behind
 
     def _close(self, pile: _Pile, reason: str) -> Batch:
-        marks = list(pile.rows.values())
-        identifiers = cast("list[str]", list(pile.rows)) if pile.identified else None
+        marks, names = list(pile.rows.values()), list(pile.rows)
         behind: dict[int, Behind] = {}
         if self._behind:
             behind = {mark: self._behind.pop(mark) for mark in marks if mark in self._behind}
-        pile.rows, pile.size, pile.since = {}, 0, self._now()
+        pile.rows, pile.size = {}, 0
+        return self._made(pile, marks, names, behind, reason)
+
+    def _made(
+        self,
+        pile: _Pile,
+        marks: list[int],
+        names: list[Name],
+        behind: Mapping[int, Behind],
+        reason: str,
+    ) -> Batch:
+        """Give what a pile held, or would have held, as a batch; the pile begins anew."""
+        pile.since = self._now()
+        identifiers = cast("list[str]", names) if pile.identified else None
         batch = Batch(pile.action, pile.key, marks, identifiers, behind, reason)
         self.waiting -= len(batch.all()) if behind else len(marks)
         return batch
