@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -55,12 +56,24 @@ class Plugin:
 
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call *hook*; only the arguments that are asked for need to be given."""
-        caller = getattr(self.manager.hook, hook)
-        found = caller.get_hookimpls()
-        if len(found) == 1 and caller.spec.opts["firstresult"] and not _wraps(found[0]):
+        alone = self._alone.get(hook)
+        if alone:
             # What comes of it through pluggy too, which takes longer than many a hook.
-            return found[0].function(*map(arguments.get, found[0].argnames))
+            return alone.function(*map(arguments.get, alone.argnames))
+        caller = getattr(self.manager.hook, hook)
         return caller(**{**dict.fromkeys(caller.spec.argnames), **arguments})
+
+    @cached_property
+    def _alone(self) -> Mapping[str, pluggy.HookImpl]:
+        """The implementation of each hook that has a single one, and gives a single result."""
+        found = {name: self._implementations(name) for name in HOOKS}
+        return {
+            name: impls[0]
+            for name, impls in found.items()
+            if len(impls) == 1
+            and not _wraps(impls[0])
+            and getattr(self.manager.hook, name).spec.opts["firstresult"]
+        }
 
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
         return list(getattr(self.manager.hook, hook).get_hookimpls())

@@ -7,8 +7,8 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Final, Protocol
+from functools import cache, cached_property
+from typing import Any, Final, Protocol, TypeVar
 
 import httpx
 
@@ -22,6 +22,8 @@ from framework.delivery.exchanges import BODY_LIMIT, Redactor
 from framework.delivery.routes import Route
 from framework.errors import IntegrationError
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
+
+T = TypeVar("T")
 
 _RESULTS: Final = (Delivered, Failed, Skipped)
 
@@ -142,25 +144,36 @@ class Performer:
         return self._perform_each(route, parcels)
 
     def _perform_each(self, route: Route, parcels: Parcels) -> list[Result]:
-        wanted = self._wanted["perform"]
-        fixed = self._fixed(route, wanted)
-        own = {name: give for name, give in _OF_ONE.items() if name in wanted}
+        fixed = self._fixed("perform", route)
         results = []
         for place in range(parcels.size):
-            values = {name: give(parcels, place, route) for name, give in own.items()}
+            values = {name: give(parcels, place, route) for name, give in self._of_one.items()}
             answer = self._call("perform", {**fixed, **values})
             results += self._aligned("perform", answer, 1)
         return results
 
     def _perform_batch(self, route: Route, parcels: Parcels) -> list[Result]:
-        wanted = self._wanted["perform_batch"]
-        values = {name: give(parcels, route) for name, give in _OF_MANY.items() if name in wanted}
-        answer = self._call("perform_batch", {**self._fixed(route, wanted), **values})
+        values = {name: give(parcels, route) for name, give in self._of_many.items()}
+        answer = self._call("perform_batch", {**self._fixed("perform_batch", route), **values})
         return self._aligned("perform_batch", answer, parcels.size)
 
-    def _fixed(self, route: Route, wanted: frozenset[str]) -> dict[str, Any]:
-        """Give the arguments that are the same for all payloads of a route."""
-        return {name: give(self, route) for name, give in _OF_ROUTE.items() if name in wanted}
+    @cached_property
+    def _of_one(self) -> Mapping[str, Callable[[Parcels, int, Route], Any]]:
+        return _among(_OF_ONE, self._wanted["perform"])
+
+    @cached_property
+    def _of_many(self) -> Mapping[str, Callable[[Parcels, Route], Any]]:
+        return _among(_OF_MANY, self._wanted["perform_batch"])
+
+    @cached_property
+    def _fixed(self) -> Callable[[str, Route], Mapping[str, Any]]:
+        """The arguments of a hook that are the same for all payloads of a route."""
+
+        def fixed(hook: str, route: Route) -> Mapping[str, Any]:
+            gives = _among(_OF_ROUTE, self._wanted[hook])
+            return {name: give(self, route) for name, give in gives.items()}
+
+        return cache(fixed)
 
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         """Give what a hook returns, or the Failed that its exception stands for."""
@@ -283,6 +296,11 @@ _OF_MANY: Final[Mapping[str, Callable[[Parcels, Route], Any]]] = {
 """The arguments of `perform_batch` that depend on the payloads."""
 
 _OF_EVENTS: Final = frozenset({"event", "events", "membership", "memberships", "audience_settings"})
+
+
+def _among(gives: Mapping[str, T], wanted: frozenset[str]) -> Mapping[str, T]:
+    """Give the entries that are wanted."""
+    return {name: give for name, give in gives.items() if name in wanted}
 
 
 def _mistyped(hook: str, answer: Any) -> Failed:
