@@ -119,6 +119,10 @@ class OAuthCredentials(Credentials):
             protect(self._token.value)
         self._confidants.append(protect)
 
+    def sync_auth_flow(self, request: httpx.Request) -> Flow:
+        """Do what `auth_flow` does, which reads for itself what it needs."""
+        return self.auth_flow(request)
+
     def auth_flow(self, request: httpx.Request) -> Flow:
         """Send *request* with a token; when that is refused, once more with a new one."""
         token = yield from self._valid(request)

@@ -120,8 +120,9 @@ class Client(httpx.Client):
         content = options.get("content")
         if not isinstance(content, bytes) or not content:
             return None
-        own = httpx.Headers(options.get("headers")).raw
-        headers = self._merged(tuple(self.headers.raw), tuple(own), url.netloc, len(content))
+        given = options.get("headers")
+        own = tuple(given.items() if type(given) is dict else httpx.Headers(given).raw)
+        headers = self._merged(tuple(self.headers.raw), own, url.netloc, len(content))
         if headers is None:
             return None
         extensions = dict(options.get("extensions") or {})
@@ -225,13 +226,16 @@ class Client(httpx.Client):
         return response
 
 
-def _merged(inherited: _Pairs, own: _Pairs, netloc: bytes, length: int) -> httpx.Headers | None:
+def _merged(
+    inherited: _Pairs, own: tuple[Any, ...], netloc: bytes, length: int
+) -> httpx.Headers | None:
     """Give the headers of a request to *netloc*, in which its *own* replace those *inherited*.
 
     None where they say themselves where the request goes or how long it is.
     """
-    replaced = {name.lower() for name, _ in own}
-    pairs = [*(pair for pair in inherited if pair[0].lower() not in replaced), *own]
+    given = httpx.Headers(own)
+    replaced = names_of(given)
+    pairs = [*(pair for pair in inherited if pair[0].lower() not in replaced), *given.raw]
     if not _OF_FRAMING.isdisjoint(name.lower() for name, _ in pairs):
         return None
     return httpx.Headers([(b"Host", netloc), *pairs, (b"Content-Length", b"%d" % length)])

@@ -52,7 +52,8 @@ class Network(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* directly or through the proxy that the environment names for it."""
-        return self._route(self._proxy(request.url)).handle_request(request)
+        proxy = self._proxy(request.url) if self._proxies else None
+        return self._route(proxy).handle_request(request)
 
     def close(self) -> None:
         """Close the connections."""
@@ -86,15 +87,14 @@ class Redirected(httpx.BaseTransport):
         if target is None:
             return self._transport.handle_request(request)
         url = self._moved(target, request.url.raw_path)
-        headers = httpx.Headers(request.headers)
-        headers["Host"] = url.netloc.decode("ascii")
         moved = httpx.Request(
             request.method,
             url,
-            headers=headers,
+            headers=request.headers,
             stream=request.stream,
             extensions=request.extensions,
         )
+        moved.headers["Host"] = url.netloc.decode("ascii")
         try:
             return self._transport.handle_request(moved)
         except httpx.RequestError:
