@@ -6,9 +6,10 @@ delivered events cost one object.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
+from framework.dataclass import dataclass
 from framework.errors import (
     RETRYABLE_STATUSES,
     IntegrationError,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from framework.cli import exits
 from framework.cli.findings import show_findings
+from framework.dataclass import dataclass
 from framework.errors import SettingsError, UnknownNameError
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Literal, TypeAlias
 
+from framework.dataclass import dataclass
 from framework.errors import ConfigurationError
 
 Severity: TypeAlias = Literal["error", "warning", "hint"]

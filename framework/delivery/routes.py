@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeGuard
 
+from framework.dataclass import dataclass
 from framework.definition import (
     MATCHING_KEY,
     SYNC_MODE_KEY,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from framework.dataclass import dataclass
 from framework.delivery import Intake, Marks, Prepared, Settlement
 from framework.relay.decoding import Rejected, decode, reread
 from framework.relay.files import Chunk, Position

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
 
+from framework.dataclass import dataclass
 from framework.definition import Subscription
 from framework.delivery import Connection, Exchange, Report, Retry, connect
 from framework.paths import JSON, Event
