@@ -473,6 +473,14 @@ def test_a_token_refused_in_a_result_is_renewed_and_the_batch_sent_once_more(fir
     assert tokens.shown == ["Bearer stale-token", "Bearer fresh-token-1"]
 
 
+def test_what_was_delivered_before_a_token_was_refused_is_not_sent_again() -> None:
+    tokens = Tokens()
+    opened = plugin(auth=refreshing, perform_batch=telling(None, EXPIRED, None))
+    twice = [Subscription(action="send", name=name) for name in ("first", "second")]
+    assert results(connected(opened, *twice, partner=tokens)) == [DELIVERED] * 4
+    assert tokens.shown == ["Bearer stale-token"] * 2 + ["Bearer fresh-token-1"]
+
+
 def test_a_new_token_that_is_refused_too_is_refused() -> None:
     tokens = Tokens()
     opened = plugin(auth=refreshing, perform_batch=telling(EXPIRED, EXPIRED, None))
