@@ -12,12 +12,12 @@ import linecache
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from types import CodeType
 from typing import Any, Final, Protocol, Self, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.paths import MISSING, Path, step
 
 _DEEP: Final = 100

@@ -7,10 +7,8 @@ rebuilt here, with the time zone UTC, so that the same texts are read and mean t
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
-
-from framework.dataclass import dataclass
 
 DAY: Final = 86_400_000
 """Milliseconds of a day."""

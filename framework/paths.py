@@ -6,10 +6,9 @@ A path means the same in triggers, directives and templates.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, final
-
-from framework.dataclass import dataclass
 
 JSON: TypeAlias = Any
 """A JSON value: dict with text keys, list, str, int, float, bool or None."""

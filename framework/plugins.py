@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
@@ -17,7 +17,6 @@ from typing import Any, Final, TypeVar
 import pluggy
 
 from framework import hookspecs
-from framework.dataclass import dataclass
 from framework.definition import Action, Destination, Settings, meant
 from framework.errors import FrameworkError, PluginError, UnknownNameError
 from framework.mapping import register_directive

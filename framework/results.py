@@ -6,10 +6,9 @@ delivered events cost one object.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.errors import (
     RETRYABLE_STATUSES,
     IntegrationError,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from framework.cli import exits
 from framework.cli.findings import show_findings
-from framework.dataclass import dataclass
 from framework.errors import SettingsError, UnknownNameError
 
 if TYPE_CHECKING:

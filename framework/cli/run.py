@@ -6,6 +6,7 @@ import gc
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,7 +23,6 @@ from framework.cli.connections import (
 from framework.cli.progress import interruptions, progress_bar
 from framework.cli.summaries import conclusion, print_panels, print_summary
 from framework.cli.tables import print_table
-from framework.dataclass import dataclass
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:

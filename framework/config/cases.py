@@ -18,14 +18,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from framework.config.connection import read_document
 from framework.config.diagnostics import Diagnostic, Findings, Spot, errors, refuse
 from framework.config.nodes import Node
-from framework.dataclass import dataclass
 
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
 """How the names of such files end."""

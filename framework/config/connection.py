@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,6 @@ from framework.config.diagnostics import Diagnostic, Findings, Spot, errors, ref
 from framework.config.jsontext import read_json
 from framework.config.nodes import Node, Unreadable
 from framework.config.references import References
-from framework.dataclass import dataclass
 from framework.definition import Subscription
 
 MAX_BYTES = 1024 * 1024

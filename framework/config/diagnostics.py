@@ -6,10 +6,9 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.errors import ConfigurationError
 
 Severity: TypeAlias = Literal["error", "warning", "hint"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from framework.config.diagnostics import Findings, Spot
-from framework.dataclass import dataclass
 
 MAX_DEPTH = 64
 """Levels of nesting that a document may have."""

@@ -7,9 +7,9 @@ is where the reference's validator evaluates it, and saved definitions were writ
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.definition.coercion import same
 from framework.definition.fields import Condition, Conditions, Field, FieldTable
 from framework.paths import JSON, MISSING

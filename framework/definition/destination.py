@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.definition.fields import Field, check_fields
 from framework.definition.records import Payload, Settings, fields_of
 from framework.errors import DefinitionError, FrameworkError, UnknownNameError

@@ -11,10 +11,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
-from framework.dataclass import dataclass
 from framework.errors import DefinitionError
 from framework.paths import JSON, MISSING
 

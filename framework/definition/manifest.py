@@ -11,10 +11,9 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING as REQUIRED
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar, get_args
 
-from framework.dataclass import dataclass
 from framework.definition.destination import (
     SYNC_MODES,
     Action,

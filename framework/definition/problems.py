@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.definition.fields import TEXTS, Condition, Conditions, Field
 from framework.definition.records import SECRET
 from framework.paths import JSON, MISSING, Path

@@ -12,12 +12,11 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from framework.codegen import Code
-from framework.dataclass import dataclass
 from framework.definition.fields import (
     TEXTS,
     Category,

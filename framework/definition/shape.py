@@ -8,11 +8,11 @@ reference does between mapping and perform. What it refuses is explained by `exp
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
 from framework.codegen import Code, Value
-from framework.dataclass import dataclass
 from framework.definition.coercion import REFUSED
 from framework.definition.conditions import Requirement, requirements_of
 from framework.definition.explanation import KEPT, MAX_PROBLEMS, interpret

@@ -6,11 +6,11 @@ A value is ready when it has the field's type already; generated code takes it a
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Final
 
 from framework.codegen import VARIABLE
-from framework.dataclass import dataclass
 from framework.definition.checks import Prune, checks_of, pruner_of, top_pruner_of
 from framework.definition.coercion import REFUSED, Coercer, coercer_of
 from framework.definition.fields import Field

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.paths import JSON, MISSING
 
 MAX_DEPTH = 100

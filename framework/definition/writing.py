@@ -8,10 +8,10 @@ here, of shaped values.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from framework.codegen import VARIABLE, Code, Each, Parts, Value
-from framework.dataclass import dataclass
 from framework.definition.checks import Check, checks_of, top_pruner_of
 from framework.definition.coercion import REFUSED
 from framework.definition.conditions import Requirement, lacking

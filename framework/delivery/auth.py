@@ -6,13 +6,12 @@ import base64
 import copy
 import threading
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 from urllib.parse import quote_plus
 
 import httpx
 
-from framework.dataclass import dataclass
 from framework.delivery.answers import json_of, place, refusal
 from framework.delivery.redaction import Redactor
 from framework.delivery.retries import Clock, SystemClock

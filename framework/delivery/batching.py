@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 from typing import Any, TypeAlias, cast
 
 import orjson
 
-from framework.dataclass import dataclass
 from framework.definition import Batching
 
 Name: TypeAlias = str | int

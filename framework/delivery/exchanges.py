@@ -6,11 +6,10 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, overload
 
-from framework.dataclass import dataclass
 from framework.delivery.redaction import (
     ADDRESSES,
     HASHES,

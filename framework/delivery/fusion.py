@@ -8,11 +8,10 @@ what each route makes of them to the route's rows. Events that a route refuses a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from framework.codegen import VARIABLE, Code, JSONReader
-from framework.dataclass import dataclass
 from framework.delivery.projection import Projection
 from framework.delivery.routes import Route
 from framework.errors import PayloadValidationError

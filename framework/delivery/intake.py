@@ -7,11 +7,10 @@ stage if wanted), plain JSON through one fused function, and structs that hold o
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, TypeAlias, cast
 
-from framework.dataclass import dataclass
 from framework.delivery.batching import Lot
 from framework.delivery.columns import Columns
 from framework.delivery.fusion import Fusion, Layout, Lists, Slow, fuse, paths_of

@@ -6,13 +6,12 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, Final, Protocol, TypeVar
 
 import httpx
 
-from framework.dataclass import dataclass
 from framework.definition import Destination, membership
 from framework.delivery.answers import refusal
 from framework.delivery.auth import OAuthCredentials

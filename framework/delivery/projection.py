@@ -9,13 +9,13 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
 
 from framework.codegen import Code, JSONReader
-from framework.dataclass import dataclass
 from framework.paths import MISSING, Path
 
 _Tree: TypeAlias = dict[str, "_Tree"]

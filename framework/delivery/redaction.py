@@ -10,10 +10,9 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import unquote_plus
-
-from framework.dataclass import dataclass
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 """Names and values as they travel."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from framework.dataclass import dataclass
 from framework.delivery.exchanges import Exchange
 from framework.paths import Event
 from framework.results import Result

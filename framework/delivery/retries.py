@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from framework.dataclass import dataclass
 from framework.errors import DefinitionError, RetryableError
 
 if TYPE_CHECKING:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
-from framework.dataclass import dataclass
 from framework.definition import (
     MATCHING_KEY,
     SYNC_MODE_KEY,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.results import Result, Skipped
 
 Settled: TypeAlias = tuple[int, int, Result]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Protocol, Self
 
-from framework.dataclass import dataclass
 from framework.delivery.retries import Clock, SystemClock
 from framework.errors import DefinitionError, RetryableError
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from framework.codegen import Code, JSONReader, Reader, Value
-from framework.dataclass import dataclass
 from framework.errors import MappingError, PayloadValidationError
 from framework.mapping.checks import check_value
 from framework.mapping.directives import DIRECTIVES, directive_of, register_directive

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.errors import DefinitionError
 from framework.mapping.expressions import Applied, Expression, located, refuse
 from framework.paths import JSON, MISSING

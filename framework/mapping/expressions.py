@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, NoReturn
 
 from framework.codegen import Code, JSONReader, Parts, Reader, Value
-from framework.dataclass import dataclass
 from framework.errors import PayloadValidationError
 from framework.mapping.javascript import TooMuch, kind_of
 from framework.paths import JSON, MISSING, Path

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import ClassVar, Final
 
 from framework.codegen import Each, Value
-from framework.dataclass import dataclass
 from framework.mapping.checks import (
     Where,
     be_directive_or_object,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from framework.dataclass import dataclass
 from framework.mapping.checks import (
     Where,
     be_anything,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import ClassVar, Final
 
 from framework.codegen import Code
-from framework.dataclass import dataclass
 from framework.mapping.checks import (
     be_directive_or_string,
     check_boolean,

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import msgspec
 
-from framework.dataclass import dataclass
 from framework.paths import Event
 from framework.relay.files import Chunk
 

@@ -13,11 +13,11 @@ import stat
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self, TypeAlias, cast
 
-from framework.dataclass import dataclass
 from framework.errors import StorageError
 from framework.relay.storage import storage
 

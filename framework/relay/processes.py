@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import connection as pipes
 from multiprocessing import get_context, parent_process
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.delivery import Connection, Intake, Settlement
 from framework.errors import ConfigurationError, StorageError
 from framework.relay.decoding import Rejected

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.results import Failed, Result, Skipped
 
 Outcome: TypeAlias = Literal["delivered", "failed", "skipped"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from framework.dataclass import dataclass
 from framework.delivery import Intake, Marks, Prepared, Settlement
 from framework.relay.decoding import Rejected, decode, reread
 from framework.relay.files import Chunk, Position

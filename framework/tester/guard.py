@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from framework.dataclass import dataclass
 from framework.tester.documents import write_json
 from framework.tester.openapi import TOKEN_HEADER, TOKEN_PARAMETER
 from framework.tester.refusals import Refusal

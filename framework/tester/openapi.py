@@ -8,10 +8,8 @@ needs the token, which the page reads from the fragment of its own address, `/#t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
-
-from framework.dataclass import dataclass
 
 Schema: TypeAlias = dict[str, Any]
 

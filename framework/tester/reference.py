@@ -11,7 +11,7 @@ import html
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import httpx
@@ -19,7 +19,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from framework.dataclass import dataclass
 from framework.definition import Action, Subscription, to_manifest
 from framework.delivery import Connection, Exchange
 from framework.errors import FrameworkError, IntegrationError, SettingsError

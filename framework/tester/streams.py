@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.paths import JSON
 from framework.tester.documents import write_json
 

@@ -6,11 +6,10 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from framework.config import Case, write_cases
-from framework.dataclass import dataclass
 from framework.definition import subscription_to_wire
 from framework.delivery import Connection, Report, Route, compile_routes
 from framework.errors import ConfigurationError, FrameworkError, IntegrationError, TriggerError

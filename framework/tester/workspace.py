@@ -6,14 +6,13 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import httpx
 
 from framework.config import ConnectionFile
-from framework.dataclass import dataclass
 from framework.definition import (
     Destination,
     Subscription,

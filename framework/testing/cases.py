@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from framework.config import Case
-from framework.dataclass import dataclass
 from framework.definition import Subscription
 from framework.delivery import (
     Connection,

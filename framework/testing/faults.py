@@ -6,10 +6,9 @@ import errno
 import math
 import threading
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.errors import ConfigurationError, UnknownNameError
 
 EVERY_ROUTE: Final = "*"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
 
-from framework.dataclass import dataclass
 from framework.definition import Subscription
 from framework.delivery import Connection, Exchange, Report, Retry, connect
 from framework.paths import JSON, Event

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.delivery import Connection, Exchange, Item, Report, Route
 from framework.errors import FrameworkError
 from framework.mapping import Mapping as CompiledMapping

@@ -11,12 +11,11 @@ import threading
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
-from framework.dataclass import dataclass
 from framework.errors import UnknownNameError
 from framework.paths import JSON
 from framework.testing.clock import Clock, SystemClock

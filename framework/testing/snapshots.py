@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.dataclass import dataclass
 from framework.paths import JSON
 
 

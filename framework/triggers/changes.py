@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.paths import JSON, MISSING, Event, Path
 from framework.triggers.globs import sample
 from framework.triggers.semantics import truth, value

@@ -11,9 +11,9 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.numbers import number_text
 from framework.paths import JSON, MISSING, Event, Path
 from framework.triggers.reference import (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.paths import JSON, MISSING, Event
 from framework.triggers.semantics import truth
 from framework.triggers.tree import And, Condition, Field, Not, Or, parts_of, walk, write

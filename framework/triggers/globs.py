@@ -15,10 +15,10 @@ place for good: there is nothing to go back to, so no text can make it explode.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.errors import TriggerError
 
 MAX_GLOB: Final = 500

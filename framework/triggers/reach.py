@@ -11,9 +11,9 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.paths import JSON, MISSING, Event, Path
 from framework.triggers.semantics import paths_of
 from framework.triggers.tree import Call, Comparison, Condition, Constant, Field, walk

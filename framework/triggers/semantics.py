@@ -12,10 +12,10 @@ fails, and negation swaps the question.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from framework.codegen import Code, JSONReader, Reader
-from framework.dataclass import dataclass
 from framework.paths import Event, Path
 from framework.triggers.globs import glob
 from framework.triggers.tree import (

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.errors import TriggerError, UnknownNameError
 from framework.paths import Path
 from framework.triggers.globs import glob

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from framework.codegen import Code, Reader
-from framework.dataclass import dataclass
 from framework.errors import TriggerError
 from framework.paths import Event, Path
 from framework.triggers.semantics import compile_tree, emit, paths_of

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.paths import Event
 from framework.triggers.globs import glob
 from framework.triggers.values import (

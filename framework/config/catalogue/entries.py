@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
-
-from framework.dataclass import dataclass
 
 _GROUPS: Final = {
     "AD1": "Files",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from framework.dataclass import dataclass
 from framework.definition.checking.conditions import (
     Triggered,
     check_trigger,

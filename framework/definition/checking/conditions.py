@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.definition.checking.effort import MAX_STEPS, Effort, Exhausted
 from framework.definition.checking.events import (
     EVENT_TYPES,

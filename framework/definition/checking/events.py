@@ -7,11 +7,10 @@ so a key that is not known there may hold anything. Samples and closed schemas k
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.definition.checking.types import (
     ANYTHING,
     NOTHING,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
-
-from framework.dataclass import dataclass
 
 Part: TypeAlias = Literal["action", "trigger", "mapping"]
 Severity: TypeAlias = Literal["error", "warning", "hint"]

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from framework.dataclass import dataclass
 from framework.definition.checking.types import Members, Type, constant, present
 from framework.definition.checks import checks_of, top_pruner_of
 from framework.definition.explanation import interpret

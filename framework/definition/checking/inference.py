@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.definition.checking.effort import Effort
 from framework.definition.checking.events import World
 from framework.definition.checking.faults import Fault, Place, Severity, nearest, slip

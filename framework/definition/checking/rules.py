@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.definition.checking.effort import Effort
 from framework.definition.checking.faults import Fault, Place, Severity, suggestion
 from framework.definition.checks import top_pruner_of

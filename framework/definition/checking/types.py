@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from framework.dataclass import dataclass
 from framework.paths import JSON, MISSING, Path, step
 
 MAX_VALUES: Final = 24

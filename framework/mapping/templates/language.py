@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from framework.dataclass import dataclass
 from framework.paths import Path
 
 MAX_SECONDS: Final = 0.5

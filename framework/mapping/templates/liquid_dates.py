@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from framework.dataclass import dataclass
 from framework.dates import read_date
 from framework.mapping.templates.language import TemplateError
 

@@ -17,11 +17,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias
 
-from framework.dataclass import dataclass
 from framework.mapping.javascript import length, text
 from framework.mapping.templates.language import Budget, TemplateError, size_of
 from framework.paths import MISSING
