@@ -11,7 +11,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = {
-    "dataclass": 0,
     "errors": 0,
     "results": 0,
     "dates": 0,
@@ -36,10 +35,8 @@ FLOORS = {
 }
 # Within one floor these may use those, and nothing else on that floor.
 NEIGHBOURS = {
-    "results": {"dataclass", "errors"},
-    "dates": {"dataclass"},
-    "paths": {"dataclass"},
-    "codegen": {"dataclass", "paths"},
+    "results": {"errors"},
+    "codegen": {"paths"},
     "plugins": {"hookspecs"},
     "config": {"plugins"},
     "schemas": {"plugins", "config"},
