@@ -137,10 +137,20 @@ class Code:
             f"{name} = {{{', '.join(f'{self.literal(key)}: {rest.pop(key)}' for key in first)}}}"
         )
         for key, text in rest.items():
-            if text != "MISSING":
-                when = "" if self.always(text) else f"if {text} is not MISSING: "
-                self.line(f"{when}{name}[{self.literal(key)}] = {text}")
+            self.put(name, key, text)
         return self.note(name, dict)
+
+    def empty_object(self) -> str:
+        """Write the line that makes an empty object; give its variable."""
+        name = self.fresh("made")
+        self.line(f"{name} = {{}}")
+        return self.note(name, dict)
+
+    def put(self, name: str, key: str, text: str) -> None:
+        """Write the line that puts a value into the object *name*, unless it is MISSING."""
+        if text != "MISSING":
+            when = "" if self.always(text) else f"if {text} is not MISSING: "
+            self.line(f"{when}{name}[{self.literal(key)}] = {text}")
 
     @contextmanager
     def each(self, root: str, result: str) -> Iterator[str]:

@@ -81,9 +81,14 @@ class Shape:
             return {key: code.made(value) for key, value in values.items()}
         return Writer(self.fields, self.requirements, code, values, refusal).write(sync_mode)
 
-    def emit_object(self, code: Code, shaped: Mapping[str, str]) -> str:
-        """Write the lines that make an object of what `emit` gave; give its variable."""
-        return code.object(shaped)
+    def emit_object(
+        self, code: Code, values: Mapping[str, Value], sync_mode: str, refusal: str
+    ) -> str:
+        """Do what `emit` does for an object of the shaped values; give its variable."""
+        if not self.fields:
+            return code.object(self.emit(code, values, sync_mode, refusal))
+        writer = Writer(self.fields, self.requirements, code, values, refusal)
+        return writer.write_object(sync_mode)
 
     def keys(self, mapped: Iterable[str]) -> tuple[str, ...]:
         """Give the keys that shaped values may have, of which *mapped* are mapped."""
@@ -112,8 +117,8 @@ class Shape:
                 values[key] = values.get(key) or code.fresh("v")
                 code.line(f"{values[key]} = raw.get({code.literal(key)}, MISSING)")
             refused = code.literal(REFUSED, "REFUSED")
-            shaped = self.emit(code, values, "sync_mode", f"return {refused}")
-            code.line(f"return {code.object(shaped)}")
+            made = self.emit_object(code, values, "sync_mode", f"return {refused}")
+            code.line(f"return {made}")
         return code.build("accept")
 
 

@@ -68,6 +68,29 @@ def converter_of(field: Field, standing: Standing = AS_FIELD) -> Coercer:
     return convert_pruned
 
 
+def putter_of(
+    key: str, field: Field, standing: Standing
+) -> Callable[[dict[str, Any], JSON | Missing], bool]:
+    """Give the function that shapes a value of a plain field and puts it into an object.
+
+    It tells whether the value is right, and puts nothing where it is empty. That is right, too,
+    unless the field is required.
+    """
+    convert = converter_of(field, standing)
+    checks = [check.holds for check in checks_of(field)]
+
+    def put_converted(made: dict[str, Any], value: JSON | Missing) -> bool:
+        shaped = value if value is MISSING else convert(value)
+        if shaped is MISSING:
+            return field.required is not True
+        if shaped is REFUSED:
+            return False
+        made[key] = shaped
+        return (shaped is None and field.nullable) or all(holds(shaped) for holds in checks)
+
+    return put_converted
+
+
 def shaped_constant(field: Field, constant: JSON, standing: Standing) -> Any:
     """Shape a value that is the same for every event; VARIABLE where each needs its own copy."""
     shaped = converter_of(field, standing)(constant)

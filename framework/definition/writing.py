@@ -2,7 +2,7 @@
 
 Values of the right type pass without a call; everything else goes through functions that are made
 for its field when the code is written. Objects and lists that a mapping has not made yet are made
-here, of shaped values.
+here, of shaped values: what is as usual is put into its object at once.
 """
 
 from __future__ import annotations
@@ -26,18 +26,22 @@ from framework.definition.shapers import (
     converter_of,
     has_properties,
     is_plain,
+    putter_of,
     shaped_constant,
 )
 from framework.paths import JSON, MISSING
 
-_UNREADY: Final = {
-    **dict.fromkeys((*sorted(TEXTS), "datetime"), "type({0}) is not str"),
-    "integer": "type({0}) is not int",
-    "number": "type({0}) is not int and not (type({0}) is float and {0} % 1.0 > 0.0)",
-    "boolean": "type({0}) is not bool",
-    "object": "type({0}) is not dict",
+_TEXTUAL: Final = frozenset({*TEXTS, "datetime"})
+"""Types whose values are texts, or mostly so."""
+
+_READY: Final = {
+    **dict.fromkeys(_TEXTUAL, "type({0}) is str"),
+    "integer": "type({0}) is int",
+    "number": "(type({0}) is int or type({0}) is float and {0} % 1.0 > 0.0)",
+    "boolean": "type({0}) is bool",
+    "object": "type({0}) is dict",
 }
-"""Expressions that hold for values which may need conversion, by type."""
+"""Expressions that hold for values which need no conversion, by type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,36 @@ class Writer:
             key: write(mapped.get(key, "MISSING"), field, AS_FIELD)
             for key, field in self.fields.items()
         }
-        conditions = _ConditionWriter(self.fields, self.code, mapped, self.refusal)
-        for requirement in self.requirements:
-            conditions.write(requirement, shaped, sync_mode)
+        conditions = self._conditions(mapped, shaped, sync_mode)
         if KEPT in mapped:
             shaped.setdefault(KEPT, conditions.pruned(KEPT))
         return shaped
+
+    def write_object(self, sync_mode: str) -> str:
+        """Write them so that they make an object; give its variable."""
+        writer, mapped = _ValueWriter(self.code, self.refusal), self._mapped()
+        made, shaped = self.code.empty_object(), dict[str, str]()
+        conditional = {one.path[0] for one in self.requirements if not one.scope}
+        for key, field in self.fields.items():
+            value = mapped.get(key, "MISSING")
+            if key in conditional:
+                shaped[key] = writer.value(value, field, AS_FIELD)
+                self.code.put(made, key, shaped[key])
+            else:
+                writer.put(made, key, value, field, AS_FIELD)
+        conditions = self._conditions(mapped, shaped, sync_mode)
+        if KEPT in mapped and KEPT not in self.fields:
+            self.code.put(made, KEPT, conditions.pruned(KEPT))
+        return made
+
+    def _conditions(
+        self, mapped: Mapping[str, Value], shaped: Mapping[str, str], sync_mode: str
+    ) -> _ConditionWriter:
+        """Write what is required under conditions of values that are shaped."""
+        conditions = _ConditionWriter(self.fields, self.code, mapped, self.refusal)
+        for requirement in self.requirements:
+            conditions.write(requirement, shaped, sync_mode)
+        return conditions
 
     def _mapped(self) -> dict[str, Value]:
         """Give the mapped values, made where they are asked for as they are, or by nobody."""
@@ -99,6 +127,36 @@ class _ValueWriter:
             self._require(shaped)
         return shaped
 
+    def put(self, made: str, key: str, value: Value, field: Field, standing: Standing) -> None:
+        """Write the lines that put the shaped value into the object *made*, if there is one."""
+        code = self.code
+        if (
+            not isinstance(value, str)
+            or not is_plain(field)
+            or code.constant(value) is not VARIABLE
+        ):
+            code.put(made, key, self.value(value, field, standing))
+            return
+        text, tests = value, [self._quickly(check, value) for check in checks_of(field)]
+        ready = field.type in _TEXTUAL and code.kind(text) is str
+        if standing.blank and field.type in _TEXTUAL:
+            tests.insert(0, text)
+        if not ready:
+            tests.insert(0, _READY[field.type].format(text))
+        when = f"if {' and '.join(tests)}: " if tests else ""
+        code.line(f"{when}{made}[{code.literal(key)}] = {text}")
+        if tests not in ([], [text]) or (tests and field.required is True):
+            asked = field.required is True or code.always(text)
+            when = "" if asked else f"{text} is not MISSING and "
+            other = code.literal(putter_of(key, field, standing), "other")
+            code.line(f"elif {when}not {other}({made}, {text}): {self.refusal}")
+
+    def _quickly(self, check: Check, name: str) -> str:
+        """Give the quick expression that holds for most values that pass a check, or its own."""
+        if check.common is None:
+            return f"{self.code.literal(check.holds, 'is')}({name})"
+        return f"{self.code.literal(check.common, 'common')}({name})"
+
     def _require(self, shaped: str) -> None:
         if shaped == "MISSING":
             self.code.line(self.refusal)
@@ -107,13 +165,15 @@ class _ValueWriter:
 
     def _object(self, parts: Parts, field: Field, standing: Standing) -> str:
         """Write the lines that make a shaped object of its parts."""
-        properties = field.properties or {}
-        shaped = {
-            key: self.value(parts.values.get(key, "MISSING"), inner, standing)
-            for key, inner in properties.items()
-        }
-        others = {k: self.code.made(one) for k, one in parts.values.items() if k not in properties}
-        made = self.code.object(shaped | others if field.additional_properties else shaped)
+        code, properties = self.code, field.properties or {}
+        made = code.empty_object()
+        for key, inner in properties.items():
+            self.put(made, key, parts.values.get(key, "MISSING"), inner, standing)
+        for key, value in parts.values.items():
+            if key not in properties:
+                other = code.made(value)
+                if field.additional_properties:
+                    code.put(made, key, other)
         self._checks(made, field)
         return made
 
@@ -140,8 +200,8 @@ class _ValueWriter:
         return self.code.literal(shaped)
 
     def _variable(self, text: str, field: Field, standing: Standing) -> str:
-        code, unready = self.code, _UNREADY[field.type] if is_plain(field) else ""
-        is_text = unready == _UNREADY["string"]
+        code, ready = self.code, _READY[field.type] if is_plain(field) else ""
+        is_text = ready == _READY["string"]
         if is_text and code.kind(text) is str and not standing.blank:
             self._checks(text, field)
             return text
@@ -150,20 +210,20 @@ class _ValueWriter:
             code.line(f"{name} = {text} or MISSING")
         else:
             code.line(f"{name} = {text}")
-            self._convert(name, field, standing, unready)
+            self._convert(name, field, standing, ready)
         if is_plain(field):
             self._checks(name, field)
         return name
 
-    def _convert(self, name: str, field: Field, standing: Standing, unready: str) -> None:
-        """Write the conversion of what a variable holds, where *unready* holds for that."""
+    def _convert(self, name: str, field: Field, standing: Standing, ready: str) -> None:
+        """Write the conversion of what a variable holds, unless *ready* holds for that."""
         code, tests = self.code, [f"{name} is not MISSING"]
-        if standing.blank and unready == _UNREADY["string"]:
+        if standing.blank and ready == _READY["string"]:
             with code.block(f"if type({name}) is str:"):
                 code.line(f"if not {name}: {name} = MISSING")
             word = "elif"
         else:
-            word, tests = "if", [unready.format(name), *tests] if unready else tests
+            word, tests = "if", [f"not {ready.format(name)}", *tests] if ready else tests
         with code.block(f"{word} {' and '.join(tests)}:"):
             code.line(f"{name} = {code.literal(converter_of(field, standing), 'to')}({name})")
             code.line(f"if {name} is {code.literal(REFUSED, 'REFUSED')}: {self.refusal}")

@@ -169,12 +169,13 @@ class _Writer:
         reader.load(_in_order(route.mapping.paths))
         mapped = route.mapping.emit(code, reader)
         refusal = f"raise {code.literal(_Refused, 'Refused')}"
-        shaped = route.shape.emit(code, mapped, code.literal(route.sync_mode), refusal)
+        given = code, mapped, code.literal(route.sync_mode), refusal
         marks, *lists = self._lists[index]
         fields = self.layouts[index].fields
         if fields is None:
-            code.line(f"{lists[0]}.append({route.shape.emit_object(code, shaped)})")
+            code.line(f"{lists[0]}.append({route.shape.emit_object(*given)})")
         else:
+            shaped = route.shape.emit(*given)
             values = {key: shaped.get(key, "MISSING") for key in fields}
             constants = {key: code.constant(value) for key, value in values.items()}
             constants = {key: one for key, one in constants.items() if one is not VARIABLE}

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from framework.codegen import Code, JSONReader
-from framework.paths import MISSING, Path
+from framework.paths import MISSING, Path, step
 
 _Tree: TypeAlias = dict[str, "_Tree"]
 
@@ -72,15 +72,15 @@ class StructReader(JSONReader):
             super()._enter(parts)
             return
         attribute, inner = _attributes(struct)[parts[-1]]
+        name = self._known[parts] = self._code.fresh("p")
+        self._code.line(f"{name} = {self._known[parts[:-1]]}.{attribute}")
         if inner is not None:
             self._structs[parts] = inner
-        outer, name = self._known[parts[:-1]], self._code.fresh("p")
-        entered = f"{outer}.{attribute}"
-        if struct is not self._root:
-            kind = self._code.literal(struct, "Struct")
-            entered += f" if type({outer}) is {kind} else {self._stepped(outer, parts[-1])}"
-        self._known[parts] = name
-        self._code.line(f"{name} = {entered}")
+            kind, other = (
+                self._code.literal(inner, "Struct"),
+                self._code.literal(_entering(inner), "enter"),
+            )
+            self._code.line(f"if type({name}) is not {kind}: {name} = {other}({name})")
 
 
 def project(paths: Iterable[Path]) -> Projection | None:
@@ -139,6 +139,17 @@ def _struct(tree: _Tree, name: str) -> type[msgspec.Struct]:
         frozen=True,
         gc=False,
     )
+
+
+@lru_cache(maxsize=1024)
+def _entering(struct: type[msgspec.Struct]) -> Callable[[Any], msgspec.Struct]:
+    """Give the function that makes a struct of what paths find in another value."""
+    keys = [one.encode_name for one in msgspec.structs.fields(struct)]
+
+    def enter(value: Any) -> msgspec.Struct:
+        return struct(*(step(value, key) for key in keys))
+
+    return enter
 
 
 @lru_cache(maxsize=1024)

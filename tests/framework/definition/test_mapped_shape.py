@@ -63,14 +63,28 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Field], JSON, JSON]:
 
 
 def in_one(mapping: Mapping, shape: Shape) -> Callable[[JSON, str | None], Any]:
-    """Give one function for both, REFUSED where either refuses."""
+    """Give one function for both, REFUSED where either refuses; objects and values agree in it."""
+    as_object, as_values = (fused(mapping, shape, whole=whole) for whole in (True, False))
+
+    def run(event: JSON, mode: str | None) -> Any:
+        made, values = as_object(event, mode), as_values(event, mode)
+        assert (made is REFUSED) is (values is REFUSED)
+        assert made is REFUSED or (same(made, values) and list(made) == list(values))
+        return made
+
+    return run
+
+
+def fused(mapping: Mapping, shape: Shape, *, whole: bool) -> Callable[[JSON, str | None], Any]:
+    """Give one function that makes the shaped object at once, or of its values at the end."""
     code = Code()
     with code.block("def both(event, sync_mode):"):
         reader = JSONReader(code, "event")
         reader.load(sorted(mapping.paths, key=lambda path: path.parts))
         values = mapping.emit(code, reader)
-        refuse = f"return {code.literal(REFUSED)}"
-        code.line(f"return {code.object(shape.emit(code, values, 'sync_mode', refuse))}")
+        given = code, values, "sync_mode", f"return {code.literal(REFUSED)}"
+        made = shape.emit_object(*given) if whole else code.object(shape.emit(*given))
+        code.line(f"return {made}")
     both = code.build("both")
 
     def run(event: JSON, mode: str | None) -> Any:
