@@ -94,7 +94,8 @@ def _endpoint(operation: Operation, workspace: Workspace) -> Endpoint:
     async def answer(request: Request) -> Response:
         body = await _body(operation, request) if operation.body is not None else {}
         call = Call(workspace, request.path_params, body)
-        return _json(200, await run_in_threadpool(view, call))
+        # Writing a large answer takes its time too, in which others must not wait.
+        return await run_in_threadpool(lambda: _json(200, view(call)))
 
     return answer
 

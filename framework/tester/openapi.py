@@ -293,7 +293,10 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
                         "key": {**_OPEN, "description": "Fields in which all its payloads agree."},
                         "size": _whole("How many payloads it held."),
                         "reason": _text("Why it was closed: count, bytes, age or flush."),
-                        "mates": _list(_whole("Position"), "The other events that settled in it."),
+                        "mates": _list(
+                            _whole("Position"), "The first fifty other events that settled in it."
+                        ),
+                        "others": _whole("How many other events settled in it."),
                     }
                 )
             ),

@@ -23,6 +23,7 @@ from framework.tester.refusals import Refusal
 from framework.tester.workspace import Chosen, Mode, Workspace
 from framework.testing import (
     EVENT_TYPES,
+    Company,
     Fault,
     Journey,
     Sandbox,
@@ -46,6 +47,8 @@ from framework.version import VERSION
 _LAST_REQUESTS: Final = 50
 _MOST_REPEATED: Final = 50
 """Journeys of one run that repeat the exchanges of their batch."""
+_MOST_MATES: Final = 50
+"""Mates that a journey names; if each of a batch named all others, answers would grow squarely."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def _explain(call: Call) -> JSON:
     event = call.body["event"]
     with call.workspace.open(chosen, "dry") as connection:
         (told,) = journeys(connection, [event], connection.deliver([event]))
-    return told.to_json()
+    return _shown(told)
 
 
 def _dry_run(call: Call) -> JSON:
@@ -218,10 +221,17 @@ def _deliver(call: Call, mode: Mode) -> JSON:
 
 def _shown(told: Journey) -> JSON:
     """Give a journey; beyond the first ones, exchanges stand with their batch only."""
-    if told.position < _MOST_REPEATED:
-        return told.to_json()
-    legs = (replace(leg, batch=leg.batch and replace(leg.batch, exchanges=())) for leg in told.legs)
-    return replace(told, legs=tuple(legs)).to_json()
+    legs = (replace(leg, batch=leg.batch and _brief(leg.batch, told)) for leg in told.legs)
+    shown = replace(told, legs=tuple(legs)).to_json()
+    for leg, given in zip(told.legs, shown["legs"], strict=True):
+        if leg.batch:
+            given["batch"]["others"] = len(leg.batch.mates)
+    return shown
+
+
+def _brief(batch: Company, told: Journey) -> Company:
+    exchanges = batch.exchanges if told.position < _MOST_REPEATED else ()
+    return replace(batch, mates=batch.mates[:_MOST_MATES], exchanges=exchanges)
 
 
 def _batches(report: Report) -> JSON:
