@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Route,
+    expect,
+)
 
 CHROMIUM: Final = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -20,6 +28,7 @@ CHROMIUM: Final = next(
 VENDOR: Final = Path(__file__).parent / "vendor"
 SERIOUS: Final = {"serious", "critical"}
 _PATIENCE: Final = 15_000
+_STREAMS: Final = ("/events", "/live", "/changes")
 
 FLAGS: Final = (
     "--headless",
@@ -49,6 +58,36 @@ _CASE: Final = """async () => {
 }"""
 
 
+_HOLDS: Final = """([box, text]) => [...box.querySelectorAll(".cm-line")]
+  .map((line) => line.textContent).join("\\n") === text"""
+_IDLE: Final = "() => new Promise((go) => requestAnimationFrame(() => setTimeout(go)))"
+
+expect.set_options(timeout=_PATIENCE)
+
+
+@dataclass
+class Held:
+    """Requests of one kind that wait until they are let go."""
+
+    page: Page = field(repr=False)
+    waiting: list[Route] = field(default_factory=list)
+
+    def take(self) -> Route:
+        """Give the request that has waited longest, once there is one."""
+        for _ in range(_PATIENCE // 10):
+            if self.waiting:
+                return self.waiting.pop(0)
+            self.page.wait_for_timeout(10)
+        raise AssertionError("Nothing was asked.")
+
+    def let_go(self, route: Route | None = None) -> None:
+        """Let a request go, the one that has waited longest if none is named, until it is told."""
+        route = route or self.take()
+        with self.page.expect_event("requestfinished", lambda one: one == route.request):
+            route.continue_()
+        self.page.evaluate(_IDLE)
+
+
 @dataclass
 class Window:
     """A page of the browser, what it complained about, and where it tried to go."""
@@ -57,6 +96,7 @@ class Window:
     shots: Path
     complaints: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    asked: list[Request] = field(default_factory=list, repr=False)
 
     def shoot(self, name: str) -> None:
         """Keep a picture of the whole page."""
@@ -96,9 +136,44 @@ class Window:
 
     def write(self, label: str, text: str) -> None:
         """Replace what an editor holds, as if it were pasted."""
-        self.page.get_by_role("textbox", name=label).first.click()
+        box = self.page.get_by_role("textbox", name=label).first
+        box.focus()
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(text)
+        self.page.wait_for_function(_HOLDS, arg=[box.element_handle(), text])
+
+    def text(self, label: str) -> str:
+        """Give what an editor holds, lines that it shows."""
+        box = self.page.get_by_role("textbox", name=label).first
+        return "\n".join(box.locator(".cm-line").all_text_contents())
+
+    def hold(self, path: str) -> Held:
+        """Let requests for a path of the API wait from now on."""
+        held = Held(self.page)
+        self.page.route(f"**/api{path}", lambda route: held.waiting.append(route))  # noqa: PLW0108 - a method of a list cannot carry the mark that the driver sets on it
+        return held
+
+    def answer(self, path: str, **more: Any) -> None:
+        """Let the answers for a path of the API say more than they do."""
+
+        def say(route: Route) -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, json={**answer.json(), **more})
+
+        self.page.route(f"**/api{path}", say)
+
+    def settle(self) -> None:
+        """Wait until the address has caught up and every question is answered."""
+        self.case()
+        for _ in range(_PATIENCE // 20):
+            if not self.asked:
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(self.asked)
+
+    def forgive(self, text: str) -> None:
+        """Let go of what the browser itself says about requests that do not succeed."""
+        self.complaints[:] = [one for one in self.complaints if text not in one]
 
     def step(self, name: str) -> None:
         """Go to a step by its button."""
@@ -146,6 +221,16 @@ def _cut_off(context: BrowserContext, window: Window) -> None:
         if message.type in {"error", "warning"}:
             window.complaints.append(f"{message.text} {json.dumps(message.location)}")
 
+    def ask(request: Request) -> None:
+        if not urlsplit(request.url).path.endswith(_STREAMS):
+            window.asked.append(request)
+
+    def told(request: Request) -> None:
+        window.asked[:] = [one for one in window.asked if one != request]
+
     context.route("**/*", decide)
+    context.on("request", ask)
+    context.on("requestfinished", told)
+    context.on("requestfailed", told)
     context.on("console", hear)
     context.on("weberror", lambda error: window.complaints.append(str(error.error)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.tester.browser import CHROMIUM, FLAGS, Window, open_window
 
 ROOT = Path(__file__).parent.parent.parent
+ODD_FORMS = Path(__file__).parent / "odd_forms.py"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/#token=\S+")
 
 
@@ -34,6 +36,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def both(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a tester that has a second destination, with unusual forms."""
+    folder = tmp_path_factory.mktemp("both")
+    shutil.copy(ODD_FORMS, folder)
+    about = folder / "odd_forms-1.0.dist-info"
+    about.mkdir()
+    about.joinpath("METADATA").write_text("Name: odd-forms\nVersion: 1.0\n", encoding="utf-8")
+    found = "[action_destinations]\nodd = odd_forms\n"
+    about.joinpath("entry_points.txt").write_text(found, encoding="utf-8")
+    with serving(installed, folder) as printed:
+        yield printed
+
+
+@pytest.fixture(scope="module")
 def address(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the address of a tester that a module's tests share."""
     with serving(installed, tmp_path_factory.mktemp("tester")) as printed:
@@ -41,9 +57,9 @@ def address(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def browser(address: str) -> Iterator[Browser]:
+def browser(installed: Path) -> Iterator[Browser]:
     """Give a browser; it ends with its module, since its loop would be in the way of others."""
-    assert address
+    assert installed.is_dir()
     with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield opened
@@ -83,7 +99,7 @@ def serving(installed: Path, folder: Path, *arguments: str) -> Iterator[str]:
         yield _address(process)
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=30)
 
 
 def _address(process: subprocess.Popen[str]) -> str:

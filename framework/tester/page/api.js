@@ -9,13 +9,27 @@ export class Refused extends Error {
   }
 }
 
+const tokens = new EventTarget();
+const taken = () => tokens.dispatchEvent(new Event("taken"));
+addEventListener("storage", ({ key }) => { if (key === KEPT) taken(); });
+
 export function takeToken(parameters) {
   const given = parameters.get("token");
   if (given) localStorage.setItem(KEPT, given);
   parameters.delete("token");
+  taken();
 }
 
-const headers = (more) => ({ "X-Actions-Token": localStorage.getItem(KEPT) ?? "", ...more });
+// What no header can hold is no token; the tester is to say so.
+const token = () => (localStorage.getItem(KEPT) ?? "").replace(/[^!-~]/g, "?");
+
+// Another tab may have taken a token meanwhile.
+const anotherToken = (known, signal) => (token() !== known ? undefined : new Promise((resume) => {
+  tokens.addEventListener("taken", resume, { once: true, signal });
+  signal.addEventListener("abort", resume, { once: true });
+}));
+
+const headers = (more) => ({ "X-Actions-Token": token(), ...more });
 
 async function ask(method, path, body) {
   const sent = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -26,8 +40,9 @@ async function ask(method, path, body) {
   } catch {
     throw new Refused(0, { code: "GONE", message: "The tester does not answer. Is `actions serve` still running?" });
   }
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(response.status, answer.error);
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw new Refused(response.status, answer?.error);
+  if (answer === null) throw new Refused(0, { code: "GONE", message: "The tester's answer broke off. Is `actions serve` still running?" });
   return answer;
 }
 
@@ -55,16 +70,39 @@ export const api = {
   exportCase: (connection, events, mode, name) => ask("POST", "/export", { connection, events, mode, name }),
 };
 
-// Follow a stream of server-sent events until the signal ends it. Read by hand, because
-// EventSource cannot send the token as a header and would put it into an address.
+// Acts while the page can be seen. A browser keeps six connections to a server: pages that are behind others must not
+// hold them with what they follow.
+export function whileSeen(signal, act) {
+  let scope = null;
+  const look = () => {
+    if (document.visibilityState === "hidden") {
+      scope?.abort();
+      scope = null;
+    } else if (!scope) {
+      scope = new AbortController();
+      act(scope.signal);
+    }
+  };
+  document.addEventListener("visibilitychange", look, { signal });
+  signal.addEventListener("abort", () => scope?.abort());
+  look();
+}
+
+// Follow a stream of server-sent events until the signal ends it; `open` tells of every connection. Read by hand,
+// because EventSource cannot send the token as a header and would put it into an address.
 export async function follow(path, signal, tell, lost = () => {}) {
   while (!signal.aborted) {
+    const known = token();
     try {
       const response = await fetch(`/api${path}`, { headers: headers({ Accept: "text/event-stream" }), cache: "no-store", signal });
       if (!response.ok) {
-        const answer = await response.json().catch(() => ({}));
-        return lost(new Refused(response.status, answer.error));
+        const answer = await response.json().catch(() => null);
+        lost(new Refused(response.status, answer?.error));
+        if (response.status !== 401) return undefined;
+        await anotherToken(known, signal);
+        continue;
       }
+      tell("open", null);
       for await (const [kind, data] of messages(response.body)) tell(kind, data);
     } catch (error) {
       if (signal.aborted) return undefined;
@@ -78,16 +116,20 @@ export async function follow(path, signal, tell, lost = () => {}) {
 async function* messages(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let waiting = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const parts = (waiting + value.replaceAll("\r\n", "\n")).split("\n\n");
-    waiting = parts.pop();
-    for (const part of parts) {
-      const lines = part.split("\n");
-      const pick = (name) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trimStart());
-      const data = pick("data").join("\n");
-      if (data) yield [pick("event")[0] ?? "message", JSON.parse(data)];
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const parts = (waiting + value.replaceAll("\r\n", "\n")).split("\n\n");
+      waiting = parts.pop();
+      for (const part of parts) {
+        const lines = part.split("\n");
+        const pick = (name) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trimStart());
+        const data = pick("data").join("\n");
+        if (data) yield [pick("event")[0] ?? "message", JSON.parse(data)];
+      }
     }
+  } finally {
+    reader.cancel().catch(() => {});
   }
 }

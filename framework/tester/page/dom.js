@@ -18,13 +18,25 @@ export function h(tag, props = {}, ...children) {
 let count = 0;
 export const fresh = (prefix) => `${prefix}-${(count += 1)}`;
 
-// Acts once calls have paused for `wait` ms, one act after the other, so that no old answer follows a newer one.
+// Acts once calls have paused for `wait` ms: one act after the other, so that no old answer follows a newer one, and of
+// the calls that came during an act only the last, so that slow answers do not pile up.
 export function later(wait, act) {
   let timer;
-  let acting = Promise.resolve();
+  let next = null;
+  let acting = false;
+  const turn = async () => {
+    if (acting) return;
+    acting = true;
+    while (next) {
+      const args = next;
+      next = null;
+      await Promise.resolve(args).then((given) => act(...given)).catch(reportError);
+    }
+    acting = false;
+  };
   return (...args) => {
     clearTimeout(timer);
-    timer = setTimeout(() => { acting = acting.then(() => act(...args)).catch(reportError); }, wait);
+    timer = setTimeout(() => { next = args; turn(); }, wait);
   };
 }
 
@@ -54,7 +66,9 @@ export function button(text, onclick, { kind = "", ...more } = {}) {
 
 export function toast(text, mood = "") {
   const node = h("p", { class: `toast ${mood}` }, text);
-  document.getElementById("toasts").append(node);
+  const toasts = document.getElementById("toasts");
+  [...toasts.children].find((one) => one.textContent === text)?.remove();
+  toasts.append(node);
   setTimeout(() => node.remove(), mood === "bad" ? 12_000 : 4_000);
 }
 
@@ -99,6 +113,9 @@ function reindented(text) {
 
 // A sentence of the tester: what stands between backticks is code.
 export const prose = (text) => text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
+
+// All problems of a refusal, where there are several.
+export const problemList = ({ problems }) => (problems?.length > 1 ? h("ul", { class: "problems", id: fresh("problems") }, problems.map((text) => h("li", {}, h("span", {}, prose(text))))) : null);
 
 export const short = (value, most = 120) => {
   const text = JSON.stringify(value) ?? "";

@@ -75,13 +75,14 @@ const common = (label, described) => [
   keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap]),
 ];
 
-function mount(className, doc, extensions, changed) {
+function mount(className, doc, extensions, changed, signal) {
   const host = h("div", { class: `editor ${className}` });
   const root = host.attachShadow({ mode: "open" });
   const listening = EditorView.updateListener.of((update) => {
     if (update.docChanged && !update.transactions.some((one) => one.annotation(outside))) changed(update.state.doc.toString());
   });
   const view = new EditorView({ root, parent: root, state: EditorState.create({ doc, extensions: [...extensions, listening] }) });
+  signal.addEventListener("abort", () => view.destroy());
   return {
     host,
     view,
@@ -100,17 +101,17 @@ function mount(className, doc, extensions, changed) {
   };
 }
 
-export function jsonEditor({ label, doc, changed, complete, className = "", hint = "" }) {
+export function jsonEditor({ label, doc, changed, complete, signal, className = "", hint = "" }) {
   const folding = new Compartment();
   const extensions = [
     lineNumbers(), folding.of(foldGutter()), highlightActiveLine(), indentOnInput(), json(), keymap.of(foldKeymap),
     ...(complete ? [autocompletion({ override: [complete] })] : []), ...(hint ? [placeholder(hint)] : []), ...common(label),
   ];
-  return mount(className, doc, extensions, changed);
+  return mount(className, doc, extensions, changed, signal);
 }
 
-export function triggerEditor({ label, doc, changed, complete }) {
-  return mount("trigger", doc, [triggers, autocompletion({ override: [complete] }), placeholder('type = "track"'), ...common(label)], changed);
+export function triggerEditor({ label, doc, changed, complete, signal }) {
+  return mount("trigger", doc, [triggers, autocompletion({ override: [complete] }), placeholder('type = "track"'), ...common(label)], changed, signal);
 }
 
 const unquoted = (text) => {
@@ -174,14 +175,14 @@ export function mappingCompletion({ fields, paths, schemas }) {
 function around(text) {
   const stack = [];
   for (const [token] of text.matchAll(/"(?:[^"\\\n]|\\.)*("|$)|[{}[\]:,]/gm)) {
-    const top = stack.at(-1);
+    const inner = stack.at(-1);
     if (token === "{" || token === "[") stack.push({ open: token, key: null, after: token === "[" });
     else if (token === "}" || token === "]") stack.pop();
-    else if (token === ":" && top) top.after = true;
-    else if (token === "," && top) top.after = top.open === "[";
+    else if (token === ":" && inner) inner.after = true;
+    else if (token === "," && inner) inner.after = inner.open === "[";
     else if (token.startsWith('"')) {
       if (token.length < 2 || !token.endsWith('"')) return null;
-      if (top && !top.after) top.key = token.slice(1, -1);
+      if (inner && !inner.after) inner.key = token.slice(1, -1);
     }
   }
   const top = stack.at(-1);

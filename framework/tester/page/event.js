@@ -7,14 +7,19 @@ import { changed, events, on, state, subscriptionOf } from "./state.js";
 
 let seed = 1;
 
+// Counts what was written or asked for, so that an answer that comes late replaces nothing that came after its question.
+let turn = 0;
+
 export function eventView(signal) {
   const count = h("p", { class: "count", role: "status" });
   const editor = jsonEditor({
     label: "Events as JSON", doc: state.text, className: "events", hint: "Paste an event, several, a list, or NDJSON. Drop a file here.",
-    changed: (text) => { state.text = text; changed("events"); },
+    changed: (text) => { turn += 1; state.text = text; changed("events"); }, signal,
   });
+  // The editor knows one kind of line break only.
   const put = (given) => {
-    state.text = typeof given === "string" ? given : written(given);
+    turn += 1;
+    state.text = (typeof given === "string" ? given : written(given)).replace(/\r\n?/g, "\n");
     editor.set(state.text);
     changed("events");
   };
@@ -39,7 +44,7 @@ export function eventView(signal) {
       h("div", { class: "stack" }, generator(put), samples(put)))];
 }
 
-const written = (given) => (given.length === 1 ? JSON.stringify(given[0], null, 2) : given.length <= 20 ? JSON.stringify(given, null, 2) : given.map((one) => JSON.stringify(one)).join("\n"));
+export const written = (given) => (given.length === 1 ? JSON.stringify(given[0], null, 2) : given.length <= 20 ? JSON.stringify(given, null, 2) : given.map((one) => JSON.stringify(one)).join("\n"));
 
 export const named = (event) => [event.type, event.event ?? event.name].filter((text) => typeof text === "string").join(" · ") || "without a type";
 
@@ -54,7 +59,10 @@ async function take(files, put) {
   const [file] = files;
   if (!file) return;
   if (file.size > 8_000_000) return toast("The file is larger than 8 MB. Try a part of it here, and `actions run` for all of it.", "bad");
-  put((await file.text()).replace(/^\uFEFF/, ""));
+  const mine = (turn += 1);
+  const text = (await file.text()).replace(/^\uFEFF/, "");
+  if (mine !== turn) return undefined;
+  put(text);
   toast(`${file.name}: ${events().problem ?? plural(events().events.length, "event")}.`, events().problem ? "bad" : "");
   return undefined;
 }
@@ -63,19 +71,26 @@ function generator(put) {
   if (!state.subscriptions.length) return null;
   const select = h("select", { id: "generate-for" }, state.subscriptions.map((one, index) => h("option", { value: index }, one.name)));
   const extent = h("select", { id: "generate-only" }, h("option", { value: "all" }, "all fields"), h("option", { value: "required" }, "required fields only"));
-  const make = async (adding) => {
-    try {
-      const { event } = await api.generate(state.definition.slug, subscriptionOf(state.subscriptions[Number(select.value)]), seed, extent.value);
-      seed += 1;
-      put(adding ? [...events().events, event] : [event]);
-    } catch (error) {
-      toast(error.message, "bad");
-    }
+  const generate = () => {
+    seed += 1;
+    return api.generate(state.definition.slug, subscriptionOf(state.subscriptions[Number(select.value)]), seed - 1, extent.value);
   };
+  const replace = async () => {
+    const mine = (turn += 1);
+    const { event } = await generate();
+    if (mine === turn) put([event]);
+  };
+  const add = async () => {
+    const { event } = await generate();
+    const { events: given, problem } = events();
+    if (problem && state.text.trim() && state.text.trim() !== "[]") throw new Error(`Nothing was added. ${problem}`);
+    put([...given, event]);
+  };
+  const trying = (act) => () => act().catch((error) => toast(error.message, "bad"));
   return h("section", { class: "card" }, h("h2", {}, "Generate"),
     h("div", { class: "entry" }, h("label", { for: "generate-for" }, "An event for"), select),
     h("div", { class: "entry" }, h("label", { for: "generate-only" }, "with"), extent),
-    h("div", { class: "row" }, button("Generate", () => make(false), { id: "generate" }), button("Add one more", () => make(true), { id: "generate-more" })));
+    h("div", { class: "row" }, button("Generate", trying(replace), { id: "generate" }), button("Add one more", trying(add), { id: "generate-more" })));
 }
 
 function samples(put) {
@@ -90,18 +105,17 @@ function samples(put) {
       one.events.length > 1 ? h("span", { class: "quiet" }, `${one.events.length}`) : null,
       one.origin === "saved" ? button("✕", () => ask(() => api.deleteExample(one.name)), { kind: "link", "aria-label": `Delete ${one.name}` }) : null)));
   };
-  const ask = async (act) => {
-    try {
-      draw(await act());
-    } catch (error) {
-      toast([error.message, ...(error.problems ?? [])].join(" "), "bad");
-    }
+  // One question after the other, so that the list is the last one's.
+  let asking = Promise.resolve();
+  const ask = (act, said = () => {}) => {
+    asking = asking.then(act).then((answer) => { draw(answer); said(); }).catch((error) => toast([error.message, ...(error.problems ?? [])].join(" "), "bad"));
   };
   const save = (event) => {
     event.preventDefault();
     const { events: given, problem } = events();
     if (problem || !name.value.trim()) return toast(problem ?? "Give the sample a name.", "bad");
-    ask(() => api.saveExample(name.value.trim(), given)).then(() => { name.value = ""; });
+    const saved = name.value.trim();
+    ask(() => api.saveExample(saved, given), () => { if (name.value.trim() === saved) name.value = ""; });
     return undefined;
   };
   ask(api.examples);

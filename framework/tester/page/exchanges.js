@@ -12,7 +12,7 @@ const opened = (exchanges, index) => (exchanges.every(went) ? index === exchange
 const moodOf = (status) => (status < 300 ? "good" : status < 400 ? "idle" : "bad");
 
 function exchangeView({ request, response, error, curl }, open) {
-  const { host, pathname, search } = new URL(request.url, location.href);
+  const { host, pathname, search } = placed(request.url);
   const answer = response ? chip(String(response.statusCode), moodOf(response.statusCode)) : chip(error ? "no answer" : "not sent", error ? "bad" : "idle");
   return h("details", { class: "exchange", open },
     h("summary", {}, h("strong", {}, request.method), h("span", { class: "where" }, `${decoded(pathname)}${search}`), h("span", { class: "host" }, host), answer),
@@ -22,6 +22,15 @@ function exchangeView({ request, response, error, curl }, open) {
       h("section", {}, h("header", {}, h("h5", {}, "Response")),
         response ? [h("p", { class: "status" }, `${response.statusCode} ${response.statusMessage}`), headerList(response.headers), body(response.body, "Response body")]
           : h("p", { class: error ? "problem" : "quiet" }, error ?? "Nothing was sent, so nothing was answered."))));
+}
+
+// An address with something hidden in its host is none that the browser reads.
+function placed(url) {
+  try {
+    return new URL(url, location.href);
+  } catch {
+    return { host: "", pathname: url, search: "" };
+  }
 }
 
 const body = (value, label) => (value === "" || value === null || value === undefined ? h("p", { class: "quiet" }, "No body.") : pretty(readable(value), label));

@@ -31,20 +31,26 @@ export function liveView(signal) {
   const ticking = setInterval(flush, 200);
   signal.addEventListener("abort", () => { clearInterval(ticking); scope?.abort(); });
 
-  const start = () => {
-    scope?.abort();
-    scope = new AbortController();
+  const clear = () => {
     counts.clear();
     waiting = [];
     body.replaceChildren();
     tally.replaceChildren();
     note.hidden = false;
+    note.textContent = "Waiting for outcomes…";
+  };
+  const start = () => {
+    scope?.abort();
+    if (signal.aborted) return;
+    scope = new AbortController();
+    clear();
     const asked = new URLSearchParams();
     if (filter.outcome.size) asked.set("outcome", [...filter.outcome].join(","));
     if (filter.subscription) asked.set("subscription", filter.subscription);
     if (filter.text) asked.set("text", filter.text);
     follow(`/live?${asked}`, scope.signal, (kind, row) => {
-      if (kind === "restart") { body.replaceChildren(); counts.clear(); waiting = []; return; }
+      // Every connection tells the file anew, and so does a file that begins anew.
+      if (kind === "restart" || kind === "open") clear();
       if (kind !== "outcome") return;
       counts.set(row.outcome, (counts.get(row.outcome) ?? 0) + 1);
       waiting.push(row);

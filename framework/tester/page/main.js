@@ -1,14 +1,14 @@
 // The page: what is shown, what runs, and how the address takes part.
 
-import { api, follow, takeToken } from "./api.js";
-import { button, chip, h, later, prose, toast } from "./dom.js";
+import { api, follow, takeToken, whileSeen } from "./api.js";
+import { button, chip, h, later, same, toast } from "./dom.js";
 import { eventView } from "./event.js";
 import { liveView } from "./live.js";
 import { mappingsView } from "./mappings.js";
 import { resultView } from "./result.js";
 import { watchSandbox } from "./sandbox.js";
-import { problems, settingsView } from "./settings.js";
-import { actionOf, changed, connection, events, keepAddress, on, ownMapping, state, unpacked } from "./state.js";
+import { settingsView } from "./settings.js";
+import { actionOf, changed, connection, events, keepAddress, leave, on, ownMapping, state, subscriptionOf, unpacked } from "./state.js";
 
 const STEPS = { catalogue: "Catalogue", settings: "Settings", mappings: "Mappings", event: "Event", result: "Result" };
 const MODES = { sandbox: "Sandbox", dry: "Dry run", live: "Live" };
@@ -26,7 +26,10 @@ function show(step) {
   changed("step");
 }
 
+let wish = 0;
+
 function go(step) {
+  wish += 1;
   show(step);
   scrollTo(0, 0);
   main.focus({ preventScroll: true });
@@ -52,23 +55,28 @@ function drawBar() {
   document.body.dataset.mode = state.mode;
 }
 
-async function choose(slug, given = {}) {
-  const definition = await api.definition(slug);
-  const file = state.status.connection?.connection.destination === slug ? state.status.connection : null;
+function choose(definition, given = {}) {
+  const file = fileOf(definition);
   const held = file?.connection ?? {};
   state.definition = definition;
   state.kept = file?.kept ?? [];
   const defaults = definition.settings.filter((field) => field.default !== null && field.default !== undefined).map((field) => [field.key, field.default]);
   state.settings = { ...Object.fromEntries(defaults), ...(given.settings ?? held.settings) };
   state.subscriptions = (given.subscriptions ?? held.subscriptions ?? definition.subscriptions).map(taken);
+  state.touched = new Set();
+  state.diagnostics = [];
   if (given.text) state.text = given.text;
-  state.mode = given.mode in MODES ? given.mode : definition.hasSandbox ? "sandbox" : "dry";
+  state.mode = Object.hasOwn(MODES, given.mode ?? "") ? given.mode : definition.hasSandbox ? "sandbox" : "dry";
   if (state.mode === "sandbox" && !definition.hasSandbox) state.mode = "dry";
-  state.run = null;
-  state.stale = false;
+  Object.assign(state, { run: null, ran: [], refused: null, stale: false });
   watchSandbox(document.getElementById("aside"));
   changed("diagnose");
   if (!state.text) firstEvent();
+}
+
+function fileOf(definition) {
+  const { connection: file } = state.status;
+  return file?.connection.destination === definition.slug ? file : null;
 }
 
 function taken(subscription) {
@@ -84,10 +92,13 @@ function taken(subscription) {
 
 // Start with an event that the first subscription takes, so that there is something to see.
 async function firstEvent() {
+  const { definition } = state;
   if (!state.subscriptions.length) return;
   try {
-    const { event } = await api.generate(state.definition.slug, state.subscriptions[0], 0, "all");
-    if (!state.text) state.text = JSON.stringify(event, null, 2);
+    const { event } = await api.generate(definition.slug, subscriptionOf(state.subscriptions[0]), 0, "all");
+    const isWriting = document.activeElement?.matches(".editor.events");
+    if (state.text || isWriting || state.definition !== definition) return;
+    state.text = JSON.stringify(event, null, 2);
     changed("events");
   } catch {
     // The editor stays empty; the samples are there.
@@ -117,13 +128,19 @@ function catalogueView() {
   return [h("h1", {}, "Catalogue"), h("p", { class: "lead" }, "The destinations that are installed here. Choose one to try it."), search, grid, left];
 }
 
+// The destination that is chosen already stays as it is; of several wishes only the last is granted.
 async function pick(slug) {
+  if (slug === state.definition?.slug) return go("settings");
+  const mine = (wish += 1);
   try {
-    await choose(slug);
+    const definition = await api.definition(slug);
+    if (mine !== wish) return undefined;
+    choose(definition);
     go("settings");
   } catch (error) {
     toast(error.message, "bad");
   }
+  return undefined;
 }
 
 let running = false;
@@ -137,33 +154,26 @@ async function run() {
   running = true;
   document.body.classList.add("busy");
   state.stale = false;
-  try {
-    state.run = await api.run(connection(), given, state.mode);
-    state.selected = Math.min(state.selected, given.length - 1);
-    go("result");
-  } catch (error) {
-    failed(error);
-  } finally {
-    running = false;
-    document.body.classList.remove("busy");
-  }
-  return undefined;
+  const { definition, step } = state;
+  const told = await api.run(connection(), given, state.mode).then((done) => ({ run: done, ran: given, refused: null }), (error) => ({ run: null, ran: [], refused: error }));
+  running = false;
+  document.body.classList.remove("busy");
+  if (state.definition.slug !== definition.slug) return toast(`The run of ${definition.name} has ended; another destination was chosen meanwhile.`);
+  Object.assign(state, told, { selected: Math.min(state.selected, given.length - 1) });
+  if (state.step === step || state.step === "result") return go("result");
+  return toast(told.refused ? "The run has failed; see Result." : "The events were run; see Result.", told.refused ? "bad" : "");
 }
 
-function failed(error) {
-  state.run = null;
-  go("result");
-  main.append(h("section", { class: "verdict bad", role: "alert" }, h("strong", {}, "Not run"), h("span", {}, prose(error.message)), problems(error)));
-}
-
+// An answer about what has changed since is of no use: another one is on its way.
 const diagnose = later(350, async () => {
   if (!state.definition) return;
-  try {
-    ({ diagnostics: state.diagnostics } = await api.validate(connection()));
-  } catch (error) {
-    state.diagnostics = [];
+  const { revision } = state;
+  const found = await api.validate(connection()).catch((error) => {
     if (error.status === 0) toast(error.message, "bad");
-  }
+    return { diagnostics: [] };
+  });
+  if (revision !== state.revision) return;
+  state.diagnostics = found.diagnostics;
   changed("diagnostics");
 });
 
@@ -174,15 +184,28 @@ function locked() {
     event.preventDefault();
     const text = input.value.trim();
     const token = /token=([^&\s]+)/.exec(text)?.[1] ?? text;
-    location.hash = `token=${token}`;
+    takeToken(new URLSearchParams({ token }));
     location.reload();
   };
   main.replaceChildren(h("h1", {}, "Open the tester"), h("p", { class: "lead" }, "Open the address that `actions serve` printed, or paste it here; it holds the token that lets this page in."),
     h("form", { class: "card form", onsubmit: open }, h("div", { class: "entry" }, h("label", { for: "token" }, "Address or token"), input), h("button", { type: "submit", class: "primary" }, "Open")));
 }
 
+// The case that an address holds; raises Error where it is none.
+async function caseIn(packed) {
+  const given = await unpacked(packed);
+  const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+  const isText = (value) => value === undefined || typeof value === "string";
+  const isSubscription = (one) => isObject(one) && isObject(one.mapping ?? {}) && [one.name, one.partnerAction, one.subscribe].every(isText);
+  const { destination, settings = {}, subscriptions = [], text = "" } = isObject(given) ? given : { destination: null };
+  if (!isText(destination) || !isObject(settings) || !Array.isArray(subscriptions) || !subscriptions.every(isSubscription) || !isText(text)) throw new Error("it is not one of this page.");
+  return given;
+}
+
+const opened = new URLSearchParams(location.hash.slice(1));
+
 async function start() {
-  const parameters = new URLSearchParams(location.hash.slice(1));
+  const parameters = new URLSearchParams(opened);
   takeToken(parameters);
   history.replaceState(null, "", parameters.size ? `#${parameters}` : location.pathname);
   try {
@@ -194,32 +217,70 @@ async function start() {
   if (state.status.reload) watchRestarts();
   const wanted = parameters.get("case");
   try {
-    const given = wanted ? await unpacked(wanted) : {};
+    const given = wanted ? await caseIn(wanted) : {};
     const slug = given.destination ?? state.status.connection?.connection.destination ?? state.status.destination;
-    if (slug) await choose(slug, given);
+    if (slug) choose(await api.definition(slug), given);
   } catch (error) {
     toast(`The case in the address cannot be read: ${error.message}`, "bad");
   }
   const step = parameters.get("step");
-  api.schemas().then((schemas) => { state.schemas = schemas; }, () => {});
-  show(step === "live" || (step in STEPS && step !== "result") ? step : state.definition ? "settings" : "catalogue");
+  takeSchemas();
+  show(step === "live" || (Object.hasOwn(STEPS, step ?? "") && step !== "result") ? step : state.definition ? "settings" : "catalogue");
   return undefined;
 }
 
+const takeSchemas = () => api.schemas().then((schemas) => { state.schemas = schemas; }, () => {});
+
 function watchRestarts() {
-  let first;
-  follow("/changes", new AbortController().signal, (kind, { started }) => {
+  let last;
+  const { signal } = new AbortController();
+  whileSeen(signal, (seen) => follow("/changes", seen, (kind, told) => {
     if (kind !== "started") return;
-    first ??= started;
-    if (started !== first) location.reload();
-  });
+    if (last && told.started !== last) refresh();
+    last = told.started;
+  }));
+}
+
+// After a restart: what was written stays; only what the tester knows is taken again.
+async function refresh() {
+  const chosen = state.definition;
+  try {
+    state.status = await api.status();
+    takeSchemas();
+    const definition = chosen && await api.definition(chosen.slug);
+    if (chosen !== state.definition) return;
+    if (state.step === "catalogue") show("catalogue");
+    if (!definition || same(definition, chosen)) return changed("subscriptions");
+    state.definition = definition;
+  } catch (error) {
+    return toast(error.message, "bad");
+  }
+  state.kept = fileOf(state.definition)?.kept ?? [];
+  if (state.mode === "sandbox" && !state.definition.hasSandbox) state.mode = "dry";
+  watchSandbox(document.getElementById("aside"));
+  changed("subscriptions");
+  show(state.step);
+  return undefined;
 }
 
 for (const topic of ["settings", "subscriptions", "diagnose"]) on(topic, diagnose);
 on("mode", drawBar);
 on("run-wanted", run);
 on("step", keepAddress);
-addEventListener("hashchange", () => { if (location.hash.includes("token=") || location.hash.includes("case=")) location.reload(); });
+// A case in the address is opened; a token alone lets the page that is there go on.
+addEventListener("hashchange", () => {
+  const parameters = new URLSearchParams(location.hash.slice(1));
+  if (!parameters.has("token") && !parameters.has("case")) return;
+  if (state.status && !parameters.has("case")) {
+    takeToken(parameters);
+    keepAddress();
+    return;
+  }
+  leave();
+  if (!parameters.has("case")) opened.forEach((value, key) => { if (key !== "token") parameters.set(key, value); });
+  history.replaceState(null, "", `#${parameters}`);
+  location.reload();
+});
 document.getElementById("jump").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {

@@ -3,23 +3,38 @@
 import { api } from "./api.js";
 import { button, chip, fresh, h, inline, later, prose, same, short } from "./dom.js";
 import { jsonEditor, mappingCompletion, placeOf, triggerCompletion, triggerEditor } from "./editor.js";
-import { actionOf, changed, eventPaths, events, fullMapping, on, ownMapping, state, subscriptionOf } from "./state.js";
+import { actionOf, changed, eventPaths, events, fullMapping, on, ownMapping, state, step, subscriptionOf } from "./state.js";
+
+// What is being written of a subscription and cannot be taken yet, and which pane it stands in: both are still there
+// when its card is drawn again.
+const drafts = new WeakMap();
+
+function draftOf(subscription) {
+  if (!drafts.has(subscription)) drafts.set(subscription, { pane: "fields", json: null, fields: new Map() });
+  return drafts.get(subscription);
+}
 
 export function mappingsView(signal) {
-  const list = h("div", { class: "stack" });
-  let scope;
-  const draw = () => {
-    scope?.abort();
-    scope = new AbortController();
-    signal.addEventListener("abort", () => scope.abort());
-    list.replaceChildren(...state.subscriptions.map((subscription, index) => card(subscription, index, scope.signal, draw)));
-    changed("diagnose");
+  const draw = (subscription, open) => {
+    const scope = new AbortController();
+    signal.addEventListener("abort", () => scope.abort(), { signal: scope.signal });
+    const drop = () => {
+      scope.abort();
+      node.remove();
+      state.subscriptions = state.subscriptions.filter((one) => one !== subscription);
+      state.diagnostics = []; // they say which subscription by its number
+      changed("subscriptions");
+      changed("diagnostics");
+    };
+    const node = card(subscription, open, scope.signal, drop);
+    return node;
   };
-  draw();
+  const list = h("div", { class: "stack" }, state.subscriptions.map((one, index) => draw(one, index === 0 || state.subscriptions.length <= 3)));
+  changed("diagnose");
   return [
     h("h1", {}, "Mappings"),
     h("p", { class: "lead" }, "Each subscription takes the events that its trigger matches and maps them onto the fields of its action. ", judged(signal)),
-    list, adder(draw)];
+    list, adder((subscription) => list.append(draw(subscription, true)))];
 }
 
 function judged(signal) {
@@ -33,25 +48,27 @@ function judged(signal) {
   return node;
 }
 
-function adder(draw) {
-  const select = h("select", { id: "new-action", "aria-label": "Action of the new subscription" }, state.definition.actions.filter((one) => !one.hidden).map((one) => h("option", { value: one.slug }, one.title)));
+function adder(put) {
+  const actions = state.definition.actions.filter((one) => !one.hidden);
+  if (!actions.length) return h("p", { class: "quiet" }, "This destination has no action that can be subscribed to.");
+  const select = h("select", { id: "new-action", "aria-label": "Action of the new subscription" }, actions.map((one) => h("option", { value: one.slug }, one.title)));
   const add = () => {
-    const action = state.definition.actions.find(({ slug }) => slug === select.value);
+    const action = actions.find(({ slug }) => slug === select.value);
     const taken = new Set(state.subscriptions.map((one) => one.name));
     let name = action.title;
     for (let number = 2; taken.has(name); number += 1) name = `${action.title} ${number}`;
-    state.subscriptions.push({ name, partnerAction: action.slug, subscribe: action.trigger ?? 'type = "track"', mapping: {}, enabled: true });
+    const subscription = { name, partnerAction: action.slug, subscribe: action.trigger ?? 'type = "track"', mapping: {}, enabled: true };
+    state.subscriptions.push(subscription);
+    put(subscription);
     changed("subscriptions");
-    draw();
   };
   return h("div", { class: "row adder" }, select, button("Add a subscription", add, { id: "add-subscription" }));
 }
 
-function card(subscription, index, signal, draw) {
+function card(subscription, open, signal, drop) {
   const action = actionOf(subscription);
-  if (!action) return unknown(subscription, draw);
+  if (!action) return unknown(subscription, drop);
   const id = fresh("card");
-  const open = state.subscriptions.length <= 3 || index === 0;
   const truth = h("span", { class: "truth" });
   const switched = h("input", { type: "checkbox", role: "switch", checked: subscription.enabled !== false, "aria-label": `Subscription ${subscription.name} takes part`, onchange: ({ target }) => {
     subscription.enabled = target.checked;
@@ -59,29 +76,33 @@ function card(subscription, index, signal, draw) {
     changed("subscriptions");
   } });
   const name = h("input", { class: "title", value: subscription.name, "aria-label": "Name of the subscription", oninput: ({ target }) => { subscription.name = target.value; changed("subscriptions"); } });
-  const remove = button("Remove", () => { state.subscriptions.splice(index, 1); changed("subscriptions"); draw(); }, { kind: "link", "aria-label": `Remove subscription ${subscription.name}` });
+  const remove = button("Remove", drop, { kind: "link", "aria-label": `Remove subscription ${subscription.name}` });
   const about = h("ul", { class: "problems" });
-  const body = h("div", { class: "body" }, about, triggerPart(subscription, index, truth, signal), mappingPart(subscription, index, action, signal));
+  const body = h("div", { class: "body" }, about, triggerPart(subscription, truth, signal), mappingPart(subscription, action, signal));
   const fold = h("details", { open }, h("summary", {}, h("span", {}, `${action.title} `), h("code", {}, action.slug)), body);
-  const node = h("section", { class: `card subscription${subscription.enabled === false ? " off" : ""}`, id, "aria-label": `Subscription ${subscription.name}`, "data-index": index },
+  const node = h("section", { class: `card subscription${subscription.enabled === false ? " off" : ""}`, id, "aria-label": `Subscription ${subscription.name}` },
     h("header", {}, switched, name, truth, remove), fold);
   on("diagnostics", () => {
-    const own = at(index, "").filter(({ pointer }) => !/^\/subscriptions\/\d+\/(subscribe|mapping)/.test(pointer));
+    const own = at(subscription).filter(({ pointer }) => !/^\/subscriptions\/\d+\/(subscribe|mapping)/.test(pointer));
     about.replaceChildren(...own.map((one) => h("li", { class: one.severity }, h("span", {}, told(one)))));
   }, signal);
   return node;
 }
 
-function unknown(subscription, draw) {
-  const drop = () => { state.subscriptions = state.subscriptions.filter((one) => one !== subscription); changed("subscriptions"); draw(); };
+function unknown(subscription, drop) {
   return h("section", { class: "card subscription" }, h("header", {}, h("strong", {}, subscription.name), chip("unknown action", "bad"), button("Remove", drop, { kind: "link" })), h("p", { class: "quiet" }, `There is no action ${subscription.partnerAction}.`));
 }
 
 const told = ({ message, hint }) => [prose(message), hint ? [" ", prose(hint)] : null];
 
-const at = (index, rest) => state.diagnostics.filter(({ pointer }) => pointer === `/subscriptions/${index}${rest}` || pointer.startsWith(`/subscriptions/${index}${rest}/`));
+const placeIn = (subscription, ...steps) => ["/subscriptions", state.subscriptions.indexOf(subscription), ...steps.map(step)].join("/");
 
-function triggerPart(subscription, index, truth, signal) {
+function at(...place) {
+  const start = placeIn(...place);
+  return state.diagnostics.filter(({ pointer }) => pointer === start || pointer.startsWith(`${start}/`));
+}
+
+function triggerPart(subscription, truth, signal) {
   const tree = h("div", { class: "tree" });
   const problem = h("pre", { class: "caret", hidden: true, role: "alert" });
   const remarks = h("ul", { class: "remarks" });
@@ -90,6 +111,7 @@ function triggerPart(subscription, index, truth, signal) {
     doc: subscription.subscribe ?? "",
     complete: triggerCompletion(eventPaths),
     changed: (text) => { subscription.subscribe = text; changed("subscriptions"); judge(); },
+    signal,
   });
   const judge = later(120, async () => {
     const { events: given } = events();
@@ -97,16 +119,16 @@ function triggerPart(subscription, index, truth, signal) {
     try {
       answer = await api.trigger(subscription.subscribe ?? "", given.slice(0, 100));
     } catch (error) {
-      answer = { error: error.message, verdicts: [], remarks: [], canonical: null };
+      answer = { unknown: error.message, error: null, verdicts: [], remarks: [], canonical: null };
     }
     if (signal.aborted) return;
-    problem.hidden = !answer.error;
-    problem.textContent = answer.error ?? "";
+    problem.hidden = !answer.error && !answer.unknown;
+    problem.textContent = answer.error ?? answer.unknown ?? "";
     editor.mark(answer.error ? [{ ...caretOf(answer, editor.text), severity: "error", message: answer.error.split("\n")[0] }] : []);
     remarks.replaceChildren(...(answer.remarks ?? []).map((text) => h("li", {}, prose(text))));
     const [first] = answer.verdicts;
     const hits = answer.verdicts.filter(({ matched }) => matched).length;
-    const word = answer.error ? ["does not parse", "bad"] : !first ? ["no event", "idle"] : answer.verdicts.length === 1 ? (first.matched ? ["matches", "good"] : ["does not match", "idle"]) : [`matches ${hits} of ${answer.verdicts.length}`, hits ? "good" : "idle"];
+    const word = answer.unknown ? ["not judged", "warn"] : answer.error ? ["does not parse", "bad"] : !first ? ["no event", "idle"] : answer.verdicts.length === 1 ? (first.matched ? ["matches", "good"] : ["does not match", "idle"]) : [`matches ${hits} of ${answer.verdicts.length}`, hits ? "good" : "idle"];
     truth.replaceChildren(chip(...word));
     tree.replaceChildren(...(first && !answer.error ? [truthTree(first.tree)] : []));
   });
@@ -133,29 +155,29 @@ export function truthTree(tree) {
     tree.parts ? h("div", { class: "parts" }, tree.parts.map(truthTree)) : null);
 }
 
-function mappingPart(subscription, index, action, signal) {
-  const resolved = { mapping: [], payload: null, problems: [] };
+function mappingPart(subscription, action, signal) {
+  const draft = draftOf(subscription);
   const panes = { fields: h("div", { class: "pane" }), json: h("div", { class: "pane", hidden: true }) };
   const rows = new Map();
   let editor = null;
 
   const refresh = later(200, async () => {
-    const { events: given } = events();
-    if (given.length) {
-      try {
-        Object.assign(resolved, await api.resolve(state.definition.slug, subscriptionOf(subscription), given[0]));
-      } catch {
-        Object.assign(resolved, { mapping: [], payload: null, problems: [] });
-      }
-    }
-    if (!signal.aborted) rows.forEach((row) => row.show(resolved, given.length > 0));
+    const [first] = events().events;
+    // Nothing is known of a mapping that is refused: its findings tell why.
+    const resolved = first && await api.resolve(state.definition.slug, subscriptionOf(subscription), first).catch(() => null);
+    if (!signal.aborted) rows.forEach((row) => row.show(resolved));
   });
   const touched = () => { changed("subscriptions"); refresh(); };
   const set = (key, value) => {
-    const standard = action.mapping[key];
+    const standard = standardOf(action, key);
+    draft.fields.delete(key);
     if (value === undefined || same(value, standard) || (value === null && standard === undefined)) delete subscription.mapping[key];
     else subscription.mapping[key] = value;
     editor?.set(JSON.stringify(fullMapping(subscription), null, 2));
+    if (draft.json !== null) {
+      draft.json = null;
+      markJson();
+    }
     touched();
   };
 
@@ -163,33 +185,35 @@ function mappingPart(subscription, index, action, signal) {
   const plain = visible.filter((field) => field.displayMode !== "collapsed");
   const more = visible.filter((field) => field.displayMode === "collapsed");
   const draw = (fields) => fields.map((field) => {
-    const row = fieldRow(field, subscription, action, index, set);
+    const row = fieldRow(field, subscription, action, set);
     rows.set(field.key, row);
     return row.node;
   });
   panes.fields.append(h("div", { class: "fields" }, draw(plain)), ...(more.length ? [h("details", { class: "more" }, h("summary", {}, `More fields (${more.length})`), h("div", { class: "fields" }, draw(more)))] : []));
 
   const readJson = (text) => {
-    try {
-      const full = JSON.parse(text);
-      if (full === null || typeof full !== "object" || Array.isArray(full)) return;
-      subscription.mapping = ownMapping(action, full);
-      rows.forEach((row) => row.refill());
-      touched();
-    } catch (error) {
-      editor.mark([{ ...syntaxPlace(error, text), severity: "error", message: error.message }]);
-    }
+    const { full, problem } = readMapping(text);
+    const wasBroken = draft.json !== null;
+    draft.json = full ? null : text;
+    if (problem || wasBroken) markJson();
+    if (problem) return;
+    draft.fields.clear();
+    subscription.mapping = ownMapping(action, full);
+    rows.forEach((row) => row.refill());
+    touched();
   };
   const wrong = h("ul", { class: "problems" });
   const markJson = () => {
-    const findings = at(index, "/mapping");
+    const broken = draft.json === null ? null : readMapping(draft.json);
+    const findings = broken ? [{ severity: "error", message: broken.problem, place: broken.place }] : at(subscription, "mapping");
     wrong.replaceChildren(...findings.map((one) => h("li", { class: one.severity }, h("span", {}, told(one)))));
-    editor?.mark(findings.map(({ pointer, severity, message }) => ({ ...placeOf(editor.view, pointer.slice(`/subscriptions/${index}/mapping`.length)), severity, message })));
+    const length = placeIn(subscription, "mapping").length;
+    editor?.mark(findings.map(({ pointer, severity, message, place }) => ({ ...(place ?? placeOf(editor.view, pointer.slice(length))), severity, message })));
   };
   const openJson = () => {
     if (editor) return;
     editor = jsonEditor({
-      label: `Mapping of ${subscription.name} as JSON`, doc: JSON.stringify(fullMapping(subscription), null, 2), changed: readJson, className: "mapping",
+      label: `Mapping of ${subscription.name} as JSON`, doc: draft.json ?? JSON.stringify(fullMapping(subscription), null, 2), changed: readJson, className: "mapping", signal,
       complete: mappingCompletion({ fields: () => action.fields, paths: eventPaths, schemas: () => state.schemas }),
     });
     panes.json.append(editor.host, wrong, h("p", { class: "help" }, "Fields that are left out take the default mapping; null sends nothing. Completion: Ctrl Space."));
@@ -199,107 +223,155 @@ function mappingPart(subscription, index, action, signal) {
   on("events", refresh, signal);
   refresh();
   rows.forEach((row) => row.mark());
-  return h("div", { class: "part" }, h("div", { class: "row spread" }, h("h3", {}, "Mapping"), switcher(panes, { json: openJson })), panes.fields, panes.json);
+  return h("div", { class: "part" }, h("div", { class: "row spread" }, h("h3", {}, "Mapping"), switcher(panes, { json: openJson }, draft)), panes.fields, panes.json);
 }
 
-function switcher(panes, opening) {
+function switcher(panes, opening, draft) {
   const names = { fields: "Fields", json: "JSON" };
-  const buttons = Object.entries(names).map(([key, text]) => button(text, () => {
+  const turn = (key) => {
+    draft.pane = key;
     opening[key]?.();
     for (const [other, pane] of Object.entries(panes)) pane.hidden = other !== key;
     buttons.forEach((one) => one.setAttribute("aria-pressed", String(one.dataset.pane === key)));
-  }, { "aria-pressed": String(key === "fields"), "data-pane": key }));
+  };
+  const buttons = Object.entries(names).map(([key, text]) => button(text, () => turn(key), { "data-pane": key }));
+  turn(draft.pane);
   return h("div", { class: "segments", role: "group", "aria-label": "How to edit the mapping" }, buttons);
 }
 
-function syntaxPlace(error, text) {
-  const found = /position (\d+)/.exec(error.message);
-  const from = found ? Number(found[1]) : text.length;
-  return { from, to: from + 1 };
+// The mapping that a text holds, or what is wrong with the text and where.
+function readMapping(text) {
+  try {
+    const full = JSON.parse(text);
+    if (full !== null && typeof full === "object" && !Array.isArray(full)) return { full };
+    return { problem: "A mapping is an object: a key for each field.", place: { from: 0, to: text.length } };
+  } catch (error) {
+    const found = /position (\d+)/.exec(error.message);
+    const from = found ? Number(found[1]) : text.length;
+    return { problem: `This is no JSON yet: ${error.message}`, place: { from, to: from + 1 } };
+  }
 }
 
-// An expression as one line: `$.path`, a text, `{{template}}`, or JSON.
-export function lineOf(value) {
+const PATH = /^\$(?:$|[.[])/;
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+// An expression as one line: `$.path`, a text, `{{template}}`, or JSON where that line would be read as something else.
+export function lineOf(value, field) {
   if (value === undefined || value === null) return "";
-  if (typeof value === "string") return /^(\s*[$[{"]|-?\d|true$|false$|null$)/.test(value) ? JSON.stringify(value) : value;
-  if (same(Object.keys(value), ["@path"]) && typeof value["@path"] === "string" && value["@path"].startsWith("$")) return value["@path"];
-  if (same(Object.keys(value), ["@template"]) && typeof value["@template"] === "string" && /^[^"{]*\{\{/.test(value["@template"])) return value["@template"];
-  return JSON.stringify(value);
+  const { "@path": path, "@template": template, ...others } = typeof value === "object" && !Array.isArray(value) ? value : {};
+  const line = typeof value === "string" ? value : Object.keys(others).length ? null : path ?? template;
+  return typeof line === "string" && !/[\r\n]/.test(line) && same(readLine(line, field), value) ? line : JSON.stringify(value);
 }
 
+// The value of a line; raises SyntaxError where it begins like JSON and is none.
 export function expressionOf(line, field) {
   const text = line.trim();
-  if (!text) return null;
-  if (/^\$[.[]|^\$$/.test(text)) return { "@path": text };
+  if (PATH.test(text)) return { "@path": text };
   if (text.includes("{{") && !/^[{["]/.test(text.replace(/^\{\{/, ""))) return { "@template": line };
-  if (/^[{["]/.test(text) || ["true", "false", "null"].includes(text) || (["number", "integer"].includes(field.type) && /^-?\d+(\.\d+)?$/.test(text))) return JSON.parse(text);
-  return line;
+  const isNumber = ["number", "integer"].includes(field.type) && NUMBER.test(text);
+  if (/^[{["]/.test(text) || ["true", "false", "null"].includes(text) || isNumber) return JSON.parse(text);
+  return line === "" ? null : line;
 }
 
-function fieldRow(field, subscription, action, index, set) {
+function readLine(line, field) {
+  try {
+    return expressionOf(line, field);
+  } catch {
+    return undefined;
+  }
+}
+
+const standardOf = (action, key) => (Object.hasOwn(action.mapping, key) ? action.mapping[key] : undefined);
+
+function fieldRow(field, subscription, action, set) {
   const id = fresh("field");
+  const draft = draftOf(subscription).fields;
   const found = h("div", { class: "found" });
   const problem = h("p", { class: "problem", id: `${id}-problem` });
   const origin = h("span", {});
-  const own = () => field.key in subscription.mapping;
-  const current = () => (own() ? subscription.mapping[field.key] : action.mapping[field.key]);
+  const own = () => Object.hasOwn(subscription.mapping, field.key);
+  const current = () => (own() ? subscription.mapping[field.key] : standardOf(action, field.key));
   const undo = button("Default", () => { set(field.key, undefined); refill(); }, { kind: "link", "aria-label": `Default mapping for ${field.label}` });
-  const write = (value) => { set(field.key, value); label(); };
-  const { input, node: holder = input, fill } = fieldInput(field, current, write, { id, "aria-describedby": `${id}-help ${id}-problem` }, problem);
   const label = () => {
-    const isDefault = !own();
-    origin.replaceChildren(isDefault ? (field.key in action.mapping ? chip("default") : chip("not mapped", "faint")) : chip("own", "accent"));
-    undo.hidden = isDefault;
+    origin.replaceChildren(own() ? chip("own", "accent") : Object.hasOwn(action.mapping, field.key) ? chip("default") : chip("not mapped", "faint"));
+    undo.hidden = !own() && !draft.has(field.key);
   };
-  const refill = () => { fill(); label(); };
+  const write = (value) => { set(field.key, value); label(); };
+  const type = (line) => {
+    const value = readLine(line, field);
+    if (value === undefined) draft.set(field.key, line);
+    else write(value);
+    label();
+    mark();
+  };
+  const kind = () => (draft.has(field.key) ? "text" : kindOf(field, current()));
+  const text = () => draft.get(field.key) ?? lineOf(current(), field);
+  const make = () => {
+    const attributes = { id, "aria-describedby": `${id}-help ${id}-problem` };
+    return { kind: kind(), ...INPUTS[kind()](field, { current, text, write, type }, attributes) };
+  };
+  const mark = () => {
+    const findings = at(subscription, "mapping", field.key);
+    const broken = draft.has(field.key) ? [h("span", { class: "error" }, readMapping(draft.get(field.key)).problem)] : [];
+    problem.replaceChildren(...broken, ...findings.map((one) => h("span", { class: one.severity }, told(one))));
+    entry.input.setAttribute("aria-invalid", String(broken.length > 0 || findings.some(({ severity }) => severity === "error")));
+  };
+  let entry = make();
+  const holder = h("div", { class: "input" }, entry.node, origin, undo);
+  const refill = () => {
+    if (entry.kind !== kind()) {
+      const { node } = entry;
+      entry = make();
+      node.replaceWith(entry.node);
+    }
+    entry.fill();
+    label();
+    mark();
+  };
+  entry.fill();
   label();
   const required = field.required === true ? chip("required") : field.required ? h("span", { class: "chip", title: short(field.required, 400) }, "required if") : null;
   return {
     node: h("div", { class: "field-row" },
       h("div", { class: "name" }, h("label", { for: id }, field.label), h("code", {}, field.key), required),
-      h("div", { class: "input" }, holder, origin, undo),
-      found, h("p", { class: "help", id: `${id}-help` }, field.description), problem),
+      holder, found, h("p", { class: "help", id: `${id}-help` }, field.description), problem),
     refill,
-    mark() {
-      const findings = at(index, `/mapping/${field.key.replaceAll("~", "~0").replaceAll("/", "~1")}`);
-      problem.replaceChildren(...findings.map((one) => h("span", { class: one.severity }, told(one))));
-      input.setAttribute("aria-invalid", String(findings.some(({ severity }) => severity === "error")));
-    },
-    show(resolved, hasEvent) {
-      const one = resolved.mapping.find((entry) => entry.field === field.key);
-      const wrong = resolved.problems.filter((entry) => entry.field === field.key || entry.field.startsWith(`${field.key}.`));
-      found.replaceChildren(...(hasEvent ? [
+    mark,
+    show(resolved) {
+      const one = resolved?.mapping.find((given) => given.field === field.key);
+      const wrong = resolved?.problems.filter((given) => given.field === field.key || given.field.startsWith(`${field.key}.`)) ?? [];
+      found.replaceChildren(...(resolved ? [
         h("span", { class: "arrow", "aria-hidden": "true" }, "→ "), h("span", { class: "unseen" }, "gives "),
         one && "value" in one ? inline(one.value, 90) : h("em", {}, "nothing"),
-        ...wrong.map((entry) => h("span", { class: "wrong" }, prose(entry.message)))] : []));
+        ...wrong.map((given) => h("span", { class: "wrong" }, prose(given.message)))] : []));
     },
   };
 }
 
-function fieldInput(field, current, write, attributes, problem) {
-  const simple = (value) => value === undefined || value === null || typeof value === "boolean";
-  if (field.type === "boolean" && !field.multiple && simple(current())) {
-    const input = h("select", { ...attributes, onchange: ({ target }) => write(target.value === "" ? null : target.value === "true") }, h("option", { value: "" }, field.default === null || field.default === undefined ? "–" : `– (${field.default})`), h("option", { value: "true" }, "true"), h("option", { value: "false" }, "false"));
-    const fill = () => { const value = current(); input.value = value === true ? "true" : value === false ? "false" : ""; };
-    fill();
-    return { input, fill };
-  }
-  if (field.choices.length && !field.multiple && (current() === undefined || field.choices.some(({ value }) => value === current()))) {
-    const input = h("select", { ...attributes, onchange: ({ target }) => write(target.value === "" ? null : JSON.parse(target.value)) }, h("option", { value: "" }, field.default ? `– (${field.default})` : "–"), field.choices.map((choice) => h("option", { value: JSON.stringify(choice.value) }, choice.label)));
-    const fill = () => { input.value = current() === undefined || current() === null ? "" : JSON.stringify(current()); };
-    fill();
-    return { input, fill };
-  }
-  const list = fresh("paths");
-  const input = h("input", { ...attributes, type: "text", list, class: "mono", spellcheck: "false", autocomplete: "off", placeholder: field.placeholder || (field.default !== null && field.default !== undefined ? `default ${short(field.default)}` : "$.path, text or {{template}}"), onfocus: () => options.replaceChildren(...[...eventPaths()].map(([path, value]) => h("option", { value: path }, short(value, 40)))), oninput: ({ target }) => {
-    try {
-      write(expressionOf(target.value, field) ?? (target.value === "" ? null : target.value));
-    } catch (error) {
-      problem.replaceChildren(h("span", {}, `This is no JSON yet: ${error.message}`));
-    }
-  } });
-  const options = h("datalist", { id: list });
-  const fill = () => { if (document.activeElement !== input) input.value = lineOf(current()); };
-  fill();
-  return { input, node: h("span", { class: "combo" }, input, options), fill };
+function kindOf(field, value) {
+  if (field.multiple) return "text";
+  if (field.type === "boolean" && (value === undefined || value === null || typeof value === "boolean")) return "boolean";
+  return field.choices.length && (value === undefined || field.choices.some((choice) => choice.value === value)) ? "choice" : "text";
+}
+
+const standsFor = (field) => (field.default === null || field.default === undefined ? "–" : `– (${short(field.default)})`);
+
+// How a field is edited, by kind of its value: the input, the node that holds it, and what fills it.
+const INPUTS = {
+  boolean: (field, { current, write }, attributes) => choosing(attributes, [["", standsFor(field)], ["true", "true"], ["false", "false"]], current, write),
+  choice: (field, { current, write }, attributes) => choosing(attributes, [["", standsFor(field)], ...field.choices.map((choice) => [JSON.stringify(choice.value), choice.label])], current, write),
+  text: (field, { text, type }, attributes) => {
+    const list = fresh("paths");
+    const options = h("datalist", { id: list });
+    const offer = () => options.replaceChildren(...[...eventPaths()].map(([path, value]) => h("option", { value: path }, short(value, 40))));
+    const hint = field.placeholder || (field.default !== null && field.default !== undefined ? `default ${short(field.default)}` : "$.path, text or {{template}}");
+    const input = h("input", { ...attributes, type: "text", list, class: "mono", spellcheck: "false", autocomplete: "off", placeholder: hint, onfocus: offer, oninput: ({ target }) => type(target.value) });
+    return { input, node: h("span", { class: "combo" }, input, options), fill: () => { if (document.activeElement !== input) input.value = text(); } };
+  },
+};
+
+function choosing(attributes, options, current, write) {
+  const input = h("select", { ...attributes, onchange: ({ target }) => write(target.value === "" ? null : JSON.parse(target.value)) }, options.map(([value, label]) => h("option", { value }, label)));
+  const fill = () => { input.value = current() === undefined || current() === null ? "" : JSON.stringify(current()); };
+  return { input, node: input, fill };
 }

@@ -1,18 +1,19 @@
 // The journey of each event as stages, from its trigger to its outcome.
 
 import { api } from "./api.js";
-import { MOODS, button, chip, copy, download, h, inline, outcomeChip, plural, pretty, prose, toast } from "./dom.js";
-import { named } from "./event.js";
+import { MOODS, button, chip, copy, download, h, inline, outcomeChip, plural, pretty, problemList, prose, same, toast } from "./dom.js";
+import { named, written } from "./event.js";
 import { exchangeViews } from "./exchanges.js";
 import { truthTree } from "./mappings.js";
-import { address, changed, connection, events, on, state } from "./state.js";
+import { address, changed, connection, events, isLong, on, state } from "./state.js";
 
 const WHERE = { sandbox: "the sandbox", dry: "dry run, nothing was sent", live: "the real partner" };
 const calling = ({ type, event, name }) => [event, name, type].find((text) => typeof text === "string") ?? "without a type";
 const MOST_LISTED = 200;
 
 export function resultView(signal, run) {
-  const { run: done } = state;
+  const { run: done, refused } = state;
+  if (refused) return [h("h1", {}, "Result"), refusedView(refused), button("Run again", run, { kind: "primary" })];
   if (!done) return [h("h1", {}, "Result"), h("p", { class: "lead" }, "Nothing has been run yet."), button("Run the events", run, { kind: "primary" })];
   const detail = h("div", { class: "journey", id: "journey" });
   const show = (position) => {
@@ -30,6 +31,8 @@ export function resultView(signal, run) {
     h("p", { class: "lead" }, summary(done)), old,
     h("div", { class: only ? "" : "result-grid" }, list, detail)];
 }
+
+const refusedView = (error) => h("section", { class: "verdict bad", role: "alert" }, h("strong", {}, error.status ? "Not run" : "No answer"), h("span", {}, prose(error.message)), problemList(error));
 
 function summary(done) {
   const counts = Object.entries(done.counts).filter(([, number]) => number).map(([kind, number]) => chip(`${number.toLocaleString("en")} ${kind}`, MOODS[kind]));
@@ -49,7 +52,7 @@ function exporting(done) {
   const link = async () => {
     const fragment = await address();
     history.replaceState(null, "", fragment);
-    await copy(new URL(fragment, location.href).href, "The link is copied; it holds no secret and no token.");
+    await copy(new URL(fragment, location.href).href, isLong() ? "The link is copied; it holds no secret, no token, and not the events, which are too long." : "The link is copied; it holds no secret and no token.");
   };
   return h("div", { class: "row" }, button("Copy link", link, { id: "permalink" }), button("Export as test", take, { id: "export" }));
 }
@@ -92,18 +95,21 @@ function journeyView(journey) {
 }
 
 function nearestView({ nearest, position }) {
+  const isThere = () => same(events().events[position], state.ran[position]);
   const apply = () => {
+    if (!isThere()) return toast("The event has changed since; run it again first.", "bad");
     const given = events().events.map((event) => structuredClone(event));
     nearest.changes.forEach((change) => applyChange(given[position], change));
-    state.text = JSON.stringify(given.length === 1 ? given[0] : given, null, 2);
+    state.text = written(given);
     changed("events");
     changed("run-wanted");
+    return undefined;
   };
   return h("section", { class: "notice nearest", "aria-label": "Nearest subscription" },
     h("p", {}, "No subscription took this event. Nearest: ", h("strong", {}, nearest.subscription), "."),
     nearest.changes?.length ? [h("p", {}, "It would match after ", nearest.changes.length === 1 ? "this change:" : "these changes:"),
       h("ul", {}, nearest.changes.map((change) => h("li", {}, h("code", {}, change.path), change.kind === "remove" ? " removed" : [" = ", inline(change.value)]))),
-      events().events[position] ? button(`Make the change${nearest.changes.length === 1 ? "" : "s"} and run again`, apply, { id: "apply-changes" }) : null]
+      isThere() ? button(`Make the change${nearest.changes.length === 1 ? "" : "s"} and run again`, apply, { id: "apply-changes" }) : null]
       : h("p", {}, prose(nearest.reason), " No small change to the event would make it match."));
 }
 
@@ -172,12 +178,12 @@ function batchStage({ batch, identifier }) {
   const list = h("dl", { class: "facts" },
     h("dt", {}, "Key"), h("dd", {}, key.length ? key.map(([name, value]) => h("span", { class: "pair" }, h("code", {}, name), " = ", inline(value, 80))) : "none"),
     identifier ? [h("dt", {}, "About"), h("dd", {}, h("code", { class: "long" }, identifier))] : null,
-    h("dt", {}, "Travels with"), h("dd", {}, batch.mates.length ? mates(batch.mates) : "no other event"),
+    h("dt", {}, "Travels with"), h("dd", {}, batch.others ? mates(batch) : "no other event"),
     h("dt", {}, "Closed"), h("dd", {}, CLOSED[batch.reason] ?? batch.reason));
   return stage("batch", "good", "Batch", `${plural(batch.size, "payload")}, batch ${batch.index + 1}`, list);
 }
 
-const mates = (positions) => `event${positions.length === 1 ? "" : "s"} ${positions.slice(0, 12).map((one) => one + 1).join(", ")}${positions.length > 12 ? ` and ${positions.length - 12} more` : ""}`;
+const mates = ({ mates: positions, others }) => `event${others === 1 ? "" : "s"} ${positions.slice(0, 12).map((one) => one + 1).join(", ")}${others > 12 ? ` and ${(others - 12).toLocaleString("en")} more` : ""}`;
 
 function requestStage({ exchanges, result }) {
   if (!exchanges.length) return stage("requests", "idle", "Requests", "none", null);

@@ -1,8 +1,8 @@
 // The pretend partner beside everything else: its state, live, and buttons to make it go wrong.
 
-import { api, follow } from "./api.js";
+import { api, follow, whileSeen } from "./api.js";
 import { button, chip, h, table, toast } from "./dom.js";
-import { changed, state } from "./state.js";
+import { state } from "./state.js";
 
 let scope;
 let followed;
@@ -19,13 +19,15 @@ export function watchSandbox(node) {
   node.replaceChildren(h("p", { class: "quiet" }, "Asking the sandbox…"));
   const panel = frame(slug, node);
   const show = (got) => { if (followed === slug) panel.show(got); };
-  follow(`/sandboxes/${encodeURIComponent(slug)}/events`, scope.signal, (kind, got) => { if (kind === "state") show(got); panel.live(true); }, () => panel.live(false));
+  whileSeen(scope.signal, (seen) => follow(`/sandboxes/${encodeURIComponent(slug)}/events`, seen, (kind, got) => { if (kind === "state") show(got); panel.live(true); }, () => panel.live(false)));
 }
 
 function frame(slug, node) {
   const act = async (doing, said) => {
     try {
-      panel.show(await doing());
+      const got = await doing();
+      // What is followed tells it too, and whatever came after.
+      if (!panel.isLive) panel.show(got);
       if (said) toast(said);
     } catch (error) {
       toast([error.message, ...(error.problems ?? [])].join(" "), "bad");
@@ -74,7 +76,8 @@ function frame(slug, node) {
 
   const panel = {
     known: {},
-    live(is) { lamp.classList.toggle("on", is); lamp.title = is ? "live" : "not connected"; },
+    isLive: false,
+    live(is) { panel.isLive = is; lamp.classList.toggle("on", is); lamp.title = is ? "live" : "not connected"; },
     show(got) {
       panel.known = got.faults.known;
       name.textContent = `${got.name} sandbox`;
@@ -90,7 +93,6 @@ function frame(slug, node) {
         h("span", {}, chip(one.status === null ? "dropped" : String(one.status), one.status !== null && one.status < 400 ? "good" : "bad"), one.fault ? chip(one.fault, "warn") : null),
         Object.entries(one.note ?? {}).map(([key, value]) => `${key} ${value}`).join(", ")]);
       calls.replaceChildren(table("Last calls", ["Call", "Answer", "About"], rows, "Nobody has called yet."));
-      changed("sandbox");
     },
   };
   return panel;

@@ -8,14 +8,17 @@ export const state = {
   definition: null,
   settings: {},
   kept: [],
+  touched: new Set(),
   subscriptions: [],
   text: "",
   mode: "sandbox",
   diagnostics: [],
+  revision: 0,
   run: null,
+  ran: [],
+  refused: null,
   stale: false,
   selected: 0,
-  leg: null,
   schemas: {},
 };
 
@@ -25,6 +28,7 @@ export const on = (topic, act, signal) => bus.addEventListener(topic, () => act(
 
 export function changed(topic) {
   if (["settings", "subscriptions", "events", "mode"].includes(topic)) state.stale = true;
+  if (["settings", "subscriptions", "diagnose"].includes(topic)) state.revision += 1;
   bus.dispatchEvent(new Event(topic));
   keepAddress();
 }
@@ -45,33 +49,36 @@ export function subscriptionOf({ name, partnerAction, subscribe, mapping, enable
   return { name, partnerAction, subscribe, mapping, enabled };
 }
 
+// A key as a step of a JSON pointer.
+export const step = (key) => key.replaceAll("~", "~0").replaceAll("/", "~1");
+
 export const actionOf = (subscription) => state.definition.actions.find((action) => action.slug === subscription.partnerAction);
 
 export function ownMapping(action, full) {
-  return Object.fromEntries(Object.entries(full ?? {}).filter(([key, value]) => !(key in action.mapping && same(value, action.mapping[key]))));
+  return Object.fromEntries(Object.entries(full ?? {}).filter(([key, value]) => !(Object.hasOwn(action.mapping, key) && same(value, action.mapping[key]))));
 }
 
 export const fullMapping = (subscription) => ({ ...actionOf(subscription)?.mapping, ...subscription.mapping });
 
 // Events from a text: an object, a list, or objects one after the other, on lines of their own or not.
 export function parseEvents(text) {
-  const events = [];
+  let given = [];
   try {
     const whole = JSON.parse(text);
-    events.push(...(Array.isArray(whole) ? whole : [whole]));
+    given = Array.isArray(whole) ? whole : [whole];
   } catch {
     for (const [piece, line] of pieces(text)) {
       try {
-        events.push(JSON.parse(piece));
+        given.push(JSON.parse(piece));
       } catch (error) {
         return { events: [], problem: `From line ${line}: ${error.message}.` };
       }
     }
   }
-  const odd = events.findIndex((event) => event === null || typeof event !== "object" || Array.isArray(event));
+  const odd = given.findIndex((event) => event === null || typeof event !== "object" || Array.isArray(event));
   if (odd >= 0) return { events: [], problem: `Event ${odd + 1} is not an object.` };
-  if (events.length > 5_000) return { events: [], problem: `At most 5,000 events at a time, not ${events.length.toLocaleString("en")}.` };
-  return { events, problem: events.length ? null : "There is no event yet." };
+  if (given.length > 5_000) return { events: [], problem: `At most 5,000 events at a time, not ${given.length.toLocaleString("en")}.` };
+  return { events: given, problem: given.length ? null : "There is no event yet." };
 }
 
 function* pieces(text) {
@@ -112,6 +119,7 @@ export function eventPaths() {
     if (Array.isArray(value)) value.slice(0, 1).forEach((one) => walk(one, `${path}[0]`, depth + 1));
     else if (value && typeof value === "object") {
       for (const [key, inner] of Object.entries(value)) {
+        if (/^$|[.[\]'"]/.test(key)) continue; // no path leads there
         walk(inner, /^[\w-]+$/.test(key) ? `${path}.${key}` : `${path}['${key}']`, depth + 1);
       }
     }
@@ -122,18 +130,44 @@ export function eventPaths() {
 
 const MOST = 24_000;
 
+export const isLong = () => state.text.length > MOST;
+
 // The state as it stands in the address: no token, no secret, and no events that are too long.
 export function shareable() {
+  const texts = hidden();
   const open = Object.entries(state.settings).filter(([key]) => !secret(key));
-  const hidden = Object.entries(state.settings).filter(([key, value]) => secret(key) && String(value).length > 3);
-  const told = {
+  return JSON.stringify({
     destination: state.definition?.slug,
-    settings: Object.fromEntries(open),
-    subscriptions: state.subscriptions.map(subscriptionOf),
-    text: state.text.length > MOST ? "" : state.text,
+    settings: Object.fromEntries(open.map(([key, value]) => [key, covered(value, texts)])),
+    subscriptions: state.subscriptions.map(subscriptionOf).map((one) => ({
+      ...one, name: covered(one.name, texts), subscribe: covered(one.subscribe, texts),
+      mapping: Object.fromEntries(Object.entries(one.mapping).map(([key, value]) => [key, covered(value, texts)])),
+    })),
+    text: isLong() ? "" : covered(state.text, texts),
     mode: state.mode,
-  };
-  return hidden.reduce((text, [, value]) => text.replaceAll(JSON.stringify(String(value)).slice(1, -1), "••••"), JSON.stringify(told));
+  });
+}
+
+// The texts of secret settings, as they are and as JSON writes them, in JSON within JSON too; longer ones first.
+function hidden() {
+  const texts = Object.entries(state.settings).filter(([key]) => secret(key)).flatMap(([, value]) => leaves(value)).filter((text) => text.length > 3);
+  const written = (text) => JSON.stringify(text).slice(1, -1);
+  const forms = new Set(texts.flatMap((text) => [text, written(text), written(written(text))]));
+  return [...forms].sort((one, other) => other.length - one.length);
+}
+
+function leaves(value) {
+  if (value && typeof value === "object") return Object.values(value).flatMap(leaves);
+  return ["string", "number"].includes(typeof value) ? [String(value)] : [];
+}
+
+// Only what somebody wrote is covered, never the names that the page itself gives: those tell what is what.
+function covered(value, texts) {
+  if (typeof value === "string") return texts.reduce((text, one) => text.replaceAll(one, "••••"), value);
+  if (typeof value === "number") return texts.some((one) => String(value).includes(one)) ? "••••" : value;
+  if (Array.isArray(value)) return value.map((one) => covered(one, texts));
+  if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([key, one]) => [key.startsWith("@") ? key : covered(key, texts), covered(one, texts)]));
+  return value;
 }
 
 async function piped(bytes, stream) {
@@ -160,6 +194,12 @@ export async function address() {
   return `#${parameters}`;
 }
 
+let leaving = false;
+
+// From now on the address is not the page's any more: another one was given.
+export const leave = () => { leaving = true; };
+
 export const keepAddress = later(300, async () => {
-  history.replaceState(null, "", await address());
+  const fragment = await address();
+  if (!leaving) history.replaceState(null, "", fragment);
 });

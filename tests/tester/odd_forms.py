@@ -1,0 +1,65 @@
+"""A destination whose forms are as unusual as definitions allow; it has no sandbox, no preset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from framework import Action, Choice, Destination, Payload, Settings, field, hookimpl
+
+
+class OddSettings(Settings):
+    """One setting of every kind, one of them called as JavaScript calls something of its own."""
+
+    constructor: str = field("Constructor")
+    size: float | None = field("Size")
+    level: int | None = field("Level", choices=(Choice(0, "zero"), Choice(1, "one")), default=0)
+    flag: bool | None = field("Flag", default=True)
+    several: list[str] | None = field("Several")
+    part: dict[str, Any] | None = field("Part")
+    key: str | None = field("Key", type="password")
+    keys: list[str] | None = field("Keys", secret=True)
+
+
+class Address(Payload):
+    """A part with a part of its own."""
+
+    street: str = field("Street")
+
+
+class OddPayload(Payload):
+    """Fields that are edited in different ways."""
+
+    constructor: str | None = field("Constructor")
+    flag: bool | None = field("Flag")
+    level: int | None = field("Level", choices=(Choice(0, "zero"), Choice(1, "one")))
+    numbers: list[int] | None = field("Numbers")
+    address: Address | None = field("Address")
+
+
+class Nothing(Payload):
+    """No field at all."""
+
+
+@hookimpl
+def destination() -> Destination:
+    return Destination(slug="actions-odd", name="Odd")
+
+
+@hookimpl
+def settings() -> type[OddSettings]:
+    return OddSettings
+
+
+@hookimpl
+def actions() -> list[Action]:
+    return [
+        Action(slug="odd", title="Odd", payload=OddPayload),
+        Action(slug="nothing", title="Nothing", trigger='type = "page"', payload=Nothing),
+    ]
+
+
+@hookimpl
+def perform(client: httpx.Client, payload: Any) -> httpx.Response:
+    return client.post("https://odd.test/all", json={"flag": getattr(payload, "flag", None)})
