@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 from typing import Any, TypeAlias, cast
 
 import orjson
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from framework.definition import Batching
 
@@ -21,8 +22,7 @@ Name: TypeAlias = str | int
 """What tells rows apart: the identifier, where there is one, else the mark."""
 
 
-@dataclass(slots=True)
-class Behind:
+class Behind(Struct):
     """Marks that settle with a later one.
 
     *shared* asked for the same and share the outcome; *superseded* asked for something else.
@@ -36,8 +36,7 @@ class Behind:
         return [*self.shared, *self.superseded]
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
+class Lot(Struct, frozen=True):
     """Rows of one action that agree in the values of the batch keys, in arrival order; never none.
 
     *identifiers* say whom the rows are about; where nobody knows, *objects* are the payloads.
@@ -73,8 +72,7 @@ class Lot:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Rows that travel in one call: one action, the same keys; *reason* says why it closed.
 
     *behind* holds by mark what settles with it.
@@ -92,8 +90,7 @@ class Batch:
         return [*self.marks, *chain.from_iterable(one.all() for one in self.behind.values())]
 
 
-@dataclass(slots=True)
-class _Pile:
+class _Pile(Struct):
     """What waits for one action and key: names and marks of the rows that will be sent."""
 
     action: str
@@ -111,8 +108,7 @@ class _Pile:
         return mark
 
 
-@dataclass(slots=True)
-class _Coming:
+class _Coming(Struct):
     """Lots of one action that wait to join their pile, and whom their rows are about, once each."""
 
     lots: list[Lot] = field(default_factory=list)
@@ -136,8 +132,7 @@ class _Coming:
         return list(chain.from_iterable(lot.names for lot in self.lots))
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(Struct):
     """The place within which identifiers are compared: a pile for each action.
 
     *coming* has by action the lots that wait as they came, as long as no pile can be full.

@@ -8,8 +8,9 @@ what each route makes of them to the route's rows. Events that a route refuses a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct, field
 
 from framework.codegen import VARIABLE, Code, JSONReader
 from framework.delivery.projection import Projection
@@ -38,8 +39,7 @@ class _Refused(Exception):  # noqa: N818 - no error: a jump out of generated cod
     """Something is wrong with a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """What is kept of the payloads of one route: whole shaped objects, or a list for each field.
 
     *constants* are the fields that have the same value in every row, or MISSING where there never
@@ -55,8 +55,7 @@ class Layout:
         return tuple([] for _ in range(2 if self.fields is None else 1 + len(self.fields)))
 
 
-@dataclass(frozen=True, slots=True)
-class Fusion:
+class Fusion(Struct, frozen=True):
     """The function for the routes of a connection, its source, and the layout of each route."""
 
     prepare: Fused

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, TypeAlias, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from framework.delivery.batching import Lot
 from framework.delivery.columns import Columns
@@ -31,8 +33,7 @@ MESSAGE_ID: Final = "messageId"
 """The key of an event by which outcomes name it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """What events came to before any call: *lots* that wait for theirs, and what is settled.
 
     *objects* and *events* hold, by mark, what is kept with rows; see `Intake`. Between processes,

@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import Any, Final, Protocol, TypeVar
 
 import httpx
+from msgspec import Struct
 
 from framework.definition import Destination, membership
 from framework.delivery.answers import refusal
@@ -45,8 +46,7 @@ class Implementation(Protocol):
         """Call *hook*."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parcels:
+class Parcels(Struct, frozen=True):
     """What a batch holds, aligned; *key* has the values of the batch keys by name.
 
     Payloads and events are there only for those who ask for them.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from framework.codegen import Code, JSONReader
 from framework.paths import MISSING, Path, step
@@ -30,8 +30,7 @@ _unnameable = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 _REFUSALS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-@dataclass(frozen=True)
-class Projection:
+class Projection(Struct, frozen=True):
     """Struct types for a set of paths; *root* is the type of an event."""
 
     root: type[msgspec.Struct]

@@ -10,9 +10,10 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import unquote_plus
+
+from msgspec import Struct
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 """Names and values as they travel."""
@@ -60,8 +61,7 @@ _HTML = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mask:
+class Mask(Struct, frozen=True):
     """A kind of personal data: how it looks, and what is shown in its place."""
 
     pattern: re.Pattern[str]

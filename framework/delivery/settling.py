@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from framework.results import Result, Skipped
 
@@ -15,8 +16,7 @@ SUPERSEDED = Skipped("SUPERSEDED", "A later event about the same identifier was 
 """The result of an event that a later one of its lane made void."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """What became of the events at *positions* in one route; they share the result."""
 
     route: int
@@ -29,8 +29,7 @@ class Settlement:
             yield position, self.route, self.result
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """How positions and routes are numbered together: in arrival order, routes in theirs."""
 
     routes: int

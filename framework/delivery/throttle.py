@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Protocol, Self
 
+from msgspec import Struct
+
 from framework.delivery.retries import Clock, SystemClock
 from framework.errors import DefinitionError, RetryableError
 
@@ -43,8 +45,7 @@ class Limit(Protocol):
         """In how long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How a limit is kept: a burst after a rest, then a call every *interval* seconds.
 
     *slack* is how far in seconds the burst may run ahead of the even pace.
@@ -68,8 +69,7 @@ class Pace:
         return cls(interval, (burst - 1) * interval)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What an answer's headers say about the budget; seconds are counted from the answer.
 
     *remaining* calls are left until *reset*; *retry_after* is the pause that was asked for.

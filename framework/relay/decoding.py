@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import msgspec
+from msgspec import Struct
 
 from framework.paths import Event
 from framework.relay.files import Chunk
@@ -30,8 +30,7 @@ _KINDS = {
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """A line that is no event: its number (from 1), the offset of its first byte, and why."""
 
     line: int
@@ -39,8 +38,7 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """The events of a chunk, the number of the line of each, and the lines that are none."""
 
     events: list[Event]

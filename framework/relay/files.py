@@ -13,10 +13,11 @@ import stat
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self, TypeAlias, cast
+
+from msgspec import Struct
 
 from framework.errors import StorageError
 from framework.relay.storage import storage
@@ -34,8 +35,7 @@ _GZIP = b"\x1f\x8b"
 _Source: TypeAlias = io.BufferedReader | gzip.GzipFile
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """A place between two lines: *offset* in bytes (uncompressed), *lines* before it."""
 
     offset: int = 0
@@ -45,8 +45,7 @@ class Position:
 START = Position()
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """What a file is recognised by later: its *size*, and a digest of its first *head* bytes.
 
     Inode numbers are left out on purpose: a copy on another disk is the same file of events.
@@ -57,8 +56,7 @@ class Identity:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """Whole lines with their line ends, from *start* to *end*; or a line too long to be held.
 
     *too_long* is the length of such a line in bytes; there are no *lines* then.

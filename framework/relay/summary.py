@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct, field
 
 from framework.results import Failed, Result, Skipped
 
@@ -91,8 +92,7 @@ def by_outcome(counts: Mapping[Kind, int]) -> Counter[str]:
     return total
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a run has come; *bytes_total* is None for a stream.
 
     *counts* is by outcome, *calls* the number of requests made; *resumed* is how many of the lines
@@ -107,8 +107,7 @@ class Progress:
     resumed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """What a run did, what runs before it did to the same file included.
 
     *calls* counts requests by method and path, ids in paths replaced. *seconds* is the time of

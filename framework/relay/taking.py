@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from framework.delivery import Intake, Marks, Prepared, Settlement
 from framework.relay.decoding import Rejected, decode, reread
 from framework.relay.files import Chunk, Position
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """What became of a chunk: what needs no call, the lines that hold events, and those that don't.
 
     *message_ids* are aligned with *lines* and can be read once.
@@ -23,8 +24,7 @@ class Taken:
     rejected: Sequence[Rejected] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of the file after it was prepared; lines are counted from its beginning.
 
     *lines* and *message_ids* are aligned; both are empty where nobody asks for names.
