@@ -13,6 +13,7 @@ from framework.delivery.fusion import Layout, Lists
 from framework.paths import MISSING
 
 _OBJECTS: Final = Layout()
+_UNHASHABLE: Final = (dict, list)
 
 
 class Columns(Mapping[str, Sequence[Any]]):
@@ -98,17 +99,19 @@ class Columns(Mapping[str, Sequence[Any]]):
 
     def groups(self, keys: Sequence[str]) -> dict[tuple[Any, ...], Sequence[int] | None]:
         """Give the places of the payloads by their values of *keys*; None where all agree."""
-        varying = [key for key in keys if key not in self._constants] if self._size > 1 else []
+        if self._size == 1:
+            return {_hashable(self._first(keys)): None}
+        varying = [key for key in keys if key not in self._constants]
         columns = [self[key] for key in varying]
         if all(column.count(column[0]) == self._size for column in columns):
-            return {tuple(map(_key, self._first(keys))): None}
+            return {_hashable(self._first(keys)): None}
         found: dict[Hashable, list[int]] = {}
         for place, value in enumerate(_told_apart(columns)):
             found.setdefault(value, []).append(place)
         groups: dict[tuple[Any, ...], Sequence[int] | None] = {}
         for places in found.values():
             first = {key: column[places[0]] for key, column in zip(varying, columns, strict=True)}
-            groups[tuple(_key(self._value(key, first)) for key in keys)] = places
+            groups[_hashable(tuple(self._value(key, first) for key in keys))] = places
         return groups
 
     def chosen(self, chosen: Sequence[bool]) -> Columns:
@@ -140,6 +143,9 @@ class Columns(Mapping[str, Sequence[Any]]):
 
     def _first(self, keys: Sequence[str]) -> tuple[Any, ...]:
         """Give the values of *keys* in the first payload, or in any where they are the same."""
+        if self._objects:
+            first, defaults = self._objects[0], self._action.defaults
+            return tuple([first.get(key, defaults[key]) for key in keys])
         constants = self._constants
         return tuple([self._constant(key) if key in constants else self[key][0] for key in keys])
 
@@ -170,5 +176,14 @@ def _told_apart(columns: Sequence[Sequence[Any]]) -> Sequence[Hashable]:
     return [tuple(map(_key, row)) for row in zip(*columns, strict=True)]
 
 
+def _hashable(values: tuple[Any, ...]) -> tuple[Hashable, ...]:
+    """Give values as a key; lists and objects are told apart by how they are written."""
+    try:
+        hash(values)
+    except TypeError:
+        return tuple(map(_key, values))
+    return values
+
+
 def _key(value: Any) -> Hashable:
-    return repr(value) if isinstance(value, dict | list) else value
+    return repr(value) if isinstance(value, _UNHASHABLE) else value
