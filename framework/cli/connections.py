@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -49,8 +49,7 @@ endpoint_option = click.option(
 )
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A connection file that can be used, and the destination that it names."""
 
     file: ConnectionFile

@@ -6,9 +6,8 @@ import gc
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import click
@@ -33,8 +32,7 @@ _EXITS = "\n".join(f"  {code:<4} {text}" for code, text in exits.EXIT_CODES.item
 _EPILOG = f"\b\nExit codes:\n{_EXITS}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Options:
+class _Options(NamedTuple):
     path: str
     events: str
     dry_run: bool

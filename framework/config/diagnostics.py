@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from framework.errors import ConfigurationError
 
@@ -20,8 +20,7 @@ _ESCAPES = {"x": 4, "u": 6, "U": 10}
 _HIDDEN = re.compile(r"(\$\{[^{}]*\})|[^\s,{}\[\]\"']+?(?=\$\{|[\s,{}\[\]\"']|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """Where something stands in a document: *line* and *column* from 1, *length* in characters."""
 
     line: int = 1

@@ -7,8 +7,7 @@ is where the reference's validator evaluates it, and saved definitions were writ
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from framework.definition.coercion import same
 from framework.definition.fields import Condition, Conditions, Field, FieldTable
@@ -21,8 +20,7 @@ Test: TypeAlias = Callable[[JSON], bool]
 """Judges the value of one top-level key, or the sync mode; MISSING where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(NamedTuple):
     """A field that is required when conditions hold.
 
     *scope* leads to the object (or the objects of a list) in which the conditions are looked up:

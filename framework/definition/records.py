@@ -12,9 +12,9 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal, TypeVar, dataclass_transform
+from typing import Any, Literal, NamedTuple, TypeVar, dataclass_transform
 
 from framework.codegen import Code
 from framework.definition.fields import (
@@ -96,15 +96,13 @@ def field(  # noqa: PLR0913 - the options are those of a Field
     return _Declared(locals())
 
 
-@dataclass(frozen=True, slots=True)
-class _Declared:
+class _Declared(NamedTuple):
     """What `field()` was given, until the annotation says the rest."""
 
     options: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
+class _Slot(NamedTuple):
     """One field of a typed class: its key in payloads, the table's entry, how values are held."""
 
     key: str
@@ -249,8 +247,7 @@ def _agree(annotation: Any, note: _Note, entry: Field) -> None:
         raise DefinitionError("a field that may be null needs `| None`.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
+class _Note(NamedTuple):
     """What an annotation says: the field's type, and how a shaped value becomes the attribute."""
 
     type: FieldType
@@ -266,14 +263,14 @@ def _read(note: Any) -> _Note:
     if origin in {typing.Union, types.UnionType}:
         inner = [argument for argument in arguments if argument is not type(None)]
         if len(inner) == 1 and len(arguments) == 2:
-            return replace(_read(inner[0]), optional=True)
+            return _read(inner[0])._replace(optional=True)
     if origin is list:
         item = _read(arguments[0])
         if not item.multiple and not item.optional:
             build = item.build
-            return replace(item, multiple=True, build=build and _each(build))
+            return item._replace(multiple=True, build=build and _each(build))
     if origin is Literal and all(type(argument) is type(arguments[0]) for argument in arguments):
-        return replace(_read(type(arguments[0])), choices=arguments)
+        return _read(type(arguments[0]))._replace(choices=arguments)
     if isinstance(note, Record):
         return _Note("object", properties=fields_of(note), build=note.build)
     kind = _SCALARS.get(origin or note)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from framework.paths import JSON, MISSING
 
@@ -21,8 +20,7 @@ MAX_DEPTH = 100
 _KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A place in a document, and the lists of what is wrong there and elsewhere."""
 
     path: str

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from framework.errors import DefinitionError
 from framework.mapping.expressions import Applied, Expression, located, refuse
@@ -33,8 +33,7 @@ Check: TypeAlias = Callable[[JSON, tuple[str, ...]], list[str]]
 """Gives the problems of a directive's argument, each with the path of keys that leads to it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class Example(NamedTuple):
     """A mapping, an event and what comes of them: an output, or the text of a refusal.
 
     *refusal* is the problem of the mapping's shape or the message of the failing event.

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NamedTuple, NoReturn
 
 from framework.codegen import Code, JSONReader, Parts, Reader, Value
 from framework.errors import PayloadValidationError
@@ -17,8 +17,7 @@ from framework.paths import JSON, MISSING, Path
 WHOLE = Path(())
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Where source is being written: the code, and how it reads the input that paths start from.
 
     *entered* says that the input is known to be an object.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from framework.codegen import Code
 from framework.mapping.checks import (
@@ -286,8 +286,7 @@ def _upper(character: str) -> str:
     return upper if one and not (character > "\x7f" >= upper) else character
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(NamedTuple):
     """A pattern of plain text and what stands in its place."""
 
     pattern: str

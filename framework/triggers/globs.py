@@ -15,9 +15,8 @@ place for good: there is nothing to go back to, so no text can make it explode.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from framework.errors import TriggerError
 
@@ -33,8 +32,7 @@ _ITEM: Final = re.compile(
 _MEMBER: Final = re.compile(r"\\?(.)(?:-\\?(.))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(NamedTuple):
     """A compiled pattern: a plain *search* for *text* where that is enough, else the *regex*."""
 
     search: Search | None

@@ -12,8 +12,7 @@ fails, and negation swaps the question.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from framework.codegen import Code, JSONReader, Reader
 from framework.paths import Event, Path
@@ -109,8 +108,7 @@ def _comparing(operator: str) -> Callable[[Any, Any], bool | None]:
     return apply
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
+class _Writer(NamedTuple):
     """Writes conditions as expressions: one that is true where it holds, one where it fails."""
 
     code: Code

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from framework.paths import Event
 from framework.triggers.globs import glob
@@ -24,8 +23,7 @@ from framework.triggers.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """A trigger on an event, and what comes of it: a match or not, or an error's first line."""
 
     trigger: str
@@ -33,8 +31,7 @@ class Example:
     expected: bool | str
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(NamedTuple):
     """A construct that joins or compares; *apply* is there where it compares two values."""
 
     name: str
@@ -43,8 +40,7 @@ class Operator:
     apply: Callable[[Any, Any], bool | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """A function: how it is called, what it gives, and *apply*, which does it.
 
     *apply* takes the values of the parameters and never raises; None is its answer to values that
