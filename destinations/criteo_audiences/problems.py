@@ -9,8 +9,7 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import orjson
@@ -21,8 +20,7 @@ _PLACES = ("errors", "warnings")
 _LONGEST_TITLE = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """What Criteo says went wrong; `detail` is left out, since it may repeat an identifier."""
 
     code: str
