@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from framework.triggers.changes import Change
     from framework.triggers.dialect import Difference, difference, reference_matches
     from framework.triggers.explain import Explanation
-    from framework.triggers.reach import Reach, find_event
+    from framework.triggers.reach import Held, Reach, find_event
 
 _ROOMS = {
     "changes": "Change",
     "dialect": "Difference difference reference_matches",
     "explain": "Explanation",
-    "reach": "Reach find_event",
+    "reach": "Held Reach find_event",
 }
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Explanation",
     "Field",
     "Function",
+    "Held",
     "Node",
     "Not",
     "Operator",

@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,9 +24,11 @@ from framework.triggers.reference import (
     reference_tree,
     spell,
 )
-from framework.triggers.semantics import evaluate
+from framework.triggers.semantics import evaluate, paths_of
 from framework.triggers.syntax import read
+from framework.triggers.tells import Spend, event_of, nested
 from framework.triggers.tree import (
+    And,
     Call,
     Comparison,
     Condition,
@@ -34,6 +36,8 @@ from framework.triggers.tree import (
     Field,
     Node,
     Not,
+    Or,
+    parts_of,
     walk,
 )
 from framework.triggers.values import is_number, number_of, whole
@@ -75,10 +79,10 @@ class Difference:
         )
 
 
-def difference(text: str, before_each: Callable[[], object] = int) -> Difference | None:
+def difference(text: str, spend: Spend = lambda _: None) -> Difference | None:
     """Find an event on which the reference answers a trigger differently; None if none is found.
 
-    *before_each* is called before each event that is tried; what it raises ends the search.
+    *spend* is told each part of the work before it is done; what it raises ends the search.
     TriggerError where the text is no trigger.
     """
     tree, _ = read(text)
@@ -87,8 +91,13 @@ def difference(text: str, before_each: Callable[[], object] = int) -> Difference
     except UnreadError:
         theirs = None
     reading = None if theirs is None else spell(theirs)
-    for event in probes(tree, theirs):
-        before_each()
+    values = _values(tree, theirs)
+    steps = 3 + len(text) // 4
+    tries = min(MAX_PROBES, math.prod(map(len, values.values())))
+    if _is_read_alike(tree, theirs, values, steps * tries, spend):
+        return None
+    for event in _probes(values):
+        spend(steps)
         ours, other = evaluate(tree, event), answer(theirs, event)
         if ours is not other:
             return Difference(text, reading, event, ours, other, tuple(_reasons(text, tree)))
@@ -122,14 +131,22 @@ def probes(tree: Condition | None, theirs: Ast) -> Iterator[Event]:
 
     All combinations if they are few, else MAX_PROBES of them, always the same.
     """
+    return _probes(_values(tree, theirs))
+
+
+def _probes(values: Mapping[Path, tuple[JSON, ...]]) -> Iterator[Event]:
+    for combination in _combinations(list(values.values())):
+        yield event_of(zip(values, combination, strict=True))
+
+
+def _values(tree: Condition | None, theirs: Ast) -> Mapping[Path, tuple[JSON, ...]]:
+    """Give the values that each field has in some of the events."""
     found: dict[Path, dict[str, JSON]] = {}
     for path, constant in itertools.chain(_ours(tree), _theirs(theirs)):
         values = found.setdefault(path, {})
         for value in (*_near(constant), *_COMMON):
             values.setdefault(repr(value), value)
-    choices = [tuple(values.values()) for values in found.values()]
-    for combination in _combinations(choices):
-        yield _event(zip(found, combination, strict=True))
+    return {path: tuple(values.values()) for path, values in found.items()}
 
 
 def _combinations(choices: list[tuple[JSON, ...]]) -> Iterator[tuple[JSON, ...]]:
@@ -181,16 +198,56 @@ def _near(constant: Any) -> Iterator[JSON]:
         yield from () if number is None or math.isinf(number) else (whole(number), number + 1)
 
 
-def _event(fields: Iterator[tuple[Path, JSON]]) -> Event:
-    event: Event = {}
-    for path, value in fields:
-        *outer, last = path.parts
-        place: JSON = event
-        for key in outer:
-            place = place.setdefault(key, {}) if isinstance(place, dict) else None
-        if value is not MISSING and isinstance(place, dict):
-            place.setdefault(last, value)
-    return event
+# Trees that are built alike
+
+
+def _is_read_alike(
+    tree: Condition,
+    theirs: Ast,
+    values: Mapping[Path, tuple[JSON, ...]],
+    most: int,
+    spend: Spend,
+) -> bool:
+    """Tell whether both readings join conditions alike that agree about every value.
+
+    Then they agree about all events of these values. It is told if it takes *most* steps at most.
+    """
+    pairs = _pairs(tree, theirs)
+    if pairs is None or nested(values):
+        return False
+    asked = [(ours, other, field_of(other).path) for ours, other in pairs]
+    if any(paths_of(ours) != {path} for ours, _, path in asked):
+        return False
+    steps = _STEPS * sum(len(values[path]) for _, _, path in asked)
+    if steps > most:
+        return False
+    spend(steps)
+    return all(
+        evaluate(ours, event) is answer(other, event)
+        for ours, other, path in asked
+        for event in (event_of([(path, value)]) for value in values[path])
+    )
+
+
+def _pairs(tree: Condition, theirs: Ast) -> list[tuple[Condition, dict[str, Any]]] | None:
+    """Give the conditions of two trees that stand in the same place; None if they differ there."""
+    if theirs is None:
+        return None
+    if theirs["type"] != "group":
+        single = tree.part if isinstance(tree, Not) else tree
+        return None if parts_of(single) else [(tree, theirs)]
+    children = theirs["children"]
+    if len(children) == 1:
+        return _pairs(tree, children[0])
+    parts = parts_of(tree) if isinstance(tree, _JOINTS[theirs["operator"]]) else ()
+    if len(parts) != len(children):
+        return None
+    found = [_pairs(part, child) for part, child in zip(parts, children, strict=True)]
+    return None if None in found else [pair for pairs in found for pair in pairs or ()]
+
+
+_JOINTS: Final = {"and": And, "or": Or}
+_STEPS: Final = 6
 
 
 # What is known to be read differently

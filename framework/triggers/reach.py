@@ -3,6 +3,9 @@
 The events that are tried hold the constants of the triggers, values between and beside them, and
 values of other kinds. For triggers that only compare fields with constants these are all events
 that make a difference, so that finding none proves that there is none.
+
+Values that no condition tells apart are tried once, and with fields whose values cannot lead
+anywhere nothing more is tried: so it hardly matters how many fields there are.
 """
 
 from __future__ import annotations
@@ -10,20 +13,36 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 from framework.paths import JSON, MISSING, Event, Path
 from framework.triggers.semantics import paths_of
+from framework.triggers.tells import FALSE, NEITHER, TRUE, Atom, Spend, Tells, event_of, nested
 from framework.triggers.tree import Call, Comparison, Condition, Constant, Field, walk
+from framework.triggers.trigger import Trigger
 from framework.triggers.values import is_number
 
 MAX_EVENTS: Final = 20_000
-"""Events that one search tries."""
+"""Events, whole or in part, that one search tries."""
 
 _OTHER: Final = "\N{MIDDLE DOT}any other text"
 _OTHERS: Final[tuple[JSON, ...]] = (MISSING, None, _OTHER, 0, 7.5, True, False, [_OTHER], {})
+_MOST_ANSWERS: Final = 20_000
+"""Conditions times values up to which each condition is asked about each value beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """That a trigger matches an event, or that it does not.
+
+    The event is asked as it is, but for the values that some fields have *instead* of their own.
+    """
+
+    trigger: Trigger
+    wanted: bool = True
+    instead: Mapping[Path, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +57,109 @@ class Reach:
 
 
 def find_event(
-    wanted: Callable[[Event], bool],
-    trees: Iterable[Condition],
+    *ways: Sequence[Held],
     fixed: Mapping[Path, Sequence[JSON]] | None = None,
+    spend: Spend = lambda _: None,
 ) -> Reach:
-    """Search for an event that is *wanted*, among those that *trees* can tell apart.
+    """Search for an event of which, in one of the *ways*, all is held.
 
-    *fixed* says for some fields which values they can have.
+    *fixed* says for some fields which values they can have. *spend* is told each part of the work
+    before it is done, in steps of about a microsecond, and may raise to end the search.
     """
-    listed = list(trees)
-    atoms = _atoms(listed)
-    domains = {path: _values(atoms.get(path, [])) for path in _in_order(listed)}
+    trees = list(dict.fromkeys(held.trigger.tree for way in ways for held in way))
+    spend(sum(map(_steps_of_values, trees)))
+    atoms = _atoms(trees)
+    domains = {path: _values(atoms.get(path, [])) for path in _in_order(trees)}
     for path, values in (fixed or {}).items():
         domains[path] = list(values)
-    total = math.prod(map(len, domains.values()))
-    choices = itertools.islice(itertools.product(*domains.values()), MAX_EVENTS)
-    for choice in choices:
-        event = _event(zip(domains, choice, strict=True))
-        if wanted(event):
-            return Reach(event, is_certain=True)
-    complete = total <= MAX_EVENTS and not _nested(list(domains))
+    answers = sum(len(values) * len(atoms.get(path, ())) for path, values in domains.items())
+    search = _pruned if answers <= _MOST_ANSWERS else _one_by_one
+    event, complete = search(ways, domains, spend)
+    if event is not None:
+        return Reach(event, is_certain=True)
+    complete = complete and not nested(domains)
     return Reach(None, complete and all(_is_complete(atoms.get(path, [])) for path in domains))
+
+
+_Domains: TypeAlias = Mapping[Path, Sequence[JSON]]
+_Ways: TypeAlias = Sequence[Sequence[Held]]
+
+
+def _pruned(ways: _Ways, domains: _Domains, spend: Spend) -> tuple[Event | None, bool]:
+    """Give the first event there is, choosing the value of one field after the other.
+
+    Where nothing can come of a choice, it is not gone on with. Tells whether all were tried.
+    """
+    tells = Tells(domains)
+    goals = [
+        [(tells.reader(held.trigger.tree, held.instead), _AS[held.wanted]) for held in way]
+        for way in ways
+    ]
+    tells.settle(spend)
+
+    def can_be() -> bool:
+        return any(all(read(tells.truths) & wanted for read, wanted in way) for way in goals)
+
+    waiting = [iter(tells.choices(0))] if domains and can_be() else []
+    tried = 0
+    while waiting:
+        place = len(waiting) - 1
+        choice = next(waiting[-1], None)
+        if choice is None:
+            tells.forget(place)
+            waiting.pop()
+            continue
+        tried += 1
+        if tried > MAX_EVENTS:
+            return None, False
+        spend(tells.steps(place))
+        tells.choose(place, choice)
+        if not can_be():
+            continue
+        if place + 1 == len(domains):
+            return tells.event, True
+        waiting.append(iter(tells.choices(place + 1)))
+    return (None if domains or not can_be() else {}), True
+
+
+_AS: Final = {True: TRUE, False: FALSE | NEITHER}
+
+
+def _one_by_one(ways: _Ways, domains: _Domains, spend: Spend) -> tuple[Event | None, bool]:
+    """Give the first event there is, asking compiled triggers about one event after the other."""
+    steps = _steps_of_one([held.trigger.tree for way in ways for held in way])
+    choices = itertools.product(*domains.values())
+    for choice in itertools.islice(choices, MAX_EVENTS):
+        spend(steps)
+        event = event_of(zip(domains, choice, strict=True))
+        if any(all(_holds(held, event, domains, choice) for held in way) for way in ways):
+            return event, True
+    return None, math.prod(map(len, domains.values())) <= MAX_EVENTS
+
+
+def _holds(held: Held, event: Event, paths: Iterable[Path], values: Iterable[JSON]) -> bool:
+    if held.instead:
+        event = event_of({**dict(zip(paths, values, strict=True)), **held.instead}.items())
+    return held.trigger.matches(event) is held.wanted
+
+
+def _steps_of_one(trees: Sequence[Condition]) -> int:
+    """Give the steps of making one event and matching it."""
+    nodes = [node for tree in trees for node in walk(tree)]
+    fields = {node.path for node in nodes if isinstance(node, Field)}
+    calls = sum(isinstance(node, Call) for node in nodes)
+    constants = [node.value for node in nodes if isinstance(node, Constant)]
+    length = sum(len(value) for value in constants if isinstance(value, str))
+    lists = [value for value in constants if isinstance(value, tuple)]
+    slow = sum(len(value) for value in lists if not all(isinstance(item, str) for item in value))
+    return 4 + len(fields) + len(nodes) // 30 + calls * length // 2_000 + slow
+
+
+def _steps_of_values(tree: Condition) -> int:
+    """Give the steps of making the values that a tree's fields are tried with."""
+    constants = [node.value for node in walk(tree) if isinstance(node, Constant)]
+    items = sum(len(value) for value in constants if isinstance(value, tuple))
+    return 100 + 10 * len([*walk(tree)]) + 20 * items
 
 
 def _in_order(trees: list[Condition]) -> list[Path]:
@@ -66,19 +167,18 @@ def _in_order(trees: list[Condition]) -> list[Path]:
     return sorted(paths, key=lambda path: path.parts)
 
 
-def _atoms(trees: list[Condition]) -> dict[Path, list[Comparison | Call]]:
+def _atoms(trees: list[Condition]) -> dict[Path, list[Atom]]:
     """Give the single conditions that read each path."""
-    found: dict[Path, list[Comparison | Call]] = {}
+    found: dict[Path, dict[Atom, None]] = {}
     for tree in trees:
         for node in walk(tree):
             if isinstance(node, Comparison | Call):
-                read = {each.path for each in walk(node) if isinstance(each, Field)}
-                for path in read:
-                    found.setdefault(path, []).append(node)
-    return found
+                for path in paths_of(node):
+                    found.setdefault(path, {})[node] = None
+    return {path: list(atoms) for path, atoms in found.items()}
 
 
-def _values(atoms: list[Comparison | Call]) -> list[JSON]:
+def _values(atoms: list[Atom]) -> list[JSON]:
     constants = [each for atom in atoms for each in _constants(atom)]
     found = [value for constant in constants for value in _near(constant)]
     numbers = sorted({value for value in constants if is_number(value)})
@@ -92,7 +192,7 @@ def _values(atoms: list[Comparison | Call]) -> list[JSON]:
     return list(distinct.values())
 
 
-def _constants(atom: Comparison | Call) -> Iterator[Any]:
+def _constants(atom: Atom) -> Iterator[Any]:
     for node in walk(atom):
         if isinstance(node, Constant):
             yield from node.value if isinstance(node.value, tuple) else (node.value,)
@@ -111,15 +211,8 @@ def _plain(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text.replace("*", "").replace("?", "z"))
 
 
-def _nested(paths: list[Path]) -> bool:
-    """Tell whether one path leads into another, so that their values depend on each other."""
-    parts = [path.parts for path in paths]
-    return any(a != b and b[: len(a)] == a for a in parts for b in parts)
-
-
-def _is_complete(reading: list[Comparison | Call]) -> bool:
+def _is_complete(atoms: list[Atom]) -> bool:
     """Tell whether the values that are tried for a field are all that make a difference."""
-    atoms = list(dict.fromkeys(reading))
     if len(atoms) == 1 and isinstance(atoms[0], Call):
         subject, sought = atoms[0].arguments[0], atoms[0].arguments[-1]
         return isinstance(subject, Field) and "[" not in str(getattr(sought, "value", "["))
@@ -129,15 +222,3 @@ def _is_complete(reading: list[Comparison | Call]) -> bool:
         and isinstance(atom.right, Constant)
         for atom in atoms
     )
-
-
-def _event(fields: Iterable[tuple[Path, JSON]]) -> Event:
-    event: Event = {}
-    for path, value in fields:
-        *outer, last = path.parts
-        place: JSON = event
-        for key in outer:
-            place = place.setdefault(key, {}) if isinstance(place, dict) else None
-        if value is not MISSING and isinstance(place, dict):
-            place.setdefault(last, value)
-    return event

@@ -58,9 +58,8 @@ FILES: Final = (
         "The work of a check is limited, so that no file takes longer than about a second; what is "
         "not checked may be right or wrong.",
         trigger(
-            '(type = "track" or type = "page" or type = "screen") and '
-            "properties.a = 1 and properties.a = 2 "
-            "and properties.b = 1 and properties.c = 1 and properties.d = 1 and properties.e = 1"
+            '(type = "track" or type = "page") and properties.z = 1 and properties.z = 2 and '
+            + " and ".join(f"(properties.a{n} > 1 or properties.b{n} > 1)" for n in range(1, 9))
         ),
         "The trigger is not checked to the end: that would take too long. Make it simpler, or the "
         "file smaller.",

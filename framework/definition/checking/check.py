@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from framework.definition.checking.conditions import (
     Triggered,
     check_trigger,
+    exclude_by_texts,
     find_gap,
     find_overlap,
     shown_event,
@@ -174,6 +175,8 @@ def _uncompared(text: str) -> Fault:
 def _compare(earlier: Subscription, other: str, text: str, effort: Effort) -> Iterator[Fault]:
     effort.spend(20)
     one, two = parse(other), parse(text)
+    if exclude_by_texts(one, two, effort):
+        return
     overlap = find_overlap(one, two, effort)
     if overlap is not None:
         message = f'An event can match this and "{earlier.name}" both, which do the opposite.'

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from framework.definition.checking.effort import MAX_STEPS, Effort, Exhausted
 from framework.definition.checking.events import (
@@ -21,18 +21,16 @@ from framework.definition.checking.faults import Fault, Severity, nearest, unche
 from framework.definition.checking.inference import Scope, check_path
 from framework.definition.checking.types import Type, constant, enter, join, refine, texts_in
 from framework.errors import TriggerError
-from framework.paths import JSON, Event, Path
+from framework.paths import Event, Path
 from framework.triggers import (
     And,
-    Call,
     Comparison,
     Condition,
     Constant,
     Field,
-    Node,
+    Held,
     Not,
     Or,
-    Reach,
     Trigger,
     difference,
     evaluate,
@@ -45,7 +43,6 @@ from framework.triggers import (
 TYPE: Final = Path(("type",))
 _SHOWN: Final = 60
 _OWN_STEPS: Final = MAX_STEPS // 4
-_COMPILED: Final = 300
 
 
 @dataclass(frozen=True)
@@ -116,42 +113,30 @@ def _own_faults(text: str) -> tuple[tuple[Fault, ...] | None, int]:
     return faults, _OWN_STEPS - effort.left
 
 
-def _search(
-    wanted: Callable[[Event], bool],
-    trees: Sequence[Condition],
-    fixed: Mapping[Path, Sequence[JSON]],
-    effort: Effort,
-) -> Reach:
-    """Search for an event, as far as the effort goes."""
-    nodes = [node for tree in trees for node in walk(tree)]
-    constants = [node.value for node in nodes if isinstance(node, Constant)]
-    items = sum(len(value) for value in constants if isinstance(value, tuple))
-    effort.spend(20 * (len(nodes) + items))
-    steps = _steps_of_one(nodes, constants)
-
-    def tried(event: Event) -> bool:
-        effort.spend(steps)
-        return wanted(event)
-
-    return find_event(tried, trees, fixed)
+def exclude_by_texts(one: Trigger, other: Trigger, effort: Effort) -> bool:
+    """Tell whether two triggers need different texts in one field, so that nothing meets both."""
+    texts = [_texts_needed(trigger.tree) for trigger in (one, other)]
+    effort.spend(2 * sum(len(some) for each in texts for some in each.values()))
+    return any(texts[0][path].isdisjoint(texts[1][path]) for path in texts[0].keys() & texts[1])
 
 
-def _steps_of_one(nodes: Sequence[Node], constants: Sequence[Any]) -> int:
-    """Give the steps of making one event and matching it."""
-    fields = {node.path for node in nodes if isinstance(node, Field)}
-    calls = sum(isinstance(node, Call) for node in nodes)
-    length = sum(len(value) for value in constants if isinstance(value, str))
-    lists = [value for value in constants if isinstance(value, tuple)]
-    slow = sum(len(value) for value in lists if not all(isinstance(item, str) for item in value))
-    return 4 + len(fields) + len(nodes) // 30 + calls * length // 2_000 + slow
+def _texts_needed(tree: Condition) -> Mapping[Path, frozenset[str]]:
+    """Give the texts of which a field must hold one in every event that matches."""
+    match tree:
+        case And(parts):
+            return {path: texts for part in parts for path, texts in _texts_needed(part).items()}
+        case Comparison(Field(path), "=", Constant(str() as value)):
+            return {path: frozenset((value,))}
+        case Comparison(Field(path), "in", Constant(tuple() as values)):
+            if values and all(isinstance(value, str) for value in values):
+                return {path: frozenset(map(str, values))}
+    return {}
 
 
 def find_overlap(one: Trigger, other: Trigger, effort: Effort) -> Event | None:
     """Give an event that both triggers match, if one is found."""
-    return _search(
-        lambda event: one.matches(event) and other.matches(event),
-        (one.tree, other.tree), {TYPE: EVENT_TYPES}, effort,
-    ).event  # fmt: skip
+    both = (Held(one), Held(other))
+    return find_event(both, fixed={TYPE: EVENT_TYPES}, spend=effort.spend).event
 
 
 def find_gap(one: Trigger, other: Trigger, effort: Effort) -> Event | None:
@@ -173,23 +158,15 @@ def find_gap(one: Trigger, other: Trigger, effort: Effort) -> Event | None:
 def _gap(
     one: Trigger, other: Trigger, path: Path, values: list[float], effort: Effort
 ) -> Event | None:
-    trees = (one.tree, other.tree)
-
-    def is_between(event: Event) -> bool:
-        if one.matches(event) or other.matches(event):
-            return False
-        ends = [_with(event, path, value) for value in (values[0], values[-1])]
-        taken = [[trigger.matches(end) for trigger in (one, other)] for end in ends]
-        return taken in ([[True, False], [False, True]], [[False, True], [True, False]])
-
-    return _search(is_between, trees, {TYPE: EVENT_TYPES, path: values}, effort).event
-
-
-def _with(event: JSON, path: Path, value: JSON) -> JSON:
-    key, *rest = path.parts
-    inner = event.get(key) if isinstance(event, dict) else None
-    made = _with(inner or {}, Path(tuple(rest)), value) if rest else value
-    return {**(event if isinstance(event, dict) else {}), key: made}
+    low, high = {path: values[0]}, {path: values[-1]}
+    neither = (Held(one, wanted=False), Held(other, wanted=False))
+    ways = [
+        (Held(below, instead=low), Held(above, False, low),
+         Held(above, instead=high), Held(below, False, high), *neither)
+        for below, above in ((one, other), (other, one))
+    ]  # fmt: skip
+    fixed = {TYPE: EVENT_TYPES, path: values}
+    return find_event(*ways, fixed=fixed, spend=effort.spend).event
 
 
 def _limits(tree: Condition, path: Path) -> list[float]:
@@ -211,7 +188,7 @@ def _types_met(trigger: Trigger, world: World, effort: Effort) -> tuple[str, ...
     if TYPE not in trigger.paths:
         if trigger.matches({}):
             return known
-        found = _search(trigger.matches, [trigger.tree], {}, effort)
+        found = find_event((Held(trigger),), spend=effort.spend)
         return known if found.event is not None or not found.is_certain else ()
     parts = trigger.tree.parts if isinstance(trigger.tree, And) else (trigger.tree,)
     sure = [part for part in parts if Trigger(part).paths == {TYPE}]
@@ -221,7 +198,7 @@ def _types_met(trigger: Trigger, world: World, effort: Effort) -> tuple[str, ...
         if trigger.matches({"type": names[0]}):
             met |= set(names)
             continue
-        found = _search(trigger.matches, [trigger.tree], {TYPE: names[:1]}, effort)
+        found = find_event((Held(trigger),), fixed={TYPE: names[:1]}, spend=effort.spend)
         met |= set(names) if found.event is not None or not found.is_certain else set()
     return tuple(name for name in left if name in met)
 
@@ -308,18 +285,18 @@ def _unknown_fields(trigger: Trigger, text: str, world: World, effort: Effort) -
 def _parts(trigger: Trigger, text: str, effort: Effort) -> Iterator[Fault]:
     """Find alternatives that never hold and conditions that always do."""
     fixed = {TYPE: EVENT_TYPES} if TYPE in trigger.paths else {}
-    whole = _search(lambda event: not trigger.matches(event), [trigger.tree], fixed, effort)
+    unmatched = Held(trigger, wanted=False)
+    whole = find_event((unmatched,), fixed=fixed, spend=effort.spend)
     if whole.event is None and whole.is_certain:
         message = "The trigger always holds: every event matches."
         yield _marked("AD415", "warning", message, "", text, text)
         return
     for node in _conditions(trigger.tree):
         for part in node.parts if isinstance(node, And | Or) else ():
-            effort.spend(_COMPILED)
             single = Trigger(part)
             own = {TYPE: EVENT_TYPES} if TYPE in single.paths else {}
-            never = _search(single.matches, [part], own, effort)
-            always = _search(lambda event: not single.matches(event), [part], own, effort)  # noqa: B023 - called at once
+            never = find_event((Held(single),), fixed=own, spend=effort.spend)
+            always = find_event((Held(single, wanted=False),), fixed=own, spend=effort.spend)
             shown = _short(write(part))
             if isinstance(node, Or) and never.event is None and never.is_certain:
                 message = f"`{shown}` can never hold."
@@ -352,10 +329,9 @@ def _type_hint(part: Condition) -> str:
 
 
 def _read_differently(text: str, effort: Effort) -> Iterator[Fault]:
-    steps = 3 + len(text) // 4
     effort.spend(5 * len(text))
     try:
-        found = difference(text, lambda: effort.spend(steps))
+        found = difference(text, effort.spend)
     except TriggerError:
         return
     if found:

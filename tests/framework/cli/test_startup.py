@@ -48,6 +48,7 @@ CHECKS = (
     "framework.triggers.changes",
     "framework.triggers.dialect",
     "framework.triggers.reach",
+    "framework.triggers.tells",
 )
 """What checks files before an event moves, and tells people what to change."""
 

@@ -172,10 +172,24 @@ def test_a_switched_off_subscription_is_not_compared() -> None:
     assert read(text).diagnostics == ()
 
 
+def test_a_large_file_is_checked_whole() -> None:
+    """Twenty subscriptions with seven fields in each trigger, half of which are opposites."""
+    items = "".join(
+        f"  - name: letter {n}\n    partnerAction: {'addReader' if n % 2 else 'removeReader'}\n"
+        f'    subscribe: type = "track" and event = "E{n}" and properties.plan != "p{n}" '
+        f'and contains(properties.source, "s{n}") and properties.total >= {n} '
+        f'and (properties.category = "c{n}" or properties.step < {n})\n'
+        "    mapping: {reader: a@b.example}\n"
+        for n in range(20)
+    )
+    found = read(f"{HEAD.partition('  -')[0]}{items}").diagnostics
+    assert found == ()
+
+
 LONG = (
-    '(type = "track" or type = "page" or type = "screen") and '
-    "properties.a = 1 and properties.a = 2 "
-    "and properties.b = 1 and properties.c = 1 and properties.d = 1 and properties.e = 1"
+    '(type = "track" or type = "page") and properties.z = 1 and '
+    + " and ".join(f"(properties.a{n} > 1 or properties.b{n} > 1)" for n in range(8))
+    + " and properties.z = 2"
 )
 """No event of the many that are tried matches: so the search is long."""
 
@@ -198,12 +212,15 @@ def test_what_is_not_checked_is_told() -> None:
     assert len(found) == 8
 
 
+OPEN = " and ".join(f"(properties.a{n} > 1 or properties.b{n} > 1)" for n in range(9))
+"""Many events match it: so the search for one that matches something else, too, is long."""
+
+
 def test_pairs_that_are_not_compared_are_told() -> None:
     """After the effort has ended, no pair of opposite subscriptions is compared any more."""
     items = "".join(
         f"  - name: pair {n}\n    partnerAction: {'addReader' if n % 2 else 'removeReader'}\n"
-        f'    subscribe: type = "track" and properties.a != {n} and properties.b != {n} '
-        f"and properties.c != {n} and properties.d = {n}\n"
+        f"    subscribe: {OPEN} and properties.z = {n}\n"
         "    mapping: {reader: a@b.example}\n"
         for n in range(4)
     )

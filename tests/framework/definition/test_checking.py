@@ -253,6 +253,14 @@ LANE = Batching(lane="people")
          [('AD418 hint : Between this and "In" there are events that match neither. '
           'One is: {"properties": {"n": 4}, "type": "track"}')]),
         ('lowercase(event) = "a"', 'lowercase(event) = "b"', []),
+        ('event in ["A", "B"]', 'event in ["B", "C"]',
+         [('AD417 warning : An event can match this and "In" both, which do the opposite. '
+          'One is: {"event": "B", "type": "track"}')]),
+        ('event in ["A", "B"]', 'event in ["C", "D"] and properties.n > 5', []),
+        ('event = "A" and properties.n > 5', 'event = "B" and properties.n <= 3', []),
+        ('event = "A" or event = "B"', 'event = "B"',
+         [('AD417 warning : An event can match this and "In" both, which do the opposite. '
+          'One is: {"event": "B", "type": "track"}')]),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("slugs", [("addUser", "removeUser"), ("on", "off")])

@@ -285,8 +285,10 @@ CHECKED = {
         ]
     ),
     "triggers that do not parse": triggers('event = "a{i}x{j}"', 400, " or ) "),
-    "few fields with many values": triggers("a{j} = {i} and a{j} = 1", 12, " and "),
-    "opposite triggers": triggers("a{j} > {i} and a{j} < {i}", 4, " and "),
+    "alternatives of many fields": triggers("(a{j} = {i} or b{j} > 1) and z = {j}", 30, " and "),
+    "fields inside each other": triggers("(a.a{j} = {i} or a{j} > 1) and a = {j}", 9, " and "),
+    "opposite triggers": triggers("(a{j} > 1 or b{j} > 1) and z = {i}", 10, " and "),
+    "opposite limits": triggers("(a{j} > 1 or c > {i} and d{j} != 1)", 6, " and "),
     "paths of many parts": checked(
         lambda: [{"@template": " ".join("{{" + f"a{n}." * 40 + "}}" for n in range(270))}]
     ),

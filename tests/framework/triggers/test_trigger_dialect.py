@@ -189,6 +189,29 @@ def test_where_both_read_the_same_there_is_no_difference(text: str) -> None:
     assert difference(text) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'type = "track" and (event = "A" or event = "B") and !contains(name, "x")',
+        " and ".join(f"properties.p{n} = {n}" for n in range(30)),
+    ],
+)
+def test_readings_of_one_form_are_compared_condition_by_condition(text: str) -> None:
+    """However many fields there are: no whole event has to be tried."""
+    spent: list[int] = []
+    assert difference(text, spent.append) is None
+    assert len(spent) == 1
+
+
+def test_the_work_of_a_comparison_is_told_before_it_is_done() -> None:
+    def spend(steps: int) -> None:
+        raise TimeoutError(steps)
+
+    for text in ("type = a", "type in [a]", "!userId = b"):
+        with pytest.raises(TimeoutError):
+            difference(text, spend)
+
+
 def test_the_message_says_what_differs() -> None:
     found = difference("type = a OR event = b")
 
