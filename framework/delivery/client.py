@@ -34,6 +34,7 @@ _KEPT_HEADERS = 128
 _OF_COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 _OF_PLAIN = frozenset({"content", "headers", "timeout", "extensions"})
 _OF_FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding"})
+_UNSAID = frozenset({type(httpx.USE_CLIENT_DEFAULT)})
 _OF_CLIENT = frozenset({"mounts", "params", "default_encoding"})
 _Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 _library = logging.getLogger("httpx")
@@ -131,9 +132,7 @@ class Client(httpx.Client):
             chosen = self.timeout if timeout is httpx.USE_CLIENT_DEFAULT else httpx.Timeout(timeout)
             extensions["timeout"] = chosen.as_dict()
         stream = httpx.ByteStream(content)
-        request = httpx.Request(method, url, headers=headers, stream=stream, extensions=extensions)
-        request.read()
-        return request
+        return _Plain(method, url, headers=headers, stream=stream, extensions=extensions)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send *request* and give the answer, which is a 2xx.
@@ -171,7 +170,7 @@ class Client(httpx.Client):
             or self.follow_redirects
             or not self._simple
             or any(self.event_hooks.values())
-            or any(value is not httpx.USE_CLIENT_DEFAULT for value in options.values())
+            or not _UNSAID.issuperset(map(type, options.values()))
             or "timeout" not in request.extensions
             or request.url.userinfo
         )
@@ -224,6 +223,15 @@ class Client(httpx.Client):
                 response.reason_phrase,
             )
         return response
+
+
+class _Plain(httpx.Request):
+    """A request whose body is there in bytes, and read when somebody asks for it."""
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+        return self.read()
 
 
 def _merged(

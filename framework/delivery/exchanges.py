@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, overload
@@ -139,6 +139,23 @@ class _Open(threading.local):
     sequences: tuple[Exchanges, ...] = ()
 
 
+class _Recording:
+    """A block in which the current thread records; many are entered, for a single call each."""
+
+    def __init__(self, opened: _Open) -> None:
+        self._open = opened
+        self._before: tuple[Exchanges, ...] = ()
+
+    def __enter__(self) -> Exchanges:
+        exchanges = Exchanges()
+        self._before = self._open.sequences
+        self._open.sequences = (*self._before, exchanges)
+        return exchanges
+
+    def __exit__(self, *_: object) -> None:
+        self._open.sequences = self._before
+
+
 class Recorder:
     """Records the exchanges of a thread while it is asked to, and costs nothing otherwise."""
 
@@ -152,15 +169,9 @@ class Recorder:
         """Tell whether the current thread records."""
         return bool(self._open.sequences)
 
-    @contextmanager
-    def recording(self) -> Iterator[Exchanges]:
+    def recording(self) -> AbstractContextManager[Exchanges]:
         """Give a sequence that receives what the current thread exchanges within the block."""
-        before, exchanges = self._open.sequences, Exchanges()
-        self._open.sequences = (*before, exchanges)
-        try:
-            yield exchanges
-        finally:
-            self._open.sequences = before
+        return _Recording(self._open)
 
     def add(self, request: Outgoing, answer: Answer | str) -> None:
         """Record a *request* with its *answer*, or with the reason why there is none.

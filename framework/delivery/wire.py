@@ -61,13 +61,9 @@ class Wire(httpx.BaseTransport):
         self._transport.close()
 
     def _recorded(self, request: httpx.Request) -> httpx.Response:
-        replayable = isinstance(request.stream, httpx.ByteStream)
-        outgoing = Outgoing(
-            request.method,
-            request.url,
-            request.headers.raw,
-            request.content if replayable else None,
-        )
+        stream = request.stream
+        body = b"".join(stream) if isinstance(stream, httpx.ByteStream) else None
+        outgoing = Outgoing(request.method, request.url, request.headers.raw, body)
         try:
             response = self._transport.handle_request(request)
             raw = _drained(response)
