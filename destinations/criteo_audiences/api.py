@@ -7,7 +7,7 @@ document; where they leave room, every form that is known to occur is accepted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -52,6 +52,11 @@ class Amendment:
     identifier_type: str
     identifiers: Sequence[str]
     gum_caller_id: int | None = None
+
+    def of(self, identifiers: Sequence[str]) -> Amendment:
+        """Give the same for some of the identifiers, in their order."""
+        every = len(identifiers) == len(self.identifiers)
+        return self if every else replace(self, identifiers=identifiers)
 
     def body(self) -> bytes:
         """Give the request's body."""

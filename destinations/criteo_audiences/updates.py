@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from destinations.criteo_audiences.api import MOST_IDENTIFIERS, Amendment, Criteo, Verdict
@@ -49,7 +48,7 @@ def amend(criteo: Criteo, list_id: str, amendment: Amendment) -> Answers:
     answers: Answers = []
     for group in by_form(amendment.identifier_type, amendment.identifiers):
         for start in range(0, len(group), MOST_IDENTIFIERS):
-            part = replace(amendment, identifiers=group[start : start + MOST_IDENTIFIERS])
+            part = amendment.of(group[start : start + MOST_IDENTIFIERS])
             answers += _amend_part(criteo, list_id, part)
     return answers
 
@@ -74,8 +73,7 @@ def _amend_part(criteo: Criteo, list_id: str, part: Amendment) -> Answers:
     except IntegrationError as error:
         return [_failed(part, list_id, error)]
     middle = len(part.identifiers) // 2
-    first = replace(part, identifiers=part.identifiers[:middle])
-    second = replace(part, identifiers=part.identifiers[middle:])
+    first, second = part.of(part.identifiers[:middle]), part.of(part.identifiers[middle:])
     return _amend_part(criteo, list_id, first) + _amend_part(criteo, list_id, second)
 
 
