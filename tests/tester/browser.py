@@ -95,13 +95,15 @@ class Window:
     page: Page = field(repr=False)
     shots: Path
     complaints: list[str] = field(default_factory=list)
+    forgiven: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     asked: list[Request] = field(default_factory=list, repr=False)
 
     def shoot(self, name: str) -> None:
         """Keep a picture of the whole page."""
         self.page.evaluate("document.querySelectorAll('.toast').forEach((one) => one.remove())")
-        self.page.screenshot(path=self.shots / f"{name}.png", full_page=True)
+        path = self.shots / f"{name}.png"
+        self.page.screenshot(path=path, full_page=True, timeout=4 * _PATIENCE)
 
     def inspect(self, name: str) -> None:
         """Keep a picture, and assert that everybody can use what it shows."""
@@ -172,8 +174,12 @@ class Window:
         raise AssertionError(self.asked)
 
     def forgive(self, text: str) -> None:
-        """Let go of what the browser itself says about requests that do not succeed."""
-        self.complaints[:] = [one for one in self.complaints if text not in one]
+        """Let go of what the browser itself says, soon or late, about requests that fail."""
+        self.forgiven.append(text)
+
+    def unforgiven(self) -> list[str]:
+        """List the complaints about what nobody expects."""
+        return [one for one in self.complaints if not any(text in one for text in self.forgiven)]
 
     def step(self, name: str) -> None:
         """Go to a step by its button."""
@@ -205,8 +211,10 @@ def open_window(
         window = Window(context.new_page(), shots)
         _cut_off(context, window)
         yield window
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")
     assert not window.strangers, window.strangers
-    assert not window.complaints, window.complaints
+    assert not window.unforgiven(), window.unforgiven()
 
 
 def _cut_off(context: BrowserContext, window: Window) -> None:

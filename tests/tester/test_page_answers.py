@@ -125,6 +125,23 @@ def test_findings_are_about_the_subscriptions_that_are_there(window: Window, add
     window.forgive("status of 400")
 
 
+def test_a_trigger_is_judged_as_it_is(window: Window, address: str) -> None:
+    """What comes late about the text that stood there before is not told of the new one."""
+    page = _start(window, address)
+    window.step("mappings")
+    card = page.locator(".subscription").first
+    card.locator(".truth").get_by_text("matches").wait_for()
+    held = window.hold("/trigger")
+    window.write(f"Trigger of {FIRST}", "type is")
+    late = held.take()
+    window.write(f"Trigger of {FIRST}", 'type = "page"')
+    held.let_go(late)
+    assert card.locator(".truth").inner_text() == "matches"
+    assert not card.locator(".caret").is_visible()
+    held.let_go()
+    card.locator(".truth").get_by_text("does not match").wait_for()
+
+
 def test_slow_answers_do_not_pile_up(window: Window, address: str) -> None:
     """While one is awaited, only the last question waits behind it."""
     page = window.page

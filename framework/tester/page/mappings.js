@@ -115,13 +115,14 @@ function triggerPart(subscription, truth, signal) {
   });
   const judge = later(120, async () => {
     const { events: given } = events();
+    const asked = subscription.subscribe ?? "";
     let answer;
     try {
-      answer = await api.trigger(subscription.subscribe ?? "", given.slice(0, 100));
+      answer = await api.trigger(asked, given.slice(0, 100));
     } catch (error) {
       answer = { unknown: error.message, error: null, verdicts: [], remarks: [], canonical: null };
     }
-    if (signal.aborted) return;
+    if (signal.aborted || asked !== (subscription.subscribe ?? "")) return;
     problem.hidden = !answer.error && !answer.unknown;
     problem.textContent = answer.error ?? answer.unknown ?? "";
     editor.mark(answer.error ? [{ ...caretOf(answer, editor.text), severity: "error", message: answer.error.split("\n")[0] }] : []);
