@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from framework.delivery.exchanges import Exchange
 from framework.paths import Event
 from framework.results import Result
@@ -46,8 +48,7 @@ class Item:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """One batch that was performed: its action, key values, size, and the exchanges it caused."""
 
     action: str
@@ -67,8 +68,7 @@ class Sent:
         }
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Struct, frozen=True, weakref=True):
     """What became of a delivery: one item for each event and enabled subscription, in order."""
 
     destination: str
