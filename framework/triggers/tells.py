@@ -166,11 +166,13 @@ def event_of(fields: Iterable[tuple[Path, JSON]]) -> Event:
     """Make the event that has values at these paths; where they collide, the first one stays."""
     event: Event = {}
     for path, value in fields:
+        if value is MISSING:
+            continue
         *outer, last = path.parts
         place: JSON = event
         for key in outer:
             place = place.setdefault(key, {}) if isinstance(place, dict) else None
-        if value is not MISSING and isinstance(place, dict):
+        if isinstance(place, dict):
             place.setdefault(last, value)
     return event
 

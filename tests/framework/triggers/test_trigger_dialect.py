@@ -155,6 +155,11 @@ def test_the_reference_is_predicted(text: str, event: dict[str, Any], answer: ob
             ["knows no `in`, no lists and no functions but `contains` and `match`"],
         ),
         ("length(properties.a) > 2", None, ["knows no `in`, no lists and no functions but"]),
+        (
+            'contains(properties.a.b, "x") or match(properties.a, "y z")',
+            'contains(properties.a.b, "x") or match(properties.a, "* z")',
+            ["knows one star, at the start or end of a pattern"],
+        ),
     ],
 )
 def test_a_difference_is_shown_by_an_event(
