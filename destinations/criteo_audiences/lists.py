@@ -35,16 +35,19 @@ class ContactLists:
         not see or create lists of this advertiser.
         """
         known: str | None = self.cache.get(self._key(name))
+        if known:
+            return known
         with _access():
-            return known or self._search(name)
+            return self._search(name)
 
     def find_or_create(self, name: str) -> str:
         """Give the id of the list called *name*, which exists afterwards."""
         known: str | None = self.cache.get(self._key(name))
+        if known:
+            return known
         with _access():
-            if known is None and not self.cache.get(self._listed):
-                known = self._search(name)
-            return known or self._create(name)
+            found = None if self.cache.get(self._listed) else self._search(name)
+            return found or self._create(name)
 
     def forget(self, name: str) -> None:
         """Look the name up afresh next time."""
