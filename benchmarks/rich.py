@@ -163,11 +163,11 @@ def deliver(options: argparse.Namespace) -> int:
 
 def source() -> str:
     """Give the function that is generated for the file."""
-    from framework.delivery.fusion import fuse, paths_of  # noqa: PLC0415 - not for who delivers
+    from framework.delivery.fusion import fuse, places_of  # noqa: PLC0415 - not for who delivers
     from framework.delivery.projection import project  # noqa: PLC0415 - not for who delivers
 
     with open_connection(1) as connection:
-        return fuse(connection.routes, project(paths_of(connection.routes)), whole=True).source
+        return fuse(connection.routes, project(places_of(connection.routes)), whole=True).source
 
 
 if __name__ == "__main__":

@@ -199,6 +199,9 @@ class Reader(Protocol):
     def branch(self) -> Self:
         """Give a reader for a place that runs only sometimes; it knows what is loaded so far."""
 
+    def item(self, path: Path, variable: str) -> Reader:
+        """Give the reader of an item, held by a variable, of the list at a loaded path."""
+
 
 class JSONReader:
     """Reads paths from decoded JSON held by the variable *root*."""
@@ -225,6 +228,10 @@ class JSONReader:
         branch = copy.copy(self)
         branch._known = dict(self._known)  # noqa: SLF001 - a copy of this very reader
         return branch
+
+    def item(self, path: Path, variable: str) -> JSONReader:  # noqa: ARG002 - for other readers
+        """Give the reader of an item, which is plain JSON like the list."""
+        return JSONReader(self._code, variable)
 
     def assume(self, path: Path, value: str) -> None:
         """Read *path* as the text *value* from here on: what led here has made sure of it."""

@@ -42,6 +42,26 @@ class Missing:
 MISSING: Final = Missing()
 """There is no value at the place that was asked for."""
 
+
+@final
+class Item:
+    """The type of ITEM: no key or index, but every item of a list."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ITEM"
+
+    def __reduce__(self) -> str:
+        return "ITEM"
+
+
+ITEM: Final = Item()
+"""Stands in a place for every item of a list that is gone through."""
+
+Place: TypeAlias = tuple[str | Item, ...]
+"""What is read of an event: the parts of a path, which may go on in the items of lists."""
+
 _BREAK = re.compile(r"""\[(?=["'0-9])|\.|(?<=["'0-9])\]+""")
 _QUOTE = re.compile("[\"']")
 _PLAIN = re.compile(r"""[^.\[\]"'0-9][^.\[\]"']*\Z""")

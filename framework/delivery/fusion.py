@@ -16,7 +16,7 @@ from framework.codegen import VARIABLE, Code, JSONReader
 from framework.delivery.projection import Projection
 from framework.delivery.routes import Route
 from framework.errors import PayloadValidationError
-from framework.paths import Path
+from framework.paths import Path, Place
 from framework.triggers import And, Comparison, Constant, Field, Trigger
 
 Lists: TypeAlias = tuple[list[Any], ...]
@@ -74,9 +74,14 @@ def fuse(routes: Sequence[Route], projection: Projection | None, *, whole: bool)
     return Fusion(prepare, writer.code.source, tuple(writer.layouts))
 
 
-def paths_of(routes: Iterable[Route]) -> frozenset[Path]:
-    """Give every path that the triggers and mappings of *routes* read."""
-    return frozenset(path for one in routes for path in one.trigger.paths | one.mapping.paths)
+def places_of(routes: Iterable[Route]) -> frozenset[Place]:
+    """Give every place that the triggers and mappings of *routes* read."""
+    read = (
+        place
+        for route in routes
+        for place in (*(path.parts for path in route.trigger.paths), *route.mapping.places)
+    )
+    return frozenset(read)
 
 
 class _Writer:

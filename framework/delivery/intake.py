@@ -16,14 +16,14 @@ from msgspec.structs import replace
 
 from framework.delivery.batching import Lot
 from framework.delivery.columns import Columns
-from framework.delivery.fusion import Fusion, Layout, Lists, Slow, fuse, paths_of
+from framework.delivery.fusion import Fusion, Layout, Lists, Slow, fuse, places_of
 from framework.delivery.performing import Performer
 from framework.delivery.projection import Projection, project
 from framework.delivery.report import Item
 from framework.delivery.routes import Route, invalid
 from framework.delivery.settling import Marks, Rest, Settlement, compact, moved
 from framework.errors import PayloadValidationError
-from framework.paths import MISSING, Event, Path
+from framework.paths import MISSING, Event, Place
 from framework.results import Failed, Result, Skipped
 
 Wanted: TypeAlias = Callable[[int, int], bool]
@@ -79,7 +79,7 @@ class Intake:
         self._performer = performer
         self._routes = routes
         self._traced = traced
-        self._named = {Path((MESSAGE_ID,))} if named else set[Path]()
+        self._named = {(MESSAGE_ID,)} if named else set[Place]()
         self.marks = Marks(max(1, len(routes)))
         self._whole = traced or performer.needs_payloads
         self._layouts = [Layout() for _ in routes] if self._whole else self._layouts_of_routes()
@@ -94,7 +94,7 @@ class Intake:
         """What lines may be decoded with; None where events are needed as they are."""
         if self._traced or self._performer.needs_events:
             return None
-        return project(paths_of(self._routes) | self._named)
+        return project(places_of(self._routes) | self._named)
 
     @property
     def size(self) -> int:

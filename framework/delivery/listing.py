@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from framework.delivery.fusion import Fusion, Layout, fuse, paths_of
+from framework.delivery.fusion import Fusion, Layout, fuse, places_of
 from framework.delivery.projection import project
 from framework.delivery.routes import Route
 from framework.paths import MISSING
@@ -23,7 +23,7 @@ _LONGEST: Final = 80
 
 def listing(routes: Sequence[Route], form: Form, *, whole: bool) -> str:
     """Give legend and source of the function for *routes*; *whole* as for `fuse`."""
-    projection = project(paths_of(routes)) if form == "structs" else None
+    projection = project(places_of(routes)) if form == "structs" else None
     fusion = fuse(routes, projection, whole=whole)
     legend = [
         "marks are the numbers of events; slow takes what a subscription refuses;",

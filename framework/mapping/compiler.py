@@ -25,7 +25,7 @@ from framework.mapping.expressions import (
 from framework.mapping.reading import READING
 from framework.mapping.shaping import SHAPING
 from framework.mapping.texts import TEXTS
-from framework.paths import JSON, MISSING, Path
+from framework.paths import JSON, MISSING, Path, Place
 
 ROOT_DIRECTIVE: Final = "__segment_internal_directive"
 """The key of a mapping that holds a directive for all other keys."""
@@ -83,6 +83,11 @@ class Mapping:
     def paths(self) -> frozenset[Path]:
         """What is read of an event; the empty path where anything may be."""
         return self.expression.paths
+
+    @property
+    def places(self) -> frozenset[Place]:
+        """The same as `paths`, but where items of a list are gone through, what is read of them."""
+        return self.expression.places
 
     @property
     def fields(self) -> tuple[str, ...] | None:

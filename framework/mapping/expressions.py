@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple, NoReturn
 from framework.codegen import Code, JSONReader, Parts, Reader, Value
 from framework.errors import PayloadValidationError
 from framework.mapping.javascript import TooMuch, kind_of
-from framework.paths import JSON, MISSING, Path
+from framework.paths import JSON, MISSING, Path, Place
 
 WHOLE = Path(())
 
@@ -43,7 +43,10 @@ class Scope(NamedTuple):
 
     def enter(self, variable: str, paths: Iterable[Path], *, entered: bool) -> Scope:
         """Load *paths* of another variable, and give the scope in which they can be read."""
-        reader = JSONReader(self.code, variable)
+        return self.into(JSONReader(self.code, variable), paths, entered=entered)
+
+    def into(self, reader: Reader, paths: Iterable[Path], *, entered: bool) -> Scope:
+        """Load *paths* with another reader, and give the scope in which they can be read."""
         reader.load(in_order(paths))
         return Scope(self.code, reader, entered)
 
@@ -81,6 +84,13 @@ class Expression(ABC):
     def paths(self) -> frozenset[Path]:
         """What is read of the input."""
         return frozenset(path for child in self.children for path in child.paths)
+
+    @cached_property
+    def places(self) -> frozenset[Place]:
+        """The same as `paths`, but where items of a list are gone through, what is read of them."""
+        inside = frozenset[Path]().union(*(child.paths for child in self.children))
+        own = frozenset(path.parts for path in self.paths - inside)
+        return own.union(*(child.places for child in self.children))
 
     @cached_property
     def height(self) -> int:
@@ -350,6 +360,10 @@ class Dynamic(Expression):
     @cached_property
     def paths(self) -> frozenset[Path]:
         return self.argument.paths | {WHOLE}
+
+    @cached_property
+    def places(self) -> frozenset[Place]:
+        return frozenset({WHOLE.parts})
 
     def evaluate(self, value: JSON) -> JSON:
         return self.apply(self.argument.evaluate(value), value)

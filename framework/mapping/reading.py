@@ -19,6 +19,7 @@ from framework.mapping.checks import (
 )
 from framework.mapping.directives import Builder, Directive, Example
 from framework.mapping.expressions import (
+    WHOLE,
     Constant,
     Dynamic,
     Expression,
@@ -32,7 +33,7 @@ from framework.mapping.expressions import (
     refuse,
 )
 from framework.mapping.javascript import TooMuch, is_filled, is_truthy
-from framework.paths import JSON, MISSING, Path
+from framework.paths import ITEM, JSON, MISSING, Path, Place
 
 MAX_VALUES: Final = 200_000
 """Values that an inner `@transform` may be given: each level can multiply them."""
@@ -116,6 +117,13 @@ class ArrayOf(Expression):
         return (self.root,)
 
     @cached_property
+    def places(self) -> frozenset[Place]:
+        if not isinstance(self.root, PathOf):
+            return self.root.places
+        inside = {WHOLE.parts} if self.shape.transforms else self.shape.places
+        return frozenset((*self.root.path.parts, ITEM, *place) for place in inside)
+
+    @cached_property
     def height(self) -> int:
         return 1 + max(self.root.height, self.shape.height)
 
@@ -159,7 +167,10 @@ class ArrayOf(Expression):
         return result
 
     def _inside(self, scope: Scope, item: str) -> Scope:
-        return scope.enter(item, self.shape.paths, entered=False)
+        if not isinstance(self.root, PathOf):
+            return scope.enter(item, self.shape.paths, entered=False)
+        reader = scope.reader.item(self.root.path, item)
+        return scope.into(reader, self.shape.paths, entered=False)
 
 
 def _check_array_path(argument: JSON, where: Where) -> list[str]:

@@ -14,7 +14,7 @@ from framework.definition import Action, Destination, Field, Subscription
 from framework.definition.coercion import same
 from framework.delivery import Route, compile_routes
 from framework.delivery.columns import Columns
-from framework.delivery.fusion import Slow, fuse, paths_of
+from framework.delivery.fusion import Slow, fuse, places_of
 from framework.delivery.projection import Projection, project
 from framework.errors import FrameworkError
 from tests.conformance.definition import declared
@@ -34,7 +34,7 @@ def test_recorded_cases_come_to_the_same_in_bulk(file: Path) -> None:
         for route, events in _routes(case):
             tried += len(events)
             prepared = [route.prepare(event) for event in events]
-            for projection in {None, project(paths_of([route]))}:
+            for projection in {None, project(places_of([route]))}:
                 assert same(_fused(route, projection, events), prepared), case["id"]
     assert tried > 100
 

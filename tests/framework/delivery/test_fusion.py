@@ -22,7 +22,7 @@ from framework.definition import (
 )
 from framework.delivery import Route, compile_routes
 from framework.delivery.columns import Columns
-from framework.delivery.fusion import Fusion, Slow, fuse, paths_of
+from framework.delivery.fusion import Fusion, Slow, fuse, places_of
 from framework.delivery.projection import project
 from framework.paths import Path
 from framework.triggers import Comparison, Constant, Trigger
@@ -150,7 +150,7 @@ def test_the_fused_function_does_what_each_route_does(
     What a route refuses is left to it. Rows of both forms go together: their layouts agree.
     """
     routes = routes_of(subscriptions)
-    projection = project(paths_of(routes)) if form == "structs" else None
+    projection = project(places_of(routes)) if form == "structs" else None
     taken: list[Any] = events
     if projection:
         taken = projection.decode(list(map(msgspec.json.encode, events))) or []

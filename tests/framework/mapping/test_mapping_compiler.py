@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from framework.codegen import Code
+from framework.codegen import Code, JSONReader
 from framework.mapping import Mapping, compile_mapping
 from framework.paths import JSON, MISSING, Path
 
@@ -182,6 +182,9 @@ class Given:
 
     def branch(self) -> Given:
         return self
+
+    def item(self, path: Path, variable: str) -> JSONReader:  # noqa: ARG002 - items are plain
+        return JSONReader(self._code, variable)
 
 
 def fused(mapping: Mapping, event: JSON) -> dict[str, Any]:
