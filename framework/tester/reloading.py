@@ -15,13 +15,14 @@ _WATCHED: Final = frozenset({".py", ".yaml", ".yml", ".json", ".env"})
 _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
-def changes(paths: Iterable[Path]) -> Iterator[None]:
-    """Yield whenever a file below *paths* has changed, appeared or gone; never ends."""
-    watched = tuple(paths)
-    before = snapshot(watched)
+def changes(paths: Sequence[Path], before: Mapping[str, tuple[int, int]]) -> Iterator[None]:
+    """Yield whenever a file below *paths* is not as *before*, or as at the last time; never ends.
+
+    *before* is an earlier `snapshot` of the same paths.
+    """
     while True:
         time.sleep(_TICK)
-        now = snapshot(watched)
+        now = snapshot(paths)
         if now != before:
             before = now
             yield
@@ -47,9 +48,11 @@ def serve_again(
     Where the command ends by itself, as after a mistake in a file, the next change starts it anew.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    watched = tuple(paths)
+    before = snapshot(watched)  # what changes while the command starts, it may have read before
     process = _start(command, environment)
     try:
-        for _ in changes(paths):
+        for _ in changes(watched, before):
             print("Something has changed; starting again.", file=sys.stderr)  # noqa: T201 - for the person who waits
             _stop(process)
             process = _start(command, environment)
