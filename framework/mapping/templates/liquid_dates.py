@@ -10,6 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from framework.dates import read_date
+from framework.mapping.javascript import text
 from framework.mapping.templates.language import TemplateError
 
 _CODE: Final = re.compile(r"%([-_0^#:]+)?(\d+)?([EO])?(.)")
@@ -29,7 +30,8 @@ class Moment:
 def format_date(value: Any, pattern: str, zone: Any) -> str | None:
     """Print a date by a pattern; None for what is no date.
 
-    *value* is a text, or seconds; *zone* is a name, or minutes west of Greenwich.
+    *value* is a text, seconds, or a list, whose items are read as one text with commas between
+    them; *zone* is a name, or minutes west of Greenwich.
     """
     if len(pattern) > MAX_PATTERN:
         raise TemplateError("cannot be rendered: the pattern of a date is too long")
@@ -42,16 +44,25 @@ def format_date(value: Any, pattern: str, zone: Any) -> str | None:
 
 
 def _read(value: Any) -> datetime | None:
-    if isinstance(value, bool) or value is None:
-        return None if value is None else _EPOCH + timedelta(milliseconds=int(value))
-    if isinstance(value, (int, float)):
-        return _EPOCH + timedelta(milliseconds=int(value * 1000))
+    if isinstance(value, list):
+        return _read_text(text(value))
     if not isinstance(value, str):
-        return None
+        return _read_number(value)
     if value in {"now", "today"}:
         return datetime.now(UTC)
     if value.isdecimal() and value.isascii():
         return _EPOCH + timedelta(seconds=int(value))
+    return _read_text(value)
+
+
+def _read_number(value: Any) -> datetime | None:
+    if isinstance(value, bool):
+        return _EPOCH + timedelta(milliseconds=int(value))
+    is_number = isinstance(value, (int, float))
+    return _EPOCH + timedelta(milliseconds=int(value * 1000)) if is_number else None
+
+
+def _read_text(value: str) -> datetime | None:
     milliseconds = read_date(value)
     return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
 

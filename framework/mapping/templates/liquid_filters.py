@@ -542,7 +542,7 @@ def _date(pattern: str) -> Function:
 
 
 def _formatted(variables: Variables, value: Value, pattern: str, zone: Value) -> Value:
-    _spend(variables, pattern, stringify(value) if isinstance(value, str) else "")
+    _spend(variables, pattern, stringify(value) if isinstance(value, (str, list)) else "")
     shown = format_date(value, pattern, None if zone is MISSING else plain(zone))
     return value if shown is None else shown
 

@@ -291,6 +291,14 @@ RECORDED: list[tuple[str, str]] = [
     ),
     (
         (
+            '{{ "2024-03-05" | compact | date: "%F %d" }} {{ "12" | compact | date: "%Y-%m" }} '
+            "{{ (1..3) | date_to_string }} {{ 0 | compact | date_to_xmlschema }} "
+            '{{ "1709211909" | compact | date: "%Y" }} {{ l | date: "%Y" }}'
+        ),
+        "%F 05 2001-12 02 Jan 2003 2000-01-01T00:00:00+00:00 1709211909 2001",
+    ),
+    (
+        (
             '{{ "2024-07-01T12:00:00Z" '
             '| date: "%H:%M %z %Z", "America/New_York" }} '
             '{{ "2024-07-01T12:00:00Z" | date: "%H:%M %z|%Z", 90 }}'

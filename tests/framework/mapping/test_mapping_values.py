@@ -381,6 +381,7 @@ DIFFERENT: list[tuple[JSON, JSON]] = [
     ({"@path": "$.s.length"}, NONE),
     ({"@path": "$.l.length"}, NONE),
     ({"@liquid": "{{ nil | json }}"}, "null"),
+    ({"@liquid": "{{ nil | inspect }}{{ empty | jsonify }}{{ blank | json }}"}, 'null""""'),
 ]
 
 
