@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from framework.codegen import Code
+from framework.codegen import Code, JSONReader
 from framework.errors import TriggerError
 from framework.paths import MISSING, Path
 from framework.triggers import evaluate, parse
@@ -221,6 +221,10 @@ class AttributeReader:
 
     def branch(self) -> AttributeReader:
         return self
+
+    def item(self, path: Path, variable: str) -> JSONReader:
+        del path  # the items of all lists are plain JSON
+        return JSONReader(self.code, variable)
 
 
 class Row:
