@@ -29,11 +29,13 @@ RETRYABLE_STATUSES = frozenset({408, 423, 429, *(s for s in range(500, 600) if s
 
 _NAMES: Final = {
     **{status.value: status.name for status in HTTPStatus},
+    306: "SWITCH_PROXY",
     413: "PAYLOAD_TOO_LARGE",
     414: "URI_TOO_LONG",
     416: "RANGE_NOT_SATISFIABLE",
     422: "UNPROCESSABLE_ENTITY",
     499: "CANCELLED",
+    509: "BANDWIDTH_LIMIT_EXCEEDED",
     529: "SITE_IS_OVERLOADED",
 }
 

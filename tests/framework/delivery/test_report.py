@@ -140,6 +140,8 @@ def test_the_json_of_a_result(result: Result, document: dict[str, Any]) -> None:
         (422, "UNPROCESSABLE_ENTITY"),
         (429, "TOO_MANY_REQUESTS"),
         (499, "CANCELLED"),
+        (306, "SWITCH_PROXY"),
+        (509, "BANDWIDTH_LIMIT_EXCEEDED"),
         (529, "SITE_IS_OVERLOADED"),
         (599, "UNKNOWN_ERROR"),
     ],
