@@ -182,9 +182,11 @@ def _plugin(case: Case, partner: Partner) -> Plugin:
         sync_mode=mode and _sync_mode(mode),
     )
 
+    renews = authentication.get("scheme") in {"oauth2", "oauth-managed"}
+
     def auth() -> httpx.Auth | None:
         token = tokens.get("access_token")
-        if not token or "refresh" not in authentication:
+        if not token or "refresh" not in authentication or not renews:
             return bearer(token) if token else None
         refresh = tokens["refresh_token"]
         url = "https://partner.test/token"
@@ -297,19 +299,29 @@ def _error(told: Case) -> Exception:
     if told.get("class") not in _ERRORS:
         return RuntimeError(message)
     kind, code, status = _ERRORS[told["class"]]
-    status = told.get("status") or status
-    return kind(message, told.get("code") or code or str(status), status)
+    if "status" in _CHOSEN.get(told["class"], ()):
+        status = told.get("status") or status
+    if "code" in _CHOSEN.get(told["class"], ()):
+        code = told.get("code") or code
+    return kind(message, code or str(status), status)
 
 
 _ERRORS: dict[str, tuple[type[IntegrationError], str | None, int | None]] = {
     "IntegrationError": (IntegrationError, "CODE", None),
     "RetryableError": (RetryableError, "RETRYABLE_ERROR", 500),
-    "InvalidAuthenticationError": (InvalidAuthenticationError, "INVALID_AUTHENTICATION", None),
-    "PayloadValidationError": (PayloadValidationError, "PAYLOAD_VALIDATION_FAILED", None),
+    "InvalidAuthenticationError": (InvalidAuthenticationError, "INVALID_AUTHENTICATION", 401),
+    "PayloadValidationError": (PayloadValidationError, "PAYLOAD_VALIDATION_FAILED", 400),
     "APIError": (APIError, None, None),
     "SelfTimeoutError": (RetryableError, "SELF_TIMEOUT", 408),
-    "InvalidAudienceMembershipError": (PayloadValidationError, "INVALID_AUDIENCE_MEMBERSHIP", None),
+    "InvalidAudienceMembershipError": (PayloadValidationError, "INVALID_AUDIENCE_MEMBERSHIP", 400),
 }
+_CHOSEN = {
+    "IntegrationError": ("code", "status"),
+    "RetryableError": ("status",),
+    "InvalidAuthenticationError": ("code",),
+    "APIError": ("status",),
+}
+"""What whoever throws an error of the reference can say of it; the class says the rest."""
 
 
 # Our report in the reference's shapes
