@@ -12,7 +12,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Properties are tried on the same examples everywhere, and whatever the time it takes. Others are
 # tried with `--hypothesis-profile=explore`, and again with `--hypothesis-seed` beside it.
-settings.load_profile("ci")
 settings.register_profile(
-    "explore", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "explore",
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
+settings.load_profile("ci")
