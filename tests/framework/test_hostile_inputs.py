@@ -30,7 +30,7 @@ ERRORS = {
 def endings() -> dict[str, tuple[str, str]]:
     """Run all inputs once, and give how each ended."""
     command = [sys.executable, "-m", "tests.framework.hostile"]
-    done = subprocess.run(command, capture_output=True, check=True)
+    done = subprocess.run(command, capture_output=True, check=True, timeout=300)
     found: dict[str, tuple[str, str]] = json.loads(done.stdout)
     return found
 
