@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox
-from framework.testing import serve
+from framework.sandbox import serve
 
 MOST_MEMORY = 300_000_000
 ORIGIN = "https://api.criteo.com"

@@ -26,12 +26,12 @@ DOORS = {
     "open the connection": "benchmarks.engine:opened",
     "read": "framework.relay.files:EventFile.chunks",
     "decode": "framework.delivery.projection:Projection.decode",
-    "trigger, mapping, shape": "framework.delivery.intake:Intake.add_structs",
-    "identify": "framework.delivery.performing:Performer.identify",
+    "trigger, mapping, shape": "framework.delivery.prepare:Intake.add_structs",
+    "identify": "framework.delivery.performing:HookRunner.identify",
     "batch": "framework.delivery.batching:Batcher.add",
     "body and answer": "destinations.criteo_audiences.api:Criteo.amend",
     "call, answered in this process": "framework.delivery.client:Client.send",
-    "checkpoint": "framework.relay.run:save",
+    "checkpoint": "framework.relay.file_run:save",
 }
 """The stages, with the functions in which they are done."""
 

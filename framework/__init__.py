@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         basic,
         bearer,
         connect,
-        json_of,
+        json_body,
     )
     from framework.errors import (
         APIError,
@@ -64,7 +64,7 @@ _ROOMS = {
     ),
     "delivery": (
         "Cache Client Columns Connection OAuthClientCredentials OAuthRefreshToken Report api_key "
-        "basic bearer connect json_of"
+        "basic bearer connect json_body"
     ),
     "errors": (
         "APIError ConfigurationError DefinitionError FrameworkError IntegrationError "
@@ -118,7 +118,7 @@ __all__ = [
     "field",
     "from_document",
     "hookimpl",
-    "json_of",
+    "json_body",
     "load_plugins",
     "open_plugin",
     "read_document",

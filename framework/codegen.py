@@ -34,7 +34,7 @@ VARIABLE: Final = object()
 class Parts:
     """An object that is not made yet: what stands for the value of each key (it may be MISSING)."""
 
-    values: Mapping[str, Value]
+    values: Mapping[str, CodeValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class Each:
     part: Callable[[str], Parts]
 
 
-Value: TypeAlias = str | Parts | Each
+CodeValue: TypeAlias = str | Parts | Each
 """What stands for a value: a variable or literal, or what `Code.made` makes when it is needed."""
 
 
-class Code:
+class SourceCode:
     """Lines of a module being written, the constants they name, and fresh names."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class Code:
         """Give the type that all values of an expression are known to have."""
         return self._kinds.get(text)
 
-    def made(self, value: Value) -> str:
+    def made(self, value: CodeValue) -> str:
         """Write the lines that make a value, where that is not done; give what stands for it."""
         if isinstance(value, str):
             return value
@@ -187,7 +187,7 @@ def _compiled(source: str, function: str) -> CodeType:
     return compile(source, name, "exec")
 
 
-class Reader(Protocol):
+class EventReader(Protocol):
     """How generated code reads paths: first `load`, at a place that runs before all uses."""
 
     def load(self, paths: Iterable[Path]) -> None:
@@ -199,14 +199,14 @@ class Reader(Protocol):
     def branch(self) -> Self:
         """Give a reader for a place that runs only sometimes; it knows what is loaded so far."""
 
-    def item(self, path: Path, variable: str) -> Reader:
+    def item(self, path: Path, variable: str) -> EventReader:
         """Give the reader of an item, held by a variable, of the list at a loaded path."""
 
 
 class JSONReader:
     """Reads paths from decoded JSON held by the variable *root*."""
 
-    def __init__(self, code: Code, root: str) -> None:
+    def __init__(self, code: SourceCode, root: str) -> None:
         self._code = code
         self._known: dict[tuple[str, ...], str] = {(): root}
 

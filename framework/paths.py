@@ -44,7 +44,7 @@ MISSING: Final = Missing()
 
 
 @final
-class Item:
+class ListItem:
     """The type of ITEM: no key or index, but every item of a list."""
 
     __slots__ = ()
@@ -56,10 +56,10 @@ class Item:
         return "ITEM"
 
 
-ITEM: Final = Item()
+ITEM: Final = ListItem()
 """Stands in a place for every item of a list that is gone through."""
 
-Place: TypeAlias = tuple[str | Item, ...]
+PathSteps: TypeAlias = tuple[str | ListItem, ...]
 """What is read of an event: the parts of a path, which may go on in the items of lists."""
 
 _BREAK = re.compile(r"""\[(?=["'0-9])|\.|(?<=["'0-9])\]+""")

@@ -16,7 +16,7 @@ from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework import Connection, Subscription, connect, open_plugin
 from framework.delivery import Cache, Client, Throttle
 from framework.relay import EventFile, Summary, run_file
-from framework.testing import FrozenClock, SandboxTransport
+from framework.sandbox import FrozenClock, SandboxTransport
 
 ADD, REMOVE = "Add users to Audience", "Remove users from Audience"
 Members: TypeAlias = dict[str, set[str]]

@@ -13,13 +13,13 @@ from typing import Any
 from destinations import criteo_audiences
 from framework.config import parse_connection
 from framework.definition import Choice, Condition, Conditions, Field, to_document
-from framework.definition.dialect import OPTIONS
+from framework.definition.json_schema_meta import OPTIONS
 from framework.delivery import DryRun, connect
 from framework.mapping import DIRECTIVES, Directive
-from framework.mapping import Example as Mapped
+from framework.mapping import DirectiveExample as Mapped
 from framework.paths import MISSING
 from framework.plugins import open_plugin
-from framework.triggers import FUNCTIONS, OPERATORS, Example, Function, Operator
+from framework.triggers import FUNCTIONS, OPERATORS, Function, Operator, OperatorExample
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -194,7 +194,7 @@ def _construct(title: str, one: Operator | Function) -> str:
     return "\n".join([*lines, *map(_matching, one.examples)])
 
 
-def _matching(example: Example) -> str:
+def _matching(example: OperatorExample) -> str:
     outcome = example.expected
     shown = outcome if isinstance(outcome, str) else "yes" if outcome else "no"
     return f"| {_code(example.trigger)} | {_code(example.event)} | {_cell(shown)} |"

@@ -47,7 +47,7 @@ GROUND = {room for room, floor in FLOORS.items() if floor == 0}
 DOORS = {
     "jinja2": {"framework.mapping.templates"},
     "liquid": {"framework.mapping.templates"},
-    "jsonschema": {"framework.definition.document", "framework.tester.documents"},
+    "jsonschema": {"framework.definition.json_schema", "framework.tester.bodies"},
     "httpx": {
         "framework.delivery",
         "framework.definition",

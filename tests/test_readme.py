@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from framework import Delivered
 from framework.cli.app import actions
 from framework.plugins import load_plugins
-from framework.testing import Sandbox, serve
+from framework.sandbox import Sandbox, serve
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

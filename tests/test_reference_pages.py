@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from framework.definition import to_document
-from framework.definition.dialect import OPTIONS
-from framework.definition.document import from_document
+from framework.definition.json_schema import from_document
+from framework.definition.json_schema_meta import OPTIONS
 from framework.mapping import DIRECTIVES
 from framework.triggers import FUNCTIONS
 from tests.reference_pages import DOCS, MEANINGS, PAGES, SAMPLES

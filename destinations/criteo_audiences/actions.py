@@ -16,7 +16,7 @@ from destinations.criteo_audiences.api import (
 )
 from destinations.criteo_audiences.identifiers import EMAIL_FORMS, READERS, read_emails
 from destinations.criteo_audiences.lists import ContactLists
-from destinations.criteo_audiences.problems import describe
+from destinations.criteo_audiences.refusals import describe
 from destinations.criteo_audiences.updates import amend, amend_by_name, each
 from framework import (
     Action,

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import orjson
 
-from destinations.criteo_audiences.problems import (
+from destinations.criteo_audiences.refusals import (
     TooLargeError,
     objects,
     problems_of,

@@ -15,7 +15,7 @@ from typing import TypeAlias, cast
 
 from framework import Failed
 
-Reader: TypeAlias = Callable[[str | None], str | Failed]
+IdentifierReader: TypeAlias = Callable[[str | None], str | Failed]
 _Digest: TypeAlias = Callable[[Iterable[bytes]], list[str]]
 
 EMAIL_FORMS = ("plain", "md5", "sha256", "sha256_of_md5")
@@ -167,7 +167,7 @@ def _malformed(what: str) -> Failed:
     return Failed(400, "MALFORMED_IDENTIFIER", f"Field `identifier` does not hold {what}.")
 
 
-READERS: dict[str, Reader] = {
+READERS: dict[str, IdentifierReader] = {
     "madid": _read_mobile_id,
     "identityLink": _read_opaque,
     "gum": _read_opaque,

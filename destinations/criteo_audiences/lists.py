@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from destinations.criteo_audiences.api import Criteo
-from destinations.criteo_audiences.problems import NameTakenError
+from destinations.criteo_audiences.refusals import NameTakenError
 from framework import APIError, Cache, InvalidAuthenticationError, RetryableError
 
 _TTL = 3_600.0

@@ -9,11 +9,11 @@ from typing import Literal, TypeAlias
 from destinations.criteo_audiences.api import MOST_IDENTIFIERS, Amendment, Criteo, Verdict
 from destinations.criteo_audiences.identifiers import by_form
 from destinations.criteo_audiences.lists import ContactLists
-from destinations.criteo_audiences.problems import ListGoneError, TooLargeError
+from destinations.criteo_audiences.refusals import ListGoneError, TooLargeError
 from framework import DELIVERED, Delivered, Failed, IntegrationError, Result, Skipped
 
-Answer: TypeAlias = tuple[Sequence[str], Result]
-Answers: TypeAlias = list[Answer]
+AmendmentResult: TypeAlias = tuple[Sequence[str], Result]
+Answers: TypeAlias = list[AmendmentResult]
 """What became of identifiers: in groups that share a result, none of them in two."""
 
 Reporter: TypeAlias = Literal["framework", "partner"]
@@ -77,7 +77,7 @@ def _amend_part(criteo: Criteo, list_id: str, part: Amendment) -> Answers:
     return _amend_part(criteo, list_id, first) + _amend_part(criteo, list_id, second)
 
 
-def _failed(part: Amendment, list_id: str, error: IntegrationError) -> Answer:
+def _failed(part: Amendment, list_id: str, error: IntegrationError) -> AmendmentResult:
     _logger.warning("Contact list %s, %d identifiers: %s", list_id, len(part.identifiers), error)
     reporter: Reporter = "framework" if error.response is None else "partner"
     return part.identifiers, Failed.from_error(error, reporter)

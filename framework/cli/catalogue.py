@@ -10,11 +10,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from framework.cli.connections import open_connection
-from framework.cli.tables import Row, print_source, print_table
+from framework.cli.tables import TableRow, print_source, print_table
 
 if TYPE_CHECKING:
     from framework.definition import Action, Destination, Field
-    from framework.delivery import Form
+    from framework.delivery import InputKind
     from framework.plugins import Registry
 
 
@@ -62,7 +62,7 @@ def show(
     destination: str | None,
     as_json: bool,  # noqa: FBT001 - click's signature
     connection: str | None,
-    form: Form,
+    form: InputKind,
 ) -> None:
     """Show what DESTINATION takes: its settings, its actions and their fields.
 
@@ -78,7 +78,7 @@ def show(
         _show_definition(_registry().get(destination).definition, as_json=as_json)
 
 
-def _show_generated(path: str, form: Form) -> None:
+def _show_generated(path: str, form: InputKind) -> None:
     from framework.delivery import DryRun, connect  # noqa: PLC0415 - heavy, at first use
 
     opened = open_connection(path)
@@ -134,7 +134,7 @@ def _print_fields(title: str, fields: Mapping[str, Field]) -> None:
     )
 
 
-def _field_row(key: str, field: Field) -> Row:
+def _field_row(key: str, field: Field) -> TableRow:
     kind = f"list of {field.type}" if field.multiple else field.type
     if field.choices:
         kind = f"{kind}: {_either(str(choice.value) for choice in field.choices)}"

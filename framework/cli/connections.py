@@ -13,7 +13,7 @@ from framework.cli.findings import show_findings
 from framework.errors import SettingsError, UnknownNameError
 
 if TYPE_CHECKING:
-    from framework.config import ConnectionFile, Findings, Reading
+    from framework.config import ConnectionFile, DiagnosticList, Reading
     from framework.plugins import Plugin
 
 connection_option = click.option(
@@ -96,14 +96,14 @@ def _plugin(reading: Reading) -> Plugin | None:
         return None
 
 
-def _check_settings(file: ConnectionFile, plugin: Plugin, findings: Findings) -> None:
+def _check_settings(file: ConnectionFile, plugin: Plugin, findings: DiagnosticList) -> None:
     """Note what is wrong with settings, as `actions validate` does; it is seldom something."""
     from framework.definition import shape_settings  # noqa: PLC0415 - heavy, at first use
 
     try:
         shape_settings(plugin.definition.settings, file.settings)
     except SettingsError:
-        from framework.config import check_settings  # noqa: PLC0415 - heavy, seldom needed
+        from framework.linting import check_settings  # noqa: PLC0415 - heavy, seldom needed
 
         check_settings(file, plugin.definition, findings)
 

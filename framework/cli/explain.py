@@ -14,7 +14,7 @@ from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from framework.cli.connections import Opened
-    from framework.testing import Journey
+    from framework.explain import EventTrace
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 _OUTCOMES = {"delivered": "green", "failed": "red", "skipped": "yellow"}
@@ -76,9 +76,12 @@ def _events(source: TextIO) -> Iterator[dict[str, Any]]:
         yield event
 
 
-def _journeys(opened: Opened, events: list[dict[str, Any]], *, called: bool) -> Iterable[Journey]:
+def _journeys(
+    opened: Opened, events: list[dict[str, Any]], *, called: bool
+) -> Iterable[EventTrace]:
     from framework.delivery import DryRun, Retry, connect  # noqa: PLC0415 - heavy, at first use
-    from framework.testing import SandboxTransport, journeys  # noqa: PLC0415 - heavy
+    from framework.explain import traces  # noqa: PLC0415 - heavy
+    from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
     plugin, file = opened.plugin, opened.file
     transport: Any = DryRun()
@@ -93,7 +96,7 @@ def _journeys(opened: Opened, events: list[dict[str, Any]], *, called: bool) -> 
     ) as connection:
         if plugin.implements("sandbox"):
             connection.check_authentication()
-        return journeys(connection, events, connection.deliver(events))
+        return traces(connection, events, connection.deliver(events))
 
 
 def _told(journey: dict[str, Any], *, called: bool) -> Iterator[str]:

@@ -22,7 +22,7 @@ def to_json(findings: Iterable[Diagnostic]) -> str:
 
 def to_sarif(findings: Iterable[Diagnostic]) -> str:
     """Give the findings as a log of SARIF 2.1.0, with the rules that they break."""
-    from framework.config import CODES  # noqa: PLC0415 - heavy, imported at first use
+    from framework.linting import CODES  # noqa: PLC0415 - heavy, imported at first use
 
     listed = list(findings)
     rules = [

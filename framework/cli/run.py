@@ -26,7 +26,7 @@ from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from framework.relay import Summary
-    from framework.testing import Sandbox
+    from framework.sandbox import Sandbox
 
 _EXITS = "\n".join(f"  {code:<4} {text}" for code, text in exits.EXIT_CODES.items())
 _EPILOG = f"\b\nExit codes:\n{_EXITS}"
@@ -170,7 +170,7 @@ def _transport(options: _Options, pretend: Sandbox | None) -> Any:
     from framework.delivery import DryRun, make_transport  # noqa: PLC0415 - heavy
 
     if pretend is not None:
-        from framework.testing import SandboxTransport  # noqa: PLC0415 - heavy
+        from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
         return SandboxTransport(pretend)
     return DryRun() if options.dry_run else make_transport(redirect=options.endpoints)

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from framework.plugins import Plugin
-    from framework.testing import Sandbox
+    from framework.sandbox import Sandbox
 
 
 class Sandboxes(click.Group):
@@ -85,7 +85,7 @@ def _setting(key: str, label: str, default: str) -> click.Option:
 
 def _starter(pretend: Sandbox) -> Callable[..., None]:
     def start(port: int, **settings: Any) -> None:
-        from framework.testing import serve  # noqa: PLC0415 - heavy, imported at first use
+        from framework.sandbox import serve  # noqa: PLC0415 - heavy, imported at first use
 
         pretend.admit(settings)
         server = serve(pretend, port=port)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from framework.cli.tables import Row, print_table
+from framework.cli.tables import TableRow, print_table
 
 if TYPE_CHECKING:
     from framework.relay import Summary
-    from framework.testing import Panel
+    from framework.sandbox import Panel
 
 _GO_ON = "Run the same command again to go on."
 _BEGIN = "No checkpoint was kept, so the next run begins at the first line."
@@ -19,7 +19,7 @@ _BEGIN = "No checkpoint was kept, so the next run begins at the first line."
 
 def print_summary(summary: Summary) -> None:
     """Print the outcomes by subscription and reason, and the calls by kind."""
-    rows: list[Row] = [
+    rows: list[TableRow] = [
         (kind.subscription, kind.outcome, f"{number:,}", kind.code, kind.reason)
         for kind, number in sorted(summary.counts.items())
     ]

@@ -11,10 +11,10 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-Row: TypeAlias = tuple[str, ...]
+TableRow: TypeAlias = tuple[str, ...]
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Row], *, empty: str = "") -> None:
+def print_table(columns: Sequence[str], rows: Sequence[TableRow], *, empty: str = "") -> None:
     """Print *rows* under *columns*, or the text *empty* where there are none."""
     if not rows:
         click.echo(empty)

@@ -13,7 +13,7 @@ from framework.cli.connections import check_reading
 
 if TYPE_CHECKING:
     from framework.config import CaseFile
-    from framework.testing import CaseResult
+    from framework.explain import CaseResult
 
 
 @click.command()
@@ -73,7 +73,7 @@ def _run(path: Path, *, update: bool) -> list[CaseResult]:
 
 def _results(file: CaseFile) -> Iterator[CaseResult]:
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
-    from framework.testing import run_case  # noqa: PLC0415 - heavy, imported at first use
+    from framework.explain import run_case  # noqa: PLC0415 - heavy, imported at first use
 
     opened = check_reading(read_connection(file.connection, file.environment))
     settings, subscriptions = opened.file.settings, opened.file.subscriptions

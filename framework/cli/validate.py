@@ -16,7 +16,8 @@ from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from framework.config import Diagnostic
-    from framework.definition import Destination, World
+    from framework.definition import Destination
+    from framework.linting import EventModel
 
 MAX_SAMPLE = 10_000
 """Events of a sample that are read."""
@@ -79,7 +80,9 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
         raise click.exceptions.Exit(exits.FAILED)
 
 
-def _check(file: Path, known: Mapping[str, Destination], world: World) -> tuple[Diagnostic, ...]:
+def _check(
+    file: Path, known: Mapping[str, Destination], world: EventModel
+) -> tuple[Diagnostic, ...]:
     from framework import config  # noqa: PLC0415 - heavy, imported at first use
 
     if file.name.endswith(config.SUFFIXES):
@@ -115,8 +118,8 @@ def _read_manifests(
     return found, known
 
 
-def _world(events: Path | None, schema: Path | None) -> World:
-    from framework.definition import (  # noqa: PLC0415 - heavy, imported at first use
+def _world(events: Path | None, schema: Path | None) -> EventModel:
+    from framework.linting import (  # noqa: PLC0415 - heavy, imported at first use
         sample_world,
         schema_world,
         spec_world,
@@ -162,7 +165,7 @@ def _json(text: str, place: str) -> Any:
 
 
 def _explanation(code: str) -> str:
-    from framework.config import (  # noqa: PLC0415 - heavy, imported at first use
+    from framework.linting import (  # noqa: PLC0415 - heavy, imported at first use
         CATALOGUE,
         MANIFEST,
         page,

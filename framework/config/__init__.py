@@ -13,12 +13,13 @@ from framework.config.connection import (
     parse_connection,
     read_connection,
 )
-from framework.config.diagnostics import Diagnostic, Findings, Severity, Spot, refuse
-from framework.config.nodes import Node
-from framework.doors import door
+from framework.config.diagnostics import Diagnostic, DiagnosticList, Severity, Spot, refuse
+from framework.config.nodes import DocumentNode
+from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from framework.config.cases import (
+    from framework.config.manifests import load_manifest, parse_manifest
+    from framework.config.test_files import (
         SUFFIXES,
         Case,
         CaseFile,
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
         rewritten,
         write_cases,
     )
-    from framework.config.catalogue import CATALOGUE, CODES, MANIFEST, Entry, page
-    from framework.config.manifests import load_manifest, parse_manifest
-    from framework.config.validation import check_settings, choose, validate
+    from framework.linting.catalogue import CATALOGUE, CODES, MANIFEST, Entry, page
+    from framework.linting.connection_files import check_settings, choose, validate
 
 _ROOMS = {
     "cases": "SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
@@ -49,8 +49,8 @@ __all__ = [
     "ConnectionFile",
     "Diagnostic",
     "Entry",
-    "Findings",
-    "Node",
+    "DiagnosticList",
+    "DocumentNode",
     "Reading",
     "Severity",
     "Spot",
@@ -71,4 +71,4 @@ __all__ = [
     "write_cases",
 ]
 
-__getattr__ = door(__name__, _ROOMS)
+__getattr__ = lazy_exports(__name__, _ROOMS)

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from framework.config.diagnostics import Diagnostic, Findings, Spot, errors, refuse
+from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
 from framework.config.jsontext import read_json
-from framework.config.nodes import Node, Unreadable
+from framework.config.nodes import DocumentNode, Unreadable
 from framework.config.references import References
 from framework.definition import Subscription
 
@@ -66,8 +66,8 @@ class SubscriptionItem:
     """A subscription and where it stands: *node* as a whole, *parts* by attribute's name."""
 
     subscription: Subscription
-    node: Node = field(repr=False)
-    parts: Mapping[str, Node] = field(repr=False)
+    node: DocumentNode = field(repr=False)
+    parts: Mapping[str, DocumentNode] = field(repr=False)
 
     def spot(self, part: str, *path: str | int) -> Spot:
         """Give where *part* (or what *path* leads to in it) stands; else the subscription."""
@@ -90,7 +90,7 @@ class ConnectionFile:
     enabled: bool
     settings: Mapping[str, Any] = field(repr=False)
     items: tuple[SubscriptionItem, ...]
-    node: Node = field(repr=False)
+    node: DocumentNode = field(repr=False)
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -107,7 +107,7 @@ class Reading:
     """
 
     connection: ConnectionFile | None
-    findings: Findings = field(repr=False)
+    findings: DiagnosticList = field(repr=False)
     draft: ConnectionFile | None = field(default=None, repr=False)
 
     @property
@@ -132,20 +132,20 @@ def read_connection(path: str | Path, environment: Mapping[str, str] = os.enviro
     return parse_connection(text, str(path), Path(path).parent, environment)
 
 
-def read_document(path: Path) -> tuple[str, Node | None, Findings]:
+def read_document(path: Path) -> tuple[str, DocumentNode | None, DiagnosticList]:
     """Give the text of any YAML or JSON file, its value, and the findings so far."""
     text, findings = _text_of(path)
     if text is None:
         return "", None, findings
-    findings = Findings(str(path), text)
+    findings = DiagnosticList(str(path), text)
     try:
         return text, _read(text, str(path), findings), findings
     except Unreadable:
         return text, None, findings
 
 
-def _text_of(path: str | Path) -> tuple[str | None, Findings]:
-    unread = Findings(str(path))
+def _text_of(path: str | Path) -> tuple[str | None, DiagnosticList]:
+    unread = DiagnosticList(str(path))
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -163,7 +163,7 @@ def _text_of(path: str | Path) -> tuple[str | None, Findings]:
         return None, unread
 
 
-def _too_large(findings: Findings) -> Findings:
+def _too_large(findings: DiagnosticList) -> DiagnosticList:
     findings.error("AD103", Spot(), f"The document is larger than {MAX_BYTES // 1024:,} KiB.")
     return findings
 
@@ -176,8 +176,8 @@ def parse_connection(
     A name that ends in `.json` and a text that begins with `{` mean JSON, all others YAML.
     """
     if len(text) > MAX_BYTES:
-        return Reading(None, _too_large(Findings(file)))
-    findings = Findings(file, text)
+        return Reading(None, _too_large(DiagnosticList(file)))
+    findings = DiagnosticList(file, text)
     references = References(environment, folder, findings)
     try:
         root = _read(text, file, findings)
@@ -187,7 +187,7 @@ def parse_connection(
     return Reading(None if errors(findings.all) else connection, findings, connection)
 
 
-def _read(text: str, file: str, findings: Findings) -> Node:
+def _read(text: str, file: str, findings: DiagnosticList) -> DocumentNode:
     if file.endswith(".json") or text.lstrip().startswith("{"):
         return read_json(text, findings)
     from framework.config.yamltext import read_yaml  # noqa: PLC0415 - heavy, imported at first use
@@ -196,7 +196,7 @@ def _read(text: str, file: str, findings: Findings) -> Node:
 
 
 def _connection(
-    root: Node, file: str, references: References, findings: Findings
+    root: DocumentNode, file: str, references: References, findings: DiagnosticList
 ) -> ConnectionFile | None:
     if not isinstance(root.value, dict):
         text = f"A connection file must be an object, got {root.kind}."
@@ -219,7 +219,10 @@ def _connection(
 
 
 def _items(
-    root: Node, listed: Node | None, references: References, findings: Findings
+    root: DocumentNode,
+    listed: DocumentNode | None,
+    references: References,
+    findings: DiagnosticList,
 ) -> Iterator[SubscriptionItem]:
     nodes = listed.value if listed and isinstance(listed.value, list) else []
     if not nodes:
@@ -237,7 +240,7 @@ def _items(
 
 
 def _item(
-    node: Node, where: str, references: References, findings: Findings
+    node: DocumentNode, where: str, references: References, findings: DiagnosticList
 ) -> SubscriptionItem | None:
     if not isinstance(node.value, dict):
         findings.error("AD201", node.spot, f"`{where}` must be an object, got {node.kind}.")
@@ -260,7 +263,9 @@ def _item(
     return SubscriptionItem(subscription, node, MappingProxyType(parts))
 
 
-def _spelled(node: Node, findings: Findings) -> Iterator[tuple[str, tuple[str, Node]]]:
+def _spelled(
+    node: DocumentNode, findings: DiagnosticList
+) -> Iterator[tuple[str, tuple[str, DocumentNode]]]:
     """Yield each part that a subscription has, with the key and the value of its spelling."""
     for part, spellings in _SPELLINGS.items():
         given = [key for key in spellings if key in node.members]
@@ -271,7 +276,7 @@ def _spelled(node: Node, findings: Findings) -> Iterator[tuple[str, tuple[str, N
             yield part, (given[0], node.members[given[0]])
 
 
-def _check_keys(node: Node, known: list[str], what: str, findings: Findings) -> None:
+def _check_keys(node: DocumentNode, known: list[str], what: str, findings: DiagnosticList) -> None:
     for key in node.members:
         if key not in known and key not in _IGNORED and findings.lists_errors:
             import difflib  # noqa: PLC0415 - only where something is wrong
@@ -282,7 +287,10 @@ def _check_keys(node: Node, known: list[str], what: str, findings: Findings) -> 
 
 
 def _check_kinds(
-    parts: Mapping[str, tuple[str, Node]], kinds: Mapping[str, str], where: str, findings: Findings
+    parts: Mapping[str, tuple[str, DocumentNode]],
+    kinds: Mapping[str, str],
+    where: str,
+    findings: DiagnosticList,
 ) -> None:
     for part, (key, node) in parts.items():
         if node.kind not in {kinds[part], "nothing"}:
@@ -290,7 +298,7 @@ def _check_kinds(
             findings.error("AD201", node.spot, text, _kind_hint(node, kinds[part]))
 
 
-def _kind_hint(node: Node, kind: str) -> str:
+def _kind_hint(node: DocumentNode, kind: str) -> str:
     if kind == _TEXT and not isinstance(node.value, dict | list):
         return "Put it into quotes."
     if kind == _SWITCH:
@@ -298,17 +306,17 @@ def _kind_hint(node: Node, kind: str) -> str:
     return ""
 
 
-def _require(key: str, given: object, spot: Spot, where: str, findings: Findings) -> None:
+def _require(key: str, given: object, spot: Spot, where: str, findings: DiagnosticList) -> None:
     if not given:
         findings.error("AD202", spot, f"`{where}{key}` is required.")
 
 
-def _value(parts: Mapping[str, Node], part: str, default: Any) -> Any:
+def _value(parts: Mapping[str, DocumentNode], part: str, default: Any) -> Any:
     node = parts.get(part)
     return default if node is None or node.value is None else node.plain()
 
 
-def _check_name(item: SubscriptionItem, names: dict[str, int], findings: Findings) -> None:
+def _check_name(item: SubscriptionItem, names: dict[str, int], findings: DiagnosticList) -> None:
     name = item.subscription.name
     if name in names:
         text = f'The subscription in line {names[name]} is called "{name}" already.'

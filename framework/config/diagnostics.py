@@ -66,7 +66,7 @@ MAX_FINDINGS = 1_000
 """Findings of one severity that are listed."""
 
 
-class Findings:
+class DiagnosticList:
     """The findings of one document, collected while it is read."""
 
     def __init__(self, file: str, text: str = "") -> None:

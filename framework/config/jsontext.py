@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 import re
 
-from framework.config.diagnostics import Findings, Spot
-from framework.config.nodes import Builder, Node, Pair, Unreadable, plain_scalar
+from framework.config.diagnostics import DiagnosticList, Spot
+from framework.config.nodes import DocumentNode, NodeBuilder, Pair, Unreadable, plain_scalar
 
 _STRINGS = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\r\n]*")
 _LITERAL = re.compile(r"(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])")
 
 
-def read_json(text: str, findings: Findings) -> Node:
+def read_json(text: str, findings: DiagnosticList) -> DocumentNode:
     """Give the document's value; raises Unreadable after noting why in *findings*."""
     return _Reader(text, findings).document()
 
 
 class _Reader:
-    def __init__(self, text: str, findings: Findings) -> None:
+    def __init__(self, text: str, findings: DiagnosticList) -> None:
         self._text = text
-        self._build = Builder(findings)
+        self._build = NodeBuilder(findings)
         self._lines = _Lines(text)
 
-    def document(self) -> Node:
+    def document(self) -> DocumentNode:
         start = self._skip(0)
         if start == len(self._text):
             raise self._build.stop("AD101", Spot(), "The document is empty.")
@@ -34,7 +34,7 @@ class _Reader:
             raise self._unexpected(end, "the end of the document")
         return node
 
-    def _value(self, start: int, depth: int) -> tuple[Node, int]:
+    def _value(self, start: int, depth: int) -> tuple[DocumentNode, int]:
         match self._text[start : start + 1]:
             case "{":
                 return self._object(start, depth)
@@ -49,7 +49,7 @@ class _Reader:
         spot = self._spot(start, literal.end())
         return self._build.scalar(spot, plain_scalar(literal[0])), literal.end()
 
-    def _object(self, start: int, depth: int) -> tuple[Node, int]:
+    def _object(self, start: int, depth: int) -> tuple[DocumentNode, int]:
         spot = self._spot(start)
         self._build.check_depth(depth, spot)
         pairs: list[Pair] = []
@@ -66,10 +66,10 @@ class _Reader:
             here = self._skip(here)
         return self._build.object(spot, pairs), here + 1
 
-    def _list(self, start: int, depth: int) -> tuple[Node, int]:
+    def _list(self, start: int, depth: int) -> tuple[DocumentNode, int]:
         spot = self._spot(start)
         self._build.check_depth(depth, spot)
-        nodes: list[Node] = []
+        nodes: list[DocumentNode] = []
         here = self._skip(start + 1)
         while not self._is_at(here, "]"):
             if nodes:

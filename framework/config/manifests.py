@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from framework.config.diagnostics import Findings, Spot
+from framework.config.diagnostics import DiagnosticList, Spot
 from framework.config.jsontext import read_json
-from framework.config.nodes import Node, Unreadable
+from framework.config.nodes import DocumentNode, Unreadable
 from framework.definition import Destination, read_manifest
 
 MAX_BYTES = 16 * 1024 * 1024
 """How large a manifest may be."""
 
 
-def load_manifest(path: str | Path) -> tuple[Destination | None, Findings]:
+def load_manifest(path: str | Path) -> tuple[Destination | None, DiagnosticList]:
     """Give the destination that a manifest describes, and everything that is wrong with it.
 
     The destination is None where there is nothing to use. Raises nothing for either.
     """
-    findings = Findings(str(path))
+    findings = DiagnosticList(str(path))
     try:
         content = Path(path).read_bytes()[: MAX_BYTES + 1]
     except OSError as error:
@@ -32,9 +32,9 @@ def load_manifest(path: str | Path) -> tuple[Destination | None, Findings]:
     return parse_manifest(content.decode("utf-8-sig", "replace"), str(path))
 
 
-def parse_manifest(text: str, file: str) -> tuple[Destination | None, Findings]:
+def parse_manifest(text: str, file: str) -> tuple[Destination | None, DiagnosticList]:
     """Give the destination that the text of a manifest describes, and what is wrong with it."""
-    findings = Findings(file, text)
+    findings = DiagnosticList(file, text)
     try:
         document = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -51,7 +51,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _told(text: str, findings: Findings) -> Findings:
+def _told(text: str, findings: DiagnosticList) -> DiagnosticList:
     """Say why a text is no JSON."""
     try:
         read_json(text, findings)
@@ -61,15 +61,15 @@ def _told(text: str, findings: Findings) -> Findings:
     return findings
 
 
-def _nodes(text: str, file: str) -> Node:
+def _nodes(text: str, file: str) -> DocumentNode:
     """Give the document with its places; without any where it is too large for that."""
     try:
-        return read_json(text, Findings(file))
+        return read_json(text, DiagnosticList(file))
     except Unreadable:
-        return Node(Spot(), None, {})
+        return DocumentNode(Spot(), None, {})
 
 
-def _spot(problem: str, root: Node) -> Spot:
+def _spot(problem: str, root: DocumentNode) -> Spot:
     """Give where the path stands with which a problem begins, as far as it leads."""
     path = problem.split("`")[1] if problem.startswith("`/") else ""
     node, spot = root, root.spot

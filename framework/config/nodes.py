@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from framework.config.diagnostics import Findings, Spot
+from framework.config.diagnostics import DiagnosticList, Spot
 
 MAX_DEPTH = 64
 """Levels of nesting that a document may have."""
@@ -21,16 +21,16 @@ MAX_VALUES = 10_000
 MAX_REPEATED = 1024 * 1024
 """Characters of texts that a document's aliases may repeat."""
 
-Scalar: TypeAlias = str | int | float | bool | None
+DocumentScalar: TypeAlias = str | int | float | bool | None
 Pair: TypeAlias = "tuple[str, Spot, Node]"
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?\Z")
-_WORDS: Mapping[str, Scalar] = {"null": None, "true": True, "false": False}
+_WORDS: Mapping[str, DocumentScalar] = {"null": None, "true": True, "false": False}
 _KINDS = {str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Node:
+class DocumentNode:
     """A value of a document and where it stands.
 
     *value* is a scalar, a dict of nodes or a list of nodes; *keys* says where an object's keys
@@ -39,14 +39,14 @@ class Node:
     """
 
     spot: Spot
-    value: Scalar | dict[str, Node] | list[Node]
+    value: DocumentScalar | dict[str, DocumentNode] | list[DocumentNode]
     keys: Mapping[str, Spot]
     size: int = 1
     height: int = 0
     length: int = 0
 
     @property
-    def members(self) -> dict[str, Node]:
+    def members(self) -> dict[str, DocumentNode]:
         """The members of an object; nothing for any other value."""
         return self.value if isinstance(self.value, dict) else {}
 
@@ -67,7 +67,7 @@ class Node:
             return [node.plain() for node in self.value]
         return self.value
 
-    def at(self, *path: str | int) -> Node:
+    def at(self, *path: str | int) -> DocumentNode:
         """Follow *path* as far as it leads; gives the innermost value that is there."""
         node = self
         for part in path:
@@ -81,7 +81,7 @@ class Node:
         """Give the spot of the key *name*, or of the object itself when it has no such key."""
         return self.keys.get(name, self.spot)
 
-    def _inside(self, part: str) -> Node | None:
+    def _inside(self, part: str) -> DocumentNode | None:
         if isinstance(self.value, dict):
             return self.value.get(part)
         if isinstance(self.value, list) and part.isdecimal() and int(part) < len(self.value):
@@ -93,21 +93,21 @@ class Unreadable(Exception):  # noqa: N818 - not an error: it ends a reading, af
     """The rest of the document cannot be read; the findings say why."""
 
 
-class Builder:
+class NodeBuilder:
     """Makes nodes, sees to the limits, and notes keys that are given twice."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: DiagnosticList) -> None:
         self.findings = findings
         self._made = 0
         self._repeated = 0
         self._repeated_length = 0
 
-    def scalar(self, spot: Spot, value: Scalar) -> Node:
+    def scalar(self, spot: Spot, value: DocumentScalar) -> DocumentNode:
         """Make a node without an inside."""
         self._count(spot, 0)
-        return Node(spot, value, {}, length=len(value) if isinstance(value, str) else 0)
+        return DocumentNode(spot, value, {}, length=len(value) if isinstance(value, str) else 0)
 
-    def again(self, spot: Spot, node: Node) -> Node:
+    def again(self, spot: Spot, node: DocumentNode) -> DocumentNode:
         """Give a node once more, as an alias does."""
         self._repeated += node.size
         self._repeated_length += node.length
@@ -119,14 +119,14 @@ class Builder:
             )
         return node
 
-    def list(self, spot: Spot, nodes: list[Node]) -> Node:
+    def list(self, spot: Spot, nodes: list[DocumentNode]) -> DocumentNode:
         """Make a list."""
-        return Node(spot, nodes, {}, *self._measure(spot, nodes))
+        return DocumentNode(spot, nodes, {}, *self._measure(spot, nodes))
 
-    def object(self, spot: Spot, pairs: Iterable[Pair]) -> Node:
+    def object(self, spot: Spot, pairs: Iterable[Pair]) -> DocumentNode:
         """Make an object of *pairs* (key, its spot, value); of a double key the first stays."""
         keys: dict[str, Spot] = {}
-        members: dict[str, Node] = {}
+        members: dict[str, DocumentNode] = {}
         for key, key_spot, node in pairs:
             if key in keys:
                 line = keys[key].line
@@ -135,7 +135,7 @@ class Builder:
             else:
                 keys[key], members[key] = key_spot, node
         size, height, length = self._measure(spot, members.values())
-        return Node(spot, members, keys, size, height, length + sum(map(len, keys)))
+        return DocumentNode(spot, members, keys, size, height, length + sum(map(len, keys)))
 
     def check_depth(self, depth: int, spot: Spot) -> None:
         """End the reading when *depth* levels are too many."""
@@ -154,7 +154,7 @@ class Builder:
         if max(self._made, size) > MAX_VALUES:
             raise self.stop("AD103", spot, f"The document holds more than {MAX_VALUES:,} values.")
 
-    def _measure(self, spot: Spot, nodes: Iterable[Node]) -> tuple[int, int, int]:
+    def _measure(self, spot: Spot, nodes: Iterable[DocumentNode]) -> tuple[int, int, int]:
         size, height, length = 1, 1, 0
         for node in nodes:
             size += node.size
@@ -165,7 +165,7 @@ class Builder:
         return size, height, length
 
 
-def plain_scalar(text: str) -> Scalar:
+def plain_scalar(text: str) -> DocumentScalar:
     """Read a scalar as JSON does; what JSON does not know is text."""
     if text in _WORDS:
         return _WORDS[text]

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from framework.config.diagnostics import Findings, Spot
-from framework.config.nodes import Node
+from framework.config.diagnostics import DiagnosticList, Spot
+from framework.config.nodes import DocumentNode
 
 MAX_FILE_BYTES = 64 * 1024
 """How large a file behind `${file:PATH}` may be."""
@@ -23,12 +23,14 @@ _HINT = "Use `${env:NAME}` or `${file:PATH}`; write `$${` for a literal `${`."
 class References:
     """Resolves references against an environment and the folder of the connection file."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path, findings: Findings) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], folder: Path, findings: DiagnosticList
+    ) -> None:
         self._environment = environment
         self._folder = folder
         self._findings = findings
 
-    def resolve(self, node: Node) -> Any:
+    def resolve(self, node: DocumentNode) -> Any:
         """Give the node as plain JSON with every reference replaced; notes those that fail."""
         if isinstance(node.value, dict):
             return {key: self.resolve(member) for key, member in node.value.items()}
@@ -38,7 +40,7 @@ class References:
             return _REFERENCE.sub(lambda match: self._value(match, node.spot), node.value)
         return node.value
 
-    def warn_outside(self, node: Node) -> None:
+    def warn_outside(self, node: DocumentNode) -> None:
         """Note references at a place where they stay as they are."""
         for text, spot in _texts(node):
             for match in _REFERENCE.finditer(text):
@@ -86,7 +88,7 @@ class References:
         return ""
 
 
-def _texts(node: Node) -> Iterator[tuple[str, Spot]]:
+def _texts(node: DocumentNode) -> Iterator[tuple[str, Spot]]:
     if isinstance(node.value, dict | list):
         inner = node.value.values() if isinstance(node.value, dict) else node.value
         for item in inner:

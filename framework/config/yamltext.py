@@ -19,8 +19,15 @@ from typing import Any
 import yaml
 from yaml.reader import Reader
 
-from framework.config.diagnostics import Findings, Spot
-from framework.config.nodes import Builder, Node, Pair, Scalar, Unreadable, plain_scalar
+from framework.config.diagnostics import DiagnosticList, Spot
+from framework.config.nodes import (
+    DocumentNode,
+    DocumentScalar,
+    NodeBuilder,
+    Pair,
+    Unreadable,
+    plain_scalar,
+)
 
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
@@ -40,7 +47,7 @@ _HINTS = {
 }
 
 
-def read_yaml(text: str, findings: Findings) -> Node:
+def read_yaml(text: str, findings: DiagnosticList) -> DocumentNode:
     """Give the document's value; raises Unreadable after noting why in *findings*."""
     reader = _Reader(findings)
     forbidden = _FORBIDDEN.search(text)
@@ -61,11 +68,11 @@ def write_yaml(value: Any) -> str:
 class _Reader:
     """Composes the events of PyYAML's parser into nodes."""
 
-    def __init__(self, findings: Findings) -> None:
-        self._build = Builder(findings)
-        self._anchors: dict[str, Node] = {}
+    def __init__(self, findings: DiagnosticList) -> None:
+        self._build = NodeBuilder(findings)
+        self._anchors: dict[str, DocumentNode] = {}
 
-    def document(self, events: Iterator[yaml.Event]) -> Node:
+    def document(self, events: Iterator[yaml.Event]) -> DocumentNode:
         next(events)
         if isinstance(next(events), yaml.StreamEndEvent):
             raise self._build.stop("AD101", Spot(), "The document is empty.")
@@ -95,7 +102,7 @@ class _Reader:
             "AD101", spot, f"This is not valid YAML: the character {code} is not allowed."
         )
 
-    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
+    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> DocumentNode:
         spot = _spot(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, spot)
@@ -111,15 +118,15 @@ class _Reader:
             self._anchors[event.anchor] = node
         return node
 
-    def _list(self, spot: Spot, events: Iterator[yaml.Event], depth: int) -> Node:
+    def _list(self, spot: Spot, events: Iterator[yaml.Event], depth: int) -> DocumentNode:
         nodes = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             nodes.append(self._node(event, events, depth + 1))
         return self._build.list(spot, nodes)
 
-    def _object(self, spot: Spot, events: Iterator[yaml.Event], depth: int) -> Node:
+    def _object(self, spot: Spot, events: Iterator[yaml.Event], depth: int) -> DocumentNode:
         pairs: list[Pair] = []
-        merged: list[Node] = []
+        merged: list[DocumentNode] = []
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             key = self._node(event, events, depth + 1)
             value = self._node(next(events), events, depth + 1)
@@ -132,7 +139,7 @@ class _Reader:
                 pairs.append((_key(key), key.spot, value))
         return self._build.object(spot, [*pairs, *_inherited(merged, pairs)])
 
-    def _sources(self, merged: Node) -> list[Node]:
+    def _sources(self, merged: DocumentNode) -> list[DocumentNode]:
         nodes = merged.value if isinstance(merged.value, list) else [merged]
         for node in nodes:
             if not isinstance(node.value, dict):
@@ -140,7 +147,7 @@ class _Reader:
                 self._build.findings.error("AD201", node.spot, text)
         return nodes
 
-    def _alias(self, event: yaml.AliasEvent, spot: Spot) -> Node:
+    def _alias(self, event: yaml.AliasEvent, spot: Spot) -> DocumentNode:
         if event.anchor in self._anchors:
             return self._build.again(spot, self._anchors[event.anchor])
         text = f"The alias `*{event.anchor}` has no anchor `&{event.anchor}` before it."
@@ -152,17 +159,17 @@ class _Reader:
             self._build.findings.error("AD104", spot, text, "Leave it out.")
 
 
-def _scalar(event: yaml.ScalarEvent) -> Scalar:
+def _scalar(event: yaml.ScalarEvent) -> DocumentScalar:
     if event.style or event.tag:
         return str(event.value)
     return None if event.value in {"", "~"} else plain_scalar(event.value)
 
 
-def _key(key: Node) -> str:
+def _key(key: DocumentNode) -> str:
     return key.value if isinstance(key.value, str) else json.dumps(key.value)
 
 
-def _inherited(merged: list[Node], pairs: list[Pair]) -> list[Pair]:
+def _inherited(merged: list[DocumentNode], pairs: list[Pair]) -> list[Pair]:
     """Give what merge keys bring: an object's own keys win, then those of the first merged."""
     own = {key for key, _, _ in pairs}
     found: dict[str, Pair] = {}

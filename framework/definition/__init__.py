@@ -35,24 +35,15 @@ from framework.definition.fields import (
     ObjectUI,
     check_fields,
 )
-from framework.definition.naming import (
-    meant,
-)
 from framework.definition.problems import (
     Problem,
-)
-from framework.definition.records import (
-    Payload,
-    Settings,
-    field,
-    fields_of,
-    values_of,
 )
 from framework.definition.shape import (
     Shape,
     compile_shape,
     shape_settings,
 )
+from framework.definition.slugs import meant
 from framework.definition.subscriptions import (
     preset_subscription,
     starting_subscriptions,
@@ -60,15 +51,23 @@ from framework.definition.subscriptions import (
     subscription_to_public_api,
     subscription_to_wire,
 )
-from framework.doors import door
+from framework.definition.typed_classes import Payload, Settings, field, fields_of, values_of
+from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from framework.definition.checking import (
+    from framework.definition.json_schema import from_document, read_document, to_document
+    from framework.definition.manifest import (
+        ManifestReading,
+        from_manifest,
+        read_manifest,
+        to_manifest,
+    )
+    from framework.linting import (
         EVENT_TYPES,
         Checked,
-        Effort,
-        Fault,
-        World,
+        EventModel,
+        Issue,
+        WorkBudget,
         check_exclusion,
         check_mapping,
         check_subscription,
@@ -79,21 +78,10 @@ if TYPE_CHECKING:
         spec_world,
         suggestion,
     )
-    from framework.definition.document import (
-        from_document,
-        read_document,
-        to_document,
-    )
-    from framework.definition.manifest import (
-        ManifestReading,
-        from_manifest,
-        read_manifest,
-        to_manifest,
-    )
 
 _ROOMS = {
     "checking": (
-        "EVENT_TYPES Checked Effort Fault World check_exclusion check_mapping check_subscription "
+        "EVENT_TYPES Checked WorkBudget Issue EventModel check_exclusion check_mapping check_subscription "
         "nearest sample_world schema_world setting_problems spec_world suggestion"
     ),
     "document": "from_document read_document to_document",
@@ -115,8 +103,8 @@ __all__ = [
     "Conditions",
     "Destination",
     "DisplayMode",
-    "Effort",
-    "Fault",
+    "WorkBudget",
+    "Issue",
     "Field",
     "FieldTable",
     "FieldType",
@@ -133,7 +121,7 @@ __all__ = [
     "Shape",
     "Subscription",
     "SyncMode",
-    "World",
+    "EventModel",
     "check_exclusion",
     "check_fields",
     "check_mapping",
@@ -164,4 +152,4 @@ __all__ = [
     "values_of",
 ]
 
-__getattr__ = door(__name__, _ROOMS)
+__getattr__ = lazy_exports(__name__, _ROOMS)

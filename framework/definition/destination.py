@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from framework.definition.fields import Field, check_fields
-from framework.definition.records import Payload, Settings, fields_of
+from framework.definition.typed_classes import Payload, Settings, fields_of
 from framework.errors import DefinitionError, FrameworkError, UnknownNameError
 from framework.mapping import check_mapping_shape
 from framework.triggers import parse

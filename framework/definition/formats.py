@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from framework.definition.coercion import BLANKS
-from framework.definition.dates import is_common_date, is_date_like
+from framework.definition.field_dates import is_common_date, is_date_like
 
 Predicate = Callable[[str], object]
 """Truthy for the texts that are right."""

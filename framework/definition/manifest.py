@@ -25,11 +25,11 @@ from framework.definition.destination import (
     Rate,
     SyncMode,
 )
+from framework.definition.field_json import IN_ACTIONS, IN_SETTINGS, read_table, table_to_wire
 from framework.definition.fields import Field, FieldTable
-from framework.definition.tables import IN_ACTIONS, IN_SETTINGS, read_table, table_to_wire
-from framework.definition.wire import (
+from framework.definition.json_io import (
     MAX_DEPTH,
-    Place,
+    JsonPointer,
     is_a,
     is_shallow,
     read_each,
@@ -81,7 +81,7 @@ def from_manifest(document: JSON) -> Destination:
 
 def read_manifest(document: JSON) -> ManifestReading:
     """Give as much of the destination as a manifest describes, and all that is wrong with it."""
-    root = Place("", [], [])
+    root = JsonPointer("", [], [])
     destination = None
     if not is_shallow(document):
         root.error(f"is nested more than {MAX_DEPTH} levels deep.")
@@ -95,7 +95,7 @@ def to_manifest(destination: Destination) -> dict[str, JSON]:
     return copy.deepcopy(_write_destination(destination))
 
 
-def _read_destination(document: dict[str, JSON], root: Place) -> Destination | None:
+def _read_destination(document: dict[str, JSON], root: JsonPointer) -> Destination | None:
     scheme, settings = _read_authentication(document.get("authentication"), root)
     actions = tuple(_read_actions(document.get("actions"), root.at("actions")))
     slug = _required_text(document, "slug", root)
@@ -132,7 +132,7 @@ def _write_destination(destination: Destination) -> dict[str, JSON]:
     return restore(written, destination.extra)
 
 
-def _read_authentication(value: JSON, root: Place) -> tuple[AuthScheme, dict[str, Field]]:
+def _read_authentication(value: JSON, root: JsonPointer) -> tuple[AuthScheme, dict[str, Field]]:
     place = root.at("authentication")
     if value is None or not is_a(dict, value, place):
         return "none", {}
@@ -140,14 +140,14 @@ def _read_authentication(value: JSON, root: Place) -> tuple[AuthScheme, dict[str
     return scheme or "custom", read_table(value.get("fields"), place.at("fields"), IN_SETTINGS)
 
 
-def _read_actions(value: JSON, place: Place) -> list[Action]:
+def _read_actions(value: JSON, place: JsonPointer) -> list[Action]:
     if value is None or not is_a(dict, value, place):
         return []
     found = [_read_action(slug, action, place.at(slug)) for slug, action in value.items()]
     return [action for action in found if action is not None]
 
 
-def _read_action(slug: str, document: JSON, place: Place) -> Action | None:
+def _read_action(slug: str, document: JSON, place: JsonPointer) -> Action | None:
     if not is_a(dict, document, place):
         return None
     table = read_table(document.get("fields"), place.at("fields"), IN_ACTIONS)
@@ -187,7 +187,9 @@ def _write_action(action: Action) -> dict[str, JSON]:
     return restore(written, action.extra)
 
 
-def _read_batching(document: dict[str, JSON], table: FieldTable, place: Place) -> Batching | None:
+def _read_batching(
+    document: dict[str, JSON], table: FieldTable, place: JsonPointer
+) -> Batching | None:
     batches = read_flag(document.get("hasPerformBatch"), place.at("hasPerformBatch"))
     if "batching" in document:
         return _read_own_batching(document["batching"], table, place.at("batching"))
@@ -207,7 +209,7 @@ def _declared_batching(table: FieldTable) -> Batching:
     return Batching(keys=tuple(keys) if known and keys else (), **limits)
 
 
-def _read_own_batching(value: JSON, table: FieldTable, place: Place) -> Batching | None:
+def _read_own_batching(value: JSON, table: FieldTable, place: JsonPointer) -> Batching | None:
     if value is None or not is_a(dict, value, place):
         return None
     keys = read_each(read_word(table))(value.get("keys"), place.at("keys"))
@@ -218,7 +220,7 @@ def _read_own_batching(value: JSON, table: FieldTable, place: Place) -> Batching
     return replace(found, keys=tuple(key for key in keys or () if key), lane=lane)
 
 
-def _read_numbers(cls: type[N], value: JSON, place: Place) -> N | None:
+def _read_numbers(cls: type[N], value: JSON, place: JsonPointer) -> N | None:
     """Read a dataclass of positive numbers; None where it is absent or wrong."""
     if value is None or not is_a(dict, value, place):
         return None
@@ -233,7 +235,7 @@ def _read_numbers(cls: type[N], value: JSON, place: Place) -> N | None:
     return None if wrong else cls(**found)
 
 
-def _read_sync_mode(value: JSON, place: Place) -> SyncMode | None:
+def _read_sync_mode(value: JSON, place: JsonPointer) -> SyncMode | None:
     if value is None or not is_a(dict, value, place):
         return None
     default = read_word(SYNC_MODES)(value.get("default"), place.at("default"))
@@ -245,7 +247,7 @@ def _read_sync_mode(value: JSON, place: Place) -> SyncMode | None:
     return SyncMode(label=label, description=description, default=default, choices=choices)
 
 
-def _read_mode(value: JSON, place: Place) -> Any:
+def _read_mode(value: JSON, place: JsonPointer) -> Any:
     mode = value.get("value") if isinstance(value, dict) else value
     return read_word(SYNC_MODES)(mode, place) or MISSING
 
@@ -259,7 +261,7 @@ def _write_sync_mode(mode: SyncMode) -> dict[str, JSON]:
     }
 
 
-def _read_presets(value: JSON, actions: tuple[Action, ...], place: Place) -> list[Preset]:
+def _read_presets(value: JSON, actions: tuple[Action, ...], place: JsonPointer) -> list[Preset]:
     if value is None or not is_a(list, value, place):
         return []
     known = {action.slug: action for action in actions}
@@ -267,7 +269,7 @@ def _read_presets(value: JSON, actions: tuple[Action, ...], place: Place) -> lis
     return [preset for preset in found if preset is not None]
 
 
-def _read_preset(document: JSON, known: Mapping[str, Action], place: Place) -> Preset | None:
+def _read_preset(document: JSON, known: Mapping[str, Action], place: JsonPointer) -> Preset | None:
     if not is_a(dict, document, place):
         return None
     name = _required_text(document, "name", place)
@@ -303,7 +305,7 @@ def _write_preset(preset: Preset) -> dict[str, JSON]:
     return restore(written, preset.extra)
 
 
-def _read_mapping(value: JSON, action: Action, place: Place) -> dict[str, JSON]:
+def _read_mapping(value: JSON, action: Action, place: JsonPointer) -> dict[str, JSON]:
     if value is None or not is_a(dict, value, place):
         return {}
     found = {}
@@ -318,7 +320,7 @@ def _read_mapping(value: JSON, action: Action, place: Place) -> dict[str, JSON]:
     return found
 
 
-def _read_trigger(document: Mapping[str, JSON], key: str, place: Place) -> str | None:
+def _read_trigger(document: Mapping[str, JSON], key: str, place: JsonPointer) -> str | None:
     trigger = _text(document, key, place)
     if not trigger:
         return None
@@ -330,11 +332,11 @@ def _read_trigger(document: Mapping[str, JSON], key: str, place: Place) -> str |
     return trigger
 
 
-def _text(document: Mapping[str, JSON], key: str, place: Place) -> str:
+def _text(document: Mapping[str, JSON], key: str, place: JsonPointer) -> str:
     return read_text(document.get(key), place.at(key)) or ""
 
 
-def _required_text(document: Mapping[str, JSON], key: str, place: Place) -> str:
+def _required_text(document: Mapping[str, JSON], key: str, place: JsonPointer) -> str:
     value = _text(document, key, place)
     if not document.get(key):
         place.at(key).error("is required.")
@@ -342,7 +344,7 @@ def _required_text(document: Mapping[str, JSON], key: str, place: Place) -> str:
 
 
 def _build(
-    cls: type[T], options: dict[str, Any], document: dict[str, JSON], place: Place
+    cls: type[T], options: dict[str, Any], document: dict[str, JSON], place: JsonPointer
 ) -> T | None:
     """Construct what was read, with what it cannot hold as its `extra`; None where it refuses."""
     try:

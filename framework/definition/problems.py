@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from framework.definition.fields import TEXTS, Condition, Conditions, Field
-from framework.definition.records import SECRET
+from framework.definition.typed_classes import SECRET
 from framework.paths import JSON, MISSING, Path
 
-Code: TypeAlias = Literal[
+ProblemCode: TypeAlias = Literal[
     "required",
     "type",
     "choices",
@@ -41,7 +41,7 @@ class Problem:
     """
 
     path: tuple[str | int, ...]
-    code: Code
+    code: ProblemCode
     field: Field = dataclasses.field(repr=False)
     found: JSON = dataclasses.field(default=MISSING, repr=False)
 
@@ -97,7 +97,7 @@ def demand(problem: Problem) -> str:
     """Say what the field asks for: `must be a number`."""
     field = problem.field
     name = "date-like" if field.type == "datetime" else field.format or "text"
-    demands: dict[Code, str] = {
+    demands: dict[ProblemCode, str] = {
         "required": f"is required{_when(field.required)}",
         "type": f"must be {_noun(problem)}",
         "choices": f"must be {_listing([choice.value for choice in field.choices])}",

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
-from framework.codegen import Code, Value
+from framework.codegen import CodeValue, SourceCode
 from framework.definition.coercion import REFUSED
-from framework.definition.conditions import Requirement, requirements_of
-from framework.definition.explanation import KEPT, MAX_PROBLEMS, interpret
 from framework.definition.fields import FieldTable
 from framework.definition.problems import Problem, not_object_text, payload_text, setting_text
-from framework.definition.records import Record, Shaped, fields_of
-from framework.definition.writing import Writer
+from framework.definition.requirements import Requirement, requirements_of
+from framework.definition.shape_codegen import Writer
+from framework.definition.shape_interpreter import KEPT, MAX_PROBLEMS, interpret
+from framework.definition.typed_classes import TypedClass, TypedInstance, fields_of
 from framework.errors import PayloadValidationError, SettingsError
 from framework.paths import JSON
 
-S = TypeVar("S", bound=Shaped)
+S = TypeVar("S", bound=TypedInstance)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Shape:
         return interpret(raw, self.fields, self.requirements, sync_mode)
 
     def emit(
-        self, code: Code, values: Mapping[str, Value], sync_mode: str, refusal: str
+        self, code: SourceCode, values: Mapping[str, CodeValue], sync_mode: str, refusal: str
     ) -> dict[str, str]:
         """Write the lines that shape mapped values; give the variable of each shaped value.
 
@@ -82,7 +82,7 @@ class Shape:
         return Writer(self.fields, self.requirements, code, values, refusal).write(sync_mode)
 
     def emit_object(
-        self, code: Code, values: Mapping[str, Value], sync_mode: str, refusal: str
+        self, code: SourceCode, values: Mapping[str, CodeValue], sync_mode: str, refusal: str
     ) -> str:
         """Do what `emit` does for an object of the shaped values; give its variable."""
         if not self.fields:
@@ -97,7 +97,7 @@ class Shape:
     @cached_property
     def schema(self) -> dict[str, Any]:
         """The JSON Schema (draft 2020-12) of shaped values, with the table's annotations."""
-        from framework.definition.document import to_document  # noqa: PLC0415 - for people only
+        from framework.definition.json_schema import to_document  # noqa: PLC0415 - for people only
 
         return to_document(self.fields)
 
@@ -110,7 +110,7 @@ class Shape:
     def _accept(self) -> Callable[[Mapping[str, JSON], str | None], Any]:
         if not self.fields:
             return lambda raw, _sync_mode: dict(raw)
-        code = Code()
+        code = SourceCode()
         with code.block("def accept(raw, sync_mode):"):
             values: dict[str, str] = {}
             for key in (*self.fields, *_asked(self), KEPT):
@@ -123,7 +123,7 @@ class Shape:
 
 
 def compile_shape(
-    fields: FieldTable | Record,
+    fields: FieldTable | TypedClass,
     *,
     name: str = "the payload",
     sources: Mapping[str, str] | None = None,
@@ -132,7 +132,7 @@ def compile_shape(
 
     Its function is compiled when it is first applied: who fuses shapes needs none.
     """
-    table = fields_of(fields) if isinstance(fields, Record) else dict(fields)
+    table = fields_of(fields) if isinstance(fields, TypedClass) else dict(fields)
     return Shape(table, name, sources)
 
 
@@ -146,12 +146,12 @@ def shape_settings(fields: Any, raw: Mapping[str, JSON]) -> Any:
     Keys that are not declared are ignored. Raises SettingsError, whose `problems` list everything
     that is wrong, ordered by path; secret values are not shown.
     """
-    table = fields_of(fields) if isinstance(fields, Record) else fields
+    table = fields_of(fields) if isinstance(fields, TypedClass) else fields
     shaped, problems = Shape(table).interpret(raw)
     if problems:
         texts = [setting_text(problem) for problem in problems]
         raise SettingsError(" ".join(texts), texts)
-    return fields.build(shaped) if isinstance(fields, Record) else shaped
+    return fields.build(shaped) if isinstance(fields, TypedClass) else shaped
 
 
 def _asked(shape: Shape) -> list[str]:

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from framework.definition.destination import Destination, Preset, Subscription
-from framework.definition.wire import (
+from framework.definition.json_io import (
     MAX_DEPTH,
-    Place,
-    Reader,
+    JsonPointer,
+    WireReader,
     is_a,
     is_shallow,
     read_flag,
@@ -33,7 +33,7 @@ def subscription_from_wire(document: JSON) -> Subscription:
 
     Other keys are ignored: both forms carry ids. Raises ConfigurationError with every problem.
     """
-    root = Place("", [], [])
+    root = JsonPointer("", [], [])
     options: dict[str, Any] = {}
     if not is_shallow(document):
         root.error(f"is nested more than {MAX_DEPTH} levels deep.")
@@ -73,7 +73,7 @@ def starting_subscriptions(destination: Destination) -> tuple[Subscription, ...]
     return tuple(preset_subscription(preset) for preset in presets)
 
 
-def _read(document: Mapping[str, JSON], root: Place) -> Iterator[tuple[str, Any]]:
+def _read(document: Mapping[str, JSON], root: JsonPointer) -> Iterator[tuple[str, Any]]:
     for name, read in _READERS.items():
         engine, api = ENGINE.get(name, name), PUBLIC_API.get(name, name)
         key = engine if engine in document else api
@@ -95,17 +95,17 @@ def _write(subscription: Subscription, spelling: Mapping[str, str]) -> dict[str,
     return written
 
 
-def _read_enabled(value: JSON, place: Place) -> JSON:
+def _read_enabled(value: JSON, place: JsonPointer) -> JSON:
     return True if value is None else read_flag(value, place)
 
 
-def _read_mapping(value: JSON, place: Place) -> JSON:
+def _read_mapping(value: JSON, place: JsonPointer) -> JSON:
     if value is None:
         return {}
     return copy.deepcopy(value) if is_a(dict, value, place) else MISSING
 
 
-_READERS: Mapping[str, Reader] = {
+_READERS: Mapping[str, WireReader] = {
     "name": read_text,
     "action": read_text,
     "trigger": read_text,

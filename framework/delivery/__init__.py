@@ -1,6 +1,5 @@
 """Delivering events now: connections, the one pipeline, the client, auth flows and the record."""
 
-from framework.delivery.answers import ErrorReader, json_of
 from framework.delivery.auth import (
     OAuthClientCredentials,
     OAuthRefreshToken,
@@ -11,17 +10,18 @@ from framework.delivery.auth import (
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns
+from framework.delivery.compiled import MAX_SUBSCRIPTIONS, CompiledSubscription, compile_routes
+from framework.delivery.completion import SUPERSEDED, Completed, Completion, RowIds
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
-from framework.delivery.intake import Intake, Prepared
-from framework.delivery.listing import Form
-from framework.delivery.performing import Implementation, Performer
+from framework.delivery.http_errors import ErrorReader, json_body
+from framework.delivery.performing import HookRunner, Implementation
 from framework.delivery.pipeline import Connection, connect
-from framework.delivery.report import Item, Report, Sent
+from framework.delivery.prepare import Intake, Prepared
+from framework.delivery.report import Report, ReportItem, Sent
 from framework.delivery.retries import Clock, Retry, SystemClock
-from framework.delivery.routes import MAX_SUBSCRIPTIONS, Route, compile_routes
-from framework.delivery.settling import SUPERSEDED, Marks, Settled, Settlement
-from framework.delivery.stream import Stream
-from framework.delivery.throttle import LocalLedger, Throttle
+from framework.delivery.sender import Sender
+from framework.delivery.source_view import InputKind
+from framework.delivery.throttle import LocalRateStore, Throttle
 from framework.delivery.transports import DryRun, make_transport
 
 __all__ = [
@@ -35,25 +35,25 @@ __all__ = [
     "DryRun",
     "ErrorReader",
     "Exchange",
-    "Form",
+    "InputKind",
     "Implementation",
     "Intake",
-    "Item",
-    "LocalLedger",
-    "Marks",
+    "ReportItem",
+    "LocalRateStore",
+    "RowIds",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
-    "Performer",
+    "HookRunner",
     "Prepared",
     "Recorder",
     "Redactor",
     "Report",
     "Retry",
-    "Route",
+    "CompiledSubscription",
     "Sent",
-    "Settled",
-    "Settlement",
-    "Stream",
+    "Completed",
+    "Completion",
+    "Sender",
     "SystemClock",
     "Throttle",
     "api_key",
@@ -61,6 +61,6 @@ __all__ = [
     "bearer",
     "compile_routes",
     "connect",
-    "json_of",
+    "json_body",
     "make_transport",
 ]

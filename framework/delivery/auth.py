@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 
 import httpx
 
-from framework.delivery.answers import json_of, place, refusal
+from framework.delivery.http_errors import error_from_response, json_body, place
 from framework.delivery.redaction import Redactor
 from framework.delivery.retries import Clock, SystemClock
 from framework.errors import (
@@ -71,7 +71,7 @@ def api_key(key: str, *, header: str = "X-API-Key") -> Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class AccessToken:
     """An access token; *until* is the clock reading after which it is renewed, None is never."""
 
     value: str = field(repr=False)
@@ -106,7 +106,7 @@ class OAuthCredentials(Credentials):
         self._style, self._early = style, early
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        self._token: Token | None = None
+        self._token: AccessToken | None = None
         self._renewals = 0
         self._failure: IntegrationError | None = None
         self._redactor = Redactor((client_secret,))
@@ -210,10 +210,10 @@ class OAuthCredentials(Credentials):
             extensions["timeout"] = request.extensions["timeout"]
         return httpx.Request("POST", self._url, data=form, headers=headers, extensions=extensions)
 
-    def _read(self, response: httpx.Response, asked: float) -> Token:
+    def _read(self, response: httpx.Response, asked: float) -> AccessToken:
         if not response.is_success:
-            raise _refused(refusal(response, self._redactor, now=self._clock.time()))
-        answer = json_of(response)
+            raise _refused(error_from_response(response, self._redactor, now=self._clock.time()))
+        answer = json_body(response)
         value = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(value, str) or not value:
             raise _without_token(response, answer)
@@ -221,7 +221,7 @@ class OAuthCredentials(Credentials):
         self.received(answer)
         life = _seconds(answer.get("expires_in"))
         until = None if life is None else asked + max(life - self._early, life / 2)
-        return Token(value, until)
+        return AccessToken(value, until)
 
     def _share(self, secret: str) -> None:
         for protect in self._confidants:
@@ -278,7 +278,7 @@ class OAuthRefreshToken(OAuthCredentials):
         super().__init__(token_url, client_id, client_secret, early=early, style=style, clock=clock)
         self._scope = scope
         self._refresh_token = refresh_token
-        self._token = Token(access_token) if access_token else None
+        self._token = AccessToken(access_token) if access_token else None
         self._rotated = rotated
         for secret in filter(None, (refresh_token, access_token)):
             self._redactor.protect(secret)

@@ -36,7 +36,7 @@ class Behind(Struct):
         return [*self.shared, *self.superseded]
 
 
-class Lot(Struct, frozen=True):
+class RowGroup(Struct, frozen=True):
     """Rows of one action that agree in the values of the batch keys, in arrival order; never none.
 
     *identifiers* say whom the rows are about; where nobody knows, *objects* are the payloads.
@@ -63,10 +63,10 @@ class Lot(Struct, frozen=True):
         length = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         return length + 3 * len(self.identifiers)
 
-    def part(self, start: int, stop: int) -> Lot:
+    def part(self, start: int, stop: int) -> RowGroup:
         """Give some of the rows."""
         identifiers = self.identifiers and self.identifiers[start:stop]
-        return Lot(
+        return RowGroup(
             self.action, self.batching, self.lane, self.key,
             self.marks[start:stop], identifiers, self.objects[start:stop],
         )  # fmt: skip
@@ -90,7 +90,7 @@ class Batch(Struct, frozen=True):
         return [*self.marks, *chain.from_iterable(one.all() for one in self.behind.values())]
 
 
-class _Pile(Struct):
+class _Pending(Struct):
     """What waits for one action and key: names and marks of the rows that will be sent."""
 
     action: str
@@ -108,15 +108,15 @@ class _Pile(Struct):
         return mark
 
 
-class _Coming(Struct):
+class _Staged(Struct):
     """Lots of one action that wait to join their pile, and whom their rows are about, once each."""
 
-    lots: list[Lot] = field(default_factory=list)
+    lots: list[RowGroup] = field(default_factory=list)
     identifiers: set[str] = field(default_factory=set)
     count: int = 0
     size: int = 0
 
-    def add(self, lot: Lot) -> None:
+    def add(self, lot: RowGroup) -> None:
         """Add a lot."""
         self.lots.append(lot)
         self.identifiers.update(lot.identifiers or ())
@@ -132,16 +132,16 @@ class _Coming(Struct):
         return list(chain.from_iterable(lot.names for lot in self.lots))
 
 
-class _Place(Struct):
+class _Lane(Struct):
     """The place within which identifiers are compared: a pile for each action.
 
     *coming* has by action the lots that wait as they came, as long as no pile can be full.
     """
 
-    piles: dict[str, _Pile] = field(default_factory=dict)
-    coming: dict[str, _Coming] = field(default_factory=dict)
+    piles: dict[str, _Pending] = field(default_factory=dict)
+    coming: dict[str, _Staged] = field(default_factory=dict)
 
-    def loose(self) -> Iterator[Lot]:
+    def loose(self) -> Iterator[RowGroup]:
         """Yield the lots that wait as they came."""
         return chain.from_iterable(coming.lots for coming in self.coming.values())
 
@@ -150,9 +150,9 @@ class _Place(Struct):
         pile, coming = self.piles[action], self.coming.get(action)
         return pile.batching.max_size - len(pile.rows) - (coming.count if coming else 0)
 
-    def keep(self, lot: Lot) -> bool:
+    def keep(self, lot: RowGroup) -> bool:
         """Keep a lot, for which there is room; tell whether its pile stays below its limits."""
-        pile, coming = self.piles[lot.action], self.coming.setdefault(lot.action, _Coming())
+        pile, coming = self.piles[lot.action], self.coming.setdefault(lot.action, _Staged())
         coming.add(lot)
         return self.room(lot.action) > 0 and pile.size + coming.size <= pile.batching.max_bytes
 
@@ -176,21 +176,21 @@ class Batcher:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._places: dict[Hashable, _Place] = {}
+        self._places: dict[Hashable, _Lane] = {}
         self._behind: dict[int, Behind] = {}
         self.waiting = 0
 
-    def add(self, lots: Iterable[Lot]) -> Iterator[Batch]:
+    def add(self, lots: Iterable[RowGroup]) -> Iterator[Batch]:
         """Take rows in; yield the batches that this closes.
 
         Lots of one lane and key are merged by their marks, so that the last row in arrival order
         wins whichever lot it is in; those of later calls arrive later.
         """
-        together: dict[Hashable, list[Lot]] = {}
+        together: dict[Hashable, list[RowGroup]] = {}
         for lot in lots:
             together.setdefault((lot.lane, lot.key), []).append(lot)
         for name, found in together.items():
-            place = self._places.setdefault(name, _Place())
+            place = self._places.setdefault(name, _Lane())
             for lot in found:
                 self._open(lot, place)
                 self.waiting += len(lot.marks)
@@ -240,7 +240,7 @@ class Batcher:
         for place in self._places.values():
             yield from self._merge(place)
 
-    def _keep(self, lot: Lot, place: _Place) -> Iterator[Batch]:
+    def _keep(self, lot: RowGroup, place: _Lane) -> Iterator[Batch]:
         """Keep a lot in a place, in parts where it fills a pile."""
         while len(lot.marks) > (room := place.room(lot.action)):
             if not place.keep(lot.part(0, room)):
@@ -249,7 +249,7 @@ class Batcher:
         if not place.keep(lot):
             yield from self._merge(place)
 
-    def _merge(self, place: _Place) -> Iterator[Batch]:
+    def _merge(self, place: _Lane) -> Iterator[Batch]:
         """Bring the loose lots of a place to its piles, in arrival order."""
         alone = place.are_alone()
         lots = list(place.loose())
@@ -260,27 +260,27 @@ class Batcher:
         for action, some in coming.items():
             yield from self._join(place.piles[action], some)
 
-    def _weight(self, pile: _Pile) -> int:
+    def _weight(self, pile: _Pending) -> int:
         """Count what waits in a pile, those that settle with another included."""
         if not self._behind:
             return len(pile.rows)
         behind = (self._behind.get(mark) for mark in pile.rows.values())
         return len(pile.rows) + sum(len(one.all()) for one in behind if one)
 
-    def _piles(self) -> list[_Pile]:
+    def _piles(self) -> list[_Pending]:
         return [pile for place in self._places.values() for pile in place.piles.values()]
 
-    def _open(self, lot: Lot, place: _Place) -> None:
+    def _open(self, lot: RowGroup, place: _Lane) -> None:
         """Have a pile for the rows of a lot, and know since when its first row waits."""
         pile = place.piles.get(lot.action)
         if pile is None:
             known = lot.identifiers is not None
-            pile = _Pile(lot.action, lot.key, lot.batching, self._now(), known)
+            pile = _Pending(lot.action, lot.key, lot.batching, self._now(), known)
             place.piles[lot.action] = pile
         elif not pile.rows and lot.action not in place.coming:
             pile.since = self._now()
 
-    def _join(self, pile: _Pile, coming: _Coming) -> Iterator[Batch]:
+    def _join(self, pile: _Pending, coming: _Staged) -> Iterator[Batch]:
         """Bring rows to a pile that has room for them, or straight into a batch that they fill."""
         if coming.count == pile.batching.max_size:
             yield self._made(pile, coming.marks(), coming.names(), {}, "count")
@@ -290,7 +290,7 @@ class Batcher:
         if len(pile.rows) >= pile.batching.max_size:
             yield self._close(pile, "count")
 
-    def _add_rows(self, lots: Sequence[Lot], piles: dict[str, _Pile]) -> Iterator[Batch]:
+    def _add_rows(self, lots: Sequence[RowGroup], piles: dict[str, _Pending]) -> Iterator[Batch]:
         """Add rows one by one, so that each meets those that came before it."""
         for mark, lot, index in _in_order(lots):
             pile = piles[lot.action]
@@ -307,7 +307,9 @@ class Batcher:
             if len(pile.rows) >= pile.batching.max_size:
                 yield self._close(pile, "count")
 
-    def _coalesce(self, identifier: str, mark: int, piles: dict[str, _Pile], own: _Pile) -> None:
+    def _coalesce(
+        self, identifier: str, mark: int, piles: dict[str, _Pending], own: _Pending
+    ) -> None:
         for pile in piles.values():
             earlier = pile.take(identifier)
             if earlier is None:
@@ -319,7 +321,7 @@ class Batcher:
             (behind.shared if pile is own else behind.superseded).append(earlier)
             self._behind[mark] = behind
 
-    def _close(self, pile: _Pile, reason: str) -> Batch:
+    def _close(self, pile: _Pending, reason: str) -> Batch:
         marks, names = list(pile.rows.values()), list(pile.rows)
         behind: dict[int, Behind] = {}
         if self._behind:
@@ -329,7 +331,7 @@ class Batcher:
 
     def _made(
         self,
-        pile: _Pile,
+        pile: _Pending,
         marks: list[int],
         names: list[Name],
         behind: Mapping[int, Behind],
@@ -358,15 +360,15 @@ def size_of_all(objects: Sequence[Any]) -> int:
         return sum(size_of_all([one]) for one in objects)
 
 
-def _joined(lots: Sequence[Lot]) -> list[Lot]:
+def _joined(lots: Sequence[RowGroup]) -> list[RowGroup]:
     """Give one lot for each action, its rows in arrival order."""
-    by_action: dict[str, list[Lot]] = {}
+    by_action: dict[str, list[RowGroup]] = {}
     for lot in lots:
         by_action.setdefault(lot.action, []).append(lot)
     return [_join(found) if len(found) > 1 else found[0] for found in by_action.values()]
 
 
-def _join(lots: Sequence[Lot]) -> Lot:
+def _join(lots: Sequence[RowGroup]) -> RowGroup:
     marks = list(chain.from_iterable(lot.marks for lot in lots))
     objects = list(chain.from_iterable(lot.objects for lot in lots))
     identifiers = None
@@ -380,7 +382,7 @@ def _join(lots: Sequence[Lot]) -> Lot:
     return replace(lots[0], marks=marks, identifiers=identifiers, objects=objects)
 
 
-def _disjoint(lots: Sequence[Lot]) -> bool:
+def _disjoint(lots: Sequence[RowGroup]) -> bool:
     """Tell whether no two rows of different lots are about the same, so that order is no matter."""
     if len(lots) == 1:
         return True
@@ -390,7 +392,7 @@ def _disjoint(lots: Sequence[Lot]) -> bool:
     return len(set().union(*names)) == sum(map(len, names))
 
 
-def _in_order(lots: Sequence[Lot]) -> Iterable[tuple[int, Lot, int]]:
+def _in_order(lots: Sequence[RowGroup]) -> Iterable[tuple[int, RowGroup, int]]:
     """Give mark, lot and place in it of every row, in arrival order."""
     rows = [(mark, lot, index) for lot in lots for index, mark in enumerate(lot.marks)]
     return rows if len(lots) == 1 else sorted(rows, key=lambda row: row[0])

@@ -12,13 +12,13 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from framework.delivery.answers import ErrorReader, failure, refusal
 from framework.delivery.auth import Credentials
 from framework.delivery.exchanges import Recorder, Redactor
+from framework.delivery.http_errors import ErrorReader, error_from_response, error_from_transport
+from framework.delivery.instrumented import InstrumentedTransport, names_of
 from framework.delivery.retries import Clock, Retry, SystemClock
 from framework.delivery.throttle import Throttle
 from framework.delivery.transports import Network
-from framework.delivery.wire import Wire, names_of
 from framework.errors import IntegrationError, RetryableError
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=60.0)
@@ -68,7 +68,7 @@ class Client(httpx.Client):
         self.recorder = Recorder(self.redactor)
         self.error_reader = error_reader
         self._retry = retry or Retry()
-        self._wire = Wire(
+        self._wire = InstrumentedTransport(
             transport or Network(),
             throttle or Throttle(clock=self.clock),
             self.recorder,
@@ -157,11 +157,11 @@ class Client(httpx.Client):
             self.redactor.protect_credentials(request.headers.raw)
             # A protocol error of ours quotes the header that it refuses.
             cause = None if isinstance(error, httpx.LocalProtocolError) else error
-            raise failure(error, self.redactor) from cause
+            raise error_from_transport(error, self.redactor) from cause
         except IntegrationError as error:  # of the auth flow or the throttle
             error.args = (self.redactor.text(str(error)),)
             raise
-        raise refusal(response, self.redactor, self.error_reader, now=self.clock.time())
+        raise error_from_response(response, self.redactor, self.error_reader, now=self.clock.time())
 
     def _sent(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         """Do what httpx does, in fewer steps where nothing special is asked for."""

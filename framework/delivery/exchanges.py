@@ -40,7 +40,7 @@ BODY_LIMIT = 65_536
 _SHORT = 4_096
 
 
-class Outgoing(NamedTuple):
+class SentRequest(NamedTuple):
     """A request as it is about to be sent; *body* is None where it is not at hand.
 
     *url* may be anything whose text is the address.
@@ -52,7 +52,7 @@ class Outgoing(NamedTuple):
     body: bytes | None
 
 
-class Answer(NamedTuple):
+class ReceivedResponse(NamedTuple):
     """An answer as it came in, its body decoded."""
 
     status: int
@@ -173,13 +173,13 @@ class Recorder:
         """Give a sequence that receives what the current thread exchanges within the block."""
         return _Recording(self._open)
 
-    def add(self, request: Outgoing, answer: Answer | str) -> None:
+    def add(self, request: SentRequest, answer: ReceivedResponse | str) -> None:
         """Record a *request* with its *answer*, or with the reason why there is none.
 
         The secrets that it tells are protected at once. What is short is written down later, if
         anybody looks, with the secrets that are known now.
         """
-        received = answer.body if isinstance(answer, Answer) else ""
+        received = answer.body if isinstance(answer, ReceivedResponse) else ""
         self._redactor.protect_credentials(request.headers)
         self._redactor.learn(_sent_body(request.body, self._limit)[: self._limit])
         self._redactor.learn(received[: self._limit])
@@ -202,7 +202,9 @@ def _once(make: Callable[[], Exchange]) -> Callable[[], Exchange]:
     return give
 
 
-def _exchange(request: Outgoing, answer: Answer | str, cover: Cover, limit: int) -> Exchange:
+def _exchange(
+    request: SentRequest, answer: ReceivedResponse | str, cover: Cover, limit: int
+) -> Exchange:
     reach = limit + cover.longest() + 1
     told = Exchange(
         request.method,

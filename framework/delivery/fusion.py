@@ -12,12 +12,13 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct, field
 
-from framework.codegen import VARIABLE, Code, JSONReader
+from framework.codegen import VARIABLE, JSONReader, SourceCode
+from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.projection import Projection
-from framework.delivery.routes import Route
 from framework.errors import PayloadValidationError
-from framework.paths import Path, Place
-from framework.triggers import And, Comparison, Constant, Field, Trigger
+from framework.paths import Path, PathSteps
+from framework.triggers import Trigger
+from framework.triggers.language import And, Comparison, ConstantNode, FieldNode
 
 Lists: TypeAlias = tuple[list[Any], ...]
 """What is kept of the rows of a route: their marks, then what its layout says."""
@@ -63,7 +64,9 @@ class Fusion(Struct, frozen=True):
     layouts: tuple[Layout, ...]
 
 
-def fuse(routes: Sequence[Route], projection: Projection | None, *, whole: bool) -> Fusion:
+def fuse(
+    routes: Sequence[CompiledSubscription], projection: Projection | None, *, whole: bool
+) -> Fusion:
     """Write and compile the function for *routes*.
 
     Events are structs of the *projection*, or plain JSON objects where it is None. *whole* asks
@@ -74,7 +77,7 @@ def fuse(routes: Sequence[Route], projection: Projection | None, *, whole: bool)
     return Fusion(prepare, writer.code.source, tuple(writer.layouts))
 
 
-def places_of(routes: Iterable[Route]) -> frozenset[Place]:
+def places_of(routes: Iterable[CompiledSubscription]) -> frozenset[PathSteps]:
     """Give every place that the triggers and mappings of *routes* read."""
     read = (
         place
@@ -88,9 +91,9 @@ class _Writer:
     """Writes the function for one set of routes."""
 
     def __init__(
-        self, routes: Sequence[Route], projection: Projection | None, *, whole: bool
+        self, routes: Sequence[CompiledSubscription], projection: Projection | None, *, whole: bool
     ) -> None:
-        self.code = Code()
+        self.code = SourceCode()
         self.layouts = [_layout(route, whole=whole) for route in routes]
         self._routes = routes
         self._projection = projection
@@ -138,7 +141,11 @@ class _Writer:
                 self._route(route, reader)
 
     def _halve(
-        self, place: str, first: int, groups: Sequence[Sequence[Route]], reader: JSONReader
+        self,
+        place: str,
+        first: int,
+        groups: Sequence[Sequence[CompiledSubscription]],
+        reader: JSONReader,
     ) -> None:
         """Write the search for one of *groups*, which are numbered from *first*."""
         if len(groups) == 1:
@@ -151,7 +158,7 @@ class _Writer:
         with self.code.block("else:"):
             self._halve(place, first + middle, groups[middle:], reader)
 
-    def _route(self, route: Route, reader: JSONReader) -> None:
+    def _route(self, route: CompiledSubscription, reader: JSONReader) -> None:
         code = self.code
         mark = f"mark + {route.index}" if route.index else "mark"
         leave = f"slow.append(({mark}, event, {route.index}))"
@@ -168,7 +175,7 @@ class _Writer:
             with code.block(f"except {refused}:"):
                 code.line(leave)
 
-    def _payload(self, route: Route, reader: JSONReader, mark: str) -> None:
+    def _payload(self, route: CompiledSubscription, reader: JSONReader, mark: str) -> None:
         code, index = self.code, route.index
         reader.load(_in_order(route.mapping.paths))
         mapped = route.mapping.emit(code, reader)
@@ -198,13 +205,13 @@ class _Writer:
         self.code.line(f"{name}.append({last or value})")
 
 
-def _repeats(route: Route, key: str) -> bool:
+def _repeats(route: CompiledSubscription, key: str) -> bool:
     """Tell whether a field holds texts that rows are grouped by, which are mostly the same."""
     kind = route.action.fields[key]
     return key in route.batching.keys and kind.type == "string" and not kind.multiple
 
 
-def _layout(route: Route, *, whole: bool) -> Layout:
+def _layout(route: CompiledSubscription, *, whole: bool) -> Layout:
     if whole or route.mapping.fields is None or not route.shape.fields:
         return Layout()
     return Layout(route.shape.keys(route.mapping.fields))
@@ -214,11 +221,13 @@ def _in_order(paths: Iterable[Path]) -> list[Path]:
     return sorted(set(paths), key=lambda path: path.parts)
 
 
-def _dispatch(routes: Sequence[Route]) -> tuple[Path | None, list[list[Route]]]:
+def _dispatch(
+    routes: Sequence[CompiledSubscription],
+) -> tuple[Path | None, list[list[CompiledSubscription]]]:
     """Give the path whose text tells most routes apart, and the routes by that text."""
-    best: tuple[Path | None, list[list[Route]]] = None, []
+    best: tuple[Path | None, list[list[CompiledSubscription]]] = None, []
     for path in _in_order(path for route in routes for path in _texts(route.trigger)):
-        groups: dict[str, list[Route]] = {}
+        groups: dict[str, list[CompiledSubscription]] = {}
         for route in routes:
             text = _texts(route.trigger).get(path)
             if text is not None:
@@ -234,6 +243,6 @@ def _texts(trigger: Trigger) -> dict[Path, str]:
     texts: dict[Path, str] = {}
     for part in tree.parts if isinstance(tree, And) else (tree,):
         match part:
-            case Comparison(Field(path), "=", Constant(str(text))):
+            case Comparison(FieldNode(path), "=", ConstantNode(str(text))):
                 texts.setdefault(path, text)
     return texts

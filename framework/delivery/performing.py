@@ -14,13 +14,13 @@ import httpx
 from msgspec import Struct
 
 from framework.definition import Destination, membership
-from framework.delivery.answers import refusal
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns
+from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.exchanges import BODY_LIMIT, Redactor
-from framework.delivery.routes import Route
+from framework.delivery.http_errors import error_from_response
 from framework.errors import IntegrationError
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
 
@@ -46,7 +46,7 @@ class Implementation(Protocol):
         """Call *hook*."""
 
 
-class Parcels(Struct, frozen=True):
+class BatchInput(Struct, frozen=True):
     """What a batch holds, aligned; *key* has the values of the batch keys by name.
 
     Payloads and events are there only for those who ask for them.
@@ -60,7 +60,7 @@ class Parcels(Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Performer:
+class HookRunner:
     """Performs batches of one connection.
 
     *credentials* are those that can renew themselves, if the destination has such.
@@ -105,7 +105,7 @@ class Performer:
         """Whether the destination can perform a batch, and whether it can perform one payload."""
         return self.plugin.implements("perform_batch"), self.plugin.implements("perform")
 
-    def identify(self, route: Route, columns: Columns) -> Sequence[str | Failed]:
+    def identify(self, route: CompiledSubscription, columns: Columns) -> Sequence[str | Failed]:
         """Give the identifier of each payload, or why there is none."""
         arguments = {"action": route.action, "settings": self.settings, "columns": columns}
         if "payloads" in self._wanted["identify"]:
@@ -121,7 +121,7 @@ class Performer:
             one if isinstance(one, str) else self._fit("identify", one, (Failed,)) for one in found
         ]
 
-    def perform(self, route: Route, parcels: Parcels) -> list[Result]:
+    def perform(self, route: CompiledSubscription, parcels: BatchInput) -> list[Result]:
         """Send a batch, alone or together as the plugin can, and give a result per parcel.
 
         Where a result is 401 the token is renewed and everything is sent once more, unless the
@@ -137,13 +137,13 @@ class Performer:
             return self._perform(route, parcels)
         return results
 
-    def _perform(self, route: Route, parcels: Parcels) -> list[Result]:
+    def _perform(self, route: CompiledSubscription, parcels: BatchInput) -> list[Result]:
         together, alone = self._ways
         if together and (parcels.size > 1 or not alone):
             return self._perform_batch(route, parcels)
         return self._perform_each(route, parcels)
 
-    def _perform_each(self, route: Route, parcels: Parcels) -> list[Result]:
+    def _perform_each(self, route: CompiledSubscription, parcels: BatchInput) -> list[Result]:
         fixed = self._fixed("perform", route)
         results = []
         for place in range(parcels.size):
@@ -152,24 +152,24 @@ class Performer:
             results += self._aligned("perform", answer, 1)
         return results
 
-    def _perform_batch(self, route: Route, parcels: Parcels) -> list[Result]:
+    def _perform_batch(self, route: CompiledSubscription, parcels: BatchInput) -> list[Result]:
         values = {name: give(parcels, route) for name, give in self._of_many.items()}
         answer = self._call("perform_batch", {**self._fixed("perform_batch", route), **values})
         return self._aligned("perform_batch", answer, parcels.size)
 
     @cached_property
-    def _of_one(self) -> Mapping[str, Callable[[Parcels, int, Route], Any]]:
+    def _of_one(self) -> Mapping[str, Callable[[BatchInput, int, CompiledSubscription], Any]]:
         return _among(_OF_ONE, self._wanted["perform"])
 
     @cached_property
-    def _of_many(self) -> Mapping[str, Callable[[Parcels, Route], Any]]:
+    def _of_many(self) -> Mapping[str, Callable[[BatchInput, CompiledSubscription], Any]]:
         return _among(_OF_MANY, self._wanted["perform_batch"])
 
     @cached_property
-    def _fixed(self) -> Callable[[str, Route], Mapping[str, Any]]:
+    def _fixed(self) -> Callable[[str, CompiledSubscription], Mapping[str, Any]]:
         """The arguments of a hook that are the same for all payloads of a route."""
 
-        def fixed(hook: str, route: Route) -> Mapping[str, Any]:
+        def fixed(hook: str, route: CompiledSubscription) -> Mapping[str, Any]:
             gives = _among(_OF_ROUTE, self._wanted[hook])
             return {name: give(self, route) for name, give in gives.items()}
 
@@ -230,7 +230,9 @@ class Performer:
             return DELIVERED if status == 200 and body is None else Delivered(status, body)
         try:
             now = self.client.clock.time()
-            return self._failed(refusal(response, self.redactor, self.client.error_reader, now=now))
+            return self._failed(
+                error_from_response(response, self.redactor, self.client.error_reader, now=now)
+            )
         except RuntimeError:  # a response without a request, made by hand
             failed = Failed.by_status(status, f"The partner answered {status}.", body=body)
             return replace(failed, reporter="partner")
@@ -262,7 +264,7 @@ def _audience_settings(event: Any) -> Mapping[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-_OF_ROUTE: Final[Mapping[str, Callable[[Performer, Route], Any]]] = {
+_OF_ROUTE: Final[Mapping[str, Callable[[HookRunner, CompiledSubscription], Any]]] = {
     "action": lambda _, route: route.action,
     "client": lambda performer, _: performer.client,
     "settings": lambda performer, _: performer.settings,
@@ -274,7 +276,7 @@ _OF_ROUTE: Final[Mapping[str, Callable[[Performer, Route], Any]]] = {
 }
 """The arguments that depend on the connection and the subscription only."""
 
-_OF_ONE: Final[Mapping[str, Callable[[Parcels, int, Route], Any]]] = {
+_OF_ONE: Final[Mapping[str, Callable[[BatchInput, int, CompiledSubscription], Any]]] = {
     "payload": lambda parcels, place, _: parcels.payloads[place],
     "identifier": lambda parcels, place, _: parcels.identifiers[place],
     "event": lambda parcels, place, _: parcels.events[place],
@@ -283,7 +285,7 @@ _OF_ONE: Final[Mapping[str, Callable[[Parcels, int, Route], Any]]] = {
 }
 """The arguments of `perform` that depend on the payload."""
 
-_OF_MANY: Final[Mapping[str, Callable[[Parcels, Route], Any]]] = {
+_OF_MANY: Final[Mapping[str, Callable[[BatchInput, CompiledSubscription], Any]]] = {
     "key": lambda parcels, _: parcels.key,
     "payloads": lambda parcels, _: parcels.payloads,
     "identifiers": lambda parcels, _: parcels.identifiers,

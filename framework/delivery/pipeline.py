@@ -22,14 +22,14 @@ from framework.definition import Field, Subscription, shape_settings, starting_s
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
+from framework.delivery.compiled import CompiledSubscription, compile_routes
 from framework.delivery.exchanges import Redactor
-from framework.delivery.intake import Intake
-from framework.delivery.listing import Form, listing
-from framework.delivery.performing import Implementation, Performer
+from framework.delivery.performing import HookRunner, Implementation
+from framework.delivery.prepare import Intake
 from framework.delivery.report import Report
 from framework.delivery.retries import Clock, Retry, SystemClock
-from framework.delivery.routes import Route, compile_routes
-from framework.delivery.stream import Stream
+from framework.delivery.sender import Sender
+from framework.delivery.source_view import InputKind, listing
 from framework.delivery.throttle import Throttle
 from framework.errors import IntegrationError
 from framework.paths import Event
@@ -52,7 +52,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     """Open a destination with its settings and subscriptions.
 
     Without *subscriptions* the connection has those of the destination's automatic presets.
-    *transport* stands in for the network; *strict* is for test benches, see `Performer`.
+    *transport* stands in for the network; *strict* is for test benches, see `HookRunner`.
     Raises SettingsError or ConfigurationError with every problem.
     """
     definition = plugin.definition
@@ -72,7 +72,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         clock=clock,
         error_reader=_error_reader(plugin),
     )
-    performer = Performer(
+    performer = HookRunner(
         plugin=plugin,
         client=client,
         settings=given,
@@ -109,7 +109,11 @@ class Connection:
     """
 
     def __init__(
-        self, plugin: Implementation, settings: Any, routes: tuple[Route, ...], performer: Performer
+        self,
+        plugin: Implementation,
+        settings: Any,
+        routes: tuple[CompiledSubscription, ...],
+        performer: HookRunner,
     ) -> None:
         self.plugin = plugin
         self.settings = settings
@@ -153,7 +157,7 @@ class Connection:
 
         Raises nothing that an event, the partner or the plugin can cause.
         """
-        stream = Stream(self, traced=True)
+        stream = Sender(self, traced=True)
         settled = list(stream.intake.add_one_by_one(enumerate(events), None))
         for settlement in chain(settled, chain.from_iterable(stream.finish())):
             for position in settlement.positions:
@@ -181,19 +185,19 @@ class Connection:
         threads: int = 0,
         stopping: Callable[[], bool] = lambda: False,
         named: bool = True,
-    ) -> Stream:
+    ) -> Sender:
         """Open a delivery that goes on: take events as they come, flush at the end.
 
         A result for which *halts* is true stops it; calls are made by as many *threads*, or by
-        the caller's where there are none. See `Stream`.
+        the caller's where there are none. See `Sender`.
         """
-        return Stream(self, halts=halts, threads=threads, stopping=stopping, named=named)
+        return Sender(self, halts=halts, threads=threads, stopping=stopping, named=named)
 
     def intake(self, *, named: bool = True) -> Intake:
         """Open an intake that prepares events for a stream which may be another process's."""
         return Intake(self.performer, self.routes, named=named)
 
-    def generated(self, form: Form = "structs") -> str:
+    def generated(self, form: InputKind = "structs") -> str:
         """Give the source of the function that events go through in bulk, with a legend.
 
         `structs` is what a run over a file uses; where a hook asks for whole events it uses that

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple, TypeAlias, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from framework.codegen import Code, JSONReader
-from framework.paths import ITEM, MISSING, Item, Path, Place, step
+from framework.codegen import JSONReader, SourceCode
+from framework.paths import ITEM, MISSING, ListItem, Path, PathSteps, step
 
-_Tree: TypeAlias = dict[str | Item, "_Tree"]
+_Tree: TypeAlias = dict[str | ListItem, "_Tree"]
 
 _LEVELS = 12
 """Levels of structs; what is below is decoded as plain JSON."""
@@ -50,7 +50,7 @@ class Projection(Struct, frozen=True):
         except _REFUSALS:
             return None
 
-    def reader(self, code: Code, variable: str) -> StructReader:
+    def reader(self, code: SourceCode, variable: str) -> StructReader:
         """Give the reader, for generated code, of an event that a variable holds."""
         return StructReader(code, variable, self.root)
 
@@ -62,7 +62,7 @@ class Projection(Struct, frozen=True):
 class StructReader(JSONReader):
     """Reads paths from structs, and from plain JSON where the structs end."""
 
-    def __init__(self, code: Code, root: str, struct: type[msgspec.Struct]) -> None:
+    def __init__(self, code: SourceCode, root: str, struct: type[msgspec.Struct]) -> None:
         super().__init__(code, root)
         self._structs: dict[tuple[str, ...], type[msgspec.Struct]] = {(): struct}
         self._items: dict[tuple[str, ...], type[msgspec.Struct]] = {}
@@ -101,13 +101,13 @@ class StructReader(JSONReader):
         self._code.line(f"if type({name}) is not {kind}: {name} = {enter}({name})")
 
 
-def project(places: Iterable[Place]) -> Projection | None:
+def project(places: Iterable[PathSteps]) -> Projection | None:
     """Give the projection onto *places*, or None where they need the event as it is."""
     return _project(frozenset(places))
 
 
 @lru_cache(maxsize=64)
-def _project(places: frozenset[Place]) -> Projection | None:
+def _project(places: frozenset[PathSteps]) -> Projection | None:
     tree: _Tree = {}
     for parts in sorted(places, key=lambda parts: (len(parts), list(map(str, parts)))):
         if not 0 < len(parts) <= _LONGEST or parts[0] is ITEM or not _nameable(parts[0]):
@@ -117,7 +117,7 @@ def _project(places: frozenset[Place]) -> Projection | None:
     return Projection(root, msgspec.json.Decoder(root).decode)
 
 
-def _plant(tree: _Tree, parts: Place) -> None:
+def _plant(tree: _Tree, parts: PathSteps) -> None:
     """Add a place, which ends early where a shorter one does: that is decoded with all inside."""
     for place, part in enumerate(parts):
         last = place + 1 == len(parts) or not _nameable(parts[place + 1])
@@ -129,9 +129,9 @@ def _plant(tree: _Tree, parts: Place) -> None:
         tree = tree.setdefault(part, {})
 
 
-def _nameable(key: str | Item) -> bool:
+def _nameable(key: str | ListItem) -> bool:
     """Tell whether msgspec takes *key* as the name of a field."""
-    return isinstance(key, Item) or not any(
+    return isinstance(key, ListItem) or not any(
         letter in '"\\' or letter < " " or "\ud800" <= letter <= "\udfff" for letter in key
     )
 

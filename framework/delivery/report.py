@@ -15,7 +15,7 @@ from framework.results import Result
 
 
 @dataclass(slots=True, eq=False)
-class Item:
+class ReportItem:
     """One event on its way through one subscription; a stage not reached leaves None.
 
     *position* is the event's place in the delivery, *batch* the place of its call among
@@ -72,7 +72,7 @@ class Report(Struct, frozen=True, weakref=True):
     """What became of a delivery: one item for each event and enabled subscription, in order."""
 
     destination: str
-    items: tuple[Item, ...]
+    items: tuple[ReportItem, ...]
     batches: tuple[Sent, ...]
 
     @property

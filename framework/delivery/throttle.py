@@ -69,7 +69,7 @@ class Pace(Struct, frozen=True):
         return cls(interval, (burst - 1) * interval)
 
 
-class Told(Struct, frozen=True):
+class RateHeaders(Struct, frozen=True):
     """What an answer's headers say about the budget; seconds are counted from the answer.
 
     *remaining* calls are left until *reset*; *retry_after* is the pause that was asked for.
@@ -105,7 +105,7 @@ class Told(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class ThrottleState:
     """The state of a throttle, in readings of its clock.
 
     *booked* is the moment up to which calls are booked at an even pace; nothing goes out before
@@ -116,28 +116,28 @@ class Marks:
     held: float = 0.0
 
 
-class Ledger(Protocol):
+class RateStore(Protocol):
     """Where a throttle's marks are kept, by all who share one budget."""
 
-    def read(self) -> Marks:
+    def read(self) -> ThrottleState:
         """Give the current marks."""
 
-    def swap(self, seen: Marks, new: Marks) -> bool:
+    def swap(self, seen: ThrottleState, new: ThrottleState) -> bool:
         """Replace the marks if they are still as *seen*; tell whether they were."""
 
 
-class LocalLedger:
+class LocalRateStore:
     """Marks kept in memory, for the threads of one process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._marks = Marks()
+        self._marks = ThrottleState()
 
-    def read(self) -> Marks:
+    def read(self) -> ThrottleState:
         """Give the current marks."""
         return self._marks
 
-    def swap(self, seen: Marks, new: Marks) -> bool:
+    def swap(self, seen: ThrottleState, new: ThrottleState) -> bool:
         """Replace the marks if they are still as *seen*; tell whether they were."""
         with self._lock:
             fits = self._marks == seen
@@ -159,12 +159,12 @@ class Throttle:
         rate: Limit | None = None,
         *,
         clock: Clock | None = None,
-        ledger: Ledger | None = None,
+        ledger: RateStore | None = None,
         patience: float = 90.0,
     ) -> None:
         self._pace = Pace.of(rate) if rate else Pace()
         self._clock = clock or SystemClock()
-        self._ledger = ledger or LocalLedger()
+        self._ledger = ledger or LocalRateStore()
         self._patience = patience
 
     def take(self) -> None:
@@ -186,7 +186,7 @@ class Throttle:
 
     def tell(self, status: int, headers: Mapping[str, str]) -> None:
         """Take in what an answer says about the budget, so that the next calls keep to it."""
-        told = Told.read(headers, self._clock.time())
+        told = RateHeaders.read(headers, self._clock.time())
         pause = told.pause(status)
         if status == 429 or pause is not None:
             self._hold(pause or 1.0)

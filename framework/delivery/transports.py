@@ -12,8 +12,8 @@ from wsgiref.types import WSGIApplication
 
 import httpx
 
-from framework.delivery.answers import REDIRECTED
 from framework.delivery.direct import Direct
+from framework.delivery.http_errors import REDIRECTED
 from framework.errors import ConfigurationError
 
 Origin: TypeAlias = tuple[str, str, int]
@@ -38,8 +38,8 @@ def make_transport(
     _check_origins([*(redirect or {}), *(redirect or {}).values(), *(apps or {})])
     transport = network or Network()
     if apps:
-        transport = Apps(apps, otherwise=transport)
-    return Redirected(redirect, transport) if redirect else transport
+        transport = InProcess(apps, otherwise=transport)
+    return OriginRewrite(redirect, transport) if redirect else transport
 
 
 class Network(httpx.BaseTransport):
@@ -73,7 +73,7 @@ class Network(httpx.BaseTransport):
             return self._routes[proxy]
 
 
-class Redirected(httpx.BaseTransport):
+class OriginRewrite(httpx.BaseTransport):
     """Sends requests for some origins to others; path, query, headers and body stay."""
 
     def __init__(self, origins: Mapping[str, str], transport: httpx.BaseTransport) -> None:
@@ -111,7 +111,7 @@ def _moved(target: Origin, raw_path: bytes) -> httpx.URL:
     return httpx.URL(scheme=scheme, host=host, port=port, raw_path=raw_path)
 
 
-class Apps(httpx.BaseTransport):
+class InProcess(httpx.BaseTransport):
     """Answers requests for some origins by WSGI apps of this process."""
 
     def __init__(

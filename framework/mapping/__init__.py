@@ -15,25 +15,25 @@ from framework.mapping.compiler import (
 )
 from framework.mapping.directives import (
     DIRECTIVES,
-    Builder,
-    Check,
+    ArgumentCheck,
     Directive,
-    Example,
+    DirectiveBuilder,
+    DirectiveExample,
     register_directive,
     value_directive,
 )
-from framework.mapping.expressions import Expression, Scope
+from framework.mapping.expressions import EvaluationScope, Expression
 
 __all__ = [
     "DIRECTIVES",
     "ROOT_DIRECTIVE",
-    "Builder",
-    "Check",
+    "DirectiveBuilder",
+    "ArgumentCheck",
     "Directive",
-    "Example",
+    "DirectiveExample",
     "Expression",
     "Mapping",
-    "Scope",
+    "EvaluationScope",
     "check_mapping_shape",
     "compile_mapping",
     "mapping_faults",

@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from framework.codegen import Code, JSONReader, Reader, Value
+from framework.codegen import CodeValue, EventReader, JSONReader, SourceCode
 from framework.errors import MappingError, PayloadValidationError
-from framework.mapping.checks import check_value
+from framework.mapping.builtin.lookup import READING
+from framework.mapping.builtin.objects import SHAPING
+from framework.mapping.builtin.strings import TEXTS
 from framework.mapping.directives import DIRECTIVES, directive_of, register_directive
 from framework.mapping.expressions import (
-    Constant,
+    ConstantExpression,
+    DirectiveError,
+    EvaluationScope,
     Expression,
     Interpreted,
     Items,
     Object,
-    Refusal,
-    Scope,
     found,
     in_order,
 )
-from framework.mapping.reading import READING
-from framework.mapping.shaping import SHAPING
-from framework.mapping.texts import TEXTS
-from framework.paths import JSON, MISSING, Path, Place
+from framework.mapping.shape_checks import check_value
+from framework.paths import JSON, MISSING, Path, PathSteps
 
 ROOT_DIRECTIVE: Final = "__segment_internal_directive"
 """The key of a mapping that holds a directive for all other keys."""
@@ -65,12 +65,12 @@ class Mapping:
         mapping is changed; parts of the event are in the result as they are, not copied.
         Raises PayloadValidationError when the event cannot be mapped, and nothing else.
         """
-        code = Code()
+        code = SourceCode()
         with code.block("def resolve(event):"):
             code.line(f"if type(event) is not dict: {code.literal(_check_event)}(event)")
             reader = JSONReader(code, "event")
             reader.load(in_order(self.paths))
-            result = self.expression.emit(Scope(code, reader, entered=True))
+            result = self.expression.emit(EvaluationScope(code, reader, entered=True))
             code.line(f"return {result}")
         return code.build("resolve")
 
@@ -85,7 +85,7 @@ class Mapping:
         return self.expression.paths
 
     @property
-    def places(self) -> frozenset[Place]:
+    def places(self) -> frozenset[PathSteps]:
         """The same as `paths`, but where items of a list are gone through, what is read of them."""
         return self.expression.places
 
@@ -94,11 +94,13 @@ class Mapping:
         """The keys of what is made; None where a directive at the root decides them."""
         if isinstance(self.expression, Object):
             return tuple(key for key, _ in self.expression.items)
-        if isinstance(self.expression, Constant) and isinstance(self.expression.value, dict):
+        if isinstance(self.expression, ConstantExpression) and isinstance(
+            self.expression.value, dict
+        ):
             return tuple(self.expression.value)
         return None
 
-    def emit(self, code: Code, reader: Reader) -> dict[str, Value]:
+    def emit(self, code: SourceCode, reader: EventReader) -> dict[str, CodeValue]:
         """Write the lines that compute the fields, and give what stands for each.
 
         The reader must have loaded `paths`; it gives decoded JSON. A variable may hold MISSING.
@@ -106,15 +108,18 @@ class Mapping:
         because an event can be refused there.
         For mappings whose `fields` are None, `emit_whole` writes what there is.
         """
-        scope = Scope(code, reader, entered=True)
-        if isinstance(self.expression, Constant):
-            return {key: Constant(item).emit(scope) for key, item in self.expression.value.items()}
+        scope = EvaluationScope(code, reader, entered=True)
+        if isinstance(self.expression, ConstantExpression):
+            return {
+                key: ConstantExpression(item).emit(scope)
+                for key, item in self.expression.value.items()
+            }
         assert isinstance(self.expression, Object), "`fields` are None: there is nothing to name"
         return {key: child.emit_value(scope) for key, child in self.expression.items}
 
-    def emit_whole(self, code: Code, reader: Reader) -> str:
+    def emit_whole(self, code: SourceCode, reader: EventReader) -> str:
         """Write the lines that compute the result, and give its variable or literal."""
-        return self.expression.emit(Scope(code, reader, entered=True))
+        return self.expression.emit(EvaluationScope(code, reader, entered=True))
 
 
 def _check_event(event: JSON) -> None:
@@ -218,7 +223,7 @@ class MappingBuilder:
             items = enumerate(raw)
             built = Items(tuple(self.build(item, f"{where}/{index}") for index, item in items))
         else:
-            return Constant(raw)
+            return ConstantExpression(raw)
         return _shallow(_folded(built))
 
     def fields(self, raw: JSON, where: str) -> Expression:
@@ -232,7 +237,7 @@ class MappingBuilder:
     def refuse(self, where: str, what: str) -> Expression:
         """Record a fault, and give what fails with it."""
         self.fault(where, what)
-        return Refusal(where, what)
+        return DirectiveError(where, what)
 
     def fault(self, where: str, what: str) -> None:
         """Record a fault."""
@@ -257,7 +262,7 @@ def _folded(expression: Expression) -> Expression:
     except PayloadValidationError:
         return expression
     erases = isinstance(patch, dict) and any(item is MISSING for item in patch.values())
-    return expression if erases else Constant(value)
+    return expression if erases else ConstantExpression(value)
 
 
 def _folds(expression: Expression) -> bool:

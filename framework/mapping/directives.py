@@ -13,7 +13,7 @@ from framework.mapping.expressions import Applied, Expression, located, refuse
 from framework.paths import JSON, MISSING
 
 
-class Builder(Protocol):
+class DirectiveBuilder(Protocol):
     """What a directive is given to turn its argument into an expression."""
 
     def build(self, raw: JSON, where: str) -> Expression:
@@ -29,11 +29,11 @@ class Builder(Protocol):
         """Record that the place fails for some events whatever they hold."""
 
 
-Check: TypeAlias = Callable[[JSON, tuple[str, ...]], list[str]]
+ArgumentCheck: TypeAlias = Callable[[JSON, tuple[str, ...]], list[str]]
 """Gives the problems of a directive's argument, each with the path of keys that leads to it."""
 
 
-class Example(NamedTuple):
+class DirectiveExample(NamedTuple):
     """A mapping, an event and what comes of them: an output, or the text of a refusal.
 
     *refusal* is the problem of the mapping's shape or the message of the failing event.
@@ -60,9 +60,9 @@ class Directive:
     name: str
     summary: str
     schema: Mapping[str, Any]
-    examples: tuple[Example, ...]
-    check: Check
-    build: Callable[[JSON, str, Builder], Expression]
+    examples: tuple[DirectiveExample, ...]
+    check: ArgumentCheck
+    build: Callable[[JSON, str, DirectiveBuilder], Expression]
 
 
 _NAME: Final = re.compile(r"@[a-z][a-zA-Z0-9]+\Z")
@@ -104,8 +104,8 @@ def value_directive(  # noqa: PLR0913 - a directive has these parts
     summary: str,
     *,
     schema: Mapping[str, Any],
-    examples: tuple[Example, ...],
-    check: Check,
+    examples: tuple[DirectiveExample, ...],
+    check: ArgumentCheck,
     function: Callable[[JSON], JSON],
 ) -> Directive:
     """Give a directive that applies a *function* to its argument, which may hold directives.
@@ -115,7 +115,7 @@ def value_directive(  # noqa: PLR0913 - a directive has these parts
     a text`.
     """
 
-    def build(argument: JSON, where: str, builder: Builder) -> Expression:
+    def build(argument: JSON, where: str, builder: DirectiveBuilder) -> Expression:
         def apply(value: JSON) -> JSON:
             try:
                 return function(value)

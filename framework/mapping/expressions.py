@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, NamedTuple, NoReturn
 
-from framework.codegen import Code, JSONReader, Parts, Reader, Value
+from framework.codegen import CodeValue, EventReader, JSONReader, Parts, SourceCode
 from framework.errors import PayloadValidationError
 from framework.mapping.javascript import TooMuch, kind_of
-from framework.paths import JSON, MISSING, Path, Place
+from framework.paths import JSON, MISSING, Path, PathSteps
 
 WHOLE = Path(())
 
 
-class Scope(NamedTuple):
+class EvaluationScope(NamedTuple):
     """Where source is being written: the code, and how it reads the input that paths start from.
 
     *entered* says that the input is known to be an object.
     """
 
-    code: Code
-    reader: Reader
+    code: SourceCode
+    reader: EventReader
     entered: bool
 
     def call(self, function: Callable[..., JSON], *arguments: str) -> str:
@@ -41,14 +41,14 @@ class Scope(NamedTuple):
         self.code.line(f"{name} = {text}")
         return name
 
-    def enter(self, variable: str, paths: Iterable[Path], *, entered: bool) -> Scope:
+    def enter(self, variable: str, paths: Iterable[Path], *, entered: bool) -> EvaluationScope:
         """Load *paths* of another variable, and give the scope in which they can be read."""
         return self.into(JSONReader(self.code, variable), paths, entered=entered)
 
-    def into(self, reader: Reader, paths: Iterable[Path], *, entered: bool) -> Scope:
+    def into(self, reader: EventReader, paths: Iterable[Path], *, entered: bool) -> EvaluationScope:
         """Load *paths* with another reader, and give the scope in which they can be read."""
         reader.load(in_order(paths))
-        return Scope(self.code, reader, entered)
+        return EvaluationScope(self.code, reader, entered)
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:
@@ -86,7 +86,7 @@ class Expression(ABC):
         return frozenset(path for child in self.children for path in child.paths)
 
     @cached_property
-    def places(self) -> frozenset[Place]:
+    def places(self) -> frozenset[PathSteps]:
         """The same as `paths`, but where items of a list are gone through, what is read of them."""
         inside = frozenset[Path]().union(*(child.paths for child in self.children))
         own = frozenset(path.parts for path in self.paths - inside)
@@ -107,10 +107,10 @@ class Expression(ABC):
         """Interpret the expression on an input."""
 
     @abstractmethod
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         """Write the lines that compute the value; give a variable or literal that stands for it."""
 
-    def emit_value(self, scope: Scope) -> Value:
+    def emit_value(self, scope: EvaluationScope) -> CodeValue:
         """Do what `emit` does, but leave the making of objects and lists to who needs them."""
         text = self.emit(scope)
         return scope.code.note(text) if self.always else text
@@ -122,7 +122,7 @@ class Expression(ABC):
         """
         return self.evaluate(value)
 
-    def emit_patch(self, scope: Scope) -> str:
+    def emit_patch(self, scope: EvaluationScope) -> str:
         """Write the lines that compute the patch."""
         return self.emit(scope)
 
@@ -155,7 +155,7 @@ def listed(value: JSON) -> JSON:
 
 
 @dataclass(frozen=True)
-class Constant(Expression):
+class ConstantExpression(Expression):
     """A value of the mapping itself; each result gets its own copy of lists and objects."""
 
     value: JSON
@@ -167,7 +167,7 @@ class Constant(Expression):
     def evaluate(self, value: JSON) -> JSON:  # noqa: ARG002 - the same for every input
         return copy.deepcopy(self.value) if isinstance(self.value, (dict, list)) else self.value
 
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         if not isinstance(self.value, (dict, list)):
             return "MISSING" if self.value is MISSING else scope.code.literal(self.value)
         name = scope.code.fresh()
@@ -175,7 +175,7 @@ class Constant(Expression):
         return name
 
 
-def display(code: Code, value: JSON) -> str:
+def display(code: SourceCode, value: JSON) -> str:
     """Give an expression that makes a new copy of a constant."""
     if isinstance(value, list):
         return f"[{', '.join(display(code, item) for item in value)}]"
@@ -210,17 +210,17 @@ class Object(Expression):
     def patch(self, value: JSON) -> JSON:
         return {key: child.evaluate(value) for key, child in self.items}
 
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         return scope.code.made(self.emit_value(scope))
 
-    def emit_value(self, scope: Scope) -> Parts:
+    def emit_value(self, scope: EvaluationScope) -> Parts:
         return Parts({key: child.emit_value(scope) for key, child in self.items})
 
-    def emit_patch(self, scope: Scope) -> str:
+    def emit_patch(self, scope: EvaluationScope) -> str:
         return _emit_display(scope, [(key, child.emit(scope)) for key, child in self.items])
 
 
-def _emit_display(scope: Scope, items: list[tuple[str, str]]) -> str:
+def _emit_display(scope: EvaluationScope, items: list[tuple[str, str]]) -> str:
     name = scope.code.fresh()
     inside = ", ".join(f"{key!a}: {text}" for key, text in items)
     scope.code.line(f"{name} = {{{inside}}}")
@@ -251,19 +251,19 @@ class Items(Expression):
     def patch(self, value: JSON) -> JSON:
         return [item.evaluate(value) for item in self.items]
 
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         return self._emit(scope, [emit_listed(item, scope) for item in self.items])
 
-    def emit_patch(self, scope: Scope) -> str:
+    def emit_patch(self, scope: EvaluationScope) -> str:
         return self._emit(scope, [item.emit(scope) for item in self.items])
 
-    def _emit(self, scope: Scope, texts: list[str]) -> str:
+    def _emit(self, scope: EvaluationScope, texts: list[str]) -> str:
         name = scope.code.fresh()
         scope.code.line(f"{name} = [{', '.join(texts)}]")
         return name
 
 
-def emit_listed(item: Expression, scope: Scope) -> str:
+def emit_listed(item: Expression, scope: EvaluationScope) -> str:
     """Write an item of a list and give the text that stands for it there."""
     text = item.emit(scope)
     return text if item.always else f"None if {text} is MISSING else {text}"
@@ -282,7 +282,7 @@ class PathOf(Expression):
     def evaluate(self, value: JSON) -> JSON:
         return self.path.get(value)
 
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         return scope.reader.read(self.path)
 
 
@@ -314,7 +314,7 @@ class Applied(Expression):
     def evaluate(self, value: JSON) -> JSON:
         return self.function(*(argument.evaluate(value) for argument in self.arguments))
 
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         return scope.call(self.function, *(argument.emit(scope) for argument in self.arguments))
 
     def patch(self, value: JSON) -> JSON:
@@ -322,7 +322,7 @@ class Applied(Expression):
             return self.evaluate(value)
         return self.patcher(*(argument.evaluate(value) for argument in self.arguments))
 
-    def emit_patch(self, scope: Scope) -> str:
+    def emit_patch(self, scope: EvaluationScope) -> str:
         if self.patcher is None:
             return self.emit(scope)
         return scope.call(self.patcher, *(argument.emit(scope) for argument in self.arguments))
@@ -341,7 +341,7 @@ class PatchOf(Expression):
     def evaluate(self, value: JSON) -> JSON:
         return self.inner.patch(value)
 
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         return self.inner.emit_patch(scope)
 
 
@@ -362,13 +362,13 @@ class Dynamic(Expression):
         return self.argument.paths | {WHOLE}
 
     @cached_property
-    def places(self) -> frozenset[Place]:
+    def places(self) -> frozenset[PathSteps]:
         return frozenset({WHOLE.parts})
 
     def evaluate(self, value: JSON) -> JSON:
         return self.apply(self.argument.evaluate(value), value)
 
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         return scope.call(self.apply, self.argument.emit(scope), scope.reader.read(WHOLE))
 
     def apply(self, text: JSON, value: JSON) -> JSON:
@@ -403,18 +403,18 @@ class Interpreted(Expression):
     def evaluate(self, value: JSON) -> JSON:
         return self.inner.evaluate(value)
 
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         return scope.call(self.inner.evaluate, scope.reader.read(WHOLE))
 
     def patch(self, value: JSON) -> JSON:
         return self.inner.patch(value)
 
-    def emit_patch(self, scope: Scope) -> str:
+    def emit_patch(self, scope: EvaluationScope) -> str:
         return scope.call(self.inner.patch, scope.reader.read(WHOLE))
 
 
 @dataclass(frozen=True)
-class Refusal(Expression):
+class DirectiveError(Expression):
     """A place that fails whenever it is reached."""
 
     folds: ClassVar[bool] = False
@@ -429,6 +429,6 @@ class Refusal(Expression):
     def evaluate(self, value: JSON) -> JSON:  # noqa: ARG002 - the same for every input
         refuse(self.where, self.what)
 
-    def emit(self, scope: Scope) -> str:
+    def emit(self, scope: EvaluationScope) -> str:
         literal = scope.code.literal
         return scope.call(refuse, literal(self.where), literal(self.what))

@@ -1,9 +1,9 @@
 """Keeping what is accepted, in order: events from files, delivered once the checkpoint says so."""
 
 from framework.relay.checkpoint import Checkpoint, default_path, forget, hold
+from framework.relay.file_run import run_file
 from framework.relay.files import MAX_LINE, EventFile
 from framework.relay.outcomes import OutcomeFile
-from framework.relay.run import run_file
 from framework.relay.summary import Kind, Progress, Summary, Tally
 
 __all__ = [

@@ -14,7 +14,7 @@ import msgspec
 from framework.errors import ConfigurationError
 from framework.relay.files import START, EventFile, Identity, Position
 from framework.relay.storage import storage, write_durably
-from framework.relay.summary import Row
+from framework.relay.summary import SummaryRow
 
 VERSION: Final = 1
 
@@ -34,7 +34,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     position: Position = START
     read: Position = START
     unsettled: dict[int, str] = {}
-    counts: tuple[Row, ...] = ()
+    counts: tuple[SummaryRow, ...] = ()
     calls: dict[str, int] = {}
     rejected: int = 0
     outcomes: int | None = None

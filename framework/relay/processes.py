@@ -19,11 +19,11 @@ from multiprocessing import connection as pipes
 from multiprocessing import get_context, parent_process
 from typing import Any, Final
 
-from framework.delivery import Connection, Intake, Settlement
+from framework.delivery import Completion, Connection, Intake
 from framework.errors import ConfigurationError, StorageError
 from framework.relay.decoding import Rejected
 from framework.relay.files import EventFile, Position
-from framework.relay.taking import Part, take
+from framework.relay.ingest import IngestedSpan, ingest
 
 PART: Final = 4 * 1024 * 1024
 """Bytes of the file that are prepared at once."""
@@ -41,20 +41,20 @@ class Worker:
     max_line: int
     named: bool
 
-    def prepare(self, start: int, stop: int) -> Part:
+    def prepare(self, start: int, stop: int) -> IngestedSpan:
         """Prepare the lines between two offsets."""
-        settled: list[Settlement] = []
+        settled: list[Completion] = []
         names: list[tuple[Sequence[int], list[object]]] = []
         rejected: list[Rejected] = []
         end = Position(start)
         with EventFile(self.name, self.max_line) as source:
             for chunk in source.chunks(end, stop):
-                taken = take(chunk, self.intake, self.max_line, named=self.named)
+                taken = ingest(chunk, self.intake, self.max_line, named=self.named)
                 settled += taken.settled
                 rejected += taken.rejected
                 names.append((taken.lines, list(taken.message_ids)) if self.named else ((), []))
                 end = chunk.end
-        return Part(
+        return IngestedSpan(
             self.intake.prepared(settled),
             end,
             [line for lines, _ in names for line in lines],
@@ -72,10 +72,10 @@ class Preparing:
         self._pool = pool
         self._parts = parts
         self._ahead = ahead
-        self._under_way: deque[Future[Part]] = deque()
+        self._under_way: deque[Future[IngestedSpan]] = deque()
         self._submit()
 
-    def __iter__(self) -> Iterator[Part]:
+    def __iter__(self) -> Iterator[IngestedSpan]:
         """Yield the parts in the order of the file.
 
         Raises StorageError where a process cannot read the file, or was ended from outside.
@@ -132,5 +132,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _prepare(start: int, stop: int) -> Part:
+def _prepare(start: int, stop: int) -> IngestedSpan:
     return _here["worker"].prepare(start, stop)

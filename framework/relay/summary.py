@@ -10,11 +10,11 @@ from msgspec import Struct, field
 
 from framework.results import Failed, Result, Skipped
 
-Outcome: TypeAlias = Literal["delivered", "failed", "skipped"]
+OutcomeKind: TypeAlias = Literal["delivered", "failed", "skipped"]
 Stop: TypeAlias = Literal["", "limit", "interrupted", "unavailable", "refused"]
 """Why a run ended before its file did: not at all, as asked (twice), no answer, or no access."""
 
-Row: TypeAlias = tuple[str, str, str, str, int]
+SummaryRow: TypeAlias = tuple[str, str, str, str, int]
 """Subscription, outcome, code, reason, count."""
 
 MAX_REASONS = 100
@@ -27,7 +27,7 @@ class Kind(NamedTuple):
     """What results are counted by."""
 
     subscription: str
-    outcome: Outcome
+    outcome: OutcomeKind
     code: str = ""
     reason: str = ""
 
@@ -48,7 +48,10 @@ class Tally:
     """
 
     def __init__(
-        self, rows: Iterable[Row] = (), calls: Mapping[str, int] | None = None, rejected: int = 0
+        self,
+        rows: Iterable[SummaryRow] = (),
+        calls: Mapping[str, int] | None = None,
+        rejected: int = 0,
     ) -> None:
         self.counts: Counter[Kind] = Counter()
         self.calls: Counter[str] = Counter(calls or {})
@@ -61,7 +64,7 @@ class Tally:
         """Count a result that so many events have."""
         self._count(Kind.of(subscription, result), number)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SummaryRow]:
         """Give the counts as plain rows, in order."""
         for kind, number in sorted(self.counts.items()):
             yield (*kind, number)
@@ -75,8 +78,8 @@ class Tally:
         self.counts[kind] += number
 
 
-def _outcome(text: str) -> Outcome:
-    outcomes: dict[str, Outcome] = {
+def _outcome(text: str) -> OutcomeKind:
+    outcomes: dict[str, OutcomeKind] = {
         "delivered": "delivered",
         "failed": "failed",
         "skipped": "skipped",

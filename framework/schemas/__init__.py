@@ -3,6 +3,6 @@
 They are for editors and for other tools; nothing reads them at run time.
 """
 
-from framework.schemas.files import schema_files, stale_schemas, write_schemas
+from framework.schemas.published import schema_files, stale_schemas, write_schemas
 
 __all__ = ["schema_files", "stale_schemas", "write_schemas"]

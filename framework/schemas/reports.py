@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from framework.schemas.documents import Schema, document, listing, maybe, record, reference, value
+from framework.schemas.schema_parts import (
+    Schema,
+    document,
+    listing,
+    maybe,
+    record,
+    reference,
+    value,
+)
 
 
 def report_schema() -> Schema:

@@ -1,11 +1,11 @@
 """The local tester: see a destination, try it, and know why an event did or did not arrive."""
 
-from framework.tester.app import beside, tester_app
+from framework.tester.asgi import beside, tester_app
 from framework.tester.guard import Rules
+from framework.tester.local_server import LocalServer, host_names, new_token
 from framework.tester.openapi import openapi
-from framework.tester.reference import reference_app
 from framework.tester.reloading import serve_again
-from framework.tester.serving import LocalServer, host_names, new_token
+from framework.tester.segment_api import reference_app
 from framework.tester.views import warm_up
 from framework.tester.workspace import Mode, Setup, Workspace
 

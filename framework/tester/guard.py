@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from framework.tester.documents import write_json
+from framework.tester.bodies import write_json
 from framework.tester.openapi import TOKEN_HEADER, TOKEN_PARAMETER
-from framework.tester.refusals import Refusal
+from framework.tester.problems_json import ApiRefusal
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -67,7 +67,7 @@ class Guard:
         try:
             self._check(scope)
             await self._app(scope, limited, secured)
-        except Refusal as refusal:
+        except ApiRefusal as refusal:
             await limited.drain()
             await answer(secured, refusal.status, refusal.to_json())
 
@@ -77,7 +77,7 @@ class Guard:
         _check_origin(headers, scope)
         if scope["path"].startswith("/api/") and not self._knows(headers, scope):
             message = "The token is missing or wrong. Open the address that `actions serve` shows."
-            raise Refusal(401, "NO_TOKEN", message)
+            raise ApiRefusal(401, "NO_TOKEN", message)
 
     def _knows(self, headers: Mapping[str, str], scope: Scope) -> bool:
         query = parse_qs(scope["query_string"].decode("latin-1"))
@@ -109,7 +109,7 @@ class Gate:
             if origin not in self._origins:
                 _check_origin(headers, scope)
             await self._app(scope, limited, telling)
-        except Refusal as refusal:
+        except ApiRefusal as refusal:
             await limited.drain()
             await answer(telling, refusal.status, refusal.to_json())
 
@@ -120,7 +120,7 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 def _check_host(headers: Mapping[str, str], names: frozenset[str]) -> None:
     if _name(headers.get("host", "")) not in names:
-        raise Refusal(421, "WRONG_HOST", "This server answers for its own host only.")
+        raise ApiRefusal(421, "WRONG_HOST", "This server answers for its own host only.")
 
 
 def _check_origin(headers: Mapping[str, str], scope: Scope) -> None:
@@ -129,7 +129,7 @@ def _check_origin(headers: Mapping[str, str], scope: Scope) -> None:
     foreign = origin is not None and origin != f"{scope['scheme']}://{headers.get('host')}"
     crossed = headers.get("sec-fetch-site") == "cross-site" and scope["path"] != "/"
     if foreign or crossed:
-        raise Refusal(403, "WRONG_ORIGIN", "This server answers to its own page only.")
+        raise ApiRefusal(403, "WRONG_ORIGIN", "This server answers to its own page only.")
 
 
 def _telling(send: Send, origin: str | None) -> Send:
@@ -182,9 +182,9 @@ class Limited:
         return message
 
 
-def _too_large() -> Refusal:
+def _too_large() -> ApiRefusal:
     limit = MAX_BODY // 1024 // 1024
-    return Refusal(413, "TOO_LARGE", f"The body is larger than {limit} MiB.")
+    return ApiRefusal(413, "TOO_LARGE", f"The body is larger than {limit} MiB.")
 
 
 def _secured(send: Send) -> Send:

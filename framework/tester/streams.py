@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from framework.paths import JSON
-from framework.tester.documents import write_json
+from framework.tester.bodies import write_json
 
 _TICK: Final = 0.2
 _PIECE: Final = 1 << 16

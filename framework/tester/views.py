@@ -11,36 +11,37 @@ from typing import Any, Final, TypeAlias
 
 from framework.config import Case, write_cases
 from framework.definition import subscription_to_wire
-from framework.delivery import Connection, Report, Route, compile_routes
+from framework.delivery import CompiledSubscription, Connection, Report, compile_routes
 from framework.errors import ConfigurationError, FrameworkError, IntegrationError, TriggerError
-from framework.paths import JSON, Event
-from framework.schemas import schema_files
-from framework.tester.checks import caret, diagnostics
-from framework.tester.documents import check_body
-from framework.tester.forms import definition_to_json
-from framework.tester.openapi import openapi
-from framework.tester.refusals import Refusal
-from framework.tester.workspace import Chosen, Mode, Workspace
-from framework.testing import (
-    EVENT_TYPES,
-    Company,
-    Fault,
-    Journey,
-    Sandbox,
+from framework.explain import (
+    BatchPeers,
+    EventTrace,
     exchange_to_json,
-    generate_event,
     hidden,
-    journeys,
-    make_audience_event,
-    make_event,
-    make_journey_event,
-    make_row_event,
     mapped_fields,
     mapping_problems,
     payload_problems,
     raw_mapping,
     run_case,
+    traces,
 )
+from framework.paths import JSON, Event
+from framework.samples import (
+    EVENT_TYPES,
+    generate_event,
+    make_audience_event,
+    make_event,
+    make_journey_event,
+    make_row_event,
+)
+from framework.sandbox import Fault, Sandbox
+from framework.schemas import schema_files
+from framework.tester.bodies import check_body
+from framework.tester.forms import definition_to_json
+from framework.tester.live_checks import caret, diagnostics
+from framework.tester.openapi import openapi
+from framework.tester.problems_json import ApiRefusal
+from framework.tester.workspace import Chosen, Mode, Workspace
 from framework.triggers import Trigger, parse
 from framework.version import VERSION
 
@@ -52,7 +53,7 @@ _MOST_MATES: Final = 50
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiRequest:
     """One request to the API: the parts of its path that are names, and its checked body."""
 
     workspace: Workspace
@@ -60,10 +61,10 @@ class Call:
     body: Mapping[str, Any]
 
 
-View: TypeAlias = Callable[[Call], JSON]
+View: TypeAlias = Callable[[ApiRequest], JSON]
 
 
-def _status(call: Call) -> JSON:
+def _status(call: ApiRequest) -> JSON:
     setup = call.workspace.setup
     return {
         "version": VERSION,
@@ -93,7 +94,7 @@ def _file(workspace: Workspace) -> JSON:
     }
 
 
-def _catalogue(call: Call) -> JSON:
+def _catalogue(call: ApiRequest) -> JSON:
     registry = call.workspace.setup.registry
     found = [
         {
@@ -109,20 +110,20 @@ def _catalogue(call: Call) -> JSON:
     return {"destinations": found, "problems": [one.message for one in registry.problems]}
 
 
-def _definition(call: Call) -> JSON:
+def _definition(call: ApiRequest) -> JSON:
     return definition_to_json(call.workspace.plugin(call.names["slug"]))
 
 
-def _schemas(call: Call) -> JSON:
+def _schemas(call: ApiRequest) -> JSON:
     return schema_files(call.workspace.setup.registry)
 
 
-def _validate(call: Call) -> JSON:
+def _validate(call: ApiRequest) -> JSON:
     chosen = call.workspace.choose(call.body["connection"])
     return {"diagnostics": hidden(list(diagnostics(chosen)), chosen.redactor.hide)}
 
 
-def _trigger(call: Call) -> JSON:
+def _trigger(call: ApiRequest) -> JSON:
     try:
         trigger = parse(call.body["trigger"])
     except TriggerError as error:
@@ -147,7 +148,7 @@ def _verdict(trigger: Trigger, event: Event) -> JSON:
     }
 
 
-def _resolve(call: Call) -> JSON:
+def _resolve(call: ApiRequest) -> JSON:
     event = call.body["event"]
     # Whatever the trigger says, also where it is wrong.
     route = _route(call, {**call.body["subscription"], "subscribe": "type = null"})
@@ -167,7 +168,7 @@ def _resolve(call: Call) -> JSON:
     }
 
 
-def _route(call: Call, subscription: Mapping[str, Any]) -> Route:
+def _route(call: ApiRequest, subscription: Mapping[str, Any]) -> CompiledSubscription:
     """Give one subscription compiled; settings do not matter for that."""
     raw = {
         "destination": call.body["destination"],
@@ -177,38 +178,38 @@ def _route(call: Call, subscription: Mapping[str, Any]) -> Route:
     try:
         (route,) = compile_routes(chosen.plugin.definition, chosen.subscriptions)
     except FrameworkError as error:
-        raise Refusal.of(400, "INVALID_CONNECTION", error) from None
+        raise ApiRefusal.of(400, "INVALID_CONNECTION", error) from None
     return route
 
 
-def _explain(call: Call) -> JSON:
+def _explain(call: ApiRequest) -> JSON:
     chosen = call.workspace.choose(call.body["connection"])
     event = call.body["event"]
     with call.workspace.open(chosen, "dry") as connection:
-        (told,) = journeys(connection, [event], connection.deliver([event]))
+        (told,) = traces(connection, [event], connection.deliver([event]))
     return _shown(told)
 
 
-def _dry_run(call: Call) -> JSON:
+def _dry_run(call: ApiRequest) -> JSON:
     return _deliver(call, "dry")
 
 
-def _run(call: Call) -> JSON:
+def _run(call: ApiRequest) -> JSON:
     return _deliver(call, _mode(call))
 
 
-def _mode(call: Call) -> Mode:
+def _mode(call: ApiRequest) -> Mode:
     slug = call.body["connection"]["destination"]
     return call.body.get("mode") or call.workspace.default_mode(slug)
 
 
-def _deliver(call: Call, mode: Mode) -> JSON:
+def _deliver(call: ApiRequest, mode: Mode) -> JSON:
     chosen = call.workspace.choose(call.body["connection"])
     events = call.body["events"]
     begun = time.perf_counter()
     with call.workspace.open(chosen, mode) as connection:
         report = connection.deliver(events)
-        told = journeys(connection, events, report)
+        told = traces(connection, events, report)
     return {
         "mode": mode,
         "destination": chosen.slug,
@@ -219,7 +220,7 @@ def _deliver(call: Call, mode: Mode) -> JSON:
     }
 
 
-def _shown(told: Journey) -> JSON:
+def _shown(told: EventTrace) -> JSON:
     """Give a journey; beyond the first ones, exchanges stand with their batch only."""
     legs = (replace(leg, batch=leg.batch and _brief(leg.batch, told)) for leg in told.legs)
     shown = replace(told, legs=tuple(legs)).to_json()
@@ -229,7 +230,7 @@ def _shown(told: Journey) -> JSON:
     return shown
 
 
-def _brief(batch: Company, told: Journey) -> Company:
+def _brief(batch: BatchPeers, told: EventTrace) -> BatchPeers:
     exchanges = batch.exchanges if told.position < _MOST_REPEATED else ()
     return replace(batch, mates=batch.mates[:_MOST_MATES], exchanges=exchanges)
 
@@ -248,7 +249,7 @@ def _counts(report: Report) -> dict[str, int]:
     return counts
 
 
-def _authenticate(call: Call) -> JSON:
+def _authenticate(call: ApiRequest) -> JSON:
     chosen = call.workspace.choose(call.body["connection"])
     mode = _mode(call)
     name = chosen.plugin.definition.name
@@ -278,33 +279,33 @@ def _checked(connection: Connection, name: str) -> dict[str, JSON]:
     return {**told, "message": f"{name} accepts the credentials."}
 
 
-def _sandbox(call: Call) -> JSON:
+def _sandbox(call: ApiRequest) -> JSON:
     slug = call.names["slug"]
     return sandbox_to_json(slug, call.workspace.sandbox(slug))
 
 
-def _start_sandbox(call: Call) -> JSON:
+def _start_sandbox(call: ApiRequest) -> JSON:
     slug = call.names["slug"]
     sandbox = call.workspace.admit(slug, call.body.get("settings", {}))
     return sandbox_to_json(slug, sandbox)
 
 
-def _reset_sandbox(call: Call) -> JSON:
+def _reset_sandbox(call: ApiRequest) -> JSON:
     call.workspace.sandbox(call.names["slug"]).reset()
     return _sandbox(call)
 
 
-def _inject_fault(call: Call) -> JSON:
+def _inject_fault(call: ApiRequest) -> JSON:
     sandbox = call.workspace.sandbox(call.names["slug"])
     known = {"kind", "route", "call", "times", "seconds"}
     try:
         sandbox.inject(Fault.read({key: call.body[key] for key in known & call.body.keys()}))
     except ConfigurationError as error:
-        raise Refusal.of(400, "INVALID_FAULT", error) from None
+        raise ApiRefusal.of(400, "INVALID_FAULT", error) from None
     return _sandbox(call)
 
 
-def _move_clock(call: Call) -> JSON:
+def _move_clock(call: ApiRequest) -> JSON:
     call.workspace.sandbox(call.names["slug"]).clock.move(call.body["move"])
     return _sandbox(call)
 
@@ -349,7 +350,7 @@ def sandbox_to_json(slug: str, sandbox: Sandbox) -> dict[str, JSON]:
     }
 
 
-def _examples(call: Call) -> JSON:
+def _examples(call: ApiRequest) -> JSON:
     made = [
         {"name": name, "title": title, "origin": "generated", "events": events}
         for name, title, events in _made()
@@ -377,7 +378,7 @@ def _made() -> list[tuple[str, str, list[Event]]]:
     return found
 
 
-def _generate(call: Call) -> JSON:
+def _generate(call: ApiRequest) -> JSON:
     route = _route(call, call.body["subscription"])
     try:
         event = generate_event(
@@ -388,21 +389,21 @@ def _generate(call: Call) -> JSON:
             mapping=route.subscription.mapping,
         )
     except ConfigurationError as error:
-        raise Refusal.of(400, "NO_VALUE", error) from None
+        raise ApiRefusal.of(400, "NO_VALUE", error) from None
     return {"event": event}
 
 
-def _save_example(call: Call) -> JSON:
+def _save_example(call: ApiRequest) -> JSON:
     call.workspace.save(call.body["name"], call.body["events"])
     return _examples(call)
 
 
-def _delete_example(call: Call) -> JSON:
+def _delete_example(call: ApiRequest) -> JSON:
     call.workspace.forget(call.names["name"])
     return _examples(call)
 
 
-def _export(call: Call) -> JSON:
+def _export(call: ApiRequest) -> JSON:
     chosen = call.workspace.choose(call.body["connection"])
     name, events = call.body.get("name") or "A case", call.body["events"]
     with call.workspace.open(chosen, "dry"):
@@ -413,7 +414,7 @@ def _export(call: Call) -> JSON:
     return {"file": f"{stem[:60]}.test.yaml", "text": text}
 
 
-def _document(call: Call) -> JSON:
+def _document(call: ApiRequest) -> JSON:
     del call
     return openapi(VERSION)
 
@@ -426,7 +427,7 @@ def warm_up(workspace: Workspace) -> None:
         known = workspace.sandbox(plugin.definition.slug).settings()
         connection = {"destination": plugin.definition.slug, "settings": known}
         body = check_body("dryRun", {"connection": connection, "events": [make_event()]})
-        _dry_run(Call(workspace, {}, body))
+        _dry_run(ApiRequest(workspace, {}, body))
 
 
 VIEWS: Final[Mapping[str, View]] = {

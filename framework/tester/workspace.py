@@ -31,8 +31,8 @@ from framework.delivery import (
 from framework.errors import FrameworkError, UnknownNameError
 from framework.paths import JSON, Event
 from framework.plugins import Plugin, Registry
-from framework.tester.refusals import Refusal
-from framework.testing import Sandbox, SandboxTransport
+from framework.sandbox import Sandbox, SandboxTransport
+from framework.tester.problems_json import ApiRefusal
 
 Mode: TypeAlias = Literal["sandbox", "dry", "live"]
 
@@ -83,7 +83,7 @@ class Workspace:
         try:
             return self.setup.registry.get(slug)
         except UnknownNameError as error:
-            raise Refusal.of(404, "UNKNOWN_DESTINATION", error) from None
+            raise ApiRefusal.of(404, "UNKNOWN_DESTINATION", error) from None
 
     def choose(self, raw: Mapping[str, Any]) -> Chosen:
         """Read the connection of a request; raises Refusal."""
@@ -104,7 +104,7 @@ class Workspace:
         except FrameworkError as error:
             texts = map(chosen.redactor.hide, getattr(error, "problems", (str(error),)))
             message = chosen.redactor.hide(str(error))
-            raise Refusal(400, "INVALID_CONNECTION", message, texts) from None
+            raise ApiRefusal(400, "INVALID_CONNECTION", message, texts) from None
         with connection:
             yield connection
 
@@ -133,7 +133,7 @@ class Workspace:
     def _start(self, plugin: Plugin) -> Sandbox:
         definition, file = plugin.definition, self.setup.file
         if not plugin.implements("sandbox"):
-            raise Refusal(
+            raise ApiRefusal(
                 409, "NO_SANDBOX", f"{definition.name} has no sandbox; a dry run works without one."
             )
         sandbox: Sandbox = plugin.call("sandbox")
@@ -188,7 +188,7 @@ class Workspace:
         with self._lock:
             known = self.examples()
             if len(known) >= MAX_EXAMPLES and name not in known:
-                raise Refusal(409, "TOO_MANY", f"There are {MAX_EXAMPLES} examples already.")
+                raise ApiRefusal(409, "TOO_MANY", f"There are {MAX_EXAMPLES} examples already.")
             self._write({**known, name: list(events)})
 
     def forget(self, name: str) -> None:
@@ -197,21 +197,23 @@ class Workspace:
             known = self.examples()
             if name not in known:
                 error = UnknownNameError.of("example", name, known)
-                raise Refusal.of(404, "UNKNOWN_EXAMPLE", error)
+                raise ApiRefusal.of(404, "UNKNOWN_EXAMPLE", error)
             del known[name]
             self._write(known)
 
     def _write(self, examples: Mapping[str, JSON]) -> None:
         path = self.setup.examples
         if path is None:
-            raise Refusal(409, "NO_PLACE", "The tester was started without a place for examples.")
+            raise ApiRefusal(
+                409, "NO_PLACE", "The tester was started without a place for examples."
+            )
         draft = path.with_name(f"{path.name}.new")
         try:
             draft.write_text(json.dumps(examples, indent=2) + "\n", encoding="utf-8")
             draft.replace(path)
         except OSError as error:
             message = f"The examples cannot be written to {path.name}: {error.strerror}."
-            raise Refusal(409, "NO_PLACE", message) from None
+            raise ApiRefusal(409, "NO_PLACE", message) from None
 
 
 def admit(sandbox: Sandbox, settings: Mapping[str, Any]) -> None:
@@ -234,4 +236,4 @@ def read_subscriptions(raw: Sequence[Any], redactor: Redactor) -> Iterator[Subsc
             yield subscription_from_wire(one)
         except FrameworkError as error:
             message = redactor.hide(f"Subscription {number}: {error}")
-            raise Refusal(400, "INVALID_CONNECTION", message) from None
+            raise ApiRefusal(400, "INVALID_CONNECTION", message) from None

@@ -7,44 +7,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from framework.doors import door
+from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from framework.testing.cases import CaseResult, run_case
-    from framework.testing.cassettes import Recording, Replay
-    from framework.testing.clock import Clock, FrozenClock, SystemClock
-    from framework.testing.curl import as_curl
-    from framework.testing.events import (
+    from framework.explain.cases import CaseResult, run_case
+    from framework.explain.curl_command import as_curl
+    from framework.explain.trace import (
+        BatchPeers,
+        EventTrace,
+        FieldProblem,
+        MappedField,
+        Nearest,
+        Source,
+        SubscriptionTrace,
+        exchange_to_json,
+        hidden,
+        mapped_fields,
+        mapping_problems,
+        payload_problems,
+        raw_mapping,
+        trace,
+        traces,
+    )
+    from framework.samples.events import (
         EVENT_TYPES,
         make_audience_event,
         make_event,
         make_journey_event,
         make_row_event,
     )
-    from framework.testing.faults import DroppedConnectionError, Fault
-    from framework.testing.generating import generate_event, generate_payload
-    from framework.testing.harness import EVERY_EVENT, Harness, Ran
-    from framework.testing.passage import (
-        Company,
-        FieldProblem,
-        Journey,
-        Leg,
-        MappedField,
-        Nearest,
-        Source,
-        exchange_to_json,
-        hidden,
-        journey,
-        journeys,
-        mapped_fields,
-        mapping_problems,
-        payload_problems,
-        raw_mapping,
+    from framework.samples.generate import generate_event, generate_payload
+    from framework.sandbox.clock_to_merge import Clock, FrozenClock, SystemClock
+    from framework.sandbox.faults import DroppedConnectionError, Fault
+    from framework.sandbox.partner import (
+        LoggedRequest,
+        Panel,
+        Sandbox,
+        SandboxRequest,
+        SandboxResponse,
+        SandboxRoute,
     )
-    from framework.testing.sandboxes import Answer, Call, Panel, Request, Route, Sandbox
-    from framework.testing.serving import LOOPBACK_NAMES, Server, serve
+    from framework.sandbox.server import LOOPBACK_NAMES, Server, serve
+    from framework.sandbox.transport import SandboxTransport
+    from framework.testing.cassettes import Recording, Replay
+    from framework.testing.harness import EVERY_EVENT, Harness, Ran
     from framework.testing.snapshots import SnapshotMismatch, Snapshots, requests_of
-    from framework.testing.transport import SandboxTransport
 
 _ROOMS = {
     "cases": "CaseResult run_case",
@@ -56,10 +63,10 @@ _ROOMS = {
     "generating": "generate_event generate_payload",
     "harness": "EVERY_EVENT Harness Ran",
     "passage": (
-        "Company FieldProblem Journey Leg MappedField Nearest Source exchange_to_json hidden "
-        "journey journeys mapped_fields mapping_problems payload_problems raw_mapping"
+        "BatchPeers FieldProblem EventTrace SubscriptionTrace MappedField Nearest Source exchange_to_json hidden "
+        "trace traces mapped_fields mapping_problems payload_problems raw_mapping"
     ),
-    "sandboxes": "Answer Call Panel Request Route Sandbox",
+    "sandboxes": "SandboxResponse LoggedRequest Panel SandboxRequest SandboxRoute Sandbox",
     "serving": "LOOPBACK_NAMES Server serve",
     "snapshots": "SnapshotMismatch Snapshots requests_of",
     "transport": "SandboxTransport",
@@ -69,26 +76,26 @@ __all__ = [
     "EVENT_TYPES",
     "EVERY_EVENT",
     "LOOPBACK_NAMES",
-    "Answer",
-    "Call",
+    "SandboxResponse",
+    "LoggedRequest",
     "CaseResult",
     "Clock",
-    "Company",
+    "BatchPeers",
     "DroppedConnectionError",
     "Fault",
     "FieldProblem",
     "FrozenClock",
     "Harness",
-    "Journey",
-    "Leg",
+    "EventTrace",
+    "SubscriptionTrace",
     "MappedField",
     "Nearest",
     "Panel",
     "Ran",
     "Recording",
     "Replay",
-    "Request",
-    "Route",
+    "SandboxRequest",
+    "SandboxRoute",
     "Sandbox",
     "SandboxTransport",
     "Server",
@@ -101,8 +108,8 @@ __all__ = [
     "generate_event",
     "generate_payload",
     "hidden",
-    "journey",
-    "journeys",
+    "trace",
+    "traces",
     "make_audience_event",
     "make_event",
     "make_journey_event",
@@ -116,4 +123,4 @@ __all__ = [
     "serve",
 ]
 
-__getattr__ = door(__name__, _ROOMS)
+__getattr__ = lazy_exports(__name__, _ROOMS)

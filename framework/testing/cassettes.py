@@ -15,7 +15,7 @@ import httpx
 
 from framework.delivery import Redactor, make_transport
 from framework.errors import ConfigurationError
-from framework.testing.passage import hidden
+from framework.explain import hidden
 
 _KEPT_HEADERS: Final = frozenset({"content-type", "retry-after", "link", "location"})
 

@@ -4,57 +4,57 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from framework.doors import door
+from framework.lazy import lazy_exports
 from framework.triggers.semantics import evaluate
 from framework.triggers.tree import (
     And,
-    Call,
+    BooleanNode,
     Comparison,
-    Condition,
-    Constant,
-    Field,
-    Node,
+    ConstantNode,
+    FieldNode,
+    FunctionCall,
     Not,
     Or,
+    SyntaxNode,
     walk,
     write,
 )
 from framework.triggers.trigger import Trigger, parse
-from framework.triggers.vocabulary import FUNCTIONS, OPERATORS, Example, Function, Operator
+from framework.triggers.vocabulary import FUNCTIONS, OPERATORS, Function, Operator, OperatorExample
 
 if TYPE_CHECKING:
-    from framework.triggers.changes import Change
-    from framework.triggers.dialect import Difference, difference, reference_matches
-    from framework.triggers.explain import Explanation
-    from framework.triggers.reach import Held, Reach, find_event
+    from framework.linting.counterfactual import Change
+    from framework.linting.satisfiability import HeldTrigger, SearchResult, find_event
+    from framework.linting.segment_differences import Difference, difference, reference_matches
+    from framework.triggers.explanation import Explanation
 
 _ROOMS = {
     "changes": "Change",
     "dialect": "Difference difference reference_matches",
     "explain": "Explanation",
-    "reach": "Held Reach find_event",
+    "reach": "HeldTrigger SearchResult find_event",
 }
 
 __all__ = [
     "FUNCTIONS",
     "OPERATORS",
     "And",
-    "Call",
+    "FunctionCall",
     "Change",
     "Comparison",
-    "Condition",
-    "Constant",
+    "BooleanNode",
+    "ConstantNode",
     "Difference",
-    "Example",
+    "OperatorExample",
     "Explanation",
-    "Field",
+    "FieldNode",
     "Function",
-    "Held",
-    "Node",
+    "HeldTrigger",
+    "SyntaxNode",
     "Not",
     "Operator",
     "Or",
-    "Reach",
+    "SearchResult",
     "Trigger",
     "difference",
     "evaluate",
@@ -65,4 +65,4 @@ __all__ = [
     "write",
 ]
 
-__getattr__ = door(__name__, _ROOMS)
+__getattr__ = lazy_exports(__name__, _ROOMS)

@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from framework.codegen import Code, JSONReader, Reader
+from framework.codegen import EventReader, JSONReader, SourceCode
 from framework.paths import Event, Path
 from framework.triggers.globs import glob
 from framework.triggers.tree import (
     And,
-    Call,
+    BooleanNode,
     Comparison,
-    Condition,
-    Constant,
-    Field,
+    ConstantNode,
+    FieldNode,
+    FunctionCall,
     Not,
     Operand,
     Or,
@@ -36,12 +36,12 @@ _SHORT: Final = 8
 """Texts of a list that are quicker compared one by one than looked up."""
 
 
-def evaluate(tree: Condition, event: Event) -> bool:
+def evaluate(tree: BooleanNode, event: Event) -> bool:
     """Tell whether a tree matches an event by plain interpretation: the oracle of compiled code."""
     return truth(tree, event) is True
 
 
-def truth(tree: Condition, event: Event) -> bool | None:
+def truth(tree: BooleanNode, event: Event) -> bool | None:
     """Tell whether a condition is true, false or (None) neither."""
     match tree:
         case And(parts):
@@ -52,7 +52,7 @@ def truth(tree: Condition, event: Event) -> bool | None:
             return opposite(truth(part, event))
         case Comparison(left, operator, right):
             return _comparing(operator)(value(left, event), value(right, event))
-        case Call():
+        case FunctionCall():
             verdict: bool | None = value(tree, event)
             return verdict
 
@@ -60,11 +60,11 @@ def truth(tree: Condition, event: Event) -> bool | None:
 def value(operand: Operand, event: Event) -> Any:
     """Give what an operand stands for in an event; MISSING for a field that is not there."""
     match operand:
-        case Field(path):
+        case FieldNode(path):
             return path.get(event)
-        case Constant(constant):
+        case ConstantNode(constant):
             return constant
-        case Call(function, arguments):
+        case FunctionCall(function, arguments):
             return FUNCTIONS[function].apply(*(value(each, event) for each in arguments))
 
 
@@ -79,12 +79,12 @@ def opposite(verdict: bool | None) -> bool | None:  # noqa: FBT001 - a truth, no
     return None if verdict is None else not verdict
 
 
-def paths_of(tree: Condition) -> frozenset[Path]:
+def paths_of(tree: BooleanNode) -> frozenset[Path]:
     """Give the paths that a tree reads."""
-    return frozenset(node.path for node in walk(tree) if isinstance(node, Field))
+    return frozenset(node.path for node in walk(tree) if isinstance(node, FieldNode))
 
 
-def emit(tree: Condition, code: Code, reader: Reader) -> str:
+def emit(tree: BooleanNode, code: SourceCode, reader: EventReader) -> str:
     """Give a Python expression that is true where the tree matches and false elsewhere.
 
     The paths must have been loaded. The expression never raises on decoded JSON.
@@ -92,9 +92,9 @@ def emit(tree: Condition, code: Code, reader: Reader) -> str:
     return _Writer(code, reader).holds(tree)
 
 
-def compile_tree(tree: Condition) -> Callable[[Event], bool]:
+def compile_tree(tree: BooleanNode) -> Callable[[Event], bool]:
     """Compile a tree to a predicate of decoded events."""
-    code = Code()
+    code = SourceCode()
     with code.block("def matches(event):"):
         reader = JSONReader(code, "event")
         reader.load(sorted(paths_of(tree), key=lambda path: path.parts))
@@ -111,10 +111,10 @@ def _comparing(operator: str) -> Callable[[Any, Any], bool | None]:
 class _Writer(NamedTuple):
     """Writes conditions as expressions: one that is true where it holds, one where it fails."""
 
-    code: Code
-    reader: Reader
+    code: SourceCode
+    reader: EventReader
 
-    def holds(self, node: Condition) -> str:
+    def holds(self, node: BooleanNode) -> str:
         match node:
             case And(parts):
                 return f"({' and '.join(map(self.holds, parts))})"
@@ -122,10 +122,10 @@ class _Writer(NamedTuple):
                 return f"({' or '.join(map(self.holds, parts))})"
             case Not(part):
                 return self.fails(part)
-            case Comparison() | Call():
+            case Comparison() | FunctionCall():
                 return self.asked(node)[0]
 
-    def fails(self, node: Condition) -> str:
+    def fails(self, node: BooleanNode) -> str:
         match node:
             case And(parts):
                 return f"({' or '.join(map(self.fails, parts))})"
@@ -133,29 +133,29 @@ class _Writer(NamedTuple):
                 return f"({' and '.join(map(self.fails, parts))})"
             case Not(part):
                 return self.holds(part)
-            case Comparison() | Call():
+            case Comparison() | FunctionCall():
                 return self.asked(node)[1]
 
-    def asked(self, node: Comparison | Call) -> tuple[str, str]:  # noqa: PLR0911 - one each
+    def asked(self, node: Comparison | FunctionCall) -> tuple[str, str]:  # noqa: PLR0911 - one each
         """Give both expressions of a single condition, made for the constant in it."""
         match node:
-            case Comparison(left, "=", Constant(constant)):
+            case Comparison(left, "=", ConstantNode(constant)):
                 return self.equal(left, constant)
-            case Comparison(left, "!=", Constant(constant)):
+            case Comparison(left, "!=", ConstantNode(constant)):
                 return self.equal(left, constant)[::-1]
-            case Comparison(left, "in", Constant(tuple(items))):
+            case Comparison(left, "in", ConstantNode(tuple(items))):
                 return self.member(left, items)
-            case Comparison(left, ">" | ">=" | "<" | "<=" as operator, Constant(constant)):
+            case Comparison(left, ">" | ">=" | "<" | "<=" as operator, ConstantNode(constant)):
                 return self.ordered(left, operator, constant)
-            case Call("contains", (subject, Constant(str(part)))):
+            case FunctionCall("contains", (subject, ConstantNode(str(part)))):
                 sought = self.code.literal(part)
                 return self.text(subject, lambda text: f"{sought} in {text}")
-            case Call("match", (subject, Constant(str(pattern)))):
+            case FunctionCall("match", (subject, ConstantNode(str(pattern)))):
                 return self.text(subject, self.fitting(pattern))
             case Comparison(left, operator, right):
                 judge = self.code.literal(_comparing(operator), "compare")
                 verdict = f"{judge}({self.value(left)}, {self.value(right)})"
-            case Call():
+            case FunctionCall():
                 verdict = self.value(node)
         return f"{verdict} is True", f"{verdict} is False"
 
@@ -223,18 +223,18 @@ class _Writer(NamedTuple):
 
     def twice(self, operand: Operand) -> tuple[str, str]:
         """Give an operand's expression for its first use and one for further uses."""
-        if isinstance(operand, Field):
+        if isinstance(operand, FieldNode):
             return (self.reader.read(operand.path),) * 2
         name = self.code.fresh("t")
         return f"({name} := {self.value(operand)})", name
 
     def value(self, operand: Operand) -> str:
         match operand:
-            case Field(path):
+            case FieldNode(path):
                 return self.reader.read(path)
-            case Constant(constant):
+            case ConstantNode(constant):
                 return self.code.literal(constant)
-            case Call(function, arguments):
+            case FunctionCall(function, arguments):
                 apply = self.code.literal(FUNCTIONS[function].apply, function)
                 return f"{apply}({', '.join(map(self.value, arguments))})"
 

@@ -43,11 +43,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 from framework.errors import TriggerError
 from framework.triggers.tree import (
     And,
-    Call,
+    BooleanNode,
     Comparison,
-    Condition,
-    Constant,
-    Field,
+    ConstantNode,
+    FieldNode,
+    FunctionCall,
     Not,
     Operand,
     Or,
@@ -122,7 +122,7 @@ class Token(NamedTuple):
         return "the end" if self.kind == "end" else f"`{short(self.text)}`"
 
 
-def read(text: str) -> tuple[Condition, tuple[str, ...]]:
+def read(text: str) -> tuple[BooleanNode, tuple[str, ...]]:
     """Parse a trigger: its tree, and remarks on what was ignored.
 
     Raises TriggerError with the text, a caret under the place and what was expected there.
@@ -250,9 +250,9 @@ class _Parser:
 
     # Conditions
 
-    def group(self) -> Condition:
+    def group(self) -> BooleanNode:
         """Read conditions and joints up to a closing parenthesis or the end."""
-        parts: list[Condition] = []
+        parts: list[BooleanNode] = []
         joints: list[str] = []
         joint = ""
         while self.token.kind != "end" and self.token.text != ")":
@@ -306,7 +306,7 @@ class _Parser:
         left = token.kind == "text" or ((word or token.kind == "number") and not glued)
         return left and self.index != self.bare
 
-    def condition(self) -> Condition:
+    def condition(self) -> BooleanNode:
         token = self.token
         if self.accept("!"):
             if self.token.start != token.end:
@@ -330,7 +330,7 @@ class _Parser:
         self.depth -= 1
         return made
 
-    def comparison(self) -> Condition:
+    def comparison(self) -> BooleanNode:
         first = self.index
         left = self.operand("condition")
         operator, place = self.token, self.following.start
@@ -343,22 +343,24 @@ class _Parser:
             return self.make(place, Comparison, left, "in", right)
         return self.alone(left, first)
 
-    def alone(self, operand: Operand, first: int) -> Condition:
+    def alone(self, operand: Operand, first: int) -> BooleanNode:
         """Make a condition of an operand without comparison, where that has a meaning."""
         match operand:
-            case Call(function, _) if function in PREDICATES:
+            case FunctionCall(function, _) if function in PREDICATES:
                 return operand
-            case Call("bool", _):
-                return Comparison(operand, "=", Constant(True))
-            case Call(function, _):
+            case FunctionCall("bool", _):
+                return Comparison(operand, "=", ConstantNode(True))
+            case FunctionCall(function, _):
                 gives = FUNCTIONS[function].gives
                 hint = f"`{short(write(operand))}` gives a {gives}; compare it to make a condition."
-            case Field(_) if self.index > first + 1:
+            case FieldNode(_) if self.index > first + 1:
                 self.bare = self.index
-                return self.make(self.tokens[first].start, Comparison, operand, "=", Constant(True))
+                return self.make(
+                    self.tokens[first].start, Comparison, operand, "=", ConstantNode(True)
+                )
             case _:
                 word = self.tokens[first].shown[1:-1]
-                example = f"{word} = true" if isinstance(operand, Field) else f"field = {word}"
+                example = f"{word} = true" if isinstance(operand, FieldNode) else f"field = {word}"
                 hint = f"`{word}` alone is not a condition; compare it, for example `{example}`."
         raise self.error(hint, self.tokens[first].start)
 
@@ -367,7 +369,7 @@ class _Parser:
     def operand(self, expected: str) -> Operand:
         """Read a field, a call or a constant that is no list."""
         if self.token.text in _CONSTANTS and self.following.text != ".":
-            return Constant(_CONSTANTS[self.take().text])
+            return ConstantNode(_CONSTANTS[self.take().text])
         if self.token.kind == "word":
             return self.call() if self.calls() else self.field()
         if self.token.kind in {"text", "number"}:
@@ -382,19 +384,19 @@ class _Parser:
             return self.call()
         if self.token.kind == "word":
             place, word = self.token.start, self.name()
-            return self.make(place, Constant, _CONSTANTS.get(word, word))
+            return self.make(place, ConstantNode, _CONSTANTS.get(word, word))
         if self.token.text == "[":
             return self.list_of_values()
         raise self.missing("value")
 
-    def constant(self) -> Constant:
+    def constant(self) -> ConstantNode:
         token = self.take()
         if token.kind == "text":
-            return self.make(token.start, Constant, token.text[1:-1])
+            return self.make(token.start, ConstantNode, token.text[1:-1])
         number = float(token.text) if "." in token.text else int(token.text)
-        return self.make(token.start, Constant, number)
+        return self.make(token.start, ConstantNode, number)
 
-    def list_of_values(self) -> Constant:
+    def list_of_values(self) -> ConstantNode:
         place = self.take().start
         items: list[Any] = []
         while not self.accept("]"):
@@ -402,15 +404,15 @@ class _Parser:
                 self.expect(",")
             start = self.token.start
             value = None if self.token.text == "[" else self.value()
-            if not isinstance(value, Constant):
+            if not isinstance(value, ConstantNode):
                 message = "A list holds texts, numbers, booleans and nulls only."
                 raise self.error(message, start)
             items.append(value.value)
-        return self.make(place, Constant, tuple(items))
+        return self.make(place, ConstantNode, tuple(items))
 
-    def field(self) -> Field:
+    def field(self) -> FieldNode:
         place = self.token.start
-        return self.make(place, Field, field_path(self.name()))
+        return self.make(place, FieldNode, field_path(self.name()))
 
     def name(self) -> str:
         """Read keys with dots between them; give them without backslashes."""
@@ -427,11 +429,11 @@ class _Parser:
         glued = self.following.start == self.token.end
         return self.following.text == "(" and (glued or self.token.text in FUNCTIONS)
 
-    def call(self) -> Call:
+    def call(self) -> FunctionCall:
         token = self.take()
         name = re.sub(r"\\(.)", r"\1", token.text, flags=re.DOTALL)
         self.make(token.start, function_called, name)
-        return self.make(token.start, Call, name, self.nested(self.arguments))
+        return self.make(token.start, FunctionCall, name, self.nested(self.arguments))
 
     def arguments(self) -> tuple[Operand, ...]:
         self.expect("(")
@@ -450,7 +452,7 @@ class _Parser:
         return self.error(f"Expected {article} {expected}{after}.", self.token.start)
 
 
-def _grouped(parts: list[Condition], joints: list[str]) -> Condition:
+def _grouped(parts: list[BooleanNode], joints: list[str]) -> BooleanNode:
     """Join conditions: `and` closer than `or`; an open joint like the others of the group."""
     loose = "or" if "or" in joints and "and" not in joints else "and"
     groups = [[parts[0]]]

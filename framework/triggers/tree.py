@@ -39,7 +39,7 @@ Scalar: TypeAlias = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldNode:
     """A field of the event."""
 
     path: Path
@@ -52,7 +52,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
+class ConstantNode:
     """A value that stands in the trigger: a text, number, boolean, null or a list of these."""
 
     value: Scalar | tuple[Scalar, ...]
@@ -70,7 +70,7 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function of operands; a condition if it is a predicate."""
 
     function: str
@@ -90,12 +90,12 @@ class Call:
     def _searched(self) -> tuple[Operand, ...]:
         """Give the arguments of a predicate: what is looked for is a text."""
         subject, sought = self.arguments
-        if isinstance(sought, Constant):
+        if isinstance(sought, ConstantNode):
             text = "null" if sought.value is None else str(text_of(sought.value))
             if self.function == "match":
                 glob(text)
-            sought = Constant(text)
-        elif self.function == "match" or not isinstance(sought, Call):
+            sought = ConstantNode(text)
+        elif self.function == "match" or not isinstance(sought, FunctionCall):
             raise TriggerError(f"What `{self.function}` looks for must be a text.")
         return _reading(subject, sought)
 
@@ -112,9 +112,9 @@ class Comparison:
         if self.operator not in COMPARATORS:
             raise TriggerError(str(UnknownNameError.of("operator", self.operator, COMPARATORS)))
         _check_sides(self.left, self.operator, self.right)
-        if isinstance(self.left, Field) and isinstance(self.right, Constant):
+        if isinstance(self.left, FieldNode) and isinstance(self.right, ConstantNode):
             value = _beside(self.left.path.parts[0], self.operator, self.right.value)
-            object.__setattr__(self, "right", Constant(value))
+            object.__setattr__(self, "right", ConstantNode(value))
         _reading(self.left, self.right)
 
 
@@ -122,7 +122,7 @@ class Comparison:
 class Not:
     """The opposite of a condition."""
 
-    part: Condition
+    part: BooleanNode
 
     def __post_init__(self) -> None:
         check_condition(self.part)
@@ -132,7 +132,7 @@ class Not:
 class And:
     """All of two or more conditions."""
 
-    parts: tuple[Condition, ...]
+    parts: tuple[BooleanNode, ...]
 
     def __post_init__(self) -> None:
         _several(self.parts)
@@ -142,15 +142,15 @@ class And:
 class Or:
     """At least one of two or more conditions."""
 
-    parts: tuple[Condition, ...]
+    parts: tuple[BooleanNode, ...]
 
     def __post_init__(self) -> None:
         _several(self.parts)
 
 
-Operand: TypeAlias = Field | Constant | Call
-Condition: TypeAlias = Comparison | Call | Not | And | Or
-Node: TypeAlias = Operand | Condition
+Operand: TypeAlias = FieldNode | ConstantNode | FunctionCall
+BooleanNode: TypeAlias = Comparison | FunctionCall | Not | And | Or
+SyntaxNode: TypeAlias = Operand | BooleanNode
 
 
 def function_called(name: str) -> Function:
@@ -174,14 +174,14 @@ def field_path(text: str) -> Path:
     return Path((root, *inner))
 
 
-def walk(node: Node) -> Iterator[Node]:
+def walk(node: SyntaxNode) -> Iterator[SyntaxNode]:
     """Yield a node and everything below it, outermost first."""
     yield node
     for child in children(node):
         yield from walk(child)
 
 
-def parts_of(node: Node) -> tuple[Condition, ...]:
+def parts_of(node: SyntaxNode) -> tuple[BooleanNode, ...]:
     """Give the conditions that `and`, `or` or `not` joins; none for other nodes."""
     match node:
         case And(parts) | Or(parts):
@@ -191,17 +191,17 @@ def parts_of(node: Node) -> tuple[Condition, ...]:
     return ()
 
 
-def children(node: Node) -> tuple[Node, ...]:
+def children(node: SyntaxNode) -> tuple[SyntaxNode, ...]:
     """Give the nodes directly below a node."""
     match node:
         case Comparison(left, _, right):
             return (left, right)
-        case Call(_, arguments):
+        case FunctionCall(_, arguments):
             return arguments
     return parts_of(node)
 
 
-def depth(node: Node) -> int:
+def depth(node: SyntaxNode) -> int:
     """Count the levels of a tree, without recursion."""
     levels, below = 0, [node]
     while below:
@@ -209,26 +209,28 @@ def depth(node: Node) -> int:
     return levels
 
 
-def write(node: Node) -> str:  # noqa: PLR0911 - one for each kind of node
+def write(node: SyntaxNode) -> str:  # noqa: PLR0911 - one for each kind of node
     """Write a node as canonical text; parsing it gives the same node."""
     match node:
-        case Field(path):
+        case FieldNode(path):
             return ".".join(map(_key, path.parts))
-        case Constant(value):
+        case ConstantNode(value):
             return _constant(value)
-        case Call(function, arguments):
+        case FunctionCall(function, arguments):
             return f"{function}({', '.join(map(write, arguments))})"
         case Comparison(left, operator, right):
             return f"{write(left)} {operator} {write(right)}"
         case Not(part):
-            return f"!{write(part)}" if isinstance(part, (Call, Not)) else f"!({write(part)})"
+            return (
+                f"!{write(part)}" if isinstance(part, (FunctionCall, Not)) else f"!({write(part)})"
+            )
         case And(parts):
             return " and ".join(map(_part, parts))
         case Or(parts):
             return " or ".join(map(_part, parts))
 
 
-def _part(node: Condition) -> str:
+def _part(node: BooleanNode) -> str:
     return f"({write(node)})" if isinstance(node, (And, Or)) else write(node)
 
 
@@ -267,20 +269,20 @@ def short(text: str) -> str:
 
 
 def _is_list(operand: Operand) -> bool:
-    return isinstance(operand, Constant) and isinstance(operand.value, tuple)
+    return isinstance(operand, ConstantNode) and isinstance(operand.value, tuple)
 
 
 def _is_predicate(operand: Operand) -> bool:
-    return isinstance(operand, Call) and operand.function in PREDICATES
+    return isinstance(operand, FunctionCall) and operand.function in PREDICATES
 
 
-def check_condition(node: Node) -> None:
+def check_condition(node: SyntaxNode) -> None:
     """Raise TriggerError where a node is an operand only."""
-    if isinstance(node, (Field, Constant, Call)) and not _is_predicate(node):
+    if isinstance(node, (FieldNode, ConstantNode, FunctionCall)) and not _is_predicate(node):
         raise TriggerError(f"`{short(write(node))}` is not a condition.")
 
 
-def _several(parts: tuple[Condition, ...]) -> None:
+def _several(parts: tuple[BooleanNode, ...]) -> None:
     if len(parts) < 2:
         raise TriggerError("A group joins two or more conditions.")
     for part in parts:
@@ -294,11 +296,11 @@ def _check_sides(left: Operand, operator: str, right: Operand) -> None:
     if _is_list(left):
         raise TriggerError("A list stands on the right.")
     if operator == "in":
-        if not (isinstance(right, Field) or _is_list(right)):
+        if not (isinstance(right, FieldNode) or _is_list(right)):
             raise TriggerError("Expected a list in brackets or a field after `in`.")
-    elif isinstance(left, Constant):
+    elif isinstance(left, ConstantNode):
         raise TriggerError("The field comes first: write `field = value`.")
-    elif isinstance(right, Field):
+    elif isinstance(right, FieldNode):
         raise TriggerError("A field on the right must be read by a function: `string(field)`.")
     elif _is_list(right) and operator not in {"=", "!="}:
         raise TriggerError("A list is compared with `=`, `!=` or `in`.")
@@ -317,6 +319,6 @@ def _beside(root: str, operator: str, value: Scalar | tuple[Scalar, ...]) -> Any
 
 def _reading(*operands: Operand) -> tuple[Operand, ...]:
     """Give the operands back if at least one of them reads the event."""
-    if any(isinstance(node, Field) for operand in operands for node in walk(operand)):
+    if any(isinstance(node, FieldNode) for operand in operands for node in walk(operand)):
         return operands
     raise TriggerError("A condition must read a field of the event; here both sides are fixed.")

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from framework.codegen import Code, Reader
+from framework.codegen import EventReader, SourceCode
 from framework.errors import TriggerError
 from framework.paths import Event, Path
 from framework.triggers.semantics import compile_tree, emit, paths_of
 from framework.triggers.syntax import MAX_DEPTH, read
-from framework.triggers.tree import Condition, check_condition, depth, write
+from framework.triggers.tree import BooleanNode, check_condition, depth, write
 
 if TYPE_CHECKING:
-    from framework.triggers.changes import Change
-    from framework.triggers.explain import Explanation
+    from framework.linting import Change
+    from framework.triggers.explanation import Explanation
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Trigger:
     the same tree. TriggerError where the tree is no condition or deeper than MAX_DEPTH groups.
     """
 
-    tree: Condition
+    tree: BooleanNode
     remarks: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class Trigger:
         """The paths of the fields that are read."""
         return paths_of(self.tree)
 
-    def emit(self, code: Code, reader: Reader) -> str:
+    def emit(self, code: SourceCode, reader: EventReader) -> str:
         """Give an expression, for generated code, that is true on a match and false elsewhere.
 
         `paths` must have been loaded by the reader.
@@ -57,7 +57,7 @@ class Trigger:
 
     def explain(self, event: Event) -> Explanation:
         """Say what each condition saw in an event, and what stood in the way of a match."""
-        from framework.triggers.explain import explain  # noqa: PLC0415 - seldom needed in a run
+        from framework.triggers.explanation import explain  # noqa: PLC0415 - seldom needed in a run
 
         return explain(self.tree, event)
 
@@ -66,7 +66,7 @@ class Trigger:
 
         None where no change was found, as for conditions that exclude each other.
         """
-        from framework.triggers.changes import smallest_change  # noqa: PLC0415 - for people only
+        from framework.linting import smallest_change  # noqa: PLC0415 - for people only
 
         return smallest_change(self.tree, event)
 

@@ -23,7 +23,7 @@ from framework.triggers.values import (
 )
 
 
-class Example(NamedTuple):
+class OperatorExample(NamedTuple):
     """A trigger on an event, and what comes of it: a match or not, or an error's first line."""
 
     trigger: str
@@ -36,7 +36,7 @@ class Operator(NamedTuple):
 
     name: str
     summary: str
-    examples: tuple[Example, ...]
+    examples: tuple[OperatorExample, ...]
     apply: Callable[[Any, Any], bool | None] | None = None
 
 
@@ -52,7 +52,7 @@ class Function(NamedTuple):
     gives: str
     summary: str
     apply: Callable[..., Any]
-    examples: tuple[Example, ...]
+    examples: tuple[OperatorExample, ...]
 
     @property
     def signature(self) -> str:
@@ -149,10 +149,10 @@ _OPERATORS: Final = (
         "backslash before it. A key of a list is a position. `properties`, `traits` and `context` "
         "alone mean the key of that name inside; `type`, `event`, `name` and `userId` are texts.",
         (
-            Example('properties.first\\ name = "Ana"', _SHOP, True),
-            Example('properties.items.\\0.sku = "A1"', _SHOP, True),
-            Example('anonymousId = "a-1"', _SHOP, False),
-            Example(
+            OperatorExample('properties.first\\ name = "Ana"', _SHOP, True),
+            OperatorExample('properties.items.\\0.sku = "A1"', _SHOP, True),
+            OperatorExample('anonymousId = "a-1"', _SHOP, False),
+            OperatorExample(
                 'properties.items[0].sku = "A1"',
                 _SHOP,
                 "Unexpected `[`; a position in a list is written `.\\0`.",
@@ -165,20 +165,22 @@ _OPERATORS: Final = (
         "word. Numbers, `true`, `false` and `null` are themselves, but beside `type`, `event`, "
         "`name` and `userId` numbers and booleans are texts (`userId = true` is not).",
         (
-            Example("type = 'track'", _SHOP, True),
-            Example("type = track", _SHOP, True),
-            Example("userId = 12", {"userId": "12"}, True),
-            Example("event = Order", _SHOP, False),
-            Example('event = "Order', _SHOP, "The text that begins here has no closing quote."),
+            OperatorExample("type = 'track'", _SHOP, True),
+            OperatorExample("type = track", _SHOP, True),
+            OperatorExample("userId = 12", {"userId": "12"}, True),
+            OperatorExample("event = Order", _SHOP, False),
+            OperatorExample(
+                'event = "Order', _SHOP, "The text that begins here has no closing quote."
+            ),
         ),
     ),
     Operator(
         "bare field",
         "A field alone is a condition: that it is true.",
         (
-            Example("properties.vip", _SHOP, True),
-            Example("properties.gift or properties.coupon", _SHOP, False),
-            Example(
+            OperatorExample("properties.vip", _SHOP, True),
+            OperatorExample("properties.gift or properties.coupon", _SHOP, False),
+            OperatorExample(
                 "vip",
                 {"vip": True},
                 "`vip` alone is not a condition; compare it, for example `vip = true`.",
@@ -190,11 +192,11 @@ _OPERATORS: Final = (
         "Both sides are of one kind and equal. Missing is null. Beside a number, what is no number "
         "is neither equal nor different.",
         (
-            Example('event = "Order Completed"', _TRACK, True),
-            Example("properties.total = 120.50", _SHOP, True),
-            Example("properties.missing = null", _SHOP, True),
-            Example("properties.count = 3", _SHOP, False),
-            Example("type =", _TRACK, "Expected a value after `=`."),
+            OperatorExample('event = "Order Completed"', _TRACK, True),
+            OperatorExample("properties.total = 120.50", _SHOP, True),
+            OperatorExample("properties.missing = null", _SHOP, True),
+            OperatorExample("properties.count = 3", _SHOP, False),
+            OperatorExample("type =", _TRACK, "Expected a value after `=`."),
         ),
         equal,
     ),
@@ -203,10 +205,10 @@ _OPERATORS: Final = (
         "The opposite of `=`. A missing field differs from every text and boolean, but is neither "
         "equal to a number nor different from it.",
         (
-            Example('userId != "u-2"', _TRACK, True),
-            Example("properties.total != null", _SHOP, True),
-            Example("properties.missing != 3", _SHOP, False),
-            Example("type <> track", _TRACK, "`<>` is not an operator; write `!=`."),
+            OperatorExample('userId != "u-2"', _TRACK, True),
+            OperatorExample("properties.total != null", _SHOP, True),
+            OperatorExample("properties.missing != 3", _SHOP, False),
+            OperatorExample("type <> track", _TRACK, "`<>` is not an operator; write `!=`."),
         ),
         _different,
     ),
@@ -214,10 +216,12 @@ _OPERATORS: Final = (
         ">",
         "A number is greater. A value that is no number is neither greater nor smaller.",
         (
-            Example("properties.total > 100", _SHOP, True),
-            Example("properties.total>120.5", _SHOP, False),
-            Example("properties.count > 1", _SHOP, False),
-            Example("properties.total > [1]", _SHOP, "A list is compared with `=`, `!=` or `in`."),
+            OperatorExample("properties.total > 100", _SHOP, True),
+            OperatorExample("properties.total>120.5", _SHOP, False),
+            OperatorExample("properties.count > 1", _SHOP, False),
+            OperatorExample(
+                "properties.total > [1]", _SHOP, "A list is compared with `=`, `!=` or `in`."
+            ),
         ),
         ordered(lambda left, right: left > right),
     ),
@@ -225,9 +229,9 @@ _OPERATORS: Final = (
         ">=",
         "A number is greater or equal.",
         (
-            Example("properties.total >= 120.5", _SHOP, True),
-            Example("properties.total >= 121", _SHOP, False),
-            Example("properties.total => 3", _SHOP, "`=>` is not an operator; write `>=`."),
+            OperatorExample("properties.total >= 120.5", _SHOP, True),
+            OperatorExample("properties.total >= 121", _SHOP, False),
+            OperatorExample("properties.total => 3", _SHOP, "`=>` is not an operator; write `>=`."),
         ),
         ordered(lambda left, right: left >= right),
     ),
@@ -235,9 +239,9 @@ _OPERATORS: Final = (
         "<",
         "A number is smaller.",
         (
-            Example("properties.total < 120.6", _SHOP, True),
-            Example("properties.missing < 5", _SHOP, False),
-            Example("properties.total <", _SHOP, "Expected a value after `<`."),
+            OperatorExample("properties.total < 120.6", _SHOP, True),
+            OperatorExample("properties.missing < 5", _SHOP, False),
+            OperatorExample("properties.total <", _SHOP, "Expected a value after `<`."),
         ),
         ordered(lambda left, right: left < right),
     ),
@@ -245,9 +249,9 @@ _OPERATORS: Final = (
         "<=",
         "A number is smaller or equal.",
         (
-            Example("properties.total <= 120.5", _SHOP, True),
-            Example("properties.total <= 120", _SHOP, False),
-            Example("properties.total =< 3", _SHOP, "`=<` is not an operator; write `<=`."),
+            OperatorExample("properties.total <= 120.5", _SHOP, True),
+            OperatorExample("properties.total <= 120", _SHOP, False),
+            OperatorExample("properties.total =< 3", _SHOP, "`=<` is not an operator; write `<=`."),
         ),
         ordered(lambda left, right: left <= right),
     ),
@@ -255,10 +259,10 @@ _OPERATORS: Final = (
         "in",
         "A value is in a list: a list in brackets, or a list of the event.",
         (
-            Example('type in ["track", "page"]', _TRACK, True),
-            Example('"sale" in properties.tags', _SHOP, True),
-            Example('"sale" in properties.city', _SHOP, False),
-            Example(
+            OperatorExample('type in ["track", "page"]', _TRACK, True),
+            OperatorExample('"sale" in properties.tags', _SHOP, True),
+            OperatorExample('"sale" in properties.city', _SHOP, False),
+            OperatorExample(
                 'type in "track"',
                 _TRACK,
                 "Expected a list in brackets or a field after `in`.",
@@ -271,23 +275,25 @@ _OPERATORS: Final = (
         "All of the conditions hold. It binds closer than `or`. Conditions side by side or with a "
         "comma between them are joined by what joins the others of their group, else by `and`.",
         (
-            Example('type = "track" and event = "Order Completed"', _TRACK, True),
-            Example('type = "track", event = "Cart Viewed"', _TRACK, False),
-            Example(
+            OperatorExample('type = "track" and event = "Order Completed"', _TRACK, True),
+            OperatorExample('type = "track", event = "Cart Viewed"', _TRACK, False),
+            OperatorExample(
                 "type = track and event = x or event = y",
                 {"type": "page", "event": "y"},
                 True,
             ),
-            Example("type = track && event = x", _TRACK, "`&&` is not an operator; write `and`."),
+            OperatorExample(
+                "type = track && event = x", _TRACK, "`&&` is not an operator; write `and`."
+            ),
         ),
     ),
     Operator(
         "or",
         "At least one of the conditions holds.",
         (
-            Example('type = "page" or type = "track"', _TRACK, True),
-            Example('type = "page" or type = "screen"', _TRACK, False),
-            Example(
+            OperatorExample('type = "page" or type = "track"', _TRACK, True),
+            OperatorExample('type = "page" or type = "screen"', _TRACK, False),
+            OperatorExample(
                 "type = page or and type = track",
                 _TRACK,
                 "Expected a condition between `or` and `and`.",
@@ -299,20 +305,22 @@ _OPERATORS: Final = (
         "The condition does not hold; `!` directly before the condition says the same. It binds "
         "closest. A condition that is neither true nor false stays so.",
         (
-            Example('not type = "page"', _TRACK, True),
-            Example("!(type = track and userId = null)", _TRACK, True),
-            Example('!contains(event, "Order")', _TRACK, False),
-            Example('!contains(properties.missing, "x")', _TRACK, False),
-            Example("! type = page", _TRACK, "`!` must touch what it negates."),
+            OperatorExample('not type = "page"', _TRACK, True),
+            OperatorExample("!(type = track and userId = null)", _TRACK, True),
+            OperatorExample('!contains(event, "Order")', _TRACK, False),
+            OperatorExample('!contains(properties.missing, "x")', _TRACK, False),
+            OperatorExample("! type = page", _TRACK, "`!` must touch what it negates."),
         ),
     ),
     Operator(
         "( )",
         "Parentheses make a group, inside each other to a depth of 50.",
         (
-            Example('(type = page or type = track) and event = "Order Completed"', _TRACK, True),
-            Example("type = page and (type = track or userId = u-1)", _TRACK, False),
-            Example("(type = track", _TRACK, "Expected `)`."),
+            OperatorExample(
+                '(type = page or type = track) and event = "Order Completed"', _TRACK, True
+            ),
+            OperatorExample("type = page and (type = track or userId = u-1)", _TRACK, False),
+            OperatorExample("(type = track", _TRACK, "Expected `)`."),
         ),
     ),
 )
@@ -326,10 +334,12 @@ _FUNCTIONS: Final = (
         "false, so that its negation does not match either.",
         _contains,
         (
-            Example('contains(event, "Order")', _TRACK, True),
-            Example('contains(event, "order")', _TRACK, False),
-            Example("contains(properties.total, 120)", _SHOP, False),
-            Example("contains(event)", _TRACK, "`contains` is written `contains(value, part)`."),
+            OperatorExample('contains(event, "Order")', _TRACK, True),
+            OperatorExample('contains(event, "order")', _TRACK, False),
+            OperatorExample("contains(properties.total, 120)", _SHOP, False),
+            OperatorExample(
+                "contains(event)", _TRACK, "`contains` is written `contains(value, part)`."
+            ),
         ),
     ),
     Function(
@@ -341,10 +351,10 @@ _FUNCTIONS: Final = (
         "text it is neither true nor false.",
         _match,
         (
-            Example('match(event, "Order *")', _TRACK, True),
-            Example('match(userId, "u-[0-9]")', _TRACK, True),
-            Example('match(event, "Order")', _TRACK, False),
-            Example('match(event, "[z-a]")', _TRACK, "The range `z-a` runs backwards."),
+            OperatorExample('match(event, "Order *")', _TRACK, True),
+            OperatorExample('match(userId, "u-[0-9]")', _TRACK, True),
+            OperatorExample('match(event, "Order")', _TRACK, False),
+            OperatorExample('match(event, "[z-a]")', _TRACK, "The range `z-a` runs backwards."),
         ),
     ),
     Function(
@@ -354,10 +364,10 @@ _FUNCTIONS: Final = (
         "Gives the number of bytes of a text in UTF-8 or of the items of a list; of null 0.",
         _length,
         (
-            Example("length(userId) > 0", _TRACK, True),
-            Example('length(event) = 3 and event = "ア"', {"event": "ア"}, True),
-            Example("length(properties.tags) > 2", _SHOP, False),
-            Example(
+            OperatorExample("length(userId) > 0", _TRACK, True),
+            OperatorExample('length(event) = 3 and event = "ア"', {"event": "ア"}, True),
+            OperatorExample("length(properties.tags) > 2", _SHOP, False),
+            OperatorExample(
                 "length(userId)",
                 _TRACK,
                 "`length(userId)` gives a number; compare it to make a condition.",
@@ -371,9 +381,9 @@ _FUNCTIONS: Final = (
         "Gives a text in lower case; of anything else null.",
         _on_text(str.lower),
         (
-            Example('lowercase(event) = "order completed"', _TRACK, True),
-            Example('lowercase(event) = "Order Completed"', _TRACK, False),
-            Example(
+            OperatorExample('lowercase(event) = "order completed"', _TRACK, True),
+            OperatorExample('lowercase(event) = "Order Completed"', _TRACK, False),
+            OperatorExample(
                 'lowercase("A") = "a"',
                 _TRACK,
                 "A condition must read a field of the event; here both sides are fixed.",
@@ -387,9 +397,9 @@ _FUNCTIONS: Final = (
         "Gives a text in upper case; of anything else null.",
         _on_text(str.upper),
         (
-            Example('uppercase(type) = "TRACK"', _TRACK, True),
-            Example('uppercase(type) = "track"', _TRACK, False),
-            Example(
+            OperatorExample('uppercase(type) = "TRACK"', _TRACK, True),
+            OperatorExample('uppercase(type) = "track"', _TRACK, False),
+            OperatorExample(
                 "upper(type) = TRACK",
                 _TRACK,
                 (
@@ -407,10 +417,10 @@ _FUNCTIONS: Final = (
         "Gives a text with underscores for its spaces; of anything else null.",
         _on_text(lambda text: text.replace(" ", "_")),
         (
-            Example('snakecase(event) = "Order_Completed"', _TRACK, True),
-            Example('snakecase(lowercase(event)) = "order_completed"', _TRACK, True),
-            Example('snakecase(properties.total) = "120.5"', _SHOP, False),
-            Example(
+            OperatorExample('snakecase(event) = "Order_Completed"', _TRACK, True),
+            OperatorExample('snakecase(lowercase(event)) = "order_completed"', _TRACK, True),
+            OperatorExample('snakecase(properties.total) = "120.5"', _SHOP, False),
+            OperatorExample(
                 "snakecase(event, type) = x",
                 _TRACK,
                 "`snakecase` is written `snakecase(value)`.",
@@ -424,9 +434,11 @@ _FUNCTIONS: Final = (
         "Gives a text with dashes for its spaces; of anything else null.",
         _on_text(lambda text: text.replace(" ", "-")),
         (
-            Example('kebabcase(event) = "Order-Completed"', _TRACK, True),
-            Example('kebabcase(event) = "Order Completed"', _TRACK, False),
-            Example("kebabcase() = x", _TRACK, "`kebabcase` is written `kebabcase(value)`."),
+            OperatorExample('kebabcase(event) = "Order-Completed"', _TRACK, True),
+            OperatorExample('kebabcase(event) = "Order Completed"', _TRACK, False),
+            OperatorExample(
+                "kebabcase() = x", _TRACK, "`kebabcase` is written `kebabcase(value)`."
+            ),
         ),
     ),
     Function(
@@ -436,9 +448,9 @@ _FUNCTIONS: Final = (
         "Gives a text with a capital at the start of each word; of anything else null.",
         _on_text(_title),
         (
-            Example('titlecase(event) = "Test String"', {"event": "test string"}, True),
-            Example('titlecase(event) = "test string"', {"event": "test string"}, False),
-            Example(
+            OperatorExample('titlecase(event) = "Test String"', {"event": "test string"}, True),
+            OperatorExample('titlecase(event) = "test string"', {"event": "test string"}, False),
+            OperatorExample(
                 "titlecase(event",
                 _TRACK,
                 "Expected `)`.",
@@ -453,10 +465,10 @@ _FUNCTIONS: Final = (
         "it is null or missing.",
         kind_of,
         (
-            Example('typeof(properties.tags) = "list"', _SHOP, True),
-            Example("typeof(properties.missing) = null", _SHOP, False),
-            Example('typeof(properties.missing) = "null"', _SHOP, True),
-            Example(
+            OperatorExample('typeof(properties.tags) = "list"', _SHOP, True),
+            OperatorExample("typeof(properties.missing) = null", _SHOP, False),
+            OperatorExample('typeof(properties.missing) = "null"', _SHOP, True),
+            OperatorExample(
                 "typeof(userId)",
                 _TRACK,
                 "`typeof(userId)` gives a text; compare it to make a condition.",
@@ -471,10 +483,10 @@ _FUNCTIONS: Final = (
         "`0` and the empty one; everything else is true.",
         _bool,
         (
-            Example("bool(properties.count)", _SHOP, True),
-            Example("!bool(properties.gift)", _SHOP, True),
-            Example("bool(properties.coupon)", _SHOP, False),
-            Example("bool(x, y)", _TRACK, "`bool` is written `bool(value)`."),
+            OperatorExample("bool(properties.count)", _SHOP, True),
+            OperatorExample("!bool(properties.gift)", _SHOP, True),
+            OperatorExample("bool(properties.coupon)", _SHOP, False),
+            OperatorExample("bool(x, y)", _TRACK, "`bool` is written `bool(value)`."),
         ),
     ),
     Function(
@@ -485,10 +497,10 @@ _FUNCTIONS: Final = (
         "null.",
         text_of,
         (
-            Example('string(properties.total) = "120.5"', _SHOP, True),
-            Example('string(properties.total) = "120.50"', _SHOP, False),
-            Example("contains(string(properties.tags), spring)", _SHOP, True),
-            Example("string = 5 (", _TRACK, "Expected a condition after `(`."),
+            OperatorExample('string(properties.total) = "120.5"', _SHOP, True),
+            OperatorExample('string(properties.total) = "120.50"', _SHOP, False),
+            OperatorExample("contains(string(properties.tags), spring)", _SHOP, True),
+            OperatorExample("string = 5 (", _TRACK, "Expected a condition after `(`."),
         ),
     ),
     Function(
@@ -498,9 +510,9 @@ _FUNCTIONS: Final = (
         "Reads a text as a number; of anything that is no number null.",
         _number,
         (
-            Example("number(properties.count) >= 3", _SHOP, True),
-            Example("number(properties.city) = 0", _SHOP, False),
-            Example(
+            OperatorExample("number(properties.count) >= 3", _SHOP, True),
+            OperatorExample("number(properties.city) = 0", _SHOP, False),
+            OperatorExample(
                 "number(properties.count) > number(3)) ",
                 _SHOP,
                 "Unexpected `)`.",

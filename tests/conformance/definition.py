@@ -17,10 +17,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from framework.definition import Field, Problem, Shape, compile_shape, membership, to_document
 from framework.definition.coercion import same
+from framework.definition.field_json import IN_ACTIONS, read_table
 from framework.definition.fields import TEXTS
 from framework.definition.formats import PREDICATES
-from framework.definition.tables import IN_ACTIONS, read_table
-from framework.definition.wire import Place
+from framework.definition.json_io import JsonPointer
 from framework.errors import ConfigurationError, PayloadValidationError
 from framework.mapping import compile_mapping
 
@@ -82,7 +82,7 @@ def declared(case: Case) -> dict[str, Field] | None:
 
     A table that is only doubtful (bounds that exclude each other) works as it is written.
     """
-    place = Place("", [], [])
+    place = JsonPointer("", [], [])
     table = read_table(case.get("fields"), place, IN_ACTIONS)
     doubts = [note for note in place.warnings if "has a doubtful field" not in str(note)]
     return None if place.errors or doubts else table

@@ -32,9 +32,9 @@ from framework.definition import (
 from framework.definition.coercion import same
 from framework.delivery import (
     Connection,
-    Item,
     OAuthRefreshToken,
     Report,
+    ReportItem,
     Retry,
     bearer,
     connect,
@@ -338,10 +338,10 @@ class Outcome:
     results: list[Any] = field(default_factory=list)
     error: Case | None = None
     refused: str = ""
-    items: list[Item] = field(default_factory=list)
+    items: list[ReportItem] = field(default_factory=list)
     answers: list[Case] = field(default_factory=list)
 
-    def answer(self, item: Item) -> Case:
+    def answer(self, item: ReportItem) -> Case:
         """Give what the call of an item was answered with; empty where it was in none."""
         return {} if item.batch is None else self.answers[item.batch]
 
@@ -413,7 +413,7 @@ def _mapping(case: Case, raw: Case) -> Case:
     return nothing | (raw.get("mapping") or {})
 
 
-def _tell(case: Case, connection: Connection, items: list[Item], outcome: Outcome) -> None:
+def _tell(case: Case, connection: Connection, items: list[ReportItem], outcome: Outcome) -> None:
     """Add what became of the events of one subscription."""
     if not items or all(isinstance(item.result, Skipped) for item in items):
         outcome.results.append({"output": "not subscribed"})
@@ -453,7 +453,7 @@ def _tell_refused(case: Case, raw: Case, outcome: Outcome) -> None:
         outcome.error = outcome.error or {"messages": sorted(check_mapping_shape(raw["mapping"]))}
 
 
-def _steps(item: Item, shape: Shape, outcome: Outcome) -> Iterator[Case]:
+def _steps(item: ReportItem, shape: Shape, outcome: Outcome) -> Iterator[Case]:
     """Give the steps of a single event; one that fails on the way is an error."""
     yield {"output": "Mappings resolved"}
     if item.payload is None:
@@ -471,7 +471,7 @@ def _steps(item: Item, shape: Shape, outcome: Outcome) -> Iterator[Case]:
     yield {**({} if silent else {"data": data}), "output": "Action Executed"}
 
 
-def _entry(item: Item, shape: Shape, answer: Case) -> Case:
+def _entry(item: ReportItem, shape: Shape, answer: Case) -> Case:
     """Give the entry of one event in a batch."""
     result = item.result
     if isinstance(result, Skipped):

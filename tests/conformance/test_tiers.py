@@ -12,7 +12,7 @@ import pytest
 
 from framework.definition import Action, Destination, Field, Subscription
 from framework.definition.coercion import same
-from framework.delivery import Route, compile_routes
+from framework.delivery import CompiledSubscription, compile_routes
 from framework.delivery.columns import Columns
 from framework.delivery.fusion import Slow, fuse, places_of
 from framework.delivery.projection import Projection, project
@@ -39,7 +39,7 @@ def test_recorded_cases_come_to_the_same_in_bulk(file: Path) -> None:
     assert tried > 100
 
 
-def _routes(case: dict[str, Any]) -> Iterator[tuple[Route, list[dict[str, Any]]]]:
+def _routes(case: dict[str, Any]) -> Iterator[tuple[CompiledSubscription, list[dict[str, Any]]]]:
     """Give what a case compiles to, and its events."""
     runs = case.get("runs") or [{"subscribe": case.get("fql"), "mapping": case.get("mapping")}]
     events = list(case.get("events", {}).values()) or [case.get("data", case.get("event"))]
@@ -52,13 +52,17 @@ def _routes(case: dict[str, Any]) -> Iterator[tuple[Route, list[dict[str, Any]]]
         yield route, [event for event in events if isinstance(event, dict)]
 
 
-def _route(table: dict[str, Field] | None, trigger: str, mapping: dict[str, Any]) -> Route:
+def _route(
+    table: dict[str, Field] | None, trigger: str, mapping: dict[str, Any]
+) -> CompiledSubscription:
     action = Action(slug="send", title="Send", trigger=trigger, payload=table or {})
     shop = Destination(slug="shop", name="Shop", description="A shop.").complete(None, (action,))
     return compile_routes(shop, [Subscription(action="send", trigger=trigger, mapping=mapping)])[0]
 
 
-def _fused(route: Route, projection: Projection | None, events: list[dict[str, Any]]) -> list[Any]:
+def _fused(
+    route: CompiledSubscription, projection: Projection | None, events: list[dict[str, Any]]
+) -> list[Any]:
     """Give what each event comes to, in a function for many."""
     fusion = fuse([route], projection, whole=projection is None)
     taken: Any = events

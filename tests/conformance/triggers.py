@@ -12,12 +12,21 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from framework.errors import TriggerError
+from framework.linting.segment_differences import answer, probes
+from framework.linting.segment_reader import Ast, field_of
 from framework.mapping import javascript
 from framework.paths import Event
 from framework.triggers import Trigger, parse
-from framework.triggers.dialect import answer, probes
-from framework.triggers.reference import Ast, field_of
-from framework.triggers.tree import And, Call, Comparison, Condition, Constant, Not, Or, write
+from framework.triggers.tree import (
+    And,
+    BooleanNode,
+    Comparison,
+    ConstantNode,
+    FunctionCall,
+    Not,
+    Or,
+    write,
+)
 from framework.triggers.values import number_of, plain_number, text_of
 
 
@@ -71,7 +80,7 @@ def _escaped(case: dict[str, Any]) -> str:
             text = re.sub(rf"{re.escape(spelled)}(?=[ ,])", lambda _: write(field_of(leaf)), text)  # noqa: B023 - called at once
         if isinstance(value, str) and '"' in value:
             quoted = rf'"(\*?{re.escape(value)}\*?)"'
-            text = re.sub(quoted, lambda found: write(Constant(found[1])), text)
+            text = re.sub(quoted, lambda found: write(ConstantNode(found[1])), text)
     return text
 
 
@@ -83,7 +92,7 @@ def _leaves(tree: Any) -> Iterator[dict[str, Any]]:
         yield from _leaves(part) if part["type"] == "group" else (part,)
 
 
-def tree_of(ast: Any) -> Condition:  # noqa: PLR0911 - one for each kind of condition
+def tree_of(ast: Any) -> BooleanNode:  # noqa: PLR0911 - one for each kind of condition
     """Turn a tree of the reference into ours, as the reference's own writer spells it.
 
     TriggerError, or the error of an absent or wrong part, where it has no meaning.
@@ -101,19 +110,19 @@ def tree_of(ast: Any) -> Condition:  # noqa: PLR0911 - one for each kind of cond
     if operator.startswith("not_") and operator != "not_exists":
         return Not(tree_of({**ast, "operator": operator.removeprefix("not_")}))
     if operator in {"exists", "not_exists"}:
-        return Comparison(field, "!=" if operator == "exists" else "=", Constant(None))
+        return Comparison(field, "!=" if operator == "exists" else "=", ConstantNode(None))
     if operator in {"is_true", "is_false"}:
-        return Comparison(field, "=", Constant(operator == "is_true"))
+        return Comparison(field, "=", ConstantNode(operator == "is_true"))
     if operator in {"contains", "starts_with", "ends_with"}:
         pattern = {"starts_with": f"{text}*", "ends_with": f"*{text}"}
         function = "contains" if operator == "contains" else "match"
-        return Call(function, (field, Constant(pattern.get(operator, text))))
+        return FunctionCall(function, (field, ConstantNode(pattern.get(operator, text))))
     numeric = {"number_equals": "=", "number_not_equals": "!=", "<": "<", "<=": "<="}
     if operator in {*numeric, ">", ">="}:
         number = 0 if value is None else number_of(value)
-        spelled = Constant("NaN" if number is None else number)
+        spelled = ConstantNode("NaN" if number is None else number)
         return Comparison(field, numeric.get(operator, operator), spelled)
-    return Comparison(field, operator, Constant("null" if value is None else value))
+    return Comparison(field, operator, ConstantNode("null" if value is None else value))
 
 
 def _read(text: str) -> Trigger | str:

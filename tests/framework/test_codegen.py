@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.codegen import Code, Each, JSONReader, Parts
+from framework.codegen import Each, JSONReader, Parts, SourceCode
 from framework.paths import MISSING, Path
 
 
 def test_lines_blocks_and_names() -> None:
-    code = Code()
+    code = SourceCode()
     with code.block("def double(x):"):
         name = code.fresh("y")
         code.line(f"{name} = x")
@@ -38,7 +38,7 @@ def test_lines_blocks_and_names() -> None:
 
 
 def test_tracebacks_show_generated_lines() -> None:
-    code = Code()
+    code = SourceCode()
     with code.block("def fail():"):
         code.line("return 1 / 0  # here")
     with pytest.raises(ZeroDivisionError) as failed:
@@ -51,7 +51,7 @@ def test_tracebacks_show_generated_lines() -> None:
 
 def test_objects_are_made_without_what_is_missing() -> None:
     """What is known to be there needs no question, and keys keep their order."""
-    code = Code()
+    code = SourceCode()
     with code.block("def make(a, b):"):
         known, one = code.note("a", str), code.literal(1)
         made = code.made(Parts({"a": known, "one": one, "b": "b", "c": "MISSING", "a b": known}))
@@ -81,7 +81,7 @@ def test_objects_are_made_without_what_is_missing() -> None:
 )
 def test_lists_are_made_of_an_object_for_each_item(root: Any, made: Any) -> None:
     """Also objects inside objects, when somebody wants them made."""
-    code = Code()
+    code = SourceCode()
 
     def part(item: str) -> Parts:
         reader = JSONReader(code, item)
@@ -115,7 +115,7 @@ def test_lists_are_made_of_an_object_for_each_item(root: Any, made: Any) -> None
 )
 def test_constants_are_exact(value: Any) -> None:
     """Plain values are written as literals, others are bound to one name each."""
-    code = Code()
+    code = SourceCode()
     first, second = code.literal(value), code.literal(value)
     with code.block("def give():"):
         code.line(f"return {first}")
@@ -143,7 +143,7 @@ plain: st.SearchStrategy[Any] = st.recursive(
 def test_generated_reads_are_those_of_paths(value: Any, keys: list[list[str]]) -> None:
     """Any value may be read: what is no object where one is needed is no error."""
     paths = [Path(tuple(parts)) for parts in keys]
-    code = Code()
+    code = SourceCode()
     with code.block("def read(value):"):
         reader = JSONReader(code, "value")
         reader.load(paths)
@@ -155,7 +155,7 @@ def test_generated_reads_are_those_of_paths(value: Any, keys: list[list[str]]) -
 
 
 def test_common_beginnings_are_entered_once() -> None:
-    code = Code()
+    code = SourceCode()
     with code.block("def read(event):"):
         reader = JSONReader(code, "event")
         reader.load([Path(("a", "b")), Path(("a", "c"))])

@@ -17,7 +17,7 @@ from framework.definition import Destination, Subscription
 from framework.delivery import connect
 from framework.errors import DefinitionError, PluginError, UnknownNameError
 from framework.hookspecs import hookimpl
-from framework.mapping import Directive, Example, compile_mapping, value_directive
+from framework.mapping import Directive, DirectiveExample, compile_mapping, value_directive
 from framework.mapping import directives as known_directives
 from framework.paths import JSON
 from framework.plugins import HOOKS, PluginProblem, Registry, load_plugins, open_plugin
@@ -341,9 +341,9 @@ def shout() -> Iterator[Directive]:
         "Say it aloud.",
         schema={},
         examples=(
-            Example(note="One.", mapping=made, event={"event": "a"}, output="a!"),
-            Example(note="Two.", mapping=made, event={"event": "b"}, output="b!"),
-            Example(note="Three.", mapping=made, event={}, refusal="No."),
+            DirectiveExample(note="One.", mapping=made, event={"event": "a"}, output="a!"),
+            DirectiveExample(note="Two.", mapping=made, event={"event": "b"}, output="b!"),
+            DirectiveExample(note="Three.", mapping=made, event={}, refusal="No."),
         ),
         check=lambda _value, _where: [],
         function=shouted,

@@ -26,12 +26,12 @@ from framework.definition import (
     subscription_to_wire,
     to_manifest,
 )
-from framework.delivery import Exchange, Item, Report, Sent
+from framework.delivery import Exchange, Report, ReportItem, Sent
 from framework.mapping import DIRECTIVES, ROOT_DIRECTIVE, compile_mapping
 from framework.plugins import Registry, open_plugin
 from framework.results import Delivered, Failed, Result, Skipped
 from framework.schemas import schema_files, stale_schemas, write_schemas
-from framework.schemas.connections import connection_schema
+from framework.schemas.connection_schema import connection_schema
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = open_plugin(criteo)
@@ -338,7 +338,7 @@ def test_reports() -> None:
         None,
     ]
     items = tuple(
-        Item(position, "Add", "add", event, True, {"a": 1}, {"a": 1}, "id", 0, result)
+        ReportItem(position, "Add", "add", event, True, {"a": 1}, {"a": 1}, "id", 0, result)
         for position, result in enumerate(results)
     )
     exchanges = (

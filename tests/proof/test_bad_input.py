@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
-from framework.testing import Fault, Server, serve
+from framework.sandbox import Fault, Server, serve
 from tests.deliveries import (
     ADD,
     REMOVE,

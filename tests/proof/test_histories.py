@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
 from framework import Connection
-from framework.relay import run as running
-from framework.testing import Fault, FrozenClock, SandboxTransport
+from framework.relay import file_run as running
+from framework.sandbox import Fault, FrozenClock, SandboxTransport
 from tests.deliveries import (
     counted,
     each_once,

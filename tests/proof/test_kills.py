@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
-from framework.testing import DroppedConnectionError, Server
+from framework.sandbox import DroppedConnectionError, Server
 from tests.deliveries import counted, each_once, event, members_after, members_of, rows_of, write
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox
-from framework.testing import FrozenClock, serve
+from framework.sandbox import FrozenClock, serve
 from tests.deliveries import event, members_after, members_of, opened, run, write
 
 if TYPE_CHECKING:

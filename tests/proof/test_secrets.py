@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
-from framework.testing import Answer, Request, Server
-from framework.testing.sandboxes import respond
+from framework.sandbox import SandboxRequest, SandboxResponse, Server
+from framework.sandbox.partner import respond
 from tests.deliveries import event, write
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class Echo:
         self._status, self._form, self._token_status = status, form, token_status
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request.read(environ, None)
+        request = SandboxRequest.read(environ, None)
         if request.path == "/oauth2/token" and self._token_status == 200:
             given = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 900}
-            return respond(Answer(200, given), start_response)
+            return respond(SandboxResponse(200, given), start_response)
         status = self._token_status if request.path == "/oauth2/token" else self._status
         said = f"{request.headers.get('authorization')} {request.body.decode()} {SECRET} {PEOPLE}"
         token = TOKEN if self._token_status == 200 else ""
@@ -49,7 +49,7 @@ class Echo:
             ("Sunset", said),
             ("Set-Cookie", f"token={token}"),
         )
-        return respond(Answer(status, self._body(said), headers), start_response)
+        return respond(SandboxResponse(status, self._body(said), headers), start_response)
 
     def _body(self, said: str) -> bytes:
         problem = dict.fromkeys(("code", "type", "title", "detail", "traceId"), said)

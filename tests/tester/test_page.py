@@ -15,7 +15,7 @@ import yaml
 from playwright.sync_api import Browser, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from framework.testing import make_audience_event, make_event
+from framework.samples import make_audience_event, make_event
 from tests.tester.browser import CHROMIUM, Window, open_window
 
 pytestmark = pytest.mark.skipif(

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from framework.testing import make_audience_event, make_event
+from framework.samples import make_audience_event, make_event
 from tests.tester.browser import CHROMIUM, Held, Window
 
 pytestmark = pytest.mark.skipif(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from framework.testing import make_event
+from framework.samples import make_event
 from tests.tester.browser import CHROMIUM, Window
 
 pytestmark = pytest.mark.skipif(

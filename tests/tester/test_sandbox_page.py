@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Route
 
 from framework.cli.app import actions
 from framework.plugins import load_plugins
-from framework.testing import Sandbox, serve
+from framework.sandbox import Sandbox, serve
 from tests.tester.browser import CHROMIUM, open_window
 
 pytestmark = pytest.mark.skipif(

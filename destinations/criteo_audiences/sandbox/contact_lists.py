@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import filterfalse, islice
 from typing import Any, Final
 
-from destinations.criteo_audiences.sandbox.answers import (
+from destinations.criteo_audiences.sandbox.responses import (
     Visit,
     no_consent,
     read_attributes,
@@ -16,8 +16,8 @@ from destinations.criteo_audiences.sandbox.answers import (
     seven_digits,
     success,
 )
-from destinations.criteo_audiences.sandbox.world import CONTACT_LIST, Segment
-from framework.testing import Answer
+from destinations.criteo_audiences.sandbox.state import CONTACT_LIST, Segment
+from framework.sandbox import SandboxResponse
 
 _HASH = r"[0-9a-fA-F]{64}"
 _DIGITS = b"0123456789abcdefABCDEF"
@@ -34,7 +34,7 @@ WELL_FORMED: Final[Mapping[str, Callable[[str], object]]] = {
 """What is well formed, by identifier type; says nothing about whether anybody is matched."""
 
 
-def amend(visit: Visit) -> Answer:
+def amend(visit: Visit) -> SandboxResponse:
     """Add or remove identifiers of one type."""
     segment = contact_list(visit)
     data = read_data(visit, dict)
@@ -102,7 +102,7 @@ def _read_identifiers(visit: Visit, attributes: Mapping[str, Any]) -> list[str]:
     return identifiers
 
 
-def clear(visit: Visit) -> Answer:
+def clear(visit: Visit) -> SandboxResponse:
     """Remove all identifiers."""
     segment = contact_list(visit)
     _check_writable(visit, segment)
@@ -110,7 +110,7 @@ def clear(visit: Visit) -> Answer:
     return success({"id": segment.id, "type": "AudienceContactlist"}, {"segment": segment.id})
 
 
-def statistics(visit: Visit) -> Answer:
+def statistics(visit: Visit) -> SandboxResponse:
     """Count members and matches, as they were when the list was last processed."""
     segment = contact_list(visit)
     size, matches = visit.world.processed_size(segment), visit.world.matches(segment)

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import orjson
 
-from destinations.criteo_audiences.sandbox.answers import (
+from destinations.criteo_audiences.sandbox.responses import (
     Problem,
     Visit,
     no_consent,
@@ -19,8 +19,8 @@ from destinations.criteo_audiences.sandbox.answers import (
     seven_digits,
     success,
 )
-from destinations.criteo_audiences.sandbox.world import CONTACT_LIST, KINDS, Segment
-from framework.testing import Answer
+from destinations.criteo_audiences.sandbox.state import CONTACT_LIST, KINDS, Segment
+from framework.sandbox import SandboxResponse
 
 TYPES: Final = frozenset({*KINDS.values(), "Unknown", "Behavioral"})
 _FILTERS = ("advertiserIds", "audienceSegmentIds", "audienceSegmentTypes")
@@ -32,7 +32,7 @@ Complaint: TypeAlias = tuple[str, str]
 Item = TypeVar("Item")
 
 
-def search(visit: Visit) -> Answer:
+def search(visit: Visit) -> SandboxResponse:
     """Give one page of the segments that pass all filters."""
     limit = _page_number(visit, "limit", 50, most=100)
     offset = _page_number(visit, "offset", 0, most=None)
@@ -40,7 +40,9 @@ def search(visit: Visit) -> Answer:
     page = [_entity(segment) for segment in found[offset : offset + limit]]
     meta = {"totalItems": len(found), "limit": limit, "offset": offset}
     note = {"limit": limit, "offset": offset, "found": len(found)}
-    return Answer(body={"meta": meta, "data": page, "errors": [], "warnings": []}, note=note)
+    return SandboxResponse(
+        body={"meta": meta, "data": page, "errors": [], "warnings": []}, note=note
+    )
 
 
 def _page_number(visit: Visit, name: str, default: int, most: int | None) -> int:
@@ -87,7 +89,7 @@ def _found(visit: Visit, filters: Mapping[str, frozenset[str]]) -> list[Segment]
     return found
 
 
-def create(visit: Visit) -> Answer:
+def create(visit: Visit) -> SandboxResponse:
     """Create segments; items that are wrong are reported, the others are created."""
     items = [_item_attributes(item) for item in _read_items(visit)]
     for attributes in items:
@@ -122,7 +124,7 @@ def _make(visit: Visit, attributes: Mapping[str, Any]) -> Segment:
     )
 
 
-def update(visit: Visit) -> Answer:
+def update(visit: Visit) -> SandboxResponse:
     """Change names and descriptions; items that are wrong are reported."""
     taken = _names(visit)
 
@@ -155,7 +157,7 @@ def _change(visit: Visit, item: Mapping[str, Any]) -> Segment:
     return segment
 
 
-def delete(visit: Visit) -> Answer:
+def delete(visit: Visit) -> SandboxResponse:
     """Delete segments; unknown ones are reported."""
     seen: set[str] = set()
 
@@ -174,7 +176,7 @@ def delete(visit: Visit) -> Answer:
     return _bulk_answer(visit, data, problems, note)
 
 
-def compute_sizes(visit: Visit) -> Answer:
+def compute_sizes(visit: Visit) -> SandboxResponse:
     """Tell how many people existing segments reach; those that cannot be sized are reported."""
 
     def complain(item: dict[str, Any]) -> Complaint | None:
@@ -186,10 +188,10 @@ def compute_sizes(visit: Visit) -> Answer:
         size = visit.world.matches(visit.world.segments[item["id"]])
         entity = {"id": item["id"], "type": "AudienceSegmentSize", "attributes": {"size": size}}
         data.append(entity)
-    return Answer(body={"data": data, "errors": problems, "warnings": []})
+    return SandboxResponse(body={"data": data, "errors": problems, "warnings": []})
 
 
-def estimate_size(visit: Visit) -> Answer:
+def estimate_size(visit: Visit) -> SandboxResponse:
     """Tell how many people a segment would reach: any number, but the same for the same segment."""
     attributes = read_attributes(visit, read_data(visit, dict))
     advertiser = attributes.get("advertiserId")
@@ -260,12 +262,12 @@ def _sort_out(
 
 def _bulk_answer(
     visit: Visit, data: list[dict[str, Any]], problems: list[Problem], note: dict[str, Any]
-) -> Answer:
+) -> SandboxResponse:
     form = visit.world.knobs.refused_items
     body = {"data": data, "errors": problems, "warnings": []}
     if form == "warnings":
         body = {"data": data, "errors": [], "warnings": problems}
-    return Answer(400 if problems and form == "status-400" else 200, body, note=note)
+    return SandboxResponse(400 if problems and form == "status-400" else 200, body, note=note)
 
 
 def _entity(segment: Segment) -> dict[str, Any]:

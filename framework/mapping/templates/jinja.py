@@ -21,7 +21,7 @@ from jinja2.utils import pass_context
 from jinja2.visitor import NodeTransformer
 
 from framework.mapping.javascript import MAX_TEXT, encode, length
-from framework.mapping.templates.language import Budget, Template, TemplateError, size_of
+from framework.mapping.templates.language import RenderBudget, Template, TemplateError, size_of
 from framework.paths import MISSING, Path
 
 MAX_LENGTH: Final = 4000
@@ -102,7 +102,7 @@ _LOOP: Final = frozenset(
 )
 _MAX_BITS: Final = 1024
 
-_budget: Final[ContextVar[Budget]] = ContextVar("budget")
+_budget: Final[ContextVar[RenderBudget]] = ContextVar("budget")
 
 
 def _spend(*values: Any) -> None:
@@ -274,7 +274,7 @@ def _through(node: nodes.Node, name: str) -> nodes.Filter:
 
 
 def _render(template: JinjaTemplate, known: dict[str, Any]) -> str:
-    token = _budget.set(Budget())
+    token = _budget.set(RenderBudget())
     pieces, left = [], MAX_TEXT
     try:
         for piece in template.generate(

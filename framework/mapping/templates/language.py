@@ -32,7 +32,7 @@ class Template:
 
 
 @dataclass(slots=True)
-class Budget:
+class RenderBudget:
     """What one rendering may still use of time and memory."""
 
     left: int = MAX_WORK

@@ -22,7 +22,7 @@ from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias
 
 from framework.mapping.javascript import length, text
-from framework.mapping.templates.language import Budget, TemplateError, size_of
+from framework.mapping.templates.language import RenderBudget, TemplateError, size_of
 from framework.paths import MISSING
 
 Value: TypeAlias = Any
@@ -42,7 +42,7 @@ class Variables:
     """What a rendering can read and change: assigned names come before those of the event."""
 
     event: dict[str, Any]
-    budget: Budget = field(default_factory=Budget)
+    budget: RenderBudget = field(default_factory=RenderBudget)
     assigned: dict[str, Value] = field(default_factory=dict)
     cycles: dict[tuple[str, int], int] = field(default_factory=dict)
 

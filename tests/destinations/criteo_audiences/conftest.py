@@ -19,7 +19,7 @@ from destinations.criteo_audiences.actions import (
     perform_batch,
 )
 from destinations.criteo_audiences.api import Criteo
-from destinations.criteo_audiences.problems import describe
+from destinations.criteo_audiences.refusals import describe
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework import (
     Action,
@@ -33,7 +33,7 @@ from framework import (
 )
 from framework.definition import values_of
 from framework.delivery import Cache, Client, Retry
-from framework.testing import FrozenClock, SandboxTransport
+from framework.sandbox import FrozenClock, SandboxTransport
 
 Answer: TypeAlias = tuple[int, Any]
 """Status and body: JSON, or a text as it is."""

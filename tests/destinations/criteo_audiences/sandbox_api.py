@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from destinations.criteo_audiences.sandbox import App, CriteoSandbox, Knobs
-from framework.testing import FrozenClock, SandboxTransport
+from framework.sandbox import FrozenClock, SandboxTransport
 
 NOW = 1_795_255_250.25  # 2026-11-21T10:00:50.25Z
 OTHER = App("other-client", "other-secret", frozenset({"99"}))

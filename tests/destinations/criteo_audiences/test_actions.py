@@ -11,7 +11,7 @@ from destinations.criteo_audiences.actions import ADD, REMOVE, Membership
 from destinations.criteo_audiences.api import Amendment
 from destinations.criteo_audiences.sandbox import App, CriteoSandbox, Knobs
 from framework import DELIVERED, Failed, IntegrationError, RetryableError, Skipped
-from framework.testing import Fault, FrozenClock
+from framework.sandbox import Fault, FrozenClock
 
 if TYPE_CHECKING:
     from tests.destinations.criteo_audiences.conftest import Bench

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from destinations.criteo_audiences.api import MOST_BYTES, Amendment, Criteo, Verdict
-from destinations.criteo_audiences.problems import (
+from destinations.criteo_audiences.refusals import (
     ListGoneError,
     NameTakenError,
     TooLargeError,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from destinations.criteo_audiences.actions import NO_AUDIENCE_KEY
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework import DELIVERED, Failed, Skipped, Subscription
-from framework.testing import Fault, FrozenClock
+from framework.sandbox import Fault, FrozenClock
 from tests.destinations.criteo_audiences.conftest import Connect, Time, Wire, connection
 
 ADA, BOB = "ada@example.com", "bob@example.com"

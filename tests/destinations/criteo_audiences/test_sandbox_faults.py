@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destinations.criteo_audiences.sandbox import App, CriteoSandbox
-from framework.testing import Fault, FrozenClock, SandboxTransport, serve
-from framework.testing.page import render
+from framework.sandbox import Fault, FrozenClock, SandboxTransport, serve
+from framework.sandbox.page import render
 from tests.destinations.criteo_audiences.sandbox_api import NOW, SEGMENTS, Api, refusal
 
 

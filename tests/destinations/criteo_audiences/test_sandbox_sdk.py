@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
-from framework.testing import Fault, serve
+from framework.sandbox import Fault, serve
 
 
 def sdk(name: str) -> Any:

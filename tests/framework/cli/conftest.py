@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from framework.cli.app import actions
 from framework.plugins import load_plugins
-from framework.testing import Sandbox, serve
+from framework.sandbox import Sandbox, serve
 
 Actions: TypeAlias = Callable[..., Result]
 

@@ -17,7 +17,7 @@ from framework.cli import exits
 from framework.cli.progress import describe, interruptions
 from framework.cli.summaries import conclusion
 from framework.relay import Progress, Summary
-from framework.testing import Fault, Sandbox
+from framework.sandbox import Fault, Sandbox
 
 Actions: TypeAlias = Callable[..., Result]
 Write: TypeAlias = Callable[..., Path]

@@ -39,21 +39,21 @@ LANGUAGES = ("jinja2", "liquid", "jsonschema", "framework.mapping.templates.jinj
 """For those who use templates or schemas of events."""
 
 CHECKS = (
-    "framework.config.cases",
-    "framework.config.catalogue",
-    "framework.config.validation",
-    "framework.definition.checking",
-    "framework.definition.document",
+    "framework.config.test_files",
+    "framework.linting.catalogue",
+    "framework.linting.connection_files",
+    "framework.linting",
+    "framework.definition.json_schema",
     "framework.definition.manifest",
-    "framework.triggers.changes",
-    "framework.triggers.dialect",
-    "framework.triggers.reach",
-    "framework.triggers.tells",
+    "framework.linting.counterfactual",
+    "framework.linting.segment_differences",
+    "framework.linting.satisfiability",
+    "framework.linting.partial_evaluation",
 )
 """What checks files before an event moves, and tells people what to change."""
 
 ENGINE = ("httpx", "pluggy", "msgspec", "orjson", "yaml", "framework.definition")
-BENCH = ("framework.testing.sandboxes", "framework.testing.harness", "framework.tester")
+BENCH = ("framework.sandbox.partner", "framework.testing.harness", "framework.tester")
 
 
 @pytest.fixture

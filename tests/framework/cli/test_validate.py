@@ -13,7 +13,8 @@ from click.testing import Result
 
 from framework.cli import exits
 from framework.cli.findings import render
-from framework.config import CATALOGUE, MANIFEST, Diagnostic, page
+from framework.config import Diagnostic
+from framework.linting import CATALOGUE, MANIFEST, page
 
 Actions: TypeAlias = Callable[..., Result]
 

@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 import destinations.criteo_audiences
-from framework.config import MANIFEST
 from framework.definition import Destination, from_manifest
+from framework.linting import MANIFEST
 from framework.plugins import open_plugin
 
 Place = tuple[str | int, ...]

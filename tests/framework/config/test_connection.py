@@ -12,7 +12,6 @@ import pytest
 
 from framework import delivery
 from framework.config import (
-    CODES,
     MAX_SUBSCRIPTIONS,
     ConnectionFile,
     Diagnostic,
@@ -24,6 +23,7 @@ from framework.config import (
 )
 from framework.definition import Subscription
 from framework.errors import ConfigurationError
+from framework.linting import CODES
 
 SUBSCRIPTION = "subscriptions: [{partnerAction: add}]\n"
 

@@ -12,16 +12,16 @@ import yaml as pyyaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.config.diagnostics import MAX_FINDINGS, Findings, Spot
+from framework.config.diagnostics import MAX_FINDINGS, DiagnosticList, Spot
 from framework.config.jsontext import read_json
-from framework.config.nodes import Node, Unreadable
+from framework.config.nodes import DocumentNode, Unreadable
 from framework.config.yamltext import read_yaml
 
-Reader: TypeAlias = Callable[[str, Findings], Node]
+Reader: TypeAlias = Callable[[str, DiagnosticList], DocumentNode]
 
 
-def yaml(text: str) -> Node:
-    findings = Findings("c.yaml", text)
+def yaml(text: str) -> DocumentNode:
+    findings = DiagnosticList("c.yaml", text)
     node = read_yaml(text, findings)
     assert findings.all == ()
     return node
@@ -83,7 +83,7 @@ VALUES = st.recursive(
 def test_json_is_read_as_python_reads_it(value: Any, indent: int | None) -> None:
     for plain in (True, False):
         text = json.dumps(value, indent=indent, ensure_ascii=plain)
-        findings = Findings("c.json", text)
+        findings = DiagnosticList("c.json", text)
         assert read_json(text, findings).plain() == json.loads(text)
         assert findings.all == ()
 
@@ -96,7 +96,7 @@ def test_what_is_no_json_is_refused_with_a_place(text: str) -> None:
         expected = [json.loads(text)]
     except ValueError:
         expected = []
-    findings = Findings("c.json", text)
+    findings = DiagnosticList("c.json", text)
     try:
         got = [read_json(text, findings).plain()]
     except Unreadable:
@@ -144,7 +144,7 @@ MERGES = "a: &a {b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, i: 1, j: 1}\n" + "\n"
 )
 def test_no_document_grows_beyond_the_limits(read: Reader, text: str, problem: str) -> None:
     """What aliases repeat counts as often as it is repeated."""
-    findings = Findings("c", text)
+    findings = DiagnosticList("c", text)
     with pytest.raises(Unreadable):
         read(text, findings)
     assert [f"{d.code} {d}" for d in findings.all] == [f"AD103 c:{problem}"]
@@ -153,7 +153,7 @@ def test_no_document_grows_beyond_the_limits(read: Reader, text: str, problem: s
 @settings(max_examples=150, deadline=None)
 @given(st.text(alphabet="ab:-[]{},&*!|>'\"#%@ \n\t?<01~", max_size=20))
 def test_any_text_is_a_document_or_a_finding(text: str) -> None:
-    findings = Findings("c.yaml", text)
+    findings = DiagnosticList("c.yaml", text)
     try:
         read_yaml(text, findings).plain()
     except Unreadable:
@@ -175,7 +175,7 @@ def test_yaml_is_read_alike_by_both_parsers(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr("framework.config.yamltext._PARSER", parser)
         readings = []
         for end in range(len(text)):
-            findings = Findings("c.yaml", text[:end])
+            findings = DiagnosticList("c.yaml", text[:end])
             try:
                 readings.append(_placed(read_yaml(text[:end], findings)))
             except Unreadable:
@@ -196,7 +196,7 @@ def test_a_colon_without_a_space_is_refused_by_the_parser_in_c_only(
     text: str, column: int, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The refusal points to the colon and says what to write; with a space both read the same."""
-    findings = Findings("c.yaml", text)
+    findings = DiagnosticList("c.yaml", text)
     monkeypatch.setattr("framework.config.yamltext._PARSER", pyyaml.CSafeLoader)
     with pytest.raises(Unreadable):
         read_yaml(text, findings)
@@ -204,13 +204,13 @@ def test_a_colon_without_a_space_is_refused_by_the_parser_in_c_only(
         f"c.yaml:1:{column}: This is not valid YAML: found unexpected ':'. "
         "Write a space after the key's `:`, or put a text with `:` into quotes."
     )
-    spaced = read_yaml(re.sub(r":(?=[,}])", ": ", text), Findings("c.yaml", text))
+    spaced = read_yaml(re.sub(r":(?=[,}])", ": ", text), DiagnosticList("c.yaml", text))
     assert spaced.plain() == value
     monkeypatch.setattr("framework.config.yamltext._PARSER", pyyaml.SafeLoader)
-    assert read_yaml(text, Findings("c.yaml", text)).plain() == value
+    assert read_yaml(text, DiagnosticList("c.yaml", text)).plain() == value
 
 
-def _placed(node: Node) -> Any:
+def _placed(node: DocumentNode) -> Any:
     """Give a node as data that can be compared."""
     if isinstance(node.value, dict):
         members = {key: (node.key(key), _placed(inner)) for key, inner in node.value.items()}
@@ -223,7 +223,7 @@ def _placed(node: Node) -> Any:
 def test_places_count_from_one_in_characters() -> None:
     for node in (
         yaml('ä: 1\nb:\n  - "ü": [x, yz]\n'),
-        read_json('{"ä": 1,\n"b": [{\n    "ü": ["x",    "yz"]}]}', Findings("c.json")),
+        read_json('{"ä": 1,\n"b": [{\n    "ü": ["x",    "yz"]}]}', DiagnosticList("c.json")),
     ):
         assert node.at("b", 0, "ü", 1).spot.line == 3
     assert yaml('b:\n  - "ü": [x, yz]').at("b", 0, "ü", 1).spot == Spot(2, 14, 2)
@@ -245,13 +245,13 @@ def test_places_count_from_one_in_characters() -> None:
 )
 def test_excerpts_cover_what_sounds_secret(line: str, shown: str) -> None:
     """Columns stay where they are."""
-    assert Findings("c.yaml", f"a: 1\n{line}\n").excerpt(2) == shown
-    assert Findings("c.yaml", line).excerpt(2) == ""
+    assert DiagnosticList("c.yaml", f"a: 1\n{line}\n").excerpt(2) == shown
+    assert DiagnosticList("c.yaml", line).excerpt(2) == ""
 
 
 def test_findings_are_listed_up_to_a_number() -> None:
     """Each severity has its own number, so that errors are never hidden by warnings."""
-    findings = Findings("c.yaml", "a: 1")
+    findings = DiagnosticList("c.yaml", "a: 1")
     for number in range(2 * MAX_FINDINGS):
         findings.warning("AD304", Spot(), f"{number}")
     findings.error("AD201", Spot(), "x" * 10_000)
@@ -267,7 +267,7 @@ def test_findings_are_listed_up_to_a_number() -> None:
 
 
 def test_excerpts_of_many_findings_cover_what_is_found_secret_later() -> None:
-    findings = Findings("c.yaml", "a: open\r\nb: ${env:B} open ${env:C\rc: 1")
+    findings = DiagnosticList("c.yaml", "a: open\r\nb: ${env:B} open ${env:C\rc: 1")
     for line in (1, 2, 3):
         findings.error("AD201", Spot(line), "wrong")
     before = [each.excerpt for each in findings.all]

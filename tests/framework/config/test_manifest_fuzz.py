@@ -9,8 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from framework.config import MANIFEST, choose, parse_connection, parse_manifest, validate
-from framework.definition import Destination, sample_world, spec_world
+from framework.config import parse_connection, parse_manifest
+from framework.definition import Destination
+from framework.linting import MANIFEST, choose, sample_world, spec_world, validate
 from tests.framework.config.good_connections import CRM, WEBHOOK
 
 MUTATIONS = 120

@@ -7,8 +7,8 @@ from random import Random
 from typing import Any
 
 from framework.definition import Condition, Field
-from framework.definition.checking.types import Type
 from framework.definition.fields import Conditions
+from framework.linting.value_types import Type
 from framework.paths import JSON, MISSING
 
 TEXTS = (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.definition.dates import is_date_like, read_datetime, read_milliseconds
+from framework.definition.field_dates import is_date_like, read_datetime, read_milliseconds
 from framework.errors import PayloadValidationError
 
 

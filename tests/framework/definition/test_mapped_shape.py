@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.codegen import Code, JSONReader
+from framework.codegen import JSONReader, SourceCode
 from framework.definition import Field, compile_shape
 from framework.definition.coercion import REFUSED, same
 from framework.definition.fields import FieldTable
@@ -77,7 +77,7 @@ def in_one(mapping: Mapping, shape: Shape) -> Callable[[JSON, str | None], Any]:
 
 def fused(mapping: Mapping, shape: Shape, *, whole: bool) -> Callable[[JSON, str | None], Any]:
     """Give one function that makes the shaped object at once, or of its values at the end."""
-    code = Code()
+    code = SourceCode()
     with code.block("def both(event, sync_mode):"):
         reader = JSONReader(code, "event")
         reader.load(sorted(mapping.paths, key=lambda path: path.parts))

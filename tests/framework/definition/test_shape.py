@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from framework.codegen import Code
+from framework.codegen import SourceCode
 from framework.definition import Choice, Condition, Conditions, Field, Payload, compile_shape, field
 from framework.definition.coercion import REFUSED, same
 from framework.errors import PayloadValidationError
@@ -194,7 +194,7 @@ def test_a_table_without_fields_lets_everything_through() -> None:
 
     assert shape.apply(raw) == raw
     assert shape.interpret(raw) == (raw, [])
-    assert shape.emit(Code(), {"a": "v1"}, "None", "return None") == {"a": "v1"}
+    assert shape.emit(SourceCode(), {"a": "v1"}, "None", "return None") == {"a": "v1"}
 
 
 def test_settings_of_the_authentication_pass() -> None:
@@ -363,7 +363,7 @@ def test_items_of_a_list_are_not_asked_for_conditions() -> None:
 def test_shapes_are_written_into_other_functions() -> None:
     """A caller that has mapped values in variables needs no dict in between."""
     shape = compile_shape({"email": Field(required=True), "n": Field(type="number")})
-    code = Code()
+    code = SourceCode()
     with code.block("def both(email, n):"):
         shaped = shape.emit(code, {"email": "email", "n": "n"}, "None", "return None")
         code.line(f"return {shaped['email']}, {shaped['n']}")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.definition import Batching
-from framework.delivery.batching import Batch, Batcher, Lot, size_of_all
+from framework.delivery.batching import Batch, Batcher, RowGroup, size_of_all
 
 LANE = Batching(keys=("audience",), max_size=3, max_bytes=100, lane="membership")
 STEPS = st.lists(
@@ -21,14 +21,14 @@ STEPS = st.lists(
 Step = tuple[str, str, str]
 
 
-def lots(steps: list[tuple[int, Step]], rules: Batching) -> Iterator[Lot]:
+def lots(steps: list[tuple[int, Step]], rules: Batching) -> Iterator[RowGroup]:
     """Give numbered steps as a connection with a route for each action brings them."""
     for action in ("add", "remove"):
         for audience in "AB":
             mine = [(n, who) for n, (act, key, who) in steps if (act, key) == (action, audience)]
             if mine:
                 marks, people = [n for n, _ in mine], [who * 7 for _, who in mine]
-                yield Lot(action, rules, "membership", (audience,), marks, people)
+                yield RowGroup(action, rules, "membership", (audience,), marks, people)
 
 
 def deliver(steps: list[Step], rules: Batching, together: int = 1) -> list[Batch]:
@@ -117,7 +117,9 @@ def test_a_shared_and_a_superseded_row_travel_with_the_one_that_is_sent(together
 def test_rows_without_identifier_are_all_sent_in_order() -> None:
     """Nothing is coalesced where nobody says whom a payload is about."""
     batcher = Batcher()
-    batches = list(batcher.add([Lot("send", Batching(max_size=2), 0, (), range(3), None, "abc")]))
+    batches = list(
+        batcher.add([RowGroup("send", Batching(max_size=2), 0, (), range(3), None, "abc")])
+    )
     batches += batcher.flush()
 
     assert [batch.marks for batch in batches] == [[0, 1], [2]]
@@ -138,8 +140,8 @@ def test_a_slow_batch_is_due_after_its_age() -> None:
     assert (late.reason, len(late.marks), batcher.waiting) == ("age", 1, 0)
 
 
-def row(mark: int, rules: Batching, lane: str = "", who: str | None = None) -> Lot:
-    return Lot("send", rules, lane, (), [mark], None if who is None else [who], [mark])
+def row(mark: int, rules: Batching, lane: str = "", who: str | None = None) -> RowGroup:
+    return RowGroup("send", rules, lane, (), [mark], None if who is None else [who], [mark])
 
 
 def test_the_fullest_pile_makes_room() -> None:

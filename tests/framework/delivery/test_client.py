@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from framework.delivery.answers import describe_error, json_of
 from framework.delivery.client import Client
 from framework.delivery.exchanges import Redactor
+from framework.delivery.http_errors import describe_error, json_body
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
 from framework.errors import (
@@ -469,14 +469,14 @@ def answered(**parts: Any) -> httpx.Response:
 
 
 def test_json_of_gives_the_value() -> None:
-    assert json_of(answered(json=[1, {"a": None}])) == [1, {"a": None}]
+    assert json_body(answered(json=[1, {"a": None}])) == [1, {"a": None}]
 
 
 @pytest.mark.parametrize("parts", [{"html": "oops"}, {"content": b"\n <!doctype html>"}])
 def test_a_web_page_instead_of_json_may_pass(parts: dict[str, Any]) -> None:
     response = answered(**parts)
     with pytest.raises(RetryableError) as caught:
-        json_of(response)
+        json_body(response)
     error = caught.value
     assert str(error) == "`GET api.test/v1/items` answered 200 OK with a web page instead of JSON."
     assert (error.status, error.code) == (502, "HTML_INSTEAD_OF_JSON")
@@ -486,7 +486,7 @@ def test_a_web_page_instead_of_json_may_pass(parts: dict[str, Any]) -> None:
 @pytest.mark.parametrize("content", [b"", b"OK", b'{"cut": '])
 def test_other_bodies_that_are_not_json_are_final(content: bytes) -> None:
     with pytest.raises(APIError) as caught:
-        json_of(answered(content=content))
+        json_body(answered(content=content))
     assert str(caught.value) == (
         "`GET api.test/v1/items` answered 200 OK with a body that is not JSON."
     )

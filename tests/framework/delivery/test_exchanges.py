@@ -20,11 +20,11 @@ from framework.delivery.exchanges import (
     ADDRESSES,
     HASHES,
     REDACTED,
-    Answer,
     Exchange,
-    Outgoing,
+    ReceivedResponse,
     Recorder,
     Redactor,
+    SentRequest,
 )
 
 ENCODINGS: dict[str, Callable[[str], str]] = {
@@ -157,7 +157,7 @@ def test_a_redactor_cleans_log_records() -> None:
     assert record.getMessage() == "GET /?k=<redacted> for <address>"
 
 
-def recorded(redactor: Redactor, request: Outgoing, answer: Answer | str) -> Exchange:
+def recorded(redactor: Redactor, request: SentRequest, answer: ReceivedResponse | str) -> Exchange:
     recorder = Recorder(redactor, limit=100)
     with recorder.recording() as exchanges:
         recorder.add(request, answer)
@@ -165,13 +165,13 @@ def recorded(redactor: Redactor, request: Outgoing, answer: Answer | str) -> Exc
 
 
 def test_an_exchange_has_the_shape_of_the_reference() -> None:
-    request = Outgoing(
+    request = SentRequest(
         "POST",
         "https://api.test/v1?key=s3cret%2B1",
         ((b"Authorization", b"Bearer tok-12345"), (b"X-Custom", b"s3cret+1"), (b"Accept", b"a/b")),
         b'{"secret": "s3cret+1", "token": "tok-12345"}',
     )
-    answer = Answer(
+    answer = ReceivedResponse(
         200, "OK", ((b"Set-Cookie", b"a=1"), (b"Via", b"1"), (b"via", b"2")), '{"echo": "s3cret+1"}'
     )
     assert recorded(Redactor(["s3cret+1"]), request, answer).to_json() == {
@@ -196,12 +196,12 @@ def test_an_exchange_has_the_shape_of_the_reference() -> None:
 
 @pytest.mark.parametrize("written", ["utf-8", "latin-1"])
 def test_headers_are_shown_however_they_are_encoded(written: str) -> None:
-    request = Outgoing("GET", "https://api.test/", [(b"X-Town", "Köln".encode(written))], b"")
+    request = SentRequest("GET", "https://api.test/", [(b"X-Town", "Köln".encode(written))], b"")
     assert recorded(Redactor(), request, "timeout").request_headers == {"x-town": "Köln"}
 
 
 def test_an_exchange_without_an_answer_says_why() -> None:
-    request = Outgoing("GET", "https://api.test/", (), b"")
+    request = SentRequest("GET", "https://api.test/", (), b"")
     shown = recorded(Redactor(["s3cret"]), request, "ConnectError: no way to s3cret").to_json()
     assert shown["response"] is None
     assert shown["error"] == "ConnectError: no way to <redacted>"
@@ -220,22 +220,22 @@ def test_an_exchange_without_an_answer_says_why() -> None:
 )
 def test_tokens_in_answers_become_secrets(body: str, token: str) -> None:
     redactor = Redactor()
-    answer = Answer(200, "OK", (), body)
-    exchange = recorded(redactor, Outgoing("POST", "https://a.test/", (), b""), answer)
+    answer = ReceivedResponse(200, "OK", (), body)
+    exchange = recorded(redactor, SentRequest("POST", "https://a.test/", (), b""), answer)
     assert token not in json.dumps(exchange.to_json())
     assert redactor.text(f"Refused {token}.") == "Refused <redacted>."
 
 
 def test_personal_data_is_shown_in_exchanges() -> None:
     """An exchange is for those who may see the events; it would be useless without its data."""
-    request = Outgoing("POST", "https://a.test/", (), b'{"email": "ada@example.com"}')
+    request = SentRequest("POST", "https://a.test/", (), b'{"email": "ada@example.com"}')
     body = recorded(Redactor(), request, "timeout").request_body
     assert body == '{"email": "ada@example.com"}'
 
 
 def test_long_bodies_are_cut_and_say_so() -> None:
-    request = Outgoing("POST", "https://a.test/", (), b"x" * 1000)
-    exchange = recorded(Redactor(), request, Answer(200, "OK", (), "y" * 500))
+    request = SentRequest("POST", "https://a.test/", (), b"x" * 1000)
+    exchange = recorded(Redactor(), request, ReceivedResponse(200, "OK", (), "y" * 500))
     assert exchange.request_body == "x" * 100 + "<truncated, 1000 bytes in all>"
     assert exchange.response_body == "y" * 100 + "<truncated, 500 characters in all>"
 
@@ -245,19 +245,19 @@ def test_long_bodies_are_cut_and_say_so() -> None:
 def test_a_cut_never_leaves_half_a_secret(start: int, count: int) -> None:
     secret = "0123456789abcdef"
     body = "-" * start + secret * count + "-" * 400
-    request = Outgoing("POST", "https://a.test/", (), body.encode())
+    request = SentRequest("POST", "https://a.test/", (), body.encode())
     shown = recorded(Redactor([secret]), request, "timeout").request_body
     assert not any(secret[:size] in shown for size in range(4, 17))
 
 
 def test_a_streamed_body_is_not_read() -> None:
-    request = Outgoing("POST", "https://a.test/", (), None)
+    request = SentRequest("POST", "https://a.test/", (), None)
     assert recorded(Redactor(), request, "timeout").request_body == "<streamed>"
 
 
 def test_only_the_thread_that_asks_records() -> None:
     recorder = Recorder(Redactor())
-    request = Outgoing("GET", "https://a.test/", (), b"")
+    request = SentRequest("GET", "https://a.test/", (), b"")
     active: list[bool] = []
     with recorder.recording() as outer:
         thread = threading.Thread(target=lambda: active.append(recorder.active))
@@ -278,9 +278,9 @@ def test_an_exchange_is_written_down_with_the_secrets_of_its_time(size: int) -> 
     redactor = Redactor()
     recorder = Recorder(redactor)
     redactor.protect("an-old-token")
-    request = Outgoing("POST", "https://a.test/", (), b"an-old-token" + b"x" * size)
+    request = SentRequest("POST", "https://a.test/", (), b"an-old-token" + b"x" * size)
     with recorder.recording() as outer, recorder.recording() as exchanges:
-        recorder.add(request, Answer(200, "OK", (), "the answer to an-old-token"))
+        recorder.add(request, ReceivedResponse(200, "OK", (), "the answer to an-old-token"))
     for number in range(100):
         redactor.protect(f"token-number-{number}")
     assert redactor.hide("an-old-token") == "an-old-token"
@@ -296,6 +296,8 @@ def test_a_token_in_a_short_exchange_is_protected_at_once() -> None:
     redactor = Redactor()
     recorder = Recorder(redactor)
     with recorder.recording():
-        request = Outgoing("POST", "https://a.test/", [(b"Authorization", b"Bearer t0ken-1")], b"")
-        recorder.add(request, Answer(200, "OK", (), '{"access_token": "t0ken-2"}'))
+        request = SentRequest(
+            "POST", "https://a.test/", [(b"Authorization", b"Bearer t0ken-1")], b""
+        )
+        recorder.add(request, ReceivedResponse(200, "OK", (), '{"access_token": "t0ken-2"}'))
     assert redactor.text("t0ken-1 t0ken-2") == f"{REDACTED} {REDACTED}"

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from framework.triggers.language import Comparison, ConstantNode
+from framework.triggers.language import FieldNode as Reads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,13 +22,12 @@ from framework.definition import (
     Field,
     Subscription,
 )
-from framework.delivery import Route, compile_routes
+from framework.delivery import CompiledSubscription, compile_routes
 from framework.delivery.columns import Columns
 from framework.delivery.fusion import Fusion, Slow, fuse, places_of
 from framework.delivery.projection import project
 from framework.paths import Path
-from framework.triggers import Comparison, Constant, Trigger
-from framework.triggers import Field as Reads
+from framework.triggers import Trigger
 
 SEND = Action(
     slug="send",
@@ -116,12 +117,12 @@ EVENTS = st.lists(
 )
 
 
-def routes_of(subscriptions: list[Subscription]) -> tuple[Route, ...]:
+def routes_of(subscriptions: list[Subscription]) -> tuple[CompiledSubscription, ...]:
     return compile_routes(SHOP, subscriptions)
 
 
 def run(
-    fusion: Fusion, routes: tuple[Route, ...], events: list[Any]
+    fusion: Fusion, routes: tuple[CompiledSubscription, ...], events: list[Any]
 ) -> tuple[list[list[tuple[int, dict[str, Any]]]], Slow]:
     """Give the marks and shaped payloads of each route, and what was slow."""
     rows = [layout.lists() for layout in fusion.layouts]
@@ -187,7 +188,7 @@ def test_text_of_a_configuration_is_only_ever_a_literal(key: str, text: str, par
         )
         mapping = {key: {"@path": "$.a"}, "at": {"@template": f"{text}{{{{b}}}}"}}
         trigger = Trigger(
-            Comparison(Reads(Path(("properties", part))), "=", Constant(text.replace("'", "")))
+            Comparison(Reads(Path(("properties", part))), "=", ConstantNode(text.replace("'", "")))
         )
         shop = replace(SHOP, actions=(action,))
         (route,) = compile_routes(shop, [Subscription(action="send", mapping=mapping)])

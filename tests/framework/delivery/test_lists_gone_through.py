@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.definition import Action, Destination, Field, Subscription
-from framework.delivery import Route, compile_routes
+from framework.delivery import CompiledSubscription, compile_routes
 from framework.delivery.columns import Columns
 from framework.delivery.fusion import Slow, fuse, places_of
 from framework.delivery.projection import project
@@ -73,7 +73,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
-def routes_of(*mappings: JSON, trigger: str = 'type = "track"') -> tuple[Route, ...]:
+def routes_of(*mappings: JSON, trigger: str = 'type = "track"') -> tuple[CompiledSubscription, ...]:
     subscriptions = [Subscription(action="a", trigger=trigger, mapping=one) for one in mappings]
     return compile_routes(SHOP, subscriptions)
 

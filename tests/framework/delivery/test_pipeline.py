@@ -25,12 +25,12 @@ from framework.definition import (
 )
 from framework.delivery import (
     SUPERSEDED,
+    Completed,
     Connection,
     Report,
     Retry,
+    Sender,
     Sent,
-    Settled,
-    Stream,
     bearer,
     connect,
 )
@@ -68,7 +68,7 @@ def post(client: httpx.Client, payloads: list[Message]) -> httpx.Response:
     return client.post(URL, json=[payload.text for payload in payloads])
 
 
-def all_settled(stream: Stream, *parts: Iterable[list[Settled]]) -> list[Settled]:
+def all_settled(stream: Sender, *parts: Iterable[list[Completed]]) -> list[Completed]:
     return [one for part in (*parts, stream.flush()) for settled in part for one in settled]
 
 
@@ -453,7 +453,7 @@ def test_a_slow_stream_sends_what_has_waited_long_enough() -> None:
     now = [0.0]
     action = replace(SEND, batching=Batching(max_age=5))
     with connected(plugin(action, perform_batch=post)) as connection:
-        stream = Stream(connection, now=lambda: now[0])
+        stream = Sender(connection, now=lambda: now[0])
         assert list(stream.take([(0, said("a"))])) == [[]]
         assert list(stream.due()) == []
         now[0] = 5.0
@@ -464,7 +464,7 @@ def test_a_full_stream_sends_its_fullest_batch_early() -> None:
     partner = Partner()
     action = replace(SEND, batching=Batching(keys=("room",)))
     with connected(plugin(action, perform_batch=post), partner=partner) as connection:
-        stream = Stream(connection, max_waiting=3)
+        stream = Sender(connection, max_waiting=3)
         events = [(n, said(str(n), room)) for n, room in enumerate("rqrr")]
         settled = list(stream.take(events))
         assert settled == [[], [(0, 0, DELIVERED), (2, 0, DELIVERED), (3, 0, DELIVERED)]]

@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from framework.definition import Batching
-from framework.delivery.batching import Lot
-from framework.delivery.intake import Prepared
-from framework.delivery.settling import SUPERSEDED, Settlement
+from framework.delivery.batching import RowGroup
+from framework.delivery.completion import SUPERSEDED, Completion
+from framework.delivery.prepare import Prepared
 
 BATCHING = Batching(max_size=5)
-SETTLED = [Settlement(0, range(7, 9), SUPERSEDED)]
+SETTLED = [Completion(0, range(7, 9), SUPERSEDED)]
 
 
 def prepared(*payloads: dict[str, Any]) -> Prepared:
     """Give payloads that wait for their calls, without identifiers and with events."""
     objects = dict(enumerate(payloads, 3))
     marks = range(3, 3 + len(payloads))
-    lot = Lot("send", BATCHING, "lane", ("key",), marks, None, payloads)
+    lot = RowGroup("send", BATCHING, "lane", ("key",), marks, None, payloads)
     return Prepared([lot], SETTLED, objects, copy.deepcopy(objects))
 
 
@@ -50,7 +50,7 @@ def test_payloads_and_events_arrive_as_they_were(payload: dict[str, Any]) -> Non
 
 
 def test_rows_with_identifiers_need_no_objects() -> None:
-    lot = Lot("send", BATCHING, "lane", (), range(2), ["a", "b"])
+    lot = RowGroup("send", BATCHING, "lane", (), range(2), ["a", "b"])
     arrived: Prepared = pickle.loads(pickle.dumps(Prepared([lot], [], {}, {})))  # noqa: S301 - our own
 
     assert arrived.lots == [lot]

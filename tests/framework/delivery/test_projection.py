@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.codegen import Code
+from framework.codegen import SourceCode
 from framework.delivery.projection import Projection, project
 from framework.paths import Path
 from framework.relay.decoding import decode
@@ -42,7 +42,7 @@ PROJECTION = projected(PATHS)
 
 def read_all(projection: Projection, paths: list[Path]) -> Any:
     """Give the function that reads *paths* of a struct, as generated code does."""
-    code = Code()
+    code = SourceCode()
     with code.block("def read(event):"):
         reader = projection.reader(code, "event")
         reader.load(paths)

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from framework.definition import Subscription
-from framework.delivery import Item, Report
+from framework.delivery import Report, ReportItem
 from framework.delivery.report import count
 from framework.plugins import Registry
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
@@ -73,7 +73,7 @@ def test_the_json_of_an_item_tells_its_stages_without_the_event() -> None:
 
 
 def test_an_item_without_a_result_waits() -> None:
-    item = Item(0, "Send", "send", said())
+    item = ReportItem(0, "Send", "send", said())
     document = Report("partner", (item,), ()).to_json()
     assert document["items"][0]["result"] == {"outcome": "waiting"}
     jsonschema.Draft202012Validator(SCHEMA).validate(document)

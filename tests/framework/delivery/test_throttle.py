@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.delivery.throttle import LocalLedger, Marks, Throttle, Told
+from framework.delivery.throttle import LocalRateStore, RateHeaders, Throttle, ThrottleState
 from framework.errors import DefinitionError, RetryableError
 from tests.framework.delivery.clocks import STARTED, FakeClock, Rate
 
@@ -89,7 +89,7 @@ def test_threads_share_one_budget() -> None:
 
 
 def test_two_throttles_on_one_ledger_share_one_budget() -> None:
-    clock, ledger = FakeClock(), LocalLedger()
+    clock, ledger = FakeClock(), LocalRateStore()
     one = Throttle(Rate(1, 10), clock=clock, ledger=ledger)
     other = Throttle(Rate(1, 10), clock=clock, ledger=ledger)
     one.take()
@@ -97,12 +97,12 @@ def test_two_throttles_on_one_ledger_share_one_budget() -> None:
     assert clock.slept == pytest.approx([10.01])
 
 
-class Contended(LocalLedger):
+class Contended(LocalRateStore):
     """Lets somebody else book just before the first swap."""
 
     rivals = 1
 
-    def swap(self, seen: Marks, new: Marks) -> bool:
+    def swap(self, seen: ThrottleState, new: ThrottleState) -> bool:
         if self.rivals:
             self.rivals -= 1
             super().swap(seen, replace(seen, booked=1010.0, held=seen.held))
@@ -187,25 +187,25 @@ def test_a_budget_that_suffices_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("headers", "told"),
     [
-        ({}, Told()),
-        ({"x-ratelimit-remaining": "12", "x-ratelimit-reset": "160"}, Told(12, 160.0)),
-        ({"ratelimit-remaining": "12", "ratelimit-reset": "60"}, Told(12, 60.0)),
-        ({"x-ratelimit-reset": str(int(STARTED) + 60)}, Told(reset=60.0)),
-        ({"x-ratelimit-reset": str((int(STARTED) + 60) * 1000)}, Told(reset=60.0)),
-        ({"x-ratelimit-remaining": "-1", "x-ratelimit-reset": "soon"}, Told(0)),
-        ({"x-ratelimit-remaining": "nan", "x-ratelimit-reset": "inf"}, Told()),
-        ({"retry-after": "1.5"}, Told(retry_after=1.5)),
-        ({"retry-after": "later"}, Told()),
-        ({"retry-after": "Fri, 15 Jan 2027 08:02:00 -0000"}, Told(retry_after=120.0)),
-        ({"retry-after": "Fri, 15 Jan 2027 07:00:00 GMT"}, Told(retry_after=0.0)),
+        ({}, RateHeaders()),
+        ({"x-ratelimit-remaining": "12", "x-ratelimit-reset": "160"}, RateHeaders(12, 160.0)),
+        ({"ratelimit-remaining": "12", "ratelimit-reset": "60"}, RateHeaders(12, 60.0)),
+        ({"x-ratelimit-reset": str(int(STARTED) + 60)}, RateHeaders(reset=60.0)),
+        ({"x-ratelimit-reset": str((int(STARTED) + 60) * 1000)}, RateHeaders(reset=60.0)),
+        ({"x-ratelimit-remaining": "-1", "x-ratelimit-reset": "soon"}, RateHeaders(0)),
+        ({"x-ratelimit-remaining": "nan", "x-ratelimit-reset": "inf"}, RateHeaders()),
+        ({"retry-after": "1.5"}, RateHeaders(retry_after=1.5)),
+        ({"retry-after": "later"}, RateHeaders()),
+        ({"retry-after": "Fri, 15 Jan 2027 08:02:00 -0000"}, RateHeaders(retry_after=120.0)),
+        ({"retry-after": "Fri, 15 Jan 2027 07:00:00 GMT"}, RateHeaders(retry_after=0.0)),
     ],
 )
-def test_headers_are_read_in_all_their_forms(headers: dict[str, str], told: Told) -> None:
-    assert Told.read(headers, STARTED) == told
+def test_headers_are_read_in_all_their_forms(headers: dict[str, str], told: RateHeaders) -> None:
+    assert RateHeaders.read(headers, STARTED) == told
 
 
 def test_an_absurd_pause_is_cut_to_an_hour() -> None:
-    assert Told(retry_after=1e9).pause(429) == 3600.0
+    assert RateHeaders(retry_after=1e9).pause(429) == 3600.0
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from destinations import criteo_audiences
 from framework import Subscription, connect, open_plugin
-from framework.delivery import Connection, DryRun, Prepared, Settlement
+from framework.delivery import Completion, Connection, DryRun, Prepared
 from framework.results import Failed, Result, Skipped
 
 PLUGIN = open_plugin(criteo_audiences)
@@ -74,7 +74,7 @@ def comparable(result: Result | None) -> Any:
     return result.code if isinstance(result, Skipped | Failed) else result
 
 
-def gathered(parts: Iterable[list[Settlement]]) -> Results:
+def gathered(parts: Iterable[list[Completion]]) -> Results:
     found: Results = {}
     for settlements in parts:
         for settlement in settlements:
@@ -97,7 +97,7 @@ def plain(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]:
     sent: Sent = []
     with opened(sent) as connection:
         stream = connection.stream(threads=threads)
-        parts: list[list[Settlement]] = []
+        parts: list[list[Completion]] = []
         for start in range(0, len(events), size):
             some = events[start : start + size]
             added = stream.intake.add(some, range(start, start + len(some)))
@@ -112,7 +112,7 @@ def structs(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]:
     with opened(sent) as connection:
         stream = connection.stream(threads=threads)
         assert stream.intake.projection is not None
-        parts: list[list[Settlement]] = []
+        parts: list[list[Completion]] = []
         for start in range(0, len(events), size):
             lines = [msgspec.json.encode(one) for one in events[start : start + size]]
             decoded = stream.intake.projection.decode(lines)
@@ -136,7 +136,7 @@ def prepared(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]
     sent: Sent = []
     with opened(sent) as connection:
         stream, intake = connection.stream(threads=threads), connection.intake()
-        parts: list[list[Settlement]] = []
+        parts: list[list[Completion]] = []
         for start in range(0, len(events), size):
             some = events[start : start + size]
             made = intake.prepared(list(intake.add(some, range(len(some)))))

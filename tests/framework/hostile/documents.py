@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from framework.config import MANIFEST, MAX_SUBSCRIPTIONS, choose, parse_connection, validate
-from framework.definition import from_manifest, spec_world
+from framework.config import MAX_SUBSCRIPTIONS, parse_connection
+from framework.definition import from_manifest
+from framework.linting import MANIFEST, choose, spec_world, validate
 from framework.paths import JSON
 
 Act = Callable[[], object]

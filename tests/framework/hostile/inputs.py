@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from framework.definition import Choice, Field, Format, compile_shape, from_document
+from framework.linting import difference
 from framework.mapping import compile_mapping
 from framework.paths import JSON
-from framework.triggers import difference, parse
+from framework.triggers import parse
 from tests.framework.hostile.documents import CHECKED, FILES, TEN_MB, Act
 
 EVENT: dict[str, JSON] = {"event": "x", "n": 3, "l": [1, 2], "o": {"a": 1}, "s": "text"}

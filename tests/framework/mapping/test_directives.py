@@ -13,13 +13,13 @@ from framework.errors import DefinitionError, MappingError, PayloadValidationErr
 from framework.mapping import (
     DIRECTIVES,
     Directive,
-    Example,
+    DirectiveExample,
     compile_mapping,
     directives,
     register_directive,
     value_directive,
 )
-from framework.mapping.checks import check_directive_or_any
+from framework.mapping.shape_checks import check_directive_or_any
 from framework.paths import JSON
 
 EXAMPLES = [
@@ -33,7 +33,7 @@ NAMES = (
 )
 
 
-def outcome(example: Example, way: str) -> Any:
+def outcome(example: DirectiveExample, way: str) -> Any:
     """Give what comes of an example: its output, or the text of its refusal."""
     try:
         mapping = compile_mapping(example.mapping)
@@ -50,7 +50,7 @@ def test_the_directives_are_those_of_the_reference_and_jinja() -> None:
 
 @pytest.mark.parametrize("way", ["resolve", "interpret"])
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_examples_come_out_as_told(example: Example, way: str) -> None:
+def test_examples_come_out_as_told(example: DirectiveExample, way: str) -> None:
     """The documentation of a directive is true, compiled and interpreted."""
     expected = example.output if example.refusal is None else example.refusal
 
@@ -58,7 +58,7 @@ def test_examples_come_out_as_told(example: Example, way: str) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_examples_say_what_they_show(example: Example) -> None:
+def test_examples_say_what_they_show(example: DirectiveExample) -> None:
     assert example.note.endswith(".")
 
 
@@ -96,9 +96,11 @@ def shouting(**changes: Any) -> Directive:
     parts: dict[str, Any] = {
         "schema": {"title": "Shout", "description": "The text.", "$ref": "#/$defs/value"},
         "examples": (
-            Example(note="Loud.", mapping={"@shout": "a"}, event={}, output="A!"),
-            Example(note="Louder.", mapping={"@shout": "A"}, event={}, output="A!"),
-            Example(note="Text.", mapping={"@shout": 5}, event={}, refusal="`/@shout` must ..."),
+            DirectiveExample(note="Loud.", mapping={"@shout": "a"}, event={}, output="A!"),
+            DirectiveExample(note="Louder.", mapping={"@shout": "A"}, event={}, output="A!"),
+            DirectiveExample(
+                note="Text.", mapping={"@shout": 5}, event={}, refusal="`/@shout` must ..."
+            ),
         ),
         "check": check_directive_or_any,
         "function": shout,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from framework.codegen import Code, JSONReader
+from framework.codegen import JSONReader, SourceCode
 from framework.mapping import Mapping, compile_mapping
 from framework.paths import JSON, MISSING, Path
 
@@ -165,7 +165,7 @@ def test_very_deep_mappings_are_interpreted_in_their_depths() -> None:
 class Given:
     """A reader that is handed the value of each path."""
 
-    def __init__(self, code: Code, values: dict[Path, Any]) -> None:
+    def __init__(self, code: SourceCode, values: dict[Path, Any]) -> None:
         self._code = code
         self._values = values
         self.known: dict[Path, str] = {}
@@ -189,7 +189,7 @@ class Given:
 
 def fused(mapping: Mapping, event: JSON) -> dict[str, Any]:
     """Resolve through `emit` with a reader of another kind."""
-    code = Code()
+    code = SourceCode()
     with code.block("def fuse():"):
         reader = Given(code, {path: path.get(event) for path in mapping.paths})
         reader.load(mapping.paths)
@@ -228,7 +228,7 @@ def test_fields_can_be_emitted_over_another_reader(raw: JSON) -> None:
 def test_a_directive_at_the_root_has_no_fields() -> None:
     """The whole result can be emitted all the same."""
     mapping = compile_mapping({"@path": "$.a.b"})
-    code = Code()
+    code = SourceCode()
     with code.block("def whole():"):
         reader = Given(code, {Path(("a", "b")): 5})
         reader.load(mapping.paths)

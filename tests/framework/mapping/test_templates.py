@@ -15,7 +15,7 @@ from framework.errors import PayloadValidationError
 from framework.mapping import compile_mapping
 from framework.mapping.javascript import TooMuch
 from framework.mapping.templates import compile_jinja, compile_liquid, parse_placeholders
-from framework.mapping.templates.language import Budget, TemplateError
+from framework.mapping.templates.language import RenderBudget, TemplateError
 from framework.mapping.templates.liquid_filters import FILTERS
 from framework.paths import JSON, Path
 
@@ -455,11 +455,11 @@ def test_any_text_is_a_template_or_a_fault(source: str) -> None:
 
 
 def test_a_budget_counts_work_and_time() -> None:
-    late = Budget(deadline=0)
+    late = RenderBudget(deadline=0)
 
     with pytest.raises(TemplateError) as refused:
         late.use(1)
     assert str(refused.value) == "takes longer than 0.5 seconds"
     with pytest.raises(TemplateError) as refused:
-        Budget(left=10).use(10)
+        RenderBudget(left=10).use(10)
     assert str(refused.value) == "handles more than 5,000,000 characters and items"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.delivery.settling import Marks
+from framework.delivery.completion import RowIds
 from framework.errors import ConfigurationError, StorageError
 from framework.relay import checkpoint as kept
 from framework.relay.checkpoint import Checkpoint
@@ -59,7 +59,7 @@ def test_what_is_saved_is_loaded(events: Path) -> None:
 
 @given(st.sets(st.tuples(st.integers(1, 90), st.integers(0, 4))))
 def test_what_is_open_is_kept_exactly(unsettled: set[tuple[int, int]]) -> None:
-    spans = Marks(5).spans([[line * 5 + route for line, route in unsettled]])
+    spans = RowIds(5).spans([[line * 5 + route for line, route in unsettled]])
     packed = kept.pack(spans)
     checkpoint = Checkpoint(connection="c", file=None, read=Position(900, 90), unsettled=packed)
     assert sorted(checkpoint.open()) == sorted(unsettled)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework.errors import ConfigurationError, StorageError
 from framework.relay import EventFile, Summary, processes, run_file
-from framework.testing import FrozenClock
+from framework.sandbox import FrozenClock
 from tests.deliveries import (
     counted,
     each_once,

@@ -21,7 +21,15 @@ from framework import (
     field,
     hookimpl,
 )
-from framework.testing import Answer, Clock, Fault, Panel, Request, Route, Sandbox
+from framework.sandbox import (
+    Clock,
+    Fault,
+    Panel,
+    Sandbox,
+    SandboxRequest,
+    SandboxResponse,
+    SandboxRoute,
+)
 
 HOST = "https://bazaar.test"
 SECRET = "open-sesame-4711"
@@ -166,37 +174,37 @@ class BazaarSandbox(Sandbox):
     def panels(self) -> tuple[Panel, ...]:
         return (Panel("Sold", ("Thing",), tuple((one,) for one in self._sold)),)
 
-    def fail(self, fault: Fault, route: Route, request: Request) -> Answer:
+    def fail(self, fault: Fault, route: SandboxRoute, request: SandboxRequest) -> SandboxResponse:
         del fault, route, request
-        return Answer(503, {"error": "closed"})
+        return SandboxResponse(503, {"error": "closed"})
 
-    def route(self, request: Request) -> Route:
+    def route(self, request: SandboxRequest) -> SandboxRoute:
         name = request.path.split("/")[1]
         if name == "token":
-            return Route("token", lambda: self._token(request.body.decode()))
+            return SandboxRoute("token", lambda: self._token(request.body.decode()))
         if request.headers.get("authorization") != "Bearer fresh-token-0815":
-            return Route(name, lambda: Answer(401, {"error": "Who are you?"}))
+            return SandboxRoute(name, lambda: SandboxResponse(401, {"error": "Who are you?"}))
         answers = {
-            "me": Answer,
+            "me": SandboxResponse,
             "orders": lambda: self._order(json.loads(request.body)),
-            "notes": lambda: Answer(201, {"echo": request.body.decode()}),
-            "stalls": lambda: Answer(200, ["lamps", "carpets"]),
-            "people": lambda: Answer(204),
+            "notes": lambda: SandboxResponse(201, {"echo": request.body.decode()}),
+            "stalls": lambda: SandboxResponse(200, ["lamps", "carpets"]),
+            "people": lambda: SandboxResponse(204),
         }
-        return Route(name, answers.get(name, lambda: Answer(404)))
+        return SandboxRoute(name, answers.get(name, lambda: SandboxResponse(404)))
 
-    def _token(self, form: str) -> Answer:
+    def _token(self, form: str) -> SandboxResponse:
         sent = httpx.QueryParams(form)
         if self._known.get(sent["client_id"]) != sent["client_secret"]:
-            return Answer(401, {"error": "invalid_client", "said": sent["client_secret"]})
-        return Answer(200, {"access_token": "fresh-token-0815", "expires_in": 900})
+            return SandboxResponse(401, {"error": "invalid_client", "said": sent["client_secret"]})
+        return SandboxResponse(200, {"access_token": "fresh-token-0815", "expires_in": 900})
 
-    def _order(self, body: Any) -> Answer:
+    def _order(self, body: Any) -> SandboxResponse:
         things = [one["thing"] for one in (body if isinstance(body, list) else [body])]
         if "poison" in things:
-            return Answer(422, {"error": "Not sold here.", "things": things})
+            return SandboxResponse(422, {"error": "Not sold here.", "things": things})
         self._sold += things
-        return Answer(200, {"ordered": things})
+        return SandboxResponse(200, {"ordered": things})
 
 
 @hookimpl

@@ -14,7 +14,7 @@ import pytest
 
 from framework.plugins import Registry, open_plugin
 from framework.tester import LocalServer, Rules, Setup, Workspace, beside, host_names, tester_app
-from framework.tester.reference import reference_app
+from framework.tester.segment_api import reference_app
 
 TOKEN = "only-the-page-knows"
 SETTINGS = {"client_id": "trader", "client_secret": "open-sesame-4711"}

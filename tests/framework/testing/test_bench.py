@@ -28,21 +28,16 @@ from framework import (
     open_plugin,
 )
 from framework.definition import compile_shape, fields_of, membership
-from framework.testing import (
+from framework.samples import (
     EVENT_TYPES,
-    Harness,
-    Recording,
-    Replay,
-    SnapshotMismatch,
-    Snapshots,
     generate_event,
     generate_payload,
     make_audience_event,
     make_event,
     make_journey_event,
     make_row_event,
-    requests_of,
 )
+from framework.testing import Harness, Recording, Replay, SnapshotMismatch, Snapshots, requests_of
 
 KEY = "sesame-4711"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from framework.errors import TriggerError
-from framework.triggers import FUNCTIONS, OPERATORS, Example, Function, Operator, parse
+from framework.triggers import FUNCTIONS, OPERATORS, Function, Operator, OperatorExample, parse
 
 CONSTRUCTS: list[Operator | Function] = [*OPERATORS.values(), *FUNCTIONS.values()]
 
@@ -18,7 +18,7 @@ CONSTRUCTS: list[Operator | Function] = [*OPERATORS.values(), *FUNCTIONS.values(
         for example in construct.examples
     ],
 )
-def test_an_example_does_what_it_says(example: Example) -> None:
+def test_an_example_does_what_it_says(example: OperatorExample) -> None:
     if isinstance(example.expected, bool):
         assert parse(example.trigger).matches(example.event) is example.expected
         return

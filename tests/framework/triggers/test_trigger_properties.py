@@ -19,11 +19,11 @@ from framework.triggers.syntax import read
 from framework.triggers.tree import (
     COMPARATORS,
     And,
-    Call,
+    BooleanNode,
     Comparison,
-    Condition,
-    Constant,
-    Field,
+    ConstantNode,
+    FieldNode,
+    FunctionCall,
     Not,
     Operand,
     Or,
@@ -47,27 +47,29 @@ fields = st.one_of(
         st.sampled_from(["properties", "traits", "context", "x"]),
         st.lists(keys, min_size=1, max_size=2),
     ),
-).map(lambda text: Field(field_path(text)))
-constants = st.one_of(scalars, st.lists(scalars, max_size=3).map(tuple)).map(Constant)
+).map(lambda text: FieldNode(field_path(text)))
+constants = st.one_of(scalars, st.lists(scalars, max_size=3).map(tuple)).map(ConstantNode)
 calls = st.recursive(
     fields,
     lambda inner: st.builds(
-        lambda name, argument: Call(name, (argument,)), st.sampled_from(VALUE_FUNCTIONS), inner
+        lambda name, argument: FunctionCall(name, (argument,)),
+        st.sampled_from(VALUE_FUNCTIONS),
+        inner,
     ),
     max_leaves=3,
 )
 
 
 @st.composite
-def conditions(draw: st.DrawFn) -> Condition:
+def conditions(draw: st.DrawFn) -> BooleanNode:
     """Draw a single condition; what the language has no way to write is drawn again."""
-    left: Operand = draw(st.one_of(calls, scalars.map(Constant)))
+    left: Operand = draw(st.one_of(calls, scalars.map(ConstantNode)))
     right: Operand = draw(st.one_of(constants, calls))
     name = draw(st.sampled_from([*COMPARATORS, "contains", "match"]))
     try:
         if name in COMPARATORS:
             return Comparison(left, name, right)
-        return Call(name, (left, right))
+        return FunctionCall(name, (left, right))
     except TriggerError:
         assume(False)
         raise
@@ -97,7 +99,7 @@ events = st.dictionaries(
 
 
 @given(trees)
-def test_printing_and_parsing_are_inverse(tree: Condition) -> None:
+def test_printing_and_parsing_are_inverse(tree: BooleanNode) -> None:
     trigger = parse(str(Trigger(tree)))
 
     assert trigger.tree == tree
@@ -107,7 +109,7 @@ def test_printing_and_parsing_are_inverse(tree: Condition) -> None:
 @settings(max_examples=100)
 @given(trees, st.lists(st.one_of(events, json_values), min_size=1, max_size=3))
 def test_compiled_code_answers_as_the_plain_interpreter(
-    tree: Condition, tried: list[dict[str, Any]]
+    tree: BooleanNode, tried: list[dict[str, Any]]
 ) -> None:
     trigger = Trigger(tree)
 
@@ -139,7 +141,7 @@ def wanted(found: Explanation, wish: bool, answers: dict[int, bool]) -> None:  #
 
 @given(trees, events)
 def test_an_explanation_agrees_and_its_blockers_are_really_in_the_way(
-    tree: Condition, event: dict[str, Any]
+    tree: BooleanNode, event: dict[str, Any]
 ) -> None:
     """Changing all blockers makes a match; no smaller set of conditions does."""
     found = Trigger(tree).explain(event)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from framework.codegen import Code, JSONReader
+from framework.codegen import JSONReader, SourceCode
 from framework.errors import TriggerError
 from framework.paths import MISSING, Path
 from framework.triggers import evaluate, parse
@@ -207,7 +207,7 @@ def test_a_trigger_tells_the_paths_it_reads() -> None:
 class AttributeReader:
     """Reads paths from attributes of nested objects: another Reader than that of JSON."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: SourceCode) -> None:
         self.code = code
         self.known: dict[Path, str] = {}
 
@@ -236,7 +236,7 @@ class Row:
 
 def test_a_trigger_is_emitted_into_other_code_with_any_reader() -> None:
     trigger = parse('type = track and snakecase(lowercase(event)) in ["order", "x"]')
-    code = Code()
+    code = SourceCode()
     with code.block("def route(row):"):
         reader = AttributeReader(code)
         reader.load(trigger.paths)

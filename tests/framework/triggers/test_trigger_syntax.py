@@ -14,20 +14,20 @@ from framework.triggers.syntax import MAX_DEPTH, MAX_DIGITS, MAX_LENGTH
 from framework.triggers.tree import (
     MAX_LIST,
     And,
-    Call,
+    BooleanNode,
     Comparison,
-    Condition,
-    Constant,
-    Field,
+    ConstantNode,
+    FieldNode,
+    FunctionCall,
     Not,
     Or,
 )
 
-TOTAL = Field(Path(("properties", "total")))
-TYPE = Field(Path(("type",)))
-IS_TRACK = Comparison(TYPE, "=", Constant("track"))
+TOTAL = FieldNode(Path(("properties", "total")))
+TYPE = FieldNode(Path(("type",)))
+IS_TRACK = Comparison(TYPE, "=", ConstantNode("track"))
 LONG = "a" * 40 + "…"
-SIZE = Call("length", (TOTAL,))
+SIZE = FunctionCall("length", (TOTAL,))
 
 
 @pytest.mark.parametrize(
@@ -323,23 +323,23 @@ def test_a_group_with_both_joints_counts_twice_towards_the_depth() -> None:
 
 
 UNWRITABLE: list[tuple[Callable[[], object], str]] = [
-    (lambda: Field(Path(())), "A trigger has no way to write the field `$.`."),
-    (lambda: Field(Path(("type", "x"))), "A trigger has no way to write the field `$.type.x`."),
-    (lambda: Field(Path(("a.b",))), "A trigger has no way to write the field `$.['a.b']`."),
-    (lambda: Constant("\"'"), "A text with both kinds of quotes has no way to be written."),
-    (lambda: Constant(float("nan")), "A number must be finite."),
+    (lambda: FieldNode(Path(())), "A trigger has no way to write the field `$.`."),
+    (lambda: FieldNode(Path(("type", "x"))), "A trigger has no way to write the field `$.type.x`."),
+    (lambda: FieldNode(Path(("a.b",))), "A trigger has no way to write the field `$.['a.b']`."),
+    (lambda: ConstantNode("\"'"), "A text with both kinds of quotes has no way to be written."),
+    (lambda: ConstantNode(float("nan")), "A number must be finite."),
     (lambda: And((IS_TRACK,)), "A group joins two or more conditions."),
     (lambda: Or(()), "A group joins two or more conditions."),
     (lambda: Or((IS_TRACK, SIZE)), "`length(properties.total)` is not a condition."),
     (lambda: Not(SIZE), "`length(properties.total)` is not a condition."),
     (lambda: Trigger(SIZE), "`length(properties.total)` is not a condition."),
-    (lambda: Comparison(Constant((1,)), "in", TOTAL), "A list stands on the right."),
+    (lambda: Comparison(ConstantNode((1,)), "in", TOTAL), "A list stands on the right."),
     (
         lambda: Comparison(TYPE, "=", TOTAL),
         "A field on the right must be read by a function: `string(field)`.",
     ),
     (
-        lambda: Comparison(TYPE, "is", Constant(1)),
+        lambda: Comparison(TYPE, "is", ConstantNode(1)),
         'There is no operator "is". Known operators: !=, <, <=, =, >, >=, in.',
     ),
 ]
@@ -356,7 +356,7 @@ def test_a_tree_that_cannot_be_written_cannot_be_made(
 
 
 def test_a_tree_made_by_hand_has_the_same_depth_limit() -> None:
-    tree: Condition = Comparison(TYPE, "=", Constant("a"))
+    tree: BooleanNode = Comparison(TYPE, "=", ConstantNode("a"))
     for _ in range(MAX_DEPTH):
         tree = Not(tree)
 

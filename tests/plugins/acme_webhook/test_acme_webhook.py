@@ -10,14 +10,8 @@ import httpx
 import pytest
 
 from framework import Delivered, Failed
-from framework.testing import (
-    Harness,
-    Replay,
-    Snapshots,
-    generate_event,
-    make_event,
-    requests_of,
-)
+from framework.samples import generate_event, make_event
+from framework.testing import Harness, Replay, Snapshots, requests_of
 
 HERE = Path(__file__).parent
 SETTINGS = {"url": "https://hooks.example/in"}

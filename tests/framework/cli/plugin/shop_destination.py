@@ -9,7 +9,15 @@ from typing import Any, ClassVar
 import httpx
 
 from framework import Action, Destination, Payload, Settings, field, hookimpl
-from framework.testing import Answer, Clock, Fault, Panel, Request, Route, Sandbox
+from framework.sandbox import (
+    Clock,
+    Fault,
+    Panel,
+    Sandbox,
+    SandboxRequest,
+    SandboxResponse,
+    SandboxRoute,
+)
 
 SHOP = "https://shop.example"
 
@@ -77,24 +85,24 @@ class ShopSandbox(Sandbox):
         self._key = "sesame"
         self.clear()
 
-    def route(self, request: Request) -> Route:
+    def route(self, request: SandboxRequest) -> SandboxRoute:
         if request.headers.get("x-api-key") != self._key:
-            return Route("door", lambda: Answer(401, {"error": "no such key"}))
+            return SandboxRoute("door", lambda: SandboxResponse(401, {"error": "no such key"}))
         if request.path == "/me":
-            return Route("me", lambda: Answer(200, {}))
-        return Route("order", lambda: self._order(json.loads(request.body)["thing"]))
+            return SandboxRoute("me", lambda: SandboxResponse(200, {}))
+        return SandboxRoute("order", lambda: self._order(json.loads(request.body)["thing"]))
 
-    def _order(self, thing: str) -> Answer:
+    def _order(self, thing: str) -> SandboxResponse:
         if thing == "poison":
-            return Answer(422, {"error": "not sold here"})
+            return SandboxResponse(422, {"error": "not sold here"})
         if thing == "closing time":
-            return Answer(503, {"error": "closed"})
+            return SandboxResponse(503, {"error": "closed"})
         self._sold.append(thing)
-        return Answer(200, {"ok": True})
+        return SandboxResponse(200, {"ok": True})
 
-    def fail(self, fault: Fault, route: Route, request: Request) -> Answer:
+    def fail(self, fault: Fault, route: SandboxRoute, request: SandboxRequest) -> SandboxResponse:
         del fault, route, request
-        return Answer(503, {"error": "closed"})
+        return SandboxResponse(503, {"error": "closed"})
 
     def clear(self) -> None:
         self._sold: list[str] = []

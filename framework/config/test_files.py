@@ -1,0 +1,181 @@
+"""Mapping tests beside a connection file: events, and what is expected to come of them.
+
+::
+
+    # criteo.test.yaml, beside criteo.connection.yaml
+    environment: {CRITEO_CLIENT_ID: any, CRITEO_CLIENT_SECRET: any}
+    tests:
+      - name: A person who enters is added
+        events:
+          - {type: track, event: Audience Entered, ...}
+        expect:                      # one object for each event: only what matches is named
+          - Add users: {payload: {audience_key: spring, ...}}
+        calls:                       # optional: the requests, in order
+          - {method: PATCH, url: https://..., body: {...}}
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from framework.config.connection import read_document
+from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
+from framework.config.nodes import DocumentNode
+
+SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
+"""How the names of such files end."""
+
+_FILE_KEYS = {"connection": "text", "environment": "an object", "tests": "a list"}
+_CASE_KEYS = {"name": "text", "events": "a list", "expect": "a list", "calls": "a list"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test: *events* go in together; *expect* has an object for each, by subscription.
+
+    *calls* is None where the requests do not matter. *expect* is None where nothing is expected
+    yet. *node* is the test in the document.
+    """
+
+    name: str
+    events: list[dict[str, Any]]
+    expect: list[dict[str, Any]] | None
+    calls: list[dict[str, Any]] | None
+    node: DocumentNode = field(repr=False)
+
+    @classmethod
+    def of(cls, name: str, events: list[dict[str, Any]]) -> Case:
+        """Give a test that stands in no document yet and expects nothing."""
+        return cls(name, events, None, None, DocumentNode(Spot(), {}, {}))
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A file of tests, and the connection file that they try."""
+
+    file: Path
+    connection: Path
+    environment: Mapping[str, str]
+    cases: tuple[Case, ...]
+    text: str = field(repr=False)
+
+
+def load_cases(path: Path) -> CaseFile:
+    """Give the tests that a file holds; raises ConfigurationError with every problem."""
+    read, found = read_cases(path)
+    if read is None:
+        raise refuse(str(path), found)
+    return read
+
+
+def read_cases(path: Path) -> tuple[CaseFile | None, tuple[Diagnostic, ...]]:
+    """Give the tests that a file holds, None where there are errors, and everything found."""
+    text, root, findings = read_document(path)
+    read = _file(path, text, root, findings) if root else None
+    return None if errors(findings.all) else read, findings.all
+
+
+def _file(path: Path, text: str, root: DocumentNode, findings: DiagnosticList) -> CaseFile:
+    _check(root, _FILE_KEYS, "A test file", findings)
+    given = root.plain() if isinstance(root.value, dict) else {}
+    listed = root.members.get("tests")
+    nodes = listed.value if listed and isinstance(listed.value, list) else []
+    if not nodes:
+        findings.error("AD202", root.spot, "`tests` is required.")
+    named = given.get("connection") or _connection_of(path)
+    environment = {key: str(value) for key, value in (given.get("environment") or {}).items()}
+    return CaseFile(
+        file=path,
+        connection=path.parent / named,
+        environment={**os.environ, **environment},
+        cases=tuple(_cases(nodes, findings)),
+        text=text,
+    )
+
+
+def _cases(nodes: list[DocumentNode], findings: DiagnosticList) -> Iterator[Case]:
+    for number, node in enumerate(nodes, 1):
+        _check(node, _CASE_KEYS, "A test", findings)
+        given = node.plain() if isinstance(node.value, dict) else {}
+        events, expect = given.get("events"), given.get("expect")
+        if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
+            findings.error("AD202", node.spot, "`events` must be a list of objects.")
+            continue
+        if isinstance(expect, list) and len(expect) != len(events):
+            text = f"`expect` must have one object for each of the {len(events)} events."
+            findings.error("AD201", node.key("expect"), text)
+        name = str(given.get("name") or f"test {number}")
+        yield Case(name, events, expect, given.get("calls"), node)
+
+
+def _check(
+    node: DocumentNode, kinds: Mapping[str, str], what: str, findings: DiagnosticList
+) -> None:
+    if not isinstance(node.value, dict):
+        findings.error("AD201", node.spot, f"{what} must be an object, got {node.kind}.")
+    for key, inner in node.members.items():
+        if key not in kinds:
+            hint = f"Known keys: {', '.join(kinds)}."
+            findings.error("AD203", node.key(key), f"{what} has no key `{key}`.", hint)
+        elif inner.kind not in {kinds[key], "nothing"}:
+            text = f"`{key}` must be {kinds[key]}, got {inner.kind}."
+            findings.error("AD201", inner.spot, text)
+
+
+def _connection_of(path: Path) -> str:
+    stem = path.name.partition(".test.")[0]
+    for ending in ("yaml", "yml", "json"):
+        name = f"{stem}.connection.{ending}"
+        if (path.parent / name).exists():
+            return name
+    return f"{stem}.connection.yaml"
+
+
+def rewritten(file: CaseFile, expectations: Mapping[int, Mapping[str, Any]]) -> str:
+    """Give the text of *file* with new values of `expect` and `calls`; the rest stays as it is.
+
+    *expectations* holds them by the place of the test. Raises ConfigurationError for a file that
+    is not written in YAML's block style, where the places of values cannot be replaced.
+    """
+    lines = file.text.splitlines(keepends=True)
+    for place in sorted(expectations, reverse=True):
+        _rewrite(lines, file.cases[place].node, expectations[place])
+    return "".join(lines)
+
+
+def write_cases(tests: list[dict[str, Any]]) -> str:
+    """Give the text of a new file with *tests*, each with its `name`, `events` and `expect`."""
+    from framework.config.yamltext import write_yaml  # noqa: PLC0415 - heavy, at first use
+
+    return write_yaml({"tests": tests})
+
+
+def _rewrite(lines: list[str], node: DocumentNode, values: Mapping[str, Any]) -> None:
+    from framework.config.yamltext import write_yaml  # noqa: PLC0415 - heavy, at first use
+
+    indent = node.spot.column - 1
+    for key, value in reversed(list(values.items())):
+        begin, end = _block(lines, node, key, indent)
+        block = write_yaml({key: value})
+        lines[begin:end] = [" " * indent + line for line in block.splitlines(keepends=True)]
+
+
+def _block(lines: list[str], node: DocumentNode, key: str, indent: int) -> tuple[int, int]:
+    """Give the lines that a key of a test takes; where it has none, the end of the test twice."""
+    first = node.keys[key].line - 1 if key in node.keys else node.spot.line - 1
+    end = first + 1
+    while end < len(lines) and _belongs(lines[end], indent, key in node.keys):
+        end += 1
+    return (first if key in node.keys else end), end
+
+
+def _belongs(line: str, indent: int, inner: bool) -> bool:  # noqa: FBT001 - which of two depths
+    depth = len(line) - len(line.lstrip(" "))
+    if not line.strip():
+        return False
+    deeper = depth > indent or (depth == indent and line.lstrip().startswith("- "))
+    return deeper if inner else depth >= indent

@@ -1,0 +1,149 @@
+"""What a field asks of a value beyond its type, and which values count as empty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from framework.definition.coercion import same
+from framework.definition.fields import TEXTS, Field
+from framework.definition.problems import ProblemCode
+from framework.paths import JSON, MISSING
+
+Prune: TypeAlias = Callable[[JSON], JSON]
+"""Takes the empty values out of a value; gives MISSING where nothing is left."""
+
+
+class FieldCheck(NamedTuple):
+    """A code for what may be wrong, and a predicate for the values that are right.
+
+    *common* is quicker and true for most texts that are right, and for no others.
+    """
+
+    code: ProblemCode
+    holds: Callable[[Any], object]
+    common: Callable[[str], object] | None = None
+
+
+_PARTS: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+"""The parts of a regular expression among which a `$` that stands for the end is told apart."""
+
+_BLANK_TEXT_KEPT: Final = TEXTS | {"datetime"}
+
+
+def checks_of(field: Field) -> list[FieldCheck]:
+    """List the checks on one converted value of a field (not null); items of multiple fields."""
+    checks: list[FieldCheck] = []
+    if field.choices:
+        checks.append(FieldCheck("choices", _is_among([choice.value for choice in field.choices])))
+    if field.type == "string":
+        checks += _limits(field, "too_short", "too_long", len)
+    if field.type in {"number", "integer"}:
+        checks += _limits(field, "too_small", "too_large", _itself)
+    if field.type in TEXTS and field.pattern is not None:
+        checks.append(FieldCheck("pattern", _pattern(field.pattern).search))
+    if field.type == "string" and field.format not in {None, "text", "password"}:
+        checks.append(_format(str(field.format)))
+    if field.type == "datetime":
+        moment = _format("date-like")
+        checks.append(moment._replace(holds=_or_number(moment.holds)))
+    return checks
+
+
+def pruner_of(field: Field) -> Prune:
+    """Give the function that takes empty values out, as the reference does before validating.
+
+    Null is empty unless the field is nullable; the empty text is, unless the field may hold text.
+    Items of lists are dropped but not looked into; values without a declaration stay as they are.
+    """
+    keeps_null = field.nullable and not field.multiple
+    keeps_blank = field.type in _BLANK_TEXT_KEPT and not field.multiple
+    enter = _enter(field)
+
+    def prune(value: JSON) -> JSON:
+        if value is None:
+            return None if keeps_null else MISSING
+        if value == "":
+            return value if keeps_blank else MISSING
+        return enter(value)
+
+    return prune
+
+
+def top_pruner_of(field: Field) -> Prune:
+    """Give the pruning of a top-level field: no empty texts, and lists where they are declared."""
+    prune = pruner_of(field)
+
+    def prune_top(value: JSON) -> JSON:
+        value = MISSING if value == "" else value if value is MISSING else prune(value)
+        if not field.multiple or value is MISSING or isinstance(value, list):
+            return value
+        return [value]
+
+    return prune_top
+
+
+def _enter(field: Field) -> Prune:
+    if field.multiple:
+        keeps_blank = field.type in _BLANK_TEXT_KEPT
+        return lambda value: _without_empty_items(value, keeps_blank)
+    if field.type != "object" or not field.properties:
+        return lambda value: value
+    return _pruner_of_properties({key: pruner_of(inner) for key, inner in field.properties.items()})
+
+
+def _without_empty_items(value: JSON, keeps_blank: bool) -> JSON:  # noqa: FBT001 - passed on
+    if not isinstance(value, list):
+        return value
+    return [item for item in value if item is not None and (keeps_blank or item != "")]
+
+
+def _pruner_of_properties(pruners: dict[str, Prune]) -> Prune:
+    def prune(value: JSON) -> JSON:
+        if not isinstance(value, dict):
+            return value
+        pruned = {
+            key: pruners[key](inner) if key in pruners else inner for key, inner in value.items()
+        }
+        return {key: inner for key, inner in pruned.items() if inner is not MISSING}
+
+    return prune
+
+
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern as JSON Schema means it: the end is no line break, digits are 0 to 9."""
+    meant = _PARTS.sub(lambda part: r"\Z" if part[0] == "$" else part[0], pattern)
+    return re.compile(meant, re.ASCII)
+
+
+def _limits(
+    field: Field, low: ProblemCode, high: ProblemCode, measure: Callable[[Any], float]
+) -> list[FieldCheck]:
+    checks: list[FieldCheck] = []
+    if (minimum := field.minimum) is not None:
+        checks.append(FieldCheck(low, lambda value: measure(value) >= minimum))
+    if (maximum := field.maximum) is not None:
+        checks.append(FieldCheck(high, lambda value: measure(value) <= maximum))
+    return checks
+
+
+def _itself(value: float) -> float:
+    return value
+
+
+def _is_among(values: list[Any]) -> Callable[[Any], bool]:
+    if all(isinstance(value, str) for value in values):
+        known = frozenset(values)
+        return lambda value: isinstance(value, str) and value in known
+    return lambda value: any(same(value, choice) for choice in values)
+
+
+def _format(name: str) -> FieldCheck:
+    from framework.definition.formats import COMMON, PREDICATES  # noqa: PLC0415 - many patterns
+
+    return FieldCheck("format", PREDICATES[name], COMMON.get(name))
+
+
+def _or_number(holds: Callable[[str], object]) -> Callable[[str | float], object]:
+    return lambda value: not isinstance(value, str) or holds(value)

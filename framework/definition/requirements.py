@@ -1,0 +1,141 @@
+"""Conditions as functions of mapped values.
+
+A condition speaks about what the mapping gave once empty values are gone, before conversion: that
+is where the reference's validator evaluates it, and saved definitions were written against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from framework.definition.coercion import same
+from framework.definition.fields import Condition, Conditions, Field, FieldTable
+from framework.paths import JSON, MISSING
+
+ConditionPath: TypeAlias = tuple[str | int, ...]
+"""A path through objects and lists."""
+
+Test: TypeAlias = Callable[[JSON], bool]
+"""Judges the value of one top-level key, or the sync mode; MISSING where there is none."""
+
+
+class Requirement(NamedTuple):
+    """A field that is required when conditions hold.
+
+    *scope* leads to the object (or the objects of a list) in which the conditions are looked up:
+    the payload itself for its fields and their properties, for deeper ones the object that holds
+    their parent. *path* leads on from there to the field. *tests* are pairs of a key in the scope
+    (None for the sync mode) and the test of its value.
+    """
+
+    scope: tuple[str, ...]
+    path: tuple[str, ...]
+    field: Field
+    match: str
+    tests: tuple[tuple[str | None, Test], ...]
+
+    def unmet(self, value: JSON, sync_mode: str | None) -> list[ConditionPath]:
+        """List the places where the field, or what should hold it, is missing in a payload."""
+        return self._unmet(value, self.scope, sync_mode)
+
+    def _unmet(self, value: JSON, scope: tuple[str, ...], mode: str | None) -> list[ConditionPath]:
+        if isinstance(value, list):
+            return [(i, *p) for i, item in enumerate(value) for p in self._unmet(item, scope, mode)]
+        if not isinstance(value, dict):
+            return []
+        if scope:
+            inner = self._unmet(value.get(scope[0]), scope[1:], mode)
+            return [(scope[0], *place) for place in inner]
+        return lacking(value, self.path) if self._applies(value, mode) else []
+
+    def _applies(self, values: Mapping[str, JSON], sync_mode: str | None) -> bool:
+        mode: JSON = MISSING if sync_mode is None else sync_mode
+        held = (test(mode if key is None else values.get(key, MISSING)) for key, test in self.tests)
+        return all(held) if self.match == "all" else any(held)
+
+
+def requirements_of(fields: FieldTable, scope: tuple[str, ...] = ()) -> list[Requirement]:
+    """List the conditional requirements of a table: its fields, their properties, all below."""
+    found = [] if scope else _required_in(fields, (), (), fields)
+    for key, field in fields.items():
+        if field.type == "object" and field.properties:
+            found += _required_in(field.properties, scope, (key,), fields)
+            found += requirements_of(field.properties, (*scope, key))
+    return found
+
+
+def lacking(value: JSON, path: tuple[str, ...]) -> list[ConditionPath]:
+    """List the place below *value* where nothing is at *path*; lists and texts lack nothing."""
+    if not path or not isinstance(value, dict):
+        return []
+    if path[0] not in value:
+        return [path[:1]]
+    return [(path[0], *place) for place in lacking(value[path[0]], path[1:])]
+
+
+def key_of(condition: Condition, fields: FieldTable) -> tuple[str | None, tuple[str, ...]]:
+    """Split what a condition speaks about into a top-level key and the keys inside its value."""
+    if condition.field is None or condition.field in fields:
+        return condition.field, ()
+    head, *rest = condition.field.split(".")
+    return head, tuple(rest)
+
+
+def _required_in(
+    fields: FieldTable, scope: tuple[str, ...], parent: tuple[str, ...], beside: FieldTable
+) -> list[Requirement]:
+    return [
+        Requirement(
+            scope, (*parent, key), field, field.required.match, tests_of(field.required, beside)
+        )
+        for key, field in fields.items()
+        if isinstance(field.required, Conditions)
+    ]
+
+
+def tests_of(conditions: Conditions, fields: FieldTable) -> tuple[tuple[str | None, Test], ...]:
+    """Give each condition as the key that it is about (None: the sync mode) and its test."""
+    tests = []
+    for condition in conditions.conditions:
+        key, inside = key_of(condition, fields)
+        judge = _inner(condition) if inside else _plain(condition)
+        tests.append((key, _follow(inside, judge) if inside else judge))
+    return tuple(tests)
+
+
+def _plain(condition: Condition) -> Test:
+    wanted = condition.operator == "is"
+    if condition.value is MISSING:
+        return lambda value: (value is MISSING or value is None) is wanted
+    if condition.field is None:
+        return lambda value: _matches(value, condition.value) is wanted
+    return lambda value: value is not MISSING and _matches(value, condition.value) is wanted
+
+
+def _inner(condition: Condition) -> Test:
+    """Judge a value inside an object; without a value to compare, `is` asks for presence."""
+    if condition.value is MISSING:
+        return lambda _value: condition.operator == "is"
+    return lambda value: _matches(value, condition.value) is (condition.operator == "is")
+
+
+def _follow(inside: tuple[str, ...], judge: Test) -> Test:
+    """Enter objects by keys; nothing there fails, and something that is no object holds."""
+
+    def test(value: JSON) -> bool:
+        for key in inside:
+            if value is MISSING:
+                return False
+            if not isinstance(value, dict):
+                return True
+            value = value.get(key, MISSING)
+        return value is not MISSING and judge(value)
+
+    return test
+
+
+def _matches(value: JSON, expected: Any) -> bool:
+    if same(value, expected):
+        return True
+    return isinstance(expected, list) and any(same(value, item) for item in expected)

@@ -1,0 +1,176 @@
+"""A subscription made ready: trigger, mapping and shape compiled, batching rules settled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeGuard
+
+from framework.definition import (
+    MATCHING_KEY,
+    SYNC_MODE_KEY,
+    SYNC_MODES,
+    Action,
+    Batching,
+    Destination,
+    Shape,
+    Subscription,
+    compile_shape,
+)
+from framework.errors import ConfigurationError, FrameworkError, PayloadValidationError
+from framework.mapping import Mapping as CompiledMapping
+from framework.mapping import compile_mapping
+from framework.paths import Event
+from framework.results import Failed, Result, Skipped
+from framework.triggers import Trigger, parse
+
+MAX_SUBSCRIPTIONS = 50
+"""Subscriptions that one connection may have, as Segment documents for its users."""
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledSubscription:
+    """One enabled subscription, compiled; *index* is its place among the connection's routes.
+
+    *unmatched* is the result of an event that the trigger does not match.
+    """
+
+    index: int
+    subscription: Subscription
+    action: Action
+    trigger: Trigger
+    mapping: CompiledMapping
+    shape: Shape
+    batching: Batching
+    sync_mode: str | None
+    matching_key: str | None
+    hook_outputs: Mapping[str, Any]
+    unmatched: Skipped
+
+    @property
+    def name(self) -> str:
+        """What the subscription is called, else its action's title."""
+        return self.subscription.name or self.action.title
+
+    @property
+    def lane(self) -> Hashable:
+        """The place within which identifiers of several routes are compared."""
+        own = self.batching.lane or self.index
+        return own, self.sync_mode, self.matching_key, repr(self.hook_outputs)
+
+    def prepare(self, event: Event) -> dict[str, Any] | Result:
+        """Give the shaped payload of *event*, or the result where there is none."""
+        if not self.trigger.matches(event):
+            return self.unmatched
+        try:
+            return self.shape.apply(self.mapping.resolve(event), sync_mode=self.sync_mode)
+        except PayloadValidationError as error:
+            return invalid(error)
+
+
+def invalid(error: PayloadValidationError) -> Failed:
+    """Give the result of an event whose mapping or shape failed, with every problem."""
+    return Failed.from_error(error, "framework")
+
+
+def compile_routes(
+    destination: Destination, subscriptions: Sequence[Subscription]
+) -> tuple[CompiledSubscription, ...]:
+    """Compile every enabled subscription.
+
+    Raises ConfigurationError with the problems of all of them.
+    """
+    if len(subscriptions) > MAX_SUBSCRIPTIONS:
+        raise ConfigurationError(
+            f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions, got {len(subscriptions)}."
+        )
+    routes: list[CompiledSubscription] = []
+    problems: list[str] = []
+    for number, subscription in enumerate(subscriptions, 1):
+        if subscription.enabled:
+            try:
+                routes.append(_compile(len(routes), destination, subscription))
+            except FrameworkError as error:
+                problems += _named(number, subscription, error)
+    if problems:
+        raise ConfigurationError("\n".join(problems), problems)
+    return tuple(routes)
+
+
+def _compile(
+    index: int, destination: Destination, subscription: Subscription
+) -> CompiledSubscription:
+    action = destination.action(subscription.action)
+    raw = {**action.default_mapping, **subscription.mapping}
+    trigger = subscription.trigger if subscription.trigger is not None else action.trigger
+    if trigger is None:
+        raise ConfigurationError(
+            f"A trigger is needed: action `{action.slug}` has no default trigger."
+        )
+    return CompiledSubscription(
+        index=index,
+        subscription=subscription,
+        action=action,
+        trigger=parse(trigger),
+        mapping=compile_mapping(raw),
+        shape=compile_shape(action.fields, name=f"action `{action.slug}`", sources=_sources(raw)),
+        batching=_batching(action, raw),
+        sync_mode=_sync_mode(action, raw),
+        matching_key=_matching_key(raw),
+        hook_outputs=raw.get("onMappingSave") or raw.get("retlOnMappingSave") or {},
+        unmatched=Skipped("NOT_MATCHED", f"The trigger `{trigger}` does not match."),
+    )
+
+
+def _matching_key(raw: Mapping[str, Any]) -> str | None:
+    """Give the key of the mapping as text, as the reference does; None where it is empty."""
+    key = raw.get(MATCHING_KEY)
+    return None if not key else key if isinstance(key, str) else json.dumps(key)
+
+
+def _sync_mode(action: Action, raw: Mapping[str, Any]) -> str | None:
+    """Give the mode of warehouse rows; None where the action knows none or the mapping another."""
+    if action.sync_mode is None:
+        return None
+    mode = raw.get(SYNC_MODE_KEY, action.sync_mode.default)
+    return mode if isinstance(mode, str) and mode in SYNC_MODES else None
+
+
+def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Say for each field what is mapped to it, for messages: a path as such, else its JSON."""
+    return {
+        key: str(value["@path"]) if isinstance(value, dict) and len(value) == 1 and "@path" in value
+        else json.dumps(value, separators=(",", ":"), default=str, ensure_ascii=False)[:80]
+        for key, value in raw.items()
+    }  # fmt: skip
+
+
+def _batching(action: Action, raw: Mapping[str, Any]) -> Batching:
+    """Narrow the action's rules by what the mapping says: `enable_batching`, `batch_size`, ...
+
+    The control fields are the reference's; a mapping may narrow a batch but not widen it.
+    """
+    rules = action.batching or Batching(max_size=1)
+    if raw.get("enable_batching") is False:
+        return replace(rules, max_size=1)
+    size, weight = raw.get("batch_size"), raw.get("batch_bytes")
+    if _counts(size):
+        rules = replace(rules, max_size=min(size, rules.max_size))
+    if _counts(weight):
+        rules = replace(rules, max_bytes=min(weight, rules.max_bytes))
+    keys = raw.get("batch_keys")
+    if isinstance(keys, list):
+        wanted = [key for key in keys if key in action.fields and key not in rules.keys]
+        rules = replace(rules, keys=(*rules.keys, *wanted))
+    return rules
+
+
+def _counts(value: Any) -> TypeGuard[int]:
+    return type(value) is int and value > 0
+
+
+def _named(number: int, subscription: Subscription, error: FrameworkError) -> Iterable[str]:
+    name = f" `{subscription.name}`" if subscription.name else ""
+    problems = getattr(error, "problems", None) or (str(error),)
+    return [f"Subscription {number}{name}: {problem}" for problem in problems]

@@ -1,0 +1,234 @@
+"""What an unsuccessful answer means: status, headers and body as one of the framework's errors."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import httpx
+
+from framework.delivery.redaction import Redactor
+from framework.delivery.throttle import RateHeaders
+from framework.errors import (
+    RETRYABLE_STATUSES,
+    APIError,
+    IntegrationError,
+    InvalidAuthenticationError,
+    RetryableError,
+    code_of,
+)
+
+ErrorReader: TypeAlias = Callable[[httpx.Response], tuple[str, str] | None]
+"""Reads the code and the text of an error from an answer, or gives None where it can't."""
+
+REDIRECTED = "redirected"
+"""The extension of a request that names the origin that it was sent to in place of its own."""
+
+_LONGEST_TEXT = 200
+_LONGEST_READ = 10_000
+_CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
+_CODE_KEYS = ("code", "error", "type")
+_TEXT_KEYS = ("error_description", "message", "detail", "title", "description")
+_logger = logging.getLogger("action_destinations")
+
+# What kept an answer from arriving: the first kind that fits, its status, and what it did.
+_FAILURES: tuple[tuple[type[httpx.RequestError], int, str, str], ...] = (
+    (httpx.ConnectTimeout, 504, "CONNECT_TIMEOUT", "could not be reached in time"),
+    (httpx.ReadTimeout, 504, "READ_TIMEOUT", "did not answer in time"),
+    (httpx.WriteTimeout, 504, "WRITE_TIMEOUT", "did not take the request in time"),
+    (httpx.PoolTimeout, 503, "POOL_TIMEOUT", "had to wait too long for a free connection"),
+    (httpx.ProxyError, 503, "PROXY_ERROR", "could not be reached through the proxy"),
+    (httpx.ConnectError, 503, "CONNECT_ERROR", "could not be reached"),
+    (httpx.ReadError, 503, "READ_ERROR", "broke off the connection"),
+    (httpx.WriteError, 503, "WRITE_ERROR", "broke off the connection"),
+    (httpx.RemoteProtocolError, 503, "PROTOCOL_ERROR", "did not answer in proper HTTP"),
+    (httpx.DecodingError, 502, "DECODING_ERROR", "answered in an encoding that cannot be read"),
+)
+_REASONS: tuple[tuple[type[OSError], str], ...] = (
+    (socket.gaierror, "its name was not found"),
+    (ConnectionRefusedError, "the connection was refused"),
+    (ssl.SSLCertVerificationError, "its certificate is not trusted"),
+    (ssl.SSLError, "it does not speak TLS as is needed"),
+    (ConnectionResetError, "the connection was broken off"),
+)
+_REFUSED: tuple[tuple[type[httpx.RequestError], str, str], ...] = (
+    (httpx.UnsupportedProtocol, "UNSUPPORTED_PROTOCOL", "is not an http or https address"),
+    (httpx.LocalProtocolError, "INVALID_REQUEST", "has a header that HTTP does not allow"),
+    (httpx.TooManyRedirects, "TOO_MANY_REDIRECTS", "redirects without end"),
+)
+
+
+def place(request: httpx.Request) -> str:
+    """Name a request in a message: method, host and path, never the query."""
+    return place_of(request.method, request.url.netloc, request.url.raw_path)
+
+
+def place_of(method: str, netloc: bytes, target: bytes) -> str:
+    """Name a request by its parts."""
+    path = target.partition(b"?")[0]
+    return f"{method} {netloc.decode('ascii')}{path.decode('ascii')}"
+
+
+def error_from_response(
+    response: httpx.Response,
+    redactor: Redactor,
+    reader: ErrorReader | None = None,
+    *,
+    now: float,
+) -> IntegrationError:
+    """Give the error that an unsuccessful answer stands for; the answer is its `response`.
+
+    401 is an InvalidAuthenticationError; 408, 423, 429 and 5xx except 501 are RetryableErrors,
+    with the pause that the partner asks for; everything else is an APIError. The code is the
+    partner's where it gives one, else the name of the status. *now* is Unix time.
+    """
+    status = response.status_code
+    redactor.protect_credentials(response.request.headers.raw)
+    code, text = _read(response, redactor, reader)
+    message = redactor.text(_sentence(response, code, text))
+    error: IntegrationError
+    if status == 401:
+        error = InvalidAuthenticationError(message, code)
+    elif status in RETRYABLE_STATUSES:
+        pause = _jittered(RateHeaders.read(response.headers, now).pause(status))
+        error = RetryableError(message, code or code_of(status), status, pause=pause)
+    else:
+        error = APIError(message, code or code_of(status), status)
+    error.response = response
+    return error
+
+
+def error_from_transport(error: httpx.RequestError, redactor: Redactor) -> IntegrationError:
+    """Give the error for a request that got no answer; its code names what went wrong.
+
+    Retryable (503 or 504), except where the request itself can never be sent.
+    """
+    where = f"`{place(error.request)}`{_detour(error.request)}"
+    for kind, code, did in _REFUSED:
+        if isinstance(error, kind):
+            return APIError(redactor.text(f"{where} {did}."), code)
+    for kind, status, code, did in _FAILURES:
+        if isinstance(error, kind):
+            return RetryableError(redactor.text(f"{where} {did}{_reason(error)}."), code, status)
+    return RetryableError(redactor.text(f"{where} failed."), "TRANSPORT_ERROR", 503)
+
+
+def _detour(request: httpx.Request) -> str:
+    """Say where a request really went, if not to its own origin."""
+    origin = request.extensions.get(REDIRECTED)
+    return f" (sent to `{origin}`)" if origin else ""
+
+
+def _reason(error: httpx.RequestError) -> str:
+    """Say why nobody was there, as far as the system's own error tells; it is never quoted."""
+    cause: BaseException | None = error if isinstance(error, httpx.ConnectError) else None
+    while cause is not None:
+        for kind, why in _REASONS:
+            if isinstance(cause, kind):
+                return f": {why}"
+        cause = cause.__cause__ or cause.__context__
+    return ""
+
+
+def json_body(response: httpx.Response) -> Any:
+    """Give the JSON value of an answer's body.
+
+    Raises RetryableError (502, `HTML_INSTEAD_OF_JSON`) for a web page, as gateways under
+    maintenance send it, and APIError (`NOT_JSON`) for anything else that is not JSON.
+    """
+    try:
+        return response.json()
+    except ValueError:
+        where = f"`{place(response.request)}` answered {_status(response.status_code)}"
+        error: IntegrationError
+        if _is_page(response):
+            message = f"{where} with a web page instead of JSON."
+            error = RetryableError(message, "HTML_INSTEAD_OF_JSON", 502)
+        else:
+            error = APIError(f"{where} with a body that is not JSON.", "NOT_JSON")
+        error.response = response
+        raise error from None
+
+
+def describe_error(response: httpx.Response) -> tuple[str, str] | None:
+    """Read code and text of an error where common APIs put them.
+
+    Knows `error` and `error_description` (OAuth), lists of `errors`, and objects with `code`,
+    `type`, `message`, `detail` or `title`; gives None where nothing of that kind is found.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    for found in _objects(body):
+        code = next(_texts(found, _CODE_KEYS), "")
+        text = next(_texts(found, _TEXT_KEYS), "")
+        if code or text:
+            return code, text
+    return None
+
+
+def _objects(body: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects of a body that may describe an error, the most telling first."""
+    if not isinstance(body, dict):
+        return
+    errors = body.get("errors")
+    for inner in (body.get("error"), *(errors if isinstance(errors, list) else [errors])):
+        if isinstance(inner, dict):
+            yield inner
+    yield body
+
+
+def _texts(found: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:
+    for key in keys:
+        value = found.get(key)
+        if isinstance(value, str) and value.strip():
+            yield value
+
+
+def _read(
+    response: httpx.Response, redactor: Redactor, reader: ErrorReader | None
+) -> tuple[str | None, str]:
+    found = _read_guarded(response, reader) if reader else None
+    raw_code, raw_text = found or describe_error(response) or ("", "")
+    code, text = redactor.text(raw_code[:_LONGEST_READ]), redactor.text(raw_text[:_LONGEST_READ])
+    return (code, text) if _CODE.fullmatch(code) else (None, text or code)
+
+
+def _read_guarded(response: httpx.Response, reader: ErrorReader) -> tuple[str, str] | None:
+    try:
+        return reader(response)
+    except Exception as error:  # noqa: BLE001 - the partner's refusal matters more than its reader
+        kind = type(error).__name__
+        _logger.warning("Reading an error of `%s` raised %s.", place(response.request), kind)
+        return None
+
+
+def _sentence(response: httpx.Response, code: str | None, text: str) -> str:
+    said = " ".join(text.split()).rstrip(".")
+    if len(said) > _LONGEST_TEXT:
+        said = f"{said[:_LONGEST_TEXT].rstrip()} ..."
+    detail = " ".join(filter(None, (said, f"({code})" if code else "")))
+    answered = f"`{place(response.request)}` answered {_status(response.status_code)}"
+    return f"{answered}: {detail}." if detail else f"{answered}."
+
+
+def _status(status: int) -> str:
+    return f"{status} {httpx.codes.get_reason_phrase(status)}".rstrip()
+
+
+def _is_page(response: httpx.Response) -> bool:
+    html = "text/html" in response.headers.get("content-type", "")
+    return html or response.content.lstrip()[:1] == b"<"
+
+
+def _jittered(pause: float | None) -> float | None:
+    """Lengthen a pause a little, so that those who were told the same do not return together."""
+    if pause is None:
+        return None
+    return pause + random.uniform(0, min(pause / 10, 5.0))  # noqa: S311 - spreads load only

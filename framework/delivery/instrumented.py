@@ -1,0 +1,187 @@
+"""The place that every request passes: paced, counted, and recorded where that is asked for."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections import Counter
+from functools import lru_cache
+
+import httpx
+
+from framework.delivery.exchanges import ReceivedResponse, Recorder, Redactor, SentRequest
+from framework.delivery.http_errors import place_of
+from framework.delivery.throttle import TELLING, Throttle
+
+_MOST_ENDPOINTS = 200  # names in paths can be without number
+_IDENTIFIER = re.compile(r"/(?:\d+|[0-9a-fA-F-]{16,})(?=/|$)")
+_OF_FAREWELL = frozenset({b"deprecation", b"sunset"})
+_logger = logging.getLogger("action_destinations")
+_CLEANED_LOGGERS = ("httpx", "httpcore", "action_destinations")
+_LATE_LOGGERS = ("httpcore.connection", "httpcore.http11", "httpcore.proxy")  # at the first call
+
+
+class InstrumentedTransport(httpx.BaseTransport):
+    """Passes requests on, those of auth flows included."""
+
+    def __init__(
+        self,
+        transport: httpx.BaseTransport,
+        throttle: Throttle,
+        recorder: Recorder,
+        redactor: Redactor,
+    ) -> None:
+        self._transport = transport
+        self._throttle = throttle
+        self._recorder = recorder
+        self.endpoints = Endpoints(redactor)
+        self._redactor = redactor
+        self._loggers = _cleaned_loggers()
+        for logger in self._loggers:
+            logger.addFilter(redactor)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request* when its turn has come."""
+        self._throttle.take()
+        endpoint = self.endpoints.count(request)
+        send = self._recorded if self._recorder.active else self._transport.handle_request
+        response = send(request)
+        names = names_of(response.headers)
+        if response.status_code == 429 or not TELLING.isdisjoint(names):
+            self._throttle.tell(response.status_code, response.headers)
+        if not _OF_FAREWELL.isdisjoint(names):
+            self.endpoints.notice(endpoint, response.headers)
+        return response
+
+    def close(self) -> None:
+        """Close the transport behind."""
+        for logger in self._loggers:
+            logger.removeFilter(self._redactor)
+        self._transport.close()
+
+    def _recorded(self, request: httpx.Request) -> httpx.Response:
+        stream = request.stream
+        body = b"".join(stream) if isinstance(stream, httpx.ByteStream) else None
+        outgoing = SentRequest(request.method, request.url, request.headers.raw, body)
+        try:
+            response = self._transport.handle_request(request)
+            raw = _drained(response)
+        except httpx.RequestError as error:
+            self._recorder.add(outgoing, f"{type(error).__name__}: {error}")
+            raise
+        self._recorder.add(outgoing, _answer(response, raw))
+        return response if isinstance(response.stream, httpx.ByteStream) else _copy(response, raw)
+
+
+class Endpoints:
+    """What is known about the places that were called, ids in their paths left out."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._lock = threading.Lock()
+        self.number = 0
+        self._calls: Counter[str] = Counter()
+        self._said: set[str] = set()
+
+    def calls(self) -> Counter[str]:
+        """Give the number of requests by place."""
+        with self._lock:
+            calls = dict(self._calls)
+        shown: Counter[str] = Counter()
+        for endpoint, number in calls.items():
+            shown[self._redactor.text(endpoint)] += number
+        return shown
+
+    def count(self, request: httpx.Request) -> str:
+        """Count a request and give the name of its place."""
+        url = request.url
+        endpoint = _named(request.method, url.netloc, url.raw_path)
+        with self._lock:
+            if endpoint not in self._calls and len(self._calls) >= _MOST_ENDPOINTS:
+                endpoint = "others"
+            self._calls[endpoint] += 1
+            self.number += 1
+        return endpoint
+
+    def notice(self, endpoint: str, headers: httpx.Headers) -> None:
+        """Say once for each place that the partner is going to take it away."""
+        deprecation, sunset = headers.get("deprecation"), headers.get("sunset")
+        endpoint = self._redactor.text(endpoint)
+        with self._lock:
+            said = endpoint in self._said
+            self._said.add(endpoint)
+        if not said:
+            end = f" and goes away on {self._redactor.text(sunset)}" if sunset else ""
+            marks = {"endpoint": endpoint, "deprecation": deprecation, "sunset": sunset}
+            _logger.warning("`%s` is deprecated%s.", endpoint, end, extra=marks)
+
+
+def _cleaned_loggers() -> list[logging.Logger]:
+    """Give the loggers that may be told what a partner said, those of loaded plugins included.
+
+    The libraries log whole URLs, and when debugging the headers of answers. A logger's filter sees
+    no records of the loggers below it, therefore each gets its own.
+    """
+    known = (*_CLEANED_LOGGERS, *_LATE_LOGGERS, *logging.root.manager.loggerDict)
+    names = {name for name in known if name.partition(".")[0] in _CLEANED_LOGGERS}
+    return [logging.getLogger(name) for name in sorted(names)]
+
+
+@lru_cache(maxsize=128)
+def _named(method: str, netloc: bytes, target: bytes) -> str:
+    return _IDENTIFIER.sub("/{id}", place_of(method, netloc, target))
+
+
+def names_of(headers: httpx.Headers) -> set[bytes]:
+    """Give the names of *headers*, in lower case."""
+    return {name.lower() for name, _ in headers.raw}
+
+
+def _drained(response: httpx.Response) -> bytes:
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    if isinstance(response.stream, httpx.ByteStream):
+        return b"".join(response.stream)
+    try:
+        return b"".join(response.stream)
+    finally:
+        response.close()
+
+
+def _copy(response: httpx.Response, raw: bytes) -> httpx.Response:
+    return httpx.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=httpx.ByteStream(raw),
+        extensions=response.extensions,
+    )
+
+
+def _answer(response: httpx.Response, raw: bytes) -> ReceivedResponse:
+    headers = response.headers.raw
+    values = {name.lower(): value for name, value in headers}
+    if b"content-encoding" in values:
+        body = _decoded(_copy(response, raw))
+    else:
+        body = raw.decode(_charset(values.get(b"content-type", b"")), "replace")
+    return ReceivedResponse(response.status_code, response.reason_phrase, headers, body)
+
+
+def _decoded(response: httpx.Response) -> str:
+    try:
+        response.read()
+    except httpx.DecodingError:
+        return "<not decodable>"
+    return response.text
+
+
+@lru_cache(maxsize=64)
+def _charset(content_type: bytes) -> str:
+    """Give the encoding of text that comes with *content_type*, as httpx decides it."""
+    response = httpx.Response(200, headers=[(b"Content-Type", content_type)])
+    charset = response.encoding or "utf-8"
+    try:
+        b"".decode(charset)
+    except LookupError:  # an encoding, but not of text
+        return "utf-8"
+    return charset

@@ -1,0 +1,127 @@
+"""Runs mapping tests: what a connection makes of events, compared with what was expected.
+
+Nothing leaves the process: the destination's sandbox answers, or nobody does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from framework.config import Case
+from framework.definition import Subscription
+from framework.delivery import (
+    Connection,
+    DryRun,
+    Exchange,
+    Implementation,
+    Report,
+    Retry,
+    connect,
+)
+from framework.results import Delivered
+from framework.sandbox import SandboxTransport
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """How a test ended: the *differences* (none: it passed), and what really came of it."""
+
+    case: Case
+    differences: tuple[str, ...]
+    expect: list[dict[str, Any]]
+    calls: list[dict[str, Any]]
+
+
+def run_case(
+    plugin: Implementation,
+    settings: Mapping[str, Any],
+    subscriptions: tuple[Subscription, ...],
+    case: Case,
+) -> CaseResult:
+    """Deliver the events of *case* to a fresh pretend partner and compare.
+
+    Raises ConfigurationError where the connection itself is wrong.
+    """
+    with _open(plugin, settings, subscriptions) as connection:
+        if plugin.implements("sandbox"):
+            connection.check_authentication()
+        report = connection.deliver(case.events)
+    expect, calls = _expectations(report, len(case.events)), [*map(_call, report.exchanges)]
+    differences = [*_compare("expect", case.expect or [], expect)]
+    if case.calls is not None:
+        differences += _compare("calls", case.calls, _like(calls, case.calls))
+    return CaseResult(case, tuple(differences), expect, calls)
+
+
+def _open(
+    plugin: Implementation, settings: Mapping[str, Any], subscriptions: tuple[Subscription, ...]
+) -> Connection:
+    transport: Any = DryRun()
+    if plugin.implements("sandbox"):
+        sandbox = plugin.call("sandbox")
+        sandbox.admit(settings)
+        transport = SandboxTransport(sandbox)
+    return connect(plugin, settings, subscriptions, transport=transport, retry=Retry.never())
+
+
+def _expectations(report: Report, events: int) -> list[dict[str, Any]]:
+    """Give what came of each event, by subscription; what did not match is left out."""
+    found: list[dict[str, Any]] = [{} for _ in range(events)]
+    for item in report.items:
+        if item.matched:
+            told: dict[str, Any] = {} if item.payload is None else {"payload": item.payload}
+            if item.result and not isinstance(item.result, Delivered):
+                told["outcome"] = item.result.to_json()["outcome"]
+                told["code"] = item.result.code
+            found[item.position][item.subscription] = told
+    return found
+
+
+def _call(exchange: Exchange) -> dict[str, Any]:
+    body: Any = exchange.request_body
+    with suppress(ValueError):
+        body = json.loads(body)
+    return {
+        "method": exchange.method,
+        "url": exchange.url,
+        **({} if body in (None, "") else {"body": body}),
+    }
+
+
+def _like(calls: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave of each call only what is expected of the one in its place."""
+    kept = [
+        {key: value for key, value in call.items() if key in wanted}
+        for call, wanted in zip(calls, expected, strict=False)
+    ]
+    return kept + calls[len(expected) :]
+
+
+def _compare(where: str, expected: Any, found: Any) -> Iterator[str]:
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key in [*expected, *(key for key in found if key not in expected)]:
+            place = f"{where}.{key}" if str(key).isidentifier() else f"{where}[{_shown(key)}]"
+            yield from _member(place, expected, found, key)
+    elif isinstance(expected, list) and isinstance(found, list):
+        for index in range(max(len(expected), len(found))):
+            wanted = dict(enumerate(expected))
+            yield from _member(f"{where}[{index}]", wanted, dict(enumerate(found)), index)
+    elif expected != found or isinstance(expected, bool) is not isinstance(found, bool):
+        yield f"{where}: expected {_shown(expected)}, got {_shown(found)}"
+
+
+def _member(where: str, expected: Any, found: Any, key: Any) -> Iterator[str]:
+    if key not in found:
+        yield f"{where}: expected {_shown(expected[key])}, got nothing"
+    elif key not in expected:
+        yield f"{where}: expected nothing, got {_shown(found[key])}"
+    else:
+        yield from _compare(where, expected[key], found[key])
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

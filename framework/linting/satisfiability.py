@@ -1,0 +1,242 @@
+"""Which events triggers can meet: search for an event that answers a question about them.
+
+The events that are tried hold the constants of the triggers, values between and beside them, and
+values of other kinds. For triggers that only compare fields with constants these are all events
+that make a difference, so that finding none proves that there is none.
+
+Values that no condition tells apart are tried once, and with fields whose values cannot lead
+anywhere nothing more is tried: so it hardly matters how many fields there are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from framework.linting.partial_evaluation import (
+    FALSE,
+    NEITHER,
+    TRUE,
+    Atom,
+    PartialTruths,
+    Spend,
+    event_of,
+    nested,
+)
+from framework.paths import JSON, MISSING, Event, Path
+from framework.triggers import Trigger
+from framework.triggers.language import (
+    BooleanNode,
+    Comparison,
+    ConstantNode,
+    FieldNode,
+    FunctionCall,
+    is_number,
+    paths_of,
+    walk,
+)
+
+MAX_EVENTS: Final = 20_000
+"""Events, whole or in part, that one search tries."""
+
+_OTHER: Final = "\N{MIDDLE DOT}any other text"
+_OTHERS: Final[tuple[JSON, ...]] = (MISSING, None, _OTHER, 0, 7.5, True, False, [_OTHER], {})
+_MOST_ANSWERS: Final = 20_000
+"""Conditions times values up to which each condition is asked about each value beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTrigger:
+    """That a trigger matches an event, or that it does not.
+
+    The event is asked as it is, but for the values that some fields have *instead* of their own.
+    """
+
+    trigger: Trigger
+    wanted: bool = True
+    instead: Mapping[Path, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The outcome of a search: an *event* where one was found.
+
+    Where it is None, *is_certain* says whether there is none at all.
+    """
+
+    event: Event | None
+    is_certain: bool
+
+
+def find_event(
+    *ways: Sequence[HeldTrigger],
+    fixed: Mapping[Path, Sequence[JSON]] | None = None,
+    spend: Spend = lambda _: None,
+) -> SearchResult:
+    """Search for an event of which, in one of the *ways*, all is held.
+
+    *fixed* says for some fields which values they can have. *spend* is told each part of the work
+    before it is done, in steps of about a microsecond, and may raise to end the search.
+    """
+    trees = list(dict.fromkeys(held.trigger.tree for way in ways for held in way))
+    spend(sum(map(_steps_of_values, trees)))
+    atoms = _atoms(trees)
+    domains = {path: _values(atoms.get(path, [])) for path in _in_order(trees)}
+    for path, values in (fixed or {}).items():
+        domains[path] = list(values)
+    answers = sum(len(values) * len(atoms.get(path, ())) for path, values in domains.items())
+    search = _pruned if answers <= _MOST_ANSWERS else _one_by_one
+    event, complete = search(ways, domains, spend)
+    if event is not None:
+        return SearchResult(event, is_certain=True)
+    complete = complete and not nested(domains)
+    return SearchResult(
+        None, complete and all(_is_complete(atoms.get(path, [])) for path in domains)
+    )
+
+
+_Domains: TypeAlias = Mapping[Path, Sequence[JSON]]
+_Ways: TypeAlias = Sequence[Sequence[HeldTrigger]]
+
+
+def _pruned(ways: _Ways, domains: _Domains, spend: Spend) -> tuple[Event | None, bool]:
+    """Give the first event there is, choosing the value of one field after the other.
+
+    Where nothing can come of a choice, it is not gone on with. Tells whether all were tried.
+    """
+    tells = PartialTruths(domains)
+    goals = [
+        [(tells.reader(held.trigger.tree, held.instead), _AS[held.wanted]) for held in way]
+        for way in ways
+    ]
+    tells.settle(spend)
+
+    def can_be() -> bool:
+        return any(all(read(tells.truths) & wanted for read, wanted in way) for way in goals)
+
+    waiting = [iter(tells.choices(0))] if domains and can_be() else []
+    tried = 0
+    while waiting:
+        place = len(waiting) - 1
+        choice = next(waiting[-1], None)
+        if choice is None:
+            tells.forget(place)
+            waiting.pop()
+            continue
+        tried += 1
+        if tried > MAX_EVENTS:
+            return None, False
+        spend(tells.steps(place))
+        tells.choose(place, choice)
+        if not can_be():
+            continue
+        if place + 1 == len(domains):
+            return tells.event, True
+        waiting.append(iter(tells.choices(place + 1)))
+    return (None if domains or not can_be() else {}), True
+
+
+_AS: Final = {True: TRUE, False: FALSE | NEITHER}
+
+
+def _one_by_one(ways: _Ways, domains: _Domains, spend: Spend) -> tuple[Event | None, bool]:
+    """Give the first event there is, asking compiled triggers about one event after the other."""
+    steps = _steps_of_one([held.trigger.tree for way in ways for held in way])
+    choices = itertools.product(*domains.values())
+    for choice in itertools.islice(choices, MAX_EVENTS):
+        spend(steps)
+        event = event_of(zip(domains, choice, strict=True))
+        if any(all(_holds(held, event, domains, choice) for held in way) for way in ways):
+            return event, True
+    return None, math.prod(map(len, domains.values())) <= MAX_EVENTS
+
+
+def _holds(held: HeldTrigger, event: Event, paths: Iterable[Path], values: Iterable[JSON]) -> bool:
+    if held.instead:
+        event = event_of({**dict(zip(paths, values, strict=True)), **held.instead}.items())
+    return held.trigger.matches(event) is held.wanted
+
+
+def _steps_of_one(trees: Sequence[BooleanNode]) -> int:
+    """Give the steps of making one event and matching it."""
+    nodes = [node for tree in trees for node in walk(tree)]
+    fields = {node.path for node in nodes if isinstance(node, FieldNode)}
+    calls = sum(isinstance(node, FunctionCall) for node in nodes)
+    constants = [node.value for node in nodes if isinstance(node, ConstantNode)]
+    length = sum(len(value) for value in constants if isinstance(value, str))
+    lists = [value for value in constants if isinstance(value, tuple)]
+    slow = sum(len(value) for value in lists if not all(isinstance(item, str) for item in value))
+    return 4 + len(fields) + len(nodes) // 30 + calls * length // 2_000 + slow
+
+
+def _steps_of_values(tree: BooleanNode) -> int:
+    """Give the steps of making the values that a tree's fields are tried with."""
+    constants = [node.value for node in walk(tree) if isinstance(node, ConstantNode)]
+    items = sum(len(value) for value in constants if isinstance(value, tuple))
+    return 100 + 10 * len([*walk(tree)]) + 20 * items
+
+
+def _in_order(trees: list[BooleanNode]) -> list[Path]:
+    paths = frozenset[Path]().union(*map(paths_of, trees))
+    return sorted(paths, key=lambda path: path.parts)
+
+
+def _atoms(trees: list[BooleanNode]) -> dict[Path, list[Atom]]:
+    """Give the single conditions that read each path."""
+    found: dict[Path, dict[Atom, None]] = {}
+    for tree in trees:
+        for node in walk(tree):
+            if isinstance(node, Comparison | FunctionCall):
+                for path in paths_of(node):
+                    found.setdefault(path, {})[node] = None
+    return {path: list(atoms) for path, atoms in found.items()}
+
+
+def _values(atoms: list[Atom]) -> list[JSON]:
+    constants = [each for atom in atoms for each in _constants(atom)]
+    found = [value for constant in constants for value in _near(constant)]
+    numbers = sorted({value for value in constants if is_number(value)})
+    found += [(low + high) / 2 for low, high in itertools.pairwise(numbers)]
+    texts = [_plain(value) for value in constants if isinstance(value, str)]
+    if len(texts) > 1:
+        found += ["".join(dict.fromkeys(texts)), "".join(dict.fromkeys(reversed(texts)))]
+    distinct: dict[str, JSON] = {}
+    for value in (*found, *_OTHERS):
+        distinct.setdefault(repr(value), value)
+    return list(distinct.values())
+
+
+def _constants(atom: Atom) -> Iterator[Any]:
+    for node in walk(atom):
+        if isinstance(node, ConstantNode):
+            yield from node.value if isinstance(node.value, tuple) else (node.value,)
+
+
+def _near(constant: Any) -> Iterator[JSON]:
+    yield constant
+    if is_number(constant):
+        yield from (constant + 1, constant - 1)
+    elif isinstance(constant, str):
+        yield from (_plain(constant), constant.lower(), constant.upper(), [constant])
+
+
+def _plain(text: str) -> str:
+    """Give a text that a pattern fits, where it holds no brackets."""
+    return re.sub(r"\\(.)", r"\1", text.replace("*", "").replace("?", "z"))
+
+
+def _is_complete(atoms: list[Atom]) -> bool:
+    """Tell whether the values that are tried for a field are all that make a difference."""
+    if len(atoms) == 1 and isinstance(atoms[0], FunctionCall):
+        subject, sought = atoms[0].arguments[0], atoms[0].arguments[-1]
+        return isinstance(subject, FieldNode) and "[" not in str(getattr(sought, "value", "["))
+    return all(
+        isinstance(atom, Comparison)
+        and isinstance(atom.left, FieldNode)
+        and isinstance(atom.right, ConstantNode)
+        for atom in atoms
+    )

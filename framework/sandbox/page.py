@@ -1,0 +1,147 @@
+"""The page of a sandbox: what it holds and what it was asked last, as one HTML document."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Iterable
+from string import Template
+from typing import Final
+
+from framework.paths import JSON
+from framework.sandbox.partner import LoggedRequest, Panel, Sandbox
+
+REFRESH: Final = 2
+"""Seconds after which the page loads itself again."""
+
+_LAST = 25
+_LONG = 28
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="refresh" content="$refresh">
+<title>$name sandbox</title>
+<style>
+:root { --ink: #1b1f24; --soft: #5d6672; --paper: #f5f6f8; --card: #fff; --line: #dfe3e8;
+  --good: #12703a; --bad: #b3261e; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8eaed; --soft: #9aa4b0; --paper: #15181c; --card: #1e2227; --line: #333a42;
+    --good: #6fd494; --bad: #ff8a80; }
+}
+* { box-sizing: border-box; }
+body { margin: 0; padding: 1.5rem; background: var(--paper); color: var(--ink);
+  font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 68rem; margin: 0 auto; display: grid; gap: 1.25rem; }
+h1 { margin: 0; font-size: 1.4rem; }
+h2 { margin: 0 0 .6rem; font-size: 1rem; }
+header p, .empty { margin: 0; color: var(--soft); }
+section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
+  padding: 1rem 1.25rem; overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-top: 1px solid var(--line);
+  white-space: nowrap; font-variant-numeric: tabular-nums; }
+th { color: var(--soft); font-weight: 500; border-top: 0; }
+.number { text-align: right; }
+.long { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; }
+.good { color: var(--good); }
+.bad { color: var(--bad); }
+</style>
+</head>
+<body>
+<main>
+<header>
+<h1>$name sandbox</h1>
+<p>A pretend partner. Nothing leaves this machine. It is $now here.</p>
+</header>
+$sections
+</main>
+</body>
+</html>
+""")
+
+
+def render(sandbox: Sandbox) -> str:
+    """Give the page of *sandbox* as HTML that needs nothing else to be shown."""
+    with sandbox.lock:
+        panels = (*sandbox.panels(), _faults(sandbox))
+        calls = sandbox.requests[-_LAST:]
+        now = sandbox.clock.now()
+    sections = [*map(_section, panels), _requests(calls)]
+    return _PAGE.substitute(
+        name=html.escape(sandbox.name),
+        refresh=REFRESH,
+        now=_time(now),
+        sections="\n".join(sections),
+    )
+
+
+def _faults(sandbox: Sandbox) -> Panel:
+    rows = tuple(
+        (fault.kind, fault.route, fault.call, fault.times) for fault in sandbox.pending_faults()
+    )
+    return Panel("Faults to come", ("Kind", "Route", "From call", "Times"), rows, "None.")
+
+
+def _requests(calls: Iterable[LoggedRequest]) -> str:
+    rows = tuple(
+        (_clock(one.at), one.route, one.method, one.path, _outcome(one), one.size, _note(one))
+        for one in reversed(tuple(calls))
+    )
+    columns = ("Time", "Route", "Method", "Path", "Answer", "Bytes", "About")
+    return _section(Panel("Last requests", columns, rows, "Nobody has called yet."))
+
+
+def _outcome(call: LoggedRequest) -> str:
+    status = "dropped" if call.status is None else str(call.status)
+    return f"{status} ({call.fault})" if call.fault else status
+
+
+def _note(call: LoggedRequest) -> str:
+    return ", ".join(f"{name} {value}" for name, value in call.note.items())
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(at))
+
+
+def _section(panel: Panel) -> str:
+    title = f"<h2>{html.escape(panel.title)}</h2>"
+    if not panel.rows:
+        return f'<section>{title}<p class="empty">{html.escape(panel.empty)}</p></section>'
+    numeric = [isinstance(cell, int | float) for cell in panel.rows[0]]
+    head = "".join(
+        f'<th scope="col"{_class("number" if number else "")}>{html.escape(column)}</th>'
+        for column, number in zip(panel.columns, numeric, strict=True)
+    )
+    body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in panel.rows)
+    table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f"<section>{title}<table>{table}</table></section>"
+
+
+def _cell(value: JSON) -> str:
+    if value is None:
+        return "<td>–</td>"  # noqa: RUF001 - the dash that stands for nothing in a table
+    number = isinstance(value, int | float)
+    text = f"{value:,}" if number else str(value)
+    return f"<td{_class('number' if number else _look(text))}>{html.escape(text)}</td>"
+
+
+def _look(text: str) -> str:
+    """Colour statuses and nothing else; let long texts have several lines."""
+    if len(text) > _LONG:
+        return "long"
+    status = text.partition(" ")[0]
+    if status == "dropped" or (len(status) == 3 and status[0] in "45" and status.isdecimal()):
+        return "bad"
+    return "good" if status == "200" else ""
+
+
+def _class(name: str) -> str:
+    return f' class="{name}"' if name else ""

@@ -1,0 +1,205 @@
+"""A sandbox on the loopback address: the partner's API, a control API and a page.
+
+======================================  ===========================================================
+`GET /`                                 the page
+`GET /__sandbox/state?detail=counts`    the state as JSON; detail may be counts, digests, members
+`GET /__sandbox/faults`                 the kinds of faults, and those still to come
+`POST /__sandbox/faults`                inject one: `{"kind": "slow", "route": "*", "call": 1,
+                                        "times": 1, "seconds": 1.0}`
+`POST /__sandbox/clock`                 move the clock: `{"move": 900}`
+`POST /__sandbox/reset`                 forget everything that happened: `{}`
+======================================  ===========================================================
+
+Served by cheroot: unlike waitress it really closes a connection when the app says so, and unlike
+werkzeug's server it keeps connections open between requests, as partners do.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+from framework.errors import ConfigurationError
+from framework.sandbox.faults import Fault
+from framework.sandbox.page import render
+from framework.sandbox.partner import Sandbox, SandboxRequest, SandboxResponse, respond
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+"""What a request to a loopback server may call it in its `Host` header."""
+
+_CONTROL = "/__sandbox/"
+_CONTROL_LIMIT = 1 << 16
+_MOST_BYTES = 1 << 26
+_TICK = 0.05  # seconds after which a server sees that it is told to stop
+_PAGE_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+class Server:
+    """A WSGI app on *host* and *port* (0 lets the system choose); bound when constructed.
+
+    As a context manager it serves from threads of its own until the block ends; `run` serves
+    until it is interrupted.
+    """
+
+    def __init__(self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        from cheroot import wsgi  # noqa: PLC0415 - heavy, imported at first use
+
+        self._server: Any = wsgi.Server((host, port), app, server_name=host, shutdown_timeout=1)
+        self._server.max_request_body_size = _MOST_BYTES
+        self._server.expiration_interval = _TICK
+        self._server.prepare()
+        self._host = f"[{host}]" if ":" in host else host
+        self.port: int = self._server.bind_addr[1]
+
+    @property
+    def url(self) -> str:
+        """Where the server answers: `http://` with host and port, no slash at the end."""
+        return f"http://{self._host}:{self.port}"
+
+    def run(self) -> None:
+        """Serve until the process is interrupted."""
+        try:
+            self._server.serve()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._server.stop()
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.stop()
+        self._thread.join()
+
+
+def serve(
+    sandbox: Sandbox,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    names: frozenset[str] = LOOPBACK_NAMES,
+) -> Server:
+    """Give a server for *sandbox* with its control API and page, on loopback unless told otherwise.
+
+    Requests whose `Host` is not one of *names* get 421, so that no web page can reach the sandbox
+    under a name of its own.
+    """
+    return Server(only_for(names, controlled(sandbox)), host=host, port=port)
+
+
+def only_for(names: frozenset[str], app: WSGIApplication) -> WSGIApplication:
+    """Give *app* for requests to one of *names* and refuse all others."""
+
+    def checked(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if _host_name(environ.get("HTTP_HOST", "")) in names:
+            return app(environ, start_response)
+        SandboxRequest.read(environ, 0)
+        return respond(_problem(421, "This server answers for its own host only."), start_response)
+
+    return checked
+
+
+def _host_name(header: str) -> str | None:
+    try:
+        return urlsplit(f"//{header}").hostname
+    except ValueError:
+        return None
+
+
+def controlled(sandbox: Sandbox) -> WSGIApplication:
+    """Give *sandbox* as a WSGI app together with its control API and its page."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path != "/" and not path.startswith(_CONTROL):
+            return sandbox(environ, start_response)
+        request = SandboxRequest.read(environ, _CONTROL_LIMIT)
+        return respond(_control(sandbox, request), start_response)
+
+    return app
+
+
+def _control(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
+    act = _ACTS.get((request.method, request.path))
+    if act is None:
+        known = ", ".join(" ".join(key) for key in _ACTS)
+        return _problem(404, f"There is no such control. Known controls: {known}.")
+    if request.method == "POST" and request.headers.get("content-type") != "application/json":
+        return _problem(415, "The body must be sent as `application/json`.")
+    try:
+        return act(sandbox, request)
+    except ConfigurationError as error:
+        return _problem(400, str(error))
+
+
+def _page(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
+    del request
+    body = render(sandbox).encode()
+    return SandboxResponse(
+        body=body, headers=_PAGE_HEADERS, content_type="text/html; charset=utf-8"
+    )
+
+
+def _state(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
+    return SandboxResponse(body=sandbox.state(request.query.get("detail", "counts")))
+
+
+def _faults(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
+    del request
+    pending = [fault.to_json() for fault in sandbox.pending_faults()]
+    return SandboxResponse(body={"known": sandbox.faults, "pending": pending})
+
+
+def _inject(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
+    sandbox.inject(Fault.read(_json(request)))
+    return _faults(sandbox, request)
+
+
+def _move(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
+    raw = _json(request)
+    seconds = raw.get("move") if isinstance(raw, dict) else None
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        raise ConfigurationError("`move` must be a number of seconds.")
+    sandbox.clock.move(seconds)
+    return SandboxResponse(body={"now": sandbox.clock.now()})
+
+
+def _reset(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
+    del request
+    sandbox.reset()
+    return SandboxResponse(body=sandbox.state())
+
+
+_ACTS: Mapping[tuple[str, str], Callable[[Sandbox, SandboxRequest], SandboxResponse]] = {
+    ("GET", "/"): _page,
+    ("GET", "/__sandbox/state"): _state,
+    ("GET", "/__sandbox/faults"): _faults,
+    ("POST", "/__sandbox/faults"): _inject,
+    ("POST", "/__sandbox/clock"): _move,
+    ("POST", "/__sandbox/reset"): _reset,
+}
+
+
+def _json(request: SandboxRequest) -> Any:
+    try:
+        return json.loads(request.body)
+    except ValueError:
+        raise ConfigurationError("The body must be JSON.") from None
+
+
+def _problem(status: int, message: str) -> SandboxResponse:
+    return SandboxResponse(status, {"error": message})

@@ -1,0 +1,86 @@
+"""A sandbox in place of the network: an httpx transport that calls it in this process."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from framework.sandbox.faults import DroppedConnectionError
+from framework.sandbox.partner import DELAY, Sandbox
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+
+class SandboxTransport(httpx.BaseTransport):
+    """Carries requests for the sandbox's origins to *sandbox*, and none to anywhere else.
+
+    A dropped connection becomes httpx.RemoteProtocolError, an answer that is later than the
+    request's read timeout httpx.ReadTimeout, another origin httpx.ConnectError.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Let the sandbox answer *request*."""
+        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+        if origin not in self.sandbox.origins:
+            known = ", ".join(self.sandbox.origins)
+            message = f"The sandbox answers for {known} only, not for {origin}."
+            raise httpx.ConnectError(message, request=request)
+        environ = _environ(request)
+        answer = _Recorder()
+        try:
+            parts = self.sandbox(environ, answer)
+        except DroppedConnectionError as error:
+            message = "Server disconnected without sending a response."
+            raise httpx.RemoteProtocolError(message, request=request) from error
+        patience = request.extensions.get("timeout", {}).get("read")
+        if patience is not None and environ.get(DELAY, 0) > patience:
+            raise httpx.ReadTimeout("The read operation timed out", request=request)
+        return httpx.Response(answer.status, headers=answer.headers, content=b"".join(parts))
+
+
+class _Recorder:
+    """The start_response that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: object = None, /
+    ) -> Any:
+        del exc_info
+        self.status, self.headers = int(status[:3]), headers
+        return None
+
+
+def _environ(request: httpx.Request) -> WSGIEnvironment:
+    body = request.read()
+    environ: WSGIEnvironment = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": request.url.path.encode().decode("latin-1"),
+        "QUERY_STRING": request.url.query.decode("ascii"),
+        "SERVER_NAME": request.url.host,
+        "SERVER_PORT": str(request.url.port or 443),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": request.url.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers.items():
+        environ["HTTP_" + name.upper().replace("-", "_")] = value
+    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
+    environ.pop("HTTP_CONTENT_LENGTH", None)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return environ

@@ -1,0 +1,220 @@
+"""The schemas of a subscription and of a connection file, which knows every destination."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+
+from framework.config import MAX_SUBSCRIPTIONS
+from framework.definition import Action, Destination, Field, meant, to_document
+from framework.schemas.mapping_schema import internal_keys, mapping_body, mapping_parts
+from framework.schemas.schema_parts import (
+    Schema,
+    document,
+    listing,
+    maybe,
+    record,
+    reference,
+    value,
+)
+
+_SPELLINGS = (("partnerAction", "mapping"), ("actionSlug", "settings"))
+_BATCH_KEYS = ("enable_batching", "batch_size", "batch_bytes", "batch_keys")
+
+
+def subscription_schema() -> Schema:
+    """Give the schema of a subscription, in both of its forms."""
+    return document(
+        "Subscription",
+        "When to do what with which mapping.",
+        {**_subscription(), "$defs": {"mapping": _any_mapping(), **mapping_parts()}},
+    )
+
+
+def connection_schema(definitions: Iterable[Destination]) -> Schema:
+    """Give the schema of a connection file.
+
+    The settings are those of the destination that the file names, by its slug or by a part of it
+    that only this one has, and the keys of each mapping those of the action that its subscription
+    names.
+    """
+    known = list(definitions)
+    properties = {
+        "$schema": value("string", "The schema that an editor checks the file with."),
+        "destination": value("string", "The slug of the destination.", minLength=1),
+        "name": maybe("string", "What the connection is called."),
+        "enabled": maybe("boolean", "Whether anything is delivered."),
+        "settings": maybe("object", "What the destination needs to know."),
+        "subscriptions": {
+            **listing(
+                reference("subscription"),
+                "When to do what with which mapping.",
+                maxItems=MAX_SUBSCRIPTIONS,
+            ),
+            "type": ["array", "null"],
+        },
+    }
+    parts = {
+        "subscription": {"title": "Subscription", **_subscription()},
+        "mapping": _any_mapping(),
+        "reference": _reference(),
+        **mapping_parts(),
+    }
+    for definition in known:
+        parts |= _parts_of(definition)
+    rules: Schema = (
+        {"allOf": [_rules_of(definition, known) for definition in known]} if known else {}
+    )
+    if known:
+        slugs: Schema = {"enum": [definition.slug for definition in known]}
+        properties["destination"]["anyOf"] = [slugs, {"type": "string"}]
+    return document(
+        "Connection",
+        "A destination with its settings and subscriptions, as an operator keeps it.",
+        {
+            **record(properties, ("destination",), additionalProperties=False),
+            **rules,
+            "$defs": parts,
+        },
+    )
+
+
+def _subscription() -> Schema:
+    ignored = ("id", "actionId", "destinationId", "modelId")
+    return {
+        **record(
+            {
+                "name": maybe("string", "What it is called in reports."),
+                "enabled": maybe("boolean", "Whether it takes part."),
+                "partnerAction": value("string", "The action's slug.", minLength=1),
+                "subscribe": maybe("string", "The trigger: which events it is for."),
+                "mapping": reference("mapping", "What goes into each field."),
+                "actionSlug": value("string", "The same as `partnerAction`.", minLength=1),
+                "trigger": maybe("string", "The same as `subscribe`."),
+                "settings": reference("mapping", "The same as `mapping`."),
+                **{key: {"description": "Kept by the host; ignored here."} for key in ignored},
+            }
+        ),
+        "oneOf": [{"required": [action]} for action, _ in _SPELLINGS],
+    }
+
+
+def _any_mapping() -> Schema:
+    return {
+        "title": "Mapping",
+        "description": "What goes into each field; those left out take the action's default.",
+        "type": ["object", "null"],
+        **mapping_body(),
+    }
+
+
+def _reference() -> Schema:
+    return {
+        "title": "Reference",
+        "description": "Text with `${env:NAME}` or `${file:PATH}`, replaced when it is read.",
+        "type": "string",
+        "pattern": r"\$\{(env|file):",
+    }
+
+
+def _parts_of(definition: Destination) -> dict[str, Schema]:
+    parts = {f"settings of {definition.slug}": _settings_of(definition)}
+    for action in definition.actions:
+        parts[_mapping_name(definition, action)] = _mapping_of(definition, action)
+    return parts
+
+
+def _mapping_name(definition: Destination, action: Action) -> str:
+    return f"mapping of {definition.slug} {action.slug}"
+
+
+def _names_of(slug: str, slugs: list[str]) -> list[str]:
+    """Give the names that stand for a destination: its slug, and parts of it between hyphens."""
+    parts = slug.split("-")
+    ends = itertools.combinations(range(len(parts) + 1), 2)
+    names = ("-".join(parts[start:end]) for start, end in ends)
+    return [slug, *sorted({name for name in names if meant(name, slugs) == slug} - {slug})]
+
+
+def _rules_of(definition: Destination, known: list[Destination]) -> Schema:
+    actions = [action.slug for action in definition.actions]
+    named = {key: {"enum": actions} for key, _ in _SPELLINGS}
+    rules = [
+        _rule(action_key, [action.slug], {mapping: reference(_mapping_name(definition, action))})
+        for action in definition.actions
+        for action_key, mapping in _SPELLINGS
+    ]
+    items = {"properties": named, "allOf": rules}
+    required = [key for key, field in definition.settings_fields.items() if field.required is True]
+    rule = _rule(
+        "destination",
+        _names_of(definition.slug, [each.slug for each in known]),
+        {
+            "settings": reference(f"settings of {definition.slug}"),
+            "subscriptions": {"items": items},
+        },
+    )
+    if required:
+        rule["then"]["required"] = ["settings"]
+    return rule
+
+
+def _rule(key: str, values: list[str], properties: Mapping[str, Schema]) -> Schema:
+    test: Schema = {"enum": values} if len(values) > 1 else {"const": values[0]}
+    return {
+        "if": {"properties": {key: test}, "required": [key]},
+        "then": {"properties": dict(properties)},
+    }
+
+
+def _settings_of(definition: Destination) -> Schema:
+    written = to_document(definition.settings_fields)
+    properties = {
+        key: _or_reference(definition.settings_fields[key], schema)
+        for key, schema in written.get("properties", {}).items()
+    }
+    return {
+        "title": f"Settings of {definition.name}",
+        "description": "What the destination needs to know.",
+        "type": ["object", "null"] if not written.get("required") else "object",
+        "properties": properties,
+        "required": written.get("required", []),
+    }
+
+
+def _or_reference(field: Field, schema: Schema) -> Schema:
+    """Give the schema of a setting that may also be a reference, its texts outside."""
+    texts = {"title": field.label, "description": field.description or field.label}
+    return {**texts, "anyOf": [schema, reference("reference")]}
+
+
+def _mapping_of(definition: Destination, action: Action) -> Schema:
+    batch = {
+        key: {"description": "How batches are made; no field of the action.", **reference("value")}
+        for key in _BATCH_KEYS
+    }
+    return {
+        "title": f"Mapping of {action.title} ({definition.name})",
+        "description": action.description or action.title,
+        "type": ["object", "null"],
+        "properties": {
+            **batch,
+            **{key: _mapped(field) for key, field in action.fields.items()},
+            **internal_keys(),
+        },
+        "additionalProperties": False,
+    }
+
+
+def _mapped(field: Field) -> Schema:
+    """Give the schema of what is mapped to a field, with what an editor may propose."""
+    texts = {"title": field.label, "description": field.description or field.label}
+    start = field.default if field.mapping is None else field.mapping
+    default = {} if start is None else {"default": start}
+    proposals: list[Schema] = []
+    if field.choices:
+        proposals.append({"enum": [choice.value for choice in field.choices]})
+    elif field.type == "boolean":
+        proposals.append({"type": "boolean"})
+    body = {"anyOf": [*proposals, reference("value")]} if proposals else reference("value")
+    return {**texts, **default, **body}

@@ -1,0 +1,108 @@
+"""What is wrong with a connection, each finding with the place where it stands.
+
+The findings are those of `actions validate`: the definition checks, here they get their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from framework.definition import Destination
+from framework.errors import FrameworkError, TriggerError
+from framework.linting import (
+    Issue,
+    check_exclusion,
+    check_subscription,
+    setting_problems,
+    spec_world,
+    suggestion,
+)
+from framework.paths import JSON
+from framework.tester.workspace import Chosen
+from framework.triggers import parse
+
+_PARTS: Mapping[str, str] = {
+    "action": "partnerAction",
+    "trigger": "subscribe",
+    "mapping": "mapping",
+}
+
+
+def diagnostics(chosen: Chosen) -> Iterator[dict[str, JSON]]:
+    """Yield every finding: settings first, then subscription by subscription."""
+    definition = chosen.plugin.definition
+    for problem, text in setting_problems(definition.settings_fields, chosen.settings):
+        yield _finding(("settings", *problem.path), chosen.redactor.hide(text))
+    known = [action.slug for action in definition.actions]
+    readable: dict[int, str] = {}
+    for number, subscription in enumerate(chosen.subscriptions):
+        if subscription.action not in known:
+            text = f"Destination `{definition.slug}` has no action `{subscription.action}`."
+            hint = suggestion(subscription.action, known, "actions")
+            yield _finding(("subscriptions", number, "partnerAction"), text, hint=hint)
+            continue
+        for fault in check_subscription(definition, subscription, spec_world()).faults:
+            yield _told(number, fault)
+        if subscription.enabled and (trigger := _readable(chosen, number)):
+            readable[number] = trigger
+    yield from _names(chosen)
+    yield from _exclusions(definition, chosen, readable)
+
+
+def _exclusions(
+    definition: Destination, chosen: Chosen, readable: Mapping[int, str]
+) -> Iterator[dict[str, JSON]]:
+    for number, fault in check_exclusion(definition, chosen.subscriptions, readable):
+        yield _told(number, fault)
+
+
+def _names(chosen: Chosen) -> Iterator[dict[str, JSON]]:
+    names: set[str] = set()
+    for number, subscription in enumerate(chosen.subscriptions):
+        name = subscription.name or subscription.action
+        if name in names:
+            text = f"Another subscription is called `{name}` already."
+            yield _finding(("subscriptions", number, "name"), text, "warning")
+        names.add(name)
+
+
+def _readable(chosen: Chosen, number: int) -> str:
+    """Give the text of a subscription's trigger; nothing where it has none that parses."""
+    subscription = chosen.subscriptions[number]
+    action = chosen.plugin.definition.action(subscription.action)
+    text = subscription.trigger if subscription.trigger is not None else action.trigger
+    try:
+        parse(text or "")
+    except TriggerError:
+        return ""
+    return text or ""
+
+
+def caret(error: FrameworkError) -> dict[str, JSON]:
+    """Give the place that the caret of a trigger's error points at, as `offset`, if it has one."""
+    pointed = [line for line in str(error).splitlines() if line.strip() == "^"]
+    return {"offset": max(pointed[-1].index("^") - 2, 0)} if pointed else {}
+
+
+def _told(number: int, fault: Issue) -> dict[str, JSON]:
+    part = _PARTS.get(fault.part, fault.part)
+    place: tuple[str | int, ...] = ("subscriptions", number, part, *fault.place)
+    told = _finding(place, fault.message, fault.severity, fault.hint, fault.code)
+    return {**told, "offset": fault.offset} if fault.part == "trigger" else told
+
+
+def _finding(
+    place: Sequence[str | int],
+    message: str,
+    severity: str = "error",
+    hint: str = "",
+    code: str = "",
+) -> dict[str, JSON]:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in place)
+    return {
+        "pointer": "".join(f"/{step}" for step in steps),
+        "severity": severity,
+        "message": message,
+        "hint": hint,
+        "code": code,
+    }

@@ -1,0 +1,92 @@
+"""The tester on an address of this machine, served by uvicorn."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from framework.errors import ConfigurationError
+from framework.sandbox import LOOPBACK_NAMES
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+_GRACE: Final = 1
+"""Seconds that streams have to end when the server is told to stop."""
+
+
+def new_token() -> str:
+    """Give a token that nobody can guess."""
+    return secrets.token_urlsafe(24)
+
+
+def host_names(host: str) -> frozenset[str]:
+    """Give what requests may call a server on *host*: loopback has several names."""
+    own = {host.strip("[]").lower(), socket.gethostname().lower()}
+    return LOOPBACK_NAMES if host in LOOPBACK_NAMES else LOOPBACK_NAMES | own
+
+
+class LocalServer:
+    """An ASGI app on *host* and *port* (0 lets the system choose); bound when constructed.
+
+    As a context manager it serves from a thread of its own until the block ends; `run` serves
+    until it is interrupted. Raises ConfigurationError where the address is taken.
+    """
+
+    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        import uvicorn  # noqa: PLC0415 - heavy, imported at first use
+
+        self._socket = _bound(host, port)
+        self._host = f"[{host}]" if ":" in host else host
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(
+            app,
+            log_level="critical",  # streams that are cut at the end are no errors
+            access_log=False,  # addresses hold tokens
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        self._server: Any = uvicorn.Server(config)
+
+    @property
+    def url(self) -> str:
+        """Where the server answers: `http://` with host and port, no slash at the end."""
+        return f"http://{self._host}:{self.port}"
+
+    def run(self) -> None:
+        """Serve until the process is interrupted."""
+        try:
+            self._server.run(sockets=[self._socket])
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._socket.close()
+
+    def __enter__(self) -> Self:
+        self._server.config.load()
+        self._thread = threading.Thread(target=self.run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(128)  # so that requests wait until the server takes them
+    except OSError as error:
+        bound.close()
+        raise ConfigurationError(
+            f"The address {host}:{port} cannot be used: {error.strerror}. Try `--port 0`."
+        ) from None
+    return bound

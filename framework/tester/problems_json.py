@@ -1,0 +1,26 @@
+"""What the tester refuses, as data: a status, a code for machines and a text for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.errors import FrameworkError
+
+
+class ApiRefusal(Exception):  # noqa: N818 - an answer, not an accident
+    """A request that is answered with an error: *status*, *code*, and every problem."""
+
+    def __init__(self, status: int, code: str, message: str, problems: Any = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.problems = list(problems) or [message]
+
+    @classmethod
+    def of(cls, status: int, code: str, error: FrameworkError) -> ApiRefusal:
+        """Give the refusal that an error of the framework stands for."""
+        return cls(status, code, str(error), getattr(error, "problems", ()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the answer's body."""
+        return {"error": {"code": self.code, "message": str(self), "problems": self.problems}}

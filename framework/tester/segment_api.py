@@ -1,0 +1,378 @@
+"""The reference's HTTP API for one destination: its routes, its bodies, its answers.
+
+Tools that were made for the reference's local server work with it unchanged. It needs no token;
+of web pages it answers those that the reference answers. Every action error is a 200, the results
+of a batch are not told, and no trigger is asked: our own API is for those who want to know more.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import httpx
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from framework.definition import Action, Subscription, to_manifest
+from framework.delivery import Connection, Exchange
+from framework.errors import FrameworkError, IntegrationError, SettingsError
+from framework.explain import hidden, traces
+from framework.paths import JSON
+from framework.results import Failed
+from framework.tester.bodies import read_json, write_json
+from framework.tester.guard import Gate
+from framework.tester.problems_json import ApiRefusal
+from framework.tester.workspace import Mode, Workspace
+from framework.testing import EVERY_EVENT
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+ORIGINS: Final = frozenset(
+    {
+        "https://app.segment.com",
+        "https://eu1.app.segment.com",
+        "https://app.segment.build",
+        "https://eu1.app.segment.build",
+        "http://localhost:8000",
+    }
+)
+"""The web pages that the reference answers to."""
+
+_HOOKS: Final = ("onMappingSave", "retlOnMappingSave")
+_Body: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ApiReply:
+    """An answer: its status, and a body that is JSON or, as text, a page."""
+
+    status: int
+    body: JSON
+
+
+def reference_app(workspace: Workspace, slug: str, names: frozenset[str], mode: Mode) -> ASGIApp:
+    """Give the app of the destination *slug*, for requests to *names*, delivering in *mode*."""
+    return Gate(_app(SegmentApi(workspace, slug, mode)), names, ORIGINS)
+
+
+def _app(served: SegmentApi) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        if request.method == "OPTIONS":
+            answer = Response(status_code=204)
+        else:
+            answer = await _answer(served, request)
+        await answer(scope, receive, send)
+
+    return app
+
+
+async def _answer(served: SegmentApi, request: Request) -> Response:
+    path = request.url.path
+    view = served.route(request.method, path)
+    if view is None:
+        return _page(404, f"Cannot {request.method} {path}")
+    try:
+        body = read_json(await request.body() or b"{}") if request.method == "POST" else {}
+    except ApiRefusal as refusal:
+        if refusal.status != 400:
+            raise
+        return _page(400, "Bad Request")
+    if not isinstance(body, dict):
+        return _page(400, "Bad Request")
+    told = await run_in_threadpool(view, body)
+    return Response(write_json(told.body), told.status, media_type="application/json")
+
+
+def _page(status: int, text: str) -> Response:
+    content = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n'
+        f"</head>\n<body>\n<pre>{html.escape(text)}</pre>\n</body>\n</html>\n"
+    )
+    return Response(content, status, media_type="text/html")
+
+
+class SegmentApi:
+    """One destination behind the reference's routes."""
+
+    def __init__(self, workspace: Workspace, slug: str, mode: Mode) -> None:
+        self._workspace = workspace
+        self._plugin = workspace.plugin(slug)
+        self._definition = self._plugin.definition
+        self._mode = mode
+
+    def route(self, method: str, path: str) -> Callable[[_Body], ApiReply] | None:
+        """Give what answers a request; None where there is nothing at that place."""
+        parts = path.strip("/").split("/")
+        if (method, parts) == ("GET", ["manifest"]):
+            return self._manifest
+        if method != "POST":
+            return None
+        fixed = self._fixed().get(parts[0]) if len(parts) == 1 else None
+        return fixed or self._of_action(parts)
+
+    def _fixed(self) -> dict[str, Callable[[_Body], ApiReply]]:
+        routes = {
+            "authenticate": self._authenticate,
+            "refreshAccessToken": self._refresh,
+        }
+        optional = {
+            "createAudience": ("create_audience", self._create_audience),
+            "getAudience": ("get_audience", self._get_audience),
+            "delete": ("delete_user", self._delete),
+        }
+        defined = {
+            name: view for name, (hook, view) in optional.items() if self._plugin.implements(hook)
+        }
+        return {**routes, **defined}
+
+    def _of_action(self, parts: Sequence[str]) -> Callable[[_Body], ApiReply] | None:
+        action = {one.slug: one for one in self._definition.actions}.get(parts[0])
+        if action is None:
+            return None
+        match parts[1:]:
+            case []:
+                return lambda body: self._perform(action, body)
+            case [key] if self._is_dynamic(action, key):
+                return lambda body: self._choices(action, key, body)
+            case ["hooks", hook] if self._hooks(hook):
+                return lambda body: self._hook(action, body)
+            case ["hooks", hook, "dynamic", key] if self._hooks(hook) and self._dynamic:
+                return lambda body: self._choices(action, key, body)
+        return None
+
+    @property
+    def _dynamic(self) -> bool:
+        return self._plugin.implements("dynamic_choices")
+
+    def _is_dynamic(self, action: Action, key: str) -> bool:
+        return self._dynamic and key in action.fields and action.fields[key].dynamic
+
+    def _hooks(self, hook: str) -> bool:
+        return hook in _HOOKS and self._plugin.implements("saved_mapping")
+
+    def _manifest(self, body: _Body) -> ApiReply:
+        del body
+        name = self._definition.slug.removeprefix("actions-")
+        return ApiReply(200, {**to_manifest(self._definition), "directoryName": name})
+
+    def _authenticate(self, body: _Body) -> ApiReply:
+        """Test credentials that stand at the root, or under `settings`."""
+        nested = body.get("settings")
+        settings = nested if isinstance(nested, dict) else body
+        try:
+            with self._open(settings, ()) as connection:
+                connection.check_authentication()
+        except SettingsError as error:
+            fields = _fields(error.problems)
+            return ApiReply(200, {"ok": False, "error": str(error), "fields": fields})
+        except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
+            return ApiReply(200, {"ok": False, "error": _text(error), "fields": {}})
+        return ApiReply(200, {"ok": True})
+
+    def _refresh(self, body: _Body) -> ApiReply:
+        settings = {**_named(body, self._definition.settings_fields), **_object(body, "settings")}
+        captor = _Captor()
+        try:
+            with self._open(settings, (), captor) as connection:
+                connection.performer.client.get("https://token.invalid/")
+        except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
+            return ApiReply(400, {"ok": False, "error": _text(error)})
+        if not captor.token:
+            message = f"{self._definition.name} has no access token to refresh."
+            return ApiReply(400, {"ok": False, "error": message})
+        return ApiReply(200, {"ok": True, "data": {"accessToken": captor.token}})
+
+    def _perform(self, action: Action, body: _Body) -> ApiReply:
+        payload = body.get("payload", {})
+        events = payload if isinstance(payload, list) else [payload]
+        mapping = _mapping(action, _object(body, "mapping"), events)
+        chosen = Subscription(action=action.slug, trigger=EVERY_EVENT, mapping=mapping)
+        try:
+            with self._open(_object(body, "settings"), (chosen,)) as connection:
+                report = connection.deliver(events)
+                hide = connection.redactor.hide
+                told = traces(connection, events, report)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            return ApiReply(200, [_error(error)])
+        failed = [one.legs[0] for one in told if isinstance(one.legs[0].result, Failed)]
+        if failed and not isinstance(payload, list):
+            return ApiReply(200, [hidden(_failure(failed[0]), hide)])
+        return ApiReply(200, _exchanges(report.exchanges))
+
+    def _choices(self, action: Action, key: str, body: _Body) -> ApiReply:
+        context = _object(body, "dynamicFieldContext")
+        given = {
+            "action": action,
+            "field": key,
+            "payload": _object(body, "payload"),
+            "page": body.get("page", 1),
+            "search": context.get("query"),
+        }
+        try:
+            found = self._call("dynamic_choices", body, given)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            return ApiReply(500, [_error(error)])
+        choices = found if isinstance(found, Mapping) else {"choices": found}
+        return ApiReply(200, {"choices": [], "nextPage": "", **choices})
+
+    def _hook(self, action: Action, body: _Body) -> ApiReply:
+        inputs = body.get("hookInputs", {})
+        if not isinstance(inputs, dict):
+            problem = {
+                "path": "$",
+                "pointer": "#",
+                "message": "The hook's input must be an object.",
+            }
+            return ApiReply(500, [[problem]])
+        payload = {**_object(body, "payload"), **inputs}
+        try:
+            saved = self._call("saved_mapping", body, {"action": action, "payload": payload})
+        except IntegrationError as error:
+            return ApiReply(500, [{"message": str(error), "code": error.code}])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            return ApiReply(500, [{"message": _text(error), "code": "INTERNAL_ERROR"}])
+        return ApiReply(200, {"successMessage": "The mapping was saved.", "savedData": saved or {}})
+
+    def _create_audience(self, body: _Body) -> ApiReply:
+        given = {"audience_name": body.get("audienceName")}
+        return self._audience("create_audience", body, given)
+
+    def _get_audience(self, body: _Body) -> ApiReply:
+        return self._audience("get_audience", body, {"external_id": body.get("externalId")})
+
+    def _audience(self, hook: str, body: _Body, given: _Body) -> ApiReply:
+        more = {**given, "audience_settings": _object(body, "audienceSettings")}
+        try:
+            return ApiReply(200, {"externalId": self._call(hook, body, more)})
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            return ApiReply(400, {"ok": False, "error": _text(error)})
+
+    def _delete(self, body: _Body) -> ApiReply:
+        payload = _object(body, "payload")
+        given = {"user_id": payload.get("userId"), "anonymous_id": payload.get("anonymousId")}
+        try:
+            with self._open(_object(body, "settings"), ()) as connection:
+                with connection.recorder.recording() as exchanges:
+                    _called(connection, "delete_user", given)
+                return ApiReply(200, _exchanges(exchanges))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            return ApiReply(200, [_error(error)])
+
+    def _call(self, hook: str, body: _Body, given: _Body) -> Any:
+        with self._open(_object(body, "settings"), ()) as connection:
+            return hidden(_called(connection, hook, given), connection.redactor.hide)
+
+    @contextmanager
+    def _open(
+        self,
+        settings: _Body,
+        subscriptions: tuple[Subscription, ...],
+        captor: _Captor | None = None,
+    ) -> Iterator[Connection]:
+        """Open a connection of its own, so that no call sees what another one did."""
+        raw = {"destination": self._definition.slug, "settings": settings, "subscriptions": []}
+        chosen = replace(self._workspace.choose(raw), subscriptions=subscriptions)
+        transport = self._workspace.transport(chosen, self._mode)
+        if captor is not None:
+            captor.transport = transport
+            transport = captor
+        try:
+            with self._workspace.connect(chosen, self._mode, transport) as connection:
+                yield connection
+        except FrameworkError as error:
+            error.args = (chosen.redactor.hide(str(error)), *error.args[1:])
+            raise
+
+
+class _Captor(httpx.BaseTransport):
+    """Carries requests for tokens on to *transport*, and keeps the token that others would send."""
+
+    transport: httpx.BaseTransport
+
+    def __init__(self) -> None:
+        self.token = ""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        if "token" in request.extensions:
+            return self.transport.handle_request(request)
+        self.token = request.headers.get("authorization", "").rpartition(" ")[2]
+        return httpx.Response(200, json={})
+
+
+def _named(body: _Body, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the credentials beside the settings by the names that settings mostly have."""
+    names = {
+        "access_token": "accessToken",
+        "refresh_token": "refreshToken",
+        "client_id": "clientId",
+        "client_secret": "clientSecret",
+    }
+    return {key: body[wire] for key, wire in names.items() if key in known and body.get(wire)}
+
+
+def _called(connection: Connection, hook: str, given: _Body) -> Any:
+    client, settings = connection.performer.client, connection.settings
+    return connection.plugin.call(hook, client=client, settings=settings, **given)
+
+
+def _mapping(action: Action, given: _Body, events: Sequence[Any]) -> dict[str, JSON]:
+    """Give the mapping over the action's defaults; where that is nothing, the payload itself."""
+    whole = {**action.default_mapping, **given}
+    if whole or not events or not isinstance(events[0], dict):
+        return whole
+    return dict(events[0])
+
+
+def _object(body: _Body, key: str) -> dict[str, Any]:
+    value = body.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _exchanges(exchanges: Any) -> list[JSON]:
+    found: list[Exchange] = list(exchanges)
+    return [exchange.to_json() for exchange in found]
+
+
+def _failure(leg: Any) -> dict[str, JSON]:
+    failed = leg.result
+    message = failed.message if failed.body is None else failed.body
+    if leg.problems and leg.problems[0].code != "identifier":
+        fields = {one.field: one.message for one in leg.problems}
+        return {**_entry(500, failed.message, failed.code), "fields": fields}
+    return _entry(failed.status, message, failed.code)
+
+
+def _error(error: Exception) -> dict[str, JSON]:
+    status = error.status if isinstance(error, IntegrationError) else 500
+    told = _entry(status, _text(error), type(error).__name__)
+    if isinstance(error, SettingsError):
+        told["fields"] = _fields(error.problems)
+    return told
+
+
+def _entry(status: int, message: JSON, kind: str) -> dict[str, JSON]:
+    text = message if isinstance(message, str) else json.dumps(message)
+    return {
+        "statusCode": status,
+        "message": message,
+        "stack": [f"{kind}: {text}"],
+        "requestError": True,
+    }
+
+
+def _fields(problems: Sequence[str]) -> dict[str, str]:
+    """Give the messages of settings by their names."""
+    return {problem.split("`")[1]: problem for problem in problems if problem.count("`") > 1}
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, FrameworkError) else type(error).__name__

@@ -1,0 +1,317 @@
+"""The journey of an event tells the truth: its verdicts are the pipeline's, its offers work."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from framework import (
+    Action,
+    Batching,
+    Connection,
+    Destination,
+    Failed,
+    Payload,
+    Result,
+    Settings,
+    Skipped,
+    Subscription,
+    connect,
+    field,
+    hookimpl,
+    open_plugin,
+)
+from framework.delivery import DryRun
+from framework.explain import EventTrace, trace, traces
+
+KEY = "sesame-4711"
+
+
+class MailSettings(Settings):
+    """Access to the mail service."""
+
+    key: str = field("Key", type="password")
+
+
+class Mail(Payload):
+    """One mail."""
+
+    to: str = field("To", format="email", mapping={"@path": "$.properties.email"})
+    total: int | None = field("Total", mapping={"@path": "$.properties.total"})
+    note: str | None = field("Note")
+
+
+class MailService:
+    """A destination that posts mails, refuses some, and knows whom a mail is for."""
+
+    @hookimpl
+    def destination(self) -> Destination:
+        return Destination(slug="mail", name="Mail")
+
+    @hookimpl
+    def settings(self) -> type[MailSettings]:
+        return MailSettings
+
+    @hookimpl
+    def actions(self) -> list[Action]:
+        batching = Batching(keys=("note",), max_size=10)
+        return [Action(slug="send", title="Send", payload=Mail, batching=batching)]
+
+    @hookimpl
+    def identify(self, payloads: list[Mail]) -> list[str | Failed]:
+        refused = Failed(400, "BLOCKED", "This recipient is blocked.")
+        return [refused if one.to.startswith("no@") else one.to for one in payloads]
+
+    @hookimpl
+    def perform_batch(
+        self, client: httpx.Client, settings: MailSettings, payloads: list[Mail]
+    ) -> list[Result] | None:
+        mails = [{"to": one.to, "note": one.note} for one in payloads]
+        client.post("https://mail.test/send", json=mails, headers={"x-api-key": settings.key})
+        if any(one.total == 13 for one in payloads):
+            return [Failed(422, "UNLUCKY", "Thirteen.", "partner")] * len(payloads)
+        return None
+
+
+TRIGGERS = (
+    'type = "track"',
+    'type = "track" and event = "Order Placed"',
+    'event = "Order Placed" or event = "Order Refunded"',
+    'type = "identify" and traits.plan = "pro"',
+    'type != "track"',
+    "properties.total > 10",
+    "properties.total >= 10 and properties.total < 20",
+    "properties.total = null",
+    'properties.plan in ["pro", "team"]',
+    'contains(event, "Order")',
+    '!contains(event, "Order")',
+    'match(event, "Order *")',
+    'match(properties.email, "*@b.test")',
+    "!(properties.vip = true)",
+    'type = "track" and !(event = "Order Placed" or properties.vip = true)',
+    "length(event) > 8",
+    'typeof(properties.total) = "number"',
+    'lowercase(event) = "signed up"',
+    'userId != null and (properties.plan = "pro" or properties.total > 100)',
+    'context.app.name = "Shop" and type = "track"',
+)
+MAPPINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"note": "spring"},
+    {"total": {"@json": {"mode": "decode", "value": {"@path": "$.properties.raw"}}}},
+    {"note": {"@template": "{{event}} of {{userId}}"}},
+    {"to": {"@case": {"operator": "loud", "value": {"@path": "$.event"}}}},
+)
+
+
+def subscriptions() -> list[Subscription]:
+    return [
+        Subscription(
+            action="send",
+            name=f"S{number}",
+            trigger=trigger,
+            mapping=MAPPINGS[number % 4],
+        )
+        for number, trigger in enumerate(TRIGGERS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[Connection]:
+    with opened(subscriptions()) as connection:
+        yield connection
+
+
+def opened(chosen: list[Subscription]) -> Connection:
+    return connect(open_plugin(MailService()), {"key": KEY}, chosen, transport=DryRun())
+
+
+POOLS: dict[str, tuple[Any, ...]] = {
+    "type": ("track", "track", "track", "identify", "page", 7),
+    "event": ("Order Placed", "Order Refunded", "Signed Up", "order placed", None, 3),
+    "userId": ("u1", "", None),
+    "context": ({"app": {"name": "Shop"}}, {"app": "Shop"}, {}),
+    "traits": ({"plan": "pro"}, {}),
+}
+INNER: dict[str, tuple[Any, ...]] = {
+    "email": ("a@b.test", "no@b.test", "no address", "", None, 5),
+    "total": (5, 10, 13, 19.0, 200, "12", "many", None, [1]),
+    "plan": ("pro", "team", "free"),
+    "vip": (True, False, "true"),
+    "raw": ("7", "{", 8),
+}
+
+
+def made(chance: random.Random) -> dict[str, Any]:
+    event = {key: chance.choice(pool) for key, pool in POOLS.items() if chance.random() < 0.8}
+    inner = {key: chance.choice(pool) for key, pool in INNER.items() if chance.random() < 0.7}
+    if chance.random() < 0.95:
+        event["properties"] = inner
+    return event
+
+
+def test_the_verdict_is_the_outcome(mail: Connection) -> None:
+    """For a thousand events over twenty subscriptions, delivered with and without a record."""
+    chance = random.Random(6)  # noqa: S311 - the same events every time
+    events = [made(chance) for _ in range(1_000)]
+    outcomes = delivered(mail, events)
+    shown = traces(mail, events, mail.deliver(events))
+    for told in shown:
+        for index, leg in enumerate(told.legs):
+            outcome = outcomes[told.position, index]
+            assert verdict(leg.result) == verdict(outcome)
+            not_matched = isinstance(outcome, Skipped) and outcome.code == "NOT_MATCHED"
+            assert leg.matched is not not_matched
+            assert bool(leg.problems) is (isinstance(outcome, Failed) and leg.batch is None)
+    assert {told.outcome for told in shown} == {"delivered", "failed"}
+
+
+def delivered(mail: Connection, events: list[dict[str, Any]]) -> dict[tuple[int, int], Result]:
+    """Deliver without a record, as a run over a file does."""
+    stream = mail.stream()
+    settled = [*stream.take(enumerate(events)), *stream.flush()]
+    return {(position, route): result for each in settled for position, route, result in each}
+
+
+def verdict(result: Result | None) -> tuple[str, str | None]:
+    return type(result).__name__, getattr(result, "code", None)
+
+
+def test_each_suggested_change_makes_the_event_match() -> None:
+    """Over subscriptions that are hard to come by."""
+    chance = random.Random(6)  # noqa: S311 - the same events every time
+    events = [made(chance) for _ in range(300)]
+    chosen = [one for one in subscriptions() if one.name in {"S3", "S6", "S14", "S18", "S19"}]
+    with opened(chosen) as mail:
+        shown = traces(mail, events, mail.deliver(events))
+    triggers = {route.name: route.trigger for route in mail.routes}
+    offered = 0
+    for told in shown:
+        assert (told.nearest is None) is any(leg.matched for leg in told.legs)
+        if told.nearest is not None:
+            event = told.event
+            assert told.nearest.changes
+            for change in told.nearest.changes:
+                event = change.apply(event)
+            assert triggers[told.nearest.subscription].matches(event)
+            offered += 1
+    assert offered > 90
+
+
+def leg_of(told: EventTrace, number: int = 0) -> dict[str, Any]:
+    legs: list[dict[str, Any]] = told.to_json()["legs"]
+    return legs[number]
+
+
+def test_a_field_says_where_its_value_came_from() -> None:
+    """With the expression, whether it is the default, and what stood at each place."""
+    mapping = {"note": {"@template": "{{event}} of {{userId}}"}}
+    with opened([Subscription(action="send", trigger='event = "E"', mapping=mapping)]) as mail:
+        shown = leg_of(trace(mail, {"event": "E", "properties": {"email": "a@b.test"}}))
+    assert shown["mapping"] == [
+        {
+            "field": "to",
+            "value": "a@b.test",
+            "mapping": {"@path": "$.properties.email"},
+            "isDefault": True,
+            "sources": [{"path": "$.properties.email", "value": "a@b.test"}],
+        },
+        {
+            "field": "total",
+            "mapping": {"@path": "$.properties.total"},
+            "isDefault": True,
+            "sources": [{"path": "$.properties.total"}],
+        },
+        {
+            "field": "note",
+            "value": "E of ",
+            "mapping": {"@template": "{{event}} of {{userId}}"},
+            "isDefault": False,
+            "sources": [{"path": "$.event", "value": "E"}, {"path": "$.userId"}],
+        },
+    ]
+
+
+def test_problems_stand_at_their_fields() -> None:
+    """A payload that has no shape, a mapping that fails, an identifier that is refused."""
+    with opened([Subscription(action="send", trigger='event = "E"')]) as mail:
+        bad = leg_of(trace(mail, {"event": "E", "properties": {"total": "many"}}))
+        blocked = leg_of(trace(mail, {"event": "E", "properties": {"email": "no@b.test"}}))
+    assert [(one["field"], one["code"]) for one in bad["problems"]] == [
+        ("to", "required"),
+        ("total", "type"),
+    ]
+    assert bad["result"]["problems"] == [one["message"] for one in bad["problems"]]
+    assert blocked["problems"] == [
+        {"field": "", "code": "identifier", "message": "This recipient is blocked."}
+    ]
+    with opened([Subscription(action="send", trigger='event = "E"', mapping=MAPPINGS[4])]) as mail:
+        failing = leg_of(trace(mail, {"event": "E"}))
+    assert [(one["field"], one["code"]) for one in failing["problems"]] == [("to", "mapping")]
+    assert failing["result"]["message"] == failing["problems"][0]["message"]
+
+
+def test_a_batch_names_its_mates() -> None:
+    """Those that travelled along, by position, with the fields in which they agree."""
+    chosen = [Subscription(action="send", trigger='event = "E"', mapping={"note": "n"})]
+    events = [
+        {"event": "E", "properties": {"email": f"{name}@b.test"}} for name in ("a", "b", "a", "no")
+    ]
+    with opened(chosen) as mail:
+        shown = [leg_of(told) for told in traces(mail, events, mail.deliver(events))]
+    company = {"index": 0, "key": {"note": "n"}, "size": 2, "reason": "end"}
+    assert [one["batch"] for one in shown] == [
+        {**company, "mates": [1, 2]},
+        {**company, "mates": [0, 2]},
+        {**company, "mates": [0, 1]},
+        None,
+    ]
+    assert [one["identifier"] for one in shown] == ["a@b.test", "b@b.test", "a@b.test", None]
+
+
+def test_requests_are_shown_as_commands_and_without_secrets() -> None:
+    """Also where the event itself holds the secret, or a key of it."""
+    event = {"event": "E", KEY: KEY, "properties": {"email": "a@b.test"}, "userId": [KEY, 1]}
+    with opened([Subscription(action="send", trigger='event = "E"')]) as mail:
+        told = trace(mail, event)
+    assert KEY not in json.dumps(told.to_json())
+    assert told.to_json()["event"] == {
+        "event": "E",
+        "<redacted>": "<redacted>",
+        "properties": {"email": "a@b.test"},
+        "userId": ["<redacted>", 1],
+    }
+    (exchange,) = leg_of(told)["exchanges"]
+    assert exchange["curl"] == (
+        "curl --request POST https://mail.test/send --header 'x-api-key: <redacted>' "
+        "--header 'content-type: application/json' "
+        """--data-raw '[{"to":"a@b.test","note":null}]'"""
+    )
+
+
+def test_what_would_have_matched_is_said_in_words() -> None:
+    """The nearest subscription with its changes; without any where the trigger has no match."""
+    near = Subscription(action="send", name="A", trigger="a = 1 and b = 2 and c = 3")
+    far = Subscription(action="send", name="B", trigger="c = 4 and d = 5 and a = 1")
+    with opened([far, near]) as mail:
+        told = trace(mail, {"a": 1, "b": 2}).nearest
+    assert str(told) == "Subscription `A` would match after this: Set `$.c` to 3."
+    with opened([Subscription(action="send", name="A", trigger="a = 1 and a = 2")]) as mail:
+        never = trace(mail, {"a": 1}).nearest
+    assert str(never) == (
+        "Subscription `A` came nearest. The trigger does not match: `a = 2` is not met (`a` is 1)."
+    )
+    with opened([]) as mail:
+        assert trace(mail, {}).to_json() == {
+            "position": 0,
+            "messageId": None,
+            "event": {},
+            "outcome": "skipped",
+            "legs": [],
+            "nearest": None,
+        }

@@ -1,0 +1,87 @@
+"""Every code is explained, by an example that gives exactly the message beside it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from framework.config import Diagnostic, parse_connection, parse_manifest, read_connection
+from framework.definition import from_manifest
+from framework.linting import (
+    CATALOGUE,
+    MANIFEST,
+    Entry,
+    choose,
+    page,
+    sample_world,
+    spec_world,
+    validate,
+)
+
+ROOT = Path(__file__).parents[3]
+LETTERS = from_manifest(MANIFEST)
+ENTRIES = list(CATALOGUE.values())
+
+
+def findings(entry: Entry, folder: Path) -> tuple[Diagnostic, ...]:
+    if entry.code == "AD100":
+        return read_connection(folder / entry.name).diagnostics
+    if entry.name.endswith(".json"):
+        return parse_manifest(entry.document, entry.name)[1].all
+    reading = parse_connection(entry.document, entry.name, folder, {"LETTERS_KEY": "sesame"})
+    world = sample_world([{"type": "track"}]) if entry.code == "AD419" else spec_world()
+    if choose(reading, {LETTERS.slug: LETTERS}):
+        validate(reading, LETTERS, world)
+    return reading.diagnostics
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.code)
+def test_an_example_gives_its_message(entry: Entry, tmp_path: Path) -> None:
+    """The first finding with the code says what the catalogue says."""
+    found = [each for each in findings(entry, tmp_path) if each.code == entry.code]
+    assert found
+    said = f"{found[0].message} {found[0].hint}".strip().partition("\n")[0]
+    assert said == entry.message
+
+
+def test_every_code_that_is_used_is_explained() -> None:
+    """The sources use no code that the catalogue lacks, and the catalogue holds no other."""
+    used: set[str] = set()
+    for room in ("config", "cli", "definition"):
+        for file in (ROOT / "framework" / room).rglob("*.py"):
+            if "catalogue" not in file.parts:
+                used |= set(re.findall(r'"(AD\d{3})"', file.read_text(encoding="utf-8")))
+    assert used == set(CATALOGUE)
+
+
+def test_entries_are_sentences() -> None:
+    """Summaries and reasons are sentences of one line."""
+    for entry in ENTRIES:
+        for text in (entry.summary, entry.why):
+            assert text.endswith("."), entry.code
+            assert "\n" not in text, entry.code
+
+
+def test_the_page_is_fresh() -> None:
+    """`actions validate --explain all > docs/diagnostics.md` writes it."""
+    written = (ROOT / "docs" / "diagnostics.md").read_text(encoding="utf-8")
+    assert written == page(ENTRIES, MANIFEST)
+
+
+def test_a_code_is_told_apart_from_others_in_the_terminal() -> None:
+    """An entry as text names the code, the reason, an example and its message."""
+    assert str(CATALOGUE["AD403"]) == (
+        "AD403: There is no trigger.\n\n"
+        "The action has no default, so the subscription must say when it runs.\n\n"
+        "    destination: letters\n"
+        "    settings:\n"
+        "      office: https://letters.example\n"
+        "      key: ${env:LETTERS_KEY}\n"
+        "    subscriptions:\n"
+        "      - partnerAction: sendLetter\n"
+        "        mapping: {address: a@b.example, text: Hello}\n\n"
+        "A trigger is needed: action `sendLetter` has no default trigger. "
+        "Give it as `subscribe`.\n"
+    )

@@ -1,0 +1,297 @@
+"""Findings of checks stand where they belong, in YAML and in JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from framework.config import (
+    DiagnosticList,
+    Reading,
+    Spot,
+    load_manifest,
+    parse_connection,
+    parse_manifest,
+)
+from framework.definition import from_manifest
+from framework.linting import MANIFEST, choose, spec_world, validate
+
+LETTERS = from_manifest(MANIFEST)
+HEAD = textwrap.dedent(
+    """\
+    destination: letters
+    settings: {office: "https://x.example", key: "${env:KEY}"}
+    subscriptions:
+      - partnerAction: sendLetter
+    """
+)
+
+
+def read(text: str, file: str = "c.yaml") -> Reading:
+    reading = parse_connection(text, file, Path("no-such-folder"), {"KEY": "sesame"})
+    assert choose(reading, {"letters": LETTERS})
+    validate(reading, LETTERS, spec_world())
+    return reading
+
+
+def underlined(text: str, file: str = "c.yaml") -> list[tuple[str, str]]:
+    """Give the code of each finding and the text that it underlines."""
+    lines = text.splitlines()
+    return [
+        (each.code, lines[each.line - 1][each.column - 1 : each.column - 1 + each.length])
+        for each in read(text, file).diagnostics
+    ]
+
+
+MAPPED = "    mapping: {address: a@b.example, text: Hello}\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "part"),
+    [
+        ('type = "trak"', "trak"),
+        ('"type = \\"trak\\""', "trak"),
+        ('"\\u0074ype = \\"trak\\""', "trak"),
+        ("'type = \"trak\"'", "trak"),
+        ("'type = \"trak\" and event = \"it''s\"'", "trak"),
+        ('|\n      type = "track"\n      or type = "trak"\n', 'type = "trak"'),
+        ('|\n      type = "trak"\n', "trak"),
+        ('>\n      type = "trak"\n', ">"),
+        ('"type =\n      \\"trak\\""', '"'),
+    ],
+)
+def test_a_part_of_a_trigger_is_underlined(written: str, part: str) -> None:
+    """However the text is quoted; where it is folded, its beginning is shown."""
+    text = f"{HEAD}    subscribe: {written}\n{MAPPED}"
+    assert underlined(text) == [("AD414", part)]
+
+
+def test_a_trigger_in_json_is_underlined() -> None:
+    document = {
+        "destination": "letters",
+        "settings": {"office": "https://x.example", "key": "${env:KEY}"},
+        "subscriptions": [
+            {
+                "partnerAction": "sendLetter",
+                "subscribe": 'type = "track" and tpye = "x"',
+                "mapping": {"adress": "a", "address": "a@b.example", "text": "Hello"},
+            }
+        ],
+    }
+    text = json.dumps(document, indent=2)
+    assert [pair for pair in underlined(text, "c.json") if pair[0] != "AD416"] == [
+        ("AD413", "tpye"),
+        ("AD503", '"adress"'),
+    ]
+
+
+def test_a_place_in_a_mapping_is_underlined() -> None:
+    """Scalars as they are, objects by their keys, unknown directives by their names."""
+    text = HEAD + textwrap.dedent(
+        """\
+        #   subscribe
+            subscribe: type = "track"
+            mapping:
+              address: nobody
+              text:
+                "@tmplate": Hello
+              copies:
+                "@path": $.context
+              sender: {"@path": $.mesageId}
+        """
+    ).replace("#   subscribe\n", "")
+    assert underlined(text) == [
+        ("AD515", "nobody"),
+        ("AD501", '"@tmplate"'),
+        ("AD513", "copies"),
+        ("AD521", "sender"),
+        ("AD504", "$.mesageId"),
+    ]
+
+
+def test_an_alias_is_underlined_as_a_whole() -> None:
+    text = f"{HEAD.replace('letters', '&x letters', 1)}    subscribe: *x\n{MAPPED}"
+    assert [code for code, _ in underlined(text)] == ["AD411"]
+
+
+def test_all_is_told_at_once() -> None:
+    """Errors of structure do not keep the rest from being checked, nor is one place told twice."""
+    text = textwrap.dedent(
+        """\
+        destination: letters
+        nmae: x
+        settings: {office: "${env:NOPE}", regin: north, region: east}
+        subscriptions:
+          - partnerAction: sendLetter
+            mapping: {adress: a}
+          - partnerAction: sendLeter
+        """
+    )
+    found = [(each.code, each.line) for each in read(text).diagnostics]
+    assert found == [
+        ("AD203", 2),
+        ("AD311", 3),
+        ("AD301", 3),
+        ("AD313", 3),
+        ("AD312", 3),
+        ("AD403", 5),
+        ("AD511", 5),
+        ("AD511", 5),
+        ("AD503", 6),
+        ("AD402", 7),
+    ]
+
+
+def test_settings_may_be_missing_or_of_a_wrong_kind() -> None:
+    rest = f'subscriptions:\n  - partnerAction: sendLetter\n    subscribe: type = "track"\n{MAPPED}'
+    for settings, codes in (
+        ("", ["AD311"] * 2),
+        ("settings: 5\n", ["AD201"]),
+        ("settings:\n", ["AD311"] * 2),
+    ):
+        reading = read(f"destination: letters\n{settings}{rest}")
+        assert [each.code for each in reading.diagnostics] == codes, settings
+
+
+def test_a_switched_off_subscription_is_not_compared() -> None:
+    text = textwrap.dedent(
+        """\
+        destination: letters
+        settings: {office: "https://x.example", key: "${env:KEY}"}
+        subscriptions:
+          - {partnerAction: addReader, subscribe: 'type = "track"', mapping: {reader: a@b.example}}
+          - {partnerAction: removeReader, subscribe: 'type = "track"', enabled: false,
+             mapping: {reader: a@b.example}}
+        """
+    )
+    assert read(text).diagnostics == ()
+
+
+def test_a_large_file_is_checked_whole() -> None:
+    """Twenty subscriptions with seven fields in each trigger, half of which are opposites."""
+    items = "".join(
+        f"  - name: letter {n}\n    partnerAction: {'addReader' if n % 2 else 'removeReader'}\n"
+        f'    subscribe: type = "track" and event = "E{n}" and properties.plan != "p{n}" '
+        f'and contains(properties.source, "s{n}") and properties.total >= {n} '
+        f'and (properties.category = "c{n}" or properties.step < {n})\n'
+        "    mapping: {reader: a@b.example}\n"
+        for n in range(20)
+    )
+    found = read(f"{HEAD.partition('  -')[0]}{items}").diagnostics
+    assert found == ()
+
+
+LONG = (
+    '(type = "track" or type = "page") and properties.z = 1 and '
+    + " and ".join(f"(properties.a{n} > 1 or properties.b{n} > 1)" for n in range(8))
+    + " and properties.z = 2"
+)
+"""No event of the many that are tried matches: so the search is long."""
+
+
+def test_what_is_not_checked_is_told() -> None:
+    """The work of a check is limited for the whole file, and each part that is left is named."""
+    items = "".join(
+        f"  - name: letter {n}\n    partnerAction: sendLetter\n    subscribe: {LONG}{n}\n{MAPPED}"
+        for n in range(4)
+    )
+    text = f"{HEAD.partition('  -')[0]}{items}"
+    found = read(text).diagnostics
+    assert {each.severity for each in found} == {"warning"}
+    hint = "Make it simpler, or the file smaller."
+    assert [(each.code, each.line, f"{each.message} {each.hint}") for each in found[-2:]] == [
+        ("AD105", 18, f"The trigger is not checked to the end: that would take too long. {hint}"),
+        ("AD105", 19, f"The mapping is not checked to the end: that would take too long. {hint}"),
+    ]
+    assert {each.code for each in found} == {"AD105"}
+    assert len(found) == 8
+
+
+OPEN = " and ".join(f"(properties.a{n} > 1 or properties.b{n} > 1)" for n in range(9))
+"""Many events match it: so the search for one that matches something else, too, is long."""
+
+
+def test_pairs_that_are_not_compared_are_told() -> None:
+    """After the effort has ended, no pair of opposite subscriptions is compared any more."""
+    items = "".join(
+        f"  - name: pair {n}\n    partnerAction: {'addReader' if n % 2 else 'removeReader'}\n"
+        f"    subscribe: {OPEN} and properties.z = {n}\n"
+        "    mapping: {reader: a@b.example}\n"
+        for n in range(4)
+    )
+    found = read(f"{HEAD.partition('  -')[0]}{items}").diagnostics
+    message = "From here on, opposite subscriptions are not compared: that would take too long."
+    assert [f"{each.message} {each.hint}" for each in found if each.code == "AD105"] == [
+        f"{message} Make the file smaller."
+    ]
+
+
+def test_a_spot_within_a_text_outside_the_document() -> None:
+    """A place that the document does not have is given as it is."""
+    findings = DiagnosticList("c.yaml", "a: 1\n")
+    assert findings.within(Spot(9, 9), "text", 1, 1) == Spot(9, 9)
+
+
+def test_a_secret_is_not_shown() -> None:
+    """Not in the excerpt of any finding in its line, whatever the setting is called."""
+    text = (
+        "destination: letters\nsettings: {office: 5, key: sesame, region: x}\nsubscriptions: []\n"
+    )
+    found = read(text).diagnostics
+    assert [each.code for each in found] == ["AD312", "AD305", "AD312", "AD206"]
+    assert "sesame" not in str([each.to_json() for each in found])
+    assert found[0].excerpt == "settings: {******* *, **** ******, ******* *}"
+
+
+# Manifests
+
+
+def test_a_manifest_is_read_with_places(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.json"
+    path.write_text(json.dumps(MANIFEST, indent=1))
+    destination, findings = load_manifest(path)
+    assert destination is not None
+    assert (destination.slug, findings.all) == ("letters", ())
+    broken = json.loads(path.read_text())
+    broken["actions"]["addReader"]["fields"]["reader"]["type"] = 5
+    path.write_text(json.dumps(broken, indent=1))
+    _, findings = load_manifest(path)
+    assert [path.read_text().splitlines()[each.line - 1].strip() for each in findings.all] == [
+        '"type": 5,'
+    ]
+
+
+def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
+    destination, findings = load_manifest(tmp_path / "none.json")
+    assert destination is None
+    assert [each.message for each in findings.all] == [
+        "The file cannot be read: No such file or directory."
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "5", '{"slug": 5}', '{"slug": "a", "actions": {"b": 1}}']
+)
+def test_a_manifest_of_any_shape_is_told(text: str) -> None:
+    """It is refused in words, never with an exception."""
+    _, findings = parse_manifest(text, "metadata.json")
+    assert findings.all
+
+
+def test_a_large_manifest_can_be_used() -> None:
+    """What is too large for places is read all the same; its problems stand at the beginning."""
+    large = json.loads(json.dumps(MANIFEST))
+    large["notes"] = list(range(120_000))
+    large["actions"]["sendLetter"]["defaultSubscription"] = "type ="
+    destination, findings = parse_manifest(json.dumps(large), "metadata.json")
+    assert destination is not None
+    assert [(each.code, each.line, each.column) for each in findings.all] == [("AD602", 1, 1)]
+
+
+def test_what_python_takes_for_json_is_none() -> None:
+    destination, findings = parse_manifest('{"slug": NaN}', "metadata.json")
+    assert destination is None
+    assert [each.code for each in findings.all] == ["AD101"]
