@@ -1,4 +1,4 @@
-"""Packages that load a name when it is first used, so that what needs few starts quickly."""
+"""Packages that import a name when it is first used, so that commands start quickly."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def lazy_exports(package: str, rooms: Mapping[str, str]) -> Callable[[str], Any]:
-    """Give the `__getattr__` of *package*; *rooms* has the names that each inner module gives."""
-    origin = {name: room for room, names in rooms.items() for name in names.split()}
+def lazy_exports(package: str, exports: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of *package*.
+
+    *exports* maps modules to the names that they provide, separated by blanks. A module is named
+    relative to *package*, or in full where it belongs to another package.
+    """
+    origin = {
+        name: module if module.startswith("framework.") else f"{package}.{module}"
+        for module, names in exports.items()
+        for name in names.split()
+    }
 
     def load(name: str) -> Any:
         if name not in origin:
             raise AttributeError(f"module `{package}` has no attribute `{name}`")
-        value = getattr(importlib.import_module(f"{package}.{origin[name]}"), name)
+        value = getattr(importlib.import_module(origin[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 

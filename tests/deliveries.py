@@ -31,10 +31,10 @@ class Time:
         self._clock = clock
 
     def monotonic(self) -> float:
-        return self._clock.now()
+        return self._clock.time()
 
     def time(self) -> float:
-        return self._clock.now()
+        return self._clock.time()
 
     def sleep(self, seconds: float, /) -> None:
         self._clock.move(seconds)

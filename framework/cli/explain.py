@@ -80,7 +80,7 @@ def _journeys(
     opened: Opened, events: list[dict[str, Any]], *, called: bool
 ) -> Iterable[EventTrace]:
     from framework.delivery import DryRun, Retry, connect  # noqa: PLC0415 - heavy, at first use
-    from framework.explain import traces  # noqa: PLC0415 - heavy
+    from framework.explain import trace_events  # noqa: PLC0415 - heavy
     from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
     plugin, file = opened.plugin, opened.file
@@ -96,7 +96,7 @@ def _journeys(
     ) as connection:
         if plugin.implements("sandbox"):
             connection.check_authentication()
-        return traces(connection, events, connection.deliver(events))
+        return trace_events(connection, events, connection.deliver(events))
 
 
 def _told(journey: dict[str, Any], *, called: bool) -> Iterator[str]:

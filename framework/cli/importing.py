@@ -64,7 +64,7 @@ def _write(files: Mapping[Path, str]) -> None:
 
 def skeleton(destination: Destination) -> str:
     """Give a connection file to fill in, with the subscriptions that a new connection has."""
-    from framework.config import (  # noqa: PLC0415 - heavy, imported at first use
+    from framework.definition import (  # noqa: PLC0415 - heavy, imported at first use
         MAX_SUBSCRIPTIONS,
     )
 

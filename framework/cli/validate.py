@@ -83,14 +83,14 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
 def _check(
     file: Path, known: Mapping[str, Destination], world: EventModel
 ) -> tuple[Diagnostic, ...]:
-    from framework import config  # noqa: PLC0415 - heavy, imported at first use
+    from framework import config, linting  # noqa: PLC0415 - heavy, imported at first use
 
     if file.name.endswith(config.SUFFIXES):
         return config.read_cases(file)[1]
     reading = config.read_connection(file)
-    destination = config.choose(reading, known)
+    destination = linting.choose(reading, known)
     if destination is not None:
-        config.validate(reading, destination, world)
+        linting.validate(reading, destination, world)
     return reading.diagnostics
 
 

@@ -18,13 +18,10 @@ from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, error
 from framework.config.jsontext import read_json
 from framework.config.nodes import DocumentNode, Unreadable
 from framework.config.references import References
-from framework.definition import Subscription
+from framework.definition import MAX_SUBSCRIPTIONS, Subscription
 
 MAX_BYTES = 1024 * 1024
 """How large a connection file may be."""
-
-MAX_SUBSCRIPTIONS = 50
-"""How many subscriptions one connection may have."""
 
 _TEXT, _SWITCH, _OBJECT, _LIST = "text", "true or false", "an object", "a list"
 _FILE_KEYS = {

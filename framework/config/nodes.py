@@ -22,7 +22,7 @@ MAX_REPEATED = 1024 * 1024
 """Characters of texts that a document's aliases may repeat."""
 
 DocumentScalar: TypeAlias = str | int | float | bool | None
-Pair: TypeAlias = "tuple[str, Spot, Node]"
+Pair: TypeAlias = "tuple[str, Spot, DocumentNode]"
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?\Z")
 _WORDS: Mapping[str, DocumentScalar] = {"null": None, "true": True, "false": False}

@@ -1,4 +1,4 @@
-"""What a destination is: its fields, their shape, its actions, all checked when constructed."""
+"""What a destination is: its fields, their shape and its actions, checked when constructed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from framework.definition.audience import (
 )
 from framework.definition.destination import (
     MATCHING_KEY,
+    MAX_SUBSCRIPTIONS,
     SYNC_MODE_KEY,
     SYNC_MODES,
     Action,
@@ -22,6 +23,7 @@ from framework.definition.destination import (
     SyncMode,
 )
 from framework.definition.fields import (
+    TEXTS,
     Category,
     Choice,
     Condition,
@@ -37,13 +39,19 @@ from framework.definition.fields import (
 )
 from framework.definition.problems import (
     Problem,
+    ProblemCode,
+    condition_text,
+    demand,
+    setting_text,
 )
 from framework.definition.shape import (
     Shape,
     compile_shape,
     shape_settings,
 )
-from framework.definition.slugs import meant
+from framework.definition.slugs import (
+    meant,
+)
 from framework.definition.subscriptions import (
     preset_subscription,
     starting_subscriptions,
@@ -51,60 +59,67 @@ from framework.definition.subscriptions import (
     subscription_to_public_api,
     subscription_to_wire,
 )
-from framework.definition.typed_classes import Payload, Settings, field, fields_of, values_of
+from framework.definition.typed_classes import (
+    Payload,
+    Settings,
+    field,
+    fields_of,
+    values_of,
+)
 from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from framework.definition.json_schema import from_document, read_document, to_document
+    from framework.definition.coercion import (
+        same,
+    )
+    from framework.definition.field_checks import (
+        checks_of,
+        top_pruner_of,
+    )
+    from framework.definition.json_schema import (
+        from_document,
+        read_document,
+        to_document,
+    )
     from framework.definition.manifest import (
+        INTERNAL,
         ManifestReading,
         from_manifest,
         read_manifest,
         to_manifest,
     )
-    from framework.linting import (
-        EVENT_TYPES,
-        Checked,
-        EventModel,
-        Issue,
-        WorkBudget,
-        check_exclusion,
-        check_mapping,
-        check_subscription,
-        nearest,
-        sample_world,
-        schema_world,
-        setting_problems,
-        spec_world,
-        suggestion,
+    from framework.definition.requirements import (
+        tests_of,
+    )
+    from framework.definition.shape_interpreter import (
+        interpret,
     )
 
-_ROOMS = {
-    "checking": (
-        "EVENT_TYPES Checked WorkBudget Issue EventModel check_exclusion check_mapping check_subscription "
-        "nearest sample_world schema_world setting_problems spec_world suggestion"
-    ),
-    "document": "from_document read_document to_document",
-    "manifest": "ManifestReading from_manifest read_manifest to_manifest",
+_EXPORTS = {
+    "coercion": "same",
+    "field_checks": "checks_of top_pruner_of",
+    "json_schema": "from_document read_document to_document",
+    "manifest": "INTERNAL ManifestReading from_manifest read_manifest to_manifest",
+    "requirements": "tests_of",
+    "shape_interpreter": "interpret",
 }
 
 __all__ = [
-    "EVENT_TYPES",
+    "INTERNAL",
     "MATCHING_KEY",
+    "MAX_SUBSCRIPTIONS",
     "SYNC_MODES",
     "SYNC_MODE_KEY",
+    "TEXTS",
     "Action",
     "AuthScheme",
     "Batching",
     "Category",
-    "Checked",
     "Choice",
     "Condition",
     "Conditions",
     "Destination",
     "DisplayMode",
-    "WorkBudget",
-    "Issue",
     "Field",
     "FieldTable",
     "FieldType",
@@ -116,40 +131,40 @@ __all__ = [
     "Preset",
     "PresetKind",
     "Problem",
+    "ProblemCode",
     "Rate",
     "Settings",
     "Shape",
     "Subscription",
     "SyncMode",
-    "EventModel",
-    "check_exclusion",
     "check_fields",
-    "check_mapping",
-    "check_subscription",
+    "checks_of",
     "compile_shape",
+    "condition_text",
+    "demand",
     "field",
     "fields_of",
     "from_document",
     "from_manifest",
+    "interpret",
     "meant",
     "membership",
-    "nearest",
     "preset_subscription",
     "read_document",
     "read_manifest",
-    "sample_world",
-    "schema_world",
-    "setting_problems",
+    "same",
+    "setting_text",
     "shape_settings",
-    "spec_world",
     "starting_subscriptions",
     "subscription_from_wire",
     "subscription_to_public_api",
     "subscription_to_wire",
-    "suggestion",
+    "tests_of",
     "to_document",
     "to_manifest",
+    "top_pruner_of",
     "values_of",
 ]
 
-__getattr__ = lazy_exports(__name__, _ROOMS)
+if not TYPE_CHECKING:
+    __getattr__ = lazy_exports(__name__, _EXPORTS)

@@ -13,6 +13,9 @@ from framework.errors import DefinitionError, FrameworkError, UnknownNameError
 from framework.mapping import check_mapping_shape
 from framework.triggers import parse
 
+MAX_SUBSCRIPTIONS = 50
+"""Subscriptions that one connection may have, as Segment documents for its users."""
+
 SYNC_MODES = ("add", "update", "upsert", "delete", "mirror")
 """The sync modes of reverse ETL, in the reference's spelling."""
 

@@ -1,5 +1,6 @@
 """Delivering events now: connections, the one pipeline, the client, auth flows and the record."""
 
+from framework.clock import Clock, SystemClock
 from framework.delivery.auth import (
     OAuthClientCredentials,
     OAuthRefreshToken,
@@ -10,7 +11,7 @@ from framework.delivery.auth import (
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns
-from framework.delivery.compiled import MAX_SUBSCRIPTIONS, CompiledSubscription, compile_routes
+from framework.delivery.compiled import CompiledSubscription, compile_routes
 from framework.delivery.completion import SUPERSEDED, Completed, Completion, RowIds
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, json_body
@@ -18,42 +19,41 @@ from framework.delivery.performing import HookRunner, Implementation
 from framework.delivery.pipeline import Connection, connect
 from framework.delivery.prepare import Intake, Prepared
 from framework.delivery.report import Report, ReportItem, Sent
-from framework.delivery.retries import Clock, Retry, SystemClock
+from framework.delivery.retries import Retry
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind
 from framework.delivery.throttle import LocalRateStore, Throttle
 from framework.delivery.transports import DryRun, make_transport
 
 __all__ = [
-    "MAX_SUBSCRIPTIONS",
     "SUPERSEDED",
     "Cache",
     "Client",
     "Clock",
     "Columns",
+    "CompiledSubscription",
+    "Completed",
+    "Completion",
     "Connection",
     "DryRun",
     "ErrorReader",
     "Exchange",
-    "InputKind",
+    "HookRunner",
     "Implementation",
+    "InputKind",
     "Intake",
-    "ReportItem",
     "LocalRateStore",
-    "RowIds",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
-    "HookRunner",
     "Prepared",
     "Recorder",
     "Redactor",
     "Report",
+    "ReportItem",
     "Retry",
-    "CompiledSubscription",
-    "Sent",
-    "Completed",
-    "Completion",
+    "RowIds",
     "Sender",
+    "Sent",
     "SystemClock",
     "Throttle",
     "api_key",

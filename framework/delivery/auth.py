@@ -12,9 +12,9 @@ from urllib.parse import quote_plus
 
 import httpx
 
+from framework.clock import Clock, SystemClock
 from framework.delivery.http_errors import error_from_response, json_body, place
 from framework.delivery.redaction import Redactor
-from framework.delivery.retries import Clock, SystemClock
 from framework.errors import (
     APIError,
     IntegrationError,

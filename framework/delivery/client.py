@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from framework.clock import Clock, SystemClock
 from framework.delivery.auth import Credentials
 from framework.delivery.exchanges import Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, error_from_response, error_from_transport
 from framework.delivery.instrumented import InstrumentedTransport, names_of
-from framework.delivery.retries import Clock, Retry, SystemClock
+from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
 from framework.delivery.transports import Network
 from framework.errors import IntegrationError, RetryableError

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from framework.definition import (
     MATCHING_KEY,
+    MAX_SUBSCRIPTIONS,
     SYNC_MODE_KEY,
     SYNC_MODES,
     Action,
@@ -24,9 +25,6 @@ from framework.mapping import compile_mapping
 from framework.paths import Event
 from framework.results import Failed, Result, Skipped
 from framework.triggers import Trigger, parse
-
-MAX_SUBSCRIPTIONS = 50
-"""Subscriptions that one connection may have, as Segment documents for its users."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,14 +24,14 @@ __all__ = [
     "ADDRESSES",
     "HASHES",
     "REDACTED",
-    "Answer",
     "Exchange",
     "Exchanges",
     "Headers",
     "Mask",
-    "Outgoing",
+    "ReceivedResponse",
     "Recorder",
     "Redactor",
+    "SentRequest",
 ]
 
 BODY_LIMIT = 65_536

@@ -18,6 +18,7 @@ from typing import Any, Self
 import httpx
 import orjson
 
+from framework.clock import Clock, SystemClock
 from framework.definition import Field, Subscription, shape_settings, starting_subscriptions
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
@@ -27,7 +28,7 @@ from framework.delivery.exchanges import Redactor
 from framework.delivery.performing import HookRunner, Implementation
 from framework.delivery.prepare import Intake
 from framework.delivery.report import Report
-from framework.delivery.retries import Clock, Retry, SystemClock
+from framework.delivery.retries import Retry
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind, listing
 from framework.delivery.throttle import Throttle

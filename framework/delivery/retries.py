@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
+from framework.clock import Clock
 from framework.errors import DefinitionError, RetryableError
 
 if TYPE_CHECKING:
@@ -15,35 +15,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _logger = logging.getLogger("action_destinations")
-
-
-class Clock(Protocol):
-    """Time as the delivery sees it; tests bring their own."""
-
-    def monotonic(self) -> float:
-        """Give seconds that never run backwards."""
-
-    def time(self) -> float:
-        """Give seconds since 1970, as partners count them."""
-
-    def sleep(self, seconds: float, /) -> None:
-        """Return after *seconds*."""
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    def monotonic(self) -> float:
-        """Give seconds that never run backwards."""
-        return time.monotonic()
-
-    def time(self) -> float:
-        """Give seconds since 1970."""
-        return time.time()
-
-    def sleep(self, seconds: float, /) -> None:
-        """Return after *seconds*."""
-        time.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)

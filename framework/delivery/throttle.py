@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
-from framework.delivery.retries import Clock, SystemClock
+from framework.clock import Clock, SystemClock
 from framework.errors import DefinitionError, RetryableError
 
 LONGEST_PAUSE = 3600.0

@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from framework.delivery import CompiledSubscription, Connection, Exchange, Report, ReportItem
 from framework.errors import FrameworkError
-from framework.explain.curl_command import as_curl
-from framework.linting import Change
+from framework.explain.trace_json import exchange_to_json, hidden
+from framework.linting import Change, nearest_change
 from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
 from framework.paths import JSON, MISSING, Event, Path
@@ -89,13 +89,13 @@ class FieldProblem:
 
 @dataclass(frozen=True, slots=True)
 class BatchPeers:
-    """The batch that an event travelled in: *mates* are the positions of the other events."""
+    """The batch that an event travelled in: *peers* are the positions of the other events."""
 
     index: int
     key: Mapping[str, JSON]
     size: int
     reason: str
-    mates: tuple[int, ...]
+    peers: tuple[int, ...]
     exchanges: Sequence[Exchange] = field(repr=False)
 
     def to_json(self) -> dict[str, JSON]:
@@ -105,7 +105,7 @@ class BatchPeers:
             "key": dict(self.key),
             "size": self.size,
             "reason": self.reason,
-            "mates": list(self.mates),
+            "mates": list(self.peers),
         }
 
 
@@ -213,16 +213,16 @@ class EventTrace:
         return shown
 
 
-def trace(connection: Connection, event: Event) -> EventTrace:
+def trace_event(connection: Connection, event: Event) -> EventTrace:
     """Deliver one event and give its journey.
 
     Whether anything is sent is the connection's matter: open it with a `DryRun` transport to
     explain, with a `SandboxTransport` to try.
     """
-    return traces(connection, [event], connection.deliver([event]))[0]
+    return trace_events(connection, [event], connection.deliver([event]))[0]
 
 
-def traces(
+def trace_events(
     connection: Connection, events: Sequence[Event], report: Report
 ) -> tuple[EventTrace, ...]:
     """Give the journey of each of *events*, whose delivery *report* is the record of."""
@@ -293,25 +293,6 @@ def raw_mapping(route: CompiledSubscription) -> dict[str, JSON]:
     return {**route.action.default_mapping, **route.subscription.mapping}
 
 
-def hidden(value: JSON, hide: Callable[[str], str]) -> Any:
-    """Give a JSON value with *hide* applied to every text and every key that is not our own."""
-    if isinstance(value, str):
-        return hide(value)
-    if isinstance(value, dict):
-        return {
-            key if key in _OWN_KEYS else hide(str(key)): hidden(inner, hide)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [hidden(inner, hide) for inner in value]
-    return value
-
-
-def exchange_to_json(exchange: Exchange) -> dict[str, JSON]:
-    """Give an exchange as a JSON object, with its request as a command."""
-    return {**exchange.to_json(), "curl": as_curl(exchange)}
-
-
 def _leg(
     route: CompiledSubscription, item: ReportItem, company: BatchPeers | None
 ) -> SubscriptionTrace:
@@ -349,13 +330,13 @@ def _company(
     if item.batch is None:
         return None
     sent = report.batches[item.batch]
-    mates = dict.fromkeys(settled[item.batch])
+    peers = dict.fromkeys(settled[item.batch])
     return BatchPeers(
         item.batch,
         sent.key,
         sent.size,
         sent.reason,
-        tuple(mate for mate in mates if mate != item.position),
+        tuple(mate for mate in peers if mate != item.position),
         sent.exchanges,
     )
 
@@ -374,7 +355,7 @@ def _changes(trigger: Trigger, event: Event, known: _Known) -> tuple[Change, ...
     seen = repr([path.get(event) for path in sorted(trigger.paths, key=str)])
     if (trigger, seen) in known and _works(known[trigger, seen], trigger, event):
         return known[trigger, seen]
-    known[trigger, seen] = changes = trigger.changes(event)
+    known[trigger, seen] = changes = nearest_change(trigger, event)
     return changes
 
 
@@ -405,67 +386,3 @@ def _sources(raw: Mapping[str, JSON], key: str, event: Event) -> Iterator[Source
 def _compiled(text: str) -> CompiledMapping:
     """Compile a mapping, given as JSON so that it can be remembered."""
     return compile_mapping(json.loads(text))
-
-
-_OWN_KEYS: Final = frozenset(
-    [
-        "position",
-        "messageId",
-        "event",
-        "outcome",
-        "legs",
-        "nearest",
-        "subscription",
-        "action",
-        "trigger",
-        "text",
-        "matched",
-        "reason",
-        "tree",
-        "condition",
-        "join",
-        "truth",
-        "parts",
-        "saw",
-        "field",
-        "value",
-        "mapping",
-        "isDefault",
-        "sources",
-        "path",
-        "payload",
-        "problems",
-        "code",
-        "message",
-        "identifier",
-        "batch",
-        "index",
-        "key",
-        "size",
-        "mates",
-        "exchanges",
-        "result",
-        "status",
-        "reporter",
-        "retryable",
-        "body",
-        "request",
-        "response",
-        "url",
-        "method",
-        "headers",
-        "statusCode",
-        "statusMessage",
-        "error",
-        "curl",
-        "changes",
-        "kind",
-        "journeys",
-        "batches",
-        "counts",
-        "mode",
-        "destination",
-        "milliseconds",
-    ]
-)
-"""Keys of journeys and runs, which say nothing."""

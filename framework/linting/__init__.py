@@ -1,36 +1,110 @@
-"""What can be said of a subscription before an event moves: types, triggers, rules, batches."""
+"""What can be said of a connection before an event moves: types, triggers, mappings, batches."""
 
-from framework.linting.event_models import (
-    EVENT_TYPES,
-    EventModel,
-    sample_world,
-    schema_world,
-    spec_world,
-)
-from framework.linting.issues import Issue, nearest, suggestion
-from framework.linting.setting_checks import setting_problems
-from framework.linting.subscription_checks import (
-    Checked,
-    check_exclusion,
-    check_mapping,
-    check_subscription,
-)
-from framework.linting.work_budget import MAX_STEPS, WorkBudget
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from framework.linting.catalogue import (
+        CATALOGUE,
+        CODES,
+        MANIFEST,
+        Entry,
+        page,
+    )
+    from framework.linting.connection_files import (
+        check_settings,
+        choose,
+        validate,
+    )
+    from framework.linting.counterfactual import (
+        Change,
+        nearest_change,
+    )
+    from framework.linting.event_models import (
+        EVENT_TYPES,
+        EventModel,
+        sample_world,
+        schema_world,
+        spec_world,
+    )
+    from framework.linting.issues import (
+        Issue,
+        nearest,
+        suggestion,
+    )
+    from framework.linting.satisfiability import (
+        HeldTrigger,
+        SearchResult,
+        find_event,
+    )
+    from framework.linting.segment_differences import (
+        Difference,
+        difference,
+        reference_matches,
+    )
+    from framework.linting.setting_checks import (
+        setting_problems,
+    )
+    from framework.linting.subscription_checks import (
+        Checked,
+        check_exclusion,
+        check_mapping,
+        check_subscription,
+    )
+    from framework.linting.work_budget import (
+        MAX_STEPS,
+        WorkBudget,
+    )
+
+_EXPORTS = {
+    "catalogue": "CATALOGUE CODES MANIFEST Entry page",
+    "connection_files": "check_settings choose validate",
+    "counterfactual": "Change nearest_change",
+    "event_models": "EVENT_TYPES EventModel sample_world schema_world spec_world",
+    "issues": "Issue nearest suggestion",
+    "satisfiability": "HeldTrigger SearchResult find_event",
+    "segment_differences": "Difference difference reference_matches",
+    "setting_checks": "setting_problems",
+    "subscription_checks": "Checked check_exclusion check_mapping check_subscription",
+    "work_budget": "MAX_STEPS WorkBudget",
+}
 
 __all__ = [
+    "CATALOGUE",
+    "CODES",
     "EVENT_TYPES",
+    "MANIFEST",
     "MAX_STEPS",
+    "Change",
     "Checked",
-    "WorkBudget",
-    "Issue",
+    "Difference",
+    "Entry",
     "EventModel",
+    "HeldTrigger",
+    "Issue",
+    "SearchResult",
+    "WorkBudget",
     "check_exclusion",
     "check_mapping",
+    "check_settings",
     "check_subscription",
+    "choose",
+    "difference",
+    "find_event",
     "nearest",
+    "nearest_change",
+    "page",
+    "reference_matches",
     "sample_world",
     "schema_world",
     "setting_problems",
     "spec_world",
     "suggestion",
+    "validate",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_exports(__name__, _EXPORTS)

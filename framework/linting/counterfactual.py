@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from framework.paths import JSON, MISSING, Event, Path
+from framework.triggers import Trigger
 from framework.triggers.language import (
     And,
     BooleanNode,
@@ -83,11 +84,13 @@ class Change:
         return {"path": str(self.path), "kind": kind, **told, "text": str(self)}
 
 
-def smallest_change(tree: BooleanNode, event: Event) -> tuple[Change, ...] | None:
-    """Give the fewest changes after which *tree* matches *event*; none where it does already.
+def nearest_change(trigger: Trigger, event: Event) -> tuple[Change, ...] | None:
+    """Return the fewest changes after which *trigger* matches *event*; empty where it does already.
 
-    None where no change was found within reason, as for conditions that exclude each other.
+    None where no change was found within the bounds of the search, as for conditions that exclude
+    each other.
     """
+    tree = trigger.tree
     if truth(tree, event) is True:
         return ()
     pool = tuple(_constants(tree))

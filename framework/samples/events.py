@@ -12,6 +12,9 @@ from framework.paths import JSON, Event
 EventShape: TypeAlias = Literal["track", "identify"]
 WarehouseRow: TypeAlias = Literal["new", "updated", "deleted"]
 
+EVERY_EVENT = "type != null or type = null"
+"""A trigger that matches every event."""
+
 MOMENT: Final = "2026-01-15T12:00:00.000Z"
 _TRAITS: Final[Mapping[str, JSON]] = MappingProxyType(
     {"email": "ada@example.com", "firstName": "Ada", "lastName": "Lovelace", "plan": "pro"}

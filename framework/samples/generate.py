@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from framework.definition import Action, Field, compile_shape
 from framework.errors import ConfigurationError
-from framework.linting import Change
+from framework.linting import Change, nearest_change
 from framework.paths import JSON, MISSING, Event, Path
 from framework.samples.events import make_event
 from framework.triggers import parse
@@ -72,7 +72,7 @@ def generate_event(
     for key, value in generate_payload(action.fields, seed, which).items():
         for path in _read_by(raw.get(key)):
             event = Change(path, value).apply(event)
-    for change in (parse(text).changes(event) if text is not None else None) or ():
+    for change in (nearest_change(parse(text), event) if text is not None else None) or ():
         event = change.apply(event)
     return event
 

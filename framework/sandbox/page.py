@@ -68,7 +68,7 @@ def render(sandbox: Sandbox) -> str:
     with sandbox.lock:
         panels = (*sandbox.panels(), _faults(sandbox))
         calls = sandbox.requests[-_LAST:]
-        now = sandbox.clock.now()
+        now = sandbox.clock.time()
     sections = [*map(_section, panels), _requests(calls)]
     return _PAGE.substitute(
         name=html.escape(sandbox.name),

@@ -16,9 +16,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
+from framework.clock import MovableClock, SandboxClock
 from framework.errors import UnknownNameError
 from framework.paths import JSON
-from framework.sandbox.clock_to_merge import Clock, SystemClock
 from framework.sandbox.faults import GENERIC_FAULTS, DroppedConnectionError, Fault, FaultPlan
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ class Sandbox(ABC):
     origins: ClassVar[tuple[str, ...]]
     own_faults: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        self.clock: Clock = clock or SystemClock()
+    def __init__(self, clock: SandboxClock | None = None) -> None:
+        self.clock: SandboxClock = clock or MovableClock()
         self.lock = threading.RLock()
         self.calls: Counter[str] = Counter()
         self._log: deque[LoggedRequest] = deque(maxlen=LOG_LENGTH)
@@ -207,7 +207,7 @@ class Sandbox(ABC):
         with self.lock:
             return {
                 "sandbox": self.name,
-                "now": self.clock.now(),
+                "now": self.clock.time(),
                 "calls": dict(sorted(self.calls.items())),
                 "faults": [fault.to_json() for fault in self.pending_faults()],
                 **self.describe(detail),
@@ -250,7 +250,7 @@ class Sandbox(ABC):
     ) -> None:
         dropped = kind in {"drop-before", "drop-after"}
         call = LoggedRequest(
-            at=self.clock.now(),
+            at=self.clock.time(),
             route=route.name,
             method=request.method,
             path=request.path,

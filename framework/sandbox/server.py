@@ -175,7 +175,7 @@ def _move(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
     if not isinstance(seconds, int | float) or not math.isfinite(seconds):
         raise ConfigurationError("`move` must be a number of seconds.")
     sandbox.clock.move(seconds)
-    return SandboxResponse(body={"now": sandbox.clock.now()})
+    return SandboxResponse(body={"now": sandbox.clock.time()})
 
 
 def _reset(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:

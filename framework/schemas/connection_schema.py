@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 
-from framework.config import MAX_SUBSCRIPTIONS
-from framework.definition import Action, Destination, Field, meant, to_document
+from framework.definition import MAX_SUBSCRIPTIONS, Action, Destination, Field, meant, to_document
 from framework.schemas.mapping_schema import internal_keys, mapping_body, mapping_parts
 from framework.schemas.schema_parts import (
     Schema,

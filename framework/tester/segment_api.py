@@ -22,14 +22,14 @@ from starlette.responses import Response
 from framework.definition import Action, Subscription, to_manifest
 from framework.delivery import Connection, Exchange
 from framework.errors import FrameworkError, IntegrationError, SettingsError
-from framework.explain import hidden, traces
+from framework.explain import hidden, trace_events
 from framework.paths import JSON
 from framework.results import Failed
+from framework.samples import EVERY_EVENT
 from framework.tester.bodies import read_json, write_json
 from framework.tester.guard import Gate
 from framework.tester.problems_json import ApiRefusal
 from framework.tester.workspace import Mode, Workspace
-from framework.testing import EVERY_EVENT
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -199,7 +199,7 @@ class SegmentApi:
             with self._open(_object(body, "settings"), (chosen,)) as connection:
                 report = connection.deliver(events)
                 hide = connection.redactor.hide
-                told = traces(connection, events, report)
+                told = trace_events(connection, events, report)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             return ApiReply(200, [_error(error)])
         failed = [one.legs[0] for one in told if isinstance(one.legs[0].result, Failed)]

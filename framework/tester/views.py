@@ -23,8 +23,9 @@ from framework.explain import (
     payload_problems,
     raw_mapping,
     run_case,
-    traces,
+    trace_events,
 )
+from framework.linting import nearest_change
 from framework.paths import JSON, Event
 from framework.samples import (
     EVENT_TYPES,
@@ -139,7 +140,7 @@ def _trigger(call: ApiRequest) -> JSON:
 
 def _verdict(trigger: Trigger, event: Event) -> JSON:
     explanation = trigger.explain(event)
-    changes = trigger.changes(event)
+    changes = nearest_change(trigger, event)
     return {
         "matched": explanation.matched,
         "reason": explanation.reason,
@@ -186,7 +187,7 @@ def _explain(call: ApiRequest) -> JSON:
     chosen = call.workspace.choose(call.body["connection"])
     event = call.body["event"]
     with call.workspace.open(chosen, "dry") as connection:
-        (told,) = traces(connection, [event], connection.deliver([event]))
+        (told,) = trace_events(connection, [event], connection.deliver([event]))
     return _shown(told)
 
 
@@ -209,7 +210,7 @@ def _deliver(call: ApiRequest, mode: Mode) -> JSON:
     begun = time.perf_counter()
     with call.workspace.open(chosen, mode) as connection:
         report = connection.deliver(events)
-        told = traces(connection, events, report)
+        told = trace_events(connection, events, report)
     return {
         "mode": mode,
         "destination": chosen.slug,
@@ -226,13 +227,13 @@ def _shown(told: EventTrace) -> JSON:
     shown = replace(told, legs=tuple(legs)).to_json()
     for leg, given in zip(told.legs, shown["legs"], strict=True):
         if leg.batch:
-            given["batch"]["others"] = len(leg.batch.mates)
+            given["batch"]["others"] = len(leg.batch.peers)
     return shown
 
 
 def _brief(batch: BatchPeers, told: EventTrace) -> BatchPeers:
     exchanges = batch.exchanges if told.position < _MOST_REPEATED else ()
-    return replace(batch, mates=batch.mates[:_MOST_MATES], exchanges=exchanges)
+    return replace(batch, peers=batch.peers[:_MOST_MATES], exchanges=exchanges)
 
 
 def _batches(report: Report) -> JSON:
@@ -314,7 +315,7 @@ def sandbox_to_json(slug: str, sandbox: Sandbox) -> dict[str, JSON]:
     """Give the state of a pretend partner: no secrets, and no personal values but in panels."""
     with sandbox.lock:
         panels, calls = sandbox.panels(), sandbox.requests[-_LAST_REQUESTS:]
-        counts, now = dict(sorted(sandbox.calls.items())), sandbox.clock.now()
+        counts, now = dict(sorted(sandbox.calls.items())), sandbox.clock.time()
     return {
         "destination": slug,
         "name": sandbox.name,

@@ -14,11 +14,8 @@ from framework.delivery import Connection, Exchange, Report, Retry, connect
 from framework.paths import JSON, Event
 from framework.plugins import Plugin, load_plugins, open_plugin
 from framework.results import Result
-from framework.samples import make_event
+from framework.samples import EVERY_EVENT, make_event
 from framework.sandbox import Sandbox, SandboxTransport
-
-EVERY_EVENT = "type != null or type = null"
-"""A trigger that matches whatever comes."""
 
 _NOT_MAPPED: Final[JSON] = {"@path": "$.not-mapped"}
 

@@ -15,7 +15,6 @@ from framework.triggers.syntax import MAX_DEPTH, read
 from framework.triggers.tree import BooleanNode, check_condition, depth, write
 
 if TYPE_CHECKING:
-    from framework.linting import Change
     from framework.triggers.explanation import Explanation
 
 
@@ -60,15 +59,6 @@ class Trigger:
         from framework.triggers.explanation import explain  # noqa: PLC0415 - seldom needed in a run
 
         return explain(self.tree, event)
-
-    def changes(self, event: Event) -> tuple[Change, ...] | None:
-        """Give the fewest changes after which an event matches; none where it does already.
-
-        None where no change was found, as for conditions that exclude each other.
-        """
-        from framework.linting import smallest_change  # noqa: PLC0415 - for people only
-
-        return smallest_change(self.tree, event)
 
     def __str__(self) -> str:
         return write(self.tree)

@@ -18,6 +18,7 @@ ROOMS = {
     "tests/framework/triggers": "Triggers",
     "tests/framework/mapping": "Mappings",
     "tests/framework/test_paths.py": "Mappings",
+    "tests/framework/linting": "Triggers",
     "tests/framework/definition": "Fields, payloads and audiences",
     "tests/framework/delivery": "Delivery",
     "tests/framework/relay": "Delivery",

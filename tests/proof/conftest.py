@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from framework.cli.app import actions
-from framework.delivery import SystemClock
+from framework.clock import SystemClock
 
 ROOT = Path(__file__).parents[2]
 ORIGIN = "https://api.criteo.com"

@@ -12,10 +12,10 @@ from destinations.criteo_audiences.sandbox.options import Knobs
 from destinations.criteo_audiences.sandbox.responses import seven_digits
 from destinations.criteo_audiences.sandbox.state import CONTACT_LIST, App, CriteoState, Segment
 from framework.sandbox import (
-    Clock,
     Fault,
     Panel,
     Sandbox,
+    SandboxClock,
     SandboxRequest,
     SandboxResponse,
     SandboxRoute,
@@ -42,7 +42,7 @@ class CriteoSandbox(Sandbox):
         apps: Iterable[App] = (DEMO_APP,),
         *,
         knobs: Knobs | None = None,
-        clock: Clock | None = None,
+        clock: SandboxClock | None = None,
     ) -> None:
         super().__init__(clock)
         self._apps = {app.client_id: app for app in apps}
@@ -135,7 +135,7 @@ class CriteoSandbox(Sandbox):
                     "client_id": app.client_id,
                     "advertisers": sorted(app.advertisers),
                     "rights": sorted(app.rights),
-                    "calls_left": self._world.budget(app).remaining(self.clock.now()),
+                    "calls_left": self._world.budget(app).remaining(self.clock.time()),
                 }
                 for app in self._apps.values()
             ],
@@ -149,7 +149,7 @@ class CriteoSandbox(Sandbox):
             for one in self._world.segments.values()
         )
         columns = ("Audience", "Id", "Advertiser", "Kind", "Members", "Changed (UTC)")
-        now = self.clock.now()
+        now = self.clock.time()
         budgets = tuple(
             (client, self.knobs.rate_limit, budget.remaining(now), int(budget.reset(now) - now))
             for client, budget in self._world.budgets.items()

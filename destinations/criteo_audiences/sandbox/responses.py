@@ -27,7 +27,7 @@ class Visit:
     @property
     def now(self) -> float:
         """The time of the call."""
-        return self.world.clock.now()
+        return self.world.clock.time()
 
 
 class RefusedError(Exception):

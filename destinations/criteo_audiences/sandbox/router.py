@@ -129,7 +129,7 @@ def fail(
         headers = (
             ("x-ratelimit-limit", str(world.knobs.rate_limit)),
             ("x-ratelimit-remaining", "0"),
-            ("x-ratelimit-reset", str(math.ceil(world.clock.now() + fault.seconds))),
+            ("x-ratelimit-reset", str(math.ceil(world.clock.time() + fault.seconds))),
         )
         return _limited(world, request, headers).answer
     status = 500 if fault.kind == "server-error" else 503
@@ -197,7 +197,7 @@ def _authenticated(world: CriteoState, request: SandboxRequest) -> App:
     token = world.tokens.get(_bearer(request) or "")
     if token is None:
         raise _unauthenticated(world, request, "invalid")
-    if token.expires <= world.clock.now():
+    if token.expires <= world.clock.time():
         raise _unauthenticated(world, request, "expired")
     return world.apps[token.client_id]
 
@@ -208,7 +208,7 @@ def _bearer(request: SandboxRequest) -> str | None:
 
 
 def _take_call(world: CriteoState, request: SandboxRequest, app: App) -> None:
-    now = world.clock.now()
+    now = world.clock.time()
     budget = world.budget(app)
     if not budget.take(now):
         raise _limited(world, request, budget.headers(now))
@@ -234,7 +234,7 @@ def _check_body(world: CriteoState, request: SandboxRequest, content_type: str) 
 def _rate_headers(world: CriteoState, app: App) -> tuple[tuple[str, str], ...]:
     if world.knobs.rate_headers == "when-limited":
         return ()
-    return world.budget(app).headers(world.clock.now())
+    return world.budget(app).headers(world.clock.time())
 
 
 def _sunset(world: CriteoState, version: str) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Final
 
 from destinations.criteo_audiences.sandbox.options import Knobs
-from framework.sandbox import Clock
+from framework.sandbox import SandboxClock
 
 READ: Final = "MarketingSolutions_Audience_Read"
 MANAGE: Final = "MarketingSolutions_Audience_Manage"
@@ -136,7 +136,7 @@ class RateWindow:
 class CriteoState:
     """Everything that calls read and change; guarded by the sandbox's lock."""
 
-    def __init__(self, apps: dict[str, App], knobs: Knobs, clock: Clock) -> None:
+    def __init__(self, apps: dict[str, App], knobs: Knobs, clock: SandboxClock) -> None:
         self.apps = apps
         self.knobs = knobs
         self.clock = clock
@@ -156,14 +156,14 @@ class CriteoState:
         """Give a new token of *app*; earlier ones stay good."""
         token = f"sandbox.token.{next(self._issued)}"
         self.tokens[token] = IssuedToken(
-            app.client_id, self.clock.now() + self.knobs.token_lifetime
+            app.client_id, self.clock.time() + self.knobs.token_lifetime
         )
         return token
 
     def expire(self, token: str) -> None:
         """End the life of *token* now, if there is one."""
         if token in self.tokens:
-            self.tokens[token] = replace(self.tokens[token], expires=self.clock.now())
+            self.tokens[token] = replace(self.tokens[token], expires=self.clock.time())
 
     def budget(self, app: App) -> RateWindow:
         """Give the budget of *app*, all its tokens together."""
@@ -175,7 +175,7 @@ class CriteoState:
         self, advertiser: str, name: str, description: str | None, kind: str
     ) -> Segment:
         """Create a segment under the next id."""
-        now = self.clock.now()
+        now = self.clock.time()
         number = str(next(self._numbers))
         segment = Segment(number, advertiser, name, description, kind, now, now)
         self.segments[number] = segment
@@ -189,7 +189,7 @@ class CriteoState:
         """Count the members that statistics know of, which may be late."""
         if not self.knobs.statistics_delay:
             return segment.size()
-        return segment.size_at(self.clock.now() - self.knobs.statistics_delay)
+        return segment.size_at(self.clock.time() - self.knobs.statistics_delay)
 
     def matches(self, segment: Segment) -> int:
         """Count those of them that the pretend identity graph knows."""

@@ -47,10 +47,10 @@ class Time:
         self.slept: list[float] = []
 
     def monotonic(self) -> float:
-        return self._clock.now()
+        return self._clock.time()
 
     def time(self) -> float:
-        return self._clock.now()
+        return self._clock.time()
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

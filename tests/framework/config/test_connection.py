@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from framework import delivery
 from framework.config import (
-    MAX_SUBSCRIPTIONS,
     ConnectionFile,
     Diagnostic,
     Reading,
@@ -21,7 +19,7 @@ from framework.config import (
     parse_connection,
     read_connection,
 )
-from framework.definition import Subscription
+from framework.definition import MAX_SUBSCRIPTIONS, Subscription
 from framework.errors import ConfigurationError
 from framework.linting import CODES
 
@@ -136,7 +134,7 @@ def test_fifty_subscriptions_are_the_limit() -> None:
         rows = "".join(f"- partnerAction: a{number}\n" for number in range(count))
         return parse(f"destination: x\nsubscriptions:\n{rows}")
 
-    assert MAX_SUBSCRIPTIONS == delivery.MAX_SUBSCRIPTIONS == 50
+    assert MAX_SUBSCRIPTIONS == 50
     assert found(many(50)) == []
     assert found(many(51)) == [
         (

@@ -9,6 +9,7 @@ import pytest
 
 from framework.definition import (
     MATCHING_KEY,
+    MAX_SUBSCRIPTIONS,
     SYNC_MODE_KEY,
     Action,
     Batching,
@@ -18,7 +19,7 @@ from framework.definition import (
     SyncMode,
     field,
 )
-from framework.delivery import MAX_SUBSCRIPTIONS, CompiledSubscription
+from framework.delivery import CompiledSubscription
 from framework.delivery.compiled import compile_routes
 from framework.errors import ConfigurationError
 from framework.results import Failed, Skipped

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from framework.delivery.retries import Retry, SystemClock
+from framework.clock import SystemClock
+from framework.delivery.retries import Retry
 from framework.errors import APIError, DefinitionError, IntegrationError, RetryableError
 from tests.framework.delivery.clocks import FakeClock
 

@@ -27,7 +27,7 @@ from framework import (
     open_plugin,
 )
 from framework.delivery import DryRun
-from framework.explain import EventTrace, trace, traces
+from framework.explain import EventTrace, trace_event, trace_events
 
 KEY = "sesame-4711"
 
@@ -160,7 +160,7 @@ def test_the_verdict_is_the_outcome(mail: Connection) -> None:
     chance = random.Random(6)  # noqa: S311 - the same events every time
     events = [made(chance) for _ in range(1_000)]
     outcomes = delivered(mail, events)
-    shown = traces(mail, events, mail.deliver(events))
+    shown = trace_events(mail, events, mail.deliver(events))
     for told in shown:
         for index, leg in enumerate(told.legs):
             outcome = outcomes[told.position, index]
@@ -188,7 +188,7 @@ def test_each_suggested_change_makes_the_event_match() -> None:
     events = [made(chance) for _ in range(300)]
     chosen = [one for one in subscriptions() if one.name in {"S3", "S6", "S14", "S18", "S19"}]
     with opened(chosen) as mail:
-        shown = traces(mail, events, mail.deliver(events))
+        shown = trace_events(mail, events, mail.deliver(events))
     triggers = {route.name: route.trigger for route in mail.routes}
     offered = 0
     for told in shown:
@@ -212,7 +212,7 @@ def test_a_field_says_where_its_value_came_from() -> None:
     """With the expression, whether it is the default, and what stood at each place."""
     mapping = {"note": {"@template": "{{event}} of {{userId}}"}}
     with opened([Subscription(action="send", trigger='event = "E"', mapping=mapping)]) as mail:
-        shown = leg_of(trace(mail, {"event": "E", "properties": {"email": "a@b.test"}}))
+        shown = leg_of(trace_event(mail, {"event": "E", "properties": {"email": "a@b.test"}}))
     assert shown["mapping"] == [
         {
             "field": "to",
@@ -240,8 +240,8 @@ def test_a_field_says_where_its_value_came_from() -> None:
 def test_problems_stand_at_their_fields() -> None:
     """A payload that has no shape, a mapping that fails, an identifier that is refused."""
     with opened([Subscription(action="send", trigger='event = "E"')]) as mail:
-        bad = leg_of(trace(mail, {"event": "E", "properties": {"total": "many"}}))
-        blocked = leg_of(trace(mail, {"event": "E", "properties": {"email": "no@b.test"}}))
+        bad = leg_of(trace_event(mail, {"event": "E", "properties": {"total": "many"}}))
+        blocked = leg_of(trace_event(mail, {"event": "E", "properties": {"email": "no@b.test"}}))
     assert [(one["field"], one["code"]) for one in bad["problems"]] == [
         ("to", "required"),
         ("total", "type"),
@@ -251,7 +251,7 @@ def test_problems_stand_at_their_fields() -> None:
         {"field": "", "code": "identifier", "message": "This recipient is blocked."}
     ]
     with opened([Subscription(action="send", trigger='event = "E"', mapping=MAPPINGS[4])]) as mail:
-        failing = leg_of(trace(mail, {"event": "E"}))
+        failing = leg_of(trace_event(mail, {"event": "E"}))
     assert [(one["field"], one["code"]) for one in failing["problems"]] == [("to", "mapping")]
     assert failing["result"]["message"] == failing["problems"][0]["message"]
 
@@ -263,7 +263,7 @@ def test_a_batch_names_its_mates() -> None:
         {"event": "E", "properties": {"email": f"{name}@b.test"}} for name in ("a", "b", "a", "no")
     ]
     with opened(chosen) as mail:
-        shown = [leg_of(told) for told in traces(mail, events, mail.deliver(events))]
+        shown = [leg_of(told) for told in trace_events(mail, events, mail.deliver(events))]
     company = {"index": 0, "key": {"note": "n"}, "size": 2, "reason": "end"}
     assert [one["batch"] for one in shown] == [
         {**company, "mates": [1, 2]},
@@ -278,7 +278,7 @@ def test_requests_are_shown_as_commands_and_without_secrets() -> None:
     """Also where the event itself holds the secret, or a key of it."""
     event = {"event": "E", KEY: KEY, "properties": {"email": "a@b.test"}, "userId": [KEY, 1]}
     with opened([Subscription(action="send", trigger='event = "E"')]) as mail:
-        told = trace(mail, event)
+        told = trace_event(mail, event)
     assert KEY not in json.dumps(told.to_json())
     assert told.to_json()["event"] == {
         "event": "E",
@@ -299,15 +299,15 @@ def test_what_would_have_matched_is_said_in_words() -> None:
     near = Subscription(action="send", name="A", trigger="a = 1 and b = 2 and c = 3")
     far = Subscription(action="send", name="B", trigger="c = 4 and d = 5 and a = 1")
     with opened([far, near]) as mail:
-        told = trace(mail, {"a": 1, "b": 2}).nearest
+        told = trace_event(mail, {"a": 1, "b": 2}).nearest
     assert str(told) == "Subscription `A` would match after this: Set `$.c` to 3."
     with opened([Subscription(action="send", name="A", trigger="a = 1 and a = 2")]) as mail:
-        never = trace(mail, {"a": 1}).nearest
+        never = trace_event(mail, {"a": 1}).nearest
     assert str(never) == (
         "Subscription `A` came nearest. The trigger does not match: `a = 2` is not met (`a` is 1)."
     )
     with opened([]) as mail:
-        assert trace(mail, {}).to_json() == {
+        assert trace_event(mail, {}).to_json() == {
             "position": 0,
             "messageId": None,
             "event": {},

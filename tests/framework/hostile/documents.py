@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from framework.config import MAX_SUBSCRIPTIONS, parse_connection
-from framework.definition import from_manifest
+from framework.config import parse_connection
+from framework.definition import MAX_SUBSCRIPTIONS, from_manifest
 from framework.linting import MANIFEST, choose, spec_world, validate
 from framework.paths import JSON
 

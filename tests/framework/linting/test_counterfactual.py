@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from framework.linting import Change
+from framework.linting import Change, nearest_change
 from framework.paths import Path
 from framework.triggers import parse
 
@@ -43,7 +43,7 @@ CASES = [
 @pytest.mark.parametrize(("trigger", "expected"), CASES)
 def test_the_fewest_changes_are_found(trigger: str, expected: list[str] | None) -> None:
     """They are told in words, and none are found where conditions exclude each other."""
-    changes = parse(trigger).changes(TRACK)
+    changes = nearest_change(parse(trigger), TRACK)
     assert (None if changes is None else list(map(str, changes))) == expected
 
 
@@ -57,7 +57,7 @@ def test_a_change_leaves_the_event_as_it_is() -> None:
 
 def test_a_change_as_json() -> None:
     """Only what sets something has a value."""
-    set_, remove = parse("a = 1 and b = null").changes({"b": 2}) or ()
+    set_, remove = nearest_change(parse("a = 1 and b = null"), {"b": 2}) or ()
     assert set_.to_json() == {
         "path": "$.a",
         "kind": "set",
@@ -111,7 +111,7 @@ def test_a_change_makes_the_event_match() -> None:
     found = 0
     for _ in range(200):
         trigger, event = parse(_generated(chance)), _event(chance)
-        changes = trigger.changes(event)
+        changes = nearest_change(trigger, event)
         if changes is None:
             continue
         found += 1

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from framework.sandbox import (
-    Clock,
     Fault,
     FrozenClock,
     Panel,
     Sandbox,
+    SandboxClock,
     SandboxRequest,
     SandboxResponse,
     SandboxRoute,
@@ -24,7 +24,7 @@ class Bell(Sandbox):
     origins: ClassVar[tuple[str, ...]] = ("https://bell.example",)
     own_faults: ClassVar[Mapping[str, str]] = {"jammed": "503: the clapper is stuck."}
 
-    def __init__(self, clock: Clock | None = None, limit: int | None = 10) -> None:
+    def __init__(self, clock: SandboxClock | None = None, limit: int | None = 10) -> None:
         super().__init__(clock or FrozenClock())
         self.limit = limit
         self.rings = 0

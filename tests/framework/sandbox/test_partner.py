@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from tests.framework.testing.bell import Bell
 
 from framework.errors import UnknownNameError
 from framework.sandbox import Fault, SandboxTransport
 from framework.sandbox.partner import LOG_LENGTH
+from tests.framework.sandbox.bell import Bell
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_dropped_connection_looks_like_one(
 def test_a_slow_answer_moves_the_clock_and_comes(bell: Bell, client: httpx.Client) -> None:
     bell.inject(Fault("slow", seconds=4))
     assert client.post("/ring", timeout=5).json() == {"rings": 1}
-    assert bell.clock.now() == 1.8e9 + 4
+    assert bell.clock.time() == 1.8e9 + 4
 
 
 def test_an_answer_that_is_too_slow_times_out_after_the_effect(
@@ -138,7 +138,7 @@ def test_a_reset_forgets_what_happened(bell: Bell, client: httpx.Client) -> None
     bell.clock.move(7)
     bell.reset()
     assert (bell.rings, bell.requests, dict(bell.calls), bell.pending_faults()) == (0, (), {}, [])
-    assert bell.clock.now() == 1.8e9 + 7
+    assert bell.clock.time() == 1.8e9 + 7
 
 
 def test_the_state_tells_everything_in_the_detail_asked_for(

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.framework.testing.bell import Bell
 
 from framework.sandbox import Fault, SandboxTransport, Server, serve
 from framework.sandbox.page import render
+from tests.framework.sandbox.bell import Bell
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_port_can_be_chosen(bell: Bell) -> None:
 def test_it_runs_as_a_process_of_its_own_until_interrupted() -> None:
     root = Path(__file__).parents[3]
     script = (
-        "from framework.testing import serve; from tests.framework.testing.bell import Bell; "
+        "from framework.testing import serve; from tests.framework.sandbox.bell import Bell; "
         "server = serve(Bell()); print(server.url, flush=True); server.run()"
     )
     command = [sys.executable, "-c", script]
@@ -131,7 +131,7 @@ def test_the_control_api_injects_moves_and_resets(bell: Bell, client: httpx.Clie
     assert [client.post("/ring").status_code for _ in range(3)] == [200, 503, 200]
     assert client.post("/__sandbox/clock", json={"move": 900}).json() == {"now": 1.8e9 + 900}
     assert client.post("/__sandbox/reset", json={}).json() == bell.state()
-    assert (bell.rings, bell.clock.now()) == (0, 1.8e9 + 900)
+    assert (bell.rings, bell.clock.time()) == (0, 1.8e9 + 900)
 
 
 def test_control_calls_are_not_the_partners(bell: Bell, client: httpx.Client) -> None:

@@ -22,10 +22,10 @@ from framework import (
     hookimpl,
 )
 from framework.sandbox import (
-    Clock,
     Fault,
     Panel,
     Sandbox,
+    SandboxClock,
     SandboxRequest,
     SandboxResponse,
     SandboxRoute,
@@ -154,7 +154,7 @@ class BazaarSandbox(Sandbox):
     origins: ClassVar[tuple[str, ...]] = (HOST,)
     own_faults: ClassVar[Mapping[str, str]] = {"closed": "503: the bazaar is closed."}
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: SandboxClock | None = None) -> None:
         super().__init__(clock)
         self._known = {"trader": SECRET}
         self.clear()

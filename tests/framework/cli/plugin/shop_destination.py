@@ -10,10 +10,10 @@ import httpx
 
 from framework import Action, Destination, Payload, Settings, field, hookimpl
 from framework.sandbox import (
-    Clock,
     Fault,
     Panel,
     Sandbox,
+    SandboxClock,
     SandboxRequest,
     SandboxResponse,
     SandboxRoute,
@@ -80,7 +80,7 @@ class ShopSandbox(Sandbox):
     origins: ClassVar[tuple[str, ...]] = (SHOP,)
     own_faults: ClassVar[Mapping[str, str]] = {"closed": "503: the shop is closed."}
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: SandboxClock | None = None) -> None:
         super().__init__(clock)
         self._key = "sesame"
         self.clear()

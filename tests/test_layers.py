@@ -1,4 +1,4 @@
-"""Imports point downwards, packages are entered by their doors, third parties by theirs."""
+"""Imports point to lower layers, packages are imported by name, and third parties in few places."""
 
 from __future__ import annotations
 
@@ -10,41 +10,45 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FLOORS = {
-    "errors": 0,
-    "results": 0,
+LAYERS = {
+    "clock": 0,
+    "codegen": 0,
     "dates": 0,
+    "errors": 0,
+    "lazy": 0,
     "numbers": 0,
     "paths": 0,
-    "codegen": 0,
-    "doors": 0,
+    "results": 0,
     "version": 0,
-    "triggers": 1,
     "mapping": 1,
+    "triggers": 1,
     "definition": 2,
     "delivery": 3,
+    "config": 4,
     "hookspecs": 4,
     "plugins": 4,
-    "config": 4,
     "schemas": 4,
+    "linting": 5,
     "relay": 5,
-    "testing": 6,
-    "cli": 6,
-    "tester": 6,
-    "__main__": 7,
+    "sandbox": 5,
+    "explain": 6,
+    "samples": 6,
+    "cli": 7,
+    "tester": 7,
+    "testing": 7,
+    "__main__": 8,
 }
-# Within one floor these may use those, and nothing else on that floor.
+# Within one layer these may use those, and nothing else in that layer.
 NEIGHBOURS = {
     "results": {"errors"},
     "codegen": {"paths"},
     "plugins": {"hookspecs"},
     "config": {"plugins"},
     "schemas": {"plugins", "config"},
-    "cli": {"testing", "tester"},
-    "tester": {"testing"},
+    "cli": {"tester"},
 }
-GROUND = {room for room, floor in FLOORS.items() if floor == 0}
-DOORS = {
+GROUND = {package for package, layer in LAYERS.items() if layer == 0}
+ALLOWED_IN = {
     "jinja2": {"framework.mapping.templates"},
     "liquid": {"framework.mapping.templates"},
     "jsonschema": {"framework.definition.json_schema", "framework.tester.bodies"},
@@ -52,6 +56,7 @@ DOORS = {
         "framework.delivery",
         "framework.definition",
         "framework.hookspecs",
+        "framework.sandbox",
         "framework.testing",
         "framework.tester",
     },
@@ -63,12 +68,14 @@ DOORS = {
     "orjson": {"framework.delivery", "framework.relay", "framework.cli", "destinations"},
     "click": {"framework.cli"},
     "rich": {"framework.cli"},
-    "cheroot": {"framework.testing"},
+    "cheroot": {"framework.sandbox.server"},
     "pytest": {"framework.testing.pytest_plugin"},
     "starlette": {"framework.tester"},
     "uvicorn": {"framework.tester"},
     "anyio": {"framework.tester"},
 }
+PUBLIC_MODULES = {"framework.triggers.language"}
+"""Modules inside of packages that other packages may import."""
 
 
 def modules() -> dict[str, Path]:
@@ -101,7 +108,7 @@ INNER = [(a, b) for a, b in EDGES if b.partition(".")[0] in {"framework", "desti
 OUTER = [(a, b) for a, b in EDGES if b.partition(".")[0] not in {"framework", "destinations"}]
 
 
-def room(module: str) -> str:
+def package_of(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
@@ -110,40 +117,42 @@ def within(module: str, places: set[str]) -> bool:
 
 
 @pytest.mark.parametrize(("module", "target"), INNER)
-def test_imports_point_to_a_lower_floor(module: str, target: str) -> None:
-    """A room uses lower floors, its named neighbours and itself."""
+def test_imports_point_to_a_lower_layer(module: str, target: str) -> None:
+    """A package imports lower layers, its named neighbors and itself."""
     if module.startswith("destinations"):
-        allowed = target == "framework" or within(target, {"framework.testing"})
+        allowed = target == "framework" or within(target, {"framework.sandbox"})
         own = ".".join(module.split(".")[:2])
-        assert allowed or target.startswith(own), f"{module} may import only the roof"
+        assert allowed or target.startswith(own), (
+            f"{module} may import only `framework` and `framework.sandbox`"
+        )
         return
     if module == "framework":
         return
     assert not target.startswith("destinations"), "destinations enter by entry point only"
-    assert target != "framework", f"{module} imports the roof"
-    here, there = room(module), room(target)
-    assert here in FLOORS, f"{module} stands on no floor"
-    lower = FLOORS[there] < FLOORS[here]
+    assert target != "framework", f"{module} imports `framework`"
+    here, there = package_of(module), package_of(target)
+    assert here in LAYERS, f"{module} is in no layer"
+    lower = LAYERS[there] < LAYERS[here]
     assert lower or here == there or there in NEIGHBOURS.get(here, set())
 
 
 @pytest.mark.parametrize(("module", "target"), INNER)
-def test_a_package_is_entered_by_its_door(module: str, target: str) -> None:
+def test_a_package_is_imported_by_its_public_names(module: str, target: str) -> None:
     """An inner module is imported only inside its own package."""
-    if target.count(".") < 2 or target.startswith("destinations"):
+    if target.count(".") < 2 or target.startswith("destinations") or target in PUBLIC_MODULES:
         return
-    assert room(module) == room(target), f"{module} enters {target} by the window"
+    assert package_of(module) == package_of(target), f"{module} imports the inner module {target}"
 
 
 @pytest.mark.parametrize(("module", "target"), OUTER)
-def test_third_parties_are_known_to_their_rooms_only(module: str, target: str) -> None:
+def test_third_parties_are_imported_where_the_table_allows_it(module: str, target: str) -> None:
     """Each third-party package is imported only where the table allows it."""
     package = target.partition(".")[0]
     if package in sys.stdlib_module_names:
         return
     if module.startswith("destinations") and package == "httpx":
         return
-    assert within(module, DOORS.get(package, set())), f"{module} may not import {package}"
+    assert within(module, ALLOWED_IN.get(package, set())), f"{module} may not import {package}"
 
 
 def test_there_are_no_import_cycles() -> None:
@@ -152,7 +161,9 @@ def test_there_are_no_import_cycles() -> None:
     for name, targets in graph.items():
         package = name + "."
         targets.discard(name)
-        assert name.rpartition(".")[0] not in targets, f"{name} enters {package} by its door"
+        assert name.rpartition(".")[0] not in targets, (
+            f"{name} imports the package {package} that it belongs to"
+        )
     done: set[str] = set()
     while len(done) < len(graph):
         ready = {name for name, targets in graph.items() if name not in done and targets <= done}
@@ -160,8 +171,8 @@ def test_there_are_no_import_cycles() -> None:
         done |= ready
 
 
-def test_the_plan_names_only_rooms_that_may_exist() -> None:
-    """Every top-level room of the framework has a floor."""
-    rooms = {room(name) for name in MODULES if name.startswith("framework.")}
-    assert rooms <= set(FLOORS)
-    assert set(FLOORS) >= GROUND
+def test_the_table_names_every_package() -> None:
+    """Every top-level package and module of the framework has a layer."""
+    packages = {package_of(name) for name in MODULES if name.startswith("framework.")}
+    assert packages <= set(LAYERS)
+    assert set(LAYERS) >= GROUND

@@ -1,0 +1,1 @@
+"""The built-in directives: lookups, objects and lists, strings and rendering."""
