@@ -25,8 +25,7 @@ if TYPE_CHECKING:
         Subscription,
         SyncMode,
         field,
-        from_document,
-        read_document,
+        read_fields,
     )
     from framework.delivery import (
         Cache,
@@ -60,7 +59,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "definition": (
         "Action Batching Choice Condition Conditions Destination Field Payload Preset Rate "
-        "Settings Subscription SyncMode field from_document read_document"
+        "Settings Subscription SyncMode field read_fields"
     ),
     "delivery": (
         "Cache Client Columns Connection OAuthClientCredentials OAuthRefreshToken Report api_key "
@@ -116,12 +115,11 @@ __all__ = [
     "bearer",
     "connect",
     "field",
-    "from_document",
     "hookimpl",
     "json_body",
     "load_plugins",
     "open_plugin",
-    "read_document",
+    "read_fields",
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from framework.definition import to_document
-from framework.definition.json_schema import from_document
+from framework.definition.json_schema import read_fields
 from framework.definition.json_schema_meta import OPTIONS
 from framework.mapping import DIRECTIVES
 from framework.triggers import FUNCTIONS
@@ -22,7 +22,7 @@ def test_every_option_of_a_field_is_explained_by_an_example_that_can_be_read_aga
     table = {option: SAMPLES[option] for option in OPTIONS}
 
     assert set(MEANINGS) == set(OPTIONS)
-    assert from_document(to_document(table)) == table
+    assert read_fields(to_document(table)) == table
 
 
 def test_everything_carries_three_examples_and_a_refusal() -> None:

@@ -77,8 +77,7 @@ if TYPE_CHECKING:
         top_pruner_of,
     )
     from framework.definition.json_schema import (
-        from_document,
-        read_document,
+        read_fields,
         to_document,
     )
     from framework.definition.manifest import (
@@ -98,7 +97,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "coercion": "same",
     "field_checks": "checks_of top_pruner_of",
-    "json_schema": "from_document read_document to_document",
+    "json_schema": "read_fields to_document",
     "manifest": "INTERNAL ManifestReading from_manifest read_manifest to_manifest",
     "requirements": "tests_of",
     "shape_interpreter": "interpret",
@@ -144,13 +143,12 @@ __all__ = [
     "demand",
     "field",
     "fields_of",
-    "from_document",
     "from_manifest",
     "interpret",
     "meant",
     "membership",
     "preset_subscription",
-    "read_document",
+    "read_fields",
     "read_manifest",
     "same",
     "setting_text",

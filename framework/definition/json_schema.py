@@ -67,13 +67,14 @@ def to_document(fields: FieldTable) -> dict[str, Any]:
     return {**document, "allOf": rules} if rules else document
 
 
-def from_document(document: JSON) -> dict[str, Field]:
-    """Read a field table from a JSON Schema document that keeps to what `to_document` writes.
+def read_fields(source: JSON | Path) -> dict[str, Field]:
+    """Read a field table from a JSON Schema document, or from the file that holds one.
 
-    Root keywords that say nothing about fields (`$id`, `$comment`, `title`, `description`) are
-    accepted and dropped. Raises DefinitionError, whose `problems` list everything that is wrong by
-    JSON pointer.
+    The document keeps to what `to_document` writes. Root keywords that say nothing about fields
+    (`$id`, `$comment`, `title`, `description`) are accepted and dropped. Raises DefinitionError,
+    whose `problems` list everything that is wrong by JSON pointer.
     """
+    document = _read_file(source) if isinstance(source, Path) else source
     if not is_shallow(document):
         raise DefinitionError(f"The document is nested deeper than {MAX_DEPTH} levels.")
     problems = _faults(document)
@@ -85,13 +86,11 @@ def from_document(document: JSON) -> dict[str, Field]:
     return fields
 
 
-def read_document(file: Path) -> dict[str, Field]:
-    """Read a field table from a JSON file; raises DefinitionError as `from_document` does."""
+def _read_file(file: Path) -> JSON:
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DefinitionError(f"{file.name} cannot be read as JSON: {error}.") from error
-    return from_document(document)
 
 
 def _write_object(fields: FieldTable) -> dict[str, Any]:

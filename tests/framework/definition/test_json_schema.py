@@ -16,8 +16,7 @@ from framework.definition import (
     Conditions,
     Field,
     compile_shape,
-    from_document,
-    read_document,
+    read_fields,
     to_document,
 )
 from framework.definition.fields import FieldType, Format
@@ -128,7 +127,7 @@ def test_a_table_is_written_as_a_document() -> None:
 
 
 def test_a_document_is_read_as_a_table() -> None:
-    assert from_document(DOCUMENT) == TABLE
+    assert read_fields(DOCUMENT) == TABLE
 
 
 def test_written_by_hand_it_may_leave_out_what_follows() -> None:
@@ -148,7 +147,7 @@ def test_written_by_hand_it_may_leave_out_what_follows() -> None:
         },
     }
 
-    assert from_document(document) == {
+    assert read_fields(document) == {
         "a": Field(
             nullable=True,
             choices=(Choice("x"),),
@@ -237,7 +236,7 @@ def test_written_by_hand_it_may_leave_out_what_follows() -> None:
 )
 def test_what_a_table_cannot_say_is_refused(document: Any, problems: list[str]) -> None:
     with pytest.raises(DefinitionError) as caught:
-        from_document(document)
+        read_fields(document)
 
     assert list(caught.value.problems) == problems
 
@@ -246,7 +245,7 @@ def test_a_document_may_be_a_file(tmp_path: Path) -> None:
     file = tmp_path / "fields.json"
     file.write_text(json.dumps(DOCUMENT), encoding="utf-8")
 
-    assert read_document(file) == TABLE
+    assert read_fields(file) == TABLE
 
 
 def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
@@ -254,7 +253,7 @@ def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
     file.write_text("{", encoding="utf-8")
 
     with pytest.raises(DefinitionError) as caught:
-        read_document(file)
+        read_fields(file)
 
     assert str(caught.value) == (
         "fields.json cannot be read as JSON: Expecting property name enclosed in double quotes: "
@@ -268,7 +267,7 @@ def test_a_document_nested_beyond_reason_is_refused() -> None:
         document = {"type": "object", "properties": {"a": document}}
 
     with pytest.raises(DefinitionError) as caught:
-        from_document(document)
+        read_fields(document)
 
     assert str(caught.value) == "The document is nested deeper than 100 levels."
 
@@ -301,7 +300,7 @@ CHECKER = checker()
 def test_what_is_secret_stays_so(kind: FieldType, shown: Format | None, *, secret: bool) -> None:
     """Whatever else the format says, by which types are told apart."""
     table = {"a": Field(type=kind, format=shown, secret=secret)}
-    assert from_document(to_document(table)) == table
+    assert read_fields(to_document(table)) == table
 
 
 @settings(max_examples=100, deadline=None)
@@ -310,7 +309,7 @@ def test_tables_and_documents_say_the_same(table: dict[str, Field], raw: dict[st
     """Nothing is lost either way, and shaped values are what the document accepts."""
     document = json.loads(json.dumps(to_document(table)))
     Draft202012Validator.check_schema(document)
-    assert from_document(document) == table
+    assert read_fields(document) == table
 
     validator = Draft202012Validator(document, format_checker=CHECKER)
     shape = compile_shape(table)
@@ -336,4 +335,4 @@ def conditions(entry: Field) -> list[Condition]:
 @given(VALUES)
 def test_no_document_breaks_the_reader(document: Any) -> None:
     with pytest.raises(DefinitionError):
-        from_document(document)
+        read_fields(document)

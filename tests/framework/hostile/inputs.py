@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from framework.definition import Choice, Field, Format, compile_shape, from_document
+from framework.definition import Choice, Field, Format, compile_shape, read_fields
 from framework.linting import difference
 from framework.mapping import compile_mapping
 from framework.paths import JSON
@@ -295,7 +295,7 @@ FIELDS = {
 
 
 def _document(document: Any) -> Act:
-    return lambda: from_document(document)
+    return lambda: read_fields(document)
 
 
 INPUTS: dict[str, Callable[[], Act]] = {
