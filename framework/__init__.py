@@ -124,10 +124,11 @@ __all__ = [
     "read_document",
 ]
 
+if not TYPE_CHECKING:  # a name that does not exist is an error to type checkers
 
-def __getattr__(name: str) -> Any:
-    if name not in _ORIGIN:
-        raise AttributeError(f"module `framework` has no attribute `{name}`")
-    value = getattr(importlib.import_module(f"framework.{_ORIGIN[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in _ORIGIN:
+            raise AttributeError(f"module `framework` has no attribute `{name}`")
+        value = getattr(importlib.import_module(f"framework.{_ORIGIN[name]}"), name)
+        globals()[name] = value
+        return value

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from framework.definition.defaults import default_problems
 from framework.definition.fields import (
     TEXTS,
     Choice,
@@ -71,7 +72,8 @@ def from_document(document: JSON) -> dict[str, Field]:
     """Read a field table from a JSON Schema document that keeps to what `to_document` writes.
 
     Root keywords that say nothing about fields (`$id`, `$comment`, `title`, `description`) are
-    accepted and dropped. Raises DefinitionError, whose `problems` list everything that is wrong by
+    accepted and dropped. A default must be a value that its field accepts as it is written. Raises
+    DefinitionError, whose `problems` list everything that is wrong by
     JSON pointer.
     """
     if not is_shallow(document):
@@ -235,6 +237,7 @@ def _read_object(
         except DefinitionError as error:
             notes += [f"`{_pointer(place)}`: {problem}" for problem in error.problems]
             continue
+        notes += [f"`{_pointer(place)}`: {text}" for text in default_problems(fields[key])]
         notes += _unsaid(inner, _write_field(fields[key]), place)
     return fields
 

@@ -65,4 +65,5 @@ __all__ = [
     "write",
 ]
 
-__getattr__ = lazy_exports(__name__, _ROOMS)
+if not TYPE_CHECKING:  # a name that does not exist is an error to type checkers
+    __getattr__ = lazy_exports(__name__, _ROOMS)
