@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from framework.plugins import load_plugins, open_plugin
     from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
 
-_ROOMS = {
+_EXPORTS = {
     "definition": (
         "Action Batching Choice Condition Conditions Destination Field Payload Preset Rate "
         "Settings Subscription SyncMode field read_fields"
@@ -73,7 +73,7 @@ _ROOMS = {
     "plugins": "load_plugins open_plugin",
     "results": "DELIVERED Delivered Failed Result Skipped",
 }
-_ORIGIN = {name: room for room, names in _ROOMS.items() for name in names.split()}
+_ORIGIN = {name: room for room, names in _EXPORTS.items() for name in names.split()}
 
 __all__ = [
     "DELIVERED",
@@ -122,10 +122,11 @@ __all__ = [
     "read_fields",
 ]
 
+if not TYPE_CHECKING:  # a name that does not exist is an error to type checkers
 
-def __getattr__(name: str) -> Any:
-    if name not in _ORIGIN:
-        raise AttributeError(f"module `framework` has no attribute `{name}`")
-    value = getattr(importlib.import_module(f"framework.{_ORIGIN[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in _ORIGIN:
+            raise AttributeError(f"module `framework` has no attribute `{name}`")
+        value = getattr(importlib.import_module(f"framework.{_ORIGIN[name]}"), name)
+        globals()[name] = value
+        return value

@@ -1,7 +1,7 @@
 """The hooks of a destination and of an extension: the table of contents of the plugin system.
 
-A destination module implements the hooks it needs with `@hookimpl`; each implementation names
-only the arguments it uses.
+A destination module implements the hooks it needs with `@hookimpl`; each implementation is a plain
+function that names only the arguments it uses, without default values.
 Every destination lives in a plugin manager of its own, next to the registered extensions.
 """
 

@@ -1,7 +1,7 @@
 """Plugins found by entry point: each loaded on its own, checked, and kept apart from the others.
 
-A plugin that cannot be imported, misspells a hook or returns an invalid definition becomes a
-problem of the registry; the others live on.
+A plugin that cannot be imported, has hooks that can never be called rightly or returns an invalid
+definition becomes a problem of the registry, with the file and line to mend; the others live on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import pluggy
 
 from framework import hookspecs
 from framework.definition import Action, Destination, Settings, meant
-from framework.errors import FrameworkError, PluginError, UnknownNameError
+from framework.errors import DefinitionError, FrameworkError, PluginError, UnknownNameError
+from framework.hook_checks import check_implementation, place_of, place_of_error, unmarked_hooks
 from framework.mapping import register_directive
 
 T = TypeVar("T")
@@ -110,6 +111,7 @@ class _Loaded(NamedTuple):
     name: str
     origin: str
     module: Any
+    package: str = ""
 
 
 def load_plugins(found: Iterable[EntryPoint] | None = None) -> Registry:
@@ -147,10 +149,11 @@ def _import_all(found: Iterable[EntryPoint], problems: list[PluginProblem]) -> I
     for point in sorted(found, key=lambda point: point.name):
         dist = point.dist
         origin = f"{dist.name} {dist.version}" if dist else ""
+        loaded = _Loaded(point.name, origin, None, point.module.partition(".")[0])
         try:
-            yield _Loaded(point.name, origin, point.load())
-        except Exception as error:  # noqa: BLE001 - an import can fail in any way
-            problems.append(_problem(point.name, origin, error))
+            yield loaded._replace(module=point.load())
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an import can fail in any way
+            problems.append(_problem(loaded, error))
 
 
 def _guarded(
@@ -159,8 +162,8 @@ def _guarded(
     """Give what *load* gives; what it raises becomes a problem."""
     try:
         return load(loaded)
-    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
-        problems.append(_problem(loaded.name, loaded.origin, error))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin can fail in any way
+        problems.append(_problem(loaded, error))
         return None
 
 
@@ -168,13 +171,18 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     manager = _manager(loaded)
     for number, extension in enumerate(extensions, 1):
         manager.register(extension.module, name=f"{extension.name} (extension {number})")
-    identity = manager.hook.destination()
+    identity = _ask(manager, "destination")
     if not isinstance(identity, Destination):
-        raise PluginError("Hook `destination` must return a Destination.")
-    definition = identity.complete(_settings(manager), _actions(manager))
+        raise _wrong(manager, "destination", "Hook `destination` must return a Destination.")
+    settings, actions = _settings(manager), _actions(manager)
+    try:
+        definition = identity.complete(settings, actions)
+    except DefinitionError as error:
+        raise _wrong(manager, "destination", str(error), error.problems) from error
     plugin = Plugin(definition, manager, loaded.name, loaded.origin)
     if not (plugin.implements("perform") or plugin.implements("perform_batch")):
-        raise PluginError("It implements neither `perform` nor `perform_batch`.")
+        text = "It implements neither `perform` nor `perform_batch`."
+        raise _wrong(manager, "destination", text)
     return plugin
 
 
@@ -183,36 +191,62 @@ def _manager(loaded: _Loaded) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.register(loaded.module, name=loaded.name)
     hooks = manager.get_hookcallers(loaded.module) or []
-    problems = [problem for hook in hooks for problem in _misfits(hook)]
-    if problems:
+    found = [problem for hook in hooks for problem in _misfits(hook)]
+    found += unmarked_hooks(loaded.module, HOOKS.keys() - {hook.name for hook in hooks})
+    if found:
+        problems = [_at(place, problem) for place, problem in found]
         raise PluginError(" ".join(problems), problems)
     manager.add_hookspecs(hookspecs)
     return manager
 
 
-def _misfits(hook: pluggy.HookCaller) -> Iterator[str]:
-    """Say what is wrong with the implementations of a hook before it has a specification."""
-    if hook.name not in HOOKS:
-        yield str(UnknownNameError.of("hook", hook.name, HOOKS))
-        return
-    known = HOOKS[hook.name]
-    for name in (name for impl in hook.get_hookimpls() for name in impl.argnames):
-        if name not in known:
-            kind = f"argument of `{hook.name}` called"
-            yield str(UnknownNameError.of(kind, name, known, "arguments"))
+def _misfits(hook: pluggy.HookCaller) -> Iterator[tuple[str, str]]:
+    """Yield place and problem of the implementations of a hook that has no specification yet."""
+    for impl in hook.get_hookimpls():
+        place = place_of(impl.function)
+        if hook.name not in HOOKS:
+            yield place, str(UnknownNameError.of("hook", hook.name, HOOKS))
+            continue
+        known = HOOKS[hook.name]
+        found = check_implementation(hook.name, impl.function, known, wraps=_wraps(impl))
+        yield from ((place, problem) for problem in found)
+
+
+def _at(place: str, text: str) -> str:
+    return f"{place}: {text}" if place else text
+
+
+def _ask(manager: pluggy.PluginManager, hook: str) -> Any:
+    """Return what *hook* returns; an error has a note that names the hook."""
+    try:
+        return getattr(manager.hook, hook)()
+    except (Exception, SystemExit) as error:
+        error.add_note(f"In hook `{hook}`")
+        raise
+
+
+def _wrong(
+    manager: pluggy.PluginManager, hook: str, text: str, problems: Iterable[str] = ()
+) -> PluginError:
+    """Return the error about what *hook* returns, with the place of its implementation."""
+    *_, impl = getattr(manager.hook, hook).get_hookimpls()
+    return PluginError(_at(place_of(impl.function), text), problems)
 
 
 def _settings(manager: pluggy.PluginManager) -> type[Settings] | None:
-    found = manager.hook.settings()
+    found = _ask(manager, "settings")
     if found is not None and not (isinstance(found, type) and issubclass(found, Settings)):
-        raise PluginError("Hook `settings` must return a Settings class.")
+        raise _wrong(manager, "settings", "Hook `settings` must return a Settings class.")
     return found
 
 
 def _actions(manager: pluggy.PluginManager) -> tuple[Action, ...]:
-    found = manager.hook.actions()
+    found = _ask(manager, "actions")
+    text = "Hook `actions` must return at least one Action."
+    if not manager.hook.actions.get_hookimpls():
+        raise _wrong(manager, "destination", text)
     if not found or not all(isinstance(action, Action) for action in found):
-        raise PluginError("Hook `actions` must return at least one Action.")
+        raise _wrong(manager, "actions", text)
     return tuple(found)
 
 
@@ -221,10 +255,12 @@ def _install(extension: _Loaded) -> bool:
     manager = _manager(extension)
     for hook in manager.get_hookcallers(extension.module) or ():
         if hook.name not in _EXTENSIONS and not all(map(_wraps, hook.get_hookimpls())):
-            raise PluginError(
-                f"An extension may wrap the hook `{hook.name}` (`wrapper=True`), not implement it."
+            raise _wrong(
+                manager,
+                hook.name,
+                f"An extension may wrap the hook `{hook.name}` (`wrapper=True`), not implement it.",
             )
-    for directives in manager.hook.register_directives():
+    for directives in _ask(manager, "register_directives"):
         for directive in directives:
             register_directive(directive)
     return True
@@ -246,7 +282,11 @@ def _without_doubles(plugins: list[Plugin], problems: list[PluginProblem]) -> di
     return {slug: same[0] for slug, same in by_slug.items() if len(same) == 1}
 
 
-def _problem(name: str, origin: str, error: Exception) -> PluginProblem:
+def _problem(loaded: _Loaded, error: BaseException) -> PluginProblem:
     kind = "" if isinstance(error, FrameworkError) else f"{type(error).__name__}: "
-    where = f" of {origin}" if origin else ""
-    return PluginProblem(name, origin, f"Plugin `{name}`{where} is left out: {kind}{error}")
+    what = error.msg if isinstance(error, SyntaxError) else error
+    place = place_of_error(error, loaded.package) if loaded.package else ""
+    told = ": ".join([*getattr(error, "__notes__", ()), f"{kind}{what}"])
+    where = f" of {loaded.origin}" if loaded.origin else ""
+    text = f"Plugin `{loaded.name}`{where} is left out: {_at(place, told)}"
+    return PluginProblem(loaded.name, loaded.origin, text)

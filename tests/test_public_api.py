@@ -34,7 +34,7 @@ def test_the_checker_sees_what_is_imported_at_run_time() -> None:
     """The names under TYPE_CHECKING, those of the table and the exports are the same."""
     assert sorted(framework._ORIGIN) == sorted(framework.__all__)
     source = inspect.getsource(framework)
-    checked = source.partition("if TYPE_CHECKING:")[2].partition("_ROOMS")[0]
+    checked = source.partition("if TYPE_CHECKING:")[2].partition("_EXPORTS")[0]
     for name, room in framework._ORIGIN.items():
         block = checked.partition(f"from framework.{room} import")[2].partition("from framework")[0]
         assert name in block.replace("(", " ").replace(",", " ").split()

@@ -10,18 +10,18 @@ import click
 from click.shell_completion import CompletionItem
 
 from framework.cli.connections import open_connection
+from framework.cli.installed import find_installed, installed, warn_of_problems
 from framework.cli.tables import TableRow, print_source, print_table
 
 if TYPE_CHECKING:
     from framework.definition import Action, Destination, Field
     from framework.delivery import InputKind
-    from framework.plugins import Registry
 
 
 def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     return [
         CompletionItem(slug, help=plugin.definition.name)
-        for slug, plugin in _registry().destinations.items()
+        for slug, plugin in installed().destinations.items()
         if slug.startswith(incomplete)
     ]
 
@@ -30,9 +30,8 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Co
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def list_(as_json: bool) -> None:  # noqa: FBT001 - click's signature
     """List the destinations that are installed, and on standard error those that cannot be used."""
-    registry = _registry()
-    for problem in registry.problems:
-        click.echo(f"Warning: {problem.message}", err=True)
+    registry = installed()
+    warn_of_problems(registry)
     found = [plugin.definition for plugin in registry.destinations.values()]
     if as_json:
         _print_json([_headline(definition) for definition in found])
@@ -75,7 +74,7 @@ def show(
         _show_generated(connection, form)
     else:
         assert destination is not None
-        _show_definition(_registry().get(destination).definition, as_json=as_json)
+        _show_definition(find_installed(destination).definition, as_json=as_json)
 
 
 def _show_generated(path: str, form: InputKind) -> None:
@@ -97,12 +96,6 @@ def _show_definition(definition: Destination, *, as_json: bool) -> None:
     _print_fields("Settings", definition.settings_fields)
     for action in definition.actions:
         _print_action(action)
-
-
-def _registry() -> Registry:
-    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
-
-    return load_plugins()
 
 
 def _headline(definition: Destination) -> dict[str, Any]:

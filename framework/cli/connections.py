@@ -10,6 +10,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.findings import show_findings
+from framework.cli.installed import find_installed
 from framework.errors import SettingsError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -84,13 +85,11 @@ def name_connection(path: str) -> Opened:
 
 def _plugin(reading: Reading) -> Plugin | None:
     """Give the destination that a file names, where it can be used; note where it is none."""
-    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
-
     file = reading.connection
     if file is None:
         return None
     try:
-        return load_plugins().get(file.destination)
+        return find_installed(file.destination)
     except UnknownNameError as error:
         reading.findings.error("AD401", file.node.at("destination").spot, str(error))
         return None

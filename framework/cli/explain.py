@@ -10,7 +10,9 @@ import click
 
 from framework.cli import exits
 from framework.cli.connections import connection_option, open_connection
+from framework.cli.installed import plugins_print_to_stderr
 from framework.errors import ConfigurationError
+from framework.nesting import MAX_LEVELS, TOO_DEEP, is_too_deep
 
 if TYPE_CHECKING:
     from framework.cli.connections import Opened
@@ -48,7 +50,8 @@ def explain(
     """
     opened = open_connection(path)
     events = list(_events(source))
-    found = _journeys(opened, events, called=sandbox)
+    with plugins_print_to_stderr():
+        found = list(_journeys(opened, events, called=sandbox))
     if as_json:
         click.echo(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False))
     else:
@@ -60,6 +63,9 @@ def explain(
 
 def _events(source: TextIO) -> Iterator[dict[str, Any]]:
     text = source.read()
+    levels = MAX_LEVELS + text.lstrip().startswith("[")
+    if is_too_deep(text.encode("utf-8", "surrogatepass"), levels):
+        raise ConfigurationError(f"The event is {TOO_DEEP}.")
     try:
         value = json.loads(text)
         values = value if isinstance(value, list) else [value]

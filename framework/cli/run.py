@@ -19,6 +19,7 @@ from framework.cli.connections import (
     endpoint_option,
     open_connection,
 )
+from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.progress import interruptions, progress_bar
 from framework.cli.summaries import conclusion, print_panels, print_summary
 from framework.cli.tables import print_table
@@ -131,8 +132,9 @@ def run(ctx: click.Context, /, **options: Any) -> None:
         raise ConfigurationError(
             f"The connection `{chosen.path}` is switched off. Write `enabled: true` to use it."
         )
-    pretend = _pretend(chosen, opened)
-    summary = _deliver(chosen, opened, pretend)
+    with plugins_print_to_stderr():
+        pretend = _pretend(chosen, opened)
+        summary = _deliver(chosen, opened, pretend)
     if chosen.as_json or not chosen.quiet:
         _print(summary, chosen, opened, pretend)
     ctx.exit(exits.code_of_summary(summary))

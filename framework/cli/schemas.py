@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from framework.cli import exits
+from framework.cli.installed import installed, warn_of_problems
 
 
 @click.command()
@@ -24,15 +25,13 @@ def schemas(out: Path, check: bool) -> None:  # noqa: FBT001 - click's signature
     Editors check and complete connection files with connection.schema.json, which knows the
     settings and fields of all destinations that are installed.
     """
-    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
     from framework.schemas import (  # noqa: PLC0415 - heavy, imported at first use
         stale_schemas,
         write_schemas,
     )
 
-    registry = load_plugins()
-    for problem in registry.problems:
-        click.echo(f"Warning: {problem.message}", err=True)
+    registry = installed()
+    warn_of_problems(registry)
     if not check:
         for name in write_schemas(out, registry):
             click.echo(f"Wrote {out / name}")

@@ -12,7 +12,9 @@ import click
 from framework.cli import exits
 from framework.cli.findings import print_findings
 from framework.cli.formats import FORMATS
+from framework.cli.installed import installed, warn_of_problems
 from framework.errors import ConfigurationError
+from framework.nesting import TOO_DEEP, is_too_deep
 
 if TYPE_CHECKING:
     from framework.config import Diagnostic
@@ -95,11 +97,8 @@ def _check(
 
 
 def _installed() -> dict[str, Destination]:
-    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
-
-    registry = load_plugins()
-    for problem in registry.problems:
-        click.echo(f"Warning: {problem.message}", err=True)
+    registry = installed()
+    warn_of_problems(registry)
     return {slug: plugin.definition for slug, plugin in registry.destinations.items()}
 
 
@@ -138,6 +137,8 @@ def _world(events: Path | None, schema: Path | None) -> EventModel:
 def _sample(path: Path) -> list[dict[str, Any]]:
     found = []
     for number, line in enumerate(_text(path).splitlines()[:MAX_SAMPLE], 1):
+        if is_too_deep(line.encode("utf-8", "surrogatepass")):
+            raise ConfigurationError(f"`{path}:{number}` is {TOO_DEEP}.")
         if line.strip():
             event = _json(line, f"{path}:{number}")
             if not isinstance(event, dict):

@@ -51,6 +51,9 @@ FieldTable: TypeAlias = Mapping[str, "Field"]
 TEXTS = frozenset({"string", "text", "password"})
 """The types whose values are strings."""
 
+SECRET = "(secret)"  # noqa: S105 - what is shown instead of one
+"""Stands for a secret value wherever a value is shown."""
+
 _LIMITED = frozenset({"string", "number", "integer"})
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "type": get_args(FieldType),

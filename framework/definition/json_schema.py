@@ -27,6 +27,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from framework.definition.defaults import default_problems
 from framework.definition.fields import (
     TEXTS,
     Choice,
@@ -71,8 +72,9 @@ def read_fields(source: JSON | Path) -> dict[str, Field]:
     """Read a field table from a JSON Schema document, or from the file that holds one.
 
     The document keeps to what `to_document` writes. Root keywords that say nothing about fields
-    (`$id`, `$comment`, `title`, `description`) are accepted and dropped. Raises DefinitionError,
-    whose `problems` list everything that is wrong by JSON pointer.
+    (`$id`, `$comment`, `title`, `description`) are accepted and dropped. A default must be a
+    value that its field accepts unchanged. Raises DefinitionError, whose `problems` list
+    everything that is wrong by JSON pointer.
     """
     document = _read_file(source) if isinstance(source, Path) else source
     if not is_shallow(document):
@@ -234,6 +236,7 @@ def _read_object(
         except DefinitionError as error:
             notes += [f"`{_pointer(place)}`: {problem}" for problem in error.problems]
             continue
+        notes += [f"`{_pointer(place)}`: {text}" for text in default_problems(fields[key])]
         notes += _unsaid(inner, _write_field(fields[key]), place)
     return fields
 

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from framework.definition.fields import TEXTS, Condition, Conditions, Field
-from framework.definition.typed_classes import SECRET
+from framework.definition.fields import SECRET, TEXTS, Condition, Conditions, Field
 from framework.paths import JSON, MISSING, Path
 
 ProblemCode: TypeAlias = Literal[

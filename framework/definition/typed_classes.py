@@ -7,17 +7,35 @@ instances from shaped values.
 from __future__ import annotations
 
 import copy
+import functools
 import keyword
+import operator
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, TypeVar, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    ForwardRef,
+    Literal,
+    NamedTuple,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    dataclass_transform,
+    overload,
+)
 
 from framework.codegen import SourceCode
+from framework.definition.defaults import default_problems
 from framework.definition.fields import (
+    SECRET,
     TEXTS,
     Category,
     Condition,
@@ -36,9 +54,8 @@ from framework.errors import DefinitionError
 from framework.paths import JSON
 
 T = TypeVar("T")
-
-SECRET = "(secret)"  # noqa: S105 - what is shown instead of one
-"""Stands for a secret value wherever a value is shown."""
+V = TypeVar("V", bound="_Value | Sequence[_Value] | None")
+"""What a field may hold: type checkers see a default of another type than the annotation."""
 
 _SCALARS: dict[Any, FieldType] = {
     str: "string",
@@ -58,6 +75,49 @@ _WRITTEN_AS: dict[str, frozenset[str]] = {
 }
 
 
+class FieldOptions(TypedDict, total=False):
+    """The options of `field()` beside label, description and default; `Field` explains them."""
+
+    type: FieldType | None
+    required: bool | Condition | Conditions | None
+    multiple: bool | None
+    nullable: bool | None
+    mapping: JSON
+    choices: Iterable[Any]
+    format: Format | None
+    pattern: str | None
+    minimum: float | None
+    maximum: float | None
+    placeholder: str
+    category: Category | None
+    depends_on: Condition | Conditions | None
+    dynamic: bool
+    properties: FieldTable | None
+    additional_properties: bool | None
+    object_ui: ObjectUI | None
+    disabled_input_methods: Iterable[InputMethod]
+    display_mode: DisplayMode | None
+    read_only: bool
+    hidden: bool
+    secret: bool
+
+
+@overload
+def field(
+    label: str | None = None,
+    description: str = "",
+    *,
+    default: None = None,
+    **options: Unpack[FieldOptions],
+) -> V: ...  # type: ignore[type-var]  # the annotation decides
+@overload
+def field(
+    label: str | None = None,
+    description: str = "",
+    *,
+    default: V,
+    **options: Unpack[FieldOptions],
+) -> V: ...
 def field(  # noqa: PLR0913 - the options are those of a Field
     label: str | None = None,
     description: str = "",
@@ -92,6 +152,8 @@ def field(  # noqa: PLR0913 - the options are those of a Field
     `datetime`, `Literal["a", "b"]` (choices), `dict[str, Any]` and nested Payload classes (objects)
     give the type; `list[...]` makes it multiple; `| None` makes it optional and nullable. A field
     without `| None` and without *default* is required. Without a label, the name is the label.
+    *default* is a value of the annotated type: a `datetime` or a Payload instance too, which the
+    field table holds as text and object.
     """
     return _Declared(locals())
 
@@ -119,13 +181,18 @@ class TypedClass(type):
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> TypedClass:
         """Define a class; raises DefinitionError with everything that is wrong with its fields."""
-        notes = dict(namespace.get("__annotations__", {}))
-        declared = {key: namespace.pop(key, None) for key in notes}
+        declared = {key: v for key, v in namespace.items() if isinstance(v, _Declared)}
+        for key in declared:
+            del namespace[key]
+        names = sys._getframe(1).f_locals  # noqa: SLF001 - classes may be written in functions
+        notes = _annotations(name, namespace, names)
+        for key in notes:
+            if key not in declared:
+                declared[key] = _Declared({"default": namespace.pop(key, None)})
         namespace["__slots__"] = tuple(notes)
         made = super().__new__(cls, name, bases, namespace)
         if bases:
-            names = sys._getframe(1).f_locals  # noqa: SLF001 - classes may be written in functions
-            _compile(made, declared, names)
+            _compile(made, notes, declared)
         return made
 
     @property
@@ -178,12 +245,16 @@ def _revive(cls: Any, values: dict[str, Any]) -> Any:
     return cls(**values)
 
 
-def _compile(made: Any, declared: dict[str, Any], names: Mapping[str, Any]) -> None:
+def _compile(made: Any, notes: Mapping[str, Any], declared: Mapping[str, _Declared]) -> None:
     slots: dict[str, _Slot] = {}
     for base in reversed(made.__mro__[1:]):
         slots |= base.__dict__.get("__slots_of__", {})
-    problems: list[str] = []
-    for name, note in _annotations(made, declared, names):
+    problems = [
+        f"`{name}` has no annotation. Write its type: `{name}: str = field(...)`."
+        for name in declared
+        if name not in notes
+    ]
+    for name, note in notes.items():
         try:
             slots[name] = _slot(name, note, declared[name])
         except DefinitionError as error:
@@ -197,25 +268,68 @@ def _compile(made: Any, declared: dict[str, Any], names: Mapping[str, Any]) -> N
 
 
 def _annotations(
-    made: Any, declared: dict[str, Any], names: Mapping[str, Any]
-) -> Iterator[tuple[str, Any]]:
-    spaces = {**vars(sys.modules.get(made.__module__, types)), **names}
-    for name in declared:
-        note = made.__annotations__[name]
-        if isinstance(note, str):
-            try:
-                note = eval(note, spaces)  # noqa: S307 - the class's own annotation
-            except NameError as error:
-                raise DefinitionError(
-                    f"{made.__name__} is defined wrongly. `{name}`: its annotation is not known: "
-                    f"{error}."
-                ) from error
-        yield name, note
+    owner: str, namespace: Mapping[str, Any], names: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the annotation of each field of a class body; those of class variables are none."""
+    written = _written(namespace)
+    inner = {name: value for name, value in namespace.items() if name not in written}
+    spaces = {**vars(sys.modules.get(namespace.get("__module__", ""), types)), **names, **inner}
+    notes = {}
+    for name, note in written.items():
+        try:
+            notes[name] = _evaluated(note, spaces)
+        except (NameError, AttributeError, SyntaxError) as error:
+            raise DefinitionError(
+                f"{owner} is defined wrongly. `{name}`: its annotation is not known: {error}."
+            ) from error
+    return {name: note for name, note in notes.items() if not _is_class_variable(note)}
 
 
-def _slot(name: str, annotation: Any, declared: Any) -> _Slot:
-    given = declared if isinstance(declared, _Declared) else _Declared({"default": declared})
-    options = {key: value for key, value in given.options.items() if value is not None}
+def _written(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the annotations of a class body as they are written.
+
+    From Python 3.14 on, a class body holds a function that gives them, unless its module postpones
+    annotations; what the function cannot name yet becomes a forward reference.
+    """
+    annotate = namespace.get("__annotate_func__") or namespace.get("__annotate__")
+    if annotate is None:
+        found: Mapping[str, Any] = namespace.get("__annotations__", {})
+        return found
+    try:
+        found = annotate(1)  # the format VALUE
+    except NameError:
+        if sys.version_info >= (3, 14):
+            from annotationlib import Format, call_annotate_function  # noqa: PLC0415 - seldom
+
+            return call_annotate_function(annotate, Format.FORWARDREF)
+        raise
+    return found
+
+
+def _evaluated(note: Any, spaces: dict[str, Any]) -> Any:
+    """Return an annotation with its texts and forward references evaluated, the inner ones too."""
+    if isinstance(note, ForwardRef):
+        note = note.__forward_arg__
+    if isinstance(note, str):
+        return _evaluated(eval(note, spaces), spaces)  # noqa: S307 - the class's own annotation
+    origin, arguments = typing.get_origin(note), typing.get_args(note)
+    if origin is Annotated:
+        return _evaluated(arguments[0], spaces)
+    if origin is list:
+        return list[_evaluated(arguments[0], spaces)]  # type: ignore[misc]
+    if origin in {typing.Union, types.UnionType}:
+        return functools.reduce(operator.or_, (_evaluated(one, spaces) for one in arguments))
+    return note
+
+
+def _is_class_variable(note: Any) -> bool:
+    return note is ClassVar or typing.get_origin(note) is ClassVar
+
+
+def _slot(name: str, annotation: Any, declared: _Declared) -> _Slot:
+    options = {key: value for key, value in declared.options.items() if value is not None}
+    if "default" in options:
+        options["default"] = _as_json(options["default"])
     note = _read(annotation)
     optional = note.optional or "default" in options
     key = name[:-1] if name.endswith("_") and keyword.iskeyword(name[:-1]) else name
@@ -232,7 +346,20 @@ def _slot(name: str, annotation: Any, declared: Any) -> _Slot:
     if entry.secret and entry.type == "string":
         entry = replace(entry, type="password")
     _agree(annotation, note, entry)
+    if problems := default_problems(entry):
+        raise DefinitionError("\n".join(problems), problems)
     return _Slot(key, entry, entry.required is not True, note.build)
+
+
+def _as_json(value: Any) -> Any:
+    """Return a default as a field table holds it: texts for times, objects for instances."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    if isinstance(type(value), TypedClass):
+        return {key: _as_json(inner) for key, inner in values_of(value).items()}
+    return value
 
 
 def _agree(annotation: Any, note: _Note, entry: Field) -> None:
@@ -365,6 +492,10 @@ class TypedInstance(metaclass=TypedClass):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _revive, (type(self), {name: getattr(self, name) for name in _slots(type(self))})
+
+
+if TYPE_CHECKING:
+    _Value: TypeAlias = str | float | datetime | Mapping[str, Any] | TypedInstance
 
 
 class Settings(TypedInstance):

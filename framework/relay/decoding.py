@@ -3,6 +3,7 @@
 Lines are decoded by msgspec; those it refuses are read as JavaScript would read them, which
 accepts lone surrogates (they become U+FFFD) and numbers beyond the range of doubles.
 Integers stay exact at any size up to a few hundred digits.
+Lines that are nested deeper than `framework.nesting` allows are refused before they are decoded.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec import Struct
 
+from framework.nesting import TOO_DEEP, any_too_deep, is_too_deep
 from framework.paths import Event
 from framework.relay.files import Chunk
 
@@ -57,10 +59,12 @@ def decode(chunk: Chunk, max_line: int) -> Decoded:
         reason = f"The line has {chunk.too_long:,} bytes; the limit is {max_line:,}."
         return Decoded([], (), (Rejected(first, chunk.start.offset, reason),))
     lines = [line.removesuffix(b"\n") for line in chunk.lines]
-    try:
-        return Decoded(list(map(_decode, lines)), range(first, first + len(lines)))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _one_by_one(lines, first, chunk.start.offset)
+    if not any_too_deep(lines):
+        try:
+            return Decoded(list(map(_decode, lines)), range(first, first + len(lines)))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+    return _one_by_one(lines, first, chunk.start.offset)
 
 
 def reread(line: bytes) -> Event:
@@ -88,9 +92,11 @@ def _one_by_one(lines: list[bytes], number: int, offset: int) -> Decoded:
 
 def _read(line: bytes) -> Event | str:
     """Give the event that *line* holds, or why it holds none."""
+    if is_too_deep(line):
+        return f"The line is {TOO_DEEP}."
     try:
         return _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _read_leniently(line)
 
 
@@ -104,8 +110,6 @@ def _read_leniently(line: bytes) -> Event | str:
         return f"The line is not valid JSON: {what} (column {error.colno})."
     except _NoNumberError as error:
         return f"The line is not valid JSON: `{error}` is no number."
-    except RecursionError:
-        return "The line is nested too deeply."
     if isinstance(value, dict):
         return value
     return f"An event must be an object, the line holds {_KINDS[type(value)]}."

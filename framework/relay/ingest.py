@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from framework.delivery import Completion, Intake, Prepared, RowIds
+from framework.nesting import any_too_deep
 from framework.relay.decoding import Rejected, decode, reread
 from framework.relay.files import Chunk, Position
 
@@ -51,7 +52,8 @@ class IngestedSpan(Struct, frozen=True):
 def ingest(chunk: Chunk, intake: Intake, max_line: int, *, named: bool) -> Ingested:
     """Add the events of *chunk* to *intake*, by their lines; *named* asks for message ids."""
     projection = intake.projection
-    structs = projection.decode(chunk.lines) if projection and chunk.lines else None
+    projected = projection and chunk.lines and not any_too_deep(chunk.lines)
+    structs = projection.decode(chunk.lines) if projection and projected else None
     if projection is None or structs is None:
         decoded = decode(chunk, max_line)
         settled = list(intake.add(decoded.events, decoded.lines))

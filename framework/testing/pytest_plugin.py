@@ -1,6 +1,7 @@
-"""Fixtures for the tests of destinations; pytest finds them by entry point.
+"""Fixtures for the tests of destinations.
 
-Nothing of the framework is imported before a test asks for one of them.
+A `conftest.py` asks for them with `pytest_plugins = ["framework.testing.pytest_plugin"]`.
+Nothing else of the framework is imported before a test uses one of them.
 """
 
 from __future__ import annotations

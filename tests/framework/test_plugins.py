@@ -16,6 +16,7 @@ from framework import hookspecs
 from framework.definition import Destination, Subscription
 from framework.delivery import connect
 from framework.errors import DefinitionError, PluginError, UnknownNameError
+from framework.hook_checks import place_of
 from framework.hookspecs import hookimpl
 from framework.mapping import Directive, DirectiveExample, compile_mapping, value_directive
 from framework.mapping import directives as known_directives
@@ -84,10 +85,19 @@ def test_a_third_partys_destination_is_found_and_delivers(third_parties: Registr
     assert [str(request.url) for request in partner.requests] == ["https://hooks.test/in"]
 
 
-def test_a_broken_plugin_is_reported_and_left_out(third_parties: Registry) -> None:
+def line_of(file: Path, text: str, time: int = 1) -> int:
+    """Return the number of the line that is *text*, the *time*-th of them."""
+    lines = file.read_text().splitlines()
+    return [number for number, line in enumerate(lines, 1) if line.strip() == text][time - 1]
+
+
+def test_a_broken_plugin_is_reported_and_left_out(third_parties: Registry, installed: Path) -> None:
     (problem,) = third_parties.problems
+    place = (
+        f"{installed / 'acme_broken.py'}:{line_of(installed / 'acme_broken.py', '@hookimpl', 3)}"
+    )
     text = (
-        "Plugin `broken` of acme-broken 1.0.0 is left out: "
+        f"Plugin `broken` of acme-broken 1.0.0 is left out: {place}: "
         f'There is no hook "preform". Did you mean `perform`? Known hooks: {KNOWN_HOOKS}.'
     )
     assert problem == PluginProblem("broken", "acme-broken 1.0.0", text)
@@ -178,50 +188,226 @@ def crash() -> Any:
     raise ZeroDivisionError("by zero")
 
 
-NO_ARGUMENT = (
-    'There is no argument of `perform` called "payloads". Did you mean `payload`? '
-    f"Known arguments: {', '.join(sorted(HOOKS['perform']))}."
-)
-NO_HOOKS = " ".join(
-    f'There is no hook "{wrong}". Did you mean `{right}`? Known hooks: {KNOWN_HOOKS}.'
-    for wrong, right in (("idenity", "identify"), ("perfrom", "perform"))
-)
-WRONG_ACTIONS = "Hook `actions` must return at least one Action."
+WRONG_ACTIONS = "{actions}: Hook `actions` must return at least one Action."
+ASYNC = "{perform}: Hook `perform` is an `async` function. Write `def` in place of `async def`."
+PERFORM_ARGUMENTS = ", ".join(sorted(HOOKS["perform"]))
+
+
+def defaulted(payload: Any = None) -> None:
+    """Have an argument with a default."""
+
+
+def keyword_only(*, payload: Any, settings: Any = None) -> None:
+    """Have keyword-only arguments."""
+
+
+def variadic(*things: Any, **others: Any) -> None:
+    """Take anything."""
+
+
+async def asynchronous() -> None:
+    """Need an event loop."""
+
+
+def generator() -> Iterator[None]:
+    yield
+
+
+async def asynchronous_generator() -> Any:
+    yield
+
+
+@hookimpl(wrapper=True)
+def no_wrapper() -> None:
+    """Wrap nothing."""
 
 
 @pytest.mark.parametrize(
     ("hooks", "told"),
     [
-        (named("x", destination=lambda: None), "Hook `destination` must return a Destination."),
-        (named("x", destination=crash), "ZeroDivisionError: by zero"),
-        (named("x", settings=lambda: dict), "Hook `settings` must return a Settings class."),
+        (
+            named("x", destination=lambda: None),
+            "{destination}: Hook `destination` must return a Destination.",
+        ),
+        (named("x", destination=crash), "In hook `destination`: ZeroDivisionError: by zero"),
+        (
+            named("x", settings=lambda: dict),
+            "{settings}: Hook `settings` must return a Settings class.",
+        ),
+        (named("x", settings=crash), "In hook `settings`: ZeroDivisionError: by zero"),
         (named("x", actions=lambda: ()), WRONG_ACTIONS),
         (named("x", actions=lambda: ["send"]), WRONG_ACTIONS),
+        (named("x", actions=lambda: sys.exit(3)), "In hook `actions`: SystemExit: 3"),
         (
             named("x", actions=lambda: [SEND, SEND]),
-            "Destination `x` is defined wrongly: Two actions are called `send`.",
+            "{destination}: Destination `x` is defined wrongly: Two actions are called `send`.",
         ),
-        (module(), "It implements neither `perform` nor `perform_batch`."),
+        (module(), "{destination}: It implements neither `perform` nor `perform_batch`."),
         (
             named("x", perform=lambda payloads: None),  # noqa: ARG005 - its name is the case
-            NO_ARGUMENT,
+            (
+                '{perform}: There is no argument of `perform` called "payloads". '
+                f"Did you mean `payload`? Known arguments: {PERFORM_ARGUMENTS}."
+            ),
         ),
         (
             named("x", perfrom=lambda: None, idenity=lambda: None),
-            NO_HOOKS,
+            (
+                '{idenity}: There is no hook "idenity". Did you mean `identify`? '
+                f"Known hooks: {KNOWN_HOOKS}. "
+                '{perfrom}: There is no hook "perfrom". Did you mean `perform`? '
+                f"Known hooks: {KNOWN_HOOKS}."
+            ),
+        ),
+        (
+            named("x", perform=defaulted),
+            (
+                "{perform}: Argument `payload` of hook `perform` has a default value, which is "
+                "never used. Write `payload` without it."
+            ),
+        ),
+        (
+            named("x", perform=keyword_only),
+            (
+                "{perform}: Argument `payload` of hook `perform` is keyword-only, so that it is "
+                "never filled. Remove the `*` before it. "
+                "{perform}: Argument `settings` of hook `perform` is keyword-only, so that it is "
+                "never filled. Remove the `*` before it. "
+                "{perform}: Argument `settings` of hook `perform` has a default value, which is "
+                "never used. Write `settings` without it."
+            ),
+        ),
+        (
+            named("x", auth=variadic),
+            (
+                "{auth}: Hook `auth` takes `*things`. Name the arguments that it uses in place of "
+                "it: settings. "
+                "{auth}: Hook `auth` takes `**others`. Name the arguments that it uses in place of "
+                "it: settings."
+            ),
+        ),
+        (
+            named("x", perform=asynchronous),
+            ASYNC,
+        ),
+        (
+            named("x", perform=asynchronous_generator),
+            ASYNC,
+        ),
+        (
+            named("x", perform=generator),
+            "{perform}: Hook `perform` contains `yield`. Return the result in place of it.",
+        ),
+        (
+            extension(perform=no_wrapper),
+            "{perform}: The wrapper of hook `perform` contains no `yield`. Write `return (yield)`.",
         ),
         (
             extension(perform=lambda: None),
-            "An extension may wrap the hook `perform` (`wrapper=True`), not implement it.",
+            (
+                "{perform}: An extension may wrap the hook `perform` (`wrapper=True`), not "
+                "implement it."
+            ),
         ),
-        (extension(register_directives=crash), "ZeroDivisionError: by zero"),
+        (
+            extension(register_directives=crash),
+            "In hook `register_directives`: ZeroDivisionError: by zero",
+        ),
     ],
 )
 def test_a_plugin_that_is_wrong_is_left_out(point: Any, hooks: Any, told: str) -> None:
-    """Every way to be wrong is a problem with a full sentence; the others are available."""
+    """Every way to be wrong is a problem with place, hook and fix; the others are available."""
     registry = load_plugins([point("bad", hooks), point("good", named("good"))])
-    assert registry.problems == (PluginProblem("bad", "", f"Plugin `bad` is left out: {told}"),)
+    places = {name: place_of(hook) for name, hook in vars(hooks).items()}
+    text = f"Plugin `bad` is left out: {told.format_map(places)}"
+    assert registry.problems == (PluginProblem("bad", "", text),)
     assert list(registry.destinations) == ["good"]
+
+
+def test_a_function_that_is_not_marked_as_a_hook_is_named() -> None:
+    """Unless its hook is implemented under another name."""
+
+    class Mail:
+        destination, actions, perform = (
+            staticmethod(hookimpl(hook))
+            for hook in (
+                lambda: Destination(slug="mail", name="Mail"),
+                lambda: [SEND],
+                lambda: None,
+            )
+        )
+
+        def auth(self) -> None:
+            """Sign nothing."""
+
+    class Signed(Mail):
+        @hookimpl(specname="auth")
+        def sign(self) -> None:
+            """Sign nothing."""
+
+    with pytest.raises(PluginError) as caught:
+        open_plugin(Mail())
+    assert str(caught.value) == (
+        f"{place_of(Mail.auth)}: Function `auth` is named like a hook but is not marked as one. "
+        "Write `@hookimpl` above it, or rename it."
+    )
+    assert open_plugin(Signed()).implements("auth")
+
+
+IMPORTED = """from framework import Destination, Payload, field, hookimpl
+from elsewhere import auth
+
+
+class Line(Payload):
+    count: int = field(default=7)
+
+
+def pick(found):
+    return found[2]
+
+
+@hookimpl
+def destination():
+    return Destination(slug="written", name="Written")
+
+
+@hookimpl
+def actions():
+    return pick([])
+
+
+@hookimpl
+def perform():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "told"),
+    [
+        ("", "", 10, "In hook `actions`: IndexError: list index out of range"),
+        ("class Line(Payload):", "class Line(Payload)", 5, "SyntaxError: expected ':'"),
+        ("auth\n", "nothing\n", 2, "ImportError: cannot import name 'nothing' from 'elsewhere' "),
+        ("field(default=7)", "field(default='x')", 5, "Line is defined wrongly. `count`: "),
+        ("count: int", "count", 5, "Line is defined wrongly. `count` has no annotation. "),
+        ("def pick", "raise SystemExit\ndef pick", 9, "SystemExit: "),
+        ("def pick", "def auth(settings):\n    pass\n\ndef pick", 9, "Function `auth` is named"),
+    ],
+)
+def test_a_problem_shows_the_authors_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, line: int, told: str
+) -> None:
+    """It is the innermost line of the plugin's own files; a function of others is no hook."""
+    file = tmp_path / "written.py"
+    file.write_text(IMPORTED.replace(old, new, 1))
+    (tmp_path / "elsewhere.py").write_text("def auth(settings, more=None):\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("written", "elsewhere"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    (problem,) = load_plugins([EntryPoint("bad", "written", hookspecs.PROJECT)]).problems
+
+    assert problem.message.startswith(f"Plugin `bad` is left out: {file}:{line}: {told}")
 
 
 def test_a_plugin_that_cannot_be_imported_is_left_out() -> None:
@@ -233,9 +419,11 @@ def test_a_plugin_that_cannot_be_imported_is_left_out() -> None:
 
 
 def test_opening_a_plugin_oneself_raises_what_is_wrong() -> None:
+    hooks = module()
     with pytest.raises(PluginError) as caught:
-        open_plugin(module())
-    assert str(caught.value) == "It implements neither `perform` nor `perform_batch`."
+        open_plugin(hooks)
+    text = "It implements neither `perform` nor `perform_batch`."
+    assert str(caught.value) == f"{place_of(hooks.destination)}: {text}"
     with pytest.raises(DefinitionError):
         open_plugin(named("x", actions=lambda: [SEND, SEND]))
 
@@ -391,12 +579,12 @@ def test_a_hook_gets_what_it_names_and_nothing_in_place_of_what_is_missing(
 ) -> None:
     """It makes no difference whether anybody stands around it."""
 
-    def perform(payload: Any, settings: Any, key: Any = "its own") -> Any:
-        return payload, settings, key
+    def perform(payload: Any, settings: Any) -> Any:
+        return payload, settings
 
     opened = open_plugin(module(perform=perform), extensions)
-    assert opened.call("perform", settings="s", payload="p", event="e") == ("p", "s", "its own")
-    assert opened.call("perform", payload="p") == ("p", None, "its own")
+    assert opened.call("perform", settings="s", payload="p", event="e") == ("p", "s")
+    assert opened.call("perform", payload="p") == ("p", None)
 
 
 @pytest.mark.parametrize("extensions", [(), (passing("perform"),)], ids=["alone", "wrapped"])

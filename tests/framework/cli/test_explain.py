@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from framework.cli import exits
 from framework.cli.app import actions
 
 CONNECTION = Path(__file__).parents[3] / "examples" / "criteo" / "criteo.connection.yaml"
@@ -112,3 +113,18 @@ def test_what_is_no_event_is_refused(text: str, message: str) -> None:
 
     assert message in result.output
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("levels", [201, 990, 1_500, 100_000])
+@pytest.mark.parametrize("form", ["{}", "[{}]", "{}\n{{}}\n"])
+def test_a_deeply_nested_event_is_refused(levels: int, form: str) -> None:
+    deep = '{"a":' * levels + "1" + "}" * levels
+    result = explain(form.format(deep))
+    assert result.exit_code == exits.USAGE
+    assert result.output == "Error: The event is nested deeper than 200 levels.\n"
+
+
+@pytest.mark.parametrize("form", ["{}", "[{}]", "{}\n{{}}\n"])
+def test_an_event_may_be_nested_up_to_the_limit(form: str) -> None:
+    deep = json.dumps(EVENT)[:-1] + ', "deep":' + "[" * 199 + "]" * 199 + "}"
+    assert explain(form.format(deep), "--json").exit_code == exits.DONE

@@ -162,6 +162,8 @@ def test_events_are_known_from_a_sample_or_a_schema(run_actions: Actions) -> Non
         ({"e": ""}, ("good.yaml", "--events", "e"), "`e` holds no event."),
         ({"e": "{\n"}, ("good.yaml", "--events", "e"), "`e:1` is not JSON: Expecting"),
         ({"e": "\n5\n"}, ("good.yaml", "--events", "e"), "`e:2` must hold an object."),
+        ({"e": "{}\n" + '{"a":' * 201 + "1" + "}" * 201}, ("good.yaml", "--events", "e"),
+         "`e:2` is nested deeper than 200 levels."),
         ({"s": "[]"}, ("good.yaml", "--event-schema", "s"), "`s` must hold an object."),
         ({}, ("good.yaml", "--events", "none"), "`none` cannot be read: No such file"),
     ],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from framework.definition import Choice, Condition, Conditions, Field
+from framework.definition.defaults import default_problems
 from framework.definition.fields import Category, FieldType, Format
 
 KEYS = ("a", "b", "c", "d.e")
@@ -42,12 +44,12 @@ CONDITIONS = st.builds(
 
 @st.composite
 def fields(draw: st.DrawFn, depth: int = 2) -> Field:
-    """Give a field with options that may or may not suit its type."""
+    """Return a field with options that may or may not suit its type; a default does."""
     kind: FieldType = draw(st.sampled_from(get_args(FieldType)))
     some = st.none() | st.sampled_from([0, 1, 2, 5, -1, 2.5])
     inner = tables(depth - 1) if depth and kind == "object" else st.none()
     mapping = draw(st.none() | st.just({"@path": "$.a"}))
-    return Field(
+    made = Field(
         draw(TEXTS),
         draw(TEXTS),
         kind,
@@ -72,6 +74,7 @@ def fields(draw: st.DrawFn, depth: int = 2) -> Field:
         hidden=draw(st.booleans()),
         secret=draw(st.booleans()),
     )
+    return replace(made, default=None) if default_problems(made) else made
 
 
 def tables(depth: int = 2) -> st.SearchStrategy[dict[str, Field]]:

@@ -303,6 +303,20 @@ def test_what_is_secret_stays_so(kind: FieldType, shown: Format | None, *, secre
     assert read_fields(to_document(table)) == table
 
 
+def test_a_document_with_wrong_defaults_is_refused() -> None:
+    inner = {"type": "object", "properties": {"n": {"type": "integer", "default": "x"}}}
+    document: Any = {
+        "type": "object",
+        "properties": {"a": {"type": "integer", "default": "7"}, "b": inner},
+    }
+    with pytest.raises(DefinitionError) as caught:
+        read_fields(document)
+    assert caught.value.problems == (
+        '`/properties/a`: `default` must be an integer, got "7".',
+        '`/properties/b/properties/n`: `default` must be an integer, got "x".',
+    )
+
+
 @settings(max_examples=100, deadline=None)
 @given(tables(), RAW)
 def test_tables_and_documents_say_the_same(table: dict[str, Field], raw: dict[str, Any]) -> None:

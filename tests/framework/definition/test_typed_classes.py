@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from framework.definition import (
     fields_of,
     values_of,
 )
+from framework.definition.typed_classes import FieldOptions
 from framework.errors import DefinitionError
 
 
@@ -73,6 +75,13 @@ def test_the_annotation_says_type_and_need() -> None:
         "from": Field("From", nullable=True),
         "country_code": Field("Country code", required=True),
     }
+
+
+def test_type_checkers_and_the_program_know_the_same_options() -> None:
+    """Label, description and default are spelled out in the overloads of `field`."""
+    own = {"label", "description", "default"}
+    assert set(FieldOptions.__annotations__) == set(inspect.signature(field).parameters) - own
+    assert set(FieldOptions.__annotations__) | own == set(Field.__slots__) - {"extra"}
 
 
 def test_secrets_are_passwords_and_literals_are_choices() -> None:

@@ -40,8 +40,8 @@ def chunk(data: bytes, start: Position = START) -> Chunk:
         (b"1.5", "An event must be an object, the line holds a number."),
         (b"true", "An event must be an object, the line holds true or false."),
         (b"null", "An event must be an object, the line holds null."),
-        (b"[" * 100_000, "The line is nested too deeply."),
-        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "The line is nested too deeply."),
+        (b"[" * 100_000, "The line is nested deeper than 200 levels."),
+        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "The line is nested deeper than 200 levels."),
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_event_is_rejected_alone(line: bytes, reason: str) -> None:

@@ -27,7 +27,7 @@ def test_each_outcome_is_one_line(tmp_path: Path) -> None:
         for line, result in enumerate(results, 1):
             out.add([line], [f"m{line}"], 'Add "users"', result)
         out.add([4], [{"no": "text"}], "Remove", Delivered(202, {"id": 7}))
-        out.reject(Rejected(5, 900, "The line is nested too deeply."))
+        out.reject(Rejected(5, 900, "The line is nested deeper than 200 levels."))
         assert out.flush() == path.stat().st_size
     add = {"subscription": 'Add "users"'}
     assert rows(path) == [
@@ -54,7 +54,7 @@ def test_each_outcome_is_one_line(tmp_path: Path) -> None:
             "messageId": None,
             "subscription": None,
             "outcome": "rejected",
-            "message": "The line is nested too deeply.",
+            "message": "The line is nested deeper than 200 levels.",
             "offset": 900,
         },
     ]

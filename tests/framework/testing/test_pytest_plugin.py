@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures that a third-party author's tests get by installing the framework."""
+"""The pytest plugin: fixtures that the tests of a third-party author opt in to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
+CONFTEST = 'pytest_plugins = ["framework.testing.pytest_plugin"]\n'
 TESTS = """
 from destinations import criteo_audiences
 from framework.testing import generate_event, make_audience_event, requests_of
@@ -31,17 +33,19 @@ def test_nothing_is_loaded():
 
 
 def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_it.py").write_text(text)
-    plugin = "framework.testing.pytest_plugin"
-    # The entry point is the installer's matter; loading it twice would be an error.
-    switches = ["-p", "no:action_destinations", "-p", plugin, "-p", "no:cacheprovider"]
+    return pytest_in(folder, *options, PYTHONPATH=str(ROOT))
+
+
+def pytest_in(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *switches, *options, str(folder)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(folder)],
         capture_output=True,
         text=True,
         check=False,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
     )
 
 
@@ -61,3 +65,14 @@ def test_the_plugin_is_inert(tmp_path: Path) -> None:
     """Tests that use none of it load none of it."""
     found = run(tmp_path, INERT)
     assert found.returncode == 0, found.stdout
+
+
+def test_nothing_is_loaded_that_was_not_asked_for(tmp_path: Path) -> None:
+    """A project with a folder `framework` of its own runs pytest although ours is installed."""
+    points = distribution("action-destinations").entry_points
+    assert [point.name for point in points if point.group == "pytest11"] == []
+    (tmp_path / "framework").mkdir()
+    (tmp_path / "framework" / "__init__.py").touch()
+    (tmp_path / "test_it.py").write_text("def test_nothing():\n    pass\n")
+    found = pytest_in(tmp_path, PYTEST_DISABLE_PLUGIN_AUTOLOAD="")
+    assert found.returncode == 0, found.stdout + found.stderr
