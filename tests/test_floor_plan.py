@@ -59,7 +59,12 @@ DOORS = {
     "pluggy": {"framework.hookspecs", "framework.plugins"},
     "yaml": {"framework.config"},
     "tenacity": {"framework.delivery"},
-    "msgspec": {"framework.delivery", "framework.relay"},
+    "msgspec": {
+        "framework.delivery",
+        "framework.relay",
+        "framework.tester.api_types",
+        "framework.tester.openapi",
+    },
     "orjson": {"framework.delivery", "framework.relay", "framework.cli", "destinations"},
     "click": {"framework.cli"},
     "rich": {"framework.cli"},
