@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any
 
 from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
-from framework.config.jsontext import read_json
 from framework.config.nodes import DocumentNode, Unreadable
 from framework.config.references import References
 from framework.definition import MAX_SUBSCRIPTIONS, Subscription
@@ -185,11 +184,12 @@ def parse_connection(
 
 
 def _read(text: str, file: str, findings: DiagnosticList) -> DocumentNode:
-    if file.endswith(".json") or text.lstrip().startswith("{"):
-        return read_json(text, findings)
-    from framework.config.yamltext import read_yaml  # noqa: PLC0415 - heavy, imported at first use
+    # PyYAML is heavy, so its readers are imported at first use.
+    from framework.config.jsontext import read_json  # noqa: PLC0415
+    from framework.config.yamltext import read_yaml  # noqa: PLC0415
 
-    return read_yaml(text, findings)
+    is_json = file.endswith(".json") or text.lstrip().startswith("{")
+    return read_json(text, findings) if is_json else read_yaml(text, findings)
 
 
 def _connection(

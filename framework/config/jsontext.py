@@ -1,130 +1,136 @@
-"""Read JSON (RFC 8259) into nodes."""
+"""Read JSON (RFC 8259) into nodes.
+
+Python's own reader decides what is JSON, PyYAML's composer where its values are: JSON whose
+strings are emptied, and whose colons follow their keys at once, is YAML.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import string
+from typing import Final
+
+import yaml
 
 from framework.config.diagnostics import DiagnosticList, Spot
-from framework.config.nodes import DocumentNode, NodeBuilder, Pair, Unreadable, plain_scalar
+from framework.config.nodes import (
+    MAX_VALUES,
+    DocumentNode,
+    DocumentScalar,
+    Unreadable,
+    plain_scalar,
+)
+from framework.config.yamltext import NodeComposer, compose, stop
 
-_STRINGS = json.JSONDecoder()
-_SPACE = re.compile(r"[ \t\r\n]*")
-_LITERAL = re.compile(r"(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])")
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
+_SPACE: Final = " \t\r\n"
+_IN_LITERALS: Final = string.ascii_letters + string.digits + "+-."
+_LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_STRING = re.compile(r'("(?:[^"\\]++|\\.)*+")([ \t\r\n]*:)?', re.DOTALL)
+_FOREIGN = re.compile(r"""[^\w \r\n.+:,"{}\[\]-]""")
+_MOST_STRINGS: Final = 2 * MAX_VALUES + 2048
+"""Keys and values until a document holds too many, and as many as a parser may look ahead."""
+
+_EXPECTED: Final = {
+    "Expecting property name enclosed in double quotes": "a key in double quotes",
+    "Illegal trailing comma before end of object": "a key in double quotes",
+    "Expecting ':' delimiter": "`:`",
+    "Expecting value": "a value",
+    "Illegal trailing comma before end of array": "a value",
+    "Extra data": "the end of the document",
+}
 
 
 def read_json(text: str, findings: DiagnosticList) -> DocumentNode:
-    """Give the document's value; raises Unreadable after noting why in *findings*."""
-    return _Reader(text, findings).document()
+    """Return the document's value; raises Unreadable after noting why in *findings*."""
+    error = _error(text)
+    known = text if error is None else text[: error[1]]
+    skeleton = _skeleton(known)
+    if error and text.strip(_SPACE) and not skeleton.strip():
+        raise _refusal(text, skeleton, *error, findings)
+    try:
+        root = compose(skeleton, _JsonComposer, findings, known[: len(skeleton)])
+    except yaml.YAMLError:
+        if error is None:
+            raise
+    if error is not None:
+        raise _refusal(text, skeleton, *error, findings)
+    return root
 
 
-class _Reader:
-    def __init__(self, text: str, findings: DiagnosticList) -> None:
-        self._text = text
-        self._build = NodeBuilder(findings)
-        self._lines = _Lines(text)
+class _JsonComposer(NodeComposer):
+    """Composes JSON's skeleton; strings are read from the source."""
 
-    def document(self) -> DocumentNode:
-        start = self._skip(0)
-        if start == len(self._text):
-            raise self._build.stop("AD101", Spot(), "The document is empty.")
-        node, end = self._value(start, 1)
-        end = self._skip(end)
-        if end < len(self._text):
-            raise self._unexpected(end, "the end of the document")
-        return node
-
-    def _value(self, start: int, depth: int) -> tuple[DocumentNode, int]:
-        match self._text[start : start + 1]:
-            case "{":
-                return self._object(start, depth)
-            case "[":
-                return self._list(start, depth)
-            case '"':
-                text, end = self._string(start)
-                return self._build.scalar(self._spot(start, end), text), end
-        literal = _LITERAL.match(self._text, start)
-        if literal is None:
-            raise self._unexpected(start, "a value")
-        spot = self._spot(start, literal.end())
-        return self._build.scalar(spot, plain_scalar(literal[0])), literal.end()
-
-    def _object(self, start: int, depth: int) -> tuple[DocumentNode, int]:
-        spot = self._spot(start)
-        self._build.check_depth(depth, spot)
-        pairs: list[Pair] = []
-        here = self._skip(start + 1)
-        while not self._is_at(here, "}"):
-            if pairs:
-                here = self._expect(here, ",", "`,` or `}`")
-            if not self._is_at(here, '"'):
-                raise self._unexpected(here, "a key in double quotes")
-            key, end = self._string(here)
-            key_spot = self._spot(here, end)
-            node, here = self._value(self._expect(self._skip(end), ":", "`:`"), depth + 1)
-            pairs.append((key, key_spot, node))
-            here = self._skip(here)
-        return self._build.object(spot, pairs), here + 1
-
-    def _list(self, start: int, depth: int) -> tuple[DocumentNode, int]:
-        spot = self._spot(start)
-        self._build.check_depth(depth, spot)
-        nodes: list[DocumentNode] = []
-        here = self._skip(start + 1)
-        while not self._is_at(here, "]"):
-            if nodes:
-                here = self._expect(here, ",", "`,` or `]`")
-            node, here = self._value(here, depth + 1)
-            nodes.append(node)
-            here = self._skip(here)
-        return self._build.list(spot, nodes), here + 1
-
-    def _string(self, start: int) -> tuple[str, int]:
-        try:
-            return _STRINGS.raw_decode(self._text, start)
-        except json.JSONDecodeError as error:
-            what = error.msg.removesuffix(" at").removesuffix(" starting")
-            raise self._build.stop(
-                "AD101", self._spot(error.pos), f"This is not valid JSON: {what}."
-            ) from None
-
-    def _skip(self, start: int) -> int:
-        match = _SPACE.match(self._text, start)
-        return match.end() if match else start
-
-    def _is_at(self, here: int, token: str) -> bool:
-        return self._text.startswith(token, here)
-
-    def _expect(self, here: int, token: str, expected: str) -> int:
-        if not self._is_at(here, token):
-            raise self._unexpected(here, expected)
-        return self._skip(here + 1)
-
-    def _unexpected(self, here: int, expected: str) -> Unreadable:
-        found = json.dumps(self._text[here]) if here < len(self._text) else "the end"
-        text = f"This is not valid JSON: expected {expected}, got {found}."
-        return self._build.stop("AD101", self._spot(here), text)
-
-    def _spot(self, start: int, end: int | None = None) -> Spot:
-        line, column = self._lines.place(start)
-        return Spot(line, column, (end or start + 1) - start)
+    def scalar(self, event: yaml.ScalarEvent, spot: Spot, *, is_key: bool) -> DocumentNode:
+        """Return the value of a scalar; keys do not count."""
+        assert event.start_mark is not None
+        start = event.start_mark.index
+        value: DocumentScalar = plain_scalar(event.value)
+        if self.source.startswith('"', start):
+            value, end = _DECODER.raw_decode(self.source, start)
+            spot = spot._replace(length=end - start)
+        elif event.value and not _LITERAL.fullmatch(event.value):
+            raise _refusal(self.source, "", "Expecting value", start, self.findings)
+        if not is_key:
+            self.count(spot)
+        return DocumentNode(spot, value, {})
 
 
-class _Lines:
-    """Finds the lines of offsets; quick where each one lies behind the one before."""
+def _error(text: str) -> tuple[str, int] | None:
+    """Return why *text* is no JSON, as the json module words it, and the offset of that place."""
+    try:
+        _DECODER.decode(text)
+    except RecursionError:
+        return "nested too deeply", len(text)
+    except json.JSONDecodeError as error:
+        message, place = error.msg, error.pos
+        if message.startswith("Illegal trailing comma"):
+            place += 1
+            return message, place + len(text[place:]) - len(text[place:].lstrip(_SPACE))
+        word = len(text[:place].rstrip(_IN_LITERALS))
+        if word < place and re.match(r"[\w.]", text[place:]):
+            return "Expecting value", word
+        return message, place
+    return None
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._known, self._line, self._start = 0, 1, 0
 
-    def place(self, offset: int) -> tuple[int, int]:
-        """Give the line and the column of an offset, both from 1."""
-        if offset < self._known:
-            self._known, self._line, self._start = 0, 1, 0
-        passed = self._text[self._known : offset]
-        if "\n" in passed or "\r" in passed:
-            breaks = passed.count("\n") + passed.count("\r") - passed.count("\r\n")
-            self._line += breaks
-            self._start = self._known + max(passed.rfind("\n"), passed.rfind("\r")) + 1
-        self._known = offset
-        return self._line, offset - self._start + 1
+def _skeleton(text: str) -> str:
+    """Return the beginning of *text* that is like JSON, with its strings emptied in place."""
+    skeleton = _STRING.sub(_emptied, text, count=_MOST_STRINGS).replace("\t", " ")
+    if skeleton.count('"') % 2:
+        skeleton = skeleton[: skeleton.rfind('"')]
+    return _FOREIGN.split(skeleton, maxsplit=1)[0]
+
+
+def _emptied(match: re.Match[str]) -> str:
+    """Empty a string, and put the colon of a key right behind it; what follows stays in place."""
+    blank, space = " " * (len(match[1]) - 2), (match[2] or "")[:-1]
+    if not space:
+        return f'"":{blank}' if match[2] else f'""{blank}'
+    return f'"":{blank[1:]}{space} ' if blank else f"k:{space} "
+
+
+def _refusal(
+    text: str, skeleton: str, message: str, place: int, findings: DiagnosticList
+) -> Unreadable:
+    expected = _EXPECTED.get(message, "")
+    if message == "Expecting ',' delimiter":
+        expected = f"`,` or `{_closing(skeleton)}`"
+    found = json.dumps(text[place]) if place < len(text) else "the end"
+    problem = message.removesuffix(" at").removesuffix(" starting")
+    if expected:
+        problem = f"expected {expected}, got {found}"
+    lines = re.split(r"\r\n|[\r\n]", text[:place])
+    spot = Spot(len(lines), len(lines[-1]) + 1)
+    return stop(findings, "AD101", spot, f"This is not valid JSON: {problem}.")
+
+
+def _closing(skeleton: str) -> str:
+    """Return the bracket that closes the innermost list or object that is open at the end."""
+    closed = 0
+    for character in reversed(skeleton):
+        if character in "[{" and not closed:
+            return "]" if character == "[" else "}"
+        closed += (character in "]}") - (character in "[{")
+    return "]"

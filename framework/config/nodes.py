@@ -1,19 +1,16 @@
-"""Values that know where they stand, within limits that no document may exceed."""
+"""Values of a document with their positions, and the limits that no document may exceed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from framework.config.diagnostics import DiagnosticList, Spot
+from framework.config.diagnostics import Spot
 
 MAX_DEPTH = 64
 """Levels of nesting that a document may have."""
-
-MAX_NUMBER = 400
-"""Characters of the longest number; longer ones are texts."""
 
 MAX_VALUES = 10_000
 """Values that a document may hold, those that its aliases repeat included."""
@@ -22,20 +19,34 @@ MAX_REPEATED = 1024 * 1024
 """Characters of texts that a document's aliases may repeat."""
 
 DocumentScalar: TypeAlias = str | int | float | bool | None
-Pair: TypeAlias = "tuple[str, Spot, DocumentNode]"
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?\Z")
+# Longer numbers are texts.
+_NUMBER = re.compile(
+    r"(?=.{1,400}\Z)-?(?:0|[1-9][0-9]{0,300})(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?\Z", re.ASCII
+)
 _WORDS: Mapping[str, DocumentScalar] = {"null": None, "true": True, "false": False}
-_KINDS = {str: "text", bool: "true or false", int: "a number", float: "a number"}
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    type(None): "nothing",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
+
+
+class Unreadable(Exception):  # noqa: N818 - not an error: it ends a reading, after what was noted
+    """The rest of the document cannot be read; the findings say why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DocumentNode:
-    """A value of a document and where it stands.
+    """A value of a document and its position.
 
-    *value* is a scalar, a dict of nodes or a list of nodes; *keys* says where an object's keys
-    stand; *size* counts the values within, itself included, *height* the levels, *length* the
-    characters of texts and keys.
+    *value* is a scalar, a dict of nodes or a list of nodes; *keys* holds the positions of an
+    object's keys; *size* counts the values within, itself included, *height* the levels, *length*
+    the characters of texts and keys.
     """
 
     spot: Spot
@@ -53,123 +64,36 @@ class DocumentNode:
     @property
     def kind(self) -> str:
         """The value's kind in words, with an article."""
-        if isinstance(self.value, dict):
-            return "an object"
-        if isinstance(self.value, list):
-            return "a list"
-        return "nothing" if self.value is None else _KINDS[type(self.value)]
+        return _KINDS[type(self.value)]
 
     def plain(self) -> Any:
-        """Give the value as plain JSON."""
+        """Return the value as plain JSON."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
-        if isinstance(self.value, list):
-            return [node.plain() for node in self.value]
-        return self.value
+        return [node.plain() for node in self.value] if isinstance(self.value, list) else self.value
 
     def at(self, *path: str | int) -> DocumentNode:
-        """Follow *path* as far as it leads; gives the innermost value that is there."""
+        """Follow *path* as far as it leads; return the innermost value that exists."""
         node = self
-        for part in path:
-            inner = node._inside(str(part))
+        for part in map(str, path):
+            inner = node.members.get(part)
+            if isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
+                inner = node.value[int(part)]
             if inner is None:
-                return node
+                break
             node = inner
         return node
 
     def key(self, name: str) -> Spot:
-        """Give the spot of the key *name*, or of the object itself when it has no such key."""
+        """Return the position of the key *name*, or of the object where it has no such key."""
         return self.keys.get(name, self.spot)
-
-    def _inside(self, part: str) -> DocumentNode | None:
-        if isinstance(self.value, dict):
-            return self.value.get(part)
-        if isinstance(self.value, list) and part.isdecimal() and int(part) < len(self.value):
-            return self.value[int(part)]
-        return None
-
-
-class Unreadable(Exception):  # noqa: N818 - not an error: it ends a reading, after what was noted
-    """The rest of the document cannot be read; the findings say why."""
-
-
-class NodeBuilder:
-    """Makes nodes, sees to the limits, and notes keys that are given twice."""
-
-    def __init__(self, findings: DiagnosticList) -> None:
-        self.findings = findings
-        self._made = 0
-        self._repeated = 0
-        self._repeated_length = 0
-
-    def scalar(self, spot: Spot, value: DocumentScalar) -> DocumentNode:
-        """Make a node without an inside."""
-        self._count(spot, 0)
-        return DocumentNode(spot, value, {}, length=len(value) if isinstance(value, str) else 0)
-
-    def again(self, spot: Spot, node: DocumentNode) -> DocumentNode:
-        """Give a node once more, as an alias does."""
-        self._repeated += node.size
-        self._repeated_length += node.length
-        self._count(spot, self._repeated)
-        if self._repeated_length > MAX_REPEATED:
-            limit = f"{MAX_REPEATED // 1024:,} KiB"
-            raise self.stop(
-                "AD103", spot, f"The document's aliases repeat more than {limit} of text."
-            )
-        return node
-
-    def list(self, spot: Spot, nodes: list[DocumentNode]) -> DocumentNode:
-        """Make a list."""
-        return DocumentNode(spot, nodes, {}, *self._measure(spot, nodes))
-
-    def object(self, spot: Spot, pairs: Iterable[Pair]) -> DocumentNode:
-        """Make an object of *pairs* (key, its spot, value); of a double key the first stays."""
-        keys: dict[str, Spot] = {}
-        members: dict[str, DocumentNode] = {}
-        for key, key_spot, node in pairs:
-            if key in keys:
-                line = keys[key].line
-                text = f"The key `{key}` is already given in line {line}."
-                self.findings.error("AD102", key_spot, text)
-            else:
-                keys[key], members[key] = key_spot, node
-        size, height, length = self._measure(spot, members.values())
-        return DocumentNode(spot, members, keys, size, height, length + sum(map(len, keys)))
-
-    def check_depth(self, depth: int, spot: Spot) -> None:
-        """End the reading when *depth* levels are too many."""
-        if depth > MAX_DEPTH:
-            raise self.stop(
-                "AD103", spot, f"The document is nested more than {MAX_DEPTH} levels deep."
-            )
-
-    def stop(self, code: str, spot: Spot, message: str, hint: str = "") -> Unreadable:
-        """Note an error after which nothing more can be read; gives the exception to raise."""
-        self.findings.error(code, spot, message, hint)
-        return Unreadable()
-
-    def _count(self, spot: Spot, size: int) -> None:
-        self._made += 1
-        if max(self._made, size) > MAX_VALUES:
-            raise self.stop("AD103", spot, f"The document holds more than {MAX_VALUES:,} values.")
-
-    def _measure(self, spot: Spot, nodes: Iterable[DocumentNode]) -> tuple[int, int, int]:
-        size, height, length = 1, 1, 0
-        for node in nodes:
-            size += node.size
-            height = max(height, node.height + 1)
-            length += node.length
-        self._count(spot, size)
-        self.check_depth(height, spot)
-        return size, height, length
 
 
 def plain_scalar(text: str) -> DocumentScalar:
     """Read a scalar as JSON does; what JSON does not know is text."""
     if text in _WORDS:
         return _WORDS[text]
-    match = _NUMBER.match(text) if len(text) <= MAX_NUMBER else None
+    match = _NUMBER.match(text)
     if match is None:
         return text
     return float(text) if match[1] or match[2] else int(text)

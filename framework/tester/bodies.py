@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from framework.paths import JSON
-from framework.tester.openapi import OPERATIONS, SCHEMAS
+from framework.tester.openapi import OPERATIONS, SCHEMAS, schema_of
 from framework.tester.problems_json import ApiRefusal
 
 MAX_DEPTH: Final = 100
@@ -83,7 +83,7 @@ def _validator(operation: str) -> Any:
 
     body = next(one.body for one in OPERATIONS if one.id == operation)
     assert body is not None, operation
-    return Draft202012Validator({**body, "components": {"schemas": dict(SCHEMAS)}})
+    return Draft202012Validator({**schema_of(body), "components": {"schemas": SCHEMAS}})
 
 
 def _sentence(error: Any) -> str:

@@ -88,6 +88,65 @@ def test_json_is_read_as_python_reads_it(value: Any, indent: int | None) -> None
         assert findings.all == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "path", "value", "spot"),
+    [
+        (r'{"a": "\ud83d\ude00\/\u00e9"}', "a", "\U0001f600/é", Spot(1, 7, 22)),
+        (r'["\ud83d"]', 0, "\ud83d", Spot(1, 2, 8)),
+        ('\t[\t"é\x7f\x85\u2028",\r\n\t2]', 1, 2, Spot(2, 2, 1)),
+        (f'{{"{"k" * 2000}": 1}}', "k" * 2000, 1, Spot(1, 2006, 1)),
+        ('{"key"\n : 1}', "key", 1, Spot(2, 4, 1)),
+        ('{""\r\n:[]}', "", [], Spot(2, 2, 1)),
+        ('{"a":"b","c":-0}', "c", 0, Spot(1, 14, 2)),
+        (f"[{'9' * 302}]", 0, "9" * 302, Spot(1, 2, 302)),
+        ("[1e400]", 0, float("inf"), Spot(1, 2, 5)),
+        ('{"<<": {"a": 1}}', "<<", {"a": 1}, Spot(1, 8, 1)),
+        ('["# no: comment", "*x", "---"]', 1, "*x", Spot(1, 19, 4)),
+        ('["yes", "1:30", "2024-01-01"]', 2, "2024-01-01", Spot(1, 17, 12)),
+    ],
+)
+def test_json_is_read_as_json_where_yaml_differs(
+    text: str, path: str | int, value: Any, spot: Spot
+) -> None:
+    """Escapes, tabs, line breaks, keys and numbers are those of JSON, with their places."""
+    findings = DiagnosticList("c.json", text)
+    node = read_json(text, findings).at(path)
+    assert (node.plain(), node.spot, findings.all) == (value, spot, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("{a: 1}", ['1:2: expected a key in double quotes, got "a".']),
+        ("['a']", ['1:2: expected a value, got "\'".']),
+        ("[1] # why", ['1:5: expected the end of the document, got "#".']),
+        ("--- 1", ['1:1: expected a value, got "-".']),
+        ("a: 1", ['1:1: expected a value, got "a".']),
+        ("[&a 1]", ['1:2: expected a value, got "&".']),
+        ("[1, 2,]", ['1:7: expected a value, got "]".']),
+        ('{"a": 1, }', ['1:10: expected a key in double quotes, got "}".']),
+        ("[NaN, @", ['1:2: expected a value, got "N".']),
+        ("[1, -Infinity]", ['1:5: expected a value, got "-".']),
+        ("[01]", ['1:2: expected a value, got "0".']),
+        ("[1.]", ['1:2: expected a value, got "1".']),
+        ("[truex]", ['1:2: expected a value, got "t".']),
+        ('["a\tb"]', ["1:4: Invalid control character."]),
+        ('{"a": 1, "b": [2\n@', ['2:1: expected `,` or `]`, got "@".']),
+        ('[{"a": 1, "a": 2},\n"b\\x"]', ["1:11", "2:3: Invalid \\escape."]),
+        ("[" * 1000 + "@", ["1:65"]),
+    ],
+)
+def test_what_only_yaml_allows_is_refused_in_json(text: str, problems: list[str]) -> None:
+    """At its place, after what was found before it."""
+    findings = DiagnosticList("c", text)
+    with pytest.raises(Unreadable):
+        read_json(text, findings)
+    told = [str(each).replace("This is not valid JSON: ", "") for each in findings.all]
+    assert [each[2 : 2 + len(problem)] for each, problem in zip(told, problems, strict=True)] == (
+        problems
+    )
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.text(alphabet='{}[]",:\\ \n\t10-.eEtrufalsn/b\x01', max_size=14))
 def test_what_is_no_json_is_refused_with_a_place(text: str) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from framework.triggers.language import Comparison, ConstantNode
-from framework.triggers.language import FieldNode as Reads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +26,8 @@ from framework.delivery.fusion import Fusion, Slow, fuse, places_of
 from framework.delivery.projection import project
 from framework.paths import Path
 from framework.triggers import Trigger
+from framework.triggers.language import Comparison, ConstantNode
+from framework.triggers.language import FieldNode as Reads
 
 SEND = Action(
     slug="send",

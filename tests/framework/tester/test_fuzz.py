@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator
 
 from framework.tester import LocalServer, openapi
-from framework.tester.openapi import OPERATIONS, SCHEMAS
+from framework.tester.bodies import check_body
+from framework.tester.openapi import OPERATIONS, SCHEMAS, schema_of
+from framework.tester.problems_json import ApiRefusal
 from framework.tester.views import VIEWS
 
 TOKEN = {"X-Actions-Token": "only-the-page-knows"}
@@ -60,7 +66,94 @@ def test_every_route_is_described_and_answered() -> None:
 
 def test_the_schemas_are_schemas() -> None:
     for one in OPERATIONS:
-        for schema in (one.answer, one.body):
-            if schema is not None:
-                Draft202012Validator.check_schema(schema)
-    Draft202012Validator.check_schema({"$defs": dict(SCHEMAS)})
+        for kind in (one.answer, one.body):
+            if kind is not None:
+                Draft202012Validator.check_schema(schema_of(kind))
+    Draft202012Validator.check_schema({"$defs": SCHEMAS})
+
+
+def test_the_document_is_whole() -> None:
+    """Every reference leads to a schema, every part of a path is declared, and names are unique."""
+    document = openapi("1")
+    assert document["openapi"] == "3.1.0"
+    refs = set(re.findall(r'"\$ref": "([^"]*)"', json.dumps(document)))
+    named = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert refs <= named
+    assert named - refs == {"#/components/schemas/Outcome"}  # sent as an event of a stream
+    assert not re.search(r"Json|_", "".join(named))
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    assert len({one["operationId"] for one in operations}) == len(operations)
+    for path, methods in document["paths"].items():
+        for one in methods.values():
+            declared = {part["name"] for part in one["parameters"] if part["in"] == "path"}
+            assert declared == set(re.findall(r"{(\w+)}", path))
+            assert {"200", "401", "403", "421"} <= set(one["responses"])
+            assert ("requestBody" in one) == ({"400", "413", "415"} <= set(one["responses"]))
+
+
+def test_texts_and_limits_of_types_are_in_the_document() -> None:
+    assert SCHEMAS["Subscription"] == {
+        "type": "object",
+        "properties": {
+            "partnerAction": {"type": "string", "description": "The slug of the action."},
+            "name": {
+                "type": "string",
+                "description": "What outcomes are reported by; unique in the connection.",
+            },
+            "subscribe": {
+                "type": ["string", "null"],
+                "maxLength": 20_000,
+                "description": "The trigger; without it the action's default.",
+            },
+            "mapping": {
+                "type": "object",
+                "description": "Field to value or directive; others: default.",
+            },
+            "enabled": {"type": "boolean", "description": "Whether it takes part."},
+        },
+        "required": ["partnerAction"],
+    }
+    assert SCHEMAS["Leg"]["description"] == "An event's way through one subscription."
+    assert SCHEMAS["Leg"]["properties"]["mapping"] == {
+        "anyOf": [
+            {
+                "type": "array",
+                "description": "null where the trigger did not match.",
+                "items": {"$ref": "#/components/schemas/MappedField"},
+            },
+            {"type": "null"},
+        ]
+    }
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "run": {
+        "connection": {"destination": "x", "subscriptions": [{"partnerAction": "a"}]},
+        "events": [{"type": "track"}],
+        "mode": "dry",
+    },
+    "trigger": {"trigger": "type = track", "events": []},
+    "injectFault": {"kind": "http", "times": 2, "seconds": 1},
+    "generate": {"destination": "x", "subscription": {"partnerAction": "a", "subscribe": None}},
+}
+
+
+@pytest.mark.parametrize("operation", BODIES)
+def test_a_body_that_is_let_in_is_one_of_its_type(operation: str) -> None:
+    """The types can decode what the schemas made from them accept, and give the same again."""
+    body = check_body(operation, BODIES[operation])
+    kind = next(one.body for one in OPERATIONS if one.id == operation)
+    assert msgspec.to_builtins(msgspec.convert(body, kind)) == body
+
+
+def test_refusals_name_every_place() -> None:
+    body = {"connection": {"destination": 1, "subscriptions": [{"subscribe": 2}]}, "mode": "x"}
+    with pytest.raises(ApiRefusal) as caught:
+        check_body("run", body)
+    assert caught.value.problems == [
+        "`/`: 'events' is a required property.",
+        "`/connection/destination`: 1 is not of type 'string'.",
+        "`/connection/subscriptions/0`: 'partnerAction' is a required property.",
+        "`/connection/subscriptions/0/subscribe`: 2 is not of type 'string', 'null'.",
+        "`/mode`: 'x' is not one of ['dry', 'live', 'sandbox'].",
+    ]

@@ -1,0 +1,401 @@
+"""The objects that the tester's own API takes and gives, with what its document says of them.
+
+In the document a class has its name without `Json`, and its docstring as its description; most
+need none.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from framework.tester.workspace import Mode
+
+MAX_EVENTS = 5_000
+
+T = TypeVar("T")
+Omissible: TypeAlias = T | UnsetType
+
+
+def about(description: str, **limits: Any) -> Meta:
+    """Return the description and the limits of a value."""
+    return Meta(description=description, **limits)
+
+
+JsonObject: TypeAlias = dict[str, Any]
+DestinationSlug: TypeAlias = Annotated[str, about("The slug of a destination.", max_length=200)]
+TriggerText: TypeAlias = Annotated[str, about("A trigger's text.", max_length=20_000)]
+OptionalTrigger: TypeAlias = Annotated[
+    Annotated[str, Meta(max_length=20_000)] | None,
+    about("The trigger; without it the action's default."),
+]
+MappingObject: TypeAlias = Annotated[
+    JsonObject, about("Field to value or directive; others: default.")
+]
+EventList: TypeAlias = Annotated[
+    list[JsonObject], about("Events as decoded JSON.", max_length=MAX_EVENTS)
+]
+NonEmptyEventList: TypeAlias = Annotated[EventList, Meta(min_length=1)]
+ModeName: TypeAlias = Annotated[
+    Mode,
+    about("Where requests go: `sandbox` (the pretend partner), `dry` (nowhere) or `live`."),
+]
+
+
+class ErrorDetailJson(Struct):
+    code: Annotated[str, about("The problem for machines.")]
+    message: Annotated[str, about("The problem for people.")]
+    problems: Annotated[list[str], about("Every problem, a sentence each.")]
+
+
+class ErrorJson(Struct):
+    error: ErrorDetailJson
+
+
+class SubscriptionJson(Struct, rename="camel"):
+    partner_action: Annotated[str, about("The slug of the action.")]
+    name: Omissible[
+        Annotated[str, about("What outcomes are reported by; unique in the connection.")]
+    ] = UNSET
+    subscribe: Omissible[OptionalTrigger] = UNSET
+    mapping: Omissible[MappingObject] = UNSET
+    enabled: Omissible[Annotated[bool, about("Whether it takes part.")]] = UNSET
+
+
+class ConnectionJson(Struct):
+    destination: DestinationSlug
+    settings: Omissible[
+        Annotated[
+            JsonObject,
+            about(
+                "Settings by key. Secrets that are left out are taken from the "
+                "connection file that the tester was started with, if it is of this destination."
+            ),
+        ]
+    ] = UNSET
+    subscriptions: Omissible[
+        Annotated[
+            list[SubscriptionJson],
+            about("Without it: those that a new connection starts with.", max_length=50),
+        ]
+    ] = UNSET
+
+
+class ChoiceJson(Struct):
+    """A choice."""
+
+    value: Any
+    label: str
+
+
+class FormFieldJson(Struct, rename="camel"):
+    key: str
+    label: str
+    description: str
+    type: Annotated[
+        str, about("string, text, password, number, integer, boolean, datetime, object.")
+    ]
+    required: Annotated[Any, about("true, false, or conditions `{match, conditions: [...]}`.")]
+    multiple: bool
+    secret: Annotated[bool, about("Show it as a password; its value is never sent back.")]
+    default: Annotated[Any, about("A value, or null.")]
+    mapping: Annotated[Any, about("The expression a new subscription starts with, or null.")]
+    choices: list[ChoiceJson]
+    placeholder: str
+    category: str | None
+    dynamic: bool
+    read_only: bool
+    hidden: bool
+    display_mode: str | None
+    properties: list[FormFieldJson] | None
+
+
+class ActionJson(Struct):
+    slug: str
+    title: str
+    description: str
+    trigger: str | None
+    mapping: Annotated[JsonObject, about("The default mapping.")]
+    batching: JsonObject | None
+    hidden: bool
+    fields: list[FormFieldJson]
+
+
+class RateJson(Struct):
+    calls: Annotated[int, about("Calls")]
+    seconds: float
+
+
+class DefinitionJson(Struct, rename="camel"):
+    slug: DestinationSlug
+    name: str
+    description: str
+    has_sandbox: Annotated[bool, about("Whether there is a pretend partner.")]
+    checks_authentication: Annotated[bool, about("Whether credentials can be tested.")]
+    rate: RateJson | None
+    settings: Annotated[list[FormFieldJson], about("The form of the settings.")]
+    actions: list[ActionJson]
+    subscriptions: Annotated[
+        list[SubscriptionJson], about("What a new connection starts with, mappings complete.")
+    ]
+    manifest: Annotated[JsonObject, about("The reference's `metadata.json` of it.")]
+
+
+class SeenJson(Struct):
+    """A field and its value; no `value`: the event does not have it."""
+
+    field: str
+    value: Any = UNSET
+
+
+class ConditionJson(Struct):
+    condition: Annotated[str, about("The condition's text.")]
+    join: Literal["and", "or", "not", "condition"]
+    truth: Annotated[bool | None, about("null: it cannot be judged.")]
+    parts: Omissible[Annotated[list[ConditionJson], about("The conditions that are joined.")]] = (
+        UNSET
+    )
+    saw: Omissible[list[SeenJson]] = UNSET
+
+
+class ChangeJson(Struct):
+    path: Annotated[str, about("Where in the event: `$.properties.plan`.")]
+    kind: Literal["set", "remove"]
+    text: Annotated[str, about("The change in words.")]
+    value: Annotated[Any, about("What it is set to.")] = UNSET
+
+
+class VerdictJson(Struct):
+    matched: bool
+    reason: Annotated[str, about("One sentence.")]
+    tree: ConditionJson
+    changes: Annotated[list[ChangeJson], about("The smallest that would make it match.")] | None
+
+
+class SourceJson(Struct):
+    """A place of the event that was read; no `value`: nothing is there."""
+
+    path: str
+    value: Any = UNSET
+
+
+class MappedFieldJson(Struct, rename="camel"):
+    field: str
+    mapping: Annotated[Any, about("The expression.")]
+    is_default: Annotated[bool, about("Whether the expression is the action's default.")]
+    sources: list[SourceJson]
+    value: Annotated[Any, about("What the mapping gave; absent where it gave nothing.")] = UNSET
+
+
+class FieldProblemJson(Struct):
+    field: Annotated[str, about("The field's path; empty where it is about the whole.")]
+    code: Annotated[str, about("required, type, choices, format, ... or mapping, identifier.")]
+    message: str
+
+
+class RequestJson(Struct):
+    url: str
+    method: str
+    headers: JsonObject
+    body: str
+
+
+class ResponseJson(Struct, rename="camel"):
+    status_code: int
+    status_message: str
+    headers: JsonObject
+    body: Annotated[Any, about("JSON where it is that, else text.")]
+
+
+class ExchangeJson(Struct):
+    request: RequestJson
+    response: ResponseJson | None
+    curl: Annotated[str, about("The request as a command, redacted.")]
+    error: Omissible[Annotated[str, about("Why there is no answer.")]] = UNSET
+
+
+class ResultJson(Struct):
+    outcome: Literal["delivered", "failed", "skipped", "waiting"]
+    status: Omissible[int] = UNSET
+    code: Omissible[str] = UNSET
+    message: Omissible[str] = UNSET
+    reporter: Omissible[Literal["framework", "partner"]] = UNSET
+    retryable: Omissible[bool] = UNSET
+    problems: Omissible[list[str]] = UNSET
+    body: Annotated[Any, about("What the partner answered.")] = UNSET
+
+
+class LegTriggerJson(Struct):
+    text: str
+    matched: bool
+    reason: str
+    tree: ConditionJson
+
+
+class LegBatchJson(Struct):
+    index: Annotated[int, about("Its place among the run's batches.")]
+    key: Annotated[JsonObject, about("Fields in which all its payloads agree.")]
+    size: Annotated[int, about("How many payloads it held.")]
+    reason: Annotated[str, about("Why it was closed: count, bytes, age or flush.")]
+    mates: Annotated[
+        list[Annotated[int, about("Position")]],
+        about("The first fifty other events that settled in it."),
+    ]
+    others: Annotated[int, about("How many other events settled in it.")]
+
+
+class LegJson(Struct):
+    """An event's way through one subscription."""
+
+    subscription: str
+    action: str
+    trigger: LegTriggerJson
+    mapping: Annotated[list[MappedFieldJson], about("null where the trigger did not match.")] | None
+    payload: Annotated[JsonObject | None, about("The mapped values in shape.")]
+    problems: Annotated[list[FieldProblemJson], about("Why there is no payload.")]
+    identifier: str | None
+    batch: LegBatchJson | None
+    exchanges: Annotated[
+        list[ExchangeJson],
+        about(
+            "Those of its batch. From the fiftieth event of a run on they are left out; the "
+            "run's `batches` have them all."
+        ),
+    ]
+    result: ResultJson
+
+
+class NearestJson(Struct):
+    """Where no subscription matched: the one that came nearest."""
+
+    subscription: str
+    reason: Annotated[str, about("Why it did not match.")]
+    changes: list[ChangeJson] | None
+    text: Annotated[str, about("All of it in words.")]
+
+
+class JourneyJson(Struct, rename="camel"):
+    position: Annotated[int, about("The event's place, from 0.")]
+    message_id: Any
+    event: JsonObject
+    outcome: Annotated[
+        Literal["delivered", "failed", "skipped"],
+        about("The worst of its legs: failed before delivered before skipped."),
+    ]
+    legs: Annotated[list[LegJson], about("One for each enabled subscription.")]
+    nearest: NearestJson | None
+
+
+class BatchJson(Struct):
+    action: str
+    key: JsonObject
+    size: int
+    reason: str
+    exchanges: list[ExchangeJson]
+
+
+class CountsJson(Struct):
+    """Results of all events and subscriptions."""
+
+    delivered: int
+    failed: int
+    skipped: int
+
+
+class RunJson(Struct):
+    mode: ModeName
+    destination: str
+    journeys: Annotated[list[JourneyJson], about("One for each event.")]
+    batches: list[BatchJson]
+    counts: CountsJson
+    milliseconds: float
+
+
+class DiagnosticJson(Struct):
+    pointer: Annotated[str, about("JSON pointer into the connection: `/subscriptions/0/mapping`.")]
+    severity: Literal["error", "warning", "hint"]
+    message: str
+    hint: Annotated[str, about("What would be right, where that is known.")]
+    code: Annotated[str, about("As `actions validate` names it; may be empty.")]
+    offset: Omissible[
+        Annotated[int, about("Characters into a trigger's text, where that is known.")]
+    ] = UNSET
+
+
+class FaultJson(Struct):
+    kind: Annotated[str, about("One of the known kinds.")]
+    route: Omissible[Annotated[str, about("A name from `calls`, or `*`.")]] = UNSET
+    call: Omissible[
+        Annotated[int, about("From which call on, counted from 1.", ge=1, le=1_000_000)]
+    ] = UNSET
+    times: Omissible[Annotated[int, about("How often.", ge=1, le=1_000_000)]] = UNSET
+    seconds: Omissible[Annotated[float, Meta(ge=0, le=60)]] = UNSET
+
+
+class PanelJson(Struct):
+    title: str
+    columns: list[str]
+    rows: list[list[Any]]
+    empty: str
+
+
+class SandboxRequestJson(Struct):
+    at: float
+    route: str
+    method: str
+    path: str
+    status: int | None
+    fault: str | None
+    size: int
+    note: JsonObject
+
+
+class FaultsJson(Struct):
+    known: Annotated[JsonObject, about("Kind to description.")]
+    pending: list[FaultJson]
+
+
+class SandboxJson(Struct):
+    destination: str
+    name: str
+    settings: Annotated[JsonObject, about("Made-up settings that are let in.")]
+    now: float
+    calls: Annotated[JsonObject, about("Calls by route.")]
+    panels: Annotated[list[PanelJson], about("Tables to show.")]
+    requests: Annotated[list[SandboxRequestJson], about("The last fifty, newest first.")]
+    faults: FaultsJson
+
+
+class ExampleJson(Struct):
+    name: str
+    title: str
+    origin: Literal["generated", "saved"]
+    events: list[JsonObject]
+
+
+class OutcomeJson(Struct, rename="camel"):
+    """A row of the outcome file, as `actions run --outcomes` writes it."""
+
+    line: int
+    message_id: Any
+    subscription: str | None
+    outcome: Literal["delivered", "failed", "skipped", "rejected"]
+
+
+class ConnectionFileJson(Struct):
+    """The connection file; secret settings are left out."""
+
+    name: str
+    file: Annotated[str, about("The file's name without its folder.")]
+    kept: Annotated[list[str], about("Secret settings that the file gives.")]
+    connection: ConnectionJson
+
+
+class InstalledJson(Struct, rename="camel"):
+    slug: DestinationSlug
+    name: str
+    description: str
+    origin: Annotated[str, about("Distribution and version.")]
+    actions: Annotated[list[str], about("Titles.")]
+    has_sandbox: bool
