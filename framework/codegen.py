@@ -78,11 +78,11 @@ class SourceCode:
         self._depth -= 1
 
     def fresh(self, hint: str = "v") -> str:
-        """Give a variable name that nobody else uses; *hint* must be an identifier."""
+        """Return a variable name that nobody else uses; *hint* must be an identifier."""
         return f"{hint}{next(self._counter)}"
 
     def literal(self, value: Any, hint: str = "c") -> str:
-        """Give an expression for a constant: a literal where that is exact, else a bound name."""
+        """Return an expression for a constant: a literal where that is exact, else a bound name."""
         if value is MISSING:
             return "MISSING"
         if value is None or value is True or value is False or type(value) in {int, str}:
@@ -94,13 +94,13 @@ class SourceCode:
         return text
 
     def bound(self, value: Any, hint: str = "c") -> str:
-        """Give a name for a constant, so that any expression may be made of it."""
+        """Return a name for a constant, so that any expression may be made of it."""
         name = self.fresh(hint)
         self._names[name] = self._constants[name] = value
         return name
 
     def constant(self, text: str) -> Any:
-        """Give the value of an expression that `literal` gave, and VARIABLE for any other."""
+        """Return the value of an expression that `literal` gave, and VARIABLE for any other."""
         return self._constants.get(text, VARIABLE)
 
     def note(self, text: str, kind: type | None = None) -> str:
@@ -109,11 +109,11 @@ class SourceCode:
         return text
 
     def always(self, text: str) -> bool:
-        """Tell whether an expression is known to be never MISSING."""
+        """Return whether an expression is known to be never MISSING."""
         return text in self._kinds or self._constants.get(text, MISSING) is not MISSING
 
     def kind(self, text: str) -> type | None:
-        """Give the type that all values of an expression are known to have."""
+        """Return the type that all values of an expression are known to have."""
         return self._kinds.get(text)
 
     def made(self, value: CodeValue) -> str:
@@ -194,13 +194,13 @@ class EventReader(Protocol):
         """Write the lines that put the value (or MISSING) of each path into a variable."""
 
     def read(self, path: Path) -> str:
-        """Give the variable that holds the value of a loaded path."""
+        """Return the variable that holds the value of a loaded path."""
 
     def branch(self) -> Self:
-        """Give a reader for a place that runs only sometimes; it knows what is loaded so far."""
+        """Return a reader for a place that runs only sometimes; it knows what is loaded so far."""
 
     def item(self, path: Path, variable: str) -> EventReader:
-        """Give the reader of an item, held by a variable, of the list at a loaded path."""
+        """Return the reader of an item, held by a variable, of the list at a loaded path."""
 
 
 class JSONReader:
@@ -220,17 +220,17 @@ class JSONReader:
                 self._enter(path.parts[:size])
 
     def read(self, path: Path) -> str:
-        """Give the variable of a loaded path."""
+        """Return the variable of a loaded path."""
         return self._known[path.parts]
 
     def branch(self) -> Self:
-        """Give a reader that knows what is loaded, and whose own loads this one does not know."""
+        """Return a reader that knows what is loaded, and whose own loads this one does not know."""
         branch = copy.copy(self)
         branch._known = dict(self._known)  # noqa: SLF001 - a copy of this very reader
         return branch
 
     def item(self, path: Path, variable: str) -> JSONReader:  # noqa: ARG002 - for other readers
-        """Give the reader of an item, which is plain JSON like the list."""
+        """Return the reader of an item, which is plain JSON like the list."""
         return JSONReader(self._code, variable)
 
     def assume(self, path: Path, value: str) -> None:

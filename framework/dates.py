@@ -33,17 +33,17 @@ _HALVES: Final = {"am": 0, "pm": 12}
 
 
 def read_date(text: str) -> float | None:
-    """Give the moment that a text means in milliseconds since 1970; None for an invalid date."""
+    """Return the moment that a text means in milliseconds since 1970; None for an invalid date."""
     return within(_DateReader(text).read()) if len(text) <= _LONGEST else None
 
 
 def within(moment: float | None) -> float | None:
-    """Give a moment in milliseconds since 1970 back; None where `Date` does not reach it."""
+    """Return a moment in milliseconds since 1970 back; None where `Date` does not reach it."""
     return moment if moment is not None and abs(moment) <= _LIMIT else None
 
 
 def clock(hour: int, minute: int, second: int, millisecond: int) -> int:
-    """Give a time of day in milliseconds."""
+    """Return a time of day in milliseconds."""
     return ((hour * 60 + minute) * 60 + second) * 1000 + millisecond
 
 
@@ -64,7 +64,7 @@ class _Token:
     text: str
 
     def is_number(self, length: int, most: int, least: int = 0) -> bool:
-        """Tell whether this is a number of so many digits within the bounds."""
+        """Return whether this is a number of so many digits within the bounds."""
         return self.kind == "number" and len(self.text) == length and least <= self.value <= most
 
     def is_sign(self) -> bool:
@@ -104,7 +104,7 @@ class _Zone:
         return self.hour is not None and self.minute is None and number < 60
 
     def offset(self) -> int:
-        """Give the offset in milliseconds, counted in 32 bits; none means UTC, which is fixed."""
+        """Return the offset in milliseconds, counted in 32 bits; none means UTC, which is fixed."""
         seconds = ((self.hour or 0) * 3600 + (self.minute or 0) * 60) % 2**32
         if seconds >= 2**31:
             raise _Invalid
@@ -126,7 +126,7 @@ class _DateReader:
     numbers: bool = False
 
     def read(self) -> int | None:
-        """Give the moment in milliseconds since 1970; None where the text is no date."""
+        """Return the moment in milliseconds since 1970; None where the text is no date."""
         found = [_Token(m.lastgroup or "", m.group().lower()) for m in _TOKEN.finditer(self.text)]
         self.tokens = found[::-1]
         try:

@@ -41,7 +41,7 @@ _NAMES: Final = {
 
 
 def code_of(status: int) -> str:
-    """Give the code of an HTTP status, its name as the reference spells it; else UNKNOWN_ERROR."""
+    """Return the code of an HTTP status, its name as the reference spells it; else UNKNOWN_ERROR."""
     return _NAMES.get(status, "UNKNOWN_ERROR")
 
 

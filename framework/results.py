@@ -32,7 +32,7 @@ class Delivered:
     body: Any = field(default=None, hash=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as a JSON object; `outcome` is its kind."""
+        """Return the result as a JSON object; `outcome` is its kind."""
         body = {} if self.body is None else {"body": self.body}
         return {"outcome": "delivered", "status": self.status, **body}
 
@@ -56,12 +56,12 @@ class Failed:
 
     @property
     def retryable(self) -> bool:
-        """Tell whether the same event may be delivered later, unchanged."""
+        """Return whether the same event may be delivered later, unchanged."""
         return self.status in RETRYABLE_STATUSES
 
     @classmethod
     def by_status(cls, status: int, message: str, code: str = "", *, body: Any = None) -> Failed:
-        """Give the failure that an HTTP status stands for; without *code* it gets the status's.
+        """Return the failure that an HTTP status stands for; without *code* it gets the status's.
 
         With a *body* it is the partner who refused.
         """
@@ -76,7 +76,7 @@ class Failed:
         return cls(error.status, error.code, str(error), reporter, problems, pause)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as a JSON object; `outcome` is its kind."""
+        """Return the result as a JSON object; `outcome` is its kind."""
         problems = {"problems": list(self.problems)} if self.problems else {}
         body = {} if self.body is None else {"body": self.body}
         return {
@@ -99,7 +99,7 @@ class Skipped:
     reason: str
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as a JSON object; `outcome` is its kind."""
+        """Return the result as a JSON object; `outcome` is its kind."""
         return {"outcome": "skipped", "code": self.code, "message": self.reason}
 
 

@@ -41,7 +41,7 @@ class Time:
 
 
 def event(email: Any, audience: Any = "spring", *, enters: bool = True) -> dict[str, Any]:
-    """Give the event of a person who enters or leaves an audience."""
+    """Return the event of a person who enters or leaves an audience."""
     return {
         "type": "track",
         "event": "Audience Entered" if enters else "Audience Exited",
@@ -63,7 +63,7 @@ def write(path: Path, lines: Iterable[Any]) -> Path:
 
 
 def subscriptions(**mapping: Any) -> list[Subscription]:
-    """Give both subscriptions of a new connection, with something more in their mappings."""
+    """Return both subscriptions of a new connection, with something more in their mappings."""
     return [
         Subscription(action=action, name=name, mapping=mapping)
         for action, name in (("addUserToAudience", ADD), ("removeUserFromAudience", REMOVE))
@@ -91,7 +91,7 @@ def opened(
 def reopened(
     connection: Connection, criteo: CriteoSandbox, wire: httpx.BaseTransport
 ) -> Connection:
-    """Give a connection as a new process has it, without compiling its subscriptions again."""
+    """Return a connection as a new process has it, without compiling its subscriptions again."""
     assert isinstance(criteo.clock, FrozenClock)
     plugin, time = connection.plugin, Time(criteo.clock)
     client = Client(
@@ -113,14 +113,14 @@ def run(connection: Connection, events: str | Path, **options: Any) -> Summary:
 
 
 def members_of(criteo: CriteoSandbox) -> Members:
-    """Give the members that every contact list has, by its name; empty lists are left out."""
+    """Return the members that every contact list has, by its name; empty lists are left out."""
     segments = criteo.describe("members")["segments"]
     held = {one["name"]: set(one["members"].get("email", ())) for one in segments}
     return {name: people for name, people in held.items() if people}
 
 
 def members_after(events: Iterable[Any]) -> Members:
-    """Give the members that audiences have when well-formed *events* are applied one at a time."""
+    """Return the members that audiences have when well-formed *events* are applied one at a time."""
     held: Members = {}
     for one in events:
         people = held.setdefault(one["properties"]["audience_key"], set())
@@ -130,7 +130,7 @@ def members_after(events: Iterable[Any]) -> Members:
 
 
 def rows_of(outcomes: Path) -> list[dict[str, Any]]:
-    """Give the lines of an outcome file."""
+    """Return the lines of an outcome file."""
     return [json.loads(line) for line in outcomes.read_bytes().splitlines()]
 
 

@@ -22,7 +22,7 @@ ACCESS = {"CRITEO_CLIENT_ID": "demo-app", "CRITEO_CLIENT_SECRET": "demo-secret"}
 
 
 def history(file: Path) -> dict[str, set[str]]:
-    """Give the members that each audience must have: the events applied one at a time.
+    """Return the members that each audience must have: the events applied one at a time.
 
     The connection file asks for hashed addresses.
     """
@@ -44,7 +44,7 @@ def history(file: Path) -> dict[str, set[str]]:
 
 
 def members_at(url: str) -> dict[str, set[str]]:
-    """Give the members that the sandbox holds, by audience."""
+    """Return the members that the sandbox holds, by audience."""
     with urllib.request.urlopen(f"{url}/__sandbox/state?detail=members") as answer:  # noqa: S310
         state = json.load(answer)
     return {
@@ -66,7 +66,7 @@ def start_sandbox() -> tuple[subprocess.Popen[str], str]:
 
 
 def address(lines: IO[str]) -> str:
-    """Give the first address that a server announces."""
+    """Return the first address that a server announces."""
     for line in lines:
         for word in line.split():
             if word.startswith("http://127.0.0.1:"):

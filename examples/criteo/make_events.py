@@ -21,7 +21,7 @@ MALFORMED = ("nobody", "a@b", "two@@example.com", "blank space@example.com")
 
 
 def audience_event(number: int, audience: str, email: str | None, *, entered: bool) -> dict:
-    """Give the track event that Engage sends when a person enters or leaves an audience."""
+    """Return the track event that Engage sends when a person enters or leaves an audience."""
     traits = {} if email is None else {"email": email}
     return {
         "type": "track",

@@ -41,7 +41,7 @@ class Commands(click.Group):
     """A group whose commands are imported when they are called for, and not to be listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the names in the order in which they are needed."""
+        """Return the names in the order in which they are needed."""
         del ctx
         return list(_COMMANDS)
 

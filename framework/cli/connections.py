@@ -57,7 +57,7 @@ class Opened(NamedTuple):
 
 
 def open_connection(path: str) -> Opened:
-    """Give what the connection file at *path* says, its settings checked; shows every finding.
+    """Return what the connection file at *path* says, its settings checked; shows every finding.
 
     Ends the command where there are errors.
     """
@@ -67,7 +67,7 @@ def open_connection(path: str) -> Opened:
 
 
 def check_reading(reading: Reading) -> Opened:
-    """Give what was read, its settings checked; shows every finding, and ends where they err."""
+    """Return what was read, its settings checked; shows every finding, and ends where they err."""
     plugin = _plugin(reading)
     if reading.connection is not None and plugin is not None:
         _check_settings(reading.connection, plugin, reading.findings)
@@ -75,7 +75,7 @@ def check_reading(reading: Reading) -> Opened:
 
 
 def name_connection(path: str) -> Opened:
-    """Give what the connection file at *path* says; its settings may be wrong."""
+    """Return what the connection file at *path* says; its settings may be wrong."""
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
 
     reading = read_connection(path)
@@ -83,7 +83,7 @@ def name_connection(path: str) -> Opened:
 
 
 def _plugin(reading: Reading) -> Plugin | None:
-    """Give the destination that a file names, where it can be used; note where it is none."""
+    """Return the destination that a file names, where it can be used; note where it is none."""
     from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
 
     file = reading.connection

@@ -38,7 +38,7 @@ EXIT_CODES = {
 
 
 def code_of(error: Exception) -> int:
-    """Give the exit code of a command that ends with *error*."""
+    """Return the exit code of a command that ends with *error*."""
     if isinstance(error, ConfigurationError | DefinitionError):
         return USAGE
     if isinstance(error, StorageError):
@@ -55,7 +55,7 @@ def _code_of_status(status: int) -> int:
 
 
 def code_of_summary(summary: Summary) -> int:
-    """Give the exit code of a run."""
+    """Return the exit code of a run."""
     stops = {"interrupted": INTERRUPTED, "unavailable": UNAVAILABLE, "refused": REFUSED}
     if summary.stopped in stops:
         return stops[summary.stopped]

@@ -63,7 +63,7 @@ def _write(files: Mapping[Path, str]) -> None:
 
 
 def skeleton(destination: Destination) -> str:
-    """Give a connection file to fill in, with the subscriptions that a new connection has."""
+    """Return a connection file to fill in, with the subscriptions that a new connection has."""
     from framework.definition import (  # noqa: PLC0415 - heavy, imported at first use
         MAX_SUBSCRIPTIONS,
     )
@@ -118,7 +118,7 @@ def _subscription(action: Action, subscription: Subscription) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """Give a text as a YAML scalar."""
+    """Return a text as a YAML scalar."""
     plain = text.replace("-", "a").replace("_", "a")
     return text if plain.isascii() and plain.isalnum() and text[0].isalpha() else json.dumps(text)
 
@@ -128,7 +128,7 @@ def _line(text: str) -> str:
 
 
 def documentation(destination: Destination) -> str:
-    """Give a page in Markdown about settings, actions and fields."""
+    """Return a page in Markdown about settings, actions and fields."""
     parts = [f"# {destination.name}", _line(destination.description)]
     if destination.settings_fields:
         parts += ["## Settings", _table(destination.settings_fields)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Give what shows progress as a bar on standard error; nothing where that is no terminal.
+    """Return what shows progress as a bar on standard error; nothing where that is no terminal.
 
     The bar is made when there is progress to show, and not before the first call.
     """
@@ -59,7 +59,7 @@ def _bar(started: float) -> Iterator[Callable[[Progress], None]]:
 
 
 def describe(progress: Progress, seconds: float) -> str:
-    """Give progress in words."""
+    """Return progress in words."""
     rate = (progress.lines - progress.resumed) / seconds if seconds > 0 else 0
     counts = " ".join(f"{number:,} {outcome}" for outcome, number in progress.counts.items())
     parts = (f"{progress.lines:,} lines", f"{rate:,.0f}/s", counts, f"{progress.calls:,} calls")
@@ -68,7 +68,7 @@ def describe(progress: Progress, seconds: float) -> str:
 
 @contextmanager
 def interruptions() -> Iterator[Callable[[], bool]]:
-    """Give what tells whether the run was asked to stop, by Ctrl-C or by a SIGTERM.
+    """Return what tells whether the run was asked to stop, by Ctrl-C or by a SIGTERM.
 
     The first time the run comes to a good end by itself; the second time it is broken off, which
     is safe too, but some calls may be made again by the next run.

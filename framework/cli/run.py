@@ -153,7 +153,7 @@ def _check_paths(options: _Options) -> None:
 
 
 def _pretend(options: _Options, opened: Opened) -> Sandbox | None:
-    """Give the pretend partner that answers this run, if one does."""
+    """Return the pretend partner that answers this run, if one does."""
     if not options.pretends:
         return None
     if not opened.plugin.implements("sandbox"):
@@ -211,7 +211,7 @@ def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summ
 
 
 def _checkpoint(options: _Options) -> Path | None:
-    """Give where the checkpoint is kept; what only tries something never shares the real one."""
+    """Return where the checkpoint is kept; what only tries something never shares the real one."""
     from framework.relay import default_path  # noqa: PLC0415 - heavy, imported at first use
 
     if options.checkpoint or options.pretends:

@@ -16,13 +16,13 @@ class Sandboxes(click.Group):
     """A group with one command for each destination that has a sandbox."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the destinations that have a sandbox."""
+        """Return the destinations that have a sandbox."""
         del ctx
         found = _destinations().items()
         return [slug for slug, plugin in found if plugin.implements("sandbox")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Give the command that starts the sandbox of the destination *cmd_name*.
+        """Return the command that starts the sandbox of the destination *cmd_name*.
 
         A part of a slug between hyphens will do where only one destination has it.
         """

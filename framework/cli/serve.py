@@ -147,7 +147,7 @@ def _serve_again(options: dict[str, Any]) -> None:
 
 
 def _watched(registry: Registry, path: str | None) -> list[Path]:
-    """Give the connection file, and the module or package of every destination."""
+    """Return the connection file, and the module or package of every destination."""
     found = {Path(path)} if path else set()
     for plugin in registry.destinations.values():
         for module in plugin.manager.get_plugins():

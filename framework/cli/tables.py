@@ -44,7 +44,7 @@ def print_source(text: str) -> None:
 
 
 def output(*, stderr: bool = False) -> Console:
-    """Give the console of standard output, or of standard error."""
+    """Return the console of standard output, or of standard error."""
     from rich.console import Console  # noqa: PLC0415 - heavy, imported at first use
 
     stream = sys.stderr if stderr else sys.stdout

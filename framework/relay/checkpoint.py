@@ -42,7 +42,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
 
     def unfinished(self) -> Checkpoint:
-        """Give the same checkpoint for a source that may have grown since."""
+        """Return the same checkpoint for a source that may have grown since."""
         return msgspec.structs.replace(self, finished=False)
 
     def open(self) -> Iterator[tuple[int, int]]:
@@ -64,7 +64,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pack(unsettled: Mapping[int, Sequence[range]]) -> dict[int, str]:
-    """Give lines by subscription, as ascending ranges, in the form a checkpoint keeps."""
+    """Return lines by subscription, as ascending ranges, in the form a checkpoint keeps."""
     return {route: " ".join(_packed(lines)) for route, lines in unsettled.items()}
 
 
@@ -77,7 +77,7 @@ def _packed(lines: Iterable[range]) -> Iterator[str]:
 
 
 def default_path(events: str | Path, place: str = "") -> Path | None:
-    """Give where the checkpoint of an events file is kept: beside it; a stream has none.
+    """Return where the checkpoint of an events file is kept: beside it; a stream has none.
 
     *place* tells apart where the events are delivered to; it becomes part of the name.
     """
@@ -94,7 +94,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(path: Path, connection: str, events: EventFile) -> Checkpoint | None:
-    """Give the checkpoint kept at *path* for delivering *events* to *connection*, if there is one.
+    """Return the checkpoint kept at *path* for delivering *events* to *connection*, if there is one.
 
     Raises StorageError where it cannot be read, ConfigurationError where it is damaged or belongs
     to another file or connection; the text says the way out.

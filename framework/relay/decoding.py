@@ -51,7 +51,7 @@ class Decoded(Struct, frozen=True):
 
 
 def decode(chunk: Chunk, max_line: int) -> Decoded:
-    """Give what the lines of *chunk* hold; blank lines hold nothing. *max_line* is for a text."""
+    """Return what the lines of *chunk* hold; blank lines hold nothing. *max_line* is for a text."""
     first = chunk.start.lines + 1
     if chunk.too_long:
         reason = f"The line has {chunk.too_long:,} bytes; the limit is {max_line:,}."
@@ -64,7 +64,7 @@ def decode(chunk: Chunk, max_line: int) -> Decoded:
 
 
 def reread(line: bytes) -> Event:
-    """Give the event of a line that is known to hold one."""
+    """Return the event of a line that is known to hold one."""
     event = _read(line)
     assert not isinstance(event, str), event
     return event
@@ -87,7 +87,7 @@ def _one_by_one(lines: list[bytes], number: int, offset: int) -> Decoded:
 
 
 def _read(line: bytes) -> Event | str:
-    """Give the event that *line* holds, or why it holds none."""
+    """Return the event that *line* holds, or why it holds none."""
     try:
         return _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

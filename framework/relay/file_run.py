@@ -301,7 +301,7 @@ class _Run:
         self._saving.start(durably)
 
     def _unsettled(self) -> dict[int, list[range]]:
-        """Give by subscription the lines read, by whichever run, and not settled; ascending."""
+        """Return by subscription the lines read, by whichever run, and not settled; ascending."""
         unsettled = self._stream.unsettled()
         here = self._starts[-1].lines
         if here < self._before.read.lines:
@@ -330,7 +330,7 @@ class _Run:
 
 
 def _halts(result: Result) -> bool:
-    """Tell whether a result means that the next events would fare no better.
+    """Return whether a result means that the next events would fare no better.
 
     A plugin's own fault does not: it may lie in one event, which no later run would get past.
     """

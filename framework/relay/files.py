@@ -68,7 +68,7 @@ class Chunk(Struct, frozen=True):
     too_long: int = 0
 
     def until(self, line: int) -> Chunk:
-        """Give the beginning of the chunk, up to and with *line*."""
+        """Return the beginning of the chunk, up to and with *line*."""
         if self.end.lines <= line:
             return self
         lines = self.lines[: line - self.start.lines]
@@ -109,7 +109,7 @@ class EventFile:
         return self._file.tell() if self._regular else self._passed
 
     def is_same(self, identity: Identity) -> bool:
-        """Tell whether this is the file that had *identity*; it may have grown since."""
+        """Return whether this is the file that had *identity*; it may have grown since."""
         if not self._regular:
             return False
         with storage("The events file", self.name, "read"):
@@ -194,7 +194,7 @@ class EventFile:
 
 
 def identify(path: Path, head: int = HEAD) -> Identity:
-    """Give what the file at *path* is recognised by, looking at its first *head* bytes."""
+    """Return what the file at *path* is recognised by, looking at its first *head* bytes."""
     with path.open("rb") as file:
         start = file.read(head)
         size = os.fstat(file.fileno()).st_size
@@ -228,7 +228,7 @@ class _Cutter:
         self._hold(rest)
 
     def finish(self) -> Iterator[Chunk]:
-        """Give the last line, where no line end follows it."""
+        """Return the last line, where no line end follows it."""
         if self._length > self._max_line:
             yield self._too_long(self._length, 0)
         elif self._length:

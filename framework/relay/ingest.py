@@ -37,7 +37,7 @@ class IngestedSpan(Struct, frozen=True):
     rejected: Sequence[Rejected]
 
     def moved(self, before: Position, marks: RowIds) -> IngestedSpan:
-        """Give the same part with its lines counted from the beginning of the file."""
+        """Return the same part with its lines counted from the beginning of the file."""
         by = before.lines
         return IngestedSpan(
             self.prepared.moved(by, marks),

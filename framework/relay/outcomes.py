@@ -104,7 +104,7 @@ class OutcomeFile:
                 del self._rows[:written]
 
     def _tail(self, subscription: str, result: Result) -> bytes:
-        """Give the end of a row; results are often the very same object many times over."""
+        """Return the end of a row; results are often the very same object many times over."""
         last = self._tails.get(subscription)
         if last and last[0] is result:
             return last[1]
@@ -127,7 +127,7 @@ class OutcomeFile:
 
 
 def _shown(message_id: object) -> object:
-    """Give what is written for *message_id*; numbers that few readers can hold are not."""
+    """Return what is written for *message_id*; numbers that few readers can hold are not."""
     shown = isinstance(message_id, str) or (
         isinstance(message_id, int) and abs(message_id) < _LARGEST
     )

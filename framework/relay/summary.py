@@ -33,7 +33,7 @@ class Kind(NamedTuple):
 
     @classmethod
     def of(cls, subscription: str, result: Result) -> Kind:
-        """Give the kind of one result."""
+        """Return the kind of one result."""
         if isinstance(result, Failed):
             return cls(subscription, "failed", result.code, result.message)
         if isinstance(result, Skipped):
@@ -65,7 +65,7 @@ class Tally:
         self._count(Kind.of(subscription, result), number)
 
     def rows(self) -> Iterator[SummaryRow]:
-        """Give the counts as plain rows, in order."""
+        """Return the counts as plain rows, in order."""
         for kind, number in sorted(self.counts.items()):
             yield (*kind, number)
 
@@ -136,7 +136,7 @@ class Summary(Struct, frozen=True):
         return by_outcome(self.counts)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the summary as a JSON object."""
+        """Return the summary as a JSON object."""
         return {
             "finished": self.finished,
             "stopped": self.stopped or None,

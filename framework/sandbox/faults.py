@@ -64,7 +64,7 @@ class Fault:
         return cls(**raw)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fault as the JSON object that `read` takes."""
+        """Return the fault as the JSON object that `read` takes."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 

@@ -64,7 +64,7 @@ $sections
 
 
 def render(sandbox: Sandbox) -> str:
-    """Give the page of *sandbox* as HTML that needs nothing else to be shown."""
+    """Return the page of *sandbox* as HTML that needs nothing else to be shown."""
     with sandbox.lock:
         panels = (*sandbox.panels(), _faults(sandbox))
         calls = sandbox.requests[-_LAST:]

@@ -146,15 +146,15 @@ class Sandbox(ABC):
 
     @abstractmethod
     def describe(self, detail: str) -> dict[str, JSON]:
-        """Give the partner's state as JSON, without secrets, in the *detail* asked for."""
+        """Return the partner's state as JSON, without secrets, in the *detail* asked for."""
 
     @abstractmethod
     def panels(self) -> tuple[Panel, ...]:
-        """Give the tables of the page: no secrets, no personal values."""
+        """Return the tables of the page: no secrets, no personal values."""
 
     @abstractmethod
     def settings(self) -> dict[str, JSON]:
-        """Give settings with which a connection is let in."""
+        """Return settings with which a connection is let in."""
 
     @abstractmethod
     def admit(self, settings: Mapping[str, JSON]) -> None:
@@ -200,7 +200,7 @@ class Sandbox(ABC):
             self.clear()
 
     def state(self, detail: str = "counts") -> dict[str, JSON]:
-        """Give the whole state as JSON; *detail* is one of counts, digests and members."""
+        """Return the whole state as JSON; *detail* is one of counts, digests and members."""
         known = ("counts", "digests", "members")
         if detail not in known:
             raise UnknownNameError.of("detail", detail, known)

@@ -93,7 +93,7 @@ def serve(
     port: int = 0,
     names: frozenset[str] = LOOPBACK_NAMES,
 ) -> Server:
-    """Give a server for *sandbox* with its control API and page, on loopback unless told otherwise.
+    """Return a server for *sandbox* with its control API and page, on loopback unless told otherwise.
 
     Requests whose `Host` is not one of *names* get 421, so that no web page can reach the sandbox
     under a name of its own.
@@ -102,7 +102,7 @@ def serve(
 
 
 def only_for(names: frozenset[str], app: WSGIApplication) -> WSGIApplication:
-    """Give *app* for requests to one of *names* and refuse all others."""
+    """Return *app* for requests to one of *names* and refuse all others."""
 
     def checked(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if _host_name(environ.get("HTTP_HOST", "")) in names:
@@ -121,7 +121,7 @@ def _host_name(header: str) -> str | None:
 
 
 def controlled(sandbox: Sandbox) -> WSGIApplication:
-    """Give *sandbox* as a WSGI app together with its control API and its page."""
+    """Return *sandbox* as a WSGI app together with its control API and its page."""
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")

@@ -22,7 +22,7 @@ _BATCH_KEYS = ("enable_batching", "batch_size", "batch_bytes", "batch_keys")
 
 
 def subscription_schema() -> Schema:
-    """Give the schema of a subscription, in both of its forms."""
+    """Return the schema of a subscription, in both of its forms."""
     return document(
         "Subscription",
         "When to do what with which mapping.",
@@ -31,7 +31,7 @@ def subscription_schema() -> Schema:
 
 
 def connection_schema(definitions: Iterable[Destination]) -> Schema:
-    """Give the schema of a connection file.
+    """Return the schema of a connection file.
 
     The settings are those of the destination that the file names, by its slug or by a part of it
     that only this one has, and the keys of each mapping those of the action that its subscription
@@ -128,7 +128,7 @@ def _mapping_name(definition: Destination, action: Action) -> str:
 
 
 def _names_of(slug: str, slugs: list[str]) -> list[str]:
-    """Give the names that stand for a destination: its slug, and parts of it between hyphens."""
+    """Return the names that stand for a destination: its slug, and parts of it between hyphens."""
     parts = slug.split("-")
     ends = itertools.combinations(range(len(parts) + 1), 2)
     names = ("-".join(parts[start:end]) for start, end in ends)
@@ -182,7 +182,7 @@ def _settings_of(definition: Destination) -> Schema:
 
 
 def _or_reference(field: Field, schema: Schema) -> Schema:
-    """Give the schema of a setting that may also be a reference, its texts outside."""
+    """Return the schema of a setting that may also be a reference, its texts outside."""
     texts = {"title": field.label, "description": field.description or field.label}
     return {**texts, "anyOf": [schema, reference("reference")]}
 
@@ -206,7 +206,7 @@ def _mapping_of(definition: Destination, action: Action) -> Schema:
 
 
 def _mapped(field: Field) -> Schema:
-    """Give the schema of what is mapped to a field, with what an editor may propose."""
+    """Return the schema of what is mapped to a field, with what an editor may propose."""
     texts = {"title": field.label, "description": field.description or field.label}
     start = field.default if field.mapping is None else field.mapping
     default = {} if start is None else {"default": start}

@@ -21,7 +21,7 @@ _IDENTITIES = {
 
 
 def event_schema() -> Schema:
-    """Give the schema of one event; keys that it does not name are welcome everywhere."""
+    """Return the schema of one event; keys that it does not name are welcome everywhere."""
     properties = {
         "type": value("string", "What kind of event it is.", examples=list(TYPES)),
         "event": value("string", "The name of what was done, in `track` events."),

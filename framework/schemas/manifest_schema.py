@@ -27,7 +27,7 @@ from framework.schemas.schema_parts import (
 
 
 def manifest_schema() -> Schema:
-    """Give the schema of what `to_manifest` writes; keys that it does not name are welcome."""
+    """Return the schema of what `to_manifest` writes; keys that it does not name are welcome."""
     return document(
         "Destination",
         "A destination's definition: its identity, settings, actions and presets.",

@@ -13,7 +13,7 @@ _HAS_DIRECTIVE = {"type": "object", "not": {"propertyNames": {"pattern": "^([^@]
 
 
 def mapping_schema() -> Schema:
-    """Give the schema of a mapping of any action."""
+    """Return the schema of a mapping of any action."""
     return document(
         "Mapping",
         "What goes into each field of an action: values, directives, or objects and lists of them.",
@@ -22,7 +22,7 @@ def mapping_schema() -> Schema:
 
 
 def mapping_body() -> Schema:
-    """Give what holds for a mapping of any action; it refers to `mapping_parts`."""
+    """Return what holds for a mapping of any action; it refers to `mapping_parts`."""
     return {
         "properties": internal_keys(),
         "additionalProperties": reference("value"),
@@ -32,12 +32,12 @@ def mapping_body() -> Schema:
 
 
 def mapping_parts() -> dict[str, Schema]:
-    """Give the definitions `value` (any part of a mapping) and `directive`."""
+    """Return the definitions `value` (any part of a mapping) and `directive`."""
     return {"value": _value(), "directive": _directive()}
 
 
 def internal_keys() -> dict[str, Schema]:
-    """Give the keys of a mapping that are for the framework and not for a field."""
+    """Return the keys of a mapping that are for the framework and not for a field."""
     transform = record(
         {"apply": reference("value", "The mapping whose result is the input of this one.")},
         description="Two mappings, one after the other; the second is this one.",

@@ -17,7 +17,7 @@ from framework.schemas.schema_parts import document
 
 
 def schema_files(registry: Registry) -> dict[str, JSON]:
-    """Give every published document by its file's name.
+    """Return every published document by its file's name.
 
     There are schemas of events, mappings, subscriptions, connections, manifests and reports; and
     for each destination its manifest, a schema of its settings and one of each action's fields.
@@ -51,7 +51,7 @@ def write_schemas(folder: Path, registry: Registry) -> list[str]:
 
 
 def stale_schemas(folder: Path, registry: Registry) -> list[str]:
-    """Give the names of files that are missing, differ, or are no longer published, sorted."""
+    """Return the names of files that are missing, differ, or are no longer published, sorted."""
     texts = {name: _text(content) for name, content in schema_files(registry).items()}
     present = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.json")}
     superfluous = present.keys() - texts.keys()

@@ -14,7 +14,7 @@ from framework.schemas.schema_parts import (
 
 
 def report_schema() -> Schema:
-    """Give the schema of what `Report.to_json` gives."""
+    """Return the schema of what `Report.to_json` gives."""
     properties = {
         "destination": value("string", "The slug of the destination."),
         "items": listing(reference("item"), "One for each event and enabled subscription."),

@@ -154,7 +154,7 @@ def _same(kept: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
 
 
 def _body(text: Any) -> Any:
-    """Give a body for comparing: JSON by its value, other texts as they are."""
+    """Return a body for comparing: JSON by its value, other texts as they are."""
     try:
         return json.loads(text)
     except (TypeError, ValueError):

@@ -117,7 +117,7 @@ class Harness:
         self.connect([]).check_authentication()
 
     def connect(self, subscriptions: Sequence[Subscription]) -> Connection:
-        """Give a connection over *subscriptions*, closed together with the harness."""
+        """Return a connection over *subscriptions*, closed together with the harness."""
         connection = connect(
             self.plugin,
             self.settings,

@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def make_harness() -> Iterator[Callable[..., Harness]]:
-    """Give what puts a destination on the bench: `make_harness(module, settings)`."""
+    """Return what puts a destination on the bench: `make_harness(module, settings)`."""
     from framework.testing.harness import Harness  # noqa: PLC0415 - only where a test asks for it
 
     with ExitStack() as stack:
@@ -42,7 +42,7 @@ def make_harness() -> Iterator[Callable[..., Harness]]:
 
 @pytest.fixture
 def snapshots(request: pytest.FixtureRequest) -> Snapshots:
-    """Give the test's snapshots, in the folder `snapshots` beside its file."""
+    """Return the test's snapshots, in the folder `snapshots` beside its file."""
     from framework.testing.snapshots import Snapshots  # noqa: PLC0415 - only where a test asks for it
 
     folder = request.path.parent / "snapshots"

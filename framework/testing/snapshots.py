@@ -43,14 +43,14 @@ class Snapshots:
             raise SnapshotMismatch(_difference(path, kept, text))
 
     def path(self, name: str = "") -> Path:
-        """Give the file of a snapshot."""
+        """Return the file of a snapshot."""
         stem = "-".join(filter(None, (self.prefix, name))) or "snapshot"
         safe = "".join(char if char.isalnum() or char in "-_." else "_" for char in stem)
         return self.folder / f"{safe}.json"
 
 
 def requests_of(ran: Any) -> list[dict[str, Any]]:
-    """Give what was sent, fit for a snapshot: without headers that every machine sets its own."""
+    """Return what was sent, fit for a snapshot: without headers that every machine sets its own."""
     return [
         {
             "method": request["method"],

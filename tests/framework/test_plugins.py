@@ -29,7 +29,7 @@ KNOWN_HOOKS = ", ".join(sorted(HOOKS))
 
 
 def extension(**hooks: Any) -> Any:
-    """Give an extension's module; hooks that are marked already stay as they are."""
+    """Return an extension's module; hooks that are marked already stay as they are."""
     mark = f"{hookspecs.PROJECT}_impl"
     return SimpleNamespace(
         **{name: hook if hasattr(hook, mark) else hookimpl(hook) for name, hook in hooks.items()}
@@ -107,7 +107,7 @@ def test_our_own_destination_comes_in_by_entry_point_too() -> None:
 
 @pytest.fixture
 def point(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give a function that makes an entry point whose module has given attributes."""
+    """Return a function that makes an entry point whose module has given attributes."""
 
     def make(name: str, hooks: Any = None) -> EntryPoint:
         made = ModuleType(f"third_party_{name}")
@@ -330,7 +330,7 @@ def test_an_installed_extension_serves_every_destination(point: Any) -> None:
 
 @pytest.fixture
 def shout() -> Iterator[Directive]:
-    """Give a further directive, and forget it after the test."""
+    """Return a further directive, and forget it after the test."""
 
     def shouted(value: JSON) -> JSON:
         return f"{value}!"
@@ -376,7 +376,7 @@ def test_only_the_arguments_that_are_asked_for_need_to_be_given() -> None:
 
 
 def passing(hook: str) -> Any:
-    """Give an extension that wraps *hook* and changes nothing."""
+    """Return an extension that wraps *hook* and changes nothing."""
 
     @hookimpl(wrapper=True)
     def wrap() -> Generator[None, Any, Any]:

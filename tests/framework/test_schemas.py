@@ -42,13 +42,13 @@ SLUG = "actions-criteo-audiences"
 
 
 def problems(name: str, document: Any) -> list[str]:
-    """Give where and how a document breaks a published schema."""
+    """Return where and how a document breaks a published schema."""
     errors = jsonschema.Draft202012Validator(FILES[name]).iter_errors(document)
     return [f"{error.json_path}: {error.message}" for error in errors]
 
 
 def parts(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give every schema that stands for a key of a document, with its path."""
+    """Return every schema that stands for a key of a document, with its path."""
     if isinstance(schema, list):
         for index, inner in enumerate(schema):
             yield from parts(inner, f"{path}/{index}")

@@ -64,12 +64,12 @@ class Bench:
         self.connection.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
     def arguments(self, url: str, *more: object) -> list[str]:
-        """Give the arguments of `actions` for a run that is delivered to *url*."""
+        """Return the arguments of `actions` for a run that is delivered to *url*."""
         chosen = ["run", "-c", self.connection, "-e", self.events, "--outcomes", self.outcomes]
         return [str(one) for one in (*chosen, "--endpoint", f"{ORIGIN}={url}", *more)]
 
     def command(self, url: str, *more: object) -> list[str]:
-        """Give the command line of such a run as a process of its own."""
+        """Return the command line of such a run as a process of its own."""
         return [sys.executable, "-m", "framework", *self.arguments(url, *more)]
 
     def run(self, url: str, *more: object) -> Result:
@@ -119,7 +119,7 @@ def bench(tmp_path: Path, site: Path) -> Bench:
 
 @pytest.fixture
 def here(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """Give a bench for runs in this process, where waiting takes no time."""
+    """Return a bench for runs in this process, where waiting takes no time."""
     monkeypatch.syspath_prepend(str(bench.site))
     for name, value in ACCESS.items():
         monkeypatch.setenv(name, value)

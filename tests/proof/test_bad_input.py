@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
 from framework.sandbox import Fault, Server, serve
 from tests.deliveries import (
     ADD,
@@ -41,7 +41,7 @@ NOTHING = "Nothing was left to do: an earlier run came to the end. --restart beg
 
 
 def last(result: Result) -> str:
-    """Give the last line that a command wrote, wherever."""
+    """Return the last line that a command wrote, wherever."""
     return result.output.strip().splitlines()[-1]
 
 
@@ -59,12 +59,12 @@ def last(result: Result) -> str:
         (
             {**event(ADA), "context": None},
             "NO_IDENTIFIER",
-            "Field `email` is empty: there is nobody to add or remove.",
+            "Field `email` is empty. An email address is required.",
         ),
         (
             event(None),
             "NO_IDENTIFIER",
-            "Field `email` is empty: there is nobody to add or remove.",
+            "Field `email` is empty. An email address is required.",
         ),
         (
             {**event(ADA), "context": {"traits": {}}},
@@ -77,7 +77,7 @@ def last(result: Result) -> str:
         (
             event("ada(at)example.com"),
             "MALFORMED_IDENTIFIER",
-            "Field `email` holds neither an e-mail address nor an MD5 or SHA-256 hash of one.",
+            "Field `email` must be an email address, or an MD5 or SHA-256 hash of one.",
         ),
         (
             {**event(ADA), "properties": {}},
@@ -91,7 +91,7 @@ def last(result: Result) -> str:
         (
             event(ADA, None),
             "NO_AUDIENCE_KEY",
-            "Field `audience_key` is empty: there is no audience to add to or remove from.",
+            "Field `audience_key` is empty. Give an audience key or a `contact_list_id`.",
         ),
     ],
     ids=[
@@ -228,8 +228,8 @@ def test_a_full_disk_is_told_and_the_next_run_delivers(here: Bench) -> None:
             [Fault("server-error", "amend", times=99)],
             3,
             (
-                f"{AMEND} answered 500 Internal Server Error: something went wrong on this side "
-                f"(availability, trace id 00000004) (internal-error). {AGAIN}"
+                f"{AMEND} answered 500 Internal Server Error: an internal error occurred "
+                f"(availability, trace ID 00000004) (internal-error). {AGAIN}"
             ),
         ),
         (
@@ -269,7 +269,7 @@ def test_a_bad_partner_is_waited_for_or_told(
     here: Bench, faults: list[Fault], code: int, message: str
 ) -> None:
     """What passes is tried again at once; for anything else the run stops and can go on."""
-    criteo = CriteoSandbox(knobs=Knobs(rate_body="empty", rate_headers="when-limited"))
+    criteo = CriteoSandbox(options=CriteoOptions(rate_body="empty", rate_headers="when-limited"))
     write(here.events, [event(ADA), event(BOB)])
     for fault in faults:
         criteo.inject(fault)
@@ -297,8 +297,8 @@ def test_a_bad_partner_is_waited_for_or_told(
             {"advertiser_id": "999"},
             [
                 "`POST api.criteo.com/2026-07/marketing-solutions/audience-segments/search`",
-                "403 Forbidden: the advertiser gave this app no consent",
-                "Check the advertiser's consent and the app's rights",
+                "403 Forbidden: the advertiser has not given consent to this app",
+                "Check the advertiser's consent and the app's permissions",
             ],
         ),
     ],

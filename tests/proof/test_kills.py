@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
 from framework.sandbox import DroppedConnectionError, Server
 from tests.deliveries import counted, each_once, event, members_after, members_of, rows_of, write
 
@@ -70,7 +70,7 @@ def test_fifty_kills_change_nothing(bench: Bench) -> None:
     events = history(chance)
     write(bench.events, events)
     bench.configure(batch_size=3)
-    criteo = CriteoSandbox(knobs=Knobs(rate_limit=1_000_000))
+    criteo = CriteoSandbox(options=CriteoOptions(rate_limit=1_000_000))
     for _ in range(KILLS):
         moments: tuple[Moment, ...] = ("before", "after", "answered")
         trap = Trap(criteo, chance.randint(1, 6), chance.choice(moments))

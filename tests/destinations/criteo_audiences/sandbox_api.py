@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from destinations.criteo_audiences.sandbox import App, CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import App, CriteoOptions, CriteoSandbox
 from framework.sandbox import FrozenClock, SandboxTransport
 
 NOW = 1_795_255_250.25  # 2026-11-21T10:00:50.25Z
@@ -18,13 +18,13 @@ SEGMENTS = "/2026-07/marketing-solutions/audience-segments"
 class Api:
     """Calls a sandbox of its own with the demo app's token; `sandbox` is that sandbox."""
 
-    def __init__(self, *apps: App, **knobs: Any) -> None:
-        settled = Knobs(**knobs)
+    def __init__(self, *apps: App, **options: Any) -> None:
+        settled = CriteoOptions(**options)
         clock = FrozenClock(NOW)
         self.sandbox = (
-            CriteoSandbox(apps, knobs=settled, clock=clock)
+            CriteoSandbox(apps, options=settled, clock=clock)
             if apps
-            else CriteoSandbox(knobs=settled, clock=clock)
+            else CriteoSandbox(options=settled, clock=clock)
         )
         transport = SandboxTransport(self.sandbox)
         self.client = httpx.Client(
@@ -75,7 +75,7 @@ class Api:
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """Give status and code of a refused call, whose envelope must have one problem."""
+    """Return status and code of a refused call, whose envelope must have one problem."""
     body = answer.json()
     (problem,) = body["errors"]
     assert body["warnings"] == []

@@ -104,7 +104,7 @@ def test_an_audience_key_of_null_is_no_call(connected: Connect, wire: Wire) -> N
     found = results(connected, [without, without])
     assert found == [NO_AUDIENCE_KEY] * 2
     assert found[0].message == (
-        "Field `audience_key` is empty: there is no audience to add to or remove from."
+        "Field `audience_key` is empty. Give an audience key or a `contact_list_id`."
     )
     assert wire.requests == []
 

@@ -146,7 +146,7 @@ def test_the_state_counts_digests_or_lists_members(api: Api) -> None:
     assert json.loads(json.dumps(state)) == state
 
 
-def test_a_reset_keeps_apps_and_knobs() -> None:
+def test_a_reset_keeps_apps_and_options() -> None:
     api = Api(refresh_field="absent")
     api.sandbox.admit({"client_id": "me", "client_secret": "s", "advertiser_id": 77})
     api.create("spring")
@@ -183,7 +183,7 @@ def test_members_of_a_name_can_be_asked_per_advertiser(api: Api) -> None:
 
 
 def test_the_page_shows_the_audience_arrive(api: Api) -> None:
-    assert "No audience has been created yet." in render(api.sandbox)
+    assert "No audiences yet." in render(api.sandbox)
     api.create("spring <3")
     api.amend("70001", "add", [f"{number}@b.example" for number in range(1234)])
     page = render(api.sandbox)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 REFUSED = Failed(
     400,
     "INVALID_IDENTIFIER",
-    "Criteo refuses the identifier: it is malformed for type `email`.",
+    "Criteo rejected the identifier as malformed for type `email`.",
     "partner",
 )
 
@@ -26,8 +26,8 @@ def doubtful(unnamed: int, among: int) -> Delivered:
     return Delivered(
         body={
             "unnamedInvalidIdentifiers": unnamed,
-            "message": f"Criteo refuses {unnamed} of {among} identifiers without naming them; "
-            "this may be one.",
+            "message": f"Criteo rejected {unnamed} of {among} identifiers without naming them; "
+            "this may be one of them.",
         }
     )
 

@@ -40,7 +40,7 @@ COVERED = {
 
 
 def written() -> set[str]:
-    """Give the name of every test about this destination."""
+    """Return the name of every test about this destination."""
     return {
         node.name
         for file in Path(__file__).parent.glob("test_*.py")

@@ -48,7 +48,7 @@ def _install(folder: Path, name: str, version: str, points: dict[str, str]) -> N
 
 @pytest.fixture
 def install() -> Callable[..., None]:
-    """Give what writes an installed distribution into a folder."""
+    """Return what writes an installed distribution into a folder."""
     return _install
 
 
@@ -91,7 +91,7 @@ def write_events(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def pretend(site: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Give a pretend shop."""
+    """Return a pretend shop."""
     monkeypatch.syspath_prepend(str(site))
     sandbox: Sandbox = load_plugins().get("shop").call("sandbox")
     return sandbox

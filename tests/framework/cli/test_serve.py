@@ -42,7 +42,7 @@ def serving(site: Path, *options: object, **environment: str) -> Iterator[subpro
 
 
 def opened(process: subprocess.Popen[str]) -> httpx.Client:
-    """Give a client for the address that the command tells, with the token in it."""
+    """Return a client for the address that the command tells, with the token in it."""
     assert process.stdout is not None
     said = ""
     while "#token=" not in said:

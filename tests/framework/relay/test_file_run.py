@@ -106,7 +106,7 @@ def after(number: int) -> Callable[[], bool]:
 
 
 def piped(events: Path) -> TextIO:
-    """Give a pipe that holds the events; they fit into its buffer."""
+    """Return a pipe that holds the events; they fit into its buffer."""
     reading, writing = os.pipe()
     os.write(writing, events.read_bytes())
     os.close(writing)
@@ -147,7 +147,7 @@ def test_every_event_has_one_outcome_for_each_subscription(
                 {
                     "outcome": "skipped",
                     "code": "NO_AUDIENCE",
-                    "message": 'There is no audience "spring" at Criteo to remove the user from.',
+                    "message": 'The audience "spring" does not exist at Criteo, so the user is not removed.',
                 },
             ),
             row(
@@ -319,13 +319,13 @@ def test_a_resumed_run_that_stops_early_loses_nothing(
         (
             Fault("unavailable", "amend", times=8),
             "unavailable",
-            "answered 503 Service Unavailable: something went wrong on this side",
+            "answered 503 Service Unavailable: an internal error occurred",
         ),
         (Fault("drop-before", "amend", times=8), "unavailable", "did not answer in proper HTTP."),
         (
             Fault("rate-limited", "amend", seconds=1_000.0),
             "unavailable",
-            "answered 429 Too Many Requests: too many calls",
+            "answered 429 Too Many Requests: too many requests",
         ),
         (
             Fault("expired-token", "amend", times=2),

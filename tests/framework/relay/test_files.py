@@ -27,7 +27,7 @@ def read(path: Path, max_line: int = 1_000_000, start: Position = START) -> list
 
 
 def lines_of(chunks: list[Chunk]) -> list[tuple[int, int, bytes | int]]:
-    """Give number, offset, and content or length of every line."""
+    """Return number, offset, and content or length of every line."""
     return [line for chunk in chunks for line in _lines(chunk)]
 
 

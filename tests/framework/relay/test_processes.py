@@ -69,7 +69,7 @@ def deliver(
 
 
 def children() -> set[int]:
-    """Give the processes that this one has started and that still live."""
+    """Return the processes that this one has started and that still live."""
     found: set[int] = set()
     for task in Path("/proc/self/task").glob("*/children"):
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
@@ -78,7 +78,7 @@ def children() -> set[int]:
 
 
 def lives(process: int) -> bool:
-    """Tell whether a process runs; one that has ended may wait for somebody to notice."""
+    """Return whether a process runs; one that has ended may wait for somebody to notice."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
