@@ -36,8 +36,8 @@ ADA, BOB = "ada@example.com", "bob@example.com"
 NOWHERE = "http://127.0.0.1:1"
 AMEND = "`PATCH api.criteo.com/2026-07/marketing-solutions/audience-segments/70001/contact-list`"
 TOKEN = "`POST api.criteo.com/oauth2/token`"
-AGAIN = "Run the same command again to go on."
-NOTHING = "Nothing was left to do: an earlier run came to the end. --restart begins again."
+AGAIN = "Run the same command again to resume."
+NOTHING = "Nothing to do: an earlier run completed the file. Use --restart to deliver it again."
 
 
 def last(result: Result) -> str:
@@ -355,7 +355,7 @@ def test_ctrl_c_ends_after_the_call_under_way(bench: Bench) -> None:
             gate.open.set()
             shown, _ = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert told == "Stopping after the calls under way; Ctrl-C again breaks off.\n"
+        assert told == "Stopping after pending requests; press Ctrl-C again to abort.\n"
         assert shown.endswith(f"Interrupted after 6 lines. {AGAIN}\n")
         assert members_of(criteo) == {"spring": set(people[:2])}
         subprocess.run(command, env=bench.environment, check=True, capture_output=True)

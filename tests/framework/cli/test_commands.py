@@ -165,14 +165,14 @@ def test_a_partner_that_cannot_be_reached_is_told_with_the_reason(
     assert (result.stdout, result.exit_code) == ("", exits.UNAVAILABLE)
     assert result.stderr == (
         f"Error: `GET shop.example/me` (sent to `{url}`) could not be reached: the connection was "
-        "refused. Check the network and the address, and ask again later.\n"
+        "refused. Check the network and the address, and try again later.\n"
     )
 
 
 def test_a_sandbox_offers_the_settings_that_it_lets_in(run_actions: Actions) -> None:
     result = run_actions("sandbox", "shop", "--help")
     assert "--customer TEXT" in result.stdout
-    assert "Key that is let in.  [default: sesame]" in result.stdout
+    assert "Key that the sandbox accepts.  [default: sesame]" in result.stdout
     result = run_actions("sandbox", "shopp")
     text = "There is no sandbox for `shopp`. Known sandboxes: shop."
     assert result.stderr.endswith(f"\nError: {text}\n")
@@ -213,7 +213,7 @@ def test_a_bug_is_a_message_and_a_traceback_on_request(
     monkeypatch.setattr("framework.plugins.load_plugins", breaks)
     result = run_actions("list")
     assert result.stderr == (
-        "Error: Something unexpected happened (_Broken). Write `actions --debug` in place of "
+        "Error: An unexpected error occurred (_Broken). Run `actions --debug` instead of "
         "`actions` to see where.\n"
     )
     assert result.exit_code == exits.BUG

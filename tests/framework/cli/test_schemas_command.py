@@ -29,7 +29,7 @@ def test_stale_files_are_told_and_left_alone(tmp_path: Path) -> None:
     stale.write_text("{}", encoding="utf-8")
     checked = run.invoke(actions, ["schemas", "--check", "--out", str(tmp_path)])
     assert checked.exit_code == 1
-    assert f"Stale: {stale}\nWrite them with `actions schemas`.\n" in checked.stderr
+    assert f"Stale: {stale}\nUpdate them with `actions schemas`.\n" in checked.stderr
     assert stale.read_text(encoding="utf-8") == "{}"
 
 

@@ -102,7 +102,7 @@ def test_what_cannot_be_served_is_told(run_actions: Actions) -> None:
     assert 'There is no destination "shp". Did you mean `shop`?' in unknown.stderr
     none = run_actions("serve", "--reference-api", "--no-open")
     assert none.exit_code == exits.USAGE
-    assert "--reference-api needs a DESTINATION or a --connection." in none.stderr
+    assert "--reference-api requires a DESTINATION or a --connection." in none.stderr
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -50,5 +50,8 @@ def test_a_difference_is_shown_and_can_be_taken_over(folder: Path) -> None:
 def test_a_folder_without_tests_is_told(tmp_path: Path) -> None:
     result = CliRunner().invoke(actions, ["test", str(tmp_path)])
 
-    assert "There is no `*.test.yaml` file here." in result.output
+    assert (
+        "No `*.test.yaml` files found. Name a test file or a folder that holds one."
+        in result.output
+    )
     assert result.exit_code == 2
