@@ -289,5 +289,5 @@ def test_the_real_origin_is_the_only_one_in_process() -> None:
     with httpx.Client(transport=transport) as client, pytest.raises(httpx.ConnectError) as caught:
         client.get("https://rm-api.criteo.com/")
     assert str(caught.value) == (
-        "The sandbox answers for https://api.criteo.com only, not for https://rm-api.criteo.com."
+        "The sandbox simulates https://api.criteo.com, not https://rm-api.criteo.com."
     )

@@ -66,7 +66,7 @@ def test_a_fault_is_read_from_the_json_that_it_gives() -> None:
     [
         ([], 'A fault must be an object with a "kind".'),
         ({"kind": 1}, 'A fault must be an object with a "kind".'),
-        ({"kind": "x", "route": None}, "Fault option `route` must be a text."),
+        ({"kind": "x", "route": None}, "Fault option `route` must be a string."),
         ({"kind": "x", "call": 0}, "Fault option `call` must be a whole number from 1."),
         ({"kind": "x", "call": True}, "Fault option `call` must be a whole number from 1."),
         ({"kind": "x", "times": 1.5}, "Fault option `times` must be a whole number from 1."),

@@ -165,7 +165,7 @@ def test_no_request_leaves_for_another_origin(client: httpx.Client) -> None:
     with pytest.raises(httpx.ConnectError) as caught:
         client.get("http://bell.example:8080/ring")
     assert str(caught.value) == (
-        "The sandbox answers for https://bell.example only, not for http://bell.example:8080."
+        "The sandbox simulates https://bell.example, not http://bell.example:8080."
     )
 
 

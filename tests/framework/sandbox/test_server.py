@@ -73,7 +73,7 @@ def test_a_request_under_another_name_is_refused(client: httpx.Client, host: str
     for path in ("/", "/ring", "/__sandbox/state"):
         answer = client.get(path, headers={"Host": host})
         assert answer.status_code == 421
-        assert answer.json() == {"error": "This server answers for its own host only."}
+        assert answer.json() == {"error": "This server accepts only requests to its own host name."}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "LOCALHOST", "[::1]:9"])
@@ -153,7 +153,7 @@ def test_control_calls_are_not_the_partners(bell: Bell, client: httpx.Client) ->
             b"{}",
             404,
             (
-                "There is no such control. Known controls: GET /, GET /__sandbox/state, "
+                "Unknown control endpoint. Known endpoints: GET /, GET /__sandbox/state, "
                 "GET /__sandbox/faults, POST /__sandbox/faults, POST /__sandbox/clock, "
                 "POST /__sandbox/reset."
             ),
@@ -173,7 +173,7 @@ def test_forms_of_other_pages_control_nothing(bell: Bell, client: httpx.Client) 
     client.post("/ring")
     answer = client.post("/__sandbox/reset", data={"a": "b"})
     assert answer.status_code == 415
-    assert answer.json() == {"error": "The body must be sent as `application/json`."}
+    assert answer.json() == {"error": "The Content-Type must be `application/json`."}
     assert bell.rings == 1
 
 
@@ -198,7 +198,7 @@ def test_the_page_stands_alone_and_escapes_everything(bell: Bell, client: httpx.
 
 def test_the_page_shows_outcomes_and_what_is_empty() -> None:
     bell = Bell()
-    assert "Nobody has called yet." in render(bell)
+    assert "No requests yet." in render(bell)
     assert "Nothing yet." in render(bell)
     with httpx.Client(transport=SandboxTransport(bell), base_url="https://bell.example") as client:
         client.post("/ring")

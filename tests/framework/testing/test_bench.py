@@ -217,7 +217,7 @@ def test_the_harness_is_strict() -> None:
         with pytest.raises(AssertionError) as caught:
             harness.run_action("post", mapping=mapped())
     assert str(caught.value) == (
-        "Nothing answers `POST https://post.test/3`. Give the harness a transport."
+        "No transport for `POST https://post.test/3`. Give the harness a transport."
     )
 
 
@@ -239,7 +239,7 @@ def test_snapshots_are_written_and_compared(tmp_path: Path) -> None:
     with pytest.raises(SnapshotMismatch) as caught:
         kept.check({"a": 1})
     assert str(caught.value) == (
-        "There is no snapshot test_it_a_b_.json yet. Write it with `pytest --snapshot-update`."
+        "There is no snapshot test_it_a_b_.json. Create it with `pytest --snapshot-update`."
     )
     assert not kept.folder.exists()
     Snapshots(kept.folder, kept.prefix, update=True).check({"a": 1})
@@ -247,7 +247,7 @@ def test_snapshots_are_written_and_compared(tmp_path: Path) -> None:
     with pytest.raises(SnapshotMismatch) as caught:
         kept.check({"a": 2})
     assert str(caught.value) == (
-        "test_it_a_b_.json differs; `pytest --snapshot-update` would take what is now.\n"
+        "test_it_a_b_.json differs; accept the change with `pytest --snapshot-update`.\n"
         '--- snapshot\n+++ now\n@@ -1,3 +1,3 @@\n {\n-  "a": 1\n+  "a": 2\n }'
     )
 
@@ -287,8 +287,8 @@ def test_exchanges_are_recorded_and_played_again(tmp_path: Path) -> None:
         with pytest.raises(AssertionError) as caught:
             harness.run_action("post", mapping=mapped(size=4))
     assert str(caught.value) == (
-        '`POST https://post.test/4?key=<redacted>` with the body {"name":"twelve signs"} is not on '
-        "record in post.json. Requests on record that were not made yet:\n"
+        '`POST https://post.test/4?key=<redacted>` with the body {"name":"twelve signs"} is not '
+        "recorded in post.json. Recorded requests that have not been made:\n"
         "  POST https://post.test/3?key=<redacted>"
     )
 
@@ -308,5 +308,5 @@ def test_what_is_no_cassette_is_told(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Replay(path)
     assert str(caught.value) == (
-        f"`{path}` is no cassette. Record one with `framework.testing.Recording`."
+        f"`{path}` is not a cassette. Record one with `framework.testing.Recording`."
     )
