@@ -178,7 +178,7 @@ def _transport(options: _Options, sandbox: Sandbox | None) -> Any:
 
 def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summary:
     from framework.delivery import connect  # noqa: PLC0415 - heavy, imported at first use
-    from framework.relay import EventFile, forget, hold, run_file  # noqa: PLC0415 - heavy
+    from framework.relay import EventFile, discard, locked, run_file  # noqa: PLC0415 - heavy
 
     with ExitStack() as stack:
         transport = _transport(options, sandbox)
@@ -192,9 +192,9 @@ def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summ
         stopping = stack.enter_context(interruptions())
         checkpoint = _checkpoint(options)
         if checkpoint:
-            stack.enter_context(hold(checkpoint))
+            stack.enter_context(locked(checkpoint))
             if options.restart:
-                forget(checkpoint)
+                discard(checkpoint)
         gc.freeze()  # objects created so far live on; exclude them from collections
         gc.set_threshold(50_000, 20, 50)
         return run_file(

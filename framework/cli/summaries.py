@@ -65,7 +65,7 @@ def _ended(summary: Summary) -> str:
     if new or not summary.resumed:
         rate = f" ({new / summary.seconds:,.0f} per second)" if summary.seconds else ""
         return f"Done: {_lines(new)} in {summary.seconds:.1f} s{rate}."
-    if summary.settled:
+    if summary.completed:
         return f"Done: the rest of {_lines(summary.lines)} in {summary.seconds:.1f} s."
     return "Nothing to do: an earlier run completed the file. Use --restart to deliver it again."
 

@@ -49,7 +49,7 @@ def last(result: Result) -> str:
     ("line", "code", "message"),
     [
         (b'{"type":', "", "The line is not valid JSON: Expecting value (column 9)."),
-        (b"[1, 2]", "", "An event must be an object, the line holds a list."),
+        (b"[1, 2]", "", "An event must be a JSON object, but the line holds a list."),
         (b'{"a": "\xff"}', "", "The line is not UTF-8 text (byte 8)."),
         (
             b'{"text": "' + b"x" * 50_000_000 + b'"}',

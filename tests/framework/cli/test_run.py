@@ -273,7 +273,7 @@ def test_an_outage_stops_the_run_and_the_next_goes_on(
         (Summary({}, 0), "Done: 0 lines in 0.0 s."),
         (Summary({}, 5, resumed=5), f"{NOTHING} Use --restart to deliver it again."),
         (
-            Summary({}, 5, seconds=2.0, resumed=5, settled=3),
+            Summary({}, 5, seconds=2.0, resumed=5, completed=3),
             "Done: the rest of 5 lines in 2.0 s.",
         ),
         (Summary({}, 5000, stopped="limit"), "Stopped at the limit after 5,000 lines. {go_on}"),

@@ -269,7 +269,7 @@ def test_a_checkpoint_names_what_is_unsettled(
     size = events.stat().st_size
     assert (found.position.offset, found.position.lines) == (0, 0)
     assert (found.read.offset, found.read.lines) == (size, 6)
-    assert list(found.open()) == [(3, 0), (4, 0), (5, 0), (6, 0)]
+    assert list(found.pending()) == [(3, 0), (4, 0), (5, 0), (6, 0)]
     assert {row[:3]: row[4] for row in found.counts} == {
         (ADD, "delivered", ""): 2,
         (REMOVE, *NOT_MATCHED): 6,
@@ -287,7 +287,7 @@ def test_the_floor_of_a_checkpoint_is_the_chunk_of_the_first_unsettled_event(
     found = read(checkpoint, events, connection)
     assert (found.position.offset, found.position.lines) == (len(b"".join(lines[:4])), 4)
     assert found.read.lines == 6
-    assert list(found.open()) == [(6, 0)]
+    assert list(found.pending()) == [(6, 0)]
 
 
 @pytest.mark.usefixtures("_saving_always")
@@ -417,8 +417,8 @@ def test_a_checkpoint_of_another_file_is_refused(
     with pytest.raises(ConfigurationError) as refused:
         run(connected(), events, checkpoint=checkpoint, outcomes=outcomes)
     assert str(refused.value) == (
-        f"The checkpoint `{checkpoint}` belongs to another events file than `{events}` as it is "
-        "now. Name another one with --checkpoint, or deliver the whole file again with --restart."
+        f"The checkpoint `{checkpoint}` does not match the events file `{events}`, which is another "
+        "one or was changed. Name another one with --checkpoint, or deliver the whole file again with --restart."
     )
     assert criteo.calls.total() == calls
     assert not outcomes.exists()

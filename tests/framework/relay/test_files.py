@@ -172,7 +172,7 @@ def test_a_place_inside_a_line_or_behind_the_end_is_refused(
         read(path, start=Position(offset, 1))
     assert str(caught.value) == (
         f"The events file `{path}` has no line end at byte {offset}, where the last run stopped: "
-        "it has been changed since."
+        "it was changed since. Restore it, or deliver the whole file again with --restart."
     )
 
 
@@ -185,7 +185,7 @@ def test_damaged_gzip_gives_what_came_before_and_says_so(tmp_path: Path) -> None
     assert seen
     assert str(caught.value) == (
         f"The events file `{path}` is damaged or incomplete gzip: Compressed file ended before "
-        "the end-of-stream marker was reached. Make or fetch it again."
+        "the end-of-stream marker was reached. Create or download it again."
     )
 
 

@@ -45,7 +45,7 @@ LINES = st.one_of(
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "PART", 500)
+    monkeypatch.setattr(processes, "SPAN_SIZE", 500)
 
 
 @pytest.fixture
@@ -142,7 +142,10 @@ def test_a_system_that_cannot_fork_says_so(events: Path, monkeypatch: pytest.Mon
     monkeypatch.delattr(os, "fork")
     with pytest.raises(ConfigurationError) as caught:
         deliver(events, CriteoSandbox(clock=FrozenClock()), 2)
-    assert str(caught.value) == "This system cannot copy a process. Use --processes 1."
+    assert (
+        str(caught.value)
+        == "This operating system does not support worker processes. Use --processes 1."
+    )
 
 
 @pytest.fixture
@@ -162,8 +165,8 @@ def _killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 ENDED = (
-    "A process that prepares events has ended unexpectedly, for want of memory perhaps. "
-    "Run the same command again to go on, with fewer --processes."
+    "A worker process ended unexpectedly, possibly for lack of memory. "
+    "Run the same command again to resume, with fewer --processes."
 )
 
 
@@ -182,14 +185,14 @@ def test_a_process_may_be_killed_between_two_parts(events: Path) -> None:
         EventFile(events, 2_000) as source,
         processes.preparing(connection, source, 0, 1, named=False) as preparing,
     ):
-        parts = preparing._parts
+        parts = preparing._spans
 
         def ended() -> Iterator[tuple[int, int]]:
             with pytest.raises(BrokenProcessPool):
                 preparing._pool.submit(os._exit, 1).result()
             yield from parts
 
-        preparing._parts = ended()
+        preparing._spans = ended()
         with pytest.raises(StorageError) as caught:
             list(preparing)
     assert str(caught.value) == ENDED
