@@ -120,7 +120,7 @@ def members_of(criteo: CriteoSandbox) -> Members:
 
 
 def members_after(events: Iterable[Any]) -> Members:
-    """Return the members that audiences have when well-formed *events* are applied one at a time."""
+    """Return the members of audiences after applying well-formed *events* one at a time."""
     held: Members = {}
     for one in events:
         people = held.setdefault(one["properties"]["audience_key"], set())

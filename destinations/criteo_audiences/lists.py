@@ -117,7 +117,7 @@ class ContactLists:
 
 @contextmanager
 def _access() -> Iterator[None]:
-    """Raise InvalidAuthenticationError for a 403, since no event of the advertiser could succeed."""
+    """Raise InvalidAuthenticationError for a 403: no event of the advertiser can succeed."""
     try:
         yield
     except APIError as error:

@@ -361,7 +361,8 @@ LIST = "`PATCH api.criteo.com/2026-07/marketing-solutions/audience-segments/1/co
             RetryableError,
             502,
             (
-                "Criteo's response to `PATCH /marketing-solutions/audience-segments/1/contact-list` "
+                "Criteo's response to "
+                "`PATCH /marketing-solutions/audience-segments/1/contact-list` "
                 "is not a JSON object."
             ),
         ),

@@ -104,7 +104,8 @@ def test_a_checkpoint_for_another_file_is_refused(events: Path, tmp_path: Path) 
     with pytest.raises(ConfigurationError) as caught:
         load(path, events)
     assert str(caught.value) == (
-        f"The checkpoint `{path}` does not match the events file `{events}`, which is another one or was changed. "
+        f"The checkpoint `{path}` does not match the events file `{events}`, which is another one "
+        "or was changed. "
         f"{WAY_OUT}"
     )
 
@@ -116,7 +117,8 @@ def test_two_runs_cannot_share_a_checkpoint(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError) as caught, kept.locked(path):
             pass
         assert str(caught.value) == (
-            f"Another run is using the checkpoint `{path}`. Wait until it ends, or name another checkpoint "
+            f"Another run is using the checkpoint `{path}`. Wait until it ends, or name "
+            "another checkpoint "
             "with --checkpoint."
         )
     assert list(tmp_path.iterdir()) == []

@@ -147,7 +147,10 @@ def test_every_event_has_one_outcome_for_each_subscription(
                 {
                     "outcome": "skipped",
                     "code": "NO_AUDIENCE",
-                    "message": 'The audience "spring" does not exist at Criteo, so the user is not removed.',
+                    "message": (
+                        'The audience "spring" does not exist at Criteo, '
+                        "so the user is not removed."
+                    ),
                 },
             ),
             row(
@@ -417,8 +420,9 @@ def test_a_checkpoint_of_another_file_is_refused(
     with pytest.raises(ConfigurationError) as refused:
         run(connected(), events, checkpoint=checkpoint, outcomes=outcomes)
     assert str(refused.value) == (
-        f"The checkpoint `{checkpoint}` does not match the events file `{events}`, which is another "
-        "one or was changed. Name another one with --checkpoint, or deliver the whole file again with --restart."
+        f"The checkpoint `{checkpoint}` does not match the events file `{events}`, which is "
+        "another one or was changed. Name another one with --checkpoint, or deliver the whole "
+        "file again with --restart."
     )
     assert criteo.calls.total() == calls
     assert not outcomes.exists()
