@@ -36,7 +36,7 @@ _Source: TypeAlias = io.BufferedReader | gzip.GzipFile
 
 
 class Position(Struct, frozen=True):
-    """A position between lines: *offset* in bytes (uncompressed), and the number of *lines* before."""
+    """A position between lines: *offset* in uncompressed bytes, and *lines* before it."""
 
     offset: int = 0
     lines: int = 0

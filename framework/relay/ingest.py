@@ -37,7 +37,7 @@ class IngestedSpan(Struct, frozen=True):
     rejected: Sequence[Rejected]
 
     def moved(self, before: Position, marks: RowIds) -> IngestedSpan:
-        """Return the span, which starts at *before*, with lines counted from the start of the file."""
+        """Return the span, which starts at *before*, with lines counted from the file's start."""
         by = before.lines
         return IngestedSpan(
             self.prepared.moved(by, marks),

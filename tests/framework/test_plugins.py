@@ -155,7 +155,7 @@ def test_a_part_of_a_slug_will_do_where_only_one_has_it(
         assert registry.get(name).definition.slug == slug
 
 
-def test_an_unknown_slug_is_told_with_the_known_ones(point: Any) -> None:
+def test_an_unknown_slug_is_reported_with_the_known_ones(point: Any) -> None:
     registry = load_plugins([point("one", named("webhook")), point("two", named("mail"))])
     with pytest.raises(UnknownNameError) as caught:
         registry.get("webhok")

@@ -1,4 +1,4 @@
-"""Whatever is wrong, something clear is said, the exit code is as documented, and one can go on."""
+"""Every error has a clear message and the documented exit code, and the run can be resumed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NOTHING = "Nothing to do: an earlier run completed the file. Use --restart to de
 
 
 def last(result: Result) -> str:
-    """Return the last line that a command wrote, wherever."""
+    """Return the last line of a command's output."""
     return result.output.strip().splitlines()[-1]
 
 
@@ -110,7 +110,7 @@ def last(result: Result) -> str:
 def test_a_bad_line_has_an_outcome_and_holds_nothing_up(
     here: Bench, line: Any, code: str, message: str
 ) -> None:
-    """The lines around it are delivered; exit code 1 says that something was amiss."""
+    """The lines around it are delivered; exit code 1 reports the invalid lines."""
     criteo = CriteoSandbox()
     write(here.events, [event(ADA), line, event(BOB)])
     with serve(criteo) as server:
@@ -171,10 +171,10 @@ def test_an_unusual_file_is_fine(here: Bench, content: bytes, members: dict[str,
         "broken file",
     ],
 )
-def test_a_bad_connection_file_is_told_before_anything_is_sent(
+def test_a_bad_connection_file_is_reported_before_anything_is_sent(
     here: Bench, old: str, new: str, said: list[str]
 ) -> None:
-    """Exit code 2; nothing is written, and with the file put right the same command delivers."""
+    """Exit code 2; nothing is written, and with the corrected file the same command delivers."""
     criteo = CriteoSandbox()
     write(here.events, [event(ADA)])
     good = here.connection.read_text()
@@ -190,7 +190,7 @@ def test_a_bad_connection_file_is_told_before_anything_is_sent(
     assert members_of(criteo) == {"spring": {ADA}}
 
 
-def test_an_unreadable_events_file_is_told(here: Bench) -> None:
+def test_an_unreadable_events_file_is_reported(here: Bench) -> None:
     message = f"Error: The events file `{here.events}` cannot be read:"
     missing = here.run(NOWHERE)
     assert (missing.exit_code, missing.stderr) == (5, f"{message} No such file or directory.\n")
@@ -199,7 +199,7 @@ def test_an_unreadable_events_file_is_told(here: Bench) -> None:
     assert (folder.exit_code, folder.stderr) == (5, f"{message} Is a directory.\n")
 
 
-def test_a_full_disk_is_told_and_the_next_run_delivers(here: Bench) -> None:
+def test_a_full_disk_is_reported_and_the_next_run_delivers(here: Bench) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     criteo = CriteoSandbox()
@@ -265,10 +265,10 @@ def test_a_full_disk_is_told_and_the_next_run_delivers(here: Bench) -> None:
         "token expires",
     ],
 )
-def test_a_bad_partner_is_waited_for_or_told(
+def test_a_bad_partner_is_waited_for_or_reported(
     here: Bench, faults: list[Fault], code: int, message: str
 ) -> None:
-    """What passes is tried again at once; for anything else the run stops and can go on."""
+    """Short failures are retried at once; otherwise the run stops and can be resumed."""
     criteo = CriteoSandbox(options=CriteoOptions(rate_body="empty", rate_headers="when-limited"))
     write(here.events, [event(ADA), event(BOB)])
     for fault in faults:
@@ -304,7 +304,7 @@ def test_a_bad_partner_is_waited_for_or_told(
     ],
     ids=["refused credentials", "unknown advertiser"],
 )
-def test_refused_access_is_told_and_the_right_settings_go_on(
+def test_refused_access_is_reported_and_the_right_settings_resume(
     here: Bench, settings: dict[str, str], texts: list[str]
 ) -> None:
     criteo = CriteoSandbox()
@@ -324,7 +324,7 @@ def test_refused_access_is_told_and_the_right_settings_go_on(
 
 
 class Gate:
-    """The pretend Criteo; it does not answer the first amendment until it is told to."""
+    """The Criteo sandbox; it delays its response to the first amendment until released."""
 
     def __init__(self, criteo: CriteoSandbox) -> None:
         self._criteo = criteo
@@ -338,7 +338,7 @@ class Gate:
 
 
 def test_ctrl_c_ends_after_the_call_under_way(bench: Bench) -> None:
-    """What was called is noted down; the next run does the rest and nothing twice."""
+    """Completed requests are recorded; the next run does the rest and repeats nothing."""
     criteo = CriteoSandbox()
     gate = Gate(criteo)
     people = [f"user{number}@example.com" for number in range(6)]

@@ -79,13 +79,13 @@ class Crash(httpx.BaseTransport):
 
 @dataclass(frozen=True)
 class Stop:
-    """How one run ends before its time: killed in a call, asked to stop, or by its limit."""
+    """How one run ends early: killed in a request, asked to stop, or at its limit."""
 
     kind: str
     at: int
 
     def run(self, connection: Connection, criteo: CriteoSandbox, **options: Any) -> bool:
-        """Run until the stop; tell whether the run came to the end before."""
+        """Run until the stop; return whether the run reached the end before."""
         steps = itertools.count(self.at, -1)
         killed = self.kind.startswith("killed")
         calls_left = steps if killed else itertools.repeat(1)

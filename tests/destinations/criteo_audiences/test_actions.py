@@ -1,4 +1,4 @@
-"""Batches on their way to Criteo: which calls are made, and what comes of each event."""
+"""Batches for Criteo: the requests they cause, and the result of each event."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_first_batch_finds_no_list_creates_it_and_adds(bench: Bench) -> None
 
 
 def test_the_next_batches_cost_one_call_each(bench: Bench) -> None:
-    """Token and list id are remembered."""
+    """Token and list ID are cached."""
     bench.perform(ADD, ADA)
     bench.perform(REMOVE, ADA)
     bench.perform(ADD, BOB)
@@ -71,7 +71,7 @@ def test_every_list_that_a_search_meets_is_remembered(bench: Bench) -> None:
 
 
 def test_several_new_audiences_cost_one_listing(bench: Bench) -> None:
-    """What a complete listing did not hold is created without another one, for a minute."""
+    """For a minute, a name missing from a complete listing is created without another listing."""
     for name in ("spring", "summer"):
         bench.perform(ADD, ADA, audience_key=name)
     bench.time.sleep(61)
@@ -81,7 +81,7 @@ def test_several_new_audiences_cost_one_listing(bench: Bench) -> None:
 
 
 def test_removals_look_for_their_audience_every_time(bench: Bench) -> None:
-    """Somebody else may create it meanwhile; only an addition may guess that it is missing."""
+    """Another client may create the list meanwhile; only additions may assume it is missing."""
     bench.perform(REMOVE, ADA)
     bench.criteo.add_segment("spring")
     assert bench.perform(REMOVE, ADA) == [DELIVERED]
@@ -146,7 +146,7 @@ def test_a_read_only_list_is_left_alone(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 400])
-def test_a_list_that_became_read_only_is_told_as_such(bench: Bench, status: int) -> None:
+def test_a_list_that_became_read_only_is_reported(bench: Bench, status: int) -> None:
     """Criteo's code is that of an unknown list; a search tells the two apart."""
     configure(bench, read_only_list=status)
     bench.perform(ADD, ADA)
@@ -173,7 +173,7 @@ def test_a_list_created_by_somebody_else_meanwhile_is_used(bench: Bench, form: s
 
 
 @pytest.mark.parametrize("form", ["errors", "warnings", "status-400"])
-def test_a_name_taken_by_another_kind_of_segment_is_told(bench: Bench, form: str) -> None:
+def test_a_name_taken_by_another_kind_of_segment_is_reported(bench: Bench, form: str) -> None:
     configure(bench, refused_items=form)
     bench.criteo.add_segment("spring", kind="Lookalike")
     with pytest.raises(IntegrationError) as caught:
@@ -219,7 +219,7 @@ def test_a_creation_that_fails_twice_is_for_later(bench: Bench) -> None:
 
 
 def test_too_many_creations_wait_and_are_not_searched_for(bench: Bench) -> None:
-    """After 429 nothing has happened; the client waits as long as Criteo asks and tries again."""
+    """A 429 has no effect; the client waits as long as Criteo asks and retries."""
     bench.criteo.inject(Fault("rate-limited", "create", seconds=7))
     assert bench.perform(ADD, ADA) == [DELIVERED]
     assert bench.wire.calls == [SEARCH, CREATE, CREATE, amend(70001)]
@@ -252,7 +252,7 @@ def test_a_list_that_is_gone_is_not_created_to_remove_from_it(bench: Bench) -> N
     assert bench.wire.calls[3:] == [amend(70001), SEARCH]
 
 
-def test_a_configured_list_that_is_gone_is_told_with_the_trace_id(bench: Bench) -> None:
+def test_a_configured_list_that_is_gone_is_reported_with_the_trace_id(bench: Bench) -> None:
     with pytest.raises(IntegrationError) as caught:
         bench.perform(ADD, ADA, contact_list_id="999")
     assert str(caught.value) == (
@@ -265,7 +265,7 @@ def test_a_configured_list_that_is_gone_is_told_with_the_trace_id(bench: Bench) 
 
 
 def test_without_consent_access_is_refused(bench: Bench) -> None:
-    """No event could do better, so it counts as refused access and a run stops."""
+    """No event could succeed, so it counts as denied access and stops a run."""
     criteo = CriteoSandbox(
         [App("sandbox-client", "sandbox-secret", frozenset({"777"}))], clock=FrozenClock()
     )
@@ -313,7 +313,7 @@ def test_a_call_above_ten_megabytes_is_cut_before_it_is_sent(bench: Bench) -> No
 
 
 def test_a_call_that_fails_fails_only_its_own_events(bench: Bench) -> None:
-    """What the first call did stays delivered; the second call's events may be tried again."""
+    """The first request's events stay delivered; the second request's events are retryable."""
     bench.criteo.inject(Fault("unavailable", "amend", call=2, times=9))
     first, second = bench.perform(ADD, ADA, SHA256)
     assert first == DELIVERED

@@ -1,4 +1,4 @@
-"""How Criteo is spoken to: requests byte by byte, and every form of answer that is known."""
+"""The Criteo client: requests byte by byte, and every known form of response."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ HTML = "<html>Down for maintenance</html>"
 def test_refused_creations(
     speak: Speak, answer: Answer, kind: type[IntegrationError], status: int, message: str
 ) -> None:
-    """Both documented forms of a refusal, trace ids under both names, never the detail."""
+    """Both documented forms of an error, trace IDs under both names, never the detail."""
     criteo, _ = speak(answer)
     with pytest.raises(IntegrationError) as caught:
         criteo.create("12345", "x")

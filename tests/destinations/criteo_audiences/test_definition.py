@@ -1,4 +1,4 @@
-"""What users see: titles, labels, defaults and triggers, and what settings are accepted."""
+"""The definition for users: titles, labels, defaults, triggers and valid settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD: dict[str, Any] = {"advertiser_id": "12345", "client_id": "app", "client_se
 
 
 def rows(key: str) -> list[list[str]]:
-    """Return the cells of every row of the page's tables that is about *key*."""
+    """Return the cells of every table row on the page with *key*."""
     table = [line.strip("|").split("|") for line in PAGE.splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in row] for row in table]
     return [row for row in cells if row[1] == f"`{key}`"]
@@ -170,7 +170,7 @@ def test_the_version_is_part_of_every_path(bench: Bench) -> None:
     assert all(path.startswith("/2027-01/") for path in paths[1:])
 
 
-def test_a_version_that_ends_is_told_before_and_after(
+def test_a_version_that_ends_is_reported_before_and_after(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.criteo.options = CriteoOptions(
@@ -211,7 +211,7 @@ def test_good_access_costs_a_token_and_a_look_at_the_advertisers(bench: Bench) -
         ),
     ],
 )
-def test_an_advertiser_without_consent_is_told(
+def test_an_advertiser_without_consent_is_reported(
     bench: Bench, advertisers: list[str], available: str
 ) -> None:
     app = App("sandbox-client", "sandbox-secret", frozenset(advertisers))
@@ -225,7 +225,7 @@ def test_an_advertiser_without_consent_is_told(
 
 
 @pytest.mark.parametrize("status", [401, 400])
-def test_wrong_credentials_are_told_whatever_their_status(bench: Bench, status: int) -> None:
+def test_wrong_credentials_are_reported_whatever_their_status(bench: Bench, status: int) -> None:
     app = App("sandbox-client", "another-secret", frozenset({"12345"}))
     options = CriteoOptions(bad_credentials=status)  # type: ignore[arg-type]  # one of the two
     bench.wire.serve(CriteoSandbox([app], options=options))

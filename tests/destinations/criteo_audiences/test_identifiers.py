@@ -1,4 +1,4 @@
-"""Whom an event is about, in exactly the form that Criteo gets."""
+"""Identifiers in exactly the form that is sent to Criteo."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ ADDRESSES = st.builds("{}@{}.{}".format, PARTS, PARTS, PARTS)
 )
 @settings(max_examples=300)
 def test_many_at_once_read_as_each_alone(values: list[str | None]) -> None:
-    """The quick way for ordinary addresses never answers otherwise than the careful one."""
+    """The fast path for ordinary addresses always agrees with the general one."""
     assert read_emails(values, "plain") == [read_emails([one, None], "plain")[0] for one in values]
 
 
@@ -178,7 +178,7 @@ def test_forms_are_never_mixed_in_a_call() -> None:
 
 @pytest.mark.parametrize("known", [[], ["_sha2"], ["_sha256"]])
 def test_every_python_has_some_sha256(known: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modules that CPython keeps to itself come and go; `hashlib` stays."""
+    """Private modules of CPython may change; `hashlib` remains."""
 
     def find(name: str) -> Any:
         if name not in known:

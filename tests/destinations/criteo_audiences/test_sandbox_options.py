@@ -1,4 +1,4 @@
-"""Every point where the truth about Criteo is not known can be settled either way."""
+"""Every undocumented behavior of Criteo can be configured."""
 
 from __future__ import annotations
 
@@ -324,7 +324,7 @@ def test_versions_may_be_gone_or_about_to_go() -> None:
     assert not {"deprecation", "sunset"} & set(answer.headers)
 
 
-def test_knobs_can_be_turned_in_mid_run() -> None:
+def test_options_can_be_changed_in_mid_run() -> None:
     api = Api(rate_limit=1)
     api.search()
     api.sandbox.options = CriteoOptions(rate_limit=5, unknown_segment=403)
@@ -353,7 +353,9 @@ def test_knobs_can_be_turned_in_mid_run() -> None:
         ),
     ],
 )
-def test_wrong_knobs_are_refused_with_every_problem(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_refused_with_every_problem(
+    options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         CriteoOptions(**options)
     assert str(caught.value) == message

@@ -193,7 +193,7 @@ def test_refusals_become_the_sdks_exceptions(sandbox: CriteoSandbox, api: Any) -
 
 
 def test_a_missing_refresh_field_breaks_the_sdk(sandbox: CriteoSandbox, api: Any) -> None:
-    """Which is why the sandbox gives it by default."""
+    """Therefore the sandbox includes it by default."""
     sandbox.options = CriteoOptions(refresh_field="absent")
     with pytest.raises(KeyError, match="refresh_token"):
         search(api)

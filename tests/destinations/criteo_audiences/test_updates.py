@@ -1,4 +1,4 @@
-"""What Criteo's counts and samples mean for each event."""
+"""Results of events by Criteo's counts and samples."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_results_by_verdict(
     expected: list[Result],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Who is refused by name fails; who may be meant is told so; everybody else is delivered."""
+    """Identifiers rejected by name fail; possible ones say so; all others are delivered."""
     caplog.set_level(logging.DEBUG)
     criteo, script = speak(answer)
     people = ["a@x.io", "b@x.io", "c@x.io"]

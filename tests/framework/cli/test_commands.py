@@ -1,4 +1,4 @@
-"""The command line as a stranger meets it: help, names, versions, failures, exit codes."""
+"""The command line: help, names, versions, failures, exit codes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_help_names_every_command(run_actions: Actions) -> None:
         assert own.stdout.startswith(f"Usage: actions {name}")
 
 
-def test_the_version_is_told_without_loading_the_command_line(site: Path) -> None:
+def test_the_version_is_reported_without_loading_the_command_line(site: Path) -> None:
     """Both ways of asking agree; the fast one imports neither click nor anything heavy."""
     code = (
         "import sys, framework.cli\nsys.argv[1:] = ['--version']\nframework.cli.main()\n"
@@ -79,7 +79,7 @@ def test_listing_the_commands_imports_none_of_them(site: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"), [("runn", " Did you mean `run`?"), ("deliver", ""), ("SHOW", "")]
 )
-def test_an_unknown_command_is_told_with_those_that_are_known(
+def test_an_unknown_command_is_reported_with_those_that_are_known(
     run_actions: Actions, name: str, hint: str
 ) -> None:
     result = run_actions(name)
@@ -124,7 +124,7 @@ def test_a_destination_is_shown_with_its_fields(run_actions: Actions) -> None:
     assert list(told["actions"]["order"]["fields"]) == ["thing", "pieces", "colours", "gift"]
 
 
-def test_an_unknown_destination_is_told_with_those_that_are_known(run_actions: Actions) -> None:
+def test_an_unknown_destination_is_reported_with_those_that_are_known(run_actions: Actions) -> None:
     result = run_actions("show", "shopp")
     text = 'There is no destination "shopp". Did you mean `shop`? Known destinations: shop.'
     assert (result.stderr, result.exit_code) == (f"Error: {text}\n", exits.USAGE)
@@ -152,10 +152,10 @@ def test_credentials_are_checked_with_the_partner(
     assert (result.stdout, result.stderr, result.exit_code) == expected
 
 
-def test_a_partner_that_cannot_be_reached_is_told_with_the_reason(
+def test_a_partner_that_cannot_be_reached_is_reported_with_the_reason(
     run_actions: Actions, connection: Path
 ) -> None:
-    """The place that was really called is named, and what may help."""
+    """The message names the real address and a way out."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens there
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -201,7 +201,7 @@ def test_shells_complete_commands_and_destinations(
 
 
 class _Broken(Exception):  # noqa: N818 - any exception at all
-    """What nobody has thought of."""
+    """An unexpected exception."""
 
 
 def test_a_bug_is_a_message_and_a_traceback_on_request(

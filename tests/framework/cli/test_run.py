@@ -1,4 +1,4 @@
-"""`actions run`: what is delivered, what is shown, how it ends and how it goes on."""
+"""`actions run`: deliveries, output, exit codes and resuming."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTHING = "Nothing to do: an earlier run completed the file."
 MIXED = ["tea", {"type": "identify"}, "poison", ["no event"], "milk"]
 
 
-def test_a_run_tells_what_became_of_every_event(
+def test_a_run_reports_the_result_of_every_event(
     run_actions: Actions, connection: Path, write_events: Write
 ) -> None:
     result = run_actions("run", "-c", connection, "-e", write_events(MIXED), "--sandbox")
@@ -53,7 +53,7 @@ def test_a_run_tells_what_became_of_every_event(
     assert result.exit_code == exits.FAILED
 
 
-def test_a_run_is_told_to_programs_as_json(
+def test_a_run_is_printed_as_json(
     run_actions: Actions, connection: Path, write_events: Write, tmp_path: Path
 ) -> None:
     outcomes = tmp_path / "outcomes.ndjson"
@@ -214,7 +214,7 @@ def test_a_refused_key_stops_the_run(
     assert json.loads(kept.read_text())["finished"] is False
 
 
-def test_a_run_goes_on_where_it_stopped(
+def test_a_run_resumes_where_it_stopped(
     run_actions: Actions, connection: Path, write_events: Write, shop: str, tmp_path: Path
 ) -> None:
     """Nothing is delivered twice; the summary covers all runs; a finished file stays finished."""
@@ -251,18 +251,18 @@ def test_a_run_goes_on_where_it_stopped(
     assert again("--restart")["resumed"] == 0
 
 
-def test_an_outage_stops_the_run_and_the_next_goes_on(
-    run_actions: Actions, connection: Path, write_events: Write, shop: str, pretend: Sandbox
+def test_an_outage_stops_the_run_and_the_next_resumes(
+    run_actions: Actions, connection: Path, write_events: Write, shop: str, shop_sandbox: Sandbox
 ) -> None:
     events = write_events(["tea", "milk", "bread"])
-    pretend.inject(Fault("closed", "order", call=2))
+    shop_sandbox.inject(Fault("closed", "order", call=2))
     result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
     assert result.exit_code == exits.UNAVAILABLE
     assert result.stdout.endswith("Run the same command again to resume.\n")
-    assert pretend.state()["sold"] == ["tea"]
+    assert shop_sandbox.state()["sold"] == ["tea"]
     result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
     assert result.exit_code == exits.DONE
-    assert pretend.state()["sold"] == ["tea", "milk", "bread"]
+    assert shop_sandbox.state()["sold"] == ["tea", "milk", "bread"]
 
 
 @pytest.mark.parametrize(
@@ -285,14 +285,14 @@ def test_an_outage_stops_the_run_and_the_next_goes_on(
         ),
     ],
 )
-def test_the_end_says_how_to_go_on(summary: Summary, text: str) -> None:
+def test_the_end_says_how_to_resume(summary: Summary, text: str) -> None:
     kept = "Run the same command again to resume."
     not_kept = "No checkpoint was saved, so the next run starts at the first line."
     assert conclusion(summary, resumable=True) == text.format(go_on=kept)
     assert conclusion(summary, resumable=False) == text.format(go_on=not_kept)
 
 
-def test_progress_is_told_in_words() -> None:
+def test_progress_is_described_in_words() -> None:
     progress = Progress(3000, 10, 20, {"delivered": 1500, "failed": 2}, 7, resumed=1000)
     assert (
         describe(progress, 2.0) == "3,000 lines | 1,000/s | 1,500 delivered 2 failed | 7 requests"
@@ -316,10 +316,10 @@ def test_the_first_signal_asks_and_the_second_breaks_off(
     assert capsys.readouterr().err == text
 
 
-def test_an_interrupted_run_ends_well_and_can_go_on(
-    connection: Path, site: Path, shop: str, pretend: Sandbox, tmp_path: Path
+def test_an_interrupted_run_ends_well_and_can_resume(
+    connection: Path, site: Path, shop: str, shop_sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The real command is asked to stop while it waits for more; the next is given it all again."""
+    """The real command is stopped while it waits for input; the next one gets all input again."""
     checkpoint = tmp_path / "kept"
     event = '{"type": "track", "properties": {"thing": "tea"}}\n'
 
@@ -335,7 +335,7 @@ def test_an_interrupted_run_ends_well_and_can_go_on(
     assert first.stdin is not None
     first.stdin.write(event)
     first.stdin.flush()
-    while not pretend.state()["sold"]:
+    while not shop_sandbox.state()["sold"]:
         assert first.poll() is None
     first.send_signal(signal.SIGINT)
     output, problems = first.communicate(event)
@@ -345,4 +345,4 @@ def test_an_interrupted_run_ends_well_and_can_go_on(
     second = start()
     output, problems = second.communicate(event * 3)
     assert (problems, second.returncode) == ("", exits.DONE)
-    assert pretend.state()["sold"] == ["tea", "tea", "tea"]
+    assert shop_sandbox.state()["sold"] == ["tea", "tea", "tea"]

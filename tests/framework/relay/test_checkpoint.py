@@ -1,4 +1,4 @@
-"""A checkpoint survives, and is refused where it belongs to something else."""
+"""A checkpoint survives, and is refused for another file or connection."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_is_open_is_kept_exactly(unsettled: set[tuple[int, int]]) -> None:
 
 
 def test_where_events_go_can_be_part_of_the_name(events: Path) -> None:
-    """What is delivered to a server for trying things out is not taken for delivered."""
+    """A delivery to a test server does not count as a delivery to the partner."""
     path = kept.default_path(events, "localhost-8010")
     assert path == events.with_name("events.ndjson.localhost-8010.checkpoint")
 
@@ -111,7 +111,7 @@ def test_a_checkpoint_for_another_file_is_refused(events: Path, tmp_path: Path) 
 
 
 def test_two_runs_cannot_share_a_checkpoint(tmp_path: Path) -> None:
-    """The lock goes with the run, also where it is killed; what it leaves behind does no harm."""
+    """The lock ends with the run, even if it is killed; a leftover file has no effect."""
     path = tmp_path / "c"
     with kept.locked(path):
         with pytest.raises(ConfigurationError) as caught, kept.locked(path):

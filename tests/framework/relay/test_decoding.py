@@ -1,4 +1,4 @@
-"""One bad line costs one line, and what JavaScript accepts is accepted."""
+"""An invalid line affects no other line, and what JavaScript accepts is accepted."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_blank_lines_hold_nothing_and_are_counted(
 
 
 def test_an_object_never_reaches_over_a_line_end() -> None:
-    """Two broken lines are not read as two good values that happen to be cut elsewhere."""
+    """Two invalid lines are not read as two valid values that are split elsewhere."""
     found = decode(chunk(b'{"a":\n1}{"b":2}\n'), LIMIT)
     assert found.events == []
     assert [rejected.line for rejected in found.rejected] == [1, 2]

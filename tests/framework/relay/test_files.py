@@ -1,4 +1,4 @@
-"""A file of events read as a log: whole lines, their places, and the way back to each."""
+"""Event files: whole lines, their positions, and reading from any of them."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_chunk_can_end_at_any_of_its_lines() -> None:
     assert chunk.until(11) is chunk
 
 
-def test_progress_is_told_in_bytes_on_disk(tmp_path: Path) -> None:
+def test_progress_is_reported_in_bytes_on_disk(tmp_path: Path) -> None:
     path = tmp_path / "events.gz"
     path.write_bytes(gzip.compress(b'{"a":1}\n' * 1000))
     with EventFile(path) as events:

@@ -1,4 +1,4 @@
-"""Outcome lines are neither lost nor doubled, whatever happens between two checkpoints."""
+"""Outcome lines are neither lost nor duplicated, whatever happens between checkpoints."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_the_partner_answers_and_the_connection_is_kept(bell: Bell, client: http
 
 
 def test_a_body_over_the_limit_is_read_to_its_end(bell: Bell, client: httpx.Client) -> None:
-    """Otherwise a client that is still sending would see a broken pipe instead of the answer."""
+    """Otherwise a client that is still sending would get a broken pipe instead of the response."""
     assert client.post("/ring", content=b"x" * 3_000_000).json() == {"rings": 1}
     assert client.post("/ring", content=iter([b"x" * 2000])).json() == {"rings": 2}
     assert [(one.size, one.body) for one in bell.seen] == [(3_000_000, b""), (2000, b"")]
@@ -160,7 +160,7 @@ def test_control_calls_are_not_the_partners(bell: Bell, client: httpx.Client) ->
         ),
     ],
 )
-def test_a_wrong_control_call_is_told_why(
+def test_a_wrong_control_call_is_refused_with_the_reason(
     client: httpx.Client, path: str, body: bytes, status: int, message: str
 ) -> None:
     headers = {"Content-Type": "application/json"}
@@ -169,7 +169,7 @@ def test_a_wrong_control_call_is_told_why(
 
 
 def test_forms_of_other_pages_control_nothing(bell: Bell, client: httpx.Client) -> None:
-    """JSON cannot be posted across origins without leave, which is never given."""
+    """Posting JSON across origins requires permission, which is never given."""
     client.post("/ring")
     answer = client.post("/__sandbox/reset", data={"a": "b"})
     assert answer.status_code == 415
@@ -177,7 +177,9 @@ def test_forms_of_other_pages_control_nothing(bell: Bell, client: httpx.Client) 
     assert bell.rings == 1
 
 
-def test_the_page_stands_alone_and_escapes_everything(bell: Bell, client: httpx.Client) -> None:
+def test_the_page_is_self_contained_and_escapes_everything(
+    bell: Bell, client: httpx.Client
+) -> None:
     client.post("/ring")
     client.get("/<img>")
     bell.inject(Fault("html"))

@@ -1,4 +1,4 @@
-"""The author's bench: events, generated payloads, the harness, snapshots and cassettes."""
+"""Tools for authors: events, generated payloads, the harness, snapshots and cassettes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_events_are_complete_and_independent(kind: str) -> None:
     assert make_event(kind)["context"]["page"]["url"] != "changed"
 
 
-def test_an_unknown_type_is_told() -> None:
+def test_an_unknown_type_is_reported() -> None:
     with pytest.raises(UnknownNameError) as caught:
         make_event("trak")
     assert str(caught.value) == (
@@ -119,7 +119,7 @@ def test_generated_payloads_fit_their_fields(seed: int) -> None:
     assert any(generate_payload(fields, other) != whole for other in range(seed + 1, seed + 4))
 
 
-def test_a_pattern_without_known_value_is_told() -> None:
+def test_a_pattern_without_known_value_is_reported() -> None:
     """An author gives such a field a value in the test."""
     with pytest.raises(ConfigurationError) as caught:
         generate_payload({"code": fields_of(Inner)["zip"], "odd": odd()})
@@ -208,7 +208,7 @@ def test_the_harness_runs_actions() -> None:
 
 
 def test_the_harness_is_strict() -> None:
-    """A bug is raised, an unknown action too, and nothing goes out where nothing is put up."""
+    """Bugs and unknown actions raise exceptions, and without a transport nothing is sent."""
     with Harness(open_plugin(Postbox()), {"key": KEY}) as harness:
         with pytest.raises(ZeroDivisionError):
             harness.run_action("post", mapping=mapped(name="a bug in here"))
@@ -222,7 +222,7 @@ def test_the_harness_is_strict() -> None:
 
 
 def test_the_harness_checks_credentials() -> None:
-    """Against the sandbox, which lets in what the harness was given."""
+    """Against the sandbox, which accepts the harness's settings."""
     with Harness("actions-criteo-audiences") as harness:
         harness.check_authentication()
     settings = {"client_id": "me", "client_secret": "my-secret-0815", "advertiser_id": "7"}
@@ -273,7 +273,7 @@ def recorded(path: Path) -> None:
 
 
 def test_exchanges_are_recorded_and_played_again(tmp_path: Path) -> None:
-    """Secrets and tokens stay out of the file, and each exchange is played once."""
+    """Secrets and tokens stay out of the file, and each exchange is replayed once."""
     path = tmp_path / "post.json"
     recorded(path)
     text = path.read_text()
@@ -302,7 +302,7 @@ def test_nothing_is_kept_of_a_failed_recording(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"exchanges": [{}]}', '{"exchanges": 1}'])
-def test_what_is_no_cassette_is_told(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_cassette_is_reported(tmp_path: Path, text: str) -> None:
     path = tmp_path / "it.json"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
