@@ -1,1 +1,1 @@
-"""Destinations that ship with the framework; each enters by its entry point like any other."""
+"""Destinations that ship with the framework; each registers by an entry point like any other."""

@@ -1,4 +1,4 @@
-"""Clocks: the machine's time, a time that can be moved, and a time that only moves when told."""
+"""Clocks: the system's time, a time that can be moved, and a time that moves on request."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time as deliveries and sandboxes see it; seconds throughout."""
+    """The time of deliveries and sandboxes; all values are in seconds."""
 
     def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
+        """Return seconds that never decrease."""
 
     def time(self) -> float:
-        """Return seconds since 1970, as partners count them."""
+        """Return seconds since 1970."""
 
     def sleep(self, seconds: float, /) -> None:
-        """Return after *seconds*."""
+        """Wait for *seconds*."""
 
 
 class SandboxClock(Clock, Protocol):
-    """A clock that tests and the sandbox's page can move."""
+    """A clock that tests and the sandbox's control API can move."""
 
     def move(self, seconds: float) -> None:
-        """Make it *seconds* later, or earlier where negative."""
+        """Advance the clock by *seconds*, or set it back if negative."""
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The system's time."""
 
     def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
+        """Return seconds that never decrease."""
         return time.monotonic()
 
     def time(self) -> float:
@@ -39,55 +39,55 @@ class SystemClock:
         return time.time()
 
     def sleep(self, seconds: float, /) -> None:
-        """Return after *seconds*."""
+        """Wait for *seconds*."""
         time.sleep(seconds)
 
 
 class MovableClock:
-    """The machine's time plus what it was moved by; sleeping really waits."""
+    """The system's time plus a movable offset; sleeping waits."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._offset = 0.0
 
     def monotonic(self) -> float:
-        """Return the machine's monotonic time, moved."""
+        """Return the monotonic time plus the offset."""
         return time.monotonic() + self._offset
 
     def time(self) -> float:
-        """Return the machine's time, moved."""
+        """Return seconds since 1970 plus the offset."""
         return time.time() + self._offset
 
     def sleep(self, seconds: float, /) -> None:
-        """Return after *seconds*."""
+        """Wait for *seconds*."""
         time.sleep(seconds)
 
     def move(self, seconds: float) -> None:
-        """Make it *seconds* later, or earlier where negative."""
+        """Advance the clock by *seconds*, or set it back if negative."""
         with self._lock:
             self._offset += seconds
 
 
 class FrozenClock:
-    """A time that only moves when told to; sleeping moves it and does not wait."""
+    """A time that changes only by `move` and `sleep`, which does not wait."""
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._lock = threading.Lock()
         self._now = start
 
     def monotonic(self) -> float:
-        """Return the time that the clock shows."""
+        """Return the current time of the clock."""
         return self._now
 
     def time(self) -> float:
-        """Return the time that the clock shows, in seconds since 1970."""
+        """Return the current time of the clock in seconds since 1970."""
         return self._now
 
     def sleep(self, seconds: float, /) -> None:
-        """Move the clock by *seconds*, at once."""
+        """Advance the clock by *seconds* without waiting."""
         self.move(seconds)
 
     def move(self, seconds: float) -> None:
-        """Make it *seconds* later, or earlier where negative."""
+        """Advance the clock by *seconds*, or set it back if negative."""
         with self._lock:
             self._now += seconds

@@ -1,7 +1,7 @@
-"""Python source under construction: triggers, mappings and shapes are compiled through it.
+"""Generating Python source, to which triggers, mappings and shapes are compiled.
 
-Generated source never holds text of a configuration except as a literal, and can be read in
-tracebacks and debuggers, because it is registered with `linecache`.
+Generated source holds text from a configuration only as literals. It is registered with
+`linecache`, so that tracebacks and debuggers show it.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from typing import Any, Final, Protocol, Self, TypeAlias
 from framework.paths import MISSING, Path, step
 
 _DEEP: Final = 100
-"""Keys of the longest path that is written as source."""
+"""Maximum number of keys in a path that is written as source."""
 
 _PLACE: Final = re.compile("0|[1-9][0-9]{0,8}")
-"""Keys that are places in lists."""
+"""Keys that are list indexes."""
 
 VARIABLE: Final = object()
-"""What `Code.constant` gives for an expression whose value is not known before it runs."""
+"""Returned by `SourceCode.constant` for an expression that is not a constant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """An object that is not made yet: what stands for the value of each key (it may be MISSING)."""
+    """An object to be built: the expression for the value of each key (which may be MISSING)."""
 
     values: Mapping[str, CodeValue]
 
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """A list that is not made yet: an object for each item of the list in the variable *root*.
+    """A list to be built: an object for each item of the list in the variable *root*.
 
-    An object in *root* counts as a list of one; any other value stands for itself. *part* writes
-    the lines for the item that a variable holds.
+    An object in *root* counts as a list of one; any other value is used unchanged. *part* writes
+    the lines for the item in a variable.
     """
 
     root: str
@@ -50,11 +50,11 @@ class Each:
 
 
 CodeValue: TypeAlias = str | Parts | Each
-"""What stands for a value: a variable or literal, or what `Code.made` makes when it is needed."""
+"""A value in generated code: a variable or literal, or what `SourceCode.made` builds on demand."""
 
 
 class SourceCode:
-    """Lines of a module being written, the constants they name, and fresh names."""
+    """The lines of a generated module, the constants they use, and unique names."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -66,23 +66,23 @@ class SourceCode:
         self._counter = itertools.count(1)
 
     def line(self, text: str) -> None:
-        """Write one line at the current depth."""
+        """Write one line at the current indentation."""
         self._lines.append("    " * self._depth + text)
 
     @contextmanager
     def block(self, head: str) -> Iterator[None]:
-        """Write *head* (`if x:`) and what is written inside the `with` one level deeper."""
+        """Write *head* (`if x:`), and indent the lines written inside the `with` block."""
         self.line(head)
         self._depth += 1
         yield
         self._depth -= 1
 
     def fresh(self, hint: str = "v") -> str:
-        """Give a variable name that nobody else uses; *hint* must be an identifier."""
+        """Return a unique variable name; *hint* must be an identifier."""
         return f"{hint}{next(self._counter)}"
 
     def literal(self, value: Any, hint: str = "c") -> str:
-        """Give an expression for a constant: a literal where that is exact, else a bound name."""
+        """Return an expression for a constant: a literal where that is exact, or a bound name."""
         if value is MISSING:
             return "MISSING"
         if value is None or value is True or value is False or type(value) in {int, str}:
@@ -94,30 +94,30 @@ class SourceCode:
         return text
 
     def bound(self, value: Any, hint: str = "c") -> str:
-        """Give a name for a constant, so that any expression may be made of it."""
+        """Return a name that is bound to *value*."""
         name = self.fresh(hint)
         self._names[name] = self._constants[name] = value
         return name
 
     def constant(self, text: str) -> Any:
-        """Give the value of an expression that `literal` gave, and VARIABLE for any other."""
+        """Return the value of an expression that `literal` returned, or VARIABLE for any other."""
         return self._constants.get(text, VARIABLE)
 
     def note(self, text: str, kind: type | None = None) -> str:
-        """Note that a variable never holds MISSING, and of which type its values are; give it."""
+        """Record that a variable is never MISSING and the type of its values; return it."""
         self._kinds[text] = kind or self._kinds.get(text)
         return text
 
     def always(self, text: str) -> bool:
-        """Tell whether an expression is known to be never MISSING."""
+        """Return whether an expression is known never to be MISSING."""
         return text in self._kinds or self._constants.get(text, MISSING) is not MISSING
 
     def kind(self, text: str) -> type | None:
-        """Give the type that all values of an expression are known to have."""
+        """Return the type of all values of an expression, or None if it is unknown."""
         return self._kinds.get(text)
 
     def made(self, value: CodeValue) -> str:
-        """Write the lines that make a value, where that is not done; give what stands for it."""
+        """Write the lines that build a value, if it needs any; return its expression."""
         if isinstance(value, str):
             return value
         if isinstance(value, Parts):
@@ -130,7 +130,7 @@ class SourceCode:
         return result
 
     def object(self, values: Mapping[str, str]) -> str:
-        """Write the lines that make an object, without the keys whose value is MISSING."""
+        """Write the lines that build an object without MISSING values; return its variable."""
         name, rest = self.fresh("made"), dict(values)
         first = list(itertools.takewhile(lambda key: self.always(values[key]), values))
         self.line(
@@ -141,22 +141,23 @@ class SourceCode:
         return self.note(name, dict)
 
     def empty_object(self) -> str:
-        """Write the line that makes an empty object; give its variable."""
+        """Write the line that creates an empty object; return its variable."""
         name = self.fresh("made")
         self.line(f"{name} = {{}}")
         return self.note(name, dict)
 
     def put(self, name: str, key: str, text: str) -> None:
-        """Write the line that puts a value into the object *name*, unless it is MISSING."""
+        """Write the line that sets *key* of the object *name*, unless the value is MISSING."""
         if text != "MISSING":
             when = "" if self.always(text) else f"if {text} is not MISSING: "
             self.line(f"{when}{name}[{self.literal(key)}] = {text}")
 
     @contextmanager
     def each(self, root: str, result: str) -> Iterator[str]:
-        """Write the loop over *root*, as `Each` has it, and give the variable of the item.
+        """Write the loop of an `Each` over *root*, and yield the variable of the item.
 
-        The variable *result* holds a new list then. What follows is for when there is no loop.
+        The loop is in an `if`, which also sets the variable *result* to a new list; an `else` may
+        follow.
         """
         item = self.fresh("item")
         with self.block(f"if {root} is not MISSING and isinstance({root}, (list, dict)):"):
@@ -170,7 +171,7 @@ class SourceCode:
         return "\n".join(self._lines) + "\n"
 
     def build(self, function: str) -> Callable[..., Any]:
-        """Compile what was written and give its *function*, with `__source__` set to the text."""
+        """Compile the source and return its *function*, whose `__source__` is the text."""
         source = self.source
         namespace = dict(self._names)
         exec(_compiled(source, function), namespace)  # noqa: S102 - literals only, see the module
@@ -181,37 +182,37 @@ class SourceCode:
 
 @lru_cache(maxsize=1024)
 def _compiled(source: str, function: str) -> CodeType:
-    """Compile a text; the same text is compiled once."""
+    """Return the compiled source; the same source is compiled once."""
     name = f"<{function} {sha256(source.encode()).hexdigest()[:12]}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     return compile(source, name, "exec")
 
 
 class EventReader(Protocol):
-    """How generated code reads paths: first `load`, at a place that runs before all uses."""
+    """How generated code reads paths; `load` must come before all uses of a path."""
 
     def load(self, paths: Iterable[Path]) -> None:
-        """Write the lines that put the value (or MISSING) of each path into a variable."""
+        """Write the lines that load the value (or MISSING) of each path into a variable."""
 
     def read(self, path: Path) -> str:
-        """Give the variable that holds the value of a loaded path."""
+        """Return the variable of a loaded path."""
 
     def branch(self) -> Self:
-        """Give a reader for a place that runs only sometimes; it knows what is loaded so far."""
+        """Return a reader for a conditional block; it knows the paths loaded so far."""
 
     def item(self, path: Path, variable: str) -> EventReader:
-        """Give the reader of an item, held by a variable, of the list at a loaded path."""
+        """Return the reader for the item in *variable* of the list at a loaded path."""
 
 
 class JSONReader:
-    """Reads paths from decoded JSON held by the variable *root*."""
+    """Reads paths from decoded JSON in the variable *root*."""
 
     def __init__(self, code: SourceCode, root: str) -> None:
         self._code = code
         self._known: dict[tuple[str, ...], str] = {(): root}
 
     def load(self, paths: Iterable[Path]) -> None:
-        """Write the loads; common beginnings of paths are entered once."""
+        """Write the lines that load *paths*; common prefixes are read once."""
         for path in paths:
             if len(path.parts) > _DEEP:
                 self._find(path)
@@ -220,21 +221,21 @@ class JSONReader:
                 self._enter(path.parts[:size])
 
     def read(self, path: Path) -> str:
-        """Give the variable of a loaded path."""
+        """Return the variable of a loaded path."""
         return self._known[path.parts]
 
     def branch(self) -> Self:
-        """Give a reader that knows what is loaded, and whose own loads this one does not know."""
+        """Return a reader that knows the loaded paths; its own loads do not affect this one."""
         branch = copy.copy(self)
-        branch._known = dict(self._known)  # noqa: SLF001 - a copy of this very reader
+        branch._known = dict(self._known)  # noqa: SLF001 - a copy of this reader
         return branch
 
     def item(self, path: Path, variable: str) -> JSONReader:  # noqa: ARG002 - for other readers
-        """Give the reader of an item, which is plain JSON like the list."""
+        """Return the reader for the item in *variable*, which is JSON like its list."""
         return JSONReader(self._code, variable)
 
     def assume(self, path: Path, value: str) -> None:
-        """Read *path* as the text *value* from here on: what led here has made sure of it."""
+        """Read *path* as the string *value* from here on, as an enclosing condition guarantees."""
         self._known[path.parts] = self._code.bound(value, "text")
 
     def _find(self, path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Texts that mean moments, as JavaScript's `Date` reads them.
+"""Parsing dates as JavaScript's `Date` does.
 
-`Date` knows the ISO layout and falls back to a lenient reader of words and numbers. V8's reader is
-rebuilt here, with the time zone UTC, so that the same texts are read and mean the same moments.
+`Date` parses the ISO format and falls back to a lenient parser of words and numbers. This is V8's
+parser with the time zone UTC: it accepts the same strings and returns the same times.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 DAY: Final = 86_400_000
-"""Milliseconds of a day."""
+"""Milliseconds per day."""
 
 _BLANKS: Final = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _LIMIT: Final = 8.64e15
 _LONGEST: Final = 1_000
-"""Characters of the longest text that is read as a date in words."""
+"""Maximum length of a date in characters."""
 
 _TOKEN = re.compile(
     rf"(?P<number>[0-9]+)|(?P<symbol>[-:+.)])|(?P<word>[^\x00-@{_BLANKS}]+)|(?P<blank>[{_BLANKS}]+)"
@@ -33,22 +33,22 @@ _HALVES: Final = {"am": 0, "pm": 12}
 
 
 def read_date(text: str) -> float | None:
-    """Give the moment that a text means in milliseconds since 1970; None for an invalid date."""
+    """Return the time of *text* in milliseconds since 1970, or None for an invalid date."""
     return within(_DateReader(text).read()) if len(text) <= _LONGEST else None
 
 
 def within(moment: float | None) -> float | None:
-    """Give a moment in milliseconds since 1970 back; None where `Date` does not reach it."""
+    """Return *moment*, in milliseconds since 1970, or None outside the range of `Date`."""
     return moment if moment is not None and abs(moment) <= _LIMIT else None
 
 
 def clock(hour: int, minute: int, second: int, millisecond: int) -> int:
-    """Give a time of day in milliseconds."""
+    """Return a time of day in milliseconds."""
     return ((hour * 60 + minute) * 60 + second) * 1000 + millisecond
 
 
 def days(year: int, month: int, day: int) -> int:
-    """Count days since 1970; *month* counts from 0, and all three may overflow."""
+    """Return the days since 1970; *month* counts from 0, and all three may overflow."""
     year, month = year + month // 12, month % 12
     shifted = year - (month < 2)
     era, of_era = divmod(shifted, 400)
@@ -58,13 +58,13 @@ def days(year: int, month: int, day: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A piece of a date text: its kind (a group of the token pattern) and its text."""
+    """A token of a date: its kind (a group of the token pattern) and its text."""
 
     kind: str
     text: str
 
     def is_number(self, length: int, most: int, least: int = 0) -> bool:
-        """Tell whether this is a number of so many digits within the bounds."""
+        """Return whether this is a number of *length* digits from *least* to *most*."""
         return self.kind == "number" and len(self.text) == length and least <= self.value <= most
 
     def is_sign(self) -> bool:
@@ -72,7 +72,7 @@ class _Token:
 
     @property
     def value(self) -> int:
-        """The number; of very long ones the first nine digits that count, as V8 reads them."""
+        """The number; of long ones the first nine significant digits, as in V8."""
         return int(self.text.lstrip("0")[:9] or "0")
 
     @property
@@ -84,13 +84,13 @@ class _Token:
 _END = _Token("end", "")
 
 
-class _Invalid(Exception):  # noqa: N818 - never leaves this room
-    """The text is no date."""
+class _Invalid(Exception):  # noqa: N818 - never leaves this module
+    """The text is not a date."""
 
 
 @dataclass(slots=True)
 class _Zone:
-    """The time zone of a date being read: a sign, hours and minutes, each perhaps not read yet."""
+    """The time zone of a date being parsed: sign, hours and minutes, each None until parsed."""
 
     sign: int | None = None
     hour: int | None = None
@@ -104,7 +104,7 @@ class _Zone:
         return self.hour is not None and self.minute is None and number < 60
 
     def offset(self) -> int:
-        """Give the offset in milliseconds, counted in 32 bits; none means UTC, which is fixed."""
+        """Return the offset in milliseconds; seconds overflow at 32 bits, the default is UTC."""
         seconds = ((self.hour or 0) * 3600 + (self.minute or 0) * 60) % 2**32
         if seconds >= 2**31:
             raise _Invalid
@@ -113,7 +113,7 @@ class _Zone:
 
 @dataclass(slots=True)
 class _DateReader:
-    """Reads one date text as V8 does: the ISO layout, else leniently, from left to right."""
+    """Parses one date as V8 does: the ISO format, or else leniently from left to right."""
 
     text: str
     tokens: list[_Token] = field(default_factory=list)
@@ -126,7 +126,7 @@ class _DateReader:
     numbers: bool = False
 
     def read(self) -> int | None:
-        """Give the moment in milliseconds since 1970; None where the text is no date."""
+        """Return the time in milliseconds since 1970, or None for an invalid date."""
         found = [_Token(m.lastgroup or "", m.group().lower()) for m in _TOKEN.finditer(self.text)]
         self.tokens = found[::-1]
         try:
@@ -149,13 +149,13 @@ class _DateReader:
         return self._peek().text == symbol and bool(self._next())
 
     def _take(self, most: int, least: int = 0) -> int:
-        """Take a number of two digits; anything else makes the text invalid."""
+        """Consume a number of two digits; raises _Invalid for anything else."""
         if not self._peek().is_number(2, most, least):
             raise _Invalid
         return self._next().value
 
     def _read_iso(self) -> _Token:
-        """Read the ISO layout; give the token at which it ends, for the lenient reader."""
+        """Parse the ISO format; return the token at which it ends, for the lenient parser."""
         if not self._read_iso_year():
             return self._next()
         for most in (12, 31):
@@ -309,7 +309,7 @@ class _DateReader:
         return days(year, month - 1, day) * DAY
 
     def _year_month_day(self) -> tuple[int, int, int]:
-        """Sort the numbers of the day; those that were left out are 1 (so the year is 2001)."""
+        """Return the parts of the day in order; missing ones are 1 (so the year is 2001)."""
         first, second, third = (*self.day, *[1] * (3 - len(self.day)))
         year_first = not 1 <= first <= 31
         if self.month is None:

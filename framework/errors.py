@@ -1,21 +1,21 @@
-"""Every exception that the framework raises, grouped by who must act.
+"""Every exception that the framework raises, grouped by who can fix the problem.
 
 ::
 
     FrameworkError
-      DefinitionError                 the author of a destination must act
+      DefinitionError                 the destination's code is invalid: for its author
         PluginError                     a plugin could not be loaded or registered
-      ConfigurationError              whoever configured the connection must act
-        SettingsError                   a setting is missing or has a wrong value
+      ConfigurationError              the connection's configuration is invalid: for its operator
+        SettingsError                   a setting is missing or invalid
         TriggerError                    a trigger does not parse
-        MappingError                    a mapping has a wrong shape
-        UnknownNameError                a destination, action or field that does not exist
-      StorageError                    a local file cannot be read or written: the operator must act
+        MappingError                    a mapping is invalid
+        UnknownNameError                a destination, action or field does not exist
+      StorageError                    a local file cannot be read or written: for the operator
       IntegrationError                one delivery failed; has a status and a code
-        PayloadValidationError          400: the event must change; never retried
-        InvalidAuthenticationError      401: the credentials must change
-        RetryableError                  try again later, perhaps after a pause
-        APIError                        the partner refused; its status decides
+        PayloadValidationError          400: the event is invalid; never retried
+        InvalidAuthenticationError      401: the credentials are invalid
+        RetryableError                  a retry may succeed, perhaps after a pause
+        APIError                        the partner rejected the request; the status decides
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 RETRYABLE_STATUSES = frozenset({408, 423, 429, *(s for s in range(500, 600) if s != 501)})
-"""Statuses after which the same request may succeed later (the reference retries the same)."""
+"""HTTP statuses after which a retry may succeed (the same as Segment's implementation)."""
 
 _NAMES: Final = {
     **{status.value: status.name for status in HTTPStatus},
@@ -41,18 +41,18 @@ _NAMES: Final = {
 
 
 def code_of(status: int) -> str:
-    """Give the code of an HTTP status, its name as the reference spells it; else UNKNOWN_ERROR."""
+    """Return the code of an HTTP status: its name in Segment's implementation, or UNKNOWN_ERROR."""
     return _NAMES.get(status, "UNKNOWN_ERROR")
 
 
 class FrameworkError(Exception):
-    """The root: anything this framework raises on purpose."""
+    """The base class of all exceptions that the framework raises."""
 
 
 class DefinitionError(FrameworkError):
-    """A destination is defined wrongly: its author must act.
+    """A destination's definition is invalid; its author must change it.
 
-    *problems* lists everything that is wrong, each a full sentence.
+    *problems* lists all problems, each a full sentence.
     """
 
     def __init__(self, message: str, problems: Iterable[str] = ()) -> None:
@@ -65,9 +65,9 @@ class PluginError(DefinitionError):
 
 
 class ConfigurationError(FrameworkError):
-    """A connection is configured wrongly; raised before the first event moves.
+    """A connection's configuration is invalid; raised before any event is delivered.
 
-    *problems* lists everything that is wrong, each a full sentence.
+    *problems* lists all problems, each a full sentence.
     """
 
     def __init__(self, message: str, problems: Iterable[str] = ()) -> None:
@@ -76,30 +76,30 @@ class ConfigurationError(FrameworkError):
 
 
 class SettingsError(ConfigurationError):
-    """A setting is missing or has a wrong value."""
+    """A setting is missing or invalid."""
 
 
 class TriggerError(ConfigurationError):
-    """A trigger does not parse; its text shows the place with a caret.
+    """A trigger does not parse; the message marks the position with a caret.
 
-    *offset* counts the characters before the place, where the error has one.
+    *offset* is the number of characters before the position, or None.
     """
 
     offset: int | None = None
 
 
 class MappingError(ConfigurationError):
-    """A mapping has a wrong shape."""
+    """A mapping is invalid."""
 
 
 class UnknownNameError(ConfigurationError):
-    """A name that is not known; the text lists those that are."""
+    """A name does not exist; the message lists the known ones."""
 
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str], plural: str = "") -> UnknownNameError:
-        """Say that there is no *kind* called *name*, with the known names and the nearest one."""
+        """Return the error for an unknown *name*, with the known names and the closest one."""
         names = sorted(known)
-        import difflib  # noqa: PLC0415 - only where something is wrong
+        import difflib  # noqa: PLC0415 - needed for errors only
 
         near = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean `{near[0]}`?" if near else ""
@@ -108,14 +108,14 @@ class UnknownNameError(ConfigurationError):
 
 
 class StorageError(FrameworkError):
-    """A local file cannot be read or written; the text gives the system's reason."""
+    """A local file cannot be read or written; the message gives the system's reason."""
 
 
 class IntegrationError(FrameworkError):
-    """One delivery failed; it becomes a `Failed` result and is not raised further.
+    """One delivery failed; the framework turns it into a `Failed` result.
 
-    *status* is the HTTP status that describes the failure, *code* a constant for machines;
-    `response` is the partner's answer where one was the cause.
+    *status* is the HTTP status of the failure, *code* a constant for programs; `response` is the
+    partner's response, if one caused the failure.
     """
 
     status = 500
@@ -129,9 +129,9 @@ class IntegrationError(FrameworkError):
 
 
 class PayloadValidationError(IntegrationError):
-    """The event cannot be delivered as it is (400); never retried.
+    """The event is invalid (400); never retried.
 
-    *problems* lists everything that is wrong, each a full sentence.
+    *problems* lists all problems, each a full sentence.
     """
 
     status = 400
@@ -150,14 +150,14 @@ class PayloadValidationError(IntegrationError):
 
 
 class InvalidAuthenticationError(IntegrationError):
-    """The credentials are refused (401)."""
+    """The credentials are invalid (401)."""
 
     status = 401
     code = "INVALID_AUTHENTICATION"
 
 
 class RetryableError(IntegrationError):
-    """The same delivery may succeed later; *pause* is the wait in seconds, where known."""
+    """A retry may succeed; *pause* is the time to wait in seconds, if known."""
 
     status = 503
     code = "RETRYABLE_ERROR"
@@ -175,7 +175,7 @@ class RetryableError(IntegrationError):
 
 
 class APIError(IntegrationError):
-    """The partner refused; its status says whether to try again."""
+    """The partner rejected the request; *status* decides whether it is retried."""
 
     status = 400
     code = "API_ERROR"

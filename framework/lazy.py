@@ -1,4 +1,4 @@
-"""Packages that import a name when it is first used, so that commands start quickly."""
+"""Packages that import a name on first use, so that commands start quickly."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 def lazy_exports(package: str, exports: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of *package*.
+    """Return the `__getattr__` function of *package*; it raises AttributeError for unknown names.
 
-    *exports* maps modules to the names that they provide, separated by blanks. A module is named
-    relative to *package*, or in full where it belongs to another package.
+    *exports* maps modules to the names that they provide, separated by spaces. A module is named
+    relative to *package*, or in full if it belongs to another package.
     """
     origin = {
         name: module if module.startswith("framework.") else f"{package}.{module}"

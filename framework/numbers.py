@@ -1,4 +1,4 @@
-"""Numbers as JavaScript writes them, which saved mappings and triggers rely on."""
+"""Numbers formatted as in JavaScript, on which saved mappings and triggers rely."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def number_text(value: float) -> str:
-    """Print a number: whole numbers without a fraction, exponents from 1e21 up and below 1e-6.
+    """Return *value* as text: whole numbers without a fraction, exponents from 1e21 and below 1e-6.
 
     Integers below 1e21 keep all their digits, also those that a double cannot hold.
     """
@@ -26,7 +26,7 @@ def number_text(value: float) -> str:
 
 
 def plain(value: float) -> str:
-    """Print a finite float without an exponent, with all of its digits."""
+    """Return a finite float as text with all its digits and without an exponent."""
     text = repr(value)
     if "e" not in text:
         return text

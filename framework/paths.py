@@ -1,6 +1,6 @@
-"""Dotted paths into events: parsed once, looked up many times; and what "missing" is.
+"""Dotted paths into events, parsed once and looked up many times; and MISSING, the absent value.
 
-A path means the same in triggers, directives and templates.
+Paths have the same meaning in triggers, directives and templates.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias, final
 
 JSON: TypeAlias = Any
-"""A JSON value: dict with text keys, list, str, int, float, bool or None."""
+"""A JSON value: dict with string keys, list, str, int, float, bool or None."""
 
 Event: TypeAlias = dict[str, Any]
 """An event of the Segment spec, as decoded JSON."""
@@ -40,12 +40,12 @@ class Missing:
 
 
 MISSING: Final = Missing()
-"""There is no value at the place that was asked for."""
+"""The result of a lookup that finds no value."""
 
 
 @final
 class ListItem:
-    """The type of ITEM: no key or index, but every item of a list."""
+    """The type of ITEM: a path step for every item of a list."""
 
     __slots__ = ()
 
@@ -57,10 +57,10 @@ class ListItem:
 
 
 ITEM: Final = ListItem()
-"""Stands in a place for every item of a list that is gone through."""
+"""The path step for every item of a list."""
 
 PathSteps: TypeAlias = tuple[str | ListItem, ...]
-"""What is read of an event: the parts of a path, which may go on in the items of lists."""
+"""A path that may continue in the items of lists: keys, with ITEM for every item."""
 
 _BREAK = re.compile(r"""\[(?=["'0-9])|\.|(?<=["'0-9])\]+""")
 _QUOTE = re.compile("[\"']")
@@ -69,26 +69,26 @@ _PLAIN = re.compile(r"""[^.\[\]"'0-9][^.\[\]"']*\Z""")
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where in an event: the keys to follow, outermost first; no keys means the whole event."""
+    """A path into an event: its keys, outermost first; no keys mean the whole event."""
 
     parts: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> Path:
-        """Read `$.a.b`, `a.b`, `a[0].b` or `a['b c']`; the empty text means everything.
+        """Parse `$.a.b`, `a.b`, `a[0].b` or `a['b c']`; the empty string is the whole event.
 
-        Read exactly as the reference reads it: the first `$.` is dropped; dots, `[` before a
-        quote or digit and `]` after one separate keys; empty keys are dropped and quotes removed,
-        so that a key with a dot in it cannot be written. Any text is a path.
+        Parses exactly as Segment's implementation does: the first `$.` is dropped; dots, `[` before
+        a quote or digit and `]` after one separate keys; empty keys are dropped and quotes removed,
+        so a key that contains a dot cannot be written. Every string is a valid path.
         """
         return _parse(text)
 
     def get(self, value: JSON) -> JSON:
-        """Follow the path from *value*; MISSING where it leads nowhere.
+        """Return the value at the path in *value*, or MISSING.
 
-        Objects are entered by key, lists and texts by decimal index. As in the reference, a path
-        that goes on after null, false, 0 or the empty text ends there and gives that value;
-        nothing is inside any other number or true.
+        Objects are entered by key, lists and strings by decimal index. As in Segment's
+        implementation, a path that continues after null, false, 0 or the empty string returns that
+        value; other numbers and true have no members.
         """
         for part in self.parts:
             value = step(value, part)
@@ -109,7 +109,7 @@ class Path:
 
 
 def step(value: JSON, part: str) -> JSON:
-    """Enter *value* by one key or decimal index, as `Path.get` does at each part."""
+    """Return the member of *value* at one key or decimal index, as `Path.get` does, or MISSING."""
     if isinstance(value, dict):
         return value.get(part, MISSING)
     if value and isinstance(value, (list, str)):

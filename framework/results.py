@@ -1,7 +1,7 @@
-"""What became of one event: Delivered, Failed or Skipped, and their JSON form.
+"""The result of one event: Delivered, Failed or Skipped, and their JSON form.
 
-A result is an immutable value; results without details are shared, so that fifty thousand
-delivered events cost one object.
+Results are immutable; results without details are shared, so that fifty thousand delivered events
+need one object.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from framework.errors import (
 )
 
 Reporter: TypeAlias = Literal["framework", "partner"]
-"""Who refused: the framework itself or the partner's API."""
+"""Who reported the failure: the framework itself or the partner's API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """The partner accepted the event.
 
-    *body* is what the partner answered for it, where it answered for single events.
+    *status* is an HTTP status; *body* is the partner's response for this event, if there is one.
     """
 
     status: int = 200
     body: Any = field(default=None, hash=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as a JSON object; `outcome` is its kind."""
+        """Return the result as a JSON object with its kind in `outcome`."""
         body = {} if self.body is None else {"body": self.body}
         return {"outcome": "delivered", "status": self.status, **body}
 
@@ -41,9 +41,9 @@ class Delivered:
 class Failed:
     """The event was not delivered.
 
-    *status* and *code* classify the failure, *message* is for people, *problems* lists every
-    problem where there are several. *pause* is the wait in seconds that the partner asked for,
-    *body* what the partner answered, where that is known.
+    *status* (an HTTP status) and *code* classify the failure, *message* is for people, *problems*
+    lists all problems if there are several. *pause* is the time to wait in seconds, if the partner
+    gave one; *body* is the partner's response for this event, if known.
     """
 
     status: int
@@ -56,27 +56,27 @@ class Failed:
 
     @property
     def retryable(self) -> bool:
-        """Tell whether the same event may be delivered later, unchanged."""
+        """Whether a retry with the same event may succeed."""
         return self.status in RETRYABLE_STATUSES
 
     @classmethod
     def by_status(cls, status: int, message: str, code: str = "", *, body: Any = None) -> Failed:
-        """Give the failure that an HTTP status stands for; without *code* it gets the status's.
+        """Return the Failed result for an HTTP status; the default *code* is the status's name.
 
-        With a *body* it is the partner who refused.
+        With a *body* the reporter is the partner.
         """
         reporter: Reporter = "framework" if body is None else "partner"
         return cls(status, code or code_of(status), message, reporter, body=body)
 
     @classmethod
     def from_error(cls, error: IntegrationError, reporter: Reporter = "partner") -> Failed:
-        """Turn an exception of a delivery into the result of its events."""
+        """Return the Failed result for an exception raised in a delivery."""
         pause = error.pause if isinstance(error, RetryableError) else None
         problems = error.problems if isinstance(error, PayloadValidationError) else ()
         return cls(error.status, error.code, str(error), reporter, problems, pause)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as a JSON object; `outcome` is its kind."""
+        """Return the result as a JSON object with its kind in `outcome`."""
         problems = {"problems": list(self.problems)} if self.problems else {}
         body = {} if self.body is None else {"body": self.body}
         return {
@@ -93,17 +93,17 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Nothing was sent for the event, rightly; *code* and *reason* say why."""
+    """The event was not sent, as intended; *code* and *reason* say why."""
 
     code: str
     reason: str
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as a JSON object; `outcome` is its kind."""
+        """Return the result as a JSON object with its kind in `outcome`."""
         return {"outcome": "skipped", "code": self.code, "message": self.reason}
 
 
 Result: TypeAlias = Delivered | Failed | Skipped
 
 DELIVERED = Delivered()
-"""The shared result of an event about which there is nothing more to say."""
+"""The shared result of delivered events without details."""

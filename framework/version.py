@@ -1,3 +1,3 @@
-"""Which version this is; the build reads it from here, so it has no annotation."""
+"""The version; unannotated, because the build reads it from this file."""
 
 VERSION = "0.1.0"

@@ -1,4 +1,4 @@
-"""Runs into the pretend Criteo: events, connections, and what must have become of them."""
+"""Runs against the Criteo sandbox: events, connections and expected results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Outcome: TypeAlias = tuple[int, str | None]
 
 
 class Time:
-    """The sandbox's clock, as the delivery reads a clock; waiting takes no time."""
+    """The sandbox's clock for deliveries; sleeping takes no time."""
 
     def __init__(self, clock: FrozenClock) -> None:
         self._clock = clock
@@ -41,7 +41,7 @@ class Time:
 
 
 def event(email: Any, audience: Any = "spring", *, enters: bool = True) -> dict[str, Any]:
-    """Give the event of a person who enters or leaves an audience."""
+    """Return the event of a user who enters or leaves an audience."""
     return {
         "type": "track",
         "event": "Audience Entered" if enters else "Audience Exited",
@@ -52,7 +52,7 @@ def event(email: Any, audience: Any = "spring", *, enters: bool = True) -> dict[
 
 
 def write(path: Path, lines: Iterable[Any]) -> Path:
-    """Write events, and lines that are given as bytes as they are."""
+    """Write events as JSON lines, and bytes unchanged."""
     path.write_bytes(
         b"".join(
             (line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n"
@@ -63,7 +63,7 @@ def write(path: Path, lines: Iterable[Any]) -> Path:
 
 
 def subscriptions(**mapping: Any) -> list[Subscription]:
-    """Give both subscriptions of a new connection, with something more in their mappings."""
+    """Return both subscriptions of a new connection, with additions to their mappings."""
     return [
         Subscription(action=action, name=name, mapping=mapping)
         for action, name in (("addUserToAudience", ADD), ("removeUserFromAudience", REMOVE))
@@ -76,7 +76,7 @@ def opened(
     settings: Mapping[str, Any] | None = None,
     **mapping: Any,
 ) -> Connection:
-    """Open a connection to *criteo* by the sandbox's clock; *mapping* is common to all actions."""
+    """Open a connection to *criteo* with the sandbox's clock; *mapping* applies to all actions."""
     assert isinstance(criteo.clock, FrozenClock)
     return connect(
         open_plugin(criteo_audiences),
@@ -91,7 +91,7 @@ def opened(
 def reopened(
     connection: Connection, criteo: CriteoSandbox, wire: httpx.BaseTransport
 ) -> Connection:
-    """Give a connection as a new process has it, without compiling its subscriptions again."""
+    """Return a connection as a new process has it, without compiling its subscriptions again."""
     assert isinstance(criteo.clock, FrozenClock)
     plugin, time = connection.plugin, Time(criteo.clock)
     client = Client(
@@ -113,14 +113,14 @@ def run(connection: Connection, events: str | Path, **options: Any) -> Summary:
 
 
 def members_of(criteo: CriteoSandbox) -> Members:
-    """Give the members that every contact list has, by its name; empty lists are left out."""
+    """Return the members of all contact lists that are not empty, by name."""
     segments = criteo.describe("members")["segments"]
     held = {one["name"]: set(one["members"].get("email", ())) for one in segments}
     return {name: people for name, people in held.items() if people}
 
 
 def members_after(events: Iterable[Any]) -> Members:
-    """Give the members that audiences have when well-formed *events* are applied one at a time."""
+    """Return the members of audiences after applying well-formed *events* one at a time."""
     held: Members = {}
     for one in events:
         people = held.setdefault(one["properties"]["audience_key"], set())
@@ -130,12 +130,12 @@ def members_after(events: Iterable[Any]) -> Members:
 
 
 def rows_of(outcomes: Path) -> list[dict[str, Any]]:
-    """Give the lines of an outcome file."""
+    """Return the lines of an outcome file."""
     return [json.loads(line) for line in outcomes.read_bytes().splitlines()]
 
 
 def counted(outcomes: Path) -> Counter[Outcome]:
-    """Count the outcomes in a file by what they belong to."""
+    """Count the outcomes in a file by subscription and kind."""
     return Counter((row["line"], row["subscription"]) for row in rows_of(outcomes))
 
 

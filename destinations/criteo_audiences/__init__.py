@@ -1,4 +1,4 @@
-"""Criteo Audiences: keep contact lists at Criteo in step with audiences."""
+"""Criteo Audiences: keep contact lists at Criteo in sync with audiences."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ __all__ = [
     "describe_error",
     "destination",
     "identify",
+    "make_sandbox",
     "perform_batch",
-    "pretend_partner",
     "settings",
 ]
 
 
 @hookimpl
 def destination() -> Destination:
-    """Give the destination's identity; Criteo allows an app 250 calls a minute."""
+    """Return the destination's definition; Criteo allows an app 250 requests a minute."""
     return Destination(
         slug="actions-criteo-audiences",
         name="Criteo Audiences",
@@ -50,20 +50,20 @@ def destination() -> Destination:
 
 @hookimpl
 def settings() -> type[CriteoSettings]:
-    """Give the class of the settings."""
+    """Return the settings class."""
     return CriteoSettings
 
 
 @hookimpl
 def actions() -> list[Action]:
-    """Give the two actions: adding users to an audience and removing them."""
+    """Return the two actions: add users to an audience, and remove them."""
     return [ADD, REMOVE]
 
 
 @hookimpl(specname="sandbox")
-def pretend_partner() -> CriteoSandbox:
-    """Give a pretend Criteo in memory; its name leaves `sandbox` to the package that holds it."""
-    from destinations.criteo_audiences.sandbox import (  # noqa: PLC0415 - needed by benches only
+def make_sandbox() -> CriteoSandbox:
+    """Return a simulated Criteo in memory; not named `sandbox`, which is a package here."""
+    from destinations.criteo_audiences.sandbox import (  # noqa: PLC0415 - needed by tests and tools only
         CriteoSandbox,
     )
 

@@ -1,4 +1,4 @@
-"""What the destination does: settings, the two actions, and the delivery of a batch."""
+"""The destination's settings, its two actions, and how a batch is delivered."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import httpx
 
 from destinations.criteo_audiences.api import (
     HOST,
-    MOST_BYTES,
-    MOST_IDENTIFIERS,
+    MAX_BYTES,
+    MAX_IDENTIFIERS,
     Amendment,
     Criteo,
 )
@@ -37,24 +37,24 @@ from framework import (
 
 
 class CriteoSettings(Settings):
-    """Access to one advertiser."""
+    """Credentials and the advertiser whose contact lists are updated."""
 
     advertiser_id: str = field(
-        "Advertiser ID", "The number of your advertiser at Criteo.", pattern=r"^[0-9]+$"
+        "Advertiser ID", "The ID of your advertiser at Criteo, a number.", pattern=r"^[0-9]+$"
     )
-    client_id: str = field("API Client ID", "The client id of your app at Criteo.")
+    client_id: str = field("API Client ID", "The client ID of your app at Criteo.")
     client_secret: str = field(
         "API Client Secret", "The client secret of your app at Criteo.", type="password"
     )
     enable_batching: bool = field(
         "Enable Batching?",
-        "Has no effect: events travel in batches unless a mapping switches that off.",
+        "Has no effect: events are sent in batches unless a mapping disables that.",
         default=True,
         hidden=True,
     )
     api_version: str = field(
         "API Version",
-        "The version of Criteo's API, as year and month. Criteo serves a version for a year.",
+        "The version of Criteo's API, as year and month. Criteo supports each version for a year.",
         default="2026-07",
         pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$",
         display_mode="collapsed",
@@ -62,7 +62,7 @@ class CriteoSettings(Settings):
 
 
 class Membership(Payload):
-    """One user who enters or leaves an audience."""
+    """The payload of both actions: one user who enters or leaves an audience."""
 
     audience_key: str | None = field(
         "Audience key",
@@ -72,56 +72,56 @@ class Membership(Payload):
     )
     event: str | None = field(
         "Event name",
-        "The event with which a user enters or leaves the audience. Nothing depends on it.",
+        "The name of the event. It is not sent and has no effect.",
         mapping={"@path": "$.event"},
     )
     email: str | None = field(
         "Email",
-        "The user's e-mail address, plain or already hashed.",
+        "The user's email address, plain or already hashed.",
         mapping={"@path": "$.context.traits.email"},
         required=Condition("identifier_type", "is", "email"),
         category="hashedPII",
     )
     hash_emails: bool = field(
         "Hash Emails",
-        "Hash addresses with SHA-256 before they are sent (this may lower the match rate). "
-        "Otherwise they are sent as they are, and Criteo hashes them when they arrive.",
+        "Hash addresses with SHA-256 before sending, which may lower the match rate. "
+        "Otherwise addresses are sent in plain text, and Criteo hashes them on receipt.",
         default=False,
     )
     enable_batching: bool = field(
         "Enable Batching?",
-        "Send events in batches. Without it every event costs a call of its own.",
+        "Send events in batches. When disabled, every event needs a request of its own.",
         default=True,
         read_only=True,
     )
     contact_list_id: str | None = field(
         "Contact List ID",
-        "The id of an existing contact list at Criteo, to be used instead of the audience key.",
+        "The ID of an existing contact list at Criteo, used instead of the audience key.",
         pattern=r"^[0-9]+$",
         display_mode="collapsed",
     )
     email_form: str | None = field(
         "Email Form",
-        "In which form addresses are sent. Decides instead of Hash Emails where it is given.",
+        "The form in which addresses are sent. Overrides Hash Emails.",
         choices=EMAIL_FORMS,
         display_mode="collapsed",
     )
     identifier_type: str = field(
         "Identifier Type",
-        "What users are known by. Types other than email are read from the field Identifier.",
+        "The type of identifier sent. Types other than email are read from the field Identifier.",
         default="email",
         choices=(
-            Choice("email", "E-mail address"),
-            Choice("madid", "Mobile advertising id"),
+            Choice("email", "Email address"),
+            Choice("madid", "Mobile advertising ID"),
             Choice("identityLink", "LiveRamp identity link"),
-            Choice("gum", "Criteo user id (needs the caller id)"),
+            Choice("gum", "Criteo user ID (requires the caller ID)"),
             Choice("phoneNumber", "Phone number (advertisers in India)"),
         ),
         display_mode="collapsed",
     )
     identifier: str | None = field(
         "Identifier",
-        "The user's identifier, where the type is not email.",
+        "The user's identifier, for types other than email.",
         required=Condition(
             "identifier_type", "is", ["madid", "identityLink", "gum", "phoneNumber"]
         ),
@@ -129,7 +129,7 @@ class Membership(Payload):
     )
     gum_caller_id: int | None = field(
         "GUM Caller ID",
-        "The caller id that belongs to Criteo user ids.",
+        "The caller ID to which the Criteo user IDs belong.",
         required=Condition("identifier_type", "is", "gum"),
         display_mode="collapsed",
     )
@@ -137,8 +137,8 @@ class Membership(Payload):
 
 BATCHING = Batching(
     keys=("audience_key", "contact_list_id", "identifier_type", "gum_caller_id", "email_form"),
-    max_size=MOST_IDENTIFIERS,
-    max_bytes=MOST_BYTES,
+    max_size=MAX_IDENTIFIERS,
+    max_bytes=MAX_BYTES,
     lane="membership",
 )
 
@@ -162,7 +162,7 @@ REMOVE = Action(
 
 @hookimpl
 def auth(settings: CriteoSettings) -> httpx.Auth:
-    """Sign requests with the app's token, renewed a minute before its 900 seconds are over."""
+    """Return OAuth with the app's credentials; a token is renewed 60 seconds before it expires."""
     return OAuthClientCredentials(
         f"{HOST}/oauth2/token", settings.client_id, settings.client_secret, early=60.0
     )
@@ -170,7 +170,10 @@ def auth(settings: CriteoSettings) -> httpx.Auth:
 
 @hookimpl
 def check_authentication(client: httpx.Client, settings: CriteoSettings) -> None:
-    """Raise unless Criteo gives a token, and the advertiser has given consent to the app."""
+    """Raise InvalidAuthenticationError unless the advertiser has given consent to the app.
+
+    Other IntegrationErrors, such as invalid credentials, come from the request itself.
+    """
     advertisers = Criteo(client, settings.api_version).advertisers()
     if settings.advertiser_id not in advertisers:
         shown = [f"{key} ({name})" if name else key for key, name in sorted(advertisers.items())]
@@ -185,13 +188,13 @@ def check_authentication(client: httpx.Client, settings: CriteoSettings) -> None
 
 @hookimpl
 def describe_error(response: httpx.Response) -> tuple[str, str] | None:
-    """Read Criteo's problem objects."""
+    """Return code and message of Criteo's error response; None for other bodies."""
     return describe(response)
 
 
 @hookimpl
 def identify(columns: Columns) -> list[str | Failed]:
-    """Give each user's identifier as it will be sent."""
+    """Return the identifier to send for each payload, or the reason why there is none."""
     found: list[str | Failed] = []
     for (kind, form, hashed), part in columns.runs("identifier_type", "email_form", "hash_emails"):
         if kind == "email":
@@ -213,7 +216,11 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
     key: Mapping[str, Any],
     cache: Cache,
 ) -> Result | list[Result]:
-    """Add users to one audience, or remove them; one result per payload, or one for all."""
+    """Add users to one audience, or remove them; return one result per payload, or one for all.
+
+    Raises InvalidAuthenticationError where Criteo denies access to the advertiser, and other
+    IntegrationErrors where a contact list cannot be found or created.
+    """
     criteo = Criteo(client, settings.api_version)
     lists = ContactLists(criteo, settings.advertiser_id, cache)
     amendment = Amendment(
@@ -229,6 +236,6 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
 NO_AUDIENCE_KEY = Failed(
     400,
     "NO_AUDIENCE_KEY",
-    "Field `audience_key` is empty: there is no audience to add to or remove from.",
+    "Field `audience_key` is empty. Give an audience key or a `contact_list_id`.",
 )
 _OPERATIONS = {ADD.slug: "add", REMOVE.slug: "remove"}

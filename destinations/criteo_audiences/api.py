@@ -1,7 +1,7 @@
-"""How Criteo's Audience API speaks: advertisers, contact lists, amendments and problem objects.
+"""A client for Criteo's Audience API: advertisers, contact lists and their amendments.
 
-Facts about the API are those of its public documentation, its official SDK and its OpenAPI
-document; where they leave room, every form that is known to occur is accepted.
+It follows the public documentation, the official SDK and the OpenAPI document; where they are
+ambiguous, every known form of a response is accepted.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import orjson
 
 from destinations.criteo_audiences.refusals import (
     TooLargeError,
+    api_error,
     objects,
     problems_of,
     read_json,
-    refusal,
-    sharper,
+    specific_error,
 )
 from framework import IntegrationError, RetryableError
 
 HOST = "https://api.criteo.com"
-MOST_IDENTIFIERS = 50_000
-"""How many identifiers one amendment may hold."""
+MAX_IDENTIFIERS = 50_000
+"""Maximum number of identifiers in one amendment."""
 
-MOST_BYTES = 9_500_000
-"""How large the body of an amendment may be: 10 MB, less a margin."""
+MAX_BYTES = 9_500_000
+"""Maximum size of an amendment's body in bytes: 10 MB, less a margin."""
 
 _SEGMENTS = "/marketing-solutions/audience-segments"
 _PAGE = 100
@@ -46,7 +46,7 @@ class ContactList:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """Whom to add to a contact list, or remove from it; *operation* is `add` or `remove`."""
+    """Identifiers to add to a contact list or remove from it; *operation* is `add` or `remove`."""
 
     operation: str
     identifier_type: str
@@ -54,12 +54,12 @@ class Amendment:
     gum_caller_id: int | None = None
 
     def of(self, identifiers: Sequence[str]) -> Amendment:
-        """Give the same for some of the identifiers, in their order."""
+        """Return the same amendment for some of its identifiers, in their order."""
         every = len(identifiers) == len(self.identifiers)
         return self if every else replace(self, identifiers=identifiers)
 
     def body(self) -> bytes:
-        """Give the request's body."""
+        """Return the request body as JSON."""
         caller = {} if self.gum_caller_id is None else {"gumCallerId": self.gum_caller_id}
         attributes = {
             "operation": self.operation,
@@ -72,7 +72,7 @@ class Amendment:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How many identifiers of an amendment are malformed in Criteo's eyes, and some of them."""
+    """The number of identifiers that Criteo rejected as malformed, and a sample of them."""
 
     invalid: int
     sample: frozenset[str]
@@ -80,33 +80,37 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Criteo:
-    """Criteo's API in one *version* (`YYYY-MM`), through a *client* that raises for refusals."""
+    """Criteo's API in one *version* (`YYYY-MM`).
+
+    *client* raises IntegrationError for error responses; so does every method. A response that is
+    not a JSON object raises RetryableError.
+    """
 
     client: httpx.Client
     version: str
 
     def advertisers(self) -> dict[str, str]:
-        """Give the names, by id, of the advertisers that have given consent to the app."""
-        answer = self._ask("GET", "/advertisers/me")
+        """Return the names of the advertisers that have given consent to the app, by ID."""
+        response = self._request("GET", "/advertisers/me")
         return {
             str(found.get("id")): str(_attributes(found).get("advertiserName") or "")
-            for found in objects(answer.get("data"))
+            for found in objects(response.get("data"))
         }
 
     def contact_lists(self, advertiser_id: str) -> Iterator[list[ContactList]]:
-        """Yield pages on which every contact list of the advertiser stands at least once.
+        """Yield pages that together hold every contact list of the advertiser at least once.
 
-        The order of pages is not promised: when lists were added, removed or moved meanwhile, the
-        pages are read again. Raises RetryableError when they never settle.
+        Criteo guarantees no order of pages: when lists are added, removed or moved meanwhile, the
+        pages are read again. Raises RetryableError when they keep changing.
         """
         seen: set[str] = set()
         before: int | None = None
         for _ in range(_PASSES):
-            offset, total, settled = 0, None, True
+            offset, total, consistent = 0, None, True
             while total is None or offset < total:
                 page, total = self._page(advertiser_id, offset)
                 if total != before and before is not None:
-                    settled = offset == 0
+                    consistent = offset == 0
                     seen.clear()
                 known, before = len(seen), total
                 seen.update(str(raw.get("id")) for raw in page)
@@ -114,18 +118,18 @@ class Criteo:
                 offset += len(page)
                 if not page or (total is None and len(seen) == known):
                     break
-            if settled and (total is None or len(seen) >= total):
+            if consistent and (total is None or len(seen) >= total):
                 return
         raise RetryableError(
-            "Criteo's contact lists changed while they were listed, several times in a row.",
+            "Criteo's contact lists kept changing while they were listed.",
             "LISTING_UNSETTLED",
         )
 
     def create(self, advertiser_id: str, name: str) -> str:
-        """Create a contact list and give its id.
+        """Create a contact list and return its ID.
 
-        Raises NameTakenError, or APIError with Criteo's reason. After a RetryableError nobody
-        knows whether the list exists: search before creating again.
+        Raises NameTakenError, or APIError with Criteo's reason. After a RetryableError it is
+        unknown whether the list exists: search before creating again.
         """
         attributes = {
             "advertiserId": advertiser_id,
@@ -135,61 +139,61 @@ class Criteo:
         }
         body = {"data": [{"type": "AudienceSegment", "attributes": attributes}]}
         try:
-            answer = self._ask("POST", f"{_SEGMENTS}/create", json=body)
+            response = self._request("POST", f"{_SEGMENTS}/create", json=body)
         except IntegrationError as error:
-            raise sharper(error) from error
-        for created in objects(answer.get("data")):
+            raise specific_error(error) from error
+        for created in objects(response.get("data")):
             if created.get("id"):
                 return str(created["id"])
-        raise refusal(problems_of(answer), f'Criteo did not create the audience "{name}"')
+        raise api_error(problems_of(response), f'Criteo did not create the audience "{name}"')
 
     def amend(self, list_id: str, amendment: Amendment) -> Verdict:
-        """Add or remove identifiers; doing it twice does no harm.
+        """Add or remove identifiers and return which of them Criteo rejected; idempotent.
 
         Raises ListGoneError, TooLargeError, or IntegrationError with Criteo's reason.
         """
         body = amendment.body()
-        if len(body) > MOST_BYTES:
-            message = f"A call of {len(body)} bytes is more than the {MOST_BYTES} Criteo may take."
+        if len(body) > MAX_BYTES:
+            message = f"A request of {len(body)} bytes exceeds the limit of {MAX_BYTES} bytes."
             raise TooLargeError(message, "CALL_TOO_LARGE", 413)
         try:
-            answer = self._ask(
+            response = self._request(
                 "PATCH",
                 f"{_SEGMENTS}/{list_id}/contact-list",
                 content=body,
                 headers={"Content-Type": "application/json"},
             )
         except IntegrationError as error:
-            raise sharper(error) from error
-        if refused := problems_of(answer, "errors"):
-            raise refusal(refused, f"Criteo did not amend contact list {list_id}")
-        return _verdict(answer)
+            raise specific_error(error) from error
+        if refused := problems_of(response, "errors"):
+            raise api_error(refused, f"Criteo did not amend contact list {list_id}")
+        return _verdict(response)
 
     def _page(self, advertiser_id: str, offset: int) -> tuple[list[dict[str, Any]], int | None]:
-        answer = self._ask(
+        response = self._request(
             "POST",
             f"{_SEGMENTS}/search",
             params={"limit": _PAGE, "offset": offset},
             json=_search_for(advertiser_id),
             extensions={"idempotent": True},
         )
-        page = objects(answer.get("data"))
-        if not page and (refused := problems_of(answer, "errors")):
-            raise refusal(refused, "Criteo did not list the advertiser's audiences")
-        meta = answer.get("meta")
+        page = objects(response.get("data"))
+        if not page and (refused := problems_of(response, "errors")):
+            raise api_error(refused, "Criteo did not list the advertiser's audiences")
+        meta = response.get("meta")
         total = meta.get("totalItems") if isinstance(meta, dict) else None
         return page, total if isinstance(total, int) else None
 
-    def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+    def _request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         response = self.client.request(method, f"{HOST}/{self.version}{path}", **options)
-        answer = read_json(response)
-        if not isinstance(answer, dict):
+        body = read_json(response)
+        if not isinstance(body, dict):
             raise RetryableError(
-                f"Criteo answered `{method} {path}` with something that is not a JSON object.",
+                f"Criteo's response to `{method} {path}` is not a JSON object.",
                 "UNREADABLE_ANSWER",
                 502,
             )
-        return answer
+        return body
 
 
 def _attributes(resource: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -203,7 +207,7 @@ def _search_for(advertiser_id: str) -> dict[str, Any]:
 
 
 def _contact_list(raw: Mapping[str, Any], advertiser_id: str) -> ContactList | None:
-    """Read a segment; None for other kinds and other advertisers, should they be answered too."""
+    """Read a segment; None for other kinds of segments and other advertisers."""
     attributes = _attributes(raw)
     if attributes.get("type", "ContactList") != "ContactList":
         return None
@@ -214,8 +218,8 @@ def _contact_list(raw: Mapping[str, Any], advertiser_id: str) -> ContactList | N
     return ContactList(str(raw.get("id")), str(attributes.get("name")), read_only)
 
 
-def _verdict(answer: Mapping[str, Any]) -> Verdict:
-    data = answer.get("data")
+def _verdict(response: Mapping[str, Any]) -> Verdict:
+    data = response.get("data")
     attributes = _attributes(data) if isinstance(data, dict) else {}
     sample = frozenset(map(str, attributes.get("sampleInvalidIdentifiers") or ()))
     return Verdict(max(attributes.get("nbInvalidIdentifiers") or 0, len(sample)), sample)

@@ -1,7 +1,7 @@
-"""Identifiers in exactly the form in which Criteo gets them, or why there is none.
+"""Identifiers in the form in which they are sent to Criteo, or the reason why there is none.
 
-Addresses are trimmed and lower-cased before hashing, and nothing else: Criteo asks for no more.
-What is a hash already (32 or 64 hexadecimal digits) is lower-cased and otherwise left alone.
+Addresses are trimmed and lower-cased before hashing, and not normalized further, as Criteo asks.
+A value that is already a hash (32 or 64 hexadecimal digits) is only trimmed and lower-cased.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ IdentifierReader: TypeAlias = Callable[[str | None], str | Failed]
 _Digest: TypeAlias = Callable[[Iterable[bytes]], list[str]]
 
 EMAIL_FORMS = ("plain", "md5", "sha256", "sha256_of_md5")
-"""How an address may be sent; nothing in a request names the form, Criteo tells it by its shape."""
+"""Forms in which an address may be sent; Criteo recognizes the form by the value itself."""
 
-NO_EMAIL = Failed(400, "NO_IDENTIFIER", "Field `email` is empty: there is nobody to add or remove.")
+NO_EMAIL = Failed(400, "NO_IDENTIFIER", "Field `email` is empty. An email address is required.")
 MALFORMED_EMAIL = Failed(
     400,
     "MALFORMED_IDENTIFIER",
-    "Field `email` holds neither an e-mail address nor an MD5 or SHA-256 hash of one.",
+    "Field `email` must be an email address, or an MD5 or SHA-256 hash of one.",
 )
 NO_IDENTIFIER = Failed(
-    400, "NO_IDENTIFIER", "Field `identifier` is empty: there is nobody to add or remove."
+    400, "NO_IDENTIFIER", "Field `identifier` is empty. An identifier is required."
 )
 
 _BLOCK = 512
 
-# White space, invisible characters, and what an address may hold only between quotes.
+# White space, invisible characters, and characters that an address may only hold in quotes.
 _NEVER = (
     r"\s@\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ud800-\udfff"
     r"()<>\[\],;:\"\\"
@@ -46,8 +46,8 @@ _is_phone_number = re.compile(r"\+?[0-9]{6,15}").fullmatch
 _is_opaque = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]+").fullmatch
 _NOT_OF_A_NUMBER = dict.fromkeys(map(ord, " -.()/\u00a0"))
 
-# Many ordinary addresses at once: without letters, digits, - and _ each leaves `@.` and the like,
-# and with . for line ends and @ two dots in a row show that a part is empty.
+# Many ordinary addresses at once: with letters, digits, - and _ removed, each leaves `@.` or
+# similar; with line ends and @ replaced by dots, two dots in a row show that a part is empty.
 _PLAIN = (string.ascii_lowercase + string.digits + "-_").encode()
 _HEXADECIMAL = string.hexdigits.encode()
 _ONE = rb"[!#$%&'*+/=?^`{|}~.]*+@\.++"
@@ -56,11 +56,11 @@ _ENDS_AS_DOTS = bytes.maketrans(b"\n@", b"..")
 
 
 def sha256_of_python() -> Callable[[bytes], hashlib._Hash]:
-    """Give SHA-256 as Python itself has it; for texts this short OpenSSL's takes twice as long."""
+    """Return Python's own SHA-256; for short texts OpenSSL's takes twice as long."""
     for name in ("_sha2", "_sha256"):
         try:
             made: Callable[[bytes], hashlib._Hash] = import_module(name).sha256
-        except ImportError:  # a Python of another version, or one that is told to have none
+        except ImportError:  # named differently in this version, or left out of this build
             continue
         return made
     return hashlib.sha256
@@ -69,7 +69,7 @@ def sha256_of_python() -> Callable[[bytes], hashlib._Hash]:
 _sha256_of = sha256_of_python()
 
 
-def _as_they_are(texts: Iterable[bytes]) -> list[str]:
+def _unhashed(texts: Iterable[bytes]) -> list[str]:
     return [text.decode() for text in texts]
 
 
@@ -86,7 +86,7 @@ def _sha256_of_md5(texts: Iterable[bytes]) -> list[str]:
 
 
 _DIGESTS: dict[str, _Digest] = {
-    "plain": _as_they_are,
+    "plain": _unhashed,
     "md5": _md5,
     "sha256": _sha256,
     "sha256_of_md5": _sha256_of_md5,
@@ -94,7 +94,10 @@ _DIGESTS: dict[str, _Digest] = {
 
 
 def read_emails(values: Sequence[str | None], form: str) -> list[str | Failed]:
-    """Give each address in *form* (one of EMAIL_FORMS), or why it cannot be sent."""
+    """Return each address in *form* (one of EMAIL_FORMS), or the Failed result for it; aligned.
+
+    Hashes are returned in lower case, whatever the form.
+    """
     digest = _DIGESTS[form]
     found: list[str | Failed] = []
     for start in range(0, len(values), _BLOCK):
@@ -113,9 +116,9 @@ def _read_email(value: str | None, digest: _Digest) -> str | Failed:
 
 
 def _read_ordinary(block: Sequence[str | None], digest: _Digest) -> list[str] | None:
-    """Read a block of nothing but ordinary addresses, or nothing but hashes; None for any other.
+    """Read a block that holds only ordinary addresses, or only hashes; None for any other.
 
-    Takes less than `_read_email` and never reads it otherwise; it is there for speed alone.
+    For speed alone: it accepts less than `_read_email` and reads what it accepts the same way.
     """
     try:
         given = "\n".join(block)  # type: ignore[arg-type]  # None is what the except is for
@@ -128,7 +131,7 @@ def _read_ordinary(block: Sequence[str | None], digest: _Digest) -> list[str] | 
         if b".." in b".%b." % raw.translate(_ENDS_AS_DOTS):
             return None
         plain = cast("list[str]", block) if text == given else text.split("\n")
-        return plain if digest is _as_they_are else digest(raw.split(b"\n"))
+        return plain if digest is _unhashed else digest(raw.split(b"\n"))
     if raw.translate(None, _HEXADECIMAL).strip(b"\n"):
         return None
     lines = text.split("\n")
@@ -140,9 +143,9 @@ def _read_mobile_id(value: str | None) -> str | Failed:
     if not text:
         return NO_IDENTIFIER
     if not _is_mobile_id(text):
-        return _malformed("a mobile advertising id: 32 hexadecimal digits in five groups")
+        return _malformed("a mobile advertising ID: 32 hexadecimal digits in five groups")
     if not text.strip("0-"):
-        return _malformed("the id of one device: all zeros stand for everybody who opted out")
+        return _malformed("the ID of a device: all zeros mean that the user opted out")
     return text
 
 
@@ -160,11 +163,11 @@ def _read_opaque(value: str | None) -> str | Failed:
     text = value.strip() if value else ""
     if not text:
         return NO_IDENTIFIER
-    return text if _is_opaque(text) else _malformed("one identifier: it has blanks inside")
+    return text if _is_opaque(text) else _malformed("one identifier without spaces")
 
 
 def _malformed(what: str) -> Failed:
-    return Failed(400, "MALFORMED_IDENTIFIER", f"Field `identifier` does not hold {what}.")
+    return Failed(400, "MALFORMED_IDENTIFIER", f"Field `identifier` must be {what}.")
 
 
 READERS: dict[str, IdentifierReader] = {
@@ -173,13 +176,13 @@ READERS: dict[str, IdentifierReader] = {
     "gum": _read_opaque,
     "phoneNumber": _read_phone_number,
 }
-"""How an identifier of each type other than `email` is read."""
+"""Functions that read one identifier, by type; `email` is read by `read_emails`."""
 
 
 def by_form(identifier_type: str, identifiers: Sequence[str]) -> list[list[str]]:
-    """Give the identifiers of one type in groups of one form: plain, 32 or 64 digits.
+    """Return the identifiers of one type in groups of one form: plain, 32 or 64 digits.
 
-    Criteo promises nothing for calls that mix them.
+    Criteo does not specify what happens in requests that mix them.
     """
     if identifier_type not in {"email", "phoneNumber"} or _are_plain(identifiers):
         return [list(identifiers)]
@@ -191,5 +194,5 @@ def by_form(identifier_type: str, identifiers: Sequence[str]) -> list[list[str]]
 
 
 def _are_plain(identifiers: Sequence[str]) -> bool:
-    """Tell whether all are addresses, each of which has one `@`."""
+    """Return whether all are plain addresses, each of which has one `@`."""
     return "".join(identifiers).count("@") == len(identifiers)

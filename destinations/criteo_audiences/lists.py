@@ -1,4 +1,4 @@
-"""Contact lists by name: found, remembered, and created where that is wanted."""
+"""Contact lists by name: looked up, cached, and created on demand."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from destinations.criteo_audiences.refusals import NameTakenError
 from framework import APIError, Cache, InvalidAuthenticationError, RetryableError
 
 _TTL = 3_600.0
-"""Seconds that an id is remembered: how long the new name of a renamed list may go unnoticed."""
+"""Seconds for which an ID is cached; the time in which a renamed list may go unnoticed."""
 
 _LISTED_TTL = 60.0
-"""Seconds after a complete listing in which a name that it did not hold is created at once."""
+"""Seconds after a complete listing in which an unlisted name is created without a new search."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContactLists:
-    """The ids of an advertiser's contact lists by name; names are compared exactly.
+    """The IDs of an advertiser's contact lists by name; names are compared exactly.
 
-    Every list that a search meets is remembered in *cache*, not only the one looked for.
+    Every list found by a search is stored in *cache*, not only the requested one.
     """
 
     criteo: Criteo
@@ -29,10 +29,10 @@ class ContactLists:
     cache: Cache
 
     def find(self, name: str) -> str | None:
-        """Give the id of the list called *name*, or None where there is none.
+        """Return the ID of the list called *name*, or None where it does not exist.
 
-        Raises APIError when the list can only be read, InvalidAuthenticationError when the app may
-        not see or create lists of this advertiser.
+        Raises APIError when the list is read-only, InvalidAuthenticationError when the app has no
+        access to lists of this advertiser.
         """
         known: str | None = self.cache.get(self._key(name))
         if known:
@@ -41,7 +41,10 @@ class ContactLists:
             return self._search(name)
 
     def find_or_create(self, name: str) -> str:
-        """Give the id of the list called *name*, which exists afterwards."""
+        """Return the ID of the list called *name*; create the list where it does not exist.
+
+        Raises the same errors as `find`, and NameTakenError when another segment has the name.
+        """
         known: str | None = self.cache.get(self._key(name))
         if known:
             return known
@@ -50,7 +53,7 @@ class ContactLists:
             return found or self._create(name)
 
     def forget(self, name: str) -> None:
-        """Look the name up afresh next time."""
+        """Remove *name* from the cache, so that the next lookup searches again."""
         self.cache.delete(self._key(name))
         self.cache.delete(self._listed)
 
@@ -65,7 +68,7 @@ class ContactLists:
             locked = locked or any(one.name == name for one in page)
         if locked:
             raise APIError(
-                f'The audience "{name}" exists at Criteo and is read-only. '
+                f'The audience "{name}" is read-only at Criteo. '
                 "Use another `audience_key`, or name a list in `contact_list_id`.",
                 "READ_ONLY_AUDIENCE",
                 403,
@@ -74,9 +77,9 @@ class ContactLists:
         return None
 
     def _create(self, name: str) -> str:
-        """Create the list, unless it turns out to exist.
+        """Create the list; return the existing one if another process created it meanwhile.
 
-        A creation of unclear outcome (no answer, server fault) is tried once more, after a search.
+        A creation of unknown outcome (no response, server error) is retried once, after a search.
         """
         try:
             return self._created(name)
@@ -93,7 +96,7 @@ class ContactLists:
             if found is None:
                 raise NameTakenError(
                     f"{taken} No contact list has exactly this name, so another kind of segment "
-                    "has it, or one that differs in capitals. "
+                    "has it, or a segment whose name differs only in case. "
                     "Use another `audience_key`, or name a list in `contact_list_id`.",
                     taken.code,
                     taken.status,
@@ -114,7 +117,7 @@ class ContactLists:
 
 @contextmanager
 def _access() -> Iterator[None]:
-    """Tell a refusal of the advertiser as one of access: no event could do better."""
+    """Raise InvalidAuthenticationError for a 403: no event of the advertiser can succeed."""
     try:
         yield
     except APIError as error:

@@ -1,7 +1,7 @@
-"""What Criteo refuses, and why: problem objects, and the errors that they become.
+"""Criteo's error responses: problem objects, and the exceptions raised for them.
 
-Problems stand in `errors` or in `warnings`, come with a status of their own or with 200, and name
-their trace id in two ways; every form that is known to occur is read.
+Problems occur in `errors` or in `warnings`, with an error status or with 200, and name their trace
+ID in two ways; every known form is read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONGEST_TITLE = 80
 
 
 class CriteoProblem(NamedTuple):
-    """What Criteo says went wrong; `detail` is left out, since it may repeat an identifier."""
+    """A problem object; `detail` is left out, since it may repeat an identifier."""
 
     code: str
     type: str
@@ -30,56 +30,56 @@ class CriteoProblem(NamedTuple):
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> CriteoProblem:
-        """Read a problem object, whose trace id has two names."""
+        """Read a problem object, whose trace ID has two names."""
         code, kind, title = (str(raw.get(key) or "") for key in ("code", "type", "title"))
         return cls(code, kind, title, str(raw.get("traceId") or raw.get("traceIdentifier") or ""))
 
     def __str__(self) -> str:
-        marks = [self.type, f"trace id {self.trace_id}" if self.trace_id else ""]
-        inside = ", ".join(filter(None, marks))
+        details = [self.type, f"trace ID {self.trace_id}" if self.trace_id else ""]
+        inside = ", ".join(filter(None, details))
         said = (self.title or self.code or "no reason given").rstrip(".")
-        # Half of a secret or an address would not be recognised as such; words stay whole.
+        # Redaction would not recognize half of a secret or an address, so words are kept whole.
         title = textwrap.shorten(said, _LONGEST_TITLE, placeholder=" ...")
         return f"{title} ({inside})" if inside else title
 
 
 class NameTakenError(APIError):
-    """The advertiser has a segment of that name already."""
+    """The advertiser already has a segment of that name."""
 
 
 class ListGoneError(APIError):
-    """The contact list does not exist (any more), or is not this app's to amend."""
+    """The contact list does not exist, or the app may not amend it."""
 
 
 class TooLargeError(APIError):
-    """The body of an amendment is larger than Criteo takes."""
+    """The body of an amendment exceeds Criteo's size limit."""
 
 
 def describe(response: httpx.Response) -> tuple[str, str] | None:
-    """Give code and text of a refusal: title, type and trace id of each problem, and advice.
+    """Return code and message of an error response, or None where its body has another form.
 
-    None when the answer holds neither a problem nor an OAuth error.
+    The message holds title, type and trace ID of each problem, and advice.
     """
-    answer = read_json(response)
-    if not isinstance(answer, dict):
+    body = read_json(response)
+    if not isinstance(body, dict):
         return None
-    if problems := problems_of(answer):
+    if problems := problems_of(body):
         said = [_text(problems), _ADVICE.get(response.status_code)]
         return problems[0].code, ". ".join(filter(None, said))
-    if isinstance(answer.get("error"), str):
-        return answer["error"], _ADVICE[401]
+    if isinstance(body.get("error"), str):
+        return body["error"], _ADVICE[401]
     return None
 
 
 _ADVICE = {
     401: "Check `client_id` and `client_secret`",
-    403: "Check the advertiser's consent and the app's rights",
-    410: "Set `api_version` to a version that Criteo serves",
+    403: "Check the advertiser's consent and the app's permissions",
+    410: "Set `api_version` to a supported version",
 }
 
 
 def read_json(response: httpx.Response) -> Any:
-    """Give the answer's JSON value, or None where it is none."""
+    """Return the JSON value of the response's body, or None where it is not JSON."""
     try:
         return orjson.loads(response.content)
     except orjson.JSONDecodeError:
@@ -87,13 +87,13 @@ def read_json(response: httpx.Response) -> Any:
 
 
 def objects(found: Any) -> list[dict[str, Any]]:
-    """Give the objects of a list, and none where there is no list."""
+    """Return the objects in a list; an empty list for any other value."""
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def problems_of(answer: Mapping[str, Any], *places: str) -> list[CriteoProblem]:
-    """Give what an answer reports in *places*, without mere deprecations."""
-    found = itertools.chain(*(objects(answer.get(place)) for place in places or _PLACES))
+def problems_of(body: Mapping[str, Any], *places: str) -> list[CriteoProblem]:
+    """Return the problems in *places* (by default errors and warnings), without deprecations."""
+    found = itertools.chain(*(objects(body.get(place)) for place in places or _PLACES))
     return [problem for problem in map(CriteoProblem.read, found) if problem.type != "deprecation"]
 
 
@@ -101,8 +101,8 @@ def _text(problems: Sequence[CriteoProblem]) -> str:
     return "; ".join(map(str, problems))
 
 
-def refusal(problems: Sequence[CriteoProblem], what: str) -> APIError:
-    """Give the error for a refusal that came with status 200."""
+def api_error(problems: Sequence[CriteoProblem], what: str) -> APIError:
+    """Return the error for problems in a response with status 200; *what* begins its message."""
     code = problems[0].code if problems else ""
     kind = _KINDS.get(code, APIError)
     said = _text(problems) or "no reason given"
@@ -110,14 +110,14 @@ def refusal(problems: Sequence[CriteoProblem], what: str) -> APIError:
     return kind(f"{what}: {said}{named}.", code or "API_ERROR", _STATUSES.get(code, 400))
 
 
-def sharper(error: IntegrationError) -> IntegrationError:
-    """Give the error for a refusal by status its own class, where there is one."""
+def specific_error(error: IntegrationError) -> IntegrationError:
+    """Return *error* as NameTakenError, ListGoneError or TooLargeError where one applies."""
     kind = _KINDS.get(error.code) or _BY_STATUS.get(error.status)
     if kind is None:
         return error
-    sharper = kind(str(error), error.code, error.status)
-    sharper.response = error.response
-    return sharper
+    found = kind(str(error), error.code, error.status)
+    found.response = error.response
+    return found
 
 
 _KINDS: dict[str, type[APIError]] = {

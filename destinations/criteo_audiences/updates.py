@@ -1,4 +1,4 @@
-"""Contact lists brought up to date: in few calls, and what that came to for whom."""
+"""Amending contact lists in as few requests as possible, with a result for each identifier."""
 
 from __future__ import annotations
 
@@ -6,32 +6,38 @@ import logging
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from destinations.criteo_audiences.api import MOST_IDENTIFIERS, Amendment, Criteo, Verdict
+from destinations.criteo_audiences.api import MAX_IDENTIFIERS, Amendment, Criteo, Verdict
 from destinations.criteo_audiences.identifiers import by_form
 from destinations.criteo_audiences.lists import ContactLists
 from destinations.criteo_audiences.refusals import ListGoneError, TooLargeError
 from framework import DELIVERED, Delivered, Failed, IntegrationError, Result, Skipped
 
 AmendmentResult: TypeAlias = tuple[Sequence[str], Result]
-Answers: TypeAlias = list[AmendmentResult]
-"""What became of identifiers: in groups that share a result, none of them in two."""
+"""Identifiers that share a result, and that result."""
+
+AmendmentResults: TypeAlias = list[AmendmentResult]
+"""Results of an amendment: identifiers grouped by result, each in exactly one group."""
 
 Reporter: TypeAlias = Literal["framework", "partner"]
 
 _logger = logging.getLogger("action_destinations.criteo_audiences")
 
 
-def amend_by_name(lists: ContactLists, name: str, amendment: Amendment) -> Answers:
-    """Amend the list called *name*; an id that turns out to be gone is looked up once more."""
+def amend_by_name(lists: ContactLists, name: str, amendment: Amendment) -> AmendmentResults:
+    """Amend the list called *name*; if its cached ID is gone, look it up again and retry once.
+
+    Removing from a list that does not exist is skipped. Raises IntegrationError where the list
+    cannot be found or created, ListGoneError where it is gone again.
+    """
     try:
         return _amend_found(lists, name, amendment)
     except ListGoneError as error:
-        _logger.info("Looking for the contact list once more: %s", error)
+        _logger.info("Looking up the contact list again: %s", error)
         lists.forget(name)
         return _amend_found(lists, name, amendment)
 
 
-def _amend_found(lists: ContactLists, name: str, amendment: Amendment) -> Answers:
+def _amend_found(lists: ContactLists, name: str, amendment: Amendment) -> AmendmentResults:
     if amendment.operation == "add":
         return amend(lists.criteo, lists.find_or_create(name), amendment)
     list_id = lists.find(name)
@@ -40,31 +46,31 @@ def _amend_found(lists: ContactLists, name: str, amendment: Amendment) -> Answer
     return amend(lists.criteo, list_id, amendment)
 
 
-def amend(criteo: Criteo, list_id: str, amendment: Amendment) -> Answers:
-    """Amend a list in calls of one form and of at most 50,000 identifiers.
+def amend(criteo: Criteo, list_id: str, amendment: Amendment) -> AmendmentResults:
+    """Amend a list in requests of one identifier form and at most 50,000 identifiers each.
 
-    A call that fails fails its own identifiers only. Raises ListGoneError.
+    A failing request fails only its own identifiers. Raises ListGoneError.
     """
-    answers: Answers = []
+    results: AmendmentResults = []
     for group in by_form(amendment.identifier_type, amendment.identifiers):
-        for start in range(0, len(group), MOST_IDENTIFIERS):
-            part = amendment.of(group[start : start + MOST_IDENTIFIERS])
-            answers += _amend_part(criteo, list_id, part)
-    return answers
+        for start in range(0, len(group), MAX_IDENTIFIERS):
+            part = amendment.of(group[start : start + MAX_IDENTIFIERS])
+            results += _amend_part(criteo, list_id, part)
+    return results
 
 
-def each(answers: Answers, identifiers: Sequence[str]) -> Result | list[Result]:
-    """Give the result of each of *identifiers* in turn, or the one that all of them have."""
-    first = answers[0][1]
-    if all(result == first for _, result in answers):
+def each(results: AmendmentResults, identifiers: Sequence[str]) -> Result | list[Result]:
+    """Return one result if all are equal, else the results aligned with *identifiers*."""
+    first = results[0][1]
+    if all(result == first for _, result in results):
         return first
-    results = {identifier: result for part, result in answers for identifier in part}
-    return [results[identifier] for identifier in identifiers]
+    by_identifier = {identifier: result for part, result in results for identifier in part}
+    return [by_identifier[identifier] for identifier in identifiers]
 
 
-def _amend_part(criteo: Criteo, list_id: str, part: Amendment) -> Answers:
+def _amend_part(criteo: Criteo, list_id: str, part: Amendment) -> AmendmentResults:
     try:
-        return _judged(part, criteo.amend(list_id, part))
+        return _results(part, criteo.amend(list_id, part))
     except ListGoneError:
         raise
     except TooLargeError as error:
@@ -83,38 +89,39 @@ def _failed(part: Amendment, list_id: str, error: IntegrationError) -> Amendment
     return part.identifiers, Failed.from_error(error, reporter)
 
 
-def _judged(part: Amendment, verdict: Verdict) -> Answers:
-    """Tell apart whom Criteo took, whom it refused by name, and of whom it does not say."""
+def _results(part: Amendment, verdict: Verdict) -> AmendmentResults:
+    """Return the results of a successful request: accepted, rejected by name, or unknown."""
     identifiers = part.identifiers
     if not verdict.invalid:
         return [(identifiers, DELIVERED)]
-    refused = Failed(
+    rejected = Failed(
         400,
         "INVALID_IDENTIFIER",
-        f"Criteo refuses the identifier: it is malformed for type `{part.identifier_type}`.",
+        f"Criteo rejected the identifier as malformed for type `{part.identifier_type}`.",
         "partner",
     )
-    _logger.warning("Criteo refuses %d of %d identifiers.", verdict.invalid, len(identifiers))
+    _logger.warning("Criteo rejected %d of %d identifiers.", verdict.invalid, len(identifiers))
     if verdict.invalid >= len(identifiers):
-        return [(identifiers, refused)]
+        return [(identifiers, rejected)]
     named = verdict.sample.intersection(identifiers)
     unnamed = verdict.invalid - len(named)
     others = [one for one in identifiers if one not in named]
-    rest: Result = DELIVERED if unnamed <= 0 else _doubtful(unnamed, len(others))
-    return [(list(named), refused), (others, rest)]
+    rest: Result = DELIVERED if unnamed <= 0 else _possibly_rejected(unnamed, len(others))
+    return [(list(named), rejected), (others, rest)]
 
 
-def _doubtful(unnamed: int, among: int) -> Delivered:
+def _possibly_rejected(unnamed: int, among: int) -> Delivered:
     return Delivered(
         body={
             "unnamedInvalidIdentifiers": unnamed,
-            "message": f"Criteo refuses {unnamed} of {among} identifiers without naming them; "
-            "this may be one.",
+            "message": f"Criteo rejected {unnamed} of {among} identifiers without naming them; "
+            "this may be one of them.",
         }
     )
 
 
 def _no_audience(name: str) -> Skipped:
     return Skipped(
-        "NO_AUDIENCE", f'There is no audience "{name}" at Criteo to remove the user from.'
+        "NO_AUDIENCE",
+        f'The audience "{name}" does not exist at Criteo, so the user is not removed.',
     )

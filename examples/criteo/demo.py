@@ -1,7 +1,7 @@
-"""Deliver a generated file of events into a pretend Criteo, and check what became of it.
+"""Deliver a generated file of events to the Criteo sandbox, and verify the audiences.
 
-`make demo` runs this. The sandbox is a process of its own on the loopback address; nothing leaves
-the machine.
+`make demo` runs this. The sandbox is a separate process on the loopback address; nothing leaves the
+machine.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ACCESS = {"CRITEO_CLIENT_ID": "demo-app", "CRITEO_CLIENT_SECRET": "demo-secret"}
 
 
 def history(file: Path) -> dict[str, set[str]]:
-    """Give the members that each audience must have: the events applied one at a time.
+    """Return the expected members of each audience, by applying the events one at a time.
 
-    The connection file asks for hashed addresses.
+    Members are hashed addresses, as the connection file configures.
     """
     members: dict[str, set[str]] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
@@ -44,7 +44,7 @@ def history(file: Path) -> dict[str, set[str]]:
 
 
 def members_at(url: str) -> dict[str, set[str]]:
-    """Give the members that the sandbox holds, by audience."""
+    """Return the members in the sandbox, by audience."""
     with urllib.request.urlopen(f"{url}/__sandbox/state?detail=members") as answer:  # noqa: S310
         state = json.load(answer)
     return {
@@ -54,7 +54,7 @@ def members_at(url: str) -> dict[str, set[str]]:
 
 
 def start_sandbox() -> tuple[subprocess.Popen[str], str]:
-    """Start the sandbox; give its process and its address."""
+    """Start the sandbox; return its process and its URL."""
     process = subprocess.Popen(
         [*ACTIONS, "sandbox", "criteo", "--port", "0", "--advertiser", "12345",
          "--client-id", ACCESS["CRITEO_CLIENT_ID"],
@@ -66,7 +66,7 @@ def start_sandbox() -> tuple[subprocess.Popen[str], str]:
 
 
 def address(lines: IO[str]) -> str:
-    """Give the first address that a server announces."""
+    """Return the first loopback URL in the output of a server."""
     for line in lines:
         for word in line.split():
             if word.startswith("http://127.0.0.1:"):
@@ -75,7 +75,7 @@ def address(lines: IO[str]) -> str:
 
 
 def deliver(events: Path, url: str) -> int:
-    """Run the delivery as an operator would; give its exit status."""
+    """Run the delivery as an operator would; return its exit code."""
     command = [
         *ACTIONS, "run", "--connection", os.path.relpath(HERE / "criteo.connection.yaml"),
         "--events", str(events), "--endpoint", f"https://api.criteo.com={url}",
@@ -87,7 +87,7 @@ def deliver(events: Path, url: str) -> int:
 
 
 def main() -> None:
-    """Generate, deliver, verify, and say where to look."""
+    """Generate events, deliver them and verify the audiences."""
     FOLDER.mkdir(exist_ok=True)
     events = FOLDER / "events.ndjson"
     subprocess.run(
@@ -96,20 +96,20 @@ def main() -> None:
     print(f"Wrote 100,000 lines of events to {events}.\n")
     process, url = start_sandbox()
     try:
-        print(f"A pretend Criteo runs at {url} (open it to see the audiences arrive).\n")
+        print(f"The Criteo sandbox runs at {url} (open it to watch the audiences grow).\n")
         status = deliver(events, url)
-        print(f"\n(Exit status {status}: the file has odd lines on purpose, see the table.)")
+        print(f"\n(Exit code {status}: the file contains invalid lines on purpose, see the table.)")
         expected, found = history(events), members_at(url)
         if expected != found:
             raise SystemExit("\nThe audiences differ from the history of events.")
-        print("\nVerified: the audiences hold exactly the people that the history says:")
+        print("\nVerified: the audiences match the history of events exactly:")
         for audience, people in sorted(found.items()):
             print(f"  {audience}: {len(people):,} members")
-        print(f"\nOne line for each event and subscription: {FOLDER / 'outcomes.ndjson'}")
+        print(f"\nResults by event and subscription: {FOLDER / 'outcomes.ndjson'}")
         if sys.stdin.isatty():
-            input(f"The page: {url} - press Enter to stop the sandbox. ")
+            input(f"Sandbox page: {url} - press Enter to stop the sandbox. ")
         else:
-            print(f"The page was at {url}; run `make demo` in a terminal to look at it.")
+            print(f"The sandbox page was at {url}; run `make demo` in a terminal to view it.")
     finally:
         process.terminate()
         process.wait()

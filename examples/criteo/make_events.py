@@ -1,10 +1,10 @@
-"""Write a file of audience events as they come from the field: most are good, some are not.
+"""Generate a realistic file of audience events, most of them valid.
 
     python make_events.py --count 100000 --out events.ndjson
 
-The same arguments give the same bytes. Beside good events of several audiences there are doubled
-ones, exits, addresses in other letter case, malformed and missing addresses, events of other types
-and broken lines.
+The same arguments produce the same bytes. In addition to valid events of several audiences there
+are duplicates, exits, addresses in upper case, malformed and missing addresses, events of other
+types and invalid lines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MALFORMED = ("nobody", "a@b", "two@@example.com", "blank space@example.com")
 
 
 def audience_event(number: int, audience: str, email: str | None, *, entered: bool) -> dict:
-    """Give the track event that Engage sends when a person enters or leaves an audience."""
+    """Return the track event that Engage sends when a user enters or leaves an audience."""
     traits = {} if email is None else {"email": email}
     return {
         "type": "track",
@@ -38,7 +38,7 @@ def audience_event(number: int, audience: str, email: str | None, *, entered: bo
 
 
 def lines(count: int, seed: int) -> Iterator[str]:
-    """Yield *count* lines; about one in twelve is odd in some way."""
+    """Yield *count* lines; about one in twelve is unusual or invalid."""
     chance = random.Random(seed)  # noqa: S311 - repeatable events, no secrets
     people = max(1, count // 3)
     last = ""
@@ -68,7 +68,7 @@ def lines(count: int, seed: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Write the file that the arguments ask for."""
+    """Write the file according to the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=7)

@@ -1,4 +1,4 @@
-"""The `actions` command: one module per command, imported when it is called for."""
+"""The `actions` command: one module per subcommand, imported on first use."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line and exit with one of the documented codes."""
+    """Run the command line; the process exits with a code from `framework.cli.exits`."""
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"actions {VERSION}\n")
         return
-    gc.set_threshold(200_000, 20, 50)  # most of what is made at the start stays
+    gc.set_threshold(200_000, 20, 50)  # most objects created at startup live on
     _leave_out("httpx._main")  # httpx's own command line, with all of rich and pygments
     from framework.cli.app import actions  # noqa: PLC0415 - imports click
 
@@ -24,6 +24,6 @@ def main() -> None:
 
 
 def _leave_out(module: str) -> None:
-    """Let *module*, which is optional where it is used, count as not installed in this process."""
+    """Make imports of the optional *module* fail in this process, as if it were not installed."""
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
     modules.setdefault(module, None)

@@ -1,4 +1,4 @@
-"""`actions check-auth`: ask whether the credentials of a connection are good."""
+"""`actions check-auth`: check the credentials of a connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framework.errors import IntegrationError
 
 _OFFERS = {
     exits.REFUSED: "Check the settings that hold the credentials.",
-    exits.UNAVAILABLE: "Check the network and the address, and ask again later.",
+    exits.UNAVAILABLE: "Check the network and the address, and try again later.",
 }
 
 
@@ -18,16 +18,18 @@ _OFFERS = {
 @connection_option
 @endpoint_option
 def check_auth(path: str, endpoints: dict[str, str]) -> None:
-    """Ask the partner whether the credentials of a connection are good; no event is sent.
+    """Check a connection's credentials with the partner; send no event.
 
-    Exits with 0 when access is given, 4 when it is refused, 3 when the partner does not answer.
+    Exits with 0 when they are valid, 4 when access is denied, 3 when the partner is unavailable.
     """
     from framework.delivery import connect, make_transport  # noqa: PLC0415 - heavy, imported at first use
 
     opened = open_connection(path)
     name = opened.plugin.definition.name
     if not opened.plugin.implements("check_authentication"):
-        click.echo(f"{name} has no check of its own; the first event will tell.")
+        click.echo(
+            f"{name} has no credentials check; the first delivery shows whether they are valid."
+        )
         return
     transport = make_transport(redirect=endpoints)
     with connect(opened.plugin, opened.file.settings, (), transport=transport) as connection:

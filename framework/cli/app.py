@@ -1,4 +1,4 @@
-"""The top of the command line: which commands there are, and how each of them fails."""
+"""The top-level command: the list of subcommands, and how their errors are reported."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from framework.version import VERSION
 
 
 class _Command(NamedTuple):
-    place: str
+    target: str
     summary: str
 
 
 _COMMANDS = {
-    "run": _Command("run:run", "Deliver a file of events, and go on where an earlier run stopped."),
+    "run": _Command("run:run", "Deliver events from a file; resume an earlier run."),
     "check-auth": _Command(
-        "access:check_auth", "Ask the partner whether a connection's credentials are good."
+        "access:check_auth", "Check a connection's credentials with the partner."
     ),
-    "list": _Command("catalogue:list_", "List the destinations that are installed."),
-    "show": _Command("catalogue:show", "Show a destination: its settings, actions and fields."),
-    "validate": _Command("validate:validate", "Check connection files before an event moves."),
-    "import": _Command("importing:import_", "Begin with a destination from its manifest."),
-    "explain": _Command("explain:explain", "Show why an event is delivered, or why not."),
-    "test": _Command("test:test", "Try the mapping tests beside connection files."),
-    "sandbox": _Command("sandbox:sandbox", "Start a pretend partner on this machine."),
-    "serve": _Command("serve:serve", "Try a destination on a page of this machine."),
+    "list": _Command("catalogue:list_", "List installed destinations."),
+    "show": _Command("catalogue:show", "Show a destination's settings, actions and fields."),
+    "validate": _Command("validate:validate", "Check connection files before delivering events."),
+    "import": _Command("importing:import_", "Generate a starter connection file from a manifest."),
+    "explain": _Command("explain:explain", "Show why an event is or is not delivered."),
+    "test": _Command("test:test", "Run mapping tests (`*.test.yaml`)."),
+    "sandbox": _Command("sandbox:sandbox", "Simulate a partner's API on this machine."),
+    "serve": _Command("serve:serve", "Open a local web page for testing a destination."),
     "schemas": _Command(
-        "schemas:schemas", "Write the JSON Schemas that editors check and complete files with."
+        "schemas:schemas", "Write JSON Schemas for validation and completion in editors."
     ),
-    "completion": _Command("completion:completion", "Print what makes a shell complete commands."),
+    "completion": _Command("completion:completion", "Print a shell completion script."),
 }
 
 
 class Commands(click.Group):
-    """A group whose commands are imported when they are called for, and not to be listed."""
+    """A group whose commands are imported on first use; listing them imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the names in the order in which they are needed."""
+        """Return the command names in the order of the help."""
         del ctx
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command *cmd_name* and give it."""
+        """Import and return the command *cmd_name*, or None if it is unknown."""
         del ctx
         entry = _COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        module, _, name = entry.place.partition(":")
+        module, _, name = entry.target.partition(":")
         found = importlib.import_module(f"framework.cli.{module}")
         command: click.Command = getattr(found, name)
         command.short_help = entry.summary
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing any."""
+        """Write the list of commands without importing them."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in _COMMANDS.items()])
@@ -66,9 +66,9 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is called; an unknown one is told with its nearest."""
+        """Return the command to run; raises UsageError with the closest name if it is unknown."""
         if args[0] not in _COMMANDS and not args[0].startswith("-"):
-            import difflib  # noqa: PLC0415 - only where something is wrong
+            import difflib  # noqa: PLC0415 - needed for errors only
 
             near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
             hint = f" Did you mean `{near[0]}`?" if near else ""
@@ -79,7 +79,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what goes wrong becomes a message and an exit code."""
+        """Run the command; turn exceptions into a message and an exit code."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -99,8 +99,8 @@ def _message(error: Exception) -> str:
     if isinstance(error, FrameworkError):
         return f"Error: {error}"
     return (
-        f"Error: Something unexpected happened ({type(error).__name__}). "
-        "Write `actions --debug` in place of `actions` to see where."
+        f"Error: An unexpected error occurred ({type(error).__name__}). "
+        "Run `actions --debug` instead of `actions` to see where."
     )
 
 
@@ -123,7 +123,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=_show_version,
     help="Show the version and exit.",
 )
-@click.option("--debug", is_flag=True, help="Show where in the program an error comes from.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def actions(debug: bool) -> None:  # noqa: FBT001 - click's signature
     """Deliver Segment-style events to partner APIs."""
     del debug

@@ -1,4 +1,4 @@
-"""`actions list` and `actions show`: which destinations there are, and what each one takes."""
+"""`actions list` and `actions show`: installed destinations, and the details of one."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Co
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:  # noqa: FBT001 - click's signature
-    """List the destinations that are installed, and on standard error those that cannot be used."""
+    """List installed destinations; report unusable ones on standard error."""
     registry = installed()
     warn_of_problems(registry)
     found = [plugin.definition for plugin in registry.destinations.values()]
@@ -37,7 +37,7 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click's signature
         _print_json([_headline(definition) for definition in found])
         return
     rows = [(d.slug, d.name, ", ".join(a.slug for a in d.actions)) for d in found]
-    print_table(("Destination", "Name", "Actions"), rows, empty="No destination is installed.")
+    print_table(("Destination", "Name", "Actions"), rows, empty="No destinations are installed.")
 
 
 @click.command()
@@ -48,14 +48,14 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click's signature
     "connection",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="Print the function that is generated for a connection file instead.",
+    help="Print the function generated for a connection file instead.",
 )
 @click.option(
     "--form",
     type=click.Choice(["structs", "json"]),
     default="structs",
     show_default=True,
-    help="With --generated: the function for lines of a file, or for whole events.",
+    help="With --generated: the function for lines of a file, or for JSON events.",
 )
 def show(
     destination: str | None,
@@ -63,10 +63,10 @@ def show(
     connection: str | None,
     form: InputKind,
 ) -> None:
-    """Show what DESTINATION takes: its settings, its actions and their fields.
+    """Show the settings, actions and fields of DESTINATION.
 
-    Or show what events of a connection go through (--generated): its triggers, mappings and
-    fields as one Python function. It holds no settings.
+    With --generated, show a connection's triggers, mappings and fields as one Python function. It
+    holds no settings.
     """
     if (destination is None) == (connection is None):
         raise click.UsageError("Give either a destination or --generated FILE.")

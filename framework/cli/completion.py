@@ -1,4 +1,4 @@
-"""`actions completion`: what a shell needs to complete commands, options and names."""
+"""`actions completion`: shell completion of commands, options and names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 _SETUP = """\
-Add it to your shell's start-up file:
+Add it to your shell's startup file:
 
 \b
   bash   ~/.bashrc                   eval "$(actions completion bash)"
@@ -19,7 +19,7 @@ Add it to your shell's start-up file:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that makes SHELL complete commands, options and names."""
+    """Print a script for SHELL that completes commands, options and names."""
     kind = get_completion_class(shell)
     assert kind is not None
     root = ctx.find_root()

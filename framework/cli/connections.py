@@ -1,4 +1,4 @@
-"""From the name of a connection file to everything that is needed to open the connection."""
+"""Reading connection files for commands, with all findings shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ connection_option = click.option(
     required=True,
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="The connection file (YAML or JSON): destination, settings, subscriptions.",
+    help="Connection file (YAML or JSON): destination, settings, subscriptions.",
 )
 
 
@@ -46,21 +46,21 @@ endpoint_option = click.option(
     multiple=True,
     metavar="ORIGIN=URL",
     callback=_read_endpoints,
-    help="Call URL where the destination would call ORIGIN; may be given several times.",
+    help="Send requests for ORIGIN to URL instead; may be repeated.",
 )
 
 
 class Opened(NamedTuple):
-    """A connection file that can be used, and the destination that it names."""
+    """A valid connection file and its destination."""
 
     file: ConnectionFile
     plugin: Plugin
 
 
 def open_connection(path: str) -> Opened:
-    """Give what the connection file at *path* says, its settings checked; shows every finding.
+    """Read the connection file at *path*, check its settings and show every finding.
 
-    Ends the command where there are errors.
+    Raises click's Exit with code 2 where there are errors, StorageError where it cannot be read.
     """
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
 
@@ -68,7 +68,7 @@ def open_connection(path: str) -> Opened:
 
 
 def check_reading(reading: Reading) -> Opened:
-    """Give what was read, its settings checked; shows every finding, and ends where they err."""
+    """Check the settings of *reading* and show every finding; raises Exit if there are errors."""
     plugin = _plugin(reading)
     if reading.connection is not None and plugin is not None:
         _check_settings(reading.connection, plugin, reading.findings)
@@ -76,7 +76,7 @@ def check_reading(reading: Reading) -> Opened:
 
 
 def name_connection(path: str) -> Opened:
-    """Give what the connection file at *path* says; its settings may be wrong."""
+    """Read the connection file at *path* like `open_connection`, but do not check its settings."""
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
 
     reading = read_connection(path)
@@ -84,7 +84,7 @@ def name_connection(path: str) -> Opened:
 
 
 def _plugin(reading: Reading) -> Plugin | None:
-    """Give the destination that a file names, where it can be used; note where it is none."""
+    """Return the file's destination, or None; add a finding where it is unknown."""
     file = reading.connection
     if file is None:
         return None
@@ -96,7 +96,7 @@ def _plugin(reading: Reading) -> Plugin | None:
 
 
 def _check_settings(file: ConnectionFile, plugin: Plugin, findings: DiagnosticList) -> None:
-    """Note what is wrong with settings, as `actions validate` does; it is seldom something."""
+    """Add findings for invalid settings, as `actions validate` does."""
     from framework.definition import shape_settings  # noqa: PLC0415 - heavy, at first use
 
     try:

@@ -1,4 +1,4 @@
-"""Exit codes: what the outcome of a command means for whoever started it."""
+"""Exit codes of all commands, for scripts and schedulers."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ BUG: Final = 70
 INTERRUPTED: Final = 130
 
 EXIT_CODES = {
-    DONE: "Done: every event was delivered or rightly skipped.",
-    FAILED: "Done, but some events failed for good, or some lines are no events.",
-    USAGE: "The command, the connection file or a checkpoint has to be changed; nothing was sent.",
-    UNAVAILABLE: "Stopped: the partner cannot take more now. Run again to go on.",
-    REFUSED: "Stopped: the partner refuses access. Check the credentials and run again.",
-    STORAGE: "Stopped: a local file cannot be read or written.",
-    BUG: "A bug of the program or of a plugin; --debug shows where.",
-    INTERRUPTED: "Interrupted. Run again to go on.",
+    DONE: "Success: every event was delivered or skipped.",
+    FAILED: "Some events failed permanently, or some lines were invalid.",
+    USAGE: "The command, the connection file or the checkpoint is invalid; nothing was sent.",
+    UNAVAILABLE: "The partner is unavailable or throttling. Run the command again to resume.",
+    REFUSED: "The partner denies access. Check the credentials and run the command again.",
+    STORAGE: "A local file cannot be read or written.",
+    BUG: "A bug in the program or in a plugin; --debug shows where.",
+    INTERRUPTED: "Interrupted. Run the command again to resume.",
 }
-"""What each exit code means."""
+"""The meaning of each exit code."""
 
 
 def code_of(error: Exception) -> int:
-    """Give the exit code of a command that ends with *error*."""
+    """Return the exit code of a command that fails with *error*."""
     if isinstance(error, ConfigurationError | DefinitionError):
         return USAGE
     if isinstance(error, StorageError):
@@ -55,7 +55,7 @@ def _code_of_status(status: int) -> int:
 
 
 def code_of_summary(summary: Summary) -> int:
-    """Give the exit code of a run."""
+    """Return the exit code of a run with *summary*."""
     stops = {"interrupted": INTERRUPTED, "unavailable": UNAVAILABLE, "refused": REFUSED}
     if summary.stopped in stops:
         return stops[summary.stopped]

@@ -1,4 +1,4 @@
-"""`actions import`: a connection file and a page of fields from a destination's manifest."""
+"""`actions import`: a starter connection file and a field page from a manifest."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    help="The folder to write to; by default this one.",
+    help="Folder to write to  [default: the current folder]",
 )
 def import_(manifest: Path, out: Path) -> None:
-    """Read a destination's MANIFEST (metadata.json) and write what one begins with.
+    """Generate a starter connection file, a field page and a normalized manifest.
 
-    That is a connection file to fill in, a page that documents settings and fields, and the
-    manifest as it is understood here. Files that exist are not written over.
+    MANIFEST is a destination's metadata.json. Existing files are not overwritten.
     """
     from framework.config import load_manifest  # noqa: PLC0415 - heavy, imported at first use
     from framework.definition import to_manifest  # noqa: PLC0415 - heavy, imported at first use
@@ -52,7 +51,10 @@ def import_(manifest: Path, out: Path) -> None:
 def _write(files: Mapping[Path, str]) -> None:
     there = [f"`{path}`" for path in files if path.exists()]
     if there:
-        raise ConfigurationError(f"{', '.join(there)} exist{'s' * (len(there) == 1)} already.")
+        raise ConfigurationError(
+            f"{', '.join(there)} already exist{'s' * (len(there) == 1)}. "
+            "Name another folder with --out."
+        )
     for path, text in files.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +65,7 @@ def _write(files: Mapping[Path, str]) -> None:
 
 
 def skeleton(destination: Destination) -> str:
-    """Give a connection file to fill in, with the subscriptions that a new connection has."""
+    """Return a starter connection file as YAML, with the destination's preset subscriptions."""
     from framework.definition import (  # noqa: PLC0415 - heavy, imported at first use
         MAX_SUBSCRIPTIONS,
     )
@@ -118,7 +120,7 @@ def _subscription(action: Action, subscription: Subscription) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """Give a text as a YAML scalar."""
+    """Return *text* as a YAML scalar."""
     plain = text.replace("-", "a").replace("_", "a")
     return text if plain.isascii() and plain.isalnum() and text[0].isalpha() else json.dumps(text)
 
@@ -128,7 +130,7 @@ def _line(text: str) -> str:
 
 
 def documentation(destination: Destination) -> str:
-    """Give a page in Markdown about settings, actions and fields."""
+    """Return a page in Markdown that lists settings, actions and fields."""
     parts = [f"# {destination.name}", _line(destination.description)]
     if destination.settings_fields:
         parts += ["## Settings", _table(destination.settings_fields)]
@@ -140,7 +142,7 @@ def documentation(destination: Destination) -> str:
 
 
 def _table(fields: Mapping[str, Field]) -> str:
-    rows = ["| Field | Type | Required | What it is |", "| --- | --- | --- | --- |"]
+    rows = ["| Field | Type | Required | Description |", "| --- | --- | --- | --- |"]
     rows += [_row(key, field) for key, field in fields.items()]
     return "\n".join(rows)
 

@@ -1,4 +1,4 @@
-"""How a run shows itself while it goes on, and how it is asked to stop."""
+"""Progress of a run, and stopping it by signals."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Give what shows progress as a bar on standard error; nothing where that is no terminal.
+    """Yield a function that shows progress as a bar, if standard error is a terminal.
 
-    The bar is made when there is progress to show, and not before the first call.
+    The bar appears with the first progress.
     """
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -31,7 +31,7 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
     with ExitStack() as stack:
         started = time.monotonic()
         bar = cache(lambda: stack.enter_context(_bar(started)))
-        yield lambda progress: bar()(progress)  # noqa: PLW0108 - made at the first call
+        yield lambda progress: bar()(progress)  # noqa: PLW0108 - created at the first call
 
 
 @contextmanager
@@ -59,19 +59,19 @@ def _bar(started: float) -> Iterator[Callable[[Progress], None]]:
 
 
 def describe(progress: Progress, seconds: float) -> str:
-    """Give progress in words."""
+    """Return *progress* after *seconds* as one line of text."""
     rate = (progress.lines - progress.resumed) / seconds if seconds > 0 else 0
     counts = " ".join(f"{number:,} {outcome}" for outcome, number in progress.counts.items())
-    parts = (f"{progress.lines:,} lines", f"{rate:,.0f}/s", counts, f"{progress.calls:,} calls")
+    parts = (f"{progress.lines:,} lines", f"{rate:,.0f}/s", counts, f"{progress.calls:,} requests")
     return " | ".join(part for part in parts if part)
 
 
 @contextmanager
 def interruptions() -> Iterator[Callable[[], bool]]:
-    """Give what tells whether the run was asked to stop, by Ctrl-C or by a SIGTERM.
+    """Yield a function that returns whether Ctrl-C or a SIGTERM asked the run to stop.
 
-    The first time the run comes to a good end by itself; the second time it is broken off, which
-    is safe too, but some calls may be made again by the next run.
+    The first signal lets pending requests finish; the second raises KeyboardInterrupt, after which
+    the next run may repeat some requests.
     """
     asked = False
 
@@ -81,7 +81,7 @@ def interruptions() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        click.echo("Stopping after the calls under way; Ctrl-C again breaks off.", err=True)
+        click.echo("Stopping after pending requests; press Ctrl-C again to abort.", err=True)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,4 +1,4 @@
-"""`actions run`: deliver a file of events to where a connection file says."""
+"""`actions run`: deliver events from a file to the destination of a connection file."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class _Options(NamedTuple):
     quiet: bool
 
     @property
-    def pretends(self) -> bool:
-        """Whether nothing leaves this process."""
+    def offline(self) -> bool:
+        """Whether no request leaves this process."""
         return self.dry_run or self.sandbox
 
 
-SHOWN_CALLS = 100
-"""Calls that a dry run lists."""
+MAX_LISTED = 100
+"""Number of requests that a dry run lists."""
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -68,35 +68,35 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "-e",
     required=True,
     metavar="FILE",
-    help="The events, one JSON object a line (NDJSON, plain or gzip); - reads standard input.",
+    help="Events, one JSON object per line (NDJSON, plain or gzip); - reads standard input.",
 )
-@click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent.")
+@click.option("--dry-run", is_flag=True, help="Send nothing; show the requests that would be sent.")
 @click.option(
-    "--sandbox", is_flag=True, help="Deliver to the destination's pretend partner; show its state."
+    "--sandbox", is_flag=True, help="Deliver to the destination's sandbox and show its state."
 )
 @endpoint_option
 @click.option(
     "--outcomes",
     type=_FILE,
     metavar="FILE",
-    help="Write a JSON line there for each event and subscription; an older file is replaced.",
+    help="Write a JSON line per event and subscription to FILE; a new run replaces the file.",
 )
 @click.option(
     "--checkpoint",
     type=_FILE,
     metavar="FILE",
-    help="Where to keep how far the run has come [default: EVENTS.checkpoint, with --endpoint "
-    "EVENTS.HOST-PORT.checkpoint; none for standard input, --dry-run and --sandbox].",
+    help="File from which the run resumes  [default: EVENTS.checkpoint, with --endpoint "
+    "EVENTS.HOST-PORT.checkpoint; none for standard input, --dry-run and --sandbox]",
 )
-@click.option("--restart", is_flag=True, help="Forget the checkpoint and deliver from the start.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Read N more lines at most.")
+@click.option("--restart", is_flag=True, help="Ignore the checkpoint and start at the first line.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N lines.")
 @click.option(
     "--threads",
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
     metavar="N",
-    help="Make so many calls at a time, where they are about different audiences or the like.",
+    help="Maximum number of concurrent requests. Requests with equal batch keys stay in order.",
 )
 @click.option(
     "--processes",
@@ -104,8 +104,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=1,
     show_default=True,
     metavar="N",
-    help="Decode and map in so many processes beside this one, which sends. For plain files "
-    "without --limit.",
+    help="Number of worker processes for decoding and mapping; one process sends. Applies to "
+    "plain files without --limit.",
 )
 @click.option(
     "--max-line",
@@ -113,35 +113,35 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=1_000_000,
     show_default=True,
     metavar="BYTES",
-    help="Refuse longer lines.",
+    help="Maximum length of a line; longer lines are rejected.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress and no summary.")
+@click.option("--quiet", "-q", is_flag=True, help="Show neither progress nor summary.")
 @click.pass_context
 def run(ctx: click.Context, /, **options: Any) -> None:
-    """Deliver a file of events, and go on where an earlier run stopped.
+    """Deliver events from a file; resume an earlier run.
 
-    How far a run has come is kept beside the events file. After a crash, an interruption or an
-    outage of the partner, the same command goes on from there; events are delivered at least once
-    and in the order of the file.
+    A checkpoint is saved next to the events file. After a crash, an interruption or an outage of
+    the partner, the same command resumes from it. Events are delivered at least once and in the
+    order of the file.
     """
     chosen = _Options(**options)
     _check_paths(chosen)
     opened = open_connection(chosen.path)
     if not opened.file.enabled:
         raise ConfigurationError(
-            f"The connection `{chosen.path}` is switched off. Write `enabled: true` to use it."
+            f"The connection `{chosen.path}` is disabled. Set `enabled: true` to use it."
         )
     with plugins_print_to_stderr():
-        pretend = _pretend(chosen, opened)
-        summary = _deliver(chosen, opened, pretend)
+        sandbox = _sandbox(chosen, opened)
+        summary = _deliver(chosen, opened, sandbox)
     if chosen.as_json or not chosen.quiet:
-        _print(summary, chosen, opened, pretend)
+        _print(summary, chosen, opened, sandbox)
     ctx.exit(exits.code_of_summary(summary))
 
 
 def _check_paths(options: _Options) -> None:
-    """Refuse to write where something is read from."""
+    """Raise UsageError where an output file is also an input file or another output file."""
     reads = {"--events": Path(options.events), "--connection": Path(options.path)}
     writes = {"--outcomes": options.outcomes, "--checkpoint": options.checkpoint}
     taken = {path.resolve(): flag for flag, path in reads.items()}
@@ -154,36 +154,36 @@ def _check_paths(options: _Options) -> None:
         taken[path.resolve()] = flag
 
 
-def _pretend(options: _Options, opened: Opened) -> Sandbox | None:
-    """Give the pretend partner that answers this run, if one does."""
-    if not options.pretends:
+def _sandbox(options: _Options, opened: Opened) -> Sandbox | None:
+    """Return the sandbox that responds in this run, if any."""
+    if not options.offline:
         return None
     if not opened.plugin.implements("sandbox"):
         if options.sandbox:
-            text = f"{opened.plugin.definition.name} has no sandbox; --dry-run works without one."
+            text = f"{opened.plugin.definition.name} has no sandbox. Use --dry-run instead."
             raise click.UsageError(text)
         return None
-    pretend: Sandbox = opened.plugin.call("sandbox")
-    pretend.admit(opened.file.settings)
-    return pretend
+    sandbox: Sandbox = opened.plugin.call("sandbox")
+    sandbox.admit(opened.file.settings)
+    return sandbox
 
 
-def _transport(options: _Options, pretend: Sandbox | None) -> Any:
+def _transport(options: _Options, sandbox: Sandbox | None) -> Any:
     from framework.delivery import DryRun, make_transport  # noqa: PLC0415 - heavy
 
-    if pretend is not None:
+    if sandbox is not None:
         from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
-        return SandboxTransport(pretend)
+        return SandboxTransport(sandbox)
     return DryRun() if options.dry_run else make_transport(redirect=options.endpoints)
 
 
-def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summary:
+def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summary:
     from framework.delivery import connect  # noqa: PLC0415 - heavy, imported at first use
-    from framework.relay import EventFile, forget, hold, run_file  # noqa: PLC0415 - heavy
+    from framework.relay import EventFile, discard, locked, run_file  # noqa: PLC0415 - heavy
 
     with ExitStack() as stack:
-        transport = _transport(options, pretend)
+        transport = _transport(options, sandbox)
         file = opened.file
         connection = stack.enter_context(
             connect(opened.plugin, file.settings, file.subscriptions, transport=transport)
@@ -194,10 +194,10 @@ def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summ
         stopping = stack.enter_context(interruptions())
         checkpoint = _checkpoint(options)
         if checkpoint:
-            stack.enter_context(hold(checkpoint))
+            stack.enter_context(locked(checkpoint))
             if options.restart:
-                forget(checkpoint)
-        gc.freeze()  # what has been made so far stays, and is not looked at again
+                discard(checkpoint)
+        gc.freeze()  # objects created so far live on; exclude them from collections
         gc.set_threshold(50_000, 20, 50)
         return run_file(
             connection,
@@ -205,7 +205,7 @@ def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summ
             checkpoint=checkpoint,
             outcomes=options.outcomes,
             limit=options.limit,
-            threads=0 if options.pretends else options.threads,
+            threads=0 if options.offline else options.threads,
             processes=options.processes,
             on_progress=show,
             stopping=stopping,
@@ -213,47 +213,47 @@ def _deliver(options: _Options, opened: Opened, pretend: Sandbox | None) -> Summ
 
 
 def _checkpoint(options: _Options) -> Path | None:
-    """Give where the checkpoint is kept; what only tries something never shares the real one."""
+    """Return the path of the checkpoint; dry runs and sandboxes have none by default."""
     from framework.relay import default_path  # noqa: PLC0415 - heavy, imported at first use
 
-    if options.checkpoint or options.pretends:
+    if options.checkpoint or options.offline:
         return options.checkpoint
     hosts = [urlsplit(url).netloc for url in options.endpoints.values()]
     return default_path(options.events, "-".join(hosts).replace(":", "-"))
 
 
-def _print(summary: Summary, options: _Options, opened: Opened, pretend: Sandbox | None) -> None:
+def _print(summary: Summary, options: _Options, opened: Opened, sandbox: Sandbox | None) -> None:
     if options.as_json:
         document = {
             "connection": opened.file.name,
             "destination": opened.file.destination,
             **summary.to_json(),
             "exitCode": exits.code_of_summary(summary),
-            **({"sandbox": pretend.state()} if pretend else {}),
+            **({"sandbox": sandbox.state()} if sandbox else {}),
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     print_summary(summary)
-    if options.sandbox and pretend:
-        print_panels(pretend.panels())
+    if options.sandbox and sandbox:
+        print_panels(sandbox.panels())
     if options.dry_run:
-        click.echo("\nA dry run: nothing was sent.")
-        if pretend:
-            _print_calls(pretend)
+        click.echo("\nDry run: nothing was sent.")
+        if sandbox:
+            _print_requests(sandbox)
     click.echo(f"\n{conclusion(summary, resumable=_checkpoint(options) is not None)}")
 
 
-def _print_calls(pretend: Sandbox) -> None:
-    """Print the calls that would be made, in order; the pretend partner stood in for the real."""
-    calls = pretend.requests
-    click.echo("It would have made these calls to a partner that holds nothing yet:\n")
+def _print_requests(sandbox: Sandbox) -> None:
+    """Print the requests that the sandbox received in place of the partner, in order."""
+    calls = sandbox.requests
+    click.echo("Requests that would be sent to a partner without existing data:\n")
     rows = [
         (str(number), f"{call.method} {call.path}", f"{call.size:,}", _noted(call.note))
-        for number, call in enumerate(calls[:SHOWN_CALLS], 1)
+        for number, call in enumerate(calls[:MAX_LISTED], 1)
     ]
-    print_table(("", "Call", "Bytes", "What"), rows, empty="None.")
-    if len(calls) > SHOWN_CALLS:
-        click.echo(f"... and {len(calls) - SHOWN_CALLS:,} more.")
+    print_table(("", "Request", "Bytes", "Details"), rows, empty="None.")
+    if len(calls) > MAX_LISTED:
+        click.echo(f"... and {len(calls) - MAX_LISTED:,} more.")
 
 
 def _noted(note: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`actions sandbox`: a pretend partner on this machine, to be looked into and made to fail."""
+"""`actions sandbox`: a destination's sandbox as a local server."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Sandboxes(click.Group):
     """A group with one command for each destination that has a sandbox."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the destinations that have a sandbox."""
+        """Return the slugs of destinations with a sandbox."""
         del ctx
         found = _destinations().items()
         return [slug for slug, plugin in found if plugin.implements("sandbox")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Give the command that starts the sandbox of the destination *cmd_name*.
+        """Return the command that starts the sandbox of *cmd_name*, or None if it is unknown.
 
-        A part of a slug between hyphens will do where only one destination has it.
+        A part of a slug between hyphens is enough where only one destination has it.
         """
         from framework.definition import meant  # noqa: PLC0415 - heavy, imported at first use
 
@@ -34,7 +34,7 @@ class Sandboxes(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the destination that is named; an unknown one is told with those that are known."""
+        """Return the command to run; raises UsageError with the known names if it is unknown."""
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             known = ", ".join(self.list_commands(ctx)) or "none"
             raise click.UsageError(
@@ -45,10 +45,10 @@ class Sandboxes(click.Group):
 
 @click.command(cls=Sandboxes, subcommand_metavar="DESTINATION [OPTIONS]")
 def sandbox() -> None:
-    """Start a pretend partner for DESTINATION on this machine.
+    """Simulate the API of DESTINATION's partner on this machine.
 
-    It answers like the real one, shows on a page what it was told, and fails when asked to.
-    `actions sandbox DESTINATION --help` lists the options that it has.
+    The sandbox shows received data on a page and injects faults.
+    `actions sandbox DESTINATION --help` lists its options.
     """
 
 
@@ -59,18 +59,18 @@ def _destinations() -> dict[str, Plugin]:
 
 
 def _command(slug: str, plugin: Plugin) -> click.Command:
-    pretend: Sandbox = plugin.call("sandbox")
+    partner: Sandbox = plugin.call("sandbox")
     fields = plugin.definition.settings_fields
     options: list[click.Parameter] = [_port()]
-    for key, value in pretend.settings().items():
+    for key, value in partner.settings().items():
         label = fields[key].label if key in fields else key
         options.append(_setting(key, label, str(value)))
-    text = f"Start a pretend {pretend.name} on this machine; Ctrl-C ends it."
-    return click.Command(slug, params=options, callback=_starter(pretend), help=text)
+    text = f"Simulate the {partner.name} API on this machine; stop it with Ctrl-C."
+    return click.Command(slug, params=options, callback=_starter(partner), help=text)
 
 
 def _port() -> click.Option:
-    text = "Port on the loopback address; 0 lets the system choose."
+    text = "Port on the loopback address; 0 selects a free port."
     kind = click.IntRange(0, 65_535)
     return click.Option(["--port"], type=kind, default=8010, show_default=True, help=text)
 
@@ -79,19 +79,19 @@ def _setting(key: str, label: str, default: str) -> click.Option:
     flag = f"--{key.replace('_', '-')}"
     flags = dict.fromkeys([flag, flag.removesuffix("-id")])
     return click.Option(
-        [*flags, key], default=default, show_default=True, help=f"{label} that is let in."
+        [*flags, key], default=default, show_default=True, help=f"{label} that the sandbox accepts."
     )
 
 
-def _starter(pretend: Sandbox) -> Callable[..., None]:
+def _starter(partner: Sandbox) -> Callable[..., None]:
     def start(port: int, **settings: Any) -> None:
         from framework.sandbox import serve  # noqa: PLC0415 - heavy, imported at first use
 
-        pretend.admit(settings)
-        server = serve(pretend, port=port)
-        click.echo(f"{pretend.name} pretends at {server.url}; open it to see what it was told.")
-        for origin in pretend.origins:
-            click.echo(f"Deliver to it:  actions run --endpoint {origin}={server.url} ...")
+        partner.admit(settings)
+        server = serve(partner, port=port)
+        click.echo(f"{partner.name} sandbox: {server.url} (open it to see the received data)")
+        for origin in partner.origins:
+            click.echo(f"Deliver to it: actions run --endpoint {origin}={server.url} ...")
         server.run()
 
     return start

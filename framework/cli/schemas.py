@@ -1,4 +1,4 @@
-"""`actions schemas`: write the published JSON Schemas, or tell which are stale."""
+"""`actions schemas`: write the published JSON Schemas, or check that they are current."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from framework.cli.installed import installed, warn_of_problems
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("schemas"),
     show_default=True,
-    help="The folder to write to.",
+    help="Folder to write to.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is stale.")
 def schemas(out: Path, check: bool) -> None:  # noqa: FBT001 - click's signature
-    """Write JSON Schemas of events, mappings, connection files, reports and every destination.
+    """Write JSON Schemas for events, mappings, connection files, reports and all destinations.
 
-    Editors check and complete connection files with connection.schema.json, which knows the
-    settings and fields of all destinations that are installed.
+    Editors use connection.schema.json for validation and completion; it includes the settings and
+    fields of all installed destinations.
     """
     from framework.schemas import (  # noqa: PLC0415 - heavy, imported at first use
         stale_schemas,
@@ -39,5 +39,5 @@ def schemas(out: Path, check: bool) -> None:  # noqa: FBT001 - click's signature
     for name in stale:
         click.echo(f"{'Stale' if check else 'No longer published'}: {out / name}", err=True)
     if check and stale:
-        click.echo("Write them with `actions schemas`.", err=True)
+        click.echo("Update them with `actions schemas`.", err=True)
         raise click.exceptions.Exit(exits.FAILED)

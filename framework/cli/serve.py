@@ -1,4 +1,4 @@
-"""`actions serve`: the local tester, on a page of this machine."""
+"""`actions serve`: the tester, a local web page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TOKEN = "ACTIONS_SERVE_TOKEN"  # noqa: S105 - the name of a variable
 _PORT = 3000
-_QUIET = 2.0  # seconds in which the page loads, before the first run is prepared
+_QUIET = 2.0  # seconds for the page to load before the first delivery is prepared
 
 
 @click.command()
@@ -30,7 +30,7 @@ _QUIET = 2.0  # seconds in which the page loads, before the first run is prepare
     "path",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="Begin with what this connection file says; its secrets stay in this process.",
+    help="Start with this connection file; its secrets stay in this process.",
 )
 @click.option(
     "--port",
@@ -38,23 +38,23 @@ _QUIET = 2.0  # seconds in which the page loads, before the first run is prepare
     default=_PORT,
     show_default=True,
     envvar="PORT",
-    help="Port; 0 lets the system choose.",
+    help="Port; 0 selects a free port.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--reload", is_flag=True, help="Start again when plugins or connection change.")
+@click.option("--reload", is_flag=True, help="Restart when plugins or the connection change.")
 @click.option(
     "--reference-api",
     is_flag=True,
-    help="Answer as the reference's local server does, for tools that were made for that.",
+    help="Also serve the API of Segment's local server, for tools built for it.",
 )
 @click.option(
-    "--sandbox", is_flag=True, help="Let the reference's API deliver to the pretend partner."
+    "--sandbox", is_flag=True, help="With --reference-api: deliver to the destination's sandbox."
 )
 @click.option(
     "--follow",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Show a run as it goes on: the FILE of its `actions run --outcomes FILE`.",
+    help="Show a run live: the FILE of its `actions run --outcomes FILE`.",
 )
 @click.option(
     "--examples",
@@ -62,21 +62,21 @@ _QUIET = 2.0  # seconds in which the page loads, before the first run is prepare
     metavar="FILE",
     default="actions-examples.json",
     show_default=True,
-    help="Where events that are saved on the page are kept.",
+    help="File for events that are saved on the page.",
 )
 @click.option("--no-open", is_flag=True, help="Do not open the page in a browser.")
 def serve(destination: str | None, **options: Any) -> None:
-    """Try DESTINATION on a page of this machine, and see why an event does or does not arrive.
+    """Open a local web page for testing DESTINATION.
 
-    The page needs no login and no network: events go to the destination's pretend partner, unless
-    you say otherwise.
+    The page shows why an event is or is not delivered. It needs no login and no network: by default
+    events go to the destination's sandbox.
     """
     if options["reload"] and _TOKEN not in os.environ:
         _serve_again(options)
         return
     setup = _setup(destination, options)
     if options["reference_api"] and setup.destination is None:
-        raise click.UsageError("--reference-api needs a DESTINATION or a --connection.")
+        raise click.UsageError("--reference-api requires a DESTINATION or a --connection.")
     _serve(setup, options)
 
 
@@ -122,8 +122,8 @@ def _serve(setup: Setup, options: dict[str, Any]) -> None:
         app = beside(app, reference_app(workspace, setup.destination, rules.names, mode))
     server = LocalServer(app, host=options["host"], port=options["port"])
     address = f"{server.url}/#token={rules.token}"
-    click.echo(f"The tester is at {address}")
-    click.echo("Ctrl-C ends it.")
+    click.echo(f"The tester is running at {address}")
+    click.echo("Stop it with Ctrl-C.")
     if not options["no_open"]:
         webbrowser.open(address)
     later = threading.Timer(_QUIET, warm_up, (workspace,))
@@ -133,7 +133,7 @@ def _serve(setup: Setup, options: dict[str, Any]) -> None:
 
 
 def _serve_again(options: dict[str, Any]) -> None:
-    """Watch, and let another process serve: at one port and with one token all the time."""
+    """Serve from another process and restart it on changes, always with one port and token."""
     from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
     from framework.tester import new_token, serve_again  # noqa: PLC0415 - heavy
 
@@ -147,7 +147,7 @@ def _serve_again(options: dict[str, Any]) -> None:
 
 
 def _watched(registry: Registry, path: str | None) -> list[Path]:
-    """Give the connection file, and the module or package of every destination."""
+    """Return the paths of the connection file and of every destination's module or package."""
     found = {Path(path)} if path else set()
     for plugin in registry.destinations.values():
         for module in plugin.manager.get_plugins():

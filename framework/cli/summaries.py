@@ -1,4 +1,4 @@
-"""What a run did, as tables and a sentence for people, and as JSON for programs."""
+"""The summary of a run as tables and a closing sentence."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ if TYPE_CHECKING:
     from framework.relay import Summary
     from framework.sandbox import Panel
 
-_GO_ON = "Run the same command again to go on."
-_BEGIN = "No checkpoint was kept, so the next run begins at the first line."
+_RESUME = "Run the same command again to resume."
+_START_OVER = "No checkpoint was saved, so the next run starts at the first line."
 
 
 def print_summary(summary: Summary) -> None:
-    """Print the outcomes by subscription and reason, and the calls by kind."""
+    """Print counts of outcomes by subscription and reason, and of requests by method and path."""
     rows: list[TableRow] = [
         (kind.subscription, kind.outcome, f"{number:,}", kind.code, kind.reason)
         for kind, number in sorted(summary.counts.items())
     ]
     if summary.rejected:
-        rows.append(("", "rejected", f"{summary.rejected:,}", "", "The lines are no events."))
+        rows.append(
+            ("", "rejected", f"{summary.rejected:,}", "", "The lines are not valid events.")
+        )
     columns = ("Subscription", "Outcome", "Count", "Code", "Reason")
-    print_table(columns, rows, empty="There are no outcomes.")
+    print_table(columns, rows, empty="No outcomes.")
     click.echo()
-    calls = [(call, f"{number:,}") for call, number in sorted(summary.calls.items())]
-    print_table(("Call", "Count"), calls, empty="No calls were made.")
+    requests = [(request, f"{number:,}") for request, number in sorted(summary.calls.items())]
+    print_table(("Request", "Count"), requests, empty="No requests were sent.")
 
 
 def print_panels(panels: Iterable[Panel]) -> None:
-    """Print what a pretend partner holds."""
+    """Print the state of a sandbox as tables."""
     for panel in panels:
         click.echo(f"\n{panel.title}")
         rows = [tuple("" if cell is None else str(cell) for cell in row) for row in panel.rows]
@@ -41,32 +43,31 @@ def print_panels(panels: Iterable[Panel]) -> None:
 
 
 def conclusion(summary: Summary, *, resumable: bool) -> str:
-    """Say in a sentence or two how the run ended and how to go on.
+    """Return a sentence or two about how the run ended and how to resume it.
 
-    *resumable* tells whether a checkpoint was kept.
+    *resumable* is whether a checkpoint was saved.
     """
     lines = _lines(summary.lines)
-    go_on = _GO_ON if resumable else _BEGIN
+    advice = _RESUME if resumable else _START_OVER
     if summary.stopped == "limit":
-        return f"Stopped after {lines}, as asked. {go_on}"
+        return f"Stopped at the limit after {lines}. {advice}"
     if summary.stopped == "interrupted":
-        return f"Interrupted after {lines}. {go_on}"
+        return f"Interrupted after {lines}. {advice}"
     if summary.stopped == "unavailable":
-        return f"Stopped after {lines}: {summary.message} {go_on}"
+        return f"Stopped after {lines}: {summary.message} {advice}"
     if summary.stopped == "refused":
-        return f"Stopped after {lines}: {summary.message} Check the credentials. {go_on}"
+        return f"Stopped after {lines}: {summary.message} Check the credentials. {advice}"
     return _ended(summary)
 
 
 def _ended(summary: Summary) -> str:
     new = summary.lines - summary.resumed
     if new or not summary.resumed:
-        rate = f" ({new / summary.seconds:,.0f} a second)" if summary.seconds else ""
+        rate = f" ({new / summary.seconds:,.0f} per second)" if summary.seconds else ""
         return f"Done: {_lines(new)} in {summary.seconds:.1f} s{rate}."
-    if summary.settled:
-        left = f"what earlier runs had left of {_lines(summary.lines)}"
-        return f"Done: {left}, in {summary.seconds:.1f} s."
-    return "Nothing was left to do: an earlier run came to the end. --restart begins again."
+    if summary.completed:
+        return f"Done: the rest of {_lines(summary.lines)} in {summary.seconds:.1f} s."
+    return "Nothing to do: an earlier run completed the file. Use --restart to deliver it again."
 
 
 def _lines(number: int) -> str:

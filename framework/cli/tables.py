@@ -1,4 +1,4 @@
-"""Tables and source on standard output, made for a terminal or as they are for a file."""
+"""Tables and source code on standard output, formatted for a terminal or for a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TableRow: TypeAlias = tuple[str, ...]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[TableRow], *, empty: str = "") -> None:
-    """Print *rows* under *columns*, or the text *empty* where there are none."""
+    """Print *rows* under *columns*, or the text *empty* if there are no rows."""
     if not rows:
         click.echo(empty)
         return
@@ -33,7 +33,7 @@ def print_table(columns: Sequence[str], rows: Sequence[TableRow], *, empty: str 
 
 
 def print_source(text: str) -> None:
-    """Print Python source as it is, with colours where a terminal shows it."""
+    """Print Python source, highlighted on a terminal and unchanged otherwise."""
     if not sys.stdout.isatty():
         click.echo(text, nl=False)
         return
@@ -44,7 +44,7 @@ def print_source(text: str) -> None:
 
 
 def output(*, stderr: bool = False) -> Console:
-    """Give the console of standard output, or of standard error."""
+    """Return a console for standard output, or for standard error; 160 columns for a file."""
     from rich.console import Console  # noqa: PLC0415 - heavy, imported at first use
 
     stream = sys.stderr if stderr else sys.stdout

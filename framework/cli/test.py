@@ -1,4 +1,4 @@
-"""`actions test`: try mapping tests that are kept beside connection files."""
+"""`actions test`: run mapping tests (`*.test.yaml`)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option("--update", is_flag=True, help="Write what really came as what is expected.")
+@click.option("--update", is_flag=True, help="Save the actual results as expected.")
 @click.pass_context
 def test(ctx: click.Context, /, *, paths: tuple[Path, ...], update: bool) -> None:
-    """Try the mapping tests in PATHS (files, or folders with `*.test.yaml` files).
+    """Run the mapping tests in PATHS (files, or folders with `*.test.yaml` files).
 
-    A test names events, what each subscription is expected to make of them, and perhaps the
-    calls. Nothing is sent: the destination's pretend partner answers.
+    A test lists events, the expected result of each subscription and, optionally, the expected
+    requests. Nothing is sent to the partner: the destination's sandbox responds.
     """
     files = list(_files(paths or (Path(),)))
     if not files:
-        raise click.UsageError("There is no `*.test.yaml` file here.")
+        raise click.UsageError(
+            "No `*.test.yaml` files found. Name a test file or a folder that holds one."
+        )
     passed = failed = 0
     for file in files:
         for result in _run(file, update=update):
@@ -53,18 +55,18 @@ def _run(path: Path, *, update: bool) -> list[CaseResult]:
     file = load_cases(path)
     results = list(_results(file))
     for result in results:
-        mark = click.style("failed", fg="red") if result.differences else "passed"
-        click.echo(f"{path}: {result.case.name}: {'updated' if update else mark}")
+        status = click.style("failed", fg="red") if result.differences else "passed"
+        click.echo(f"{path}: {result.case.name}: {'updated' if update else status}")
         if not update:
             for difference in result.differences:
                 click.echo(f"    {difference}")
     if update and any(result.differences for result in results):
         changed = {
-            place: {
+            index: {
                 "expect": result.expect,
                 **({} if result.case.calls is None else {"calls": result.calls}),
             }
-            for place, result in enumerate(results)
+            for index, result in enumerate(results)
             if result.differences
         }
         path.write_text(rewritten(file, changed), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Keeping what is accepted, in order: events from files, delivered once the checkpoint says so."""
+"""Delivering events from files, with checkpoints from which interrupted runs resume."""
 
-from framework.relay.checkpoint import Checkpoint, default_path, forget, hold
+from framework.relay.checkpoint import Checkpoint, default_path, discard, locked
 from framework.relay.file_run import run_file
 from framework.relay.files import MAX_LINE, EventFile
 from framework.relay.outcomes import OutcomeFile
@@ -16,7 +16,7 @@ __all__ = [
     "Summary",
     "Tally",
     "default_path",
-    "forget",
-    "hold",
+    "discard",
+    "locked",
     "run_file",
 ]

@@ -1,4 +1,4 @@
-"""How far a run has come, kept so that it survives a crash and is not taken for another's."""
+"""Checkpoints: the progress of a run, stored so that it survives a crash."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ VERSION: Final = 1
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a run has come: read up to *read*, with nothing unsettled before *position*.
+    """The progress of a run: read up to *read*; all lines before *position* have results.
 
-    *unsettled* holds, by index of the subscription, the lines between the two that have no outcome
-    yet, each as the distance from the one before; `5x3` stands for `5 1 1`. Everything else up to
-    *read* is counted in *counts*, *calls* and *rejected*.
-    *connection* names what was delivered to, in words; *file* is None for a stream.
-    *outcomes* is the length of the outcome file at this point, None where none is written.
+    *unsettled* holds, by index of the subscription, the lines between the two that have no result
+    yet, each as the distance from the previous one; `5x3` means `5 1 1`. Everything else up to
+    *read* is counted in *counts*, *calls* (requests) and *rejected* (invalid lines).
+    *connection* is the connection's label; *file* is None for a stream. *outcomes* is the length of
+    the outcome file in bytes at this point, or None without one.
     """
 
     connection: str
@@ -42,30 +42,30 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
 
     def unfinished(self) -> Checkpoint:
-        """Give the same checkpoint for a source that may have grown since."""
+        """Return the same checkpoint, not finished, for a source that may have grown since."""
         return msgspec.structs.replace(self, finished=False)
 
-    def open(self) -> Iterator[tuple[int, int]]:
-        """Yield line and subscription of everything that is unsettled.
+    def pending(self) -> Iterator[tuple[int, int]]:
+        """Yield the line (from 1) and the subscription's index of every missing result.
 
-        Raises ValueError where that is damaged.
+        Raises ValueError if *unsettled* is damaged.
         """
-        for route, distances in self.unsettled.items():
+        for subscription, distances in self.unsettled.items():
             line = 0
             for written in distances.split():
                 distance, _, number = written.partition("x")
                 line += int(distance)
                 last = line + int(number or 1) - 1
                 if last > self.read.lines:
-                    raise ValueError("a line beyond those that were read")
+                    raise ValueError("a line after the last line read")
                 for one in range(line, last + 1):
-                    yield one, route
+                    yield one, subscription
                 line = last
 
 
 def pack(unsettled: Mapping[int, Sequence[range]]) -> dict[int, str]:
-    """Give lines by subscription, as ascending ranges, in the form a checkpoint keeps."""
-    return {route: " ".join(_packed(lines)) for route, lines in unsettled.items()}
+    """Return lines by subscription, given as ascending ranges, in the form of a checkpoint."""
+    return {subscription: " ".join(_packed(lines)) for subscription, lines in unsettled.items()}
 
 
 def _packed(lines: Iterable[range]) -> Iterator[str]:
@@ -76,28 +76,28 @@ def _packed(lines: Iterable[range]) -> Iterator[str]:
         last = some.stop - 1
 
 
-def default_path(events: str | Path, place: str = "") -> Path | None:
-    """Give where the checkpoint of an events file is kept: beside it; a stream has none.
+def default_path(events: str | Path, target: str = "") -> Path | None:
+    """Return the path of an events file's checkpoint, next to the file; None for a stream.
 
-    *place* tells apart where the events are delivered to; it becomes part of the name.
+    *target* becomes part of the name, to distinguish deliveries to different addresses.
     """
     path = Path(events)
-    suffix = f".{place}.checkpoint" if place else ".checkpoint"
+    suffix = f".{target}.checkpoint" if target else ".checkpoint"
     return path.with_name(path.name + suffix) if path.is_file() else None
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Keep *checkpoint* durably in place of the one before; raises StorageError."""
+    """Replace the checkpoint at *path* durably; raises StorageError."""
     content = msgspec.json.format(msgspec.json.encode(checkpoint), indent=1)
     with storage("The checkpoint", path, "written"):
         write_durably(path, content + b"\n")
 
 
 def load(path: Path, connection: str, events: EventFile) -> Checkpoint | None:
-    """Give the checkpoint kept at *path* for delivering *events* to *connection*, if there is one.
+    """Return the checkpoint at *path* for delivering *events* to *connection*, or None.
 
-    Raises StorageError where it cannot be read, ConfigurationError where it is damaged or belongs
-    to another file or connection; the text says the way out.
+    Raises StorageError if it cannot be read, ConfigurationError if it is damaged or belongs to
+    another file or connection.
     """
     with storage("The checkpoint", path, "read"):
         if not path.exists():
@@ -107,24 +107,27 @@ def load(path: Path, connection: str, events: EventFile) -> Checkpoint | None:
     if checkpoint.connection != connection:
         raise _refuse(
             path,
-            f"belongs to a run for `{checkpoint.connection}`, and this one is for `{connection}`",
+            f"belongs to a run for `{checkpoint.connection}`, but this run is for `{connection}`",
         )
     if checkpoint.file is not None and not events.is_same(checkpoint.file):
-        raise _refuse(path, f"belongs to another events file than `{events.name}` as it is now")
+        raise _refuse(
+            path,
+            f"does not match the events file `{events.name}`, which is another one or was changed",
+        )
     return checkpoint
 
 
-def forget(path: Path) -> None:
-    """Remove the checkpoint kept at *path*, if there is one; raises StorageError."""
+def discard(path: Path) -> None:
+    """Remove the checkpoint at *path*, if it exists; raises StorageError."""
     with storage("The checkpoint", path, "removed"):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[None]:
-    """Keep other runs from using the checkpoint at *path* for a while.
+def locked(path: Path) -> Iterator[None]:
+    """Lock the checkpoint at *path* against other runs, until the context ends.
 
-    Raises ConfigurationError where another run does, StorageError where that cannot be told.
+    Raises ConfigurationError if another run has locked it, StorageError if it cannot be locked.
     """
     lock = path.with_name(f"{path.name}.lock")
     with storage("The checkpoint", path, "locked"):
@@ -132,8 +135,8 @@ def hold(path: Path) -> Iterator[None]:
     try:
         if not _lock(descriptor):
             raise ConfigurationError(
-                f"Another run is using the checkpoint `{path}`. Wait for its end, or name another "
-                "one with --checkpoint."
+                f"Another run is using the checkpoint `{path}`. Wait until it ends, or name "
+                "another checkpoint with --checkpoint."
             )
         yield
         lock.unlink(missing_ok=True)
@@ -142,7 +145,7 @@ def hold(path: Path) -> Iterator[None]:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed; False where another process has or had it."""
+    """Lock an open file until it is closed; return False if another process has or had it."""
     try:
         import fcntl  # noqa: PLC0415 - not on every system
     except ImportError:
@@ -159,9 +162,9 @@ def _decode(path: Path, content: bytes) -> Checkpoint:
         version = msgspec.json.decode(content, type=dict[str, Any]).get("version")
         if version != VERSION:
             found = json.dumps(version)
-            raise _refuse(path, f"has format {found}, and this program reads {VERSION}")
+            raise _refuse(path, f"has format {found}, but this program reads format {VERSION}")
         checkpoint = msgspec.json.decode(content, type=Checkpoint)
-        sum(1 for _ in checkpoint.open())
+        sum(1 for _ in checkpoint.pending())
     except (msgspec.DecodeError, ValueError) as error:
         raise _refuse(path, f"is damaged ({error})") from error
     return checkpoint

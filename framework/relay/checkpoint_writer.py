@@ -1,4 +1,4 @@
-"""What is to survive a crash is made durable beside the caller's thread, in order."""
+"""Writing checkpoints durably in a background thread, in order."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Self
 
 
 class CheckpointWriter:
-    """Saves in a thread of its own, in the order in which it is asked; a context manager.
+    """Runs saves one at a time in a background thread, in order; a context manager.
 
-    Whoever asks waits only while what was asked for before is not done. Leaving waits for
-    everything. What a save raises is raised to whoever comes next, by any method.
+    `start` blocks while the previous save runs; leaving the context waits for the last one. An
+    exception of a save is raised by the next use of the writer, or by leaving the context.
     """
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "saving")
-        self._under_way: Future[float] | None = None
+        self._thread = ThreadPoolExecutor(1, "checkpoint-writer")
+        self._pending: Future[float] | None = None
         self._since = self._took = 0.0
 
     def __enter__(self) -> Self:
@@ -27,28 +27,28 @@ class CheckpointWriter:
         try:
             self._wait()
         except Exception:
-            if kind is None:  # else there was a failure before, and that is the one to tell
+            if kind is None:  # otherwise the earlier exception takes precedence
                 raise
         finally:
             self._thread.shutdown()
 
     def start(self, save: Callable[[], None]) -> None:
-        """Save as soon as what was asked for before is done."""
+        """Start *save* when the previous save has ended; raises what that one raised."""
         self._wait()
         self._since = time.monotonic()
-        self._under_way = self._thread.submit(_timed, save)
+        self._pending = self._thread.submit(_timed, save)
 
     @property
     def took(self) -> float:
-        """How many seconds the last save took, or has taken so far; 0 before the first."""
-        if self._under_way and self._under_way.done():
+        """Seconds that the last save took, or has taken so far; 0 before the first."""
+        if self._pending and self._pending.done():
             self._wait()
-        return time.monotonic() - self._since if self._under_way else self._took
+        return time.monotonic() - self._since if self._pending else self._took
 
     def _wait(self) -> None:
-        under_way, self._under_way = self._under_way, None
-        if under_way:
-            self._took = under_way.result()
+        pending, self._pending = self._pending, None
+        if pending:
+            self._took = pending.result()
 
 
 def _timed(save: Callable[[], None]) -> float:

@@ -1,9 +1,9 @@
-"""Chunks of lines to events: one bad line costs one line.
+"""Decoding chunks of lines to events; an invalid line affects no other line.
 
-Lines are decoded by msgspec; those it refuses are read as JavaScript would read them, which
-accepts lone surrogates (they become U+FFFD) and numbers beyond the range of doubles.
-Integers stay exact at any size up to a few hundred digits.
-Lines that are nested deeper than `framework.nesting` allows are refused before they are decoded.
+Lines are decoded by msgspec; those it rejects are decoded as in JavaScript, which accepts lone
+surrogates (replaced by U+FFFD) and numbers outside the range of doubles. Integers of up to a few
+hundred digits stay exact. Lines nested deeper than `framework.nesting` allows are rejected before
+they are decoded.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _BOM = b"\xef\xbb\xbf"
 _EXACT_DIGITS = 300
 _KINDS = {
     list: "a list",
-    str: "text",
-    bool: "true or false",
+    str: "a string",
+    bool: "a boolean",
     int: "a number",
     float: "a number",
     type(None): "null",
@@ -33,7 +33,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Rejected(Struct, frozen=True):
-    """A line that is no event: its number (from 1), the offset of its first byte, and why."""
+    """An invalid line: its number (from 1), the offset of its first byte, and the reason."""
 
     line: int
     offset: int
@@ -41,19 +41,19 @@ class Rejected(Struct, frozen=True):
 
 
 class Decoded(Struct, frozen=True):
-    """The events of a chunk, the number of the line of each, and the lines that are none."""
+    """The events of a chunk, their line numbers (from 1), aligned, and the invalid lines."""
 
     events: list[Event]
     lines: Sequence[int]
     rejected: tuple[Rejected, ...] = ()
 
     def message_ids(self) -> Iterator[object]:
-        """Yield what each event is called."""
+        """Yield the `messageId` of each event, or None."""
         return (event.get("messageId") for event in self.events)
 
 
 def decode(chunk: Chunk, max_line: int) -> Decoded:
-    """Give what the lines of *chunk* hold; blank lines hold nothing. *max_line* is for a text."""
+    """Return the events in *chunk*, without blank lines; *max_line* is only named in a reason."""
     first = chunk.start.lines + 1
     if chunk.too_long:
         reason = f"The line has {chunk.too_long:,} bytes; the limit is {max_line:,}."
@@ -68,7 +68,7 @@ def decode(chunk: Chunk, max_line: int) -> Decoded:
 
 
 def reread(line: bytes) -> Event:
-    """Give the event of a line that is known to hold one."""
+    """Return the event of a line that is known to be valid."""
     event = _read(line)
     assert not isinstance(event, str), event
     return event
@@ -91,7 +91,7 @@ def _one_by_one(lines: list[bytes], number: int, offset: int) -> Decoded:
 
 
 def _read(line: bytes) -> Event | str:
-    """Give the event that *line* holds, or why it holds none."""
+    """Return the event in *line*, or the reason why it is invalid."""
     if is_too_deep(line):
         return f"The line is {TOO_DEEP}."
     try:
@@ -108,19 +108,19 @@ def _read_leniently(line: bytes) -> Event | str:
     except json.JSONDecodeError as error:
         what = error.msg.removesuffix(" at").removesuffix(" starting").removesuffix(": ")
         return f"The line is not valid JSON: {what} (column {error.colno})."
-    except _NoNumberError as error:
-        return f"The line is not valid JSON: `{error}` is no number."
+    except _NotANumberError as error:
+        return f"The line is not valid JSON: `{error}` is not a number."
     if isinstance(value, dict):
         return value
-    return f"An event must be an object, the line holds {_KINDS[type(value)]}."
+    return f"An event must be a JSON object, but the line holds {_KINDS[type(value)]}."
 
 
-class _NoNumberError(ValueError):
-    """`NaN` or `Infinity`, which Python's reader accepts and JSON does not know."""
+class _NotANumberError(ValueError):
+    """`NaN` or `Infinity`, which Python's parser accepts and JSON does not allow."""
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise _NoNumberError(constant)
+    raise _NotANumberError(constant)
 
 
 def _integer(digits: str) -> int | float:
@@ -131,7 +131,7 @@ _lenient = json.JSONDecoder(parse_constant=_refuse, parse_int=_integer)
 
 
 def _well_formed(value: Any) -> Any:
-    """Replace lone surrogates, which no UTF-8 text can hold."""
+    """Replace lone surrogates, which UTF-8 cannot encode."""
     if isinstance(value, dict):
         return {_well_formed(key): _well_formed(inner) for key, inner in value.items()}
     if isinstance(value, list):

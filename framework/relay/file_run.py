@@ -1,8 +1,7 @@
-"""A file of events delivered from beginning to end, so that a killed run goes on where it was.
+"""Delivering a file of events so that an interrupted run resumes from its last checkpoint.
 
-The file is its own log: the checkpoint says how far it was read, and which events before that
-place have no outcome yet. Calls that were confirmed are not repeated; what is repeated is
-repeated in the order of the file.
+The checkpoint stores how far the file was read, and which events before that position have no
+result yet. Confirmed requests are not repeated; others are repeated in the order of the file.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ if TYPE_CHECKING:
     from framework.relay.processes import Preparing
 
 SAVE_SHARE = 0.1
-"""The share of the time in which checkpoints may be written; within it, one follows every call."""
+"""Maximum share of time for writing checkpoints; within it, each request is followed by one."""
 
 SAVE_EVERY = 1.0
-"""Seconds between two checkpoints while no calls are made, at the least."""
+"""Minimum seconds between two checkpoints while no requests are sent."""
 
 SHOW_EVERY = 0.1
-"""Seconds between two reports of progress."""
+"""Minimum seconds between two reports of progress."""
 
-_PLUGIN_FAULTS = frozenset({"INTERNAL_ERROR", "RESULT_COUNT"})
+_PLUGIN_ERRORS = frozenset({"INTERNAL_ERROR", "RESULT_COUNT"})
 
 
 def run_file(  # noqa: PLR0913 - each is an option of its own
@@ -52,17 +51,18 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     on_progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Summary:
-    """Deliver the events of *source* and give the summary of it.
+    """Deliver the events of *source* and return a summary.
 
-    With *checkpoint*, goes on from it and keeps it; with *outcomes*, writes a line there for each
-    event and subscription. Reads at most *limit* lines in this run.
-    With *threads*, calls are made by as many threads while the next events are read, and in order
-    where their batch keys agree. With several *processes*, as many others decode, map and identify
-    the events of a plain file that no run has read yet, unless there is a limit; what is sent, and
-    in which order, stays the same.
-    Stops early when *stopping* says so, when the partner is not available, or when it refuses
-    access: then everything unsettled is left for the next run.
-    Raises StorageError and ConfigurationError.
+    With *checkpoint*, the run resumes from it and updates it; with *outcomes*, it writes a line to
+    that file for each event and subscription. The run reads at most *limit* lines.
+    With *threads*, so many threads send requests while the next events are read; requests with
+    equal batch keys stay in order. With two or more *processes*, so many worker processes decode
+    and map the unread events of a plain file, unless there is a limit; requests and their order
+    stay the same.
+    The run stops early when *stopping* returns true, when the partner is unavailable or when it
+    denies access; events without a result are then left for the next run.
+    Raises StorageError for files that cannot be read or written, ConfigurationError for a
+    checkpoint or outcome file that does not match.
     """
     label = connection.label
     before = load(checkpoint, label, source) if checkpoint else None
@@ -73,14 +73,15 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
         log = None
         if outcomes and not before.finished:
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
-        beside = threads if source.identity else 0  # a source that may pause waits for its calls
-        run = _Run(connection, source, before, log, beside, processes, stopping)
+        # A stream may pause: its requests are then completed before more is read.
+        concurrency = threads if source.identity else 0
+        run = _Run(connection, source, before, log, concurrency, processes, stopping)
         run.path, run.on_progress = checkpoint, on_progress
         return run.summary() if before.finished else run.go(limit, stopping)
 
 
 class _Run:
-    """A run going on: a stream of payloads, and what is known of every event read so far."""
+    """A run in progress: its sender, and the state of every event read so far."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is an option of `run_file`
         self,
@@ -105,31 +106,31 @@ class _Run:
         )
         self._names = [route.name for route in connection.routes]
         self._tally = Tally(before.counts, before.calls, before.rejected)
-        self._open = frozenset(before.open())
+        self._pending = frozenset(before.pending())
         self._read = before.read
         self._starts = [before.position]
         self._message_ids: dict[int, object] = {}
         self._started = self._saved = self._shown = time.monotonic()
-        self._saving = CheckpointWriter()
-        self._calls_saved = self._settled_now = 0
+        self._writer = CheckpointWriter()
+        self._requests_saved = self._completed_now = 0
         self._stop: Stop = ""
         self._complete = before.finished
         self._at_end = False
 
     def go(self, limit: int | None, stopping: Callable[[], bool]) -> Summary:
-        """Deliver up to the end, the limit or a stop."""
-        with self._saving:
+        """Deliver up to the end of the file, the limit or a stop; return the summary."""
+        with self._writer:
             self._deliver(limit, stopping)
             for settled in self._stream.leave():
-                self._settle(settled)
+                self._record(settled)
             self._save(self._unsettled())
         self._show()
         return self.summary()
 
     def _deliver(self, limit: int | None, stopping: Callable[[], bool]) -> None:
-        for settled in self._settled(limit):
-            self._settle(settled)
-            self._keep_up()
+        for completions in self._completions(limit):
+            self._record(completions)
+            self._save_and_show()
             if halted := self._stream.halted:
                 self._stop = "refused" if halted.status == 401 else "unavailable"
                 return
@@ -138,24 +139,24 @@ class _Run:
                 return
         self._complete = not self._stop
 
-    def _settled(self, limit: int | None) -> Iterator[list[Completion]]:
-        """Yield what each chunk and each call settles; the delivery may be left after any."""
+    def _completions(self, limit: int | None) -> Iterator[list[Completion]]:
+        """Yield the completions of each chunk and each request; may be abandoned after any."""
         done = self._before.read
-        with self._parts(limit) as parts:
-            for chunk in self._chunks(limit, done.offset if parts else None):
+        with self._spans(limit) as spans:
+            for chunk in self._chunks(limit, done.offset if spans else None):
                 again = chunk.start.lines < done.lines
-                yield from self._take_again(chunk) if again else self._take(chunk)
+                yield from self._ingest_again(chunk) if again else self._ingest(chunk)
                 if self._source.identity is None:
                     yield from self._stream.send_due()
-            for part in parts or ():
-                yield from self._join(part)
+            for part in spans or ():
+                yield from self._ingest_span(part)
         self._at_end = True
         yield from self._stream.finish()
 
-    def _parts(self, limit: int | None) -> AbstractContextManager[Preparing | None]:
-        """Have other processes prepare what no run has read yet, if that is wanted and can be.
+    def _spans(self, limit: int | None) -> AbstractContextManager[Preparing | None]:
+        """Start worker processes for the unread part of the file, if requested and possible.
 
-        A limit is one of lines, and which part has them is known only when it is read.
+        Not with a limit: it counts lines, which are only known after a span is read.
         """
         if self._processes < 2 or limit is not None or not self._source.divisible:
             return nullcontext()
@@ -166,7 +167,7 @@ class _Run:
         return preparing(connection, source, start, self._processes, named=self._named)
 
     def summary(self) -> Summary:
-        """Sum up what was done, by this run and those that it went on from."""
+        """Return the summary of this run and of those that it resumed."""
         halted = self._stream.halted
         return Summary(
             counts=self._tally.counts,
@@ -178,11 +179,11 @@ class _Run:
             stopped=self._stop,
             message=halted.message if halted else "",
             resumed=self._before.read.lines,
-            settled=self._settled_now,
+            completed=self._completed_now,
         )
 
     def _chunks(self, limit: int | None, stop: int | None) -> Iterator[Chunk]:
-        """Yield what is to be read, from the first unsettled event on."""
+        """Yield the chunks to read, from the first event without a result."""
         last = None if limit is None else self._before.read.lines + limit
         for chunk in self._source.chunks(self._before.position, stop):
             if last is None or chunk.end.lines < last:
@@ -193,34 +194,36 @@ class _Run:
             self._stop = "limit"
             return
 
-    def _take(self, chunk: Chunk) -> Iterator[list[Completion]]:
+    def _ingest(self, chunk: Chunk) -> Iterator[list[Completion]]:
         taken = ingest(chunk, self._stream.intake, self._source.max_line, named=self._named)
-        self._note(chunk.end, taken)
+        self._record_read(chunk.end, taken)
         return self._stream.absorb(taken.settled)
 
-    def _take_again(self, chunk: Chunk) -> Iterator[list[Completion]]:
-        """Take in what an earlier run has read; of that, only what is not settled yet."""
+    def _ingest_again(self, chunk: Chunk) -> Iterator[list[Completion]]:
+        """Ingest a chunk that an earlier run has read; skip events that have a result."""
         decoded = decode(chunk, self._source.max_line)
-        self._note(chunk.end, Ingested([], decoded.lines, decoded.message_ids(), decoded.rejected))
+        self._record_read(
+            chunk.end, Ingested([], decoded.lines, decoded.message_ids(), decoded.rejected)
+        )
         events = zip(decoded.lines, decoded.events, strict=True)
         return self._stream.accept(events, self._is_open)
 
-    def _join(self, part: IngestedSpan) -> Iterator[list[Completion]]:
-        """Take in what another process has prepared."""
+    def _ingest_span(self, part: IngestedSpan) -> Iterator[list[Completion]]:
+        """Ingest a span that a worker process has prepared."""
         part = part.moved(self._starts[-1], self._stream.intake.marks)
-        self._note(part.end, Ingested([], part.lines, part.message_ids, part.rejected))
+        self._record_read(part.end, Ingested([], part.lines, part.message_ids, part.rejected))
         return self._stream.join(part.prepared)
 
-    def _note(self, end: Position, taken: Ingested) -> None:
-        """Know that the file was read up to *end*, and what was found there."""
+    def _record_read(self, end: Position, taken: Ingested) -> None:
+        """Record that the file was read up to *end*, with its message IDs and invalid lines."""
         self._starts.append(end)
         if end.lines > self._read.lines:
             self._read = end
-        self._name(taken.lines, taken.message_ids)
+        self._store_message_ids(taken.lines, taken.message_ids)
         self._reject(taken.rejected)
 
-    def _name(self, lines: Iterable[int], message_ids: Iterable[object]) -> None:
-        """Keep the names of events for their outcomes."""
+    def _store_message_ids(self, lines: Iterable[int], message_ids: Iterable[object]) -> None:
+        """Store message IDs for the outcome file."""
         if self._log:
             self._message_ids.update(zip(lines, message_ids, strict=True))
 
@@ -231,25 +234,25 @@ class _Run:
                 if self._log:
                     self._log.reject(one)
 
-    def _is_open(self, line: int, route: int) -> bool:
-        return line > self._before.read.lines or (line, route) in self._open
+    def _is_open(self, line: int, subscription: int) -> bool:
+        return line > self._before.read.lines or (line, subscription) in self._pending
 
-    def _settle(self, settled: list[Completion]) -> None:
-        for one in settled:
-            self._settled_now += len(one.positions)
+    def _record(self, completions: list[Completion]) -> None:
+        for one in completions:
+            self._completed_now += len(one.positions)
             name = self._names[one.route]
             self._tally.add(name, one.result, len(one.positions))
             if self._log:
                 lines = list(one.positions)
                 self._log.add(lines, map(self._message_ids.get, lines), name, one.result)
 
-    def _keep_up(self) -> None:
+    def _save_and_show(self) -> None:
         now = time.monotonic()
-        called = self._connection.number_of_calls != self._calls_saved
-        rest = max(self._saving.took / SAVE_SHARE, 0.0 if called else SAVE_EVERY)
+        called = self._connection.number_of_calls != self._requests_saved
+        rest = max(self._writer.took / SAVE_SHARE, 0.0 if called else SAVE_EVERY)
         if now - self._saved >= rest:
             unsettled = self._unsettled()
-            if unsettled or not self._at_end:  # else what is saved in the end is the same
+            if unsettled or not self._at_end:  # otherwise the final save is the same
                 self._saved = now
                 self._save(unsettled)
         if now - self._shown >= SHOW_EVERY:
@@ -270,12 +273,12 @@ class _Run:
         )
 
     def _consumed(self) -> int:
-        """Count the bytes that were read, on disk."""
+        """Return the number of bytes read so far, on disk."""
         source = self._source
         return self._read.offset if source.divisible else source.consumed
 
     def _save(self, unsettled: Mapping[int, Sequence[range]]) -> None:
-        """Have everything settled made durable: the outcomes first, then the checkpoint."""
+        """Save all results durably: first the outcomes, then the checkpoint."""
         path, log = self.path, self._log
         if not path and not log:
             return
@@ -289,7 +292,7 @@ class _Run:
             lines = chain.from_iterable(chain.from_iterable(unsettled.values()))
             self._message_ids = {line: self._message_ids.get(line) for line in lines}
         length = log.flush() if log else None
-        self._calls_saved = self._connection.number_of_calls
+        self._requests_saved = self._connection.number_of_calls
         checkpoint = self._checkpoint(unsettled, self._starts[0], length)
 
         def durably() -> None:
@@ -298,15 +301,15 @@ class _Run:
             if path:
                 save(path, checkpoint)
 
-        self._saving.start(durably)
+        self._writer.start(durably)
 
     def _unsettled(self) -> dict[int, list[range]]:
-        """Give by subscription the lines read, by whichever run, and not settled; ascending."""
+        """Return the lines that were read and have no result, ascending, by subscription."""
         unsettled = self._stream.unsettled()
         here = self._starts[-1].lines
         if here < self._before.read.lines:
-            for line, route in sorted(one for one in self._open if one[0] > here):
-                unsettled.setdefault(route, []).append(range(line, line + 1))
+            for line, subscription in sorted(one for one in self._pending if one[0] > here):
+                unsettled.setdefault(subscription, []).append(range(line, line + 1))
         return unsettled
 
     def _checkpoint(
@@ -330,10 +333,10 @@ class _Run:
 
 
 def _halts(result: Result) -> bool:
-    """Tell whether a result means that the next events would fare no better.
+    """Return whether a result means that the next events would fail, too.
 
-    A plugin's own fault does not: it may lie in one event, which no later run would get past.
+    A bug in a plugin does not: it may concern one event, which would block every later run.
     """
-    if not isinstance(result, Failed) or result.code in _PLUGIN_FAULTS:
+    if not isinstance(result, Failed) or result.code in _PLUGIN_ERRORS:
         return False
     return result.retryable or result.status == 401

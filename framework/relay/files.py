@@ -1,6 +1,6 @@
-"""A file of events as a log: chunks of whole lines that know their place, and how to come back.
+"""Reading event files in chunks of whole lines with their positions, from any position on.
 
-Plain files, gzip files (told by their first bytes) and streams such as standard input.
+Reads plain files, gzip files (recognized by their first bytes) and streams such as standard input.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from framework.errors import StorageError
 from framework.relay.storage import storage
 
 BLOCK = 128 * 1024
-"""Bytes read at once; much larger blocks leave the processor's cache and are slower to decode."""
+"""Bytes read at once; much larger blocks exceed the processor's cache and decode more slowly."""
 
 MAX_LINE = 1_000_000
-"""Bytes that one line may have unless said otherwise."""
+"""Default maximum length of a line in bytes."""
 
 HEAD = 4096
-"""Bytes at the beginning of a file that it is recognised by."""
+"""Number of bytes at the start of a file that identify it."""
 
 _GZIP = b"\x1f\x8b"
 _Source: TypeAlias = io.BufferedReader | gzip.GzipFile
 
 
 class Position(Struct, frozen=True):
-    """A place between two lines: *offset* in bytes (uncompressed), *lines* before it."""
+    """A position between lines: *offset* in uncompressed bytes, and *lines* before it."""
 
     offset: int = 0
     lines: int = 0
@@ -46,9 +46,9 @@ START = Position()
 
 
 class Identity(Struct, frozen=True):
-    """What a file is recognised by later: its *size*, and a digest of its first *head* bytes.
+    """Identifies a file in later runs: its *size* in bytes and a digest of its first *head* bytes.
 
-    Inode numbers are left out on purpose: a copy on another disk is the same file of events.
+    Without an inode number, so that a copy on another disk counts as the same file.
     """
 
     size: int
@@ -57,9 +57,9 @@ class Identity(Struct, frozen=True):
 
 
 class Chunk(Struct, frozen=True):
-    """Whole lines with their line ends, from *start* to *end*; or a line too long to be held.
+    """Whole lines with their line ends, from *start* to *end*; or a single line that is too long.
 
-    *too_long* is the length of such a line in bytes; there are no *lines* then.
+    *too_long* is the length of such a line in bytes; *lines* is empty then.
     """
 
     lines: Sequence[bytes]
@@ -68,7 +68,7 @@ class Chunk(Struct, frozen=True):
     too_long: int = 0
 
     def until(self, line: int) -> Chunk:
-        """Give the beginning of the chunk, up to and with *line*."""
+        """Return the start of the chunk up to and including *line* (from 1)."""
         if self.end.lines <= line:
             return self
         lines = self.lines[: line - self.start.lines]
@@ -76,11 +76,11 @@ class Chunk(Struct, frozen=True):
 
 
 class EventFile:
-    """A source of events, open for reading; a context manager.
+    """An open source of events; a context manager.
 
-    *source* is a path, or `-` for standard input; raises StorageError where it cannot be opened.
-    *name* is for people. *identity* and *size* are None for anything that is not a regular file:
-    that can be read only once and forwards.
+    *source* is a path, or `-` for standard input; raises StorageError if it cannot be opened.
+    *max_line* is in bytes, *name* is for messages. *identity* and *size* are None for anything but
+    a regular file, which can be read only once.
     """
 
     def __init__(self, source: str | Path, max_line: int = MAX_LINE) -> None:
@@ -100,16 +100,16 @@ class EventFile:
 
     @property
     def size(self) -> int | None:
-        """The size on disk in bytes, where that is known."""
+        """The size on disk in bytes, or None if unknown."""
         return os.fstat(self._file.fileno()).st_size if self._regular else None
 
     @property
     def consumed(self) -> int:
-        """How many bytes have been read: on disk for a regular file, else of the stream."""
+        """The number of bytes read so far: compressed bytes for a gzip file."""
         return self._file.tell() if self._regular else self._passed
 
     def is_same(self, identity: Identity) -> bool:
-        """Tell whether this is the file that had *identity*; it may have grown since."""
+        """Return whether this file had *identity*; it may have grown since. Raises StorageError."""
         if not self._regular:
             return False
         with storage("The events file", self.name, "read"):
@@ -118,13 +118,13 @@ class EventFile:
 
     @property
     def divisible(self) -> bool:
-        """Whether the file can be read from any place on: it is regular, and not gzip."""
-        return self._regular and not self._packed
+        """Whether the file can be read from any offset: it is regular and not gzip."""
+        return self._regular and not self._is_gzip
 
-    def parts(self, start: int, size: int) -> Iterator[tuple[int, int]]:
-        """Yield where parts of about *size* bytes begin and end, from the offset *start* on.
+    def spans(self, start: int, size: int) -> Iterator[tuple[int, int]]:
+        """Yield start and end offsets of spans of about *size* bytes, from the offset *start* on.
 
-        All begin at a line. Raises StorageError where the file cannot be read.
+        All spans consist of whole lines. Raises StorageError if the file cannot be read.
         """
         with storage("The events file", self.name, "read"), Path(self.name).open("rb") as file:
             end = os.fstat(file.fileno()).st_size
@@ -136,11 +136,10 @@ class EventFile:
                 start = file.tell()
 
     def chunks(self, start: Position = START, stop: int | None = None) -> Iterator[Chunk]:
-        """Yield everything from *start* on, in order, up to the offset *stop*; to be called once.
+        """Yield the chunks from *start* up to the offset *stop*, in order; can be called once.
 
-        A *stop* is for files that are divisible, and lies at a line end.
-        Raises StorageError where the file cannot be read further, has no line end at *start*, or
-        is damaged gzip; what came before has been yielded.
+        *stop* must be at a line end of a divisible file. Raises StorageError if the file cannot be
+        read, has no line end at *start*, or is damaged gzip; valid chunks before are yielded first.
         """
         with storage("The events file", self.name, "read"):
             try:
@@ -148,36 +147,36 @@ class EventFile:
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise StorageError(
                     f"The events file `{self.name}` is damaged or incomplete gzip: {error}. "
-                    "Make or fetch it again."
+                    "Create or download it again."
                 ) from error
 
     @cached_property
-    def _packed(self) -> bool:
+    def _is_gzip(self) -> bool:
         return self._file.peek(len(_GZIP)).startswith(_GZIP)
 
     def _chunks(self, start: Position, stop: int | None) -> Iterator[Chunk]:
-        packed = self._packed
-        source = gzip.GzipFile(fileobj=self._file) if packed else self._file
-        go = self._seek if self._regular and not packed else self._pass
+        is_gzip = self._is_gzip
+        source = gzip.GzipFile(fileobj=self._file) if is_gzip else self._file
+        go = self._seek if self._regular and not is_gzip else self._skip
         line_ended = go(source, start.offset)
-        cutter = _Cutter(start, self.max_line)
-        most = min(BLOCK, self.max_line)
+        splitter = _LineSplitter(start, self.max_line)
+        limit = min(BLOCK, self.max_line)
         left = sys.maxsize if stop is None else stop - start.offset
-        while block := source.read1(min(most, left)):
+        while block := source.read1(min(limit, left)):
             left -= len(block)
             if not line_ended:
                 raise self._changed(start.offset)
             self._passed += len(block)
-            yield from cutter.cut(block)
-        yield from cutter.finish()
+            yield from splitter.add(block)
+        yield from splitter.finish()
 
     def _seek(self, source: _Source, offset: int) -> bool:
-        """Go to *offset*; tell whether a line ends there."""
+        """Seek to *offset*; return whether a line ends there."""
         source.seek(max(offset - 1, 0))
         return not offset or source.read(1) == b"\n"
 
-    def _pass(self, source: _Source, offset: int) -> bool:
-        """Read on to *offset*; tell whether a line ends there."""
+    def _skip(self, source: _Source, offset: int) -> bool:
+        """Read up to *offset*; return whether a line ends there."""
         block = b"\n"
         while self._passed < offset:
             block = source.read1(min(BLOCK, offset - self._passed))
@@ -189,20 +188,21 @@ class EventFile:
     def _changed(self, offset: int) -> StorageError:
         return StorageError(
             f"The events file `{self.name}` has no line end at byte {offset:,}, where the last "
-            "run stopped: it has been changed since."
+            "run stopped: it was changed since. Restore it, or deliver the whole file again with "
+            "--restart."
         )
 
 
 def identify(path: Path, head: int = HEAD) -> Identity:
-    """Give what the file at *path* is recognised by, looking at its first *head* bytes."""
+    """Return the identity of the file at *path*, from its first *head* bytes; raises OSError."""
     with path.open("rb") as file:
         start = file.read(head)
         size = os.fstat(file.fileno()).st_size
     return Identity(size, len(start), hashlib.sha256(start).hexdigest())
 
 
-class _Cutter:
-    """Cuts blocks into chunks of whole lines, holding no more of a line than may be sent."""
+class _LineSplitter:
+    """Splits blocks into chunks of whole lines; buffers at limit *max_line* bytes of a line."""
 
     def __init__(self, start: Position, max_line: int) -> None:
         self._here = start
@@ -210,8 +210,8 @@ class _Cutter:
         self._rest: list[bytes] = []
         self._length = 0
 
-    def cut(self, block: bytes) -> Iterator[Chunk]:
-        """Take the next block; give what is whole by now."""
+    def add(self, block: bytes) -> Iterator[Chunk]:
+        """Add a block; yield the chunks of lines that are complete now."""
         lines = io.BytesIO(block).readlines()
         rest = b"" if block.endswith(b"\n") else lines.pop()
         size = len(block) - len(rest)
@@ -225,16 +225,16 @@ class _Cutter:
                 lines[0] = b"".join([*self._rest, lines[0]])
         if lines:
             yield self._chunk(lines, size)
-        self._hold(rest)
+        self._buffer(rest)
 
     def finish(self) -> Iterator[Chunk]:
-        """Give the last line, where no line end follows it."""
+        """Yield the last line, if it has no line end."""
         if self._length > self._max_line:
             yield self._too_long(self._length, 0)
         elif self._length:
             yield self._chunk([b"".join(self._rest)], self._length)
 
-    def _hold(self, piece: bytes) -> None:
+    def _buffer(self, piece: bytes) -> None:
         self._length += len(piece)
         if self._length > self._max_line:
             self._rest.clear()

@@ -1,4 +1,4 @@
-"""Chunks into an intake: with nothing decoded but what is read, or in full where that cannot be."""
+"""Adding chunks to an intake: only the fields that are used are decoded where possible."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from framework.relay.files import Chunk, Position
 
 
 class Ingested(Struct, frozen=True):
-    """What became of a chunk: what needs no call, the lines that hold events, and those that don't.
+    """An ingested chunk: completions without a request, lines with events, and invalid lines.
 
-    *message_ids* are aligned with *lines* and can be read once.
+    *message_ids* is aligned with *lines* and can be iterated once.
     """
 
     settled: list[Completion]
@@ -26,9 +26,9 @@ class Ingested(Struct, frozen=True):
 
 
 class IngestedSpan(Struct, frozen=True):
-    """A part of the file after it was prepared; lines are counted from its beginning.
+    """A span of the file after preparation; lines are counted from its start.
 
-    *lines* and *message_ids* are aligned; both are empty where nobody asks for names.
+    *lines* and *message_ids* are aligned; both are empty unless message IDs were requested.
     """
 
     prepared: Prepared
@@ -38,7 +38,7 @@ class IngestedSpan(Struct, frozen=True):
     rejected: Sequence[Rejected]
 
     def moved(self, before: Position, marks: RowIds) -> IngestedSpan:
-        """Give the same part with its lines counted from the beginning of the file."""
+        """Return the span, which starts at *before*, with lines counted from the file's start."""
         by = before.lines
         return IngestedSpan(
             self.prepared.moved(by, marks),
@@ -50,7 +50,7 @@ class IngestedSpan(Struct, frozen=True):
 
 
 def ingest(chunk: Chunk, intake: Intake, max_line: int, *, named: bool) -> Ingested:
-    """Add the events of *chunk* to *intake*, by their lines; *named* asks for message ids."""
+    """Add the events of *chunk* to *intake* by line number; *named* requests message IDs."""
     projection = intake.projection
     projected = projection and chunk.lines and not any_too_deep(chunk.lines)
     structs = projection.decode(chunk.lines) if projection and projected else None

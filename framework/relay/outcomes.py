@@ -1,6 +1,6 @@
-"""The outcome file: one JSON line for each event and subscription, never lost and never doubled.
+"""The outcome file: one JSON line for each event and subscription, without loss or duplicates.
 
-What is written here is read by people and other programs, so texts come redacted already.
+Results are redacted before they are written.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from framework.relay.decoding import Rejected
 from framework.relay.storage import storage, sync_folder
 from framework.results import Result
 
-_BUFFER = 256 * 1024
-_ROWS = 1_000
+_BUFFER_SIZE = 256 * 1024
+_CHUNK = 1_000
 _LARGEST = 2**63
 _HEAD = b'{"line":%d,"messageId":%b,'
 
@@ -27,15 +27,15 @@ _HEAD = b'{"line":%d,"messageId":%b,'
 class OutcomeFile:
     """An outcome file, open for writing; a context manager.
 
-    *length* is what a checkpoint recorded: the file is cut back to it, so that what was written
-    after the checkpoint is written once more and not twice. None begins a new file.
-    Raises StorageError where the file cannot be written, ConfigurationError where it is shorter
-    than *length*.
+    *length* in bytes comes from the checkpoint: the file is truncated to it, so that lines written
+    after the checkpoint are not duplicated. None starts a new file.
+    Raises StorageError if the file cannot be written, ConfigurationError if it is shorter than
+    *length*. All methods that write raise StorageError.
     """
 
     def __init__(self, path: str | Path, length: int | None = None) -> None:
         self.path = Path(path)
-        self._rows = bytearray()
+        self._buffer = bytearray()
         self._tails: dict[str, tuple[Result, bytes]] = {}
         with storage("The outcome file", self.path, "written"):
             self._file = self._open(length)
@@ -60,21 +60,20 @@ class OutcomeFile:
         subscription: str,
         result: Result,
     ) -> None:
-        """Note what became of the events of *lines* in *subscription*, all the same.
+        """Add the events of *lines*, which all have *result* in *subscription*.
 
-        *message_ids* are what the events are called, aligned; only texts and numbers are
-        shown.
+        *message_ids* is aligned with *lines*; only strings and numbers are written.
         """
         write = (_HEAD + self._tail(subscription, result).replace(b"%", b"%%")).__mod__
         names = map(orjson.dumps, map(_shown, message_ids))
-        for start in range(0, len(lines), _ROWS):
-            some = lines[start : start + _ROWS]
-            self._rows += b"".join(map(write, zip(some, names, strict=False)))
-            if len(self._rows) > _BUFFER:
+        for start in range(0, len(lines), _CHUNK):
+            some = lines[start : start + _CHUNK]
+            self._buffer += b"".join(map(write, zip(some, names, strict=False)))
+            if len(self._buffer) > _BUFFER_SIZE:
                 self._write()
 
     def reject(self, rejected: Rejected) -> None:
-        """Note a line that is no event."""
+        """Add an invalid line."""
         row = {
             "line": rejected.line,
             "messageId": None,
@@ -83,28 +82,28 @@ class OutcomeFile:
             "message": rejected.reason,
             "offset": rejected.offset,
         }
-        self._rows += orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+        self._buffer += orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
     def flush(self) -> int:
-        """Write everything that was added; gives the file's length for the checkpoint."""
+        """Write everything that was added; return the length of the file in bytes."""
         self._write()
         return self._length
 
     def sync(self) -> None:
-        """Make everything that was flushed durable; may be called from another thread."""
+        """Make everything that was flushed durable; thread-safe."""
         if self._regular:
             with storage("The outcome file", self.path, "written"):
                 os.fsync(self._file.fileno())
 
     def _write(self) -> None:
         with storage("The outcome file", self.path, "written"):
-            while self._rows:
-                written = self._file.write(self._rows)  # a full disk takes a part only
+            while self._buffer:
+                written = self._file.write(self._buffer)  # a full disk accepts only a part
                 self._length += written
-                del self._rows[:written]
+                del self._buffer[:written]
 
     def _tail(self, subscription: str, result: Result) -> bytes:
-        """Give the end of a row; results are often the very same object many times over."""
+        """Return the end of an outcome line; cached, since results are often the same object."""
         last = self._tails.get(subscription)
         if last and last[0] is result:
             return last[1]
@@ -120,14 +119,14 @@ class OutcomeFile:
         if size < length:
             raise ConfigurationError(
                 f"The outcome file `{self.path}` has {size:,} bytes, fewer than the {length:,} "
-                "that were written when the run stopped. Bring it back, or deliver the whole file "
+                "that were written when the run stopped. Restore it, or deliver the whole file "
                 "again with --restart."
             )
         return self.path.open("r+b", buffering=0)
 
 
 def _shown(message_id: object) -> object:
-    """Give what is written for *message_id*; numbers that few readers can hold are not."""
+    """Return *message_id* as it is written; None for large numbers and other values."""
     shown = isinstance(message_id, str) or (
         isinstance(message_id, int) and abs(message_id) < _LARGEST
     )

@@ -1,7 +1,7 @@
-"""Parts of a file prepared in processes of their own: decoded, mapped and identified, not sent.
+"""Preparing spans of a file in worker processes: decoding and mapping, without sending.
 
-The parent takes the parts in the order of the file, so that whatever is about one user is batched
-in that order; it alone makes calls, within one rate, and keeps the checkpoint.
+The parent process receives the spans in the order of the file, so that events about one user stay
+in order; it alone sends requests, within one rate limit, and writes the checkpoint.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from framework.relay.decoding import Rejected
 from framework.relay.files import EventFile, Position
 from framework.relay.ingest import IngestedSpan, ingest
 
-PART: Final = 4 * 1024 * 1024
+SPAN_SIZE: Final = 4 * 1024 * 1024
 """Bytes of the file that are prepared at once."""
 
 _AHEAD: Final = 2
-"""Parts for each process that may be prepared and not be taken yet."""
+"""Maximum number of spans per process that are prepared ahead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What a process needs to prepare parts."""
+    """Prepares spans in a worker process; *max_line* is in bytes, *named* requests message IDs."""
 
     intake: Intake
     name: str
@@ -42,7 +42,7 @@ class Worker:
     named: bool
 
     def prepare(self, start: int, stop: int) -> IngestedSpan:
-        """Prepare the lines between two offsets."""
+        """Prepare the lines between two offsets; raises StorageError if the file cannot be read."""
         settled: list[Completion] = []
         names: list[tuple[Sequence[int], list[object]]] = []
         rejected: list[Rejected] = []
@@ -64,62 +64,64 @@ class Worker:
 
 
 class Preparing:
-    """Processes at work on the parts of a file, from *start* on."""
+    """Worker processes that prepare the spans of a file."""
 
     def __init__(
-        self, pool: ProcessPoolExecutor, parts: Iterator[tuple[int, int]], ahead: int
+        self, pool: ProcessPoolExecutor, spans: Iterator[tuple[int, int]], ahead: int
     ) -> None:
         self._pool = pool
-        self._parts = parts
+        self._spans = spans
         self._ahead = ahead
-        self._under_way: deque[Future[IngestedSpan]] = deque()
+        self._pending: deque[Future[IngestedSpan]] = deque()
         self._submit()
 
     def __iter__(self) -> Iterator[IngestedSpan]:
-        """Yield the parts in the order of the file.
+        """Yield the spans in the order of the file.
 
-        Raises StorageError where a process cannot read the file, or was ended from outside.
+        Raises StorageError if a process cannot read the file or was killed.
         """
-        while self._under_way:
+        while self._pending:
             try:
-                part = self._under_way.popleft().result()
+                span = self._pending.popleft().result()
                 self._submit()
             except BrokenProcessPool as error:
                 raise StorageError(
-                    "A process that prepares events has ended unexpectedly, for want of memory "
-                    "perhaps. Run the same command again to go on, with fewer --processes."
+                    "A worker process ended unexpectedly, possibly for lack of memory. "
+                    "Run the same command again to resume, with fewer --processes."
                 ) from error
-            yield part
+            yield span
 
     def _submit(self) -> None:
-        while len(self._under_way) < self._ahead and (part := next(self._parts, None)):
-            self._under_way.append(self._pool.submit(_prepare, *part))
+        while len(self._pending) < self._ahead and (span := next(self._spans, None)):
+            self._pending.append(self._pool.submit(_prepare, *span))
 
 
 @contextmanager
 def preparing(
     connection: Connection, source: EventFile, start: int, processes: int, *, named: bool
 ) -> Iterator[Preparing]:
-    """Prepare the parts of *source* from the offset *start* on, while the context is open.
+    """Prepare the spans of *source* from the offset *start* on, until the context ends.
 
-    Raises ConfigurationError where the system cannot copy a process.
+    Raises ConfigurationError if the operating system has no fork.
     """
     if not hasattr(os, "fork"):
-        raise ConfigurationError("This system cannot copy a process. Use --processes 1.")
+        raise ConfigurationError(
+            "This operating system does not support worker processes. Use --processes 1."
+        )
     worker = Worker(connection.intake(named=named), source.name, source.max_line, named)
     pool = ProcessPoolExecutor(processes, get_context("fork"), _begin, (worker,))
     try:
-        yield Preparing(pool, source.parts(start, PART), _AHEAD * processes)
+        yield Preparing(pool, source.spans(start, SPAN_SIZE), _AHEAD * processes)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 _here: dict[str, Worker] = {}
-"""The worker of this process, where it is one that prepares."""
+"""The worker of this process, if it is a worker process."""
 
 
 def _begin(worker: Worker) -> None:
-    """Begin to prepare, in a new process: whoever interrupts the run speaks to the parent."""
+    """Initialize a worker process; only the parent handles interrupts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()

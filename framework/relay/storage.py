@@ -1,4 +1,4 @@
-"""Local files, durably: what fails is said as a StorageError with the operating system's reason."""
+"""Durable local files; failures raise StorageError with the operating system's reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framework.errors import StorageError
 
 @contextmanager
 def storage(what: str, path: str | Path, act: str) -> Iterator[None]:
-    """Turn an OSError within into a StorageError: *what* `path` cannot be *act*, and why."""
+    """Turn an OSError into a StorageError: "*what* `path` cannot be *act*: reason"."""
     try:
         yield
     except OSError as error:
@@ -21,7 +21,7 @@ def storage(what: str, path: str | Path, act: str) -> Iterator[None]:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Replace *path* by *content* so that a crash leaves the old or the new, never a part."""
+    """Replace the file at *path* atomically and durably; raises OSError."""
     temporary = path.with_name(f"{path.name}.part")
     with temporary.open("wb") as file:
         file.write(content)
@@ -32,7 +32,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a new or renamed file's name durable, where the system can."""
+    """Make the name of a new or renamed file durable, if the system supports it."""
     with suppress(OSError):  # Windows cannot open folders, some file systems cannot sync them.
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""What a run has done: counted as it goes, shown as it goes on, summed up in the end."""
+"""Counts, progress and summary of a run."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from framework.results import Failed, Result, Skipped
 
 OutcomeKind: TypeAlias = Literal["delivered", "failed", "skipped"]
 Stop: TypeAlias = Literal["", "limit", "interrupted", "unavailable", "refused"]
-"""Why a run ended before its file did: not at all, as asked (twice), no answer, or no access."""
+"""Why a run stopped early: not at all, at its limit, by a signal, in an outage, without access."""
 
 SummaryRow: TypeAlias = tuple[str, str, str, str, int]
 """Subscription, outcome, code, reason, count."""
 
 MAX_REASONS = 100
-"""Different reasons that are kept apart for one subscription, outcome and code."""
+"""Maximum number of different reasons per subscription, outcome and code."""
 
 OTHER_REASONS = "(other reasons)"
 
 
 class Kind(NamedTuple):
-    """What results are counted by."""
+    """The properties by which results are counted."""
 
     subscription: str
     outcome: OutcomeKind
@@ -33,7 +33,7 @@ class Kind(NamedTuple):
 
     @classmethod
     def of(cls, subscription: str, result: Result) -> Kind:
-        """Give the kind of one result."""
+        """Return the kind of a result in *subscription*."""
         if isinstance(result, Failed):
             return cls(subscription, "failed", result.code, result.message)
         if isinstance(result, Skipped):
@@ -42,9 +42,9 @@ class Kind(NamedTuple):
 
 
 class Tally:
-    """Counts of results by kind, of calls, and of lines that are no events; it begins at *rows*.
+    """Counts of results by kind, of requests (*calls*) and of invalid lines; starts at *rows*.
 
-    Where reasons are too many to be told apart they are counted as OTHER_REASONS.
+    Above MAX_REASONS different reasons, further ones are counted as OTHER_REASONS.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class Tally:
             self._count(Kind(subscription, _outcome(outcome), code, reason), number)
 
     def add(self, subscription: str, result: Result, number: int = 1) -> None:
-        """Count a result that so many events have."""
+        """Count *number* events with the same result."""
         self._count(Kind.of(subscription, result), number)
 
     def rows(self) -> Iterator[SummaryRow]:
-        """Give the counts as plain rows, in order."""
+        """Yield the counts as rows, sorted."""
         for kind, number in sorted(self.counts.items()):
             yield (*kind, number)
 
@@ -88,7 +88,7 @@ def _outcome(text: str) -> OutcomeKind:
 
 
 def by_outcome(counts: Mapping[Kind, int]) -> Counter[str]:
-    """Sum counts up by outcome."""
+    """Return the totals of *counts* by outcome."""
     total: Counter[str] = Counter()
     for kind, number in counts.items():
         total[kind.outcome] += number
@@ -96,9 +96,9 @@ def by_outcome(counts: Mapping[Kind, int]) -> Counter[str]:
 
 
 class Progress(Struct, frozen=True):
-    """How far a run has come; *bytes_total* is None for a stream.
+    """The progress of a run; *bytes_total* is None for a stream.
 
-    *counts* is by outcome, *calls* the number of requests made; *resumed* is how many of the lines
+    *counts* is by outcome, *calls* the number of requests; *resumed* is the number of lines that
     earlier runs had read.
     """
 
@@ -111,11 +111,11 @@ class Progress(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """What a run did, what runs before it did to the same file included.
+    """The summary of a run, including earlier runs of the same file.
 
-    *calls* counts requests by method and path, ids in paths replaced. *seconds* is the time of
-    this run alone, *settled* the number of its outcomes, *resumed* the number of lines that
-    earlier runs had read. *finished* tells whether the end of the file was reached; *stopped* and
+    *calls* counts requests by method and path, with IDs in paths replaced. *seconds* is the
+    duration of this run alone, *completed* the number of its results, *resumed* the number of lines
+    that earlier runs had read. *finished* is whether the end of the file was reached; *stopped* and
     *message* say why not.
     """
 
@@ -128,7 +128,7 @@ class Summary(Struct, frozen=True):
     stopped: Stop = ""
     message: str = ""
     resumed: int = 0
-    settled: int = 0
+    completed: int = 0
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -136,7 +136,7 @@ class Summary(Struct, frozen=True):
         return by_outcome(self.counts)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the summary as a JSON object."""
+        """Return the summary as a JSON object."""
         return {
             "finished": self.finished,
             "stopped": self.stopped or None,

@@ -1,4 +1,4 @@
-"""Faults on purpose: which call of which route goes wrong, how, and how often."""
+"""Injected faults: which request to which route fails, how, and how often."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from framework.errors import ConfigurationError, UnknownNameError
 EVERY_ROUTE: Final = "*"
 
 GENERIC_FAULTS: Final[Mapping[str, str]] = {
-    "drop-before": "The connection ends without an answer, and nothing happened.",
-    "drop-after": "The call takes effect, and the connection ends without an answer.",
-    "slow": "The call takes effect, and the answer comes `seconds` later.",
-    "html": "An HTML page with status 200 instead of JSON, and nothing happened.",
-    "html-gateway": "An HTML page with status 502, as a gateway sends it, and nothing happened.",
+    "drop-before": "The connection closes without a response; the request has no effect.",
+    "drop-after": "The request takes effect; the connection closes without a response.",
+    "slow": "The request takes effect; the response is delayed by `seconds`.",
+    "html": "An HTML page with status 200 instead of JSON; the request has no effect.",
+    "html-gateway": "An HTML page with status 502, as from a gateway; the request has no effect.",
 }
-"""The faults that every sandbox knows, by kind."""
+"""Descriptions of the faults that every sandbox supports, by kind."""
 
 
 class DroppedConnectionError(ConnectionResetError):
-    """The connection ends here, without an answer.
+    """The connection is dropped without a response.
 
-    A sandbox raises it out of its WSGI callable. Servers see a connection that the client has
-    reset and close it silently; `SandboxTransport` turns it into what httpx raises then.
+    A sandbox raises it from its WSGI callable. Servers treat it as a connection reset by the client
+    and close it silently; `SandboxTransport` turns it into httpx.RemoteProtocolError.
     """
 
     def __init__(self) -> None:
@@ -36,10 +36,11 @@ class DroppedConnectionError(ConnectionResetError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong: from the *call*-th call of *route* on, *times* times.
+    """A fault of *kind* that affects *times* requests to *route*, from the *call*-th on.
 
     *route* is a name from the sandbox's `calls`, or `*` for all; *call* counts from one, starting
-    with the first call after the injection. *seconds* is how slow, or how long to wait.
+    with the first request after the injection. *seconds* is the delay, or the wait that the partner
+    asks for. Raises ConfigurationError that lists every invalid option.
     """
 
     kind: str
@@ -54,7 +55,7 @@ class Fault:
 
     @classmethod
     def read(cls, raw: object) -> Fault:
-        """Read a fault from its JSON object; raises ConfigurationError."""
+        """Read a fault from a JSON object; raises ConfigurationError if it is invalid."""
         if not isinstance(raw, dict) or not isinstance(raw.get("kind"), str):
             raise ConfigurationError('A fault must be an object with a "kind".')
         known = [item.name for item in fields(cls)]
@@ -64,14 +65,14 @@ class Fault:
         return cls(**raw)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fault as the JSON object that `read` takes."""
+        """Return the fault as a JSON object that `read` accepts."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 def _problems(fault: Fault) -> list[str]:
     found = []
     if not isinstance(fault.route, str):
-        found.append("Fault option `route` must be a text.")
+        found.append("Fault option `route` must be a string.")
     for name in ("call", "times"):
         value = getattr(fault, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -84,29 +85,29 @@ def _problems(fault: Fault) -> list[str]:
 
 
 class FaultPlan:
-    """The faults that are still to come; safe to use from several threads."""
+    """The pending faults; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[tuple[Fault, int]] = []
 
     def add(self, fault: Fault) -> None:
-        """Put *fault* behind those that are waiting; of two that are due, the older is played."""
+        """Append *fault*; of two faults due for one request, the older one is applied."""
         with self._lock:
             self._waiting.append((fault, 0))
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         with self._lock:
             self._waiting.clear()
 
     def pending(self) -> list[Fault]:
-        """List the faults that are still to come or not over yet."""
+        """Return the faults that can still affect a request."""
         with self._lock:
             return [fault for fault, _ in self._waiting]
 
     def due(self, route: str) -> Fault | None:
-        """Count one call of *route* and give the fault that hits it."""
+        """Count one request to *route* and return the fault that applies to it, if any."""
         with self._lock:
             hit = None
             left: list[tuple[Fault, int]] = []
@@ -114,7 +115,7 @@ class FaultPlan:
                 count = seen + (fault.route in {EVERY_ROUTE, route})
                 due = count > seen and count >= fault.call
                 if due and hit is not None:
-                    count = seen  # its turn comes with the next call
+                    count = seen  # applied to the next request
                 elif due:
                     hit = fault
                 if count < fault.call + fault.times - 1:

@@ -1,4 +1,4 @@
-"""The page of a sandbox: what it holds and what it was asked last, as one HTML document."""
+"""The page of a sandbox: its state and the latest requests, as one HTML document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framework.paths import JSON
 from framework.sandbox.partner import LoggedRequest, Panel, Sandbox
 
 REFRESH: Final = 2
-"""Seconds after which the page loads itself again."""
+"""Seconds after which the page reloads."""
 
 _LAST = 25
 _LONG = 28
@@ -54,7 +54,7 @@ th { color: var(--soft); font-weight: 500; border-top: 0; }
 <main>
 <header>
 <h1>$name sandbox</h1>
-<p>A pretend partner. Nothing leaves this machine. It is $now here.</p>
+<p>A simulated partner API; nothing leaves this machine. Sandbox time: $now.</p>
 </header>
 $sections
 </main>
@@ -64,7 +64,7 @@ $sections
 
 
 def render(sandbox: Sandbox) -> str:
-    """Give the page of *sandbox* as HTML that needs nothing else to be shown."""
+    """Return the page of *sandbox* as a self-contained HTML document."""
     with sandbox.lock:
         panels = (*sandbox.panels(), _faults(sandbox))
         calls = sandbox.requests[-_LAST:]
@@ -82,7 +82,9 @@ def _faults(sandbox: Sandbox) -> Panel:
     rows = tuple(
         (fault.kind, fault.route, fault.call, fault.times) for fault in sandbox.pending_faults()
     )
-    return Panel("Faults to come", ("Kind", "Route", "From call", "Times"), rows, "None.")
+    return Panel(
+        "Pending faults", ("Kind", "Route", "From request", "Times"), rows, "No pending faults."
+    )
 
 
 def _requests(calls: Iterable[LoggedRequest]) -> str:
@@ -90,8 +92,8 @@ def _requests(calls: Iterable[LoggedRequest]) -> str:
         (_clock(one.at), one.route, one.method, one.path, _outcome(one), one.size, _note(one))
         for one in reversed(tuple(calls))
     )
-    columns = ("Time", "Route", "Method", "Path", "Answer", "Bytes", "About")
-    return _section(Panel("Last requests", columns, rows, "Nobody has called yet."))
+    columns = ("Time", "Route", "Method", "Path", "Response", "Bytes", "Details")
+    return _section(Panel("Latest requests", columns, rows, "No requests yet."))
 
 
 def _outcome(call: LoggedRequest) -> str:
@@ -127,14 +129,14 @@ def _section(panel: Panel) -> str:
 
 def _cell(value: JSON) -> str:
     if value is None:
-        return "<td>–</td>"  # noqa: RUF001 - the dash that stands for nothing in a table
+        return "<td>–</td>"  # noqa: RUF001 - a dash for an empty cell
     number = isinstance(value, int | float)
     text = f"{value:,}" if number else str(value)
     return f"<td{_class('number' if number else _look(text))}>{html.escape(text)}</td>"
 
 
 def _look(text: str) -> str:
-    """Colour statuses and nothing else; let long texts have several lines."""
+    """Return the CSS class of a cell: colors for statuses, line breaks for long texts."""
     if len(text) > _LONG:
         return "long"
     status = text.partition(" ")[0]

@@ -1,7 +1,7 @@
-"""A sandbox is a pretend partner: a WSGI app with state, a log, faults on purpose and a clock.
+"""A sandbox is a simulated partner: a WSGI app with state, a log, injected faults and a clock.
 
-The author of one says what the partner answers; reading requests, dropping connections, counting
-calls and remembering them is done here.
+Authors implement the partner's responses; the base class reads requests, drops connections, counts
+requests and logs them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOG_LENGTH: Final = 1000
 DELAY: Final = "sandbox.delay"
-"""Where a sandbox leaves, in the WSGI environ, how many seconds its answer is late."""
+"""Key in the WSGI environ under which a sandbox stores the delay of its response in seconds."""
 
 _PIECE = 1 << 16
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
@@ -35,9 +35,9 @@ _HTML = b"<!doctype html><title>Please wait</title><h1>This is not the answer yo
 
 @dataclass(frozen=True, slots=True)
 class SandboxRequest:
-    """What a client sent; header names are lower-case.
+    """A request that a sandbox received; header names are lower-case.
 
-    *size* is the length of the body in bytes; *body* is empty when that was over the limit.
+    *size* is the length of the body in bytes; *body* is empty where that exceeds the limit.
     """
 
     method: str
@@ -49,7 +49,7 @@ class SandboxRequest:
 
     @classmethod
     def read(cls, environ: WSGIEnvironment, limit: int | None) -> SandboxRequest:
-        """Read the request of *environ* to its end, keeping at most *limit* bytes of body."""
+        """Read the request from *environ*; a body above *limit* bytes is read but not kept."""
         body, size = _read_body(environ, limit)
         headers = {
             name[5:].replace("_", "-").lower(): value
@@ -66,9 +66,9 @@ class SandboxRequest:
 
 @dataclass(frozen=True, slots=True)
 class SandboxResponse:
-    """What the partner answers: JSON, or bytes as they are; None is an empty body.
+    """A sandbox's response: JSON, or bytes sent unchanged; None is an empty body.
 
-    *note* is what the log says about the call; it must hold no personal values.
+    *note* is stored in the log; it must hold no personal data.
     """
 
     status: int = 200
@@ -80,7 +80,7 @@ class SandboxResponse:
 
 @dataclass(frozen=True, slots=True)
 class SandboxRoute:
-    """What one request asks for: *name* counts in the log and for faults, *answer* does it."""
+    """The route of one request: *name* for the log and for faults, *answer* to respond to it."""
 
     name: str
     answer: Callable[[], SandboxResponse]
@@ -88,9 +88,10 @@ class SandboxRoute:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request that a sandbox saw: never its body, only what *note* says of it.
+    """A request in a sandbox's log: without its body, with *note* instead.
 
-    *status* is None where the connection was dropped; *fault* is the kind of the fault that hit.
+    *at* is a Unix time, *size* the length of the body in bytes. *status* is None where the
+    connection was dropped; *fault* is the kind of the fault that was applied, if any.
     """
 
     at: float
@@ -106,7 +107,10 @@ class LoggedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A table of the sandbox's page; cells are texts, numbers or None."""
+    """A table on the sandbox's page; cells are strings, numbers or None.
+
+    *empty* is shown instead of a table without rows.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -115,10 +119,11 @@ class Panel:
 
 
 class Sandbox(ABC):
-    """A pretend partner that answers as a WSGI app and can be looked into.
+    """A simulated partner: a WSGI app whose state can be inspected.
 
-    Subclasses set *name*, *origins* (the partner's origins that it answers for), *own_faults*
-    (kind to description) and implement the abstract methods, which run under the sandbox's lock.
+    Subclasses set *name*, *origins* (the partner's origins that it simulates) and *own_faults*
+    (descriptions by kind), and implement the abstract methods, which run under the sandbox's lock.
+    `calls` counts requests by route.
     """
 
     name: ClassVar[str]
@@ -134,35 +139,35 @@ class Sandbox(ABC):
 
     @abstractmethod
     def route(self, request: SandboxRequest) -> SandboxRoute:
-        """Say what *request* asks for; a request for nothing known needs a route, too."""
+        """Return the route of *request*; an unknown one needs a route, too."""
 
     @abstractmethod
     def fail(self, fault: Fault, route: SandboxRoute, request: SandboxRequest) -> SandboxResponse:
-        """Answer with one of the sandbox's own faults."""
+        """Return the response for one of the sandbox's own faults."""
 
     @abstractmethod
     def clear(self) -> None:
-        """Bring the partner's state back to where it began."""
+        """Reset the partner's state."""
 
     @abstractmethod
     def describe(self, detail: str) -> dict[str, JSON]:
-        """Give the partner's state as JSON, without secrets, in the *detail* asked for."""
+        """Return the partner's state as JSON without secrets; *detail* as in `state`."""
 
     @abstractmethod
     def panels(self) -> tuple[Panel, ...]:
-        """Give the tables of the page: no secrets, no personal values."""
+        """Return the tables of the page, without secrets or personal data."""
 
     @abstractmethod
     def settings(self) -> dict[str, JSON]:
-        """Give settings with which a connection is let in."""
+        """Return connection settings that the sandbox accepts."""
 
     @abstractmethod
     def admit(self, settings: Mapping[str, JSON]) -> None:
-        """Let connections with *settings* in from now on, also after a reset."""
+        """Accept connections with *settings*, also after a reset."""
 
     @property
     def body_limit(self) -> int | None:
-        """The most bytes of a body that the partner reads."""
+        """Maximum size in bytes of a request body that the partner reads; None is no limit."""
         return None
 
     @property
@@ -172,27 +177,27 @@ class Sandbox(ABC):
 
     @property
     def faults(self) -> dict[str, str]:
-        """Every kind of fault that can be injected, with a description."""
+        """Descriptions of all faults that can be injected, by kind."""
         return {**GENERIC_FAULTS, **self.own_faults}
 
     @property
     def requests(self) -> tuple[LoggedRequest, ...]:
-        """The last thousand calls, oldest first."""
+        """The latest thousand requests, oldest first."""
         with self.lock:
             return tuple(self._log)
 
     def inject(self, fault: Fault) -> None:
-        """Make calls go wrong; raises UnknownNameError for a kind that is not in `faults`."""
+        """Inject *fault* into later requests; raises UnknownNameError for an unknown kind."""
         if fault.kind not in self.faults:
             raise UnknownNameError.of("fault", fault.kind, self.faults)
         self._plan.add(fault)
 
     def pending_faults(self) -> list[Fault]:
-        """List the faults that are still to come or not over yet."""
+        """Return the faults that can still affect a request."""
         return self._plan.pending()
 
     def reset(self) -> None:
-        """Forget everything that happened; the clock and the admitted settings stay."""
+        """Clear state, log, counts and faults; keep the clock and the accepted settings."""
         with self.lock:
             self.calls.clear()
             self._log.clear()
@@ -200,7 +205,10 @@ class Sandbox(ABC):
             self.clear()
 
     def state(self, detail: str = "counts") -> dict[str, JSON]:
-        """Give the whole state as JSON; *detail* is one of counts, digests and members."""
+        """Return the whole state as JSON; *detail* is one of counts, digests and members.
+
+        Raises UnknownNameError for another detail.
+        """
         known = ("counts", "digests", "members")
         if detail not in known:
             raise UnknownNameError.of("detail", detail, known)
@@ -214,22 +222,22 @@ class Sandbox(ABC):
             }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request the WSGI way; raises DroppedConnectionError to end the connection."""
+        """Respond to one WSGI request; raises DroppedConnectionError to close the connection."""
         request = SandboxRequest.read(environ, self.body_limit)
         with self.lock:
             route = self.route(request)
             fault = self._plan.due(route.name)
             kind = fault.kind if fault else None
-            answer = self._play(fault, route, request)
-            self._remember(request, route, kind, answer)
+            response = self._apply(fault, route, request)
+            self._record(request, route, kind, response)
         if kind in {"drop-before", "drop-after"}:
             raise DroppedConnectionError
         if fault and kind == "slow":
             environ[DELAY] = fault.seconds
             self.clock.sleep(fault.seconds)
-        return respond(answer, start_response)
+        return respond(response, start_response)
 
-    def _play(
+    def _apply(
         self, fault: Fault | None, route: SandboxRoute, request: SandboxRequest
     ) -> SandboxResponse:
         if fault is None or fault.kind in {"slow", "drop-after"}:
@@ -241,12 +249,12 @@ class Sandbox(ABC):
             return SandboxResponse(status, _HTML, content_type="text/html; charset=utf-8")
         return self.fail(fault, route, request)
 
-    def _remember(
+    def _record(
         self,
         request: SandboxRequest,
         route: SandboxRoute,
         kind: str | None,
-        answer: SandboxResponse,
+        response: SandboxResponse,
     ) -> None:
         dropped = kind in {"drop-before", "drop-after"}
         call = LoggedRequest(
@@ -256,32 +264,32 @@ class Sandbox(ABC):
             path=request.path,
             headers={k: v for k, v in request.headers.items() if k not in _SECRET_HEADERS},
             size=request.size,
-            status=None if dropped else answer.status,
+            status=None if dropped else response.status,
             fault=kind,
-            note=answer.note,
+            note=response.note,
         )
         self.calls[route.name] += 1
         self._log.append(call)
 
 
-def respond(answer: SandboxResponse, start_response: StartResponse) -> list[bytes]:
-    """Send *answer* the WSGI way."""
-    body = answer.body
+def respond(response: SandboxResponse, start_response: StartResponse) -> list[bytes]:
+    """Send *response* as WSGI; return its body."""
+    body = response.body
     if body is None:
         payload = b""
     elif isinstance(body, bytes):
         payload = body
     else:
         payload = json.dumps(body, separators=(",", ":")).encode()
-    headers = [("Content-Length", str(len(payload))), *answer.headers]
+    headers = [("Content-Length", str(len(payload))), *response.headers]
     if payload:
-        headers.append(("Content-Type", answer.content_type))
-    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
+        headers.append(("Content-Type", response.content_type))
+    start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
     return [payload]
 
 
 def _read_body(environ: WSGIEnvironment, limit: int | None) -> tuple[bytes, int]:
-    """Read the body to its end, so that the client is never cut off while it sends."""
+    """Return body and size; read it to its end, so that the client can finish sending."""
     stream: Any = environ["wsgi.input"]
     if environ.get("wsgi.input_terminated"):
         body = stream.read()

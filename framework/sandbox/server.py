@@ -1,17 +1,17 @@
-"""A sandbox on the loopback address: the partner's API, a control API and a page.
+"""A sandbox as an HTTP server: the partner's API, a control API and a page.
 
 ======================================  ===========================================================
 `GET /`                                 the page
-`GET /__sandbox/state?detail=counts`    the state as JSON; detail may be counts, digests, members
-`GET /__sandbox/faults`                 the kinds of faults, and those still to come
-`POST /__sandbox/faults`                inject one: `{"kind": "slow", "route": "*", "call": 1,
+`GET /__sandbox/state?detail=counts`    state as JSON; detail is counts, digests or members
+`GET /__sandbox/faults`                 kinds of faults, and pending faults
+`POST /__sandbox/faults`                inject a fault: `{"kind": "slow", "route": "*", "call": 1,
                                         "times": 1, "seconds": 1.0}`
-`POST /__sandbox/clock`                 move the clock: `{"move": 900}`
-`POST /__sandbox/reset`                 forget everything that happened: `{}`
+`POST /__sandbox/clock`                 advance the clock by seconds: `{"move": 900}`
+`POST /__sandbox/reset`                 reset state, log and faults: `{}`
 ======================================  ===========================================================
 
-Served by cheroot: unlike waitress it really closes a connection when the app says so, and unlike
-werkzeug's server it keeps connections open between requests, as partners do.
+Served by cheroot: unlike waitress it closes a connection when the app raises, and unlike werkzeug's
+server it keeps connections open between requests, as partners do.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-"""What a request to a loopback server may call it in its `Host` header."""
+"""Accepted names in the `Host` header of requests to a loopback server."""
 
 _CONTROL = "/__sandbox/"
 _CONTROL_LIMIT = 1 << 16
-_MOST_BYTES = 1 << 26
-_TICK = 0.05  # seconds after which a server sees that it is told to stop
+_MAX_BYTES = 1 << 26
+_TICK = 0.05  # seconds after which a server notices a stop
 _PAGE_HEADERS = (
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
@@ -46,17 +46,17 @@ _PAGE_HEADERS = (
 
 
 class Server:
-    """A WSGI app on *host* and *port* (0 lets the system choose); bound when constructed.
+    """A server for a WSGI app on *host* and *port* (0 selects a free port).
 
-    As a context manager it serves from threads of its own until the block ends; `run` serves
-    until it is interrupted.
+    The port is bound on construction, which raises OSError if it is in use. As a context manager
+    the server runs in background threads until the block ends; `run` blocks until interrupted.
     """
 
     def __init__(self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0) -> None:
         from cheroot import wsgi  # noqa: PLC0415 - heavy, imported at first use
 
         self._server: Any = wsgi.Server((host, port), app, server_name=host, shutdown_timeout=1)
-        self._server.max_request_body_size = _MOST_BYTES
+        self._server.max_request_body_size = _MAX_BYTES
         self._server.expiration_interval = _TICK
         self._server.prepare()
         self._host = f"[{host}]" if ":" in host else host
@@ -64,7 +64,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where the server answers: `http://` with host and port, no slash at the end."""
+        """The server's origin: `http://` with host and port, without a trailing slash."""
         return f"http://{self._host}:{self.port}"
 
     def run(self) -> None:
@@ -93,22 +93,23 @@ def serve(
     port: int = 0,
     names: frozenset[str] = LOOPBACK_NAMES,
 ) -> Server:
-    """Give a server for *sandbox* with its control API and page, on loopback unless told otherwise.
+    """Return a server for *sandbox* with its control API and page, by default on loopback.
 
-    Requests whose `Host` is not one of *names* get 421, so that no web page can reach the sandbox
-    under a name of its own.
+    Requests whose `Host` is not one of *names* get 421, which protects against DNS rebinding.
     """
     return Server(only_for(names, controlled(sandbox)), host=host, port=port)
 
 
 def only_for(names: frozenset[str], app: WSGIApplication) -> WSGIApplication:
-    """Give *app* for requests to one of *names* and refuse all others."""
+    """Wrap *app*: requests whose `Host` is not one of *names* get 421."""
 
     def checked(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if _host_name(environ.get("HTTP_HOST", "")) in names:
             return app(environ, start_response)
         SandboxRequest.read(environ, 0)
-        return respond(_problem(421, "This server answers for its own host only."), start_response)
+        return respond(
+            _problem(421, "This server accepts only requests to its own host name."), start_response
+        )
 
     return checked
 
@@ -121,7 +122,7 @@ def _host_name(header: str) -> str | None:
 
 
 def controlled(sandbox: Sandbox) -> WSGIApplication:
-    """Give *sandbox* as a WSGI app together with its control API and its page."""
+    """Return a WSGI app that serves *sandbox* with its control API and its page."""
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -134,14 +135,14 @@ def controlled(sandbox: Sandbox) -> WSGIApplication:
 
 
 def _control(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
-    act = _ACTS.get((request.method, request.path))
-    if act is None:
-        known = ", ".join(" ".join(key) for key in _ACTS)
-        return _problem(404, f"There is no such control. Known controls: {known}.")
+    respond_to = _ENDPOINTS.get((request.method, request.path))
+    if respond_to is None:
+        known = ", ".join(" ".join(key) for key in _ENDPOINTS)
+        return _problem(404, f"Unknown control endpoint. Known endpoints: {known}.")
     if request.method == "POST" and request.headers.get("content-type") != "application/json":
-        return _problem(415, "The body must be sent as `application/json`.")
+        return _problem(415, "The Content-Type must be `application/json`.")
     try:
-        return act(sandbox, request)
+        return respond_to(sandbox, request)
     except ConfigurationError as error:
         return _problem(400, str(error))
 
@@ -184,7 +185,7 @@ def _reset(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
     return SandboxResponse(body=sandbox.state())
 
 
-_ACTS: Mapping[tuple[str, str], Callable[[Sandbox, SandboxRequest], SandboxResponse]] = {
+_ENDPOINTS: Mapping[tuple[str, str], Callable[[Sandbox, SandboxRequest], SandboxResponse]] = {
     ("GET", "/"): _page,
     ("GET", "/__sandbox/state"): _state,
     ("GET", "/__sandbox/faults"): _faults,

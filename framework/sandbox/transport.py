@@ -1,4 +1,4 @@
-"""A sandbox in place of the network: an httpx transport that calls it in this process."""
+"""A sandbox in place of the network: an httpx transport that calls it in-process."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ if TYPE_CHECKING:
 
 
 class SandboxTransport(httpx.BaseTransport):
-    """Carries requests for the sandbox's origins to *sandbox*, and none to anywhere else.
+    """Passes requests for the sandbox's origins to *sandbox*; nothing reaches the network.
 
-    A dropped connection becomes httpx.RemoteProtocolError, an answer that is later than the
-    request's read timeout httpx.ReadTimeout, another origin httpx.ConnectError.
+    A dropped connection raises httpx.RemoteProtocolError, a response later than the request's read
+    timeout httpx.ReadTimeout, a request to another origin httpx.ConnectError.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Let the sandbox answer *request*."""
+        """Return the sandbox's response to *request*."""
         origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
         if origin not in self.sandbox.origins:
             known = ", ".join(self.sandbox.origins)
-            message = f"The sandbox answers for {known} only, not for {origin}."
+            message = f"The sandbox simulates {known}, not {origin}."
             raise httpx.ConnectError(message, request=request)
         environ = _environ(request)
-        answer = _Recorder()
+        started = _Recorder()
         try:
-            parts = self.sandbox(environ, answer)
+            chunks = self.sandbox(environ, started)
         except DroppedConnectionError as error:
             message = "Server disconnected without sending a response."
             raise httpx.RemoteProtocolError(message, request=request) from error
-        patience = request.extensions.get("timeout", {}).get("read")
-        if patience is not None and environ.get(DELAY, 0) > patience:
+        timeout = request.extensions.get("timeout", {}).get("read")
+        if timeout is not None and environ.get(DELAY, 0) > timeout:
             raise httpx.ReadTimeout("The read operation timed out", request=request)
-        return httpx.Response(answer.status, headers=answer.headers, content=b"".join(parts))
+        return httpx.Response(started.status, headers=started.headers, content=b"".join(chunks))
 
 
 class _Recorder:
-    """The start_response that keeps what it is told."""
+    """A WSGI start_response that stores status and headers."""
 
     def __init__(self) -> None:
         self.status = 0

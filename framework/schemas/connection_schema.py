@@ -1,4 +1,4 @@
-"""The schemas of a subscription and of a connection file, which knows every destination."""
+"""The schemas of a subscription and of a connection file, with all installed destinations."""
 
 from __future__ import annotations
 
@@ -22,32 +22,31 @@ _BATCH_KEYS = ("enable_batching", "batch_size", "batch_bytes", "batch_keys")
 
 
 def subscription_schema() -> Schema:
-    """Give the schema of a subscription, in both of its forms."""
+    """Return the JSON Schema of a subscription, in both of its spellings."""
     return document(
         "Subscription",
-        "When to do what with which mapping.",
+        "An action for matching events, with its mapping.",
         {**_subscription(), "$defs": {"mapping": _any_mapping(), **mapping_parts()}},
     )
 
 
 def connection_schema(definitions: Iterable[Destination]) -> Schema:
-    """Give the schema of a connection file.
+    """Return the JSON Schema of a connection file.
 
-    The settings are those of the destination that the file names, by its slug or by a part of it
-    that only this one has, and the keys of each mapping those of the action that its subscription
-    names.
+    Settings must match the file's destination, named by its slug or by an unambiguous part of it;
+    keys of mappings must match the action of their subscription.
     """
     known = list(definitions)
     properties = {
-        "$schema": value("string", "The schema that an editor checks the file with."),
+        "$schema": value("string", "The schema with which editors validate the file."),
         "destination": value("string", "The slug of the destination.", minLength=1),
-        "name": maybe("string", "What the connection is called."),
-        "enabled": maybe("boolean", "Whether anything is delivered."),
-        "settings": maybe("object", "What the destination needs to know."),
+        "name": maybe("string", "The name of the connection."),
+        "enabled": maybe("boolean", "Whether events are delivered."),
+        "settings": maybe("object", "The settings of the destination."),
         "subscriptions": {
             **listing(
                 reference("subscription"),
-                "When to do what with which mapping.",
+                "An action for matching events, with its mapping.",
                 maxItems=MAX_SUBSCRIPTIONS,
             ),
             "type": ["array", "null"],
@@ -69,7 +68,7 @@ def connection_schema(definitions: Iterable[Destination]) -> Schema:
         properties["destination"]["anyOf"] = [slugs, {"type": "string"}]
     return document(
         "Connection",
-        "A destination with its settings and subscriptions, as an operator keeps it.",
+        "A destination with its settings and subscriptions.",
         {
             **record(properties, ("destination",), additionalProperties=False),
             **rules,
@@ -83,15 +82,15 @@ def _subscription() -> Schema:
     return {
         **record(
             {
-                "name": maybe("string", "What it is called in reports."),
-                "enabled": maybe("boolean", "Whether it takes part."),
-                "partnerAction": value("string", "The action's slug.", minLength=1),
-                "subscribe": maybe("string", "The trigger: which events it is for."),
-                "mapping": reference("mapping", "What goes into each field."),
+                "name": maybe("string", "The name of the subscription in reports."),
+                "enabled": maybe("boolean", "Whether the subscription is active."),
+                "partnerAction": value("string", "The slug of the action.", minLength=1),
+                "subscribe": maybe("string", "The trigger, which selects events."),
+                "mapping": reference("mapping", "The values of the fields."),
                 "actionSlug": value("string", "The same as `partnerAction`.", minLength=1),
                 "trigger": maybe("string", "The same as `subscribe`."),
                 "settings": reference("mapping", "The same as `mapping`."),
-                **{key: {"description": "Kept by the host; ignored here."} for key in ignored},
+                **{key: {"description": "Stored by the host; ignored here."} for key in ignored},
             }
         ),
         "oneOf": [{"required": [action]} for action, _ in _SPELLINGS],
@@ -101,7 +100,7 @@ def _subscription() -> Schema:
 def _any_mapping() -> Schema:
     return {
         "title": "Mapping",
-        "description": "What goes into each field; those left out take the action's default.",
+        "description": "The values of the fields; omitted fields take the action's defaults.",
         "type": ["object", "null"],
         **mapping_body(),
     }
@@ -110,7 +109,7 @@ def _any_mapping() -> Schema:
 def _reference() -> Schema:
     return {
         "title": "Reference",
-        "description": "Text with `${env:NAME}` or `${file:PATH}`, replaced when it is read.",
+        "description": "Text with `${env:NAME}` or `${file:PATH}`, replaced on reading.",
         "type": "string",
         "pattern": r"\$\{(env|file):",
     }
@@ -128,7 +127,7 @@ def _mapping_name(definition: Destination, action: Action) -> str:
 
 
 def _names_of(slug: str, slugs: list[str]) -> list[str]:
-    """Give the names that stand for a destination: its slug, and parts of it between hyphens."""
+    """Return the names of a destination: its slug, and unambiguous parts of it between hyphens."""
     parts = slug.split("-")
     ends = itertools.combinations(range(len(parts) + 1), 2)
     names = ("-".join(parts[start:end]) for start, end in ends)
@@ -174,7 +173,7 @@ def _settings_of(definition: Destination) -> Schema:
     }
     return {
         "title": f"Settings of {definition.name}",
-        "description": "What the destination needs to know.",
+        "description": "The settings of the destination.",
         "type": ["object", "null"] if not written.get("required") else "object",
         "properties": properties,
         "required": written.get("required", []),
@@ -182,14 +181,14 @@ def _settings_of(definition: Destination) -> Schema:
 
 
 def _or_reference(field: Field, schema: Schema) -> Schema:
-    """Give the schema of a setting that may also be a reference, its texts outside."""
+    """Return the schema of a setting that may also be a reference, with its texts at the top."""
     texts = {"title": field.label, "description": field.description or field.label}
     return {**texts, "anyOf": [schema, reference("reference")]}
 
 
 def _mapping_of(definition: Destination, action: Action) -> Schema:
     batch = {
-        key: {"description": "How batches are made; no field of the action.", **reference("value")}
+        key: {"description": "Controls batching; not a field of the action.", **reference("value")}
         for key in _BATCH_KEYS
     }
     return {
@@ -206,7 +205,7 @@ def _mapping_of(definition: Destination, action: Action) -> Schema:
 
 
 def _mapped(field: Field) -> Schema:
-    """Give the schema of what is mapped to a field, with what an editor may propose."""
+    """Return the schema of a field's value in a mapping, with suggestions for editors."""
     texts = {"title": field.label, "description": field.description or field.label}
     start = field.default if field.mapping is None else field.mapping
     default = {} if start is None else {"default": start}

@@ -1,4 +1,4 @@
-"""The schema of a manifest: a destination's definition as the reference publishes it, and ours."""
+"""The schema of a manifest: a destination definition, in Segment's form with additions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from framework.schemas.schema_parts import (
 
 
 def manifest_schema() -> Schema:
-    """Give the schema of what `to_manifest` writes; keys that it does not name are welcome."""
+    """Return the JSON Schema of manifests that `to_manifest` returns; it allows additional keys."""
     return document(
         "Destination",
         "A destination's definition: its identity, settings, actions and presets.",
@@ -47,32 +47,34 @@ def manifest_schema() -> Schema:
 def _destination() -> Schema:
     authentication = record(
         {
-            "scheme": _word("How access is given.", get_args(AuthScheme)),
-            "fields": _table("The settings by key."),
+            "scheme": _word("The authentication scheme.", get_args(AuthScheme)),
+            "fields": _table("The settings, by key."),
         },
         ("scheme", "fields"),
-        description="Access and settings.",
+        description="Authentication and settings.",
     )
     rate = record(
         {
-            "calls": value("integer", "How many calls.", exclusiveMinimum=0),
-            "seconds": value("number", "In how many seconds.", exclusiveMinimum=0),
+            "calls": value("integer", "Maximum number of requests.", exclusiveMinimum=0),
+            "seconds": value("number", "Length of the time window in seconds.", exclusiveMinimum=0),
         },
         ("calls",),
-        description="How often the partner may be called.",
+        description="The partner's rate limit.",
     )
     return record(
         {
-            "slug": value("string", "The name in configurations.", minLength=1),
-            "name": value("string", "The name for people.", minLength=1),
-            "mode": value("string", "Where it runs: `cloud`, `device` or `warehouse`."),
-            "description": value("string", "What it is for."),
-            "authentication": {**authentication, "type": ["object", "null"]},
-            "audienceConfig": maybe("object", "How audiences are connected."),
-            "actions": value(
-                "object", "The actions by slug.", additionalProperties=reference("action")
+            "slug": value(
+                "string", "The name in configurations, as in `destination: SLUG`.", minLength=1
             ),
-            "presets": listing(reference("preset"), "Subscriptions that are made for the user."),
+            "name": value("string", "The display name.", minLength=1),
+            "mode": value("string", "The connection mode: `cloud`, `device` or `warehouse`."),
+            "description": value("string", "What the destination is for."),
+            "authentication": {**authentication, "type": ["object", "null"]},
+            "audienceConfig": maybe("object", "The configuration of audiences."),
+            "actions": value(
+                "object", "The actions, by slug.", additionalProperties=reference("action")
+            ),
+            "presets": listing(reference("preset"), "Subscriptions that are created for the user."),
             "rate": rate,
         },
         ("slug", "name", "actions"),
@@ -82,54 +84,56 @@ def _destination() -> Schema:
 def _action() -> Schema:
     mode = record(
         {
-            "default": _word("The mode at first.", SYNC_MODES),
-            "label": value("string", "What a form calls it."),
-            "description": value("string", "What it is for."),
+            "default": _word("The default mode.", SYNC_MODES),
+            "label": value("string", "The label in forms."),
+            "description": value("string", "The description in forms."),
             "choices": listing(
                 record(
                     {
                         "value": _word("The mode.", SYNC_MODES),
-                        "label": value("string", "What a form calls it."),
+                        "label": value("string", "The label in forms."),
                     },
                     ("value",),
                 ),
-                "The modes to choose from.",
+                "The available modes.",
             ),
         },
         ("default", "choices"),
     )
     properties = {
-        "title": value("string", "The name for people."),
-        "description": value("string", "What it does."),
-        "platform": value("string", "Where it runs: `cloud` or `web`."),
-        "defaultSubscription": maybe("string", "The trigger a new subscription starts with."),
-        "hidden": value("boolean", "Whether it is left out of catalogues."),
-        "hasPerformBatch": value("boolean", "Whether it takes many payloads at once."),
+        "title": value("string", "The display name."),
+        "description": value("string", "What the action does."),
+        "platform": value("string", "Where the action runs: `cloud` or `web`."),
+        "defaultSubscription": maybe("string", "The trigger of new subscriptions."),
+        "hidden": value("boolean", "Whether catalogs omit the action."),
+        "hasPerformBatch": value("boolean", "Whether the action handles batches."),
         "syncMode": {
             **mode,
             "type": ["object", "null"],
-            "description": "What a warehouse may do with its rows.",
+            "description": "How rows of a warehouse may be synced.",
         },
-        "hooks": maybe("object", "What happens when a mapping is saved."),
-        "fields": _table("The fields by key."),
-        "batching": reference("batching", "Rules for grouping payloads into one call."),
+        "hooks": maybe("object", "Hooks that run when a mapping is saved."),
+        "fields": _table("The fields, by key."),
+        "batching": reference("batching", "How payloads are grouped into batches."),
     }
-    head = {"title": "Action", "description": "One thing that the destination can do."}
+    head = {"title": "Action", "description": "An action of the destination."}
     return {**head, **record(properties, ("title", "fields"))}
 
 
 def _batching() -> Schema:
-    head = {"title": "Batching", "description": "Rules for grouping payloads into one call."}
+    head = {"title": "Batching", "description": "How payloads are grouped into batches."}
     positive = {"exclusiveMinimum": 0}
     return {
         **head,
         **record(
             {
-                "keys": listing({"type": "string"}, "Fields in which a batch agrees."),
-                "max_size": value("integer", "How many payloads at most.", **positive),
-                "max_bytes": value("integer", "How many bytes of JSON at most.", **positive),
-                "max_age": value("number", "How many seconds to wait at most.", **positive),
-                "lane": value("string", "Actions of one lane change the same things."),
+                "keys": listing(
+                    {"type": "string"}, "Fields whose values are equal for all payloads of a batch."
+                ),
+                "max_size": value("integer", "Maximum number of payloads.", **positive),
+                "max_bytes": value("integer", "Maximum size in bytes of JSON.", **positive),
+                "max_age": value("number", "Maximum wait in seconds.", **positive),
+                "lane": value("string", "Actions in the same lane change the same data."),
             }
         ),
     }
@@ -138,61 +142,61 @@ def _batching() -> Schema:
 def _preset() -> Schema:
     properties = {
         "name": value("string", "The name of the subscription."),
-        "type": _word("When it is made.", get_args(PresetKind)),
-        "partnerAction": value("string", "The action's slug."),
+        "type": _word("When it is created.", get_args(PresetKind)),
+        "partnerAction": value("string", "The slug of the action."),
         "subscribe": maybe("string", "The trigger."),
-        "eventSlug": value("string", "The host's event that makes it."),
-        "mapping": value("object", "What goes into each field."),
+        "eventSlug": value("string", "The host's event that creates it."),
+        "mapping": value("object", "The values of the fields."),
     }
-    head = {"title": "Preset", "description": "A subscription that is made for the user."}
+    head = {"title": "Preset", "description": "A subscription that is created for the user."}
     return {**head, **record(properties, ("name", "partnerAction"))}
 
 
 def _field() -> Schema:
     choice = record(
         {
-            "label": value("string", "What a form shows."),
+            "label": value("string", "The label in forms."),
             "value": {"description": "The value."},
-            "description": value("string", "What it means."),
+            "description": value("string", "The meaning of the value."),
         },
         ("value",),
     )
     switches = {
-        "multiple": "Whether it is a list.",
-        "allowNull": "Whether null is a value.",
-        "dynamic": "Whether the partner is asked for choices.",
-        "readOnly": "Whether a form lets it be changed.",
-        "hidden": "Whether a form leaves it out.",
-        "additionalProperties": "Whether an object may hold other keys.",
-        "secret": "Whether it is hidden wherever it would be shown.",
+        "multiple": "Whether the value is a list.",
+        "allowNull": "Whether null is allowed.",
+        "dynamic": "Whether choices are requested from the partner.",
+        "readOnly": "Whether forms prevent changes.",
+        "hidden": "Whether forms omit the field.",
+        "additionalProperties": "Whether an object may have additional keys.",
+        "secret": "Whether the value is redacted in all output.",
     }
     words = {
-        "category": ("What kind of data it is.", get_args(Category)),
-        "defaultObjectUI": ("How a form shows an object.", get_args(ObjectUI)),
-        "displayMode": ("How much of it a form shows.", get_args(DisplayMode)),
-        "format": ("How text must look.", get_args(Format)),
+        "category": ("The category of the data.", get_args(Category)),
+        "defaultObjectUI": ("How forms show an object.", get_args(ObjectUI)),
+        "displayMode": ("How forms initially show the field.", get_args(DisplayMode)),
+        "format": ("The required format of text.", get_args(Format)),
     }
-    limits = {"minimum": "The least number or length.", "maximum": "The greatest one."}
-    method = _word("A way to fill it in.", get_args(InputMethod))
+    limits = {"minimum": "The minimum value or length.", "maximum": "The maximum value or length."}
+    method = _word("An input method.", get_args(InputMethod))
     return {
         "title": "Field",
-        "description": "One named input.",
+        "description": "A named input.",
         **record(
             {
-                "label": value("string", "What a form calls it."),
-                "description": value("string", "What it is for."),
-                "type": _word("What it holds.", get_args(FieldType)),
+                "label": value("string", "The label in forms."),
+                "description": value("string", "The description in forms."),
+                "type": _word("The type of the value.", get_args(FieldType)),
                 "required": {
-                    "description": "Whether it is needed, or when.",
+                    "description": "Whether, or under which conditions, it is required.",
                     "anyOf": [{"type": "boolean"}, reference("conditions")],
                 },
                 **{key: maybe("boolean", text) for key, text in switches.items()},
-                "default": {"description": "The value or mapping that it starts with."},
-                "choices": {**listing(choice, "The values to choose from."), **_OR_LIST},
-                "placeholder": maybe("string", "What a form shows while it is empty."),
-                "properties": _table("The fields of an object by key."),
+                "default": {"description": "The default value or mapping."},
+                "choices": {**listing(choice, "The allowed values."), **_OR_LIST},
+                "placeholder": maybe("string", "The placeholder in forms."),
+                "properties": _table("The fields of an object, by key."),
                 "depends_on": {
-                    "description": "When a form shows it.",
+                    "description": "The conditions under which forms show the field.",
                     "anyOf": [reference("conditions"), {"type": "null"}],
                 },
                 **{key: maybe("number", text) for key, text in limits.items()},
@@ -201,7 +205,7 @@ def _field() -> Schema:
                     for key, (text, options) in words.items()
                 },
                 "disabledInputMethods": {
-                    **listing(method, "Ways that a form does not offer."),
+                    **listing(method, "Input methods that forms do not offer."),
                     **_OR_LIST,
                 },
                 "pattern": maybe("string", "A regular expression that text must match."),
@@ -217,18 +221,18 @@ _OR_LIST = {"type": ["array", "null"]}
 def _conditions() -> Schema:
     condition = record(
         {
-            "fieldKey": value("string", "The field's key, with dots into objects."),
-            "type": _word("What it is about.", ("field", "syncMode")),
-            "operator": _word("How it is compared.", ("is", "is_not")),
-            "value": {"description": "With what: a value, or a list of which one must do."},
+            "fieldKey": value("string", "The key of the field, with dots for nested keys."),
+            "type": _word("The subject of the condition.", ("field", "syncMode")),
+            "operator": _word("The comparison.", ("is", "is_not")),
+            "value": {"description": "The expected value, or a list of alternatives."},
         },
         ("operator",),
     )
     properties = {
-        "match": _word("Whether all must hold or one.", ("all", "any")),
-        "conditions": listing(condition, "The statements."),
+        "match": _word("Whether all conditions or any one must be true.", ("all", "any")),
+        "conditions": listing(condition, "The conditions."),
     }
-    head = {"title": "Conditions", "description": "Statements about other fields."}
+    head = {"title": "Conditions", "description": "Conditions on other fields."}
     return {**head, **record(properties, ("conditions",))}
 
 

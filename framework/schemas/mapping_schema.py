@@ -1,4 +1,4 @@
-"""The schema of a mapping, assembled from the arguments of the directives that are known."""
+"""The schema of a mapping, built from the schemas of all directives."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _HAS_DIRECTIVE = {"type": "object", "not": {"propertyNames": {"pattern": "^([^@]
 
 
 def mapping_schema() -> Schema:
-    """Give the schema of a mapping of any action."""
+    """Return the JSON Schema of a mapping for any action."""
     return document(
         "Mapping",
-        "What goes into each field of an action: values, directives, or objects and lists of them.",
+        "The values of an action's fields: constants, directives, or objects and lists of them.",
         {"type": "object", **mapping_body(), "$defs": mapping_parts()},
     )
 
 
 def mapping_body() -> Schema:
-    """Give what holds for a mapping of any action; it refers to `mapping_parts`."""
+    """Return the keywords that apply to every mapping; they refer to `mapping_parts`."""
     return {
         "properties": internal_keys(),
         "additionalProperties": reference("value"),
@@ -32,38 +32,38 @@ def mapping_body() -> Schema:
 
 
 def mapping_parts() -> dict[str, Schema]:
-    """Give the definitions `value` (any part of a mapping) and `directive`."""
+    """Return the definitions `value` (any part of a mapping) and `directive`, by name."""
     return {"value": _value(), "directive": _directive()}
 
 
 def internal_keys() -> dict[str, Schema]:
-    """Give the keys of a mapping that are for the framework and not for a field."""
+    """Return the schemas of keys that are for the framework and not for fields."""
     transform = record(
         {"apply": reference("value", "The mapping whose result is the input of this one.")},
-        description="Two mappings, one after the other; the second is this one.",
+        description="Applies two mappings in turn; the second is this one.",
     )
     return {
         SYNC_MODE_KEY: {
-            "description": "What a warehouse's events do with their rows.",
+            "description": "How rows of a warehouse are synced.",
             "enum": list(SYNC_MODES),
         },
-        MATCHING_KEY: value("string", "The key of the field by which records are matched."),
+        MATCHING_KEY: value("string", "The key of the field that identifies records."),
         ROOT_DIRECTIVE: record(
-            {"@transform": transform}, description="A directive that is applied to the mapping."
+            {"@transform": transform}, description="A directive that applies to the whole mapping."
         ),
-        **{key: value("object", "What was kept when the mapping was saved.") for key in HOOKS},
+        **{key: value("object", "Data stored when the mapping was saved.") for key in HOOKS},
     }
 
 
 def _value() -> Schema:
     plain = {
         "type": "object",
-        "description": "An object, each member of which is a part of the mapping.",
+        "description": "An object whose members are parts of the mapping.",
         "additionalProperties": reference("value"),
     }
     return {
         "title": "Part of a mapping",
-        "description": "A value that stands for itself, or a directive.",
+        "description": "A constant or a directive.",
         "if": _HAS_DIRECTIVE,
         "then": reference("directive"),
         "else": {
@@ -82,7 +82,7 @@ def _directive() -> Schema:
         directive.name: {"description": directive.summary, **directive.schema}
         for directive in directives
     }
-    metadata = {"description": "Notes of the tool that wrote the directive; they have no effect."}
+    metadata = {"description": "Metadata of the tool that wrote the directive; has no effect."}
     return {
         "title": "Directive",
         "description": "An object with one key that begins with `@`, computed from the event.",

@@ -1,4 +1,4 @@
-"""The published files: which there are, and whether a folder holds them as they should be."""
+"""The published schema files: building, writing and comparing them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from framework.schemas.schema_parts import document
 
 
 def schema_files(registry: Registry) -> dict[str, JSON]:
-    """Give every published document by its file's name.
+    """Return all published documents by file name.
 
-    There are schemas of events, mappings, subscriptions, connections, manifests and reports; and
-    for each destination its manifest, a schema of its settings and one of each action's fields.
+    These are the schemas of events, mappings, subscriptions, connections, manifests and reports;
+    and for each destination its manifest, and the schemas of its settings and of each action.
     """
     definitions = [plugin.definition for _, plugin in sorted(registry.destinations.items())]
     files = {
@@ -37,9 +37,9 @@ def schema_files(registry: Registry) -> dict[str, JSON]:
 
 
 def write_schemas(folder: Path, registry: Registry) -> list[str]:
-    """Write what is missing or stale in *folder*, and give the names of the files written.
+    """Write missing and stale files in *folder*; return the names of the files written, sorted.
 
-    Files that are no longer published are left alone: `stale_schemas` names them.
+    Files that are no longer published are kept; `stale_schemas` names them. Raises OSError.
     """
     files = schema_files(registry)
     written = [name for name in stale_schemas(folder, registry) if name in files]
@@ -51,7 +51,7 @@ def write_schemas(folder: Path, registry: Registry) -> list[str]:
 
 
 def stale_schemas(folder: Path, registry: Registry) -> list[str]:
-    """Give the names of files that are missing, differ, or are no longer published, sorted."""
+    """Return the names of files that are missing, stale or no longer published, sorted."""
     texts = {name: _text(content) for name, content in schema_files(registry).items()}
     present = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.json")}
     superfluous = present.keys() - texts.keys()
@@ -64,19 +64,19 @@ def stale_schemas(folder: Path, registry: Registry) -> list[str]:
 
 
 def _files_of(definition: Destination) -> dict[str, JSON]:
-    place = f"destinations/{definition.slug}"
+    folder = f"destinations/{definition.slug}"
     files: dict[str, JSON] = {
-        f"{place}/manifest.json": to_manifest(definition),
-        f"{place}/settings.schema.json": document(
+        f"{folder}/manifest.json": to_manifest(definition),
+        f"{folder}/settings.schema.json": document(
             f"Settings of {definition.name}",
-            f"What `settings` of a connection to `{definition.slug}` holds.",
+            f"The `settings` of a connection to `{definition.slug}`.",
             to_document(definition.settings_fields),
         ),
     }
     for action in definition.actions:
-        files[f"{place}/actions/{action.slug}.schema.json"] = document(
+        files[f"{folder}/actions/{action.slug}.schema.json"] = document(
             f"{action.title} ({definition.name})",
-            f"What action `{action.slug}` receives. {action.description}".strip(),
+            f"The payload of action `{action.slug}`. {action.description}".strip(),
             to_document(action.fields),
         )
     return files

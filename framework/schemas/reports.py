@@ -1,4 +1,4 @@
-"""The schema of a report: what became of every event of a delivery."""
+"""The schema of a report: the results of all events of a delivery."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from framework.schemas.schema_parts import (
 
 
 def report_schema() -> Schema:
-    """Give the schema of what `Report.to_json` gives."""
+    """Return the JSON Schema of `Report.to_json`."""
     properties = {
         "destination": value("string", "The slug of the destination."),
         "items": listing(reference("item"), "One for each event and enabled subscription."),
-        "batches": listing(reference("batch"), "The batches that were performed, in order."),
+        "batches": listing(reference("batch"), "The batches that were sent, in order."),
     }
     return document(
         "Report",
-        "What became of a delivery.",
+        "The results of a delivery.",
         {
             **record(properties, tuple(properties)),
             "$defs": {
@@ -37,27 +37,29 @@ def report_schema() -> Schema:
 
 def _item() -> Schema:
     properties = {
-        "position": value("integer", "The event's place in the delivery, from 0.", minimum=0),
-        "messageId": {"description": "The event's own id, if it has one."},
-        "subscription": value("string", "The subscription's name."),
-        "action": value("string", "The action's slug."),
+        "position": value("integer", "The index of the event in the delivery, from 0.", minimum=0),
+        "messageId": {"description": "The ID of the event, if it has one."},
+        "subscription": value("string", "The name of the subscription."),
+        "action": value("string", "The slug of the action."),
         "matched": value("boolean", "Whether the trigger matched."),
-        "mapped": maybe("object", "What the mapping gave."),
-        "payload": maybe("object", "What the action received: the mapped values in shape."),
-        "batch": maybe("integer", "The place of the event's batch among `batches`."),
-        "result": reference("result", "What became of the event."),
+        "mapped": maybe("object", "The mapped values."),
+        "payload": maybe(
+            "object", "The payload of the action: the mapped values, converted and validated."
+        ),
+        "batch": maybe("integer", "The index of the event's batch in `batches`."),
+        "result": reference("result", "The result of the event."),
     }
-    head = {"title": "Item", "description": "One event on its way through one subscription."}
+    head = {"title": "Item", "description": "One event in one subscription."}
     return {**head, **record(properties, ("position", "subscription", "action", "result"))}
 
 
 def _result() -> Schema:
-    status = value("integer", "The HTTP status that describes it.")
+    status = value("integer", "The HTTP status of the result.")
     delivered = record(
         {
             "outcome": {"const": "delivered", "description": "The partner accepted the event."},
             "status": status,
-            "body": {"description": "What the partner answered for this event."},
+            "body": {"description": "The partner's response for this event."},
         },
         ("outcome", "status"),
     )
@@ -65,81 +67,82 @@ def _result() -> Schema:
         {
             "outcome": {"const": "failed", "description": "The event was not delivered."},
             "status": status,
-            "code": value("string", "The failure for machines."),
-            "message": value("string", "The failure for people."),
+            "code": value("string", "The error code, for programs."),
+            "message": value("string", "The error message, for people."),
             "reporter": {
-                "description": "Who refused: the framework or the partner.",
+                "description": "Who reported the failure: the framework or the partner.",
                 "enum": ["framework", "partner"],
             },
-            "retryable": value("boolean", "Whether the same event may be delivered later."),
-            "problems": listing({"type": "string"}, "Every problem, where there are several."),
-            "body": {"description": "What the partner answered, where that is known."},
+            "retryable": value("boolean", "Whether a retry with the same event may succeed."),
+            "problems": listing({"type": "string"}, "All problems, if there are several."),
+            "body": {"description": "The partner's response for this event, if known."},
         },
         ("outcome", "status", "code", "message", "reporter", "retryable"),
     )
     skipped = record(
         {
-            "outcome": {"const": "skipped", "description": "Nothing was sent, rightly."},
-            "code": value("string", "The reason for machines."),
-            "message": value("string", "The reason for people."),
+            "outcome": {"const": "skipped", "description": "The event was not sent, as intended."},
+            "code": value("string", "The reason code, for programs."),
+            "message": value("string", "The reason, for people."),
         },
         ("outcome", "code", "message"),
     )
     waiting = record(
-        {"outcome": {"const": "waiting", "description": "Nothing is decided yet."}}, ("outcome",)
+        {"outcome": {"const": "waiting", "description": "The event has no result yet."}},
+        ("outcome",),
     )
     return {
         "title": "Result",
-        "description": "What became of one event; `outcome` is its kind.",
+        "description": "The result of one event; `outcome` is its kind.",
         "oneOf": [delivered, failed, skipped, waiting],
     }
 
 
 def _batch() -> Schema:
     properties = {
-        "action": value("string", "The action's slug."),
-        "key": value("object", "The values of the fields in which all payloads agree."),
-        "size": value("integer", "How many payloads it held.", minimum=0),
+        "action": value("string", "The slug of the action."),
+        "key": value("object", "The values of the batch keys, equal for all payloads."),
+        "size": value("integer", "The number of payloads.", minimum=0),
         "reason": value("string", "Why the batch was closed."),
-        "exchanges": listing(reference("exchange"), "The requests that it caused."),
+        "exchanges": listing(reference("exchange"), "The requests that were made for the batch."),
     }
-    head = {"title": "Batch", "description": "Payloads that were performed together."}
+    head = {"title": "Batch", "description": "Payloads that were sent together."}
     return {**head, **record(properties, tuple(properties))}
 
 
 def _exchange() -> Schema:
-    headers = value("object", "The headers; secrets are hidden.")
+    headers = value("object", "The headers; secrets are redacted.")
     request = record(
         {
-            "url": value("string", "The address."),
+            "url": value("string", "The URL."),
             "method": value("string", "The method."),
             "headers": headers,
-            "body": value("string", "The body as text; empty where there is none."),
+            "body": value("string", "The body as text; empty if there is none."),
         },
         ("url", "method", "headers", "body"),
-        description="What was sent.",
+        description="The request.",
     )
     response = {
         **record(
             {
                 "statusCode": value("integer", "The HTTP status."),
-                "statusMessage": value("string", "The text of the status."),
+                "statusMessage": value("string", "The reason phrase of the status."),
                 "headers": headers,
-                "body": {"description": "The body: JSON where it is that, otherwise text."},
+                "body": {"description": "The body: JSON if it can be parsed, otherwise text."},
             },
             ("statusCode", "statusMessage", "headers", "body"),
         ),
         "type": ["object", "null"],
-        "description": "What came back; null where nothing did.",
+        "description": "The response, or null.",
     }
     return {
         "title": "Exchange",
-        "description": "One request with its answer, without secrets.",
+        "description": "One request with its response, without secrets.",
         **record(
             {
                 "request": request,
                 "response": response,
-                "error": maybe("string", "Why there is no answer."),
+                "error": maybe("string", "Why there is no response."),
             },
             ("request", "response"),
         ),

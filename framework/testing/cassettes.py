@@ -1,4 +1,4 @@
-"""Exchanges on record: kept once from a real partner, without secrets, and played again.
+"""Cassettes: exchanges recorded once with a real partner, without secrets, and replayed.
 
 A cassette is a JSON file: `{"exchanges": [{"request": {...}, "response": {...}}, ...]}`.
 """
@@ -21,10 +21,10 @@ _KEPT_HEADERS: Final = frozenset({"content-type", "retry-after", "link", "locati
 
 
 class Recording(httpx.BaseTransport):
-    """Carries requests to *transport* (the network) and keeps what is exchanged in a file.
+    """Sends requests through *transport* (by default the network) and records them in a file.
 
-    *secrets* are taken out wherever they stand, and so are tokens and the values of sensitive
-    headers. The file is written when the block ends without an error.
+    *secrets*, tokens and values of sensitive headers are redacted everywhere. The file is written
+    when the block ends without an error.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Recording(httpx.BaseTransport):
             self.save()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* on and keep what comes of it."""
+        """Send *request* and record it with its response; raises what the transport raises."""
         request.read()
         response = self._transport.handle_request(request)
         response.read()
@@ -84,18 +84,19 @@ class Recording(httpx.BaseTransport):
         }
 
     def save(self) -> None:
-        """Write what was exchanged so far."""
-        # Only now all tokens are known; one may have been used before it was learnt.
-        told = {"exchanges": hidden(self._kept, self._redactor.hide)}
-        text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+        """Write all exchanges so far to the file; raises OSError."""
+        # Redact only now, when all tokens are known: one may be used before it is learned.
+        document = {"exchanges": hidden(self._kept, self._redactor.hide)}
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         self.path.write_text(text, encoding="utf-8", newline="\n")
 
 
 class Replay(httpx.BaseTransport):
-    """Answers requests from a cassette, each exchange once and in their order.
+    """Responds to requests from a cassette, with each exchange once and in order.
 
-    A request is known by its method, address and body, without the secrets in them. A request
-    that is not on record ends in an AssertionError that says what is.
+    Requests are matched by method, URL and body, with secrets redacted. A request that was not
+    recorded raises AssertionError, which lists the recorded ones. Raises ConfigurationError if the
+    file is not a cassette.
     """
 
     def __init__(self, path: str | Path, *, secrets: Iterable[str] = ()) -> None:
@@ -105,16 +106,16 @@ class Replay(httpx.BaseTransport):
 
     @property
     def left(self) -> list[str]:
-        """The requests on record that nobody has made, as `POST https://...`."""
-        return [_place(one["request"]) for one in self._left]
+        """The recorded requests that have not been made, as `POST https://...`."""
+        return [_line(one["request"]) for one in self._left]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer *request* from the record."""
+        """Return the recorded response to *request*; raises AssertionError if there is none."""
         request.read()
         wanted = self._known(request)
-        for place, exchange in enumerate(self._left):
+        for index, exchange in enumerate(self._left):
             if _same(exchange["request"], wanted):
-                del self._left[place]
+                del self._left[index]
                 return _response(exchange["response"])
         raise AssertionError(self._missing(wanted))
 
@@ -127,10 +128,10 @@ class Replay(httpx.BaseTransport):
 
     def _missing(self, wanted: Mapping[str, str]) -> str:
         about = f" with the body {wanted['body']}" if wanted["body"] else ""
-        waiting = "\n".join(f"  {place}" for place in self.left) or "  none"
+        waiting = "\n".join(f"  {line}" for line in self.left) or "  none"
         return (
-            f"`{_place(wanted)}`{about} is not on record in {self.path.name}. "
-            f"Requests on record that were not made yet:\n{waiting}"
+            f"`{_line(wanted)}`{about} is not recorded in {self.path.name}. "
+            f"Recorded requests that have not been made:\n{waiting}"
         )
 
 
@@ -140,21 +141,21 @@ def _read(path: Path) -> list[dict[str, Any]]:
         assert all({"request", "response"} <= one.keys() for one in found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError):
         raise ConfigurationError(
-            f"`{path}` is no cassette. Record one with `framework.testing.Recording`."
+            f"`{path}` is not a cassette. Record one with `framework.testing.Recording`."
         ) from None
     return list(found)
 
 
-def _place(request: Mapping[str, Any]) -> str:
+def _line(request: Mapping[str, Any]) -> str:
     return f"{request['method']} {request['url']}"
 
 
 def _same(kept: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
-    return _place(kept) == _place(wanted) and _body(kept["body"]) == _body(wanted["body"])
+    return _line(kept) == _line(wanted) and _body(kept["body"]) == _body(wanted["body"])
 
 
 def _body(text: Any) -> Any:
-    """Give a body for comparing: JSON by its value, other texts as they are."""
+    """Return a body for comparison: JSON by value, other text unchanged."""
     try:
         return json.loads(text)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The bench that a destination is tried on: its actions run for real, against what is put up."""
+"""A harness that runs a destination's actions against a sandbox or another transport."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_MAPPED: Final[JSON] = {"@path": "$.not-mapped"}
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of an action: one result per event, the payloads, and the exchanges."""
+    """What an action did: a result and a payload per event, aligned, and all exchanges."""
 
     results: tuple[Result, ...]
     payloads: tuple[Mapping[str, JSON] | None, ...]
@@ -31,23 +31,24 @@ class Ran:
 
     @property
     def result(self) -> Result:
-        """The result of the only event."""
+        """The result of the only event; raises ValueError unless there is exactly one."""
         (only,) = self.results
         return only
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        """What was sent, as JSON objects: `url`, `method`, `headers`, `body`."""
+        """The requests that were sent, as JSON objects: `url`, `method`, `headers`, `body`."""
         return [exchange.to_json()["request"] for exchange in self.exchanges]
 
 
 class Harness:
-    """A destination on the bench; a context manager.
+    """Runs the actions of a destination in tests; a context manager.
 
-    *destination* is a plugin's module, a Plugin, or the slug of one that is installed. Requests go
-    to *transport*, else to the destination's own sandbox (which lets *settings* in, or brings its
-    own); without either a request is an AssertionError. What the destination raises unexpectedly
-    is raised again, and nothing is tried twice.
+    *destination* is a plugin's module, a Plugin, or the slug of an installed one. Requests go to
+    *transport*, or by default to the destination's sandbox (which accepts *settings*, or provides
+    its own); without either, a request raises AssertionError. Unexpected exceptions of the
+    destination are raised, and nothing is retried. Raises DefinitionError for an invalid plugin,
+    UnknownNameError for an unknown slug.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Harness:
             transport = SandboxTransport(self.sandbox)
         given = self.sandbox.settings() if self.sandbox and settings is None else settings
         self.settings: Mapping[str, Any] = given or {}
-        self._transport = transport or _Nowhere()
+        self._transport = transport or _NoTransport()
         self._open: list[Connection] = []
 
     def __enter__(self) -> Self:
@@ -90,10 +91,11 @@ class Harness:
         mapping: Mapping[str, JSON] | None = None,
         defaults: bool = False,
     ) -> Ran:
-        """Run an action for one event (by default a plain track event), whatever its trigger.
+        """Run an action for one event (by default a plain track event), regardless of its trigger.
 
-        *mapping* gives the fields; with *defaults*, those that it leaves out take the action's
-        default, and otherwise nothing.
+        *mapping* maps fields; fields without a mapping stay empty, or take the action's default
+        mapping if *defaults* is true. Raises UnknownNameError for an unknown action, MappingError
+        for an invalid mapping.
         """
         return self.run_batch(action, [event or make_event()], mapping=mapping, defaults=defaults)
 
@@ -105,7 +107,7 @@ class Harness:
         mapping: Mapping[str, JSON] | None = None,
         defaults: bool = False,
     ) -> Ran:
-        """Run an action for many events, as `run_action` does for one; results are in order."""
+        """Run an action for several events, as `run_action` does for one; results are in order."""
         connection = self.connect([self._subscription(action, mapping or {}, defaults=defaults)])
         report = connection.deliver(events)
         results = tuple(item.result for item in report.items if item.result is not None)
@@ -113,11 +115,14 @@ class Harness:
         return Ran(results, payloads, tuple(report.exchanges), report)
 
     def check_authentication(self) -> None:
-        """Ask the partner whether the settings give access; raises IntegrationError if not."""
+        """Check the settings with the partner; raises IntegrationError if access is denied."""
         self.connect([]).check_authentication()
 
     def connect(self, subscriptions: Sequence[Subscription]) -> Connection:
-        """Give a connection over *subscriptions*, closed together with the harness."""
+        """Return a connection for *subscriptions*, which the harness closes.
+
+        Raises ConfigurationError for invalid settings, triggers or mappings.
+        """
         connection = connect(
             self.plugin,
             self.settings,
@@ -138,12 +143,12 @@ class Harness:
         return Subscription(action=action, trigger=EVERY_EVENT, mapping=chosen)
 
 
-class _Nowhere(httpx.BaseTransport):
-    """Refuses every request."""
+class _NoTransport(httpx.BaseTransport):
+    """Raises AssertionError for every request."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        place = f"{request.method} {request.url.copy_with(query=None)}"
-        raise AssertionError(f"Nothing answers `{place}`. Give the harness a transport.")
+        target = f"{request.method} {request.url.copy_with(query=None)}"
+        raise AssertionError(f"No transport for `{target}`. Give the harness a transport.")
 
 
 def _plugin(destination: Any) -> Plugin:

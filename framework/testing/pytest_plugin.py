@@ -1,7 +1,7 @@
-"""Fixtures for the tests of destinations.
+"""Fixtures for tests of destinations.
 
-A `conftest.py` asks for them with `pytest_plugins = ["framework.testing.pytest_plugin"]`.
-Nothing else of the framework is imported before a test uses one of them.
+Enable them in `conftest.py`: `pytest_plugins = ["framework.testing.pytest_plugin"]`. The framework
+is imported only when a test requests one of them.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that rewrites snapshots."""
+    """Add the option that updates snapshots."""
     group = parser.getgroup("action destinations")
     group.addoption(
         "--snapshot-update",
         action="store_true",
         default=False,
-        help="Take what is sent now as the snapshots of destinations' requests.",
+        help="Save the requests that destinations send now as their snapshots.",
     )
 
 
 @pytest.fixture
 def make_harness() -> Iterator[Callable[..., Harness]]:
-    """Give what puts a destination on the bench: `make_harness(module, settings)`."""
+    """Return a function that opens a Harness: `make_harness(destination, settings)`."""
     from framework.testing.harness import Harness  # noqa: PLC0415 - only where a test asks for it
 
     with ExitStack() as stack:
@@ -43,7 +43,7 @@ def make_harness() -> Iterator[Callable[..., Harness]]:
 
 @pytest.fixture
 def snapshots(request: pytest.FixtureRequest) -> Snapshots:
-    """Give the test's snapshots, in the folder `snapshots` beside its file."""
+    """Return the test's snapshots, in the folder `snapshots` next to its file."""
     from framework.testing.snapshots import Snapshots  # noqa: PLC0415 - only where a test asks for it
 
     folder = request.path.parent / "snapshots"

@@ -1,4 +1,4 @@
-"""Snapshots: what was sent, kept as JSON beside the tests and compared from then on."""
+"""Snapshots: requests saved as JSON next to the tests, and compared with later ones."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from framework.paths import JSON
 
 
 class SnapshotMismatch(AssertionError):  # noqa: N818 - a failing comparison, not an error
-    """What came differs from the snapshot, or there is none yet."""
+    """A value differs from its snapshot, or the snapshot does not exist."""
 
 
 @dataclass(frozen=True)
 class Snapshots:
-    """The snapshots of one test: a JSON file each in *folder*, rewritten where *update* is true.
+    """The snapshots of one test: one JSON file each in *folder*, overwritten if *update* is true.
 
-    *prefix* is the test's name, with which the files begin.
+    *prefix* is the test's name, with which file names begin.
     """
 
     folder: Path
@@ -27,7 +27,7 @@ class Snapshots:
     update: bool = False
 
     def check(self, value: JSON, name: str = "") -> None:
-        """Compare *value* with its snapshot; raises SnapshotMismatch with the differing lines."""
+        """Compare *value* with its snapshot; raises SnapshotMismatch with the difference."""
         path = self.path(name)
         text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
         if self.update:
@@ -36,33 +36,33 @@ class Snapshots:
             return
         if not path.exists():
             raise SnapshotMismatch(
-                f"There is no snapshot {path.name} yet. Write it with `pytest --snapshot-update`."
+                f"There is no snapshot {path.name}. Create it with `pytest --snapshot-update`."
             )
         kept = path.read_text(encoding="utf-8")
         if kept != text:
             raise SnapshotMismatch(_difference(path, kept, text))
 
     def path(self, name: str = "") -> Path:
-        """Give the file of a snapshot."""
+        """Return the path of the snapshot called *name*."""
         stem = "-".join(filter(None, (self.prefix, name))) or "snapshot"
         safe = "".join(char if char.isalnum() or char in "-_." else "_" for char in stem)
         return self.folder / f"{safe}.json"
 
 
 def requests_of(ran: Any) -> list[dict[str, Any]]:
-    """Give what was sent, fit for a snapshot: without headers that every machine sets its own."""
+    """Return the requests of a Ran for a snapshot, without headers that differ between machines."""
     return [
         {
             "method": request["method"],
             "url": request["url"],
-            "headers": {k: v for k, v in request["headers"].items() if k in _TELLING},
+            "headers": {k: v for k, v in request["headers"].items() if k in _STABLE_HEADERS},
             "body": _body(request["body"]),
         }
         for request in ran.requests
     ]
 
 
-_TELLING = frozenset({"authorization", "content-type", "x-api-key"})
+_STABLE_HEADERS = frozenset({"authorization", "content-type", "x-api-key"})
 
 
 def _body(text: str) -> JSON:
@@ -77,4 +77,4 @@ def _difference(path: Path, kept: str, found: str) -> str:
         kept.splitlines(), found.splitlines(), "snapshot", "now", lineterm="", n=2
     )
     shown = "\n".join(lines)
-    return f"{path.name} differs; `pytest --snapshot-update` would take what is now.\n{shown}"
+    return f"{path.name} differs; accept the change with `pytest --snapshot-update`.\n{shown}"

@@ -50,7 +50,7 @@ def test_tracebacks_show_generated_lines() -> None:
 
 
 def test_objects_are_made_without_what_is_missing() -> None:
-    """What is known to be there needs no question, and keys keep their order."""
+    """Values known to exist need no check, and keys keep their order."""
     code = SourceCode()
     with code.block("def make(a, b):"):
         known, one = code.note("a", str), code.literal(1)
@@ -80,7 +80,7 @@ def test_objects_are_made_without_what_is_missing() -> None:
     ],
 )
 def test_lists_are_made_of_an_object_for_each_item(root: Any, made: Any) -> None:
-    """Also objects inside objects, when somebody wants them made."""
+    """Including objects inside objects, if they are built."""
     code = SourceCode()
 
     def part(item: str) -> Parts:
@@ -141,7 +141,7 @@ plain: st.SearchStrategy[Any] = st.recursive(
     st.lists(st.lists(st.sampled_from(["a", "b", "0", "1", "01", "'"]), max_size=3), max_size=4),
 )
 def test_generated_reads_are_those_of_paths(value: Any, keys: list[list[str]]) -> None:
-    """Any value may be read: what is no object where one is needed is no error."""
+    """Any value may be read: a value that is not an object raises no error."""
     paths = [Path(tuple(parts)) for parts in keys]
     code = SourceCode()
     with code.block("def read(value):"):

@@ -1,4 +1,4 @@
-"""Numbers are written as JavaScript writes them."""
+"""Numbers are formatted as in JavaScript."""
 
 from __future__ import annotations
 

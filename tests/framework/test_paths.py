@@ -1,4 +1,4 @@
-"""A path means the same in triggers, directives and templates: what the reference reads."""
+"""A path has the same meaning everywhere: that of Segment's implementation."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_paths_print_as_they_are_written(text: str, shown: str) -> None:
 
 @given(st.lists(st.text(alphabet="ab0 9$-é'\"[]_", max_size=4), max_size=4))
 def test_printing_and_reading_are_inverse_for_every_readable_path(parts: list[str]) -> None:
-    """What was read is read again from its text."""
+    """A parsed path equals the path parsed from its text."""
     path = Path.parse(".".join(parts))
     if any(set("[]") & set(part) for part in path.parts):
         return
@@ -125,7 +125,7 @@ EVENT: dict[str, Any] = {
     ],
 )
 def test_values_are_found(text: str, value: Any) -> None:
-    """Nothing is inside what is neither object, list nor text; null and false end a path early."""
+    """Only objects, lists and strings have members; null and false end a path early."""
     found = Path.parse(text).get(EVENT)
 
     assert found is value if value is MISSING else (found, type(found)) == (value, type(value))

@@ -30,7 +30,7 @@ KNOWN_HOOKS = ", ".join(sorted(HOOKS))
 
 
 def extension(**hooks: Any) -> Any:
-    """Give an extension's module; hooks that are marked already stay as they are."""
+    """Return an extension's module; hooks that are marked already stay as they are."""
     mark = f"{hookspecs.PROJECT}_impl"
     return SimpleNamespace(
         **{name: hook if hasattr(hook, mark) else hookimpl(hook) for name, hook in hooks.items()}
@@ -117,7 +117,7 @@ def test_our_own_destination_comes_in_by_entry_point_too() -> None:
 
 @pytest.fixture
 def point(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give a function that makes an entry point whose module has given attributes."""
+    """Return a function that makes an entry point whose module has given attributes."""
 
     def make(name: str, hooks: Any = None) -> EntryPoint:
         made = ModuleType(f"third_party_{name}")
@@ -165,7 +165,7 @@ def test_a_part_of_a_slug_will_do_where_only_one_has_it(
         assert registry.get(name).definition.slug == slug
 
 
-def test_an_unknown_slug_is_told_with_the_known_ones(point: Any) -> None:
+def test_an_unknown_slug_is_reported_with_the_known_ones(point: Any) -> None:
     registry = load_plugins([point("one", named("webhook")), point("two", named("mail"))])
     with pytest.raises(UnknownNameError) as caught:
         registry.get("webhok")
@@ -518,7 +518,7 @@ def test_an_installed_extension_serves_every_destination(point: Any) -> None:
 
 @pytest.fixture
 def shout() -> Iterator[Directive]:
-    """Give a further directive, and forget it after the test."""
+    """Return a further directive, and forget it after the test."""
 
     def shouted(value: JSON) -> JSON:
         return f"{value}!"
@@ -564,7 +564,7 @@ def test_only_the_arguments_that_are_asked_for_need_to_be_given() -> None:
 
 
 def passing(hook: str) -> Any:
-    """Give an extension that wraps *hook* and changes nothing."""
+    """Return an extension that wraps *hook* and changes nothing."""
 
     @hookimpl(wrapper=True)
     def wrap() -> Generator[None, Any, Any]:

@@ -31,7 +31,7 @@ subscriptions:
 
 
 def anything(chance: random.Random, depth: int = 0) -> JSON:
-    """Give a JSON value in which directives are likely."""
+    """Return a JSON value in which directives are likely."""
     kind = chance.random()
     if depth < 4 and kind < 0.3:
         return {chance.choice(list(DIRECTIVES)): anything(chance, depth + 1)}
@@ -44,7 +44,7 @@ def anything(chance: random.Random, depth: int = 0) -> JSON:
 
 
 def changed(value: JSON, chance: random.Random) -> JSON:
-    """Give a value of which one part is something else."""
+    """Return a value of which one part is something else."""
     place = chance.choice([*_places(value)])
     if not place:
         return anything(chance)
@@ -84,7 +84,7 @@ def test_random_mappings_of_random_events_raise_nothing_unexpected() -> None:
 
 
 def spoilt(text: str, chance: random.Random, snippets: tuple[str, ...]) -> str:
-    """Give a text with some places replaced, left out or doubled."""
+    """Return a text with some places replaced, left out or doubled."""
     for _ in range(chance.randint(1, 4)):
         start = chance.randrange(len(text) + 1)
         end = min(len(text), start + chance.choice((0, 1, 1, 3, 30)))

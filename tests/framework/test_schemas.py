@@ -1,4 +1,4 @@
-"""The published schemas: valid, fresh, and true of the documents that they speak about."""
+"""The published schemas are valid, up to date, and match the documents that they describe."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ SLUG = "actions-criteo-audiences"
 
 
 def problems(name: str, document: Any) -> list[str]:
-    """Give where and how a document breaks a published schema."""
+    """Return the violations of a published schema by a document."""
     errors = jsonschema.Draft202012Validator(FILES[name]).iter_errors(document)
     return [f"{error.json_path}: {error.message}" for error in errors]
 
 
 def parts(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give every schema that stands for a key of a document, with its path."""
+    """Return every schema that stands for a key of a document, with its path."""
     if isinstance(schema, list):
         for index, inner in enumerate(schema):
             yield from parts(inner, f"{path}/{index}")
@@ -80,7 +80,7 @@ def test_which_files_are_published() -> None:
 
 
 def test_the_committed_files_are_fresh() -> None:
-    """Whoever changes a definition runs `actions schemas`."""
+    """After a change of a definition, run `actions schemas`."""
     assert stale_schemas(ROOT / "schemas", REGISTRY) == []
 
 
@@ -111,7 +111,7 @@ def test_schemas_without_destinations_are_valid() -> None:
 
 
 def test_writing_and_staleness(tmp_path: Path) -> None:
-    """What is missing or differs is written; what is not published any more is only named."""
+    """Missing and stale files are written; files that are no longer published are only named."""
     assert stale_schemas(tmp_path, REGISTRY) == sorted(FILES)
     assert write_schemas(tmp_path, REGISTRY) == sorted(FILES)
     assert stale_schemas(tmp_path, REGISTRY) == []
@@ -241,14 +241,14 @@ def test_connections_that_work_are_accepted(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["criteo", "criteo-audiences", SLUG])
 def test_a_short_name_is_checked_like_the_slug(name: str) -> None:
-    """Whoever writes `criteo` is told the same as who writes the slug."""
+    """`criteo` is validated like the slug."""
     assert problems("connection.schema.json", changed(destination=name)) == []
     found = problems("connection.schema.json", changed(destination=name, settings={}))
     assert found
     assert all(problem.startswith("$.settings") for problem in found), found
 
 
-def test_a_name_that_two_destinations_share_stands_for_neither() -> None:
+def test_a_name_that_two_destinations_share_names_neither() -> None:
     definitions = [Destination(slug=slug, name=slug) for slug in ("actions-a", "actions-b")]
     rules = connection_schema(definitions)["allOf"]
     tests = [rule["if"]["properties"]["destination"] for rule in rules]

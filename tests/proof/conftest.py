@@ -1,4 +1,4 @@
-"""The real command against pretend partners, in this process or in one of its own."""
+"""The real command against sandboxes, in this process or a separate one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ACCESS = {"CRITEO_CLIENT_ID": "sandbox-client", "CRITEO_CLIENT_SECRET": "sandbox
 
 @dataclass(frozen=True)
 class Bench:
-    """A folder with a connection file, and how the command is started there."""
+    """A folder with a connection file, in which the command is run."""
 
     folder: Path
     site: Path
@@ -64,12 +64,12 @@ class Bench:
         self.connection.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
     def arguments(self, url: str, *more: object) -> list[str]:
-        """Give the arguments of `actions` for a run that is delivered to *url*."""
+        """Return the arguments of `actions` for a run that is delivered to *url*."""
         chosen = ["run", "-c", self.connection, "-e", self.events, "--outcomes", self.outcomes]
         return [str(one) for one in (*chosen, "--endpoint", f"{ORIGIN}={url}", *more)]
 
     def command(self, url: str, *more: object) -> list[str]:
-        """Give the command line of such a run as a process of its own."""
+        """Return the command line of such a run as a separate process."""
         return [sys.executable, "-m", "framework", *self.arguments(url, *more)]
 
     def run(self, url: str, *more: object) -> Result:
@@ -97,7 +97,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder that says, as an installer does, which destinations this project brings."""
+    """Create a folder with installer metadata for this project's destinations."""
     folder = tmp_path_factory.mktemp("site")
     details = folder / "action_destinations-0.1.0.dist-info"
     details.mkdir()
@@ -119,7 +119,7 @@ def bench(tmp_path: Path, site: Path) -> Bench:
 
 @pytest.fixture
 def here(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """Give a bench for runs in this process, where waiting takes no time."""
+    """Return a bench for runs in this process, in which sleeping takes no time."""
     monkeypatch.syspath_prepend(str(bench.site))
     for name, value in ACCESS.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Whatever is wrong, something clear is said, the exit code is as documented, and one can go on."""
+"""Every error has a clear message and the documented exit code, and the run can be resumed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
 from framework.sandbox import Fault, Server, serve
 from tests.deliveries import (
     ADD,
@@ -36,12 +36,12 @@ ADA, BOB = "ada@example.com", "bob@example.com"
 NOWHERE = "http://127.0.0.1:1"
 AMEND = "`PATCH api.criteo.com/2026-07/marketing-solutions/audience-segments/70001/contact-list`"
 TOKEN = "`POST api.criteo.com/oauth2/token`"
-AGAIN = "Run the same command again to go on."
-NOTHING = "Nothing was left to do: an earlier run came to the end. --restart begins again."
+AGAIN = "Run the same command again to resume."
+NOTHING = "Nothing to do: an earlier run completed the file. Use --restart to deliver it again."
 
 
 def last(result: Result) -> str:
-    """Give the last line that a command wrote, wherever."""
+    """Return the last line of a command's output."""
     return result.output.strip().splitlines()[-1]
 
 
@@ -49,7 +49,7 @@ def last(result: Result) -> str:
     ("line", "code", "message"),
     [
         (b'{"type":', "", "The line is not valid JSON: Expecting value (column 9)."),
-        (b"[1, 2]", "", "An event must be an object, the line holds a list."),
+        (b"[1, 2]", "", "An event must be a JSON object, but the line holds a list."),
         (b'{"a": "\xff"}', "", "The line is not UTF-8 text (byte 8)."),
         (
             b'{"text": "' + b"x" * 50_000_000 + b'"}',
@@ -59,12 +59,12 @@ def last(result: Result) -> str:
         (
             {**event(ADA), "context": None},
             "NO_IDENTIFIER",
-            "Field `email` is empty: there is nobody to add or remove.",
+            "Field `email` is empty. An email address is required.",
         ),
         (
             event(None),
             "NO_IDENTIFIER",
-            "Field `email` is empty: there is nobody to add or remove.",
+            "Field `email` is empty. An email address is required.",
         ),
         (
             {**event(ADA), "context": {"traits": {}}},
@@ -77,7 +77,7 @@ def last(result: Result) -> str:
         (
             event("ada(at)example.com"),
             "MALFORMED_IDENTIFIER",
-            "Field `email` holds neither an e-mail address nor an MD5 or SHA-256 hash of one.",
+            "Field `email` must be an email address, or an MD5 or SHA-256 hash of one.",
         ),
         (
             {**event(ADA), "properties": {}},
@@ -91,7 +91,7 @@ def last(result: Result) -> str:
         (
             event(ADA, None),
             "NO_AUDIENCE_KEY",
-            "Field `audience_key` is empty: there is no audience to add to or remove from.",
+            "Field `audience_key` is empty. Give an audience key or a `contact_list_id`.",
         ),
     ],
     ids=[
@@ -110,7 +110,7 @@ def last(result: Result) -> str:
 def test_a_bad_line_has_an_outcome_and_holds_nothing_up(
     here: Bench, line: Any, code: str, message: str
 ) -> None:
-    """The lines around it are delivered; exit code 1 says that something was amiss."""
+    """The lines around it are delivered; exit code 1 reports the invalid lines."""
     criteo = CriteoSandbox()
     write(here.events, [event(ADA), line, event(BOB)])
     with serve(criteo) as server:
@@ -171,10 +171,10 @@ def test_an_unusual_file_is_fine(here: Bench, content: bytes, members: dict[str,
         "broken file",
     ],
 )
-def test_a_bad_connection_file_is_told_before_anything_is_sent(
+def test_a_bad_connection_file_is_reported_before_anything_is_sent(
     here: Bench, old: str, new: str, said: list[str]
 ) -> None:
-    """Exit code 2; nothing is written, and with the file put right the same command delivers."""
+    """Exit code 2; nothing is written, and with the corrected file the same command delivers."""
     criteo = CriteoSandbox()
     write(here.events, [event(ADA)])
     good = here.connection.read_text()
@@ -190,7 +190,7 @@ def test_a_bad_connection_file_is_told_before_anything_is_sent(
     assert members_of(criteo) == {"spring": {ADA}}
 
 
-def test_an_unreadable_events_file_is_told(here: Bench) -> None:
+def test_an_unreadable_events_file_is_reported(here: Bench) -> None:
     message = f"Error: The events file `{here.events}` cannot be read:"
     missing = here.run(NOWHERE)
     assert (missing.exit_code, missing.stderr) == (5, f"{message} No such file or directory.\n")
@@ -199,7 +199,7 @@ def test_an_unreadable_events_file_is_told(here: Bench) -> None:
     assert (folder.exit_code, folder.stderr) == (5, f"{message} Is a directory.\n")
 
 
-def test_a_full_disk_is_told_and_the_next_run_delivers(here: Bench) -> None:
+def test_a_full_disk_is_reported_and_the_next_run_delivers(here: Bench) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     criteo = CriteoSandbox()
@@ -228,8 +228,8 @@ def test_a_full_disk_is_told_and_the_next_run_delivers(here: Bench) -> None:
             [Fault("server-error", "amend", times=99)],
             3,
             (
-                f"{AMEND} answered 500 Internal Server Error: something went wrong on this side "
-                f"(availability, trace id 00000004) (internal-error). {AGAIN}"
+                f"{AMEND} answered 500 Internal Server Error: an internal error occurred "
+                f"(availability, trace ID 00000004) (internal-error). {AGAIN}"
             ),
         ),
         (
@@ -265,11 +265,11 @@ def test_a_full_disk_is_told_and_the_next_run_delivers(here: Bench) -> None:
         "token expires",
     ],
 )
-def test_a_bad_partner_is_waited_for_or_told(
+def test_a_bad_partner_is_waited_for_or_reported(
     here: Bench, faults: list[Fault], code: int, message: str
 ) -> None:
-    """What passes is tried again at once; for anything else the run stops and can go on."""
-    criteo = CriteoSandbox(knobs=Knobs(rate_body="empty", rate_headers="when-limited"))
+    """Short failures are retried at once; otherwise the run stops and can be resumed."""
+    criteo = CriteoSandbox(options=CriteoOptions(rate_body="empty", rate_headers="when-limited"))
     write(here.events, [event(ADA), event(BOB)])
     for fault in faults:
         criteo.inject(fault)
@@ -297,14 +297,14 @@ def test_a_bad_partner_is_waited_for_or_told(
             {"advertiser_id": "999"},
             [
                 "`POST api.criteo.com/2026-07/marketing-solutions/audience-segments/search`",
-                "403 Forbidden: the advertiser gave this app no consent",
-                "Check the advertiser's consent and the app's rights",
+                "403 Forbidden: the advertiser has not given consent to this app",
+                "Check the advertiser's consent and the app's permissions",
             ],
         ),
     ],
     ids=["refused credentials", "unknown advertiser"],
 )
-def test_refused_access_is_told_and_the_right_settings_go_on(
+def test_refused_access_is_reported_and_the_right_settings_resume(
     here: Bench, settings: dict[str, str], texts: list[str]
 ) -> None:
     criteo = CriteoSandbox()
@@ -324,7 +324,7 @@ def test_refused_access_is_told_and_the_right_settings_go_on(
 
 
 class Gate:
-    """The pretend Criteo; it does not answer the first amendment until it is told to."""
+    """The Criteo sandbox; it delays its response to the first amendment until released."""
 
     def __init__(self, criteo: CriteoSandbox) -> None:
         self._criteo = criteo
@@ -338,7 +338,7 @@ class Gate:
 
 
 def test_ctrl_c_ends_after_the_call_under_way(bench: Bench) -> None:
-    """What was called is noted down; the next run does the rest and nothing twice."""
+    """Completed requests are recorded; the next run does the rest and repeats nothing."""
     criteo = CriteoSandbox()
     gate = Gate(criteo)
     people = [f"user{number}@example.com" for number in range(6)]
@@ -355,7 +355,7 @@ def test_ctrl_c_ends_after_the_call_under_way(bench: Bench) -> None:
             gate.open.set()
             shown, _ = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert told == "Stopping after the calls under way; Ctrl-C again breaks off.\n"
+        assert told == "Stopping after pending requests; press Ctrl-C again to abort.\n"
         assert shown.endswith(f"Interrupted after 6 lines. {AGAIN}\n")
         assert members_of(criteo) == {"spring": set(people[:2])}
         subprocess.run(command, env=bench.environment, check=True, capture_output=True)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
 from framework import Connection
 from framework.relay import file_run as running
 from framework.sandbox import Fault, FrozenClock, SandboxTransport
@@ -79,13 +79,13 @@ class Crash(httpx.BaseTransport):
 
 @dataclass(frozen=True)
 class Stop:
-    """How one run ends before its time: killed in a call, asked to stop, or by its limit."""
+    """How one run ends early: killed in a request, asked to stop, or at its limit."""
 
     kind: str
     at: int
 
     def run(self, connection: Connection, criteo: CriteoSandbox, **options: Any) -> bool:
-        """Run until the stop; tell whether the run came to the end before."""
+        """Run until the stop; return whether the run reached the end before."""
         steps = itertools.count(self.at, -1)
         killed = self.kind.startswith("killed")
         calls_left = steps if killed else itertools.repeat(1)
@@ -127,8 +127,8 @@ faults = st.builds(
 stops = st.builds(
     Stop, st.sampled_from(("killed before", "killed after", "asked", "limit")), st.integers(0, 12)
 )
-knobs = st.builds(
-    Knobs,
+options = st.builds(
+    CriteoOptions,
     body_limit=st.sampled_from((10_000_000, 300)),
     rate_limit=st.sampled_from((250, 250, 6)),
     rate_body=st.sampled_from(("problem", "empty")),
@@ -163,7 +163,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     history=st.lists(lines, max_size=20),
     faults=st.lists(faults, max_size=4),
     stops=st.lists(stops, max_size=4),
-    knobs=knobs,
+    options=options,
     batch_size=st.sampled_from((1, 2, 3, 50_000)),
     save_share=st.sampled_from((1.0, 1.0, 1e-9)),
     block=st.sampled_from((200, 1_000, 64 * 1024)),
@@ -173,18 +173,18 @@ def test_any_history_ends_as_if_applied_one_at_a_time(
     history: list[Any],
     faults: list[Fault],
     stops: list[Stop],
-    knobs: Knobs,
+    options: CriteoOptions,
     batch_size: int,
     save_share: float,
     block: int,
 ) -> None:
     """Faults of the partner, kills, stops and resumes change neither membership nor outcomes."""
-    criteo = CriteoSandbox(clock=FrozenClock(), knobs=knobs)
+    criteo = CriteoSandbox(clock=FrozenClock(), options=options)
     for fault in faults:
         criteo.inject(fault)
     checkpoint, outcomes = folder / "checkpoint", folder / "outcomes"
     checkpoint.unlink(missing_ok=True)
-    options: dict[str, Any] = {
+    run_options: dict[str, Any] = {
         "events": write(folder / "events", history),
         "checkpoint": checkpoint,
         "outcomes": outcomes,
@@ -196,7 +196,7 @@ def test_any_history_ends_as_if_applied_one_at_a_time(
         patch.setattr("framework.relay.files.BLOCK", block)
         never = Stop("never", 0)
         for stop in itertools.chain(stops, itertools.repeat(never, 60)):
-            if stop.run(compiled(batch_size), criteo, **options):
+            if stop.run(compiled(batch_size), criteo, **run_options):
                 break
     good = [one for one in history if isinstance(one, dict) and one not in ODD]
     assert members_of(criteo) == members_after(good)

@@ -1,4 +1,4 @@
-"""A run that is killed over and over loses nothing, doubles nothing, and ends as it should."""
+"""A run that is killed repeatedly loses nothing, duplicates nothing, and ends correctly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
 from framework.sandbox import DroppedConnectionError, Server
 from tests.deliveries import counted, each_once, event, members_after, members_of, rows_of, write
 
@@ -23,7 +23,7 @@ Moment = Literal["before", "after", "answered"]
 
 
 class Trap:
-    """The pretend Criteo for one run: from the *call*-th call on it holds what the run waits for.
+    """The Criteo sandbox for one run: from the *call*-th request on it holds all responses.
 
     Nothing that comes later has an effect, so that a run gets no further before it is killed.
     """
@@ -62,15 +62,15 @@ def history(chance: random.Random) -> list[dict[str, Any]]:
 
 
 def test_fifty_kills_change_nothing(bench: Bench) -> None:
-    """Each kill is a SIGKILL at a random call: before its effect, after it, or just answered.
+    """Each kill is a SIGKILL at a random request: before its effect, after it, or answered.
 
-    Some of the runs have other processes prepare the events.
+    Some of the runs use worker processes.
     """
     chance = random.Random(20)  # noqa: S311 - repeatable moments, no secrets
     events = history(chance)
     write(bench.events, events)
     bench.configure(batch_size=3)
-    criteo = CriteoSandbox(knobs=Knobs(rate_limit=1_000_000))
+    criteo = CriteoSandbox(options=CriteoOptions(rate_limit=1_000_000))
     for _ in range(KILLS):
         moments: tuple[Moment, ...] = ("before", "after", "answered")
         trap = Trap(criteo, chance.randint(1, 6), chance.choice(moments))

@@ -1,4 +1,4 @@
-"""Many events need few calls and little memory, and every audience gets exactly its people."""
+"""Many events need few requests and little memory, and every audience gets exactly its users."""
 
 from __future__ import annotations
 

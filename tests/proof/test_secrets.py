@@ -1,4 +1,4 @@
-"""Nothing that must not be read is written anywhere, however loudly the partner repeats it."""
+"""No secret is written anywhere, even if the partner repeats it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TELLING = (SECRET, quote(SECRET, safe=""), TOKEN, "lovelace", "bob+news", "bob%2
 
 
 class Echo:
-    """A partner that gives a token and answers everything else with what it was sent.
+    """A partner that issues a token and echoes every other request.
 
     With *token_status* it refuses the token, too. *form* is where a refusal says why.
     """
@@ -65,7 +65,7 @@ class Echo:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[Path]:
-    """Keep everything that anybody logs, debug messages of libraries included."""
+    """Record all log messages, including debug messages of libraries."""
     root, level = logging.getLogger(), logging.getLogger().level
     keeper = logging.FileHandler(tmp_path / "debug.log", encoding="utf-8")
     root.addHandler(keeper)

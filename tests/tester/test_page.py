@@ -367,7 +367,7 @@ def test_sandbox_panel_forgets_and_goes_on(window: Window, address: str) -> None
     aside = window.page.locator("#aside")
     aside.get_by_text("spring_sale").wait_for()
     window.page.click("#reset")
-    aside.get_by_text("No audience has been created yet.").wait_for()
+    aside.get_by_text("No audiences yet.").wait_for()
 
 
 def test_connection_file_and_live_view(

@@ -1,4 +1,4 @@
-"""CriteoSandbox: the pretend Criteo as a WSGI app that can be looked into and made to fail."""
+"""CriteoSandbox: a simulated Criteo API as a WSGI app, with inspectable state and faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any, ClassVar, Final
 
 from destinations.criteo_audiences.sandbox import router
-from destinations.criteo_audiences.sandbox.options import Knobs
+from destinations.criteo_audiences.sandbox.options import CriteoOptions
 from destinations.criteo_audiences.sandbox.responses import seven_digits
 from destinations.criteo_audiences.sandbox.state import CONTACT_LIST, App, CriteoState, Segment
 from framework.sandbox import (
@@ -22,13 +22,13 @@ from framework.sandbox import (
 )
 
 DEMO_APP: Final = App("sandbox-client", "sandbox-secret", frozenset({"12345"}))
-"""The app that a sandbox knows unless it is told others."""
+"""The app that a sandbox knows by default."""
 
 
 class CriteoSandbox(Sandbox):
-    """A pretend Criteo Marketing Solutions API with the audience endpoints.
+    """A simulated Criteo Marketing Solutions API with the audience endpoints.
 
-    *apps* are let in (by default `DEMO_APP`), *knobs* settle what is not known of the real one.
+    *apps* are known (by default `DEMO_APP`); *options* select among undocumented behaviors.
     The names in `calls` are token, search, create, update, delete, amend, clear, statistics,
     compute-sizes, estimate-size, me, advertisers and unknown.
     """
@@ -41,36 +41,36 @@ class CriteoSandbox(Sandbox):
         self,
         apps: Iterable[App] = (DEMO_APP,),
         *,
-        knobs: Knobs | None = None,
+        options: CriteoOptions | None = None,
         clock: SandboxClock | None = None,
     ) -> None:
         super().__init__(clock)
         self._apps = {app.client_id: app for app in apps}
-        self._knobs = knobs or Knobs()
+        self._options = options or CriteoOptions()
         self.clear()
 
     @property
-    def knobs(self) -> Knobs:
-        """How the sandbox behaves; setting it gives every app a full budget."""
-        return self._knobs
+    def options(self) -> CriteoOptions:
+        """How the sandbox behaves; setting it resets every app's rate window."""
+        return self._options
 
-    @knobs.setter
-    def knobs(self, knobs: Knobs) -> None:
+    @options.setter
+    def options(self, options: CriteoOptions) -> None:
         with self.lock:
-            self._knobs = self._world.knobs = knobs
-            self._world.budgets.clear()
+            self._options = self._state.options = options
+            self._state.rate_windows.clear()
 
     @property
     def body_limit(self) -> int | None:
-        """The most bytes of a body that are read."""
-        return self.knobs.body_limit
+        """Maximum size in bytes of a request body that is read, or None."""
+        return self.options.body_limit
 
     def clear(self) -> None:
-        """Forget tokens, segments and calls; apps and knobs stay."""
-        self._world = CriteoState(self._apps, self.knobs, self.clock)
+        """Remove tokens, segments and rate windows; keep apps and options."""
+        self._state = CriteoState(self._apps, self.options, self.clock)
 
     def settings(self) -> dict[str, Any]:
-        """Give the settings of the first app with its first advertiser."""
+        """Return connection settings of the first app with its first advertiser."""
         app = next(iter(self._apps.values()))
         return {
             "client_id": app.client_id,
@@ -79,7 +79,10 @@ class CriteoSandbox(Sandbox):
         }
 
     def admit(self, settings: Mapping[str, Any]) -> None:
-        """Know an app with the credentials and the advertiser of *settings* from now on."""
+        """Register an app with the credentials and the advertiser in *settings*.
+
+        An app with the same client ID gets the new secret and the advertiser in addition.
+        """
         client, secret, advertiser = (
             str(settings[name]) for name in ("client_id", "client_secret", "advertiser_id")
         )
@@ -98,12 +101,12 @@ class CriteoSandbox(Sandbox):
         read_only: bool = False,
         members: Iterable[str] = (),
     ) -> str:
-        """Put a segment there, as if it had been made in Criteo's interface, and give its id.
+        """Create a segment, as if in Criteo's own interface, and return its ID.
 
         *members* are addresses or their hashes.
         """
         with self.lock:
-            segment = self._world.add_segment(advertiser, name, description, kind)
+            segment = self._state.add_segment(advertiser, name, description, kind)
             segment.read_only = read_only
             segment.amend("add", "email", list(members), segment.created)
             return segment.id
@@ -111,52 +114,52 @@ class CriteoSandbox(Sandbox):
     def members(
         self, name: str, *, identifier_type: str = "email", advertiser: str | None = None
     ) -> frozenset[str]:
-        """Give the members of the audience called *name*; raises KeyError where there is none."""
+        """Return the members of the audience *name*; raises KeyError if it does not exist."""
         with self.lock:
-            for segment in self._world.segments.values():
+            for segment in self._state.segments.values():
                 if segment.name == name and advertiser in {None, segment.advertiser}:
                     return frozenset(segment.members.get(identifier_type, ()))
         raise KeyError(name)
 
     def route(self, request: SandboxRequest) -> SandboxRoute:
-        """Find the endpoint that *request* is for."""
-        return router.find(self._world, request)
+        """Return the route of the endpoint that *request* addresses."""
+        return router.find(self._state, request)
 
     def fail(self, fault: Fault, route: SandboxRoute, request: SandboxRequest) -> SandboxResponse:
-        """Answer with one of Criteo's own faults."""
-        return router.fail(self._world, fault, route, request)
+        """Return the response for one of Criteo's own faults."""
+        return router.fail(self._state, fault, route, request)
 
     def describe(self, detail: str) -> dict[str, Any]:
-        """Give apps, knobs and segments; members are counted, digested or listed."""
+        """Return apps, options and segments as JSON; members as counts, digests or lists."""
         return {
-            "knobs": _plain(asdict(self.knobs)),
+            "knobs": _plain(asdict(self.options)),
             "apps": [
                 {
                     "client_id": app.client_id,
                     "advertisers": sorted(app.advertisers),
                     "rights": sorted(app.rights),
-                    "calls_left": self._world.budget(app).remaining(self.clock.time()),
+                    "calls_left": self._state.rate_window(app).remaining(self.clock.time()),
                 }
                 for app in self._apps.values()
             ],
-            "segments": [_describe(one, detail) for one in self._world.segments.values()],
+            "segments": [_describe(one, detail) for one in self._state.segments.values()],
         }
 
     def panels(self) -> tuple[Panel, ...]:
-        """Give the audiences with their sizes, and what is left of the call budgets."""
+        """Return tables of the audiences with their sizes, and of the requests left."""
         audiences = tuple(
             (one.name, one.id, one.advertiser, one.kind, one.size(), seven_digits(one.updated)[:19])
-            for one in self._world.segments.values()
+            for one in self._state.segments.values()
         )
         columns = ("Audience", "Id", "Advertiser", "Kind", "Members", "Changed (UTC)")
         now = self.clock.time()
-        budgets = tuple(
-            (client, self.knobs.rate_limit, budget.remaining(now), int(budget.reset(now) - now))
-            for client, budget in self._world.budgets.items()
+        limits = tuple(
+            (client, self.options.rate_limit, window.remaining(now), int(window.reset(now) - now))
+            for client, window in self._state.rate_windows.items()
         )
         return (
-            Panel("Audiences", columns, audiences, "No audience has been created yet."),
-            Panel("Calls left", ("App", "Limit", "Left", "Seconds to reset"), budgets),
+            Panel("Audiences", columns, audiences, "No audiences yet."),
+            Panel("Rate limits", ("App", "Limit", "Remaining", "Seconds to reset"), limits),
         )
 
 
@@ -179,10 +182,10 @@ def _describe(segment: Segment, detail: str) -> dict[str, Any]:
 
 
 def _digest(members: set[str]) -> dict[str, Any]:
-    """Count members and hash their sorted lines: the same set has the same digest anywhere."""
+    """Return the number of members and the SHA-256 of their sorted lines."""
     text = "\n".join(sorted(members))
     return {"count": len(members), "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def _plain(knobs: dict[str, Any]) -> dict[str, Any]:
-    return {k: sorted(v) if isinstance(v, frozenset) else v for k, v in knobs.items()}
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    return {k: sorted(v) if isinstance(v, frozenset) else v for k, v in options.items()}

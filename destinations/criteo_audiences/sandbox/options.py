@@ -1,4 +1,4 @@
-"""How the pretend Criteo behaves where nobody outside Criteo knows how the real one does."""
+"""Options for the simulated Criteo, one for each undocumented behavior of the real API."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ _VERSION = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Knobs:
-    """One answer to every open question; the defaults are the likeliest. Times are in seconds.
+class CriteoOptions:
+    """One option for each undocumented behavior; defaults are the most likely. Times in seconds.
 
-    *refused_items* is how a bulk call reports what it refuses; `status-400` refuses the whole
-    call. *search_order* `changing` turns the order round with every search. *deprecated_versions*
-    maps a version to the date of its `Sunset` header. *match_rate* is the share of identifiers
-    that the pretend identity graph knows, and *match_rate_scale* what the number 1 stands for.
+    *refused_items* is how a bulk request reports rejected items; `status-400` rejects the whole
+    request. *search_order* `changing` reverses the order with every search. *deprecated_versions*
+    maps a version to the date of its `Sunset` header. *match_rate* is the share of identifiers,
+    from 0 to 1, that the simulated identity graph matches; *match_rate_scale* says whether
+    statistics report it from 0 to 1 or from 0 to 100. Sizes are in bytes, *rate_limit* in requests
+    per *rate_seconds*. Raises ConfigurationError that lists every invalid option.
     """
 
     bad_credentials: Literal[401, 400] = 401
@@ -58,28 +60,28 @@ class Knobs:
             raise ConfigurationError("\n".join(problems), problems)
 
 
-def _problems(knobs: Knobs) -> list[str]:
+def _problems(options: CriteoOptions) -> list[str]:
     found = []
     for name, choices in _CHOICES.items():
-        if getattr(knobs, name) not in choices:
+        if getattr(options, name) not in choices:
             known = ", ".join(map(str, choices))
-            found.append(f"Knob `{name}` must be one of {known}, got {getattr(knobs, name)!r}.")
+            found.append(f"Option `{name}` must be one of {known}, got {getattr(options, name)!r}.")
     for name in _COUNTS:
-        value = getattr(knobs, name)
+        value = getattr(options, name)
         least = 1 if name == "rate_seconds" else 0
         if value is not None and value < least:
-            found.append(f"Knob `{name}` must be at least {least}, got {value}.")
-    if not 0 <= knobs.match_rate <= 1:
-        found.append(f"Knob `match_rate` must lie between 0 and 1, got {knobs.match_rate}.")
+            found.append(f"Option `{name}` must be at least {least}, got {value}.")
+    if not 0 <= options.match_rate <= 1:
+        found.append(f"Option `match_rate` must be between 0 and 1, got {options.match_rate}.")
     found += [
-        f"Knob `{name}` must name versions like 2026-07, got {version!r}."
+        f"Option `{name}` must name versions like 2026-07, got {version!r}."
         for name in ("gone_versions", "deprecated_versions")
-        for version in sorted(getattr(knobs, name))
+        for version in sorted(getattr(options, name))
         if not _VERSION.match(version)
     ]
     return found
 
 
-_HINTS: dict[str, Any] = get_type_hints(Knobs)
+_HINTS: dict[str, Any] = get_type_hints(CriteoOptions)
 _CHOICES = {name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is Literal}
 _COUNTS = [name for name, hint in _HINTS.items() if hint in {int, int | None}]

@@ -1,4 +1,4 @@
-"""How the pretend Criteo speaks: envelopes, problems, and refusals of whole calls."""
+"""Bodies of the simulated Criteo: envelopes, problems, and rejections of whole requests."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ Problem = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """One authorised call: who calls and what the path names."""
+class ApiCall:
+    """An authorized request: its app, and the names in its path."""
 
-    world: CriteoState
+    state: CriteoState
     request: SandboxRequest
     app: App
     names: Mapping[str, str]
 
     @property
     def now(self) -> float:
-        """The time of the call."""
-        return self.world.clock.time()
+        """The Unix time of the request."""
+        return self.state.clock.time()
 
 
 class RefusedError(Exception):
-    """The whole call is refused with *status* and one problem, or with an empty body."""
+    """The whole request is rejected with *status* and one problem, or with an empty body."""
 
     def __init__(
         self, status: int, problem: Problem | None, headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
         super().__init__(status)
-        self.answer = SandboxResponse(
+        self.response = SandboxResponse(
             status, None if problem is None else {"errors": [problem], "warnings": []}, headers
         )
 
 
-def problem(world: CriteoState, kind: str, code: str, instance: str, title: str) -> Problem:
-    """Give a problem object, its trace id under the name that the knobs say."""
+def problem(state: CriteoState, kind: str, code: str, instance: str, title: str) -> Problem:
+    """Return a problem object; the options say how its trace ID is named."""
     names = ("traceId", "traceIdentifier")
-    wanted = names if world.knobs.trace_field == "both" else (world.knobs.trace_field,)
-    trace = world.trace()
+    wanted = names if state.options.trace_field == "both" else (state.options.trace_field,)
+    trace = state.trace()
     return {
         **dict.fromkeys(wanted, trace),
         "type": kind,
@@ -59,48 +59,48 @@ def problem(world: CriteoState, kind: str, code: str, instance: str, title: str)
 
 
 def success(data: object, note: Mapping[str, object] | None = None) -> SandboxResponse:
-    """Answer that everything went well."""
+    """Return a successful response with *data*; *note* goes into the log."""
     return SandboxResponse(body={"data": data, "errors": [], "warnings": []}, note=note or {})
 
 
 def refused(
-    visit: Visit, status: int, code: str, title: str, kind: str = "validation"
+    call: ApiCall, status: int, code: str, title: str, kind: str = "validation"
 ) -> RefusedError:
-    """Give the refusal of the whole call."""
-    return RefusedError(status, problem(visit.world, kind, code, visit.request.path, title))
+    """Return the exception that rejects the whole request."""
+    return RefusedError(status, problem(call.state, kind, code, call.request.path, title))
 
 
 def no_consent(
-    visit: Visit, title: str = "the advertiser gave this app no consent"
+    call: ApiCall, title: str = "the advertiser has not given consent to this app"
 ) -> RefusedError:
-    """Give the refusal of a call that advertiser or app are not allowed."""
-    return refused(visit, 403, "insufficient-advertiser-permissions", title, "authorization")
+    """Return the rejection of a request for which the app has no consent or permission."""
+    return refused(call, 403, "insufficient-advertiser-permissions", title, "authorization")
 
 
-def read_data(visit: Visit, shape: type[list[Any] | dict[str, Any]]) -> Any:
-    """Read the `data` of the request's JSON body, which must be a list or an object."""
+def read_data(call: ApiCall, shape: type[list[Any] | dict[str, Any]]) -> Any:
+    """Return the `data` of the request's JSON body; raises RefusedError unless it is a *shape*."""
     try:
-        body = orjson.loads(visit.request.body)
+        body = orjson.loads(call.request.body)
     except orjson.JSONDecodeError:
-        raise refused(visit, 400, "invalid", "the body is not JSON") from None
+        raise refused(call, 400, "invalid", "the body is not JSON") from None
     if not isinstance(body, dict) or body.get("data") is None:
-        raise refused(visit, 400, "required-field", "data is required")
+        raise refused(call, 400, "required-field", "data is required")
     if not isinstance(body["data"], shape):
-        raise refused(visit, 400, "invalid", "data has the wrong type")
+        raise refused(call, 400, "invalid", "data has the wrong type")
     return body["data"]
 
 
-def read_attributes(visit: Visit, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the `attributes` of a resource."""
+def read_attributes(call: ApiCall, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `attributes` of a resource; raises RefusedError unless they are an object."""
     attributes = data.get("attributes")
     if attributes is None:
-        raise refused(visit, 400, "required-field", "attributes are required")
+        raise refused(call, 400, "required-field", "attributes are required")
     if not isinstance(attributes, dict):
-        raise refused(visit, 400, "invalid", "attributes have the wrong type")
+        raise refused(call, 400, "invalid", "attributes have the wrong type")
     return attributes
 
 
 def seven_digits(time: float) -> str:
-    """Write a time the way Criteo does, with seven digits after the second and no zone."""
+    """Format a Unix time as Criteo does, with seven digits after the second and no zone."""
     moment = datetime.fromtimestamp(time, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}0"

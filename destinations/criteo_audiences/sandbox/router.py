@@ -1,4 +1,4 @@
-"""The way in: which endpoint a request is for, tokens, rights, budgets, then the answer."""
+"""Routing: endpoints, authentication, rate limits and permissions of a request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from urllib.parse import parse_qs
 
 from destinations.criteo_audiences.sandbox import contact_lists, segments
 from destinations.criteo_audiences.sandbox.responses import (
+    ApiCall,
     RefusedError,
-    Visit,
     no_consent,
     problem,
     success,
@@ -23,14 +23,14 @@ from destinations.criteo_audiences.sandbox.state import MANAGE, READ, App, Crite
 from framework.sandbox import Fault, SandboxRequest, SandboxResponse, SandboxRoute
 
 FAULTS: Final[Mapping[str, str]] = {
-    "expired-token": "The token of the call expires now: 401 until there is a new one.",
-    "rate-limited": "429; `x-ratelimit-reset` is `seconds` away.",
-    "server-error": "500 with a problem, and nothing happened.",
-    "unavailable": "503 with a problem, and nothing happened.",
+    "expired-token": "The token of the request expires now: 401 until a new one is issued.",
+    "rate-limited": "429; `x-ratelimit-reset` is `seconds` in the future.",
+    "server-error": "500 with a problem; the request has no effect.",
+    "unavailable": "503 with a problem; the request has no effect.",
 }
-"""The faults that Criteo has of its own, by kind."""
+"""Descriptions of Criteo's own faults, by kind."""
 
-_LAST_TWIN = "2025-10"
+_LAST_ALIAS = "2025-10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class _Endpoint:
     method: str
     path: re.Pattern[str]
     right: str | None
-    answer: Callable[[Visit], SandboxResponse]
+    answer: Callable[[ApiCall], SandboxResponse]
     until: str | None = None
 
     def names(self, request: SandboxRequest) -> dict[str, str] | None:
-        """Give the names in the path if *request* is for this endpoint and its version has it."""
+        """Return the names in the path, or None if *request* is not for this endpoint."""
         match = self.path.fullmatch(request.path)
         if match is None or request.method != self.method:
             return None
@@ -56,7 +56,7 @@ def _endpoint(  # noqa: PLR0913, PLR0917 - one row of the table below
     method: str,
     path: str,
     right: str | None,
-    answer: Callable[[Visit], SandboxResponse],
+    answer: Callable[[ApiCall], SandboxResponse],
     until: str | None = None,
 ) -> _Endpoint:
     version = r"/(?P<version>[0-9]{4}-(?:0[1-9]|1[0-2])|preview|experimental)"
@@ -64,30 +64,30 @@ def _endpoint(  # noqa: PLR0913, PLR0917 - one row of the table below
     return _Endpoint(name, method, re.compile(pattern), right, answer, until)
 
 
-def _me(visit: Visit) -> SandboxResponse:
-    number = int(hashlib.sha256(visit.app.client_id.encode()).hexdigest()[:6], 16)
+def _me(call: ApiCall) -> SandboxResponse:
+    number = int(hashlib.sha256(call.app.client_id.encode()).hexdigest()[:6], 16)
     attributes = {
         "applicationId": number,
         "organizationId": number + 1,
         "criteoService": "MarketingSolutions",
-        "name": visit.app.client_id,
+        "name": call.app.client_id,
         "description": "An app of the sandbox.",
     }
     return success({"type": "Application", "attributes": attributes})
 
 
-def _advertisers(visit: Visit) -> SandboxResponse:
+def _advertisers(call: ApiCall) -> SandboxResponse:
     return success(
         [
             {"type": "advertiser", "id": one, "attributes": {"advertiserName": f"Advertiser {one}"}}
-            for one in sorted(visit.app.advertisers)
+            for one in sorted(call.app.advertisers)
         ]
     )
 
 
 _ALL = "/marketing-solutions/audience-segments"
 _LIST = _ALL + "/{segment}/contact-list"
-_TWIN = "/audiences/{segment}/contactlist"
+_ALIAS = "/audiences/{segment}/contactlist"
 _ENDPOINTS: Final = (
     _endpoint("search", "POST", _ALL + "/search", READ, segments.search),
     _endpoint("create", "POST", _ALL + "/create", MANAGE, segments.create),
@@ -100,53 +100,53 @@ _ENDPOINTS: Final = (
     _endpoint("estimate-size", "POST", _ALL + "/estimate-size", MANAGE, segments.estimate_size),
     _endpoint("me", "GET", "/marketing-solutions/me", None, _me),
     _endpoint("advertisers", "GET", "/advertisers/me", None, _advertisers),
-    _endpoint("amend", "PATCH", _TWIN, MANAGE, contact_lists.amend, _LAST_TWIN),
-    _endpoint("clear", "DELETE", _TWIN, MANAGE, contact_lists.clear, _LAST_TWIN),
+    _endpoint("amend", "PATCH", _ALIAS, MANAGE, contact_lists.amend, _LAST_ALIAS),
+    _endpoint("clear", "DELETE", _ALIAS, MANAGE, contact_lists.clear, _LAST_ALIAS),
 )
 
 
-def find(world: CriteoState, request: SandboxRequest) -> SandboxRoute:
-    """Find what *request* is for."""
+def find(state: CriteoState, request: SandboxRequest) -> SandboxRoute:
+    """Return the route of *request*; unknown endpoints have one, too."""
     if (request.method, request.path) == ("POST", "/oauth2/token"):
-        return SandboxRoute("token", partial(_guarded, partial(_token, world, request)))
+        return SandboxRoute("token", partial(_guarded, partial(_token, state, request)))
     for endpoint in _ENDPOINTS:
         names = endpoint.names(request)
         if names is not None:
-            resource = partial(_resource, world, endpoint, names, request)
+            resource = partial(_resource, state, endpoint, names, request)
             return SandboxRoute(endpoint.name, partial(_guarded, resource))
-    unknown = _refused(world, request, 404, "not-found", "there is nothing here")
-    return SandboxRoute("unknown", lambda: unknown.answer)
+    unknown = _refused(state, request, 404, "not-found", "the endpoint does not exist")
+    return SandboxRoute("unknown", lambda: unknown.response)
 
 
 def fail(
-    world: CriteoState, fault: Fault, route: SandboxRoute, request: SandboxRequest
+    state: CriteoState, fault: Fault, route: SandboxRoute, request: SandboxRequest
 ) -> SandboxResponse:
-    """Answer with one of `FAULTS`."""
+    """Return the response for one of `FAULTS`."""
     if fault.kind == "expired-token":
-        world.expire(_bearer(request) or "")
+        state.expire(_bearer(request) or "")
         return route.answer()
     if fault.kind == "rate-limited":
         headers = (
-            ("x-ratelimit-limit", str(world.knobs.rate_limit)),
+            ("x-ratelimit-limit", str(state.options.rate_limit)),
             ("x-ratelimit-remaining", "0"),
-            ("x-ratelimit-reset", str(math.ceil(world.clock.time() + fault.seconds))),
+            ("x-ratelimit-reset", str(math.ceil(state.clock.time() + fault.seconds))),
         )
-        return _limited(world, request, headers).answer
+        return _limited(state, request, headers).response
     status = 500 if fault.kind == "server-error" else 503
-    title = "something went wrong on this side"
-    return _refused(world, request, status, "internal-error", title, "availability").answer
+    title = "an internal error occurred"
+    return _refused(state, request, status, "internal-error", title, "availability").response
 
 
 def _guarded(act: Callable[[], SandboxResponse]) -> SandboxResponse:
     try:
         return act()
-    except RefusedError as refusal:
-        return refusal.answer
+    except RefusedError as error:
+        return error.response
 
 
-def _token(world: CriteoState, request: SandboxRequest) -> SandboxResponse:
-    """Give a token for client credentials."""
-    _check_body(world, request, "application/x-www-form-urlencoded")
+def _token(state: CriteoState, request: SandboxRequest) -> SandboxResponse:
+    """Issue a token for client credentials."""
+    _check_body(state, request, "application/x-www-form-urlencoded")
     form = parse_qs(request.body.decode("utf-8", "replace"))
     client, secret, grant = (
         form.get(name, [""])[0] for name in ("client_id", "client_secret", "grant_type")
@@ -154,52 +154,52 @@ def _token(world: CriteoState, request: SandboxRequest) -> SandboxResponse:
     note = {"client_id": client}
     if grant != "client_credentials":
         return _oauth_problem(400, "unsupported_grant_type", note)
-    app = world.apps.get(client)
+    app = state.apps.get(client)
     if app is None or app.client_secret != secret:
-        return _oauth_problem(world.knobs.bad_credentials, "invalid_client", note)
-    if world.knobs.rate_counts_tokens == "yes":
-        _take_call(world, request, app)
+        return _oauth_problem(state.options.bad_credentials, "invalid_client", note)
+    if state.options.rate_counts_tokens == "yes":
+        _count_request(state, request, app)
     body = {
-        "access_token": world.issue(app),
+        "access_token": state.issue(app),
         "token_type": "Bearer",
-        "expires_in": world.knobs.token_lifetime,
+        "expires_in": state.options.token_lifetime,
     }
-    if world.knobs.refresh_field == "null":
+    if state.options.refresh_field == "null":
         body["refresh_token"] = None
     return SandboxResponse(body=body, headers=(("Cache-Control", "no-store"),), note=note)
 
 
 def _oauth_problem(status: int, error: str, note: Mapping[str, Any]) -> SandboxResponse:
-    text = "The client credentials or the grant are not accepted."
+    text = "The client credentials or the grant are invalid."
     return SandboxResponse(status, {"error": error, "error_description": text}, note=note)
 
 
 def _resource(
-    world: CriteoState, endpoint: _Endpoint, names: Mapping[str, str], request: SandboxRequest
+    state: CriteoState, endpoint: _Endpoint, names: Mapping[str, str], request: SandboxRequest
 ) -> SandboxResponse:
-    """Answer a call of an endpoint, from the version to the answer itself."""
+    """Check version, token and rate limit of a request, and return the endpoint's response."""
     version = names["version"]
-    if version in world.knobs.gone_versions:
-        raise _refused(world, request, 410, "endpoint-gone", "this version is out of support")
-    app = _authenticated(world, request)
-    _take_call(world, request, app)
+    if version in state.options.gone_versions:
+        raise _refused(state, request, 410, "endpoint-gone", "this version is no longer supported")
+    app = _authenticated(state, request)
+    _count_request(state, request, app)
     try:
-        answer = _authorised(endpoint, Visit(world, request, app, names))
-    except RefusedError as refusal:
-        answer = refusal.answer
-    headers = (*answer.headers, *_rate_headers(world, app), *_sunset(world, version))
-    return replace(answer, headers=headers)
+        response = _authorized(endpoint, ApiCall(state, request, app, names))
+    except RefusedError as error:
+        response = error.response
+    headers = (*response.headers, *_rate_headers(state, app), *_sunset(state, version))
+    return replace(response, headers=headers)
 
 
-def _authenticated(world: CriteoState, request: SandboxRequest) -> App:
+def _authenticated(state: CriteoState, request: SandboxRequest) -> App:
     if "authorization" not in request.headers:
-        raise _unauthenticated(world, request, "missing")
-    token = world.tokens.get(_bearer(request) or "")
+        raise _unauthenticated(state, request, "missing")
+    token = state.tokens.get(_bearer(request) or "")
     if token is None:
-        raise _unauthenticated(world, request, "invalid")
-    if token.expires <= world.clock.time():
-        raise _unauthenticated(world, request, "expired")
-    return world.apps[token.client_id]
+        raise _unauthenticated(state, request, "invalid")
+    if token.expires <= state.clock.time():
+        raise _unauthenticated(state, request, "expired")
+    return state.apps[token.client_id]
 
 
 def _bearer(request: SandboxRequest) -> str | None:
@@ -207,61 +207,61 @@ def _bearer(request: SandboxRequest) -> str | None:
     return token if scheme.lower() == "bearer" else None
 
 
-def _take_call(world: CriteoState, request: SandboxRequest, app: App) -> None:
-    now = world.clock.time()
-    budget = world.budget(app)
-    if not budget.take(now):
-        raise _limited(world, request, budget.headers(now))
+def _count_request(state: CriteoState, request: SandboxRequest, app: App) -> None:
+    now = state.clock.time()
+    window = state.rate_window(app)
+    if not window.count(now):
+        raise _limited(state, request, window.headers(now))
 
 
-def _authorised(endpoint: _Endpoint, visit: Visit) -> SandboxResponse:
-    if visit.request.method in {"POST", "PATCH"}:
-        _check_body(visit.world, visit.request, "application/json")
-    if endpoint.right is not None and endpoint.right not in visit.app.rights:
-        raise no_consent(visit, f"the app lacks the right {endpoint.right}")
-    return endpoint.answer(visit)
+def _authorized(endpoint: _Endpoint, call: ApiCall) -> SandboxResponse:
+    if call.request.method in {"POST", "PATCH"}:
+        _check_body(call.state, call.request, "application/json")
+    if endpoint.right is not None and endpoint.right not in call.app.rights:
+        raise no_consent(call, f"the app lacks the permission {endpoint.right}")
+    return endpoint.answer(call)
 
 
-def _check_body(world: CriteoState, request: SandboxRequest, content_type: str) -> None:
-    limit = world.knobs.body_limit
+def _check_body(state: CriteoState, request: SandboxRequest, content_type: str) -> None:
+    limit = state.options.body_limit
     if limit is not None and request.size > limit:
-        raise _refused(world, request, 413, "invalid", "the body is too large")
+        raise _refused(state, request, 413, "invalid", "the body is too large")
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent != content_type:
-        raise _refused(world, request, 415, "invalid", f"the body must be {content_type}")
+        raise _refused(state, request, 415, "invalid", f"the body must be {content_type}")
 
 
-def _rate_headers(world: CriteoState, app: App) -> tuple[tuple[str, str], ...]:
-    if world.knobs.rate_headers == "when-limited":
+def _rate_headers(state: CriteoState, app: App) -> tuple[tuple[str, str], ...]:
+    if state.options.rate_headers == "when-limited":
         return ()
-    return world.budget(app).headers(world.clock.time())
+    return state.rate_window(app).headers(state.clock.time())
 
 
-def _sunset(world: CriteoState, version: str) -> tuple[tuple[str, str], ...]:
-    date = world.knobs.deprecated_versions.get(version)
+def _sunset(state: CriteoState, version: str) -> tuple[tuple[str, str], ...]:
+    date = state.options.deprecated_versions.get(version)
     return () if date is None else (("Deprecation", "true"), ("Sunset", date))
 
 
-def _refused(  # noqa: PLR0913, PLR0917 - the parts of a problem, and where it is
-    world: CriteoState,
+def _refused(  # noqa: PLR0913, PLR0917 - the parts of a problem
+    state: CriteoState,
     request: SandboxRequest,
     status: int,
     code: str,
     title: str,
     kind: str = "validation",
 ) -> RefusedError:
-    return RefusedError(status, problem(world, kind, code, request.path, title))
+    return RefusedError(status, problem(state, kind, code, request.path, title))
 
 
-def _unauthenticated(world: CriteoState, request: SandboxRequest, why: str) -> RefusedError:
+def _unauthenticated(state: CriteoState, request: SandboxRequest, why: str) -> RefusedError:
     code, title = f"authorization-token-{why}", f"the token is {why}"
-    return _refused(world, request, 401, code, title, "authorization")
+    return _refused(state, request, 401, code, title, "authorization")
 
 
 def _limited(
-    world: CriteoState, request: SandboxRequest, headers: tuple[tuple[str, str], ...]
+    state: CriteoState, request: SandboxRequest, headers: tuple[tuple[str, str], ...]
 ) -> RefusedError:
-    if world.knobs.rate_body == "empty":
+    if state.options.rate_body == "empty":
         return RefusedError(429, None, headers)
-    about = problem(world, "quota", "rate-limit-exceeded", request.path, "too many calls")
+    about = problem(state, "quota", "rate-limit-exceeded", request.path, "too many requests")
     return RefusedError(429, about, headers)

@@ -1,4 +1,4 @@
-"""What the pretend Criteo knows: apps, tokens, segments with their members, and call budgets."""
+"""State of the simulated Criteo: apps, tokens, segments with their members, and rate windows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final
 
-from destinations.criteo_audiences.sandbox.options import Knobs
+from destinations.criteo_audiences.sandbox.options import CriteoOptions
 from framework.sandbox import SandboxClock
 
 READ: Final = "MarketingSolutions_Audience_Read"
@@ -23,14 +23,14 @@ KINDS: Final = {
     "prospecting": "Prospecting",
     "retargeting": "Retargeting",
 }
-"""The attribute that makes a segment of a kind, and the kind's name."""
+"""Kinds of segments: the attribute that creates one, and its type name."""
 
 _FIRST_SEGMENT = 70001
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A registered app: its credentials, its rights, and the advertisers that gave consent."""
+    """A registered app: its credentials, its permissions, and the advertisers that gave consent."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -40,7 +40,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """An access token of an app, good until *expires*."""
+    """An access token of an app, valid until the Unix time *expires*."""
 
     client_id: str
     expires: float
@@ -48,7 +48,10 @@ class IssuedToken:
 
 @dataclass(slots=True)
 class Segment:
-    """An audience segment; a contact list has a set of members for each identifier type."""
+    """An audience segment; a contact list has a set of members for each identifier type.
+
+    *created* and *updated* are Unix times; *sizes* is the history of sizes with their times.
+    """
 
     id: str
     advertiser: str
@@ -76,11 +79,11 @@ class Segment:
         self._resize(now)
 
     def size(self) -> int:
-        """Count the members of all types."""
+        """Return the number of members of all types."""
         return sum(map(len, self.members.values()))
 
     def size_at(self, time: float) -> int:
-        """Count the members that there were at *time*."""
+        """Return the number of members at the Unix time *time*."""
         at = bisect_right(self.sizes, (time, math.inf))
         return self.sizes[at - 1][1] if at else 0
 
@@ -90,91 +93,91 @@ class Segment:
 
 
 class RateWindow:
-    """How many calls an app has left in the window that *knobs* describe."""
+    """The requests of an app in the current rate limit window, as *options* configure it."""
 
-    def __init__(self, knobs: Knobs) -> None:
-        self._knobs = knobs
+    def __init__(self, options: CriteoOptions) -> None:
+        self._options = options
         self._times: deque[float] = deque()
 
-    def take(self, now: float) -> bool:
-        """Take one call, or say that there is none left."""
+    def count(self, now: float) -> bool:
+        """Count one request; return whether it is within the limit."""
         if not self.remaining(now):
             return False
         self._times.append(now)
         return True
 
     def remaining(self, now: float) -> int:
-        """Count the calls that are left at *now*."""
+        """Return how many requests are left at *now*."""
         start = self._start(now)
         while self._times and self._times[0] < start:
             self._times.popleft()
-        return max(0, self._knobs.rate_limit - len(self._times))
+        return max(0, self._options.rate_limit - len(self._times))
 
     def reset(self, now: float) -> int:
-        """Give the Unix time in whole seconds at which a call will be free again."""
-        seconds = self._knobs.rate_seconds
-        if self._knobs.rate_window == "fixed":
+        """Return the Unix time in whole seconds from which a request is allowed again."""
+        seconds = self._options.rate_seconds
+        if self._options.rate_window == "fixed":
             return int(self._start(now)) + seconds
         return math.ceil((self._times[0] if self._times else now) + seconds)
 
     def headers(self, now: float) -> tuple[tuple[str, str], ...]:
-        """Give the three headers that tell the budget."""
+        """Return the three rate limit headers."""
         return (
-            ("x-ratelimit-limit", str(self._knobs.rate_limit)),
+            ("x-ratelimit-limit", str(self._options.rate_limit)),
             ("x-ratelimit-remaining", str(self.remaining(now))),
             ("x-ratelimit-reset", str(self.reset(now))),
         )
 
     def _start(self, now: float) -> float:
-        seconds = self._knobs.rate_seconds
-        if self._knobs.rate_window == "fixed":
+        seconds = self._options.rate_seconds
+        if self._options.rate_window == "fixed":
             return now // seconds * seconds
-        # A call that is exactly one window old no longer counts.
+        # A request that is exactly one window old no longer counts.
         return math.nextafter(now - seconds, math.inf)
 
 
 class CriteoState:
-    """Everything that calls read and change; guarded by the sandbox's lock."""
+    """Everything that requests read and change; guarded by the sandbox's lock."""
 
-    def __init__(self, apps: dict[str, App], knobs: Knobs, clock: SandboxClock) -> None:
+    def __init__(self, apps: dict[str, App], options: CriteoOptions, clock: SandboxClock) -> None:
         self.apps = apps
-        self.knobs = knobs
+        self.options = options
         self.clock = clock
         self.tokens: dict[str, IssuedToken] = {}
         self.segments: dict[str, Segment] = {}
-        self.budgets: dict[str, RateWindow] = {}
+        self.rate_windows: dict[str, RateWindow] = {}
         self.searches = 0
         self._numbers = count(_FIRST_SEGMENT)
         self._traces = count(1)
         self._issued = count(1)
 
     def trace(self) -> str:
-        """Give the next trace id."""
+        """Return the next trace ID."""
         return f"{next(self._traces):08x}"
 
     def issue(self, app: App) -> str:
-        """Give a new token of *app*; earlier ones stay good."""
+        """Return a new token of *app*; earlier ones stay valid."""
         token = f"sandbox.token.{next(self._issued)}"
         self.tokens[token] = IssuedToken(
-            app.client_id, self.clock.time() + self.knobs.token_lifetime
+            app.client_id, self.clock.time() + self.options.token_lifetime
         )
         return token
 
     def expire(self, token: str) -> None:
-        """End the life of *token* now, if there is one."""
+        """Let *token* expire now, if it exists."""
         if token in self.tokens:
             self.tokens[token] = replace(self.tokens[token], expires=self.clock.time())
 
-    def budget(self, app: App) -> RateWindow:
-        """Give the budget of *app*, all its tokens together."""
-        if app.client_id not in self.budgets:
-            self.budgets[app.client_id] = RateWindow(self.knobs)
-        return self.budgets[app.client_id]
+    def rate_window(self, app: App) -> RateWindow:
+        """Return the rate window of *app*, shared by all its tokens."""
+        if app.client_id not in self.rate_windows:
+            self.rate_windows[app.client_id] = RateWindow(self.options)
+        return self.rate_windows[app.client_id]
 
     def add_segment(
         self, advertiser: str, name: str, description: str | None, kind: str
     ) -> Segment:
-        """Create a segment under the next id."""
+        """Create a segment with the next ID and return it."""
         now = self.clock.time()
         number = str(next(self._numbers))
         segment = Segment(number, advertiser, name, description, kind, now, now)
@@ -182,15 +185,15 @@ class CriteoState:
         return segment
 
     def comparable(self, name: str) -> str:
-        """Give *name* in the form in which names are compared."""
-        return name.casefold() if self.knobs.name_comparison == "ignore-case" else name
+        """Return *name* in the form used to compare names."""
+        return name.casefold() if self.options.name_comparison == "ignore-case" else name
 
     def processed_size(self, segment: Segment) -> int:
-        """Count the members that statistics know of, which may be late."""
-        if not self.knobs.statistics_delay:
+        """Return the number of members in statistics, which may lag behind."""
+        if not self.options.statistics_delay:
             return segment.size()
-        return segment.size_at(self.clock.time() - self.knobs.statistics_delay)
+        return segment.size_at(self.clock.time() - self.options.statistics_delay)
 
     def matches(self, segment: Segment) -> int:
-        """Count those of them that the pretend identity graph knows."""
-        return int(self.processed_size(segment) * self.knobs.match_rate)
+        """Return how many of them the simulated identity graph matches."""
+        return int(self.processed_size(segment) * self.options.match_rate)

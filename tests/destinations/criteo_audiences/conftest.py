@@ -1,4 +1,4 @@
-"""A pretend Criteo, and everything that is sent to it."""
+"""The Criteo sandbox, and a record of all requests to it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Answer: TypeAlias = tuple[int, Any]
 
 
 class Time:
-    """The sandbox's clock, as the delivery reads a clock; waiting takes no time."""
+    """The sandbox's clock for deliveries; sleeping takes no time."""
 
     def __init__(self, clock: FrozenClock) -> None:
         self._clock = clock
@@ -65,7 +65,7 @@ class Wire(httpx.BaseTransport):
         self.serve(sandbox)
 
     def serve(self, sandbox: CriteoSandbox) -> None:
-        """Carry requests to *sandbox* from now on."""
+        """Send requests to *sandbox* from now on."""
         self._transport = SandboxTransport(sandbox)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -75,7 +75,7 @@ class Wire(httpx.BaseTransport):
 
     @property
     def calls(self) -> list[str]:
-        """Every request but those for tokens, without version and common path."""
+        """All requests except for tokens, without version and common path."""
         common = "/marketing-solutions/audience-segments/"
         return [
             f"{request.method} {target.partition(common)[2] or target}"
@@ -85,7 +85,7 @@ class Wire(httpx.BaseTransport):
 
     @property
     def tokens(self) -> int:
-        """How many tokens were asked for."""
+        """The number of token requests."""
         return sum(request.url.path == "/oauth2/token" for request in self.requests)
 
     @property
@@ -104,7 +104,7 @@ class Wire(httpx.BaseTransport):
 
 
 class Script(httpx.BaseTransport):
-    """Answers one after the other, and the requests that they answered."""
+    """Scripted responses in order, and the requests that they answered."""
 
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)
@@ -127,7 +127,7 @@ Speak: TypeAlias = Callable[..., tuple[Criteo, Script]]
 
 
 class Bench:
-    """The destination's own functions on a real client: no pipeline, nothing replaced but time."""
+    """The destination's functions with a real client and no pipeline; only time is simulated."""
 
     def __init__(self, criteo: CriteoSandbox, wire: Wire, time: Time) -> None:
         self.criteo, self.wire, self.time = criteo, wire, time
@@ -135,7 +135,7 @@ class Bench:
         self.connect(CriteoSettings(**criteo.settings()))
 
     def connect(self, settings: CriteoSettings) -> None:
-        """Use other settings, with a client of their own."""
+        """Use other settings with a new client."""
         self.settings = settings
         credentials = auth(settings)
         credentials._clock = self.time  # type: ignore[attr-defined]  # ages with the sandbox
@@ -148,12 +148,12 @@ class Bench:
         )
 
     def perform(self, action: Action, *emails: str, **fields: Any) -> list[Result]:
-        """Send one batch about *emails* to the audience `spring` and give its results."""
+        """Send one batch of *emails* to the audience `spring` and return its results."""
         common = {"audience_key": "spring", **fields}
         return self.send(action, [Membership(email=email, **common) for email in emails])
 
     def send(self, action: Action, payloads: list[Membership]) -> list[Result]:
-        """Send one batch and give its results."""
+        """Send one batch and return its results."""
         columns = Columns(action, len(payloads), objects=list(map(values_of, payloads)))
         identifiers = [one for one in identify(columns) if not isinstance(one, Failed)]
         assert len(identifiers) == len(payloads)
@@ -193,7 +193,7 @@ def bench(criteo: CriteoSandbox, wire: Wire, time: Time) -> Iterator[Bench]:
 
 @pytest.fixture
 def speak() -> Iterator[Speak]:
-    """Open an API whose answers are scripted; nothing is repeated."""
+    """Open an API whose responses are scripted; nothing is retried."""
     clients = []
 
     def opened(*answers: Answer) -> tuple[Criteo, Script]:
@@ -212,7 +212,7 @@ Connect: TypeAlias = Callable[..., Connection]
 def connection(
     criteo: CriteoSandbox, wire: Wire, time: Time, *subscriptions: Subscription
 ) -> Connection:
-    """Open the whole pipeline, by default with the subscriptions that a new connection has."""
+    """Open a whole connection, by default with the preset subscriptions."""
     plugin = open_plugin(criteo_audiences)
     chosen = subscriptions or None
     return connect(plugin, criteo.settings(), chosen, transport=wire, clock=time, strict=True)
@@ -220,7 +220,7 @@ def connection(
 
 @pytest.fixture
 def connected(criteo: CriteoSandbox, wire: Wire, time: Time) -> Iterator[Connect]:
-    """Open connections; they are closed afterwards."""
+    """Open connections, which are closed afterwards."""
     opened = []
 
     def open_one(*subscriptions: Subscription) -> Connection:

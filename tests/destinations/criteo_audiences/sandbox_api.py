@@ -1,4 +1,4 @@
-"""A bare client of the sandbox: what the tests of the sandbox say to it."""
+"""A plain client for tests of the sandbox."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from destinations.criteo_audiences.sandbox import App, CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import App, CriteoOptions, CriteoSandbox
 from framework.sandbox import FrozenClock, SandboxTransport
 
 NOW = 1_795_255_250.25  # 2026-11-21T10:00:50.25Z
@@ -16,15 +16,15 @@ SEGMENTS = "/2026-07/marketing-solutions/audience-segments"
 
 
 class Api:
-    """Calls a sandbox of its own with the demo app's token; `sandbox` is that sandbox."""
+    """Sends requests to its own sandbox, `sandbox`, with the demo app's token."""
 
-    def __init__(self, *apps: App, **knobs: Any) -> None:
-        settled = Knobs(**knobs)
+    def __init__(self, *apps: App, **options: Any) -> None:
+        chosen = CriteoOptions(**options)
         clock = FrozenClock(NOW)
         self.sandbox = (
-            CriteoSandbox(apps, knobs=settled, clock=clock)
+            CriteoSandbox(apps, options=chosen, clock=clock)
             if apps
-            else CriteoSandbox(knobs=settled, clock=clock)
+            else CriteoSandbox(options=chosen, clock=clock)
         )
         transport = SandboxTransport(self.sandbox)
         self.client = httpx.Client(
@@ -33,18 +33,18 @@ class Api:
         self.log_in()
 
     def log_in(self) -> None:
-        """Take a new token of the first app."""
+        """Request and use a new token of the first app."""
         settings = self.sandbox.settings()
         answer = self.token(settings["client_id"], settings["client_secret"])
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def token(self, client: str, secret: str, grant: str = "client_credentials") -> httpx.Response:
-        """Ask for a token."""
+        """Request a token."""
         form = {"client_id": client, "client_secret": secret, "grant_type": grant}
         return self.client.post("/oauth2/token", data=form)
 
     def search(self, query: str = "", /, **filters: Any) -> httpx.Response:
-        """Search with filters named as on the wire."""
+        """Search with filters under their wire names."""
         body = {"data": {"type": "AudienceSegment", "attributes": filters}}
         return self.client.post(f"{SEGMENTS}/search{query}", json=body)
 
@@ -70,12 +70,12 @@ class Api:
         return self.client.patch(f"{SEGMENTS}/{segment}/contact-list", json={"data": data})
 
     def statistics(self, segment: str) -> httpx.Response:
-        """Ask for the counts of a contact list."""
+        """Request the statistics of a contact list."""
         return self.client.get(f"{SEGMENTS}/{segment}/contact-list/statistics")
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """Give status and code of a refused call, whose envelope must have one problem."""
+    """Return status and code of a rejected request, whose envelope must have one problem."""
     body = answer.json()
     (problem,) = body["errors"]
     assert body["warnings"] == []

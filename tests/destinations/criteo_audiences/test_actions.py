@@ -1,4 +1,4 @@
-"""Batches on their way to Criteo: which calls are made, and what comes of each event."""
+"""Batches for Criteo: the requests they cause, and the result of each event."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from destinations.criteo_audiences.actions import ADD, REMOVE, Membership
 from destinations.criteo_audiences.api import Amendment
-from destinations.criteo_audiences.sandbox import App, CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import App, CriteoOptions, CriteoSandbox
 from framework import DELIVERED, Failed, IntegrationError, RetryableError, Skipped
 from framework.sandbox import Fault, FrozenClock
 
@@ -27,13 +27,13 @@ def amend(number: int) -> str:
     return f"PATCH {number}/contact-list"
 
 
-def knobs(bench: Bench, **chosen: object) -> None:
-    bench.criteo.knobs = Knobs(**chosen)  # type: ignore[arg-type]  # one name and value each
+def configure(bench: Bench, **chosen: object) -> None:
+    bench.criteo.options = CriteoOptions(**chosen)  # type: ignore[arg-type]  # one name and value each
     bench.criteo.reset()
 
 
 def delete(bench: Bench, number: int) -> None:
-    del bench.criteo._world.segments[str(number)]
+    del bench.criteo._state.segments[str(number)]
 
 
 def test_the_first_batch_finds_no_list_creates_it_and_adds(bench: Bench) -> None:
@@ -44,7 +44,7 @@ def test_the_first_batch_finds_no_list_creates_it_and_adds(bench: Bench) -> None
 
 
 def test_the_next_batches_cost_one_call_each(bench: Bench) -> None:
-    """Token and list id are remembered."""
+    """Token and list ID are cached."""
     bench.perform(ADD, ADA)
     bench.perform(REMOVE, ADA)
     bench.perform(ADD, BOB)
@@ -71,7 +71,7 @@ def test_every_list_that_a_search_meets_is_remembered(bench: Bench) -> None:
 
 
 def test_several_new_audiences_cost_one_listing(bench: Bench) -> None:
-    """What a complete listing did not hold is created without another one, for a minute."""
+    """For a minute, a name missing from a complete listing is created without another listing."""
     for name in ("spring", "summer"):
         bench.perform(ADD, ADA, audience_key=name)
     bench.time.sleep(61)
@@ -81,7 +81,7 @@ def test_several_new_audiences_cost_one_listing(bench: Bench) -> None:
 
 
 def test_removals_look_for_their_audience_every_time(bench: Bench) -> None:
-    """Somebody else may create it meanwhile; only an addition may guess that it is missing."""
+    """Another client may create the list meanwhile; only additions may assume it is missing."""
     bench.perform(REMOVE, ADA)
     bench.criteo.add_segment("spring")
     assert bench.perform(REMOVE, ADA) == [DELIVERED]
@@ -111,7 +111,7 @@ def test_a_search_stops_at_the_page_with_the_name(bench: Bench) -> None:
 
 @pytest.mark.parametrize("place", [0, 120, 249])
 def test_a_list_is_found_whatever_order_the_pages_have(bench: Bench, place: int) -> None:
-    knobs(bench, search_order="changing")
+    configure(bench, search_order="changing")
     for number in range(250):
         bench.criteo.add_segment("spring" if number == place else f"other {number}")
     assert bench.perform(REMOVE, ADA) == [DELIVERED]
@@ -126,7 +126,7 @@ def test_a_configured_list_needs_neither_search_nor_creation(bench: Bench) -> No
 
 def test_removing_from_an_audience_that_does_not_exist_sends_nothing(bench: Bench) -> None:
     skipped = Skipped(
-        "NO_AUDIENCE", 'There is no audience "spring" at Criteo to remove the user from.'
+        "NO_AUDIENCE", 'The audience "spring" does not exist at Criteo, so the user is not removed.'
     )
     assert bench.perform(REMOVE, ADA, BOB) == [skipped, skipped]
     assert bench.wire.calls == [SEARCH]
@@ -138,7 +138,7 @@ def test_a_read_only_list_is_left_alone(bench: Bench) -> None:
         with pytest.raises(IntegrationError) as caught:
             bench.perform(action, ADA)
         assert str(caught.value) == (
-            'The audience "spring" exists at Criteo and is read-only. '
+            'The audience "spring" is read-only at Criteo. '
             "Use another `audience_key`, or name a list in `contact_list_id`."
         )
         assert (caught.value.status, caught.value.code) == (403, "READ_ONLY_AUDIENCE")
@@ -146,11 +146,11 @@ def test_a_read_only_list_is_left_alone(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 400])
-def test_a_list_that_became_read_only_is_told_as_such(bench: Bench, status: int) -> None:
+def test_a_list_that_became_read_only_is_reported(bench: Bench, status: int) -> None:
     """Criteo's code is that of an unknown list; a search tells the two apart."""
-    knobs(bench, read_only_list=status)
+    configure(bench, read_only_list=status)
     bench.perform(ADD, ADA)
-    bench.criteo._world.segments["70001"].read_only = True
+    bench.criteo._state.segments["70001"].read_only = True
     with pytest.raises(IntegrationError, match="is read-only"):
         bench.perform(ADD, BOB)
     assert bench.wire.calls[3:] == [amend(70001), SEARCH]
@@ -159,7 +159,7 @@ def test_a_list_that_became_read_only_is_told_as_such(bench: Bench, status: int)
 @pytest.mark.parametrize("form", ["errors", "warnings", "status-400"])
 def test_a_list_created_by_somebody_else_meanwhile_is_used(bench: Bench, form: str) -> None:
     """Criteo refuses the second creation in one of three forms; the list is searched again."""
-    knobs(bench, refused_items=form)
+    configure(bench, refused_items=form)
     create = bench.wire.handle_request
 
     def raced(request: object) -> object:
@@ -173,17 +173,17 @@ def test_a_list_created_by_somebody_else_meanwhile_is_used(bench: Bench, form: s
 
 
 @pytest.mark.parametrize("form", ["errors", "warnings", "status-400"])
-def test_a_name_taken_by_another_kind_of_segment_is_told(bench: Bench, form: str) -> None:
-    knobs(bench, refused_items=form)
+def test_a_name_taken_by_another_kind_of_segment_is_reported(bench: Bench, form: str) -> None:
+    configure(bench, refused_items=form)
     bench.criteo.add_segment("spring", kind="Lookalike")
     with pytest.raises(IntegrationError) as caught:
         bench.perform(ADD, ADA)
     assert str(caught.value).endswith(
         " No contact list has exactly this name, so another kind of segment has it, "
-        "or one that differs in capitals. "
+        "or a segment whose name differs only in case. "
         "Use another `audience_key`, or name a list in `contact_list_id`."
     )
-    assert "the name is taken (validation, trace id 00000001) (name-must-be-unique)." in str(
+    assert "the name is taken (validation, trace ID 00000001) (name-must-be-unique)." in str(
         caught.value
     )
     assert (caught.value.status, caught.value.code) == (400, "name-must-be-unique")
@@ -191,9 +191,9 @@ def test_a_name_taken_by_another_kind_of_segment_is_told(bench: Bench, form: str
 
 
 def test_a_name_that_differs_in_capitals_is_not_taken_for_the_same(bench: Bench) -> None:
-    knobs(bench, name_comparison="ignore-case")
+    configure(bench, name_comparison="ignore-case")
     bench.criteo.add_segment("Spring")
-    with pytest.raises(IntegrationError, match="one that differs in capitals"):
+    with pytest.raises(IntegrationError, match="a segment whose name differs only in case"):
         bench.perform(ADD, ADA)
     assert bench.criteo.members("Spring") == frozenset()
 
@@ -207,7 +207,7 @@ def test_after_a_creation_of_unclear_outcome_the_list_is_searched_first(
     happened = kind == "drop-after"
     again = [] if happened else [CREATE]
     assert bench.wire.calls == [SEARCH, CREATE, SEARCH, *again, amend(70001)]
-    assert len(bench.criteo._world.segments) == 1
+    assert len(bench.criteo._state.segments) == 1
 
 
 def test_a_creation_that_fails_twice_is_for_later(bench: Bench) -> None:
@@ -219,7 +219,7 @@ def test_a_creation_that_fails_twice_is_for_later(bench: Bench) -> None:
 
 
 def test_too_many_creations_wait_and_are_not_searched_for(bench: Bench) -> None:
-    """After 429 nothing has happened; the client waits as long as Criteo asks and tries again."""
+    """A 429 has no effect; the client waits as long as Criteo asks and retries."""
     bench.criteo.inject(Fault("rate-limited", "create", seconds=7))
     assert bench.perform(ADD, ADA) == [DELIVERED]
     assert bench.wire.calls == [SEARCH, CREATE, CREATE, amend(70001)]
@@ -237,7 +237,7 @@ def test_creations_that_stay_limited_are_for_later(bench: Bench) -> None:
 
 @pytest.mark.parametrize("status", [404, 403])
 def test_a_list_that_is_gone_is_created_anew(bench: Bench, status: int) -> None:
-    knobs(bench, unknown_segment=status)
+    configure(bench, unknown_segment=status)
     bench.perform(ADD, ADA)
     delete(bench, 70001)
     assert bench.perform(ADD, BOB) == [DELIVERED]
@@ -252,12 +252,12 @@ def test_a_list_that_is_gone_is_not_created_to_remove_from_it(bench: Bench) -> N
     assert bench.wire.calls[3:] == [amend(70001), SEARCH]
 
 
-def test_a_configured_list_that_is_gone_is_told_with_the_trace_id(bench: Bench) -> None:
+def test_a_configured_list_that_is_gone_is_reported_with_the_trace_id(bench: Bench) -> None:
     with pytest.raises(IntegrationError) as caught:
         bench.perform(ADD, ADA, contact_list_id="999")
     assert str(caught.value) == (
         "`PATCH api.criteo.com/2026-07/marketing-solutions/audience-segments/999/contact-list` "
-        "answered 404 Not Found: 999 is not a contact list (validation, trace id 00000001) "
+        "answered 404 Not Found: 999 is not a contact list (validation, trace ID 00000001) "
         "(audience-invalid)."
     )
     assert (caught.value.status, caught.value.code) == (404, "audience-invalid")
@@ -265,7 +265,7 @@ def test_a_configured_list_that_is_gone_is_told_with_the_trace_id(bench: Bench) 
 
 
 def test_without_consent_access_is_refused(bench: Bench) -> None:
-    """No event could do better, so it counts as refused access and a run stops."""
+    """No event could succeed, so it counts as denied access and stops a run."""
     criteo = CriteoSandbox(
         [App("sandbox-client", "sandbox-secret", frozenset({"777"}))], clock=FrozenClock()
     )
@@ -273,7 +273,7 @@ def test_without_consent_access_is_refused(bench: Bench) -> None:
     with pytest.raises(IntegrationError) as caught:
         bench.perform(ADD, ADA)
     assert (caught.value.status, caught.value.code) == (401, "insufficient-advertiser-permissions")
-    assert "Check the advertiser's consent and the app's rights" in str(caught.value)
+    assert "Check the advertiser's consent and the app's permissions" in str(caught.value)
 
 
 def test_forms_travel_in_calls_of_their_own(bench: Bench) -> None:
@@ -288,7 +288,7 @@ def test_a_call_has_at_most_fifty_thousand_identifiers(bench: Bench) -> None:
 
 
 def test_a_call_that_is_too_large_is_halved(bench: Bench) -> None:
-    knobs(bench, body_limit=len(Amendment("add", "email", [ADA, BOB]).body()))
+    configure(bench, body_limit=len(Amendment("add", "email", [ADA, BOB]).body()))
     bench.criteo.add_segment("spring")
     assert bench.perform(ADD, ADA, BOB, EVE, contact_list_id="70001") == [DELIVERED] * 3
     assert bench.wire.sent == [("add", [ADA, BOB, EVE]), ("add", [ADA]), ("add", [BOB, EVE])]
@@ -296,7 +296,7 @@ def test_a_call_that_is_too_large_is_halved(bench: Bench) -> None:
 
 
 def test_one_identifier_that_is_too_large_fails_alone(bench: Bench) -> None:
-    knobs(bench, body_limit=len(Amendment("add", "email", [ADA, BOB]).body()))
+    configure(bench, body_limit=len(Amendment("add", "email", [ADA, BOB]).body()))
     bench.criteo.add_segment("spring")
     results = bench.perform(ADD, ADA, "a" * 99 + EVE, BOB, contact_list_id="70001")
     assert results[0] == results[2] == DELIVERED
@@ -313,7 +313,7 @@ def test_a_call_above_ten_megabytes_is_cut_before_it_is_sent(bench: Bench) -> No
 
 
 def test_a_call_that_fails_fails_only_its_own_events(bench: Bench) -> None:
-    """What the first call did stays delivered; the second call's events may be tried again."""
+    """The first request's events stay delivered; the second request's events are retryable."""
     bench.criteo.inject(Fault("unavailable", "amend", call=2, times=9))
     first, second = bench.perform(ADD, ADA, SHA256)
     assert first == DELIVERED
@@ -322,7 +322,7 @@ def test_a_call_that_fails_fails_only_its_own_events(bench: Bench) -> None:
         "internal-error",
         "`PATCH api.criteo.com/2026-07/marketing-solutions/audience-segments/70001/contact-list` "
         "answered 503 Service Unavailable: "
-        "something went wrong on this side (availability, trace id 00000002) "
+        "an internal error occurred (availability, trace ID 00000002) "
         "(internal-error).",
         "partner",
     )
@@ -361,7 +361,7 @@ def test_logs_hold_trace_ids_and_no_identifiers(
     caplog.set_level(logging.DEBUG)
     bench.criteo.inject(Fault("unavailable", "amend", times=9))
     bench.perform(ADD, ADA)
-    assert "trace id 00000001" in caplog.text
+    assert "trace ID 00000001" in caplog.text
     assert "Contact list 70001, 1 identifiers: " in caplog.text
     assert ADA not in caplog.text
     assert bench.settings.client_secret not in caplog.text

@@ -1,4 +1,4 @@
-"""How Criteo is spoken to: requests byte by byte, and every form of answer that is known."""
+"""The Criteo client: requests byte by byte, and every known form of response."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from destinations.criteo_audiences.api import MOST_BYTES, Amendment, Criteo, Verdict
+from destinations.criteo_audiences.api import MAX_BYTES, Amendment, Criteo, Verdict
 from destinations.criteo_audiences.refusals import (
     ListGoneError,
     NameTakenError,
@@ -133,9 +133,7 @@ def test_a_listing_that_never_settles_is_for_later(speak: Speak) -> None:
     criteo, script = speak(*[page([1], 2), page([1], 2)] * 4)
     with pytest.raises(RetryableError) as caught:
         listed(criteo)
-    assert str(caught.value) == (
-        "Criteo's contact lists changed while they were listed, several times in a row."
-    )
+    assert str(caught.value) == ("Criteo's contact lists kept changing while they were listed.")
     assert (caught.value.status, caught.value.code) == (503, "LISTING_UNSETTLED")
     assert len(script.requests) == 8
 
@@ -161,7 +159,7 @@ def test_a_search_refused_with_status_200_is_not_an_empty_listing(speak: Speak) 
         listed(criteo)
     assert str(caught.value) == (
         "Criteo did not list the advertiser's audiences: "
-        "name already taken (validation, trace id 8f0c4a) (odd)."
+        "name already taken (validation, trace ID 8f0c4a) (odd)."
     )
 
 
@@ -188,7 +186,7 @@ def test_a_contact_list_is_created_with_a_name_and_a_description(speak: Speak) -
 
 
 WHERE = "`POST api.criteo.com/2026-07/marketing-solutions/audience-segments/create`"
-SAID = "name already taken (validation, trace id 8f0c4a)"
+SAID = "name already taken (validation, trace ID 8f0c4a)"
 NOT_CREATED = 'Criteo did not create the audience "x"'
 HTML = "<html>Down for maintenance</html>"
 
@@ -227,7 +225,7 @@ HTML = "<html>Down for maintenance</html>"
             403,
             (
                 f"{WHERE} answered 403 Forbidden: {SAID}. "
-                "Check the advertiser's consent and the app's rights "
+                "Check the advertiser's consent and the app's permissions "
                 "(insufficient-advertiser-permissions)."
             ),
         ),
@@ -237,7 +235,7 @@ HTML = "<html>Down for maintenance</html>"
             410,
             (
                 f"{WHERE} answered 410 Gone: {SAID}. "
-                "Set `api_version` to a version that Criteo serves (gone)."
+                "Set `api_version` to a supported version (gone)."
             ),
         ),
         (
@@ -245,8 +243,8 @@ HTML = "<html>Down for maintenance</html>"
             RetryableError,
             502,
             (
-                "Criteo answered `POST /marketing-solutions/audience-segments/create` "
-                "with something that is not a JSON object."
+                "Criteo's response to `POST /marketing-solutions/audience-segments/create` "
+                "is not a JSON object."
             ),
         ),
         ((500, HTML), RetryableError, 500, f"{WHERE} answered 500 Internal Server Error."),
@@ -257,7 +255,7 @@ HTML = "<html>Down for maintenance</html>"
 def test_refused_creations(
     speak: Speak, answer: Answer, kind: type[IntegrationError], status: int, message: str
 ) -> None:
-    """Both documented forms of a refusal, trace ids under both names, never the detail."""
+    """Both documented forms of an error, trace IDs under both names, never the detail."""
     criteo, _ = speak(answer)
     with pytest.raises(IntegrationError) as caught:
         criteo.create("12345", "x")
@@ -334,7 +332,7 @@ LIST = "`PATCH api.criteo.com/2026-07/marketing-solutions/audience-segments/1/co
             ListGoneError,
             404,
             (
-                f"{LIST} answered 404 Not Found: unknown audience (validation, trace id 5b1e77) "
+                f"{LIST} answered 404 Not Found: unknown audience (validation, trace ID 5b1e77) "
                 "(audience-invalid)."
             ),
         ),
@@ -343,8 +341,8 @@ LIST = "`PATCH api.criteo.com/2026-07/marketing-solutions/audience-segments/1/co
             ListGoneError,
             403,
             (
-                f"{LIST} answered 403 Forbidden: unknown audience (validation, trace id 5b1e77). "
-                "Check the advertiser's consent and the app's rights (audience-invalid)."
+                f"{LIST} answered 403 Forbidden: unknown audience (validation, trace ID 5b1e77). "
+                "Check the advertiser's consent and the app's permissions (audience-invalid)."
             ),
         ),
         (
@@ -353,7 +351,7 @@ LIST = "`PATCH api.criteo.com/2026-07/marketing-solutions/audience-segments/1/co
             404,
             (
                 "Criteo did not amend contact list 1: "
-                "unknown audience (validation, trace id 5b1e77) (audience-invalid)."
+                "unknown audience (validation, trace ID 5b1e77) (audience-invalid)."
             ),
         ),
         ((404, ""), ListGoneError, 404, f"{LIST} answered 404 Not Found."),
@@ -363,8 +361,9 @@ LIST = "`PATCH api.criteo.com/2026-07/marketing-solutions/audience-segments/1/co
             RetryableError,
             502,
             (
-                "Criteo answered `PATCH /marketing-solutions/audience-segments/1/contact-list` "
-                "with something that is not a JSON object."
+                "Criteo's response to "
+                "`PATCH /marketing-solutions/audience-segments/1/contact-list` "
+                "is not a JSON object."
             ),
         ),
     ],
@@ -382,11 +381,9 @@ def test_refused_amendments(
 def test_a_body_above_the_limit_is_not_sent(speak: Speak) -> None:
     criteo, script = speak()
     with pytest.raises(TooLargeError) as caught:
-        criteo.amend("1", Amendment("add", "gum", ["k" * MOST_BYTES], 1))
-    size = MOST_BYTES + len(Amendment("add", "gum", [""], 1).body())
-    assert str(caught.value) == (
-        f"A call of {size} bytes is more than the 9500000 Criteo may take."
-    )
+        criteo.amend("1", Amendment("add", "gum", ["k" * MAX_BYTES], 1))
+    size = MAX_BYTES + len(Amendment("add", "gum", [""], 1).body())
+    assert str(caught.value) == (f"A request of {size} bytes exceeds the limit of 9500000 bytes.")
     assert script.requests == []
 
 
@@ -420,7 +417,7 @@ def test_the_advertisers_of_the_app(speak: Speak) -> None:
         (
             400,
             {"errors": [TAKEN, UNKNOWN]},
-            ("name-must-be-unique", f"{SAID}; unknown audience (validation, trace id 5b1e77)"),
+            ("name-must-be-unique", f"{SAID}; unknown audience (validation, trace ID 5b1e77)"),
         ),
         (500, {"errors": [], "warnings": None}, None),
         (500, "<html>", None),

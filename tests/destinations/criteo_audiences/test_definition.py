@@ -1,4 +1,4 @@
-"""What users see: titles, labels, defaults and triggers, and what settings are accepted."""
+"""The definition for users: titles, labels, defaults, triggers and valid settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from destinations.criteo_audiences.actions import (
     Membership,
     check_authentication,
 )
-from destinations.criteo_audiences.sandbox import App, CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import App, CriteoOptions, CriteoSandbox
 from framework import IntegrationError, Rate, open_plugin
 from framework.definition import fields_of, shape_settings
 from framework.errors import SettingsError
@@ -30,7 +30,7 @@ GOOD: dict[str, Any] = {"advertiser_id": "12345", "client_id": "app", "client_se
 
 
 def rows(key: str) -> list[list[str]]:
-    """Give the cells of every row of the page's tables that is about *key*."""
+    """Return the cells of every table row on the page with *key*."""
     table = [line.strip("|").split("|") for line in PAGE.splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in row] for row in table]
     return [row for row in cells if row[1] == f"`{key}`"]
@@ -170,10 +170,10 @@ def test_the_version_is_part_of_every_path(bench: Bench) -> None:
     assert all(path.startswith("/2027-01/") for path in paths[1:])
 
 
-def test_a_version_that_ends_is_told_before_and_after(
+def test_a_version_that_ends_is_reported_before_and_after(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench.criteo.knobs = Knobs(
+    bench.criteo.options = CriteoOptions(
         gone_versions=frozenset({"2026-01"}),
         deprecated_versions={"2026-07": "Fri, 30 Jul 2027 00:00:00 GMT"},
     )
@@ -181,7 +181,7 @@ def test_a_version_that_ends_is_told_before_and_after(
     check_authentication(bench.client, bench.settings)
     assert "is deprecated and goes away on Fri, 30 Jul 2027 00:00:00 GMT." in caplog.text
     bench.connect(CriteoSettings(**{**bench.criteo.settings(), "api_version": "2026-01"}))
-    with pytest.raises(IntegrationError, match="Set `api_version` to a version that Criteo") as e:
+    with pytest.raises(IntegrationError, match="Set `api_version` to a supported version") as e:
         check_authentication(bench.client, bench.settings)
     assert e.value.status == 410
 
@@ -211,7 +211,7 @@ def test_good_access_costs_a_token_and_a_look_at_the_advertisers(bench: Bench) -
         ),
     ],
 )
-def test_an_advertiser_without_consent_is_told(
+def test_an_advertiser_without_consent_is_reported(
     bench: Bench, advertisers: list[str], available: str
 ) -> None:
     app = App("sandbox-client", "sandbox-secret", frozenset(advertisers))
@@ -225,10 +225,10 @@ def test_an_advertiser_without_consent_is_told(
 
 
 @pytest.mark.parametrize("status", [401, 400])
-def test_wrong_credentials_are_told_whatever_their_status(bench: Bench, status: int) -> None:
+def test_wrong_credentials_are_reported_whatever_their_status(bench: Bench, status: int) -> None:
     app = App("sandbox-client", "another-secret", frozenset({"12345"}))
-    knobs = Knobs(bad_credentials=status)  # type: ignore[arg-type]  # one of the two
-    bench.wire.serve(CriteoSandbox([app], knobs=knobs))
+    options = CriteoOptions(bad_credentials=status)  # type: ignore[arg-type]  # one of the two
+    bench.wire.serve(CriteoSandbox([app], options=options))
     with pytest.raises(IntegrationError) as caught:
         check_authentication(bench.client, bench.settings)
     assert (caught.value.status, caught.value.code) == (401, "invalid_client")

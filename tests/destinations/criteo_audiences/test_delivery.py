@@ -1,4 +1,4 @@
-"""Whole deliveries: events in, calls out, one result for each event."""
+"""Whole deliveries: events in, requests out, one result for each event."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def exited(email: str | None, audience: str | None = "spring") -> dict[str, Any]
 
 
 def results(connected: Connect, events: list[Any], *subscriptions: Subscription) -> list[Any]:
-    """Deliver; for each event the result of the subscription that matched it."""
+    """Deliver, and return each event's result in the subscription that matched."""
     report = connected(*subscriptions).deliver(events)
     return [item.result for item in report.items if item.matched]
 
@@ -104,7 +104,7 @@ def test_an_audience_key_of_null_is_no_call(connected: Connect, wire: Wire) -> N
     found = results(connected, [without, without])
     assert found == [NO_AUDIENCE_KEY] * 2
     assert found[0].message == (
-        "Field `audience_key` is empty: there is no audience to add to or remove from."
+        "Field `audience_key` is empty. Give an audience key or a `contact_list_id`."
     )
     assert wire.requests == []
 
@@ -116,7 +116,7 @@ def test_nobody_to_send_is_no_call(connected: Connect, wire: Wire) -> None:
 
 
 def test_two_forms_travel_side_by_side(connected: Connect, criteo: CriteoSandbox) -> None:
-    """An old form and SHA-256 together: two subscriptions to the same action."""
+    """An old form and SHA-256 in parallel: two subscriptions to the same action."""
     forms = [
         Subscription(action=action, mapping={"email_form": form})
         for form in ("md5", "sha256")
@@ -176,7 +176,7 @@ def test_faults_that_pass_are_tried_again(
 def test_calls_keep_to_the_rate(
     connected: Connect, criteo: CriteoSandbox, time: Time, wire: Wire
 ) -> None:
-    """Calls are paced before Criteo has to refuse one: no more than 250 in any minute."""
+    """Requests are paced before Criteo throttles: no more than 250 in any minute."""
     alone = Subscription(action=ADD, mapping={"enable_batching": False})
     people = [entered(f"user.{number}@example.com") for number in range(600)]
     assert set(results(connected, people, alone)) == {DELIVERED}
@@ -211,7 +211,7 @@ MODES = st.sampled_from([{}, {"enable_batching": False}, {"batch_size": 2}])
 def test_whatever_the_batches_the_last_event_decides(
     events: list[tuple[str, str | None, str]], mapping: dict[str, Any]
 ) -> None:
-    """Who is on a list afterwards does not depend on how events are cut into calls."""
+    """The members of a list do not depend on how events are split into requests."""
     clock = FrozenClock()
     criteo = CriteoSandbox(clock=clock)
     expected: dict[str, set[str]] = {"x": set(), "y": set()}

@@ -1,4 +1,4 @@
-"""Whom an event is about, in exactly the form that Criteo gets."""
+"""Identifiers in exactly the form that is sent to Criteo."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def test_normalisation_of_addresses(value: str | None, expected: str | Failed) -
 def test_the_messages_name_the_field_and_never_the_value() -> None:
     told = [NO_EMAIL, MALFORMED_EMAIL, NO_IDENTIFIER]
     assert [(one.status, one.code, one.message) for one in told] == [
-        (400, "NO_IDENTIFIER", "Field `email` is empty: there is nobody to add or remove."),
+        (400, "NO_IDENTIFIER", "Field `email` is empty. An email address is required."),
         (
             400,
             "MALFORMED_IDENTIFIER",
-            "Field `email` holds neither an e-mail address nor an MD5 or SHA-256 hash of one.",
+            "Field `email` must be an email address, or an MD5 or SHA-256 hash of one.",
         ),
-        (400, "NO_IDENTIFIER", "Field `identifier` is empty: there is nobody to add or remove."),
+        (400, "NO_IDENTIFIER", "Field `identifier` is empty. An identifier is required."),
     ]
 
 
@@ -120,7 +120,7 @@ ADDRESSES = st.builds("{}@{}.{}".format, PARTS, PARTS, PARTS)
 )
 @settings(max_examples=300)
 def test_many_at_once_read_as_each_alone(values: list[str | None]) -> None:
-    """The quick way for ordinary addresses never answers otherwise than the careful one."""
+    """The fast path for ordinary addresses always agrees with the general one."""
     assert read_emails(values, "plain") == [read_emails([one, None], "plain")[0] for one in values]
 
 
@@ -129,7 +129,7 @@ DEVICE = "7A3CBEA0-BDF5-11E4-8DFC-AA07A5B093DB"
 
 
 def malformed(what: str) -> Failed:
-    return Failed(400, "MALFORMED_IDENTIFIER", f"Field `identifier` does not hold {what}.")
+    return Failed(400, "MALFORMED_IDENTIFIER", f"Field `identifier` must be {what}.")
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,15 @@ def malformed(what: str) -> Failed:
         (
             "madid",
             "device-1",
-            malformed("a mobile advertising id: 32 hexadecimal digits in five groups"),
+            malformed("a mobile advertising ID: 32 hexadecimal digits in five groups"),
         ),
         (
             "madid",
             ZEROS,
-            malformed("the id of one device: all zeros stand for everybody who opted out"),
+            malformed("the ID of a device: all zeros mean that the user opted out"),
         ),
         ("identityLink", " XY1234aBc- ", "XY1234aBc-"),
-        ("identityLink", "two words", malformed("one identifier: it has blanks inside")),
+        ("identityLink", "two words", malformed("one identifier without spaces")),
         ("gum", "k-abc_DEF", "k-abc_DEF"),
         ("gum", "  ", NO_IDENTIFIER),
         ("phoneNumber", "+91 98765-43210", "+919876543210"),
@@ -178,7 +178,7 @@ def test_forms_are_never_mixed_in_a_call() -> None:
 
 @pytest.mark.parametrize("known", [[], ["_sha2"], ["_sha256"]])
 def test_every_python_has_some_sha256(known: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modules that CPython keeps to itself come and go; `hashlib` stays."""
+    """Private modules of CPython may change; `hashlib` remains."""
 
     def find(name: str) -> Any:
         if name not in known:

@@ -1,4 +1,4 @@
-"""The pretend Criteo answers as the real one is known to, endpoint by endpoint."""
+"""The Criteo sandbox responds as Criteo is documented to, endpoint by endpoint."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_call_without_a_good_token_is_refused(api: Api, header: str | None, co
     assert answer.json()["errors"][0]["type"] == "authorization"
 
 
-def test_the_app_tells_who_it_is(api: Api) -> None:
+def test_the_app_identifies_itself(api: Api) -> None:
     body = api.client.get("/2026-07/marketing-solutions/me").json()
     assert body["data"]["type"] == "Application"
     assert body["data"]["attributes"]["name"] == "sandbox-client"
@@ -333,7 +333,7 @@ def test_hashes_alone_and_hashes_among_others_are_judged_alike(api: Api) -> None
 
 
 def test_membership_is_a_set_per_type(api: Api) -> None:
-    """Repeating a call changes nothing, so every call is safe to retry."""
+    """Repeating a request changes nothing, so every request is safe to retry."""
     segment = api.sandbox.add_segment("spring", members=["a@b.example"])
     for _ in range(2):
         api.amend(segment, "add", [MD5, SHA256])

@@ -1,4 +1,4 @@
-"""Faults that only Criteo has, looking in, and whatever anybody may send."""
+"""Criteo's own faults, inspecting the state, and arbitrary requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def api() -> Api:
 
 
 def test_a_token_expires_in_mid_run(api: Api) -> None:
-    """The old token stays bad; a new one is good."""
+    """The old token stays invalid; a new one is valid."""
     segment = api.sandbox.add_segment("spring")
     api.sandbox.inject(Fault("expired-token", route="amend", call=2))
     statuses = [api.amend(segment, "add", [f"{n}@b.example"]).status_code for n in range(3)]
@@ -146,7 +146,7 @@ def test_the_state_counts_digests_or_lists_members(api: Api) -> None:
     assert json.loads(json.dumps(state)) == state
 
 
-def test_a_reset_keeps_apps_and_knobs() -> None:
+def test_a_reset_keeps_apps_and_options() -> None:
     api = Api(refresh_field="absent")
     api.sandbox.admit({"client_id": "me", "client_secret": "s", "advertiser_id": 77})
     api.create("spring")
@@ -183,7 +183,7 @@ def test_members_of_a_name_can_be_asked_per_advertiser(api: Api) -> None:
 
 
 def test_the_page_shows_the_audience_arrive(api: Api) -> None:
-    assert "No audience has been created yet." in render(api.sandbox)
+    assert "No audiences yet." in render(api.sandbox)
     api.create("spring <3")
     api.amend("70001", "add", [f"{number}@b.example" for number in range(1234)])
     page = render(api.sandbox)
@@ -194,7 +194,7 @@ def test_the_page_shows_the_audience_arrive(api: Api) -> None:
 
 
 def test_a_million_identifiers_arrive_on_loopback() -> None:
-    """Twenty full calls; then the list is what was sent."""
+    """Twenty full requests; the list then holds what was sent."""
     sandbox = CriteoSandbox(clock=FrozenClock(NOW))
     segment = sandbox.add_segment("spring")
     with serve(sandbox) as server, httpx.Client(base_url=server.url) as client:
@@ -265,7 +265,7 @@ _CALLS = [
 
 
 def test_whatever_is_sent_gets_an_answer() -> None:
-    """No body makes the sandbox fall over; what it refuses, it refuses in the known form."""
+    """No body breaks the sandbox; rejections always have the documented form."""
     api = Api(rate_limit=10**9)
 
     @settings(max_examples=150, deadline=None)
@@ -289,5 +289,5 @@ def test_the_real_origin_is_the_only_one_in_process() -> None:
     with httpx.Client(transport=transport) as client, pytest.raises(httpx.ConnectError) as caught:
         client.get("https://rm-api.criteo.com/")
     assert str(caught.value) == (
-        "The sandbox answers for https://api.criteo.com only, not for https://rm-api.criteo.com."
+        "The sandbox simulates https://api.criteo.com, not https://rm-api.criteo.com."
     )

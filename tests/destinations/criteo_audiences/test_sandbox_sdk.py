@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from destinations.criteo_audiences.sandbox import CriteoSandbox, Knobs
+from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
 from framework.sandbox import Fault, serve
 
 
@@ -152,7 +152,7 @@ def test_who_is_calling_and_for_whom(client: Any) -> None:
 
 @pytest.mark.parametrize("form", ["errors", "warnings"])
 def test_refused_items_are_readable(sandbox: CriteoSandbox, api: Any, form: Any) -> None:
-    sandbox.knobs = Knobs(refused_items=form, trace_field="both")
+    sandbox.options = CriteoOptions(refused_items=form, trace_field="both")
     answer = create(api, "spring", "spring")
     (refused,) = getattr(answer, form)
     assert (refused.code, refused.instance) == ("name-must-be-unique", "@data/1")
@@ -186,15 +186,15 @@ def test_refusals_become_the_sdks_exceptions(sandbox: CriteoSandbox, api: Any) -
     sandbox.add_segment("foreign", advertiser="99")
     with pytest.raises(exceptions.ForbiddenException):
         amend(api, "70001", "add", ["a@b.example"])
-    sandbox.knobs = Knobs(rate_limit=0, rate_body="empty")
+    sandbox.options = CriteoOptions(rate_limit=0, rate_body="empty")
     with pytest.raises(exceptions.ApiException) as caught:
         search(api)
     assert (caught.value.status, caught.value.body) == (429, "")
 
 
 def test_a_missing_refresh_field_breaks_the_sdk(sandbox: CriteoSandbox, api: Any) -> None:
-    """Which is why the sandbox gives it by default."""
-    sandbox.knobs = Knobs(refresh_field="absent")
+    """Therefore the sandbox includes it by default."""
+    sandbox.options = CriteoOptions(refresh_field="absent")
     with pytest.raises(KeyError, match="refresh_token"):
         search(api)
 

@@ -1,4 +1,4 @@
-"""What Criteo's counts and samples mean for each event."""
+"""Results of events by Criteo's counts and samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 REFUSED = Failed(
     400,
     "INVALID_IDENTIFIER",
-    "Criteo refuses the identifier: it is malformed for type `email`.",
+    "Criteo rejected the identifier as malformed for type `email`.",
     "partner",
 )
 
@@ -26,8 +26,8 @@ def doubtful(unnamed: int, among: int) -> Delivered:
     return Delivered(
         body={
             "unnamedInvalidIdentifiers": unnamed,
-            "message": f"Criteo refuses {unnamed} of {among} identifiers without naming them; "
-            "this may be one.",
+            "message": f"Criteo rejected {unnamed} of {among} identifiers without naming them; "
+            "this may be one of them.",
         }
     )
 
@@ -60,7 +60,7 @@ def test_results_by_verdict(
     expected: list[Result],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Who is refused by name fails; who may be meant is told so; everybody else is delivered."""
+    """Identifiers rejected by name fail; possible ones say so; all others are delivered."""
     caplog.set_level(logging.DEBUG)
     criteo, script = speak(answer)
     people = ["a@x.io", "b@x.io", "c@x.io"]

@@ -1,4 +1,4 @@
-"""What is known to go wrong between events and Criteo has a test here that it does not."""
+"""Every known weakness of such integrations has a test that this one does not have it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ COVERED = {
     17: ("remove creates", "test_removing_from_an_audience_that_does_not_exist_sends_nothing"),
     18: ("pages in changing order", "test_no_list_is_missed_whatever_pages_do"),
     19: ("retries that never run", "test_faults_that_pass_are_tried_again"),
-    20: ("advertiser not checked", "test_an_advertiser_without_consent_is_told"),
+    20: ("advertiser not checked", "test_an_advertiser_without_consent_is_reported"),
     21: ("advertiser ids that are none", "test_settings_that_cannot_be_right_are_refused"),
     22: ("addresses only", "test_every_identifier_type_is_sent_as_such"),
     23: ("one hash form only", "test_two_forms_travel_side_by_side"),
-    24: ("an ended version", "test_a_version_that_ends_is_told_before_and_after"),
+    24: ("an ended version", "test_a_version_that_ends_is_reported_before_and_after"),
     25: ("options without effect", "test_batching_can_be_switched_off"),
     26: ("no list of one's own", "test_a_configured_list_needs_neither_search_nor_creation"),
     27: ("read-only lists taken", "test_a_read_only_list_is_left_alone"),
@@ -40,7 +40,7 @@ COVERED = {
 
 
 def written() -> set[str]:
-    """Give the name of every test about this destination."""
+    """Return the name of every test about this destination."""
     return {
         node.name
         for file in Path(__file__).parent.glob("test_*.py")

@@ -1,4 +1,4 @@
-"""A machine on which one destination is installed, and a command line to use it with."""
+"""An environment with one installed destination, and a command line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _install(folder: Path, name: str, version: str, points: dict[str, str]) -> None:
-    """Write what an installer writes for a distribution with entry points."""
+    """Write the metadata that an installer writes for a distribution with entry points."""
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
@@ -48,13 +48,13 @@ def _install(folder: Path, name: str, version: str, points: dict[str, str]) -> N
 
 @pytest.fixture
 def install() -> Callable[..., None]:
-    """Give what writes an installed distribution into a folder."""
+    """Return a function that writes an installed distribution into a folder."""
     return _install
 
 
 @pytest.fixture
 def run_actions(site: Path, monkeypatch: pytest.MonkeyPatch) -> Actions:
-    """Run the command in this process and give its result."""
+    """Run the command in this process and return its result."""
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("SHOP_KEY", "sesame")
 
@@ -73,7 +73,7 @@ def connection(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write_events(tmp_path: Path) -> Callable[..., Path]:
-    """Write an events file: texts are things that are ordered, anything else an event as it is."""
+    """Write an events file: strings are ordered things, other values are events."""
 
     def write(things: Iterable[Any]) -> Path:
         path = tmp_path / "events.ndjson"
@@ -90,15 +90,15 @@ def write_events(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def pretend(site: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Give a pretend shop."""
+def shop_sandbox(site: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Return the shop's sandbox."""
     monkeypatch.syspath_prepend(str(site))
     sandbox: Sandbox = load_plugins().get("shop").call("sandbox")
     return sandbox
 
 
 @pytest.fixture
-def shop(pretend: Sandbox) -> Iterator[str]:
-    """Serve the pretend shop on the loopback address; gives the value of `--endpoint`."""
-    with serve(pretend) as server:
-        yield f"{pretend.origins[0]}={server.url}"
+def shop(shop_sandbox: Sandbox) -> Iterator[str]:
+    """Serve the shop's sandbox on the loopback address; yield the value of `--endpoint`."""
+    with serve(shop_sandbox) as server:
+        yield f"{shop_sandbox.origins[0]}={server.url}"

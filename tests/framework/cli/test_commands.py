@@ -1,4 +1,4 @@
-"""The command line as a stranger meets it: help, names, versions, failures, exit codes."""
+"""The command line: help, names, versions, failures, exit codes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_help_names_every_command(run_actions: Actions) -> None:
         assert own.stdout.startswith(f"Usage: actions {name}")
 
 
-def test_the_version_is_told_without_loading_the_command_line(site: Path) -> None:
+def test_the_version_is_reported_without_loading_the_command_line(site: Path) -> None:
     """Both ways of asking agree; the fast one imports neither click nor anything heavy."""
     code = (
         "import sys, framework.cli\nsys.argv[1:] = ['--version']\nframework.cli.main()\n"
@@ -79,7 +79,7 @@ def test_listing_the_commands_imports_none_of_them(site: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"), [("runn", " Did you mean `run`?"), ("deliver", ""), ("SHOW", "")]
 )
-def test_an_unknown_command_is_told_with_those_that_are_known(
+def test_an_unknown_command_is_reported_with_those_that_are_known(
     run_actions: Actions, name: str, hint: str
 ) -> None:
     result = run_actions(name)
@@ -124,7 +124,7 @@ def test_a_destination_is_shown_with_its_fields(run_actions: Actions) -> None:
     assert list(told["actions"]["order"]["fields"]) == ["thing", "pieces", "colours", "gift"]
 
 
-def test_an_unknown_destination_is_told_with_those_that_are_known(run_actions: Actions) -> None:
+def test_an_unknown_destination_is_reported_with_those_that_are_known(run_actions: Actions) -> None:
     result = run_actions("show", "shopp")
     text = 'There is no destination "shopp". Did you mean `shop`? Known destinations: shop.'
     assert (result.stderr, result.exit_code) == (f"Error: {text}\n", exits.USAGE)
@@ -152,10 +152,10 @@ def test_credentials_are_checked_with_the_partner(
     assert (result.stdout, result.stderr, result.exit_code) == expected
 
 
-def test_a_partner_that_cannot_be_reached_is_told_with_the_reason(
+def test_a_partner_that_cannot_be_reached_is_reported_with_the_reason(
     run_actions: Actions, connection: Path
 ) -> None:
-    """The place that was really called is named, and what may help."""
+    """The message names the real address and a way out."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens there
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -165,14 +165,14 @@ def test_a_partner_that_cannot_be_reached_is_told_with_the_reason(
     assert (result.stdout, result.exit_code) == ("", exits.UNAVAILABLE)
     assert result.stderr == (
         f"Error: `GET shop.example/me` (sent to `{url}`) could not be reached: the connection was "
-        "refused. Check the network and the address, and ask again later.\n"
+        "refused. Check the network and the address, and try again later.\n"
     )
 
 
 def test_a_sandbox_offers_the_settings_that_it_lets_in(run_actions: Actions) -> None:
     result = run_actions("sandbox", "shop", "--help")
     assert "--customer TEXT" in result.stdout
-    assert "Key that is let in.  [default: sesame]" in result.stdout
+    assert "Key that the sandbox accepts.  [default: sesame]" in result.stdout
     result = run_actions("sandbox", "shopp")
     text = "There is no sandbox for `shopp`. Known sandboxes: shop."
     assert result.stderr.endswith(f"\nError: {text}\n")
@@ -201,7 +201,7 @@ def test_shells_complete_commands_and_destinations(
 
 
 class _Broken(Exception):  # noqa: N818 - any exception at all
-    """What nobody has thought of."""
+    """An unexpected exception."""
 
 
 def test_a_bug_is_a_message_and_a_traceback_on_request(
@@ -213,7 +213,7 @@ def test_a_bug_is_a_message_and_a_traceback_on_request(
     monkeypatch.setattr("framework.plugins.load_plugins", breaks)
     result = run_actions("list")
     assert result.stderr == (
-        "Error: Something unexpected happened (_Broken). Write `actions --debug` in place of "
+        "Error: An unexpected error occurred (_Broken). Run `actions --debug` instead of "
         "`actions` to see where.\n"
     )
     assert result.exit_code == exits.BUG

@@ -59,7 +59,7 @@ def test_the_criteo_example_delivers_to_the_sandbox(
 def test_a_destination_may_be_named_in_short(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A part of the slug will do, at the prompt and in files; what is told names the whole."""
+    """A part of the slug is enough on the command line and in files; output shows the whole."""
     text = (CRITEO / "criteo.connection.yaml").read_text()
     assert "destination: actions-criteo-audiences\n" in text
     cases = (CRITEO / "criteo.test.yaml").read_text()

@@ -1,4 +1,4 @@
-"""`actions run`: what is delivered, what is shown, how it ends and how it goes on."""
+"""`actions run`: deliveries, output, exit codes and resuming."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Actions: TypeAlias = Callable[..., Result]
 Write: TypeAlias = Callable[..., Path]
 
 POISON = "`POST shop.example/orders` answered 422 Unprocessable Entity: not sold here."
-NOTHING = "Nothing was left to do: an earlier run came to the end."
+NOTHING = "Nothing to do: an earlier run completed the file."
 MIXED = ["tea", {"type": "identify"}, "poison", ["no event"], "milk"]
 
 
-def test_a_run_tells_what_became_of_every_event(
+def test_a_run_reports_the_result_of_every_event(
     run_actions: Actions, connection: Path, write_events: Write
 ) -> None:
     result = run_actions("run", "-c", connection, "-e", write_events(MIXED), "--sandbox")
@@ -37,9 +37,9 @@ def test_a_run_tells_what_became_of_every_event(
         "Orders delivered 2",
         f"Orders failed 1 UNPROCESSABLE_ENTITY {POISON}",
         'Orders skipped 1 NOT_MATCHED The trigger `type = "track"` does not match.',
-        "rejected 1 The lines are no events.",
+        "rejected 1 The lines are not valid events.",
         "",
-        "Call Count",
+        "Request Count",
         "POST shop.example/orders 3",
         "",
         "Sold",
@@ -53,7 +53,7 @@ def test_a_run_tells_what_became_of_every_event(
     assert result.exit_code == exits.FAILED
 
 
-def test_a_run_is_told_to_programs_as_json(
+def test_a_run_is_printed_as_json(
     run_actions: Actions, connection: Path, write_events: Write, tmp_path: Path
 ) -> None:
     outcomes = tmp_path / "outcomes.ndjson"
@@ -108,7 +108,7 @@ def test_a_dry_run_leaves_no_trace(
     before = sorted(tmp_path.iterdir())
     events = write_events(["tea"])
     result = run_actions("run", "-c", connection, "-e", events, "--dry-run")
-    assert "\nA dry run: nothing was sent.\n" in result.stdout
+    assert "\nDry run: nothing was sent.\n" in result.stdout
     assert result.exit_code == exits.DONE
     assert sorted(tmp_path.iterdir()) == sorted([*before, events])
 
@@ -154,7 +154,7 @@ def test_a_connection_that_is_switched_off_delivers_nothing(
 ) -> None:
     connection.write_text(connection.read_text() + "enabled: false\n")
     result = run_actions("run", "-c", connection, "-e", write_events(["tea"]), "--sandbox")
-    text = f"The connection `{connection}` is switched off. Write `enabled: true` to use it."
+    text = f"The connection `{connection}` is disabled. Set `enabled: true` to use it."
     assert (result.stderr, result.exit_code) == (f"Error: {text}\n", exits.USAGE)
 
 
@@ -207,14 +207,14 @@ def test_a_refused_key_stops_the_run(
     result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
     assert result.stdout.rpartition("\n\n")[2] == (
         "Stopped after 2 lines: `POST shop.example/orders` answered 401 Unauthorized: no such key. "
-        "Check the credentials. Run the same command again to go on.\n"
+        "Check the credentials. Run the same command again to resume.\n"
     )
     assert result.exit_code == exits.REFUSED
     kept = tmp_path / f"events.ndjson.{shop.rpartition('/')[2].replace(':', '-')}.checkpoint"
     assert json.loads(kept.read_text())["finished"] is False
 
 
-def test_a_run_goes_on_where_it_stopped(
+def test_a_run_resumes_where_it_stopped(
     run_actions: Actions, connection: Path, write_events: Write, shop: str, tmp_path: Path
 ) -> None:
     """Nothing is delivered twice; the summary covers all runs; a finished file stays finished."""
@@ -251,32 +251,32 @@ def test_a_run_goes_on_where_it_stopped(
     assert again("--restart")["resumed"] == 0
 
 
-def test_an_outage_stops_the_run_and_the_next_goes_on(
-    run_actions: Actions, connection: Path, write_events: Write, shop: str, pretend: Sandbox
+def test_an_outage_stops_the_run_and_the_next_resumes(
+    run_actions: Actions, connection: Path, write_events: Write, shop: str, shop_sandbox: Sandbox
 ) -> None:
     events = write_events(["tea", "milk", "bread"])
-    pretend.inject(Fault("closed", "order", call=2))
+    shop_sandbox.inject(Fault("closed", "order", call=2))
     result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
     assert result.exit_code == exits.UNAVAILABLE
-    assert result.stdout.endswith("Run the same command again to go on.\n")
-    assert pretend.state()["sold"] == ["tea"]
+    assert result.stdout.endswith("Run the same command again to resume.\n")
+    assert shop_sandbox.state()["sold"] == ["tea"]
     result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
     assert result.exit_code == exits.DONE
-    assert pretend.state()["sold"] == ["tea", "milk", "bread"]
+    assert shop_sandbox.state()["sold"] == ["tea", "milk", "bread"]
 
 
 @pytest.mark.parametrize(
     ("summary", "text"),
     [
-        (Summary({}, 1, seconds=0.5), "Done: 1 line in 0.5 s (2 a second)."),
-        (Summary({}, 30, seconds=2.0, resumed=10), "Done: 20 lines in 2.0 s (10 a second)."),
+        (Summary({}, 1, seconds=0.5), "Done: 1 line in 0.5 s (2 per second)."),
+        (Summary({}, 30, seconds=2.0, resumed=10), "Done: 20 lines in 2.0 s (10 per second)."),
         (Summary({}, 0), "Done: 0 lines in 0.0 s."),
-        (Summary({}, 5, resumed=5), f"{NOTHING} --restart begins again."),
+        (Summary({}, 5, resumed=5), f"{NOTHING} Use --restart to deliver it again."),
         (
-            Summary({}, 5, seconds=2.0, resumed=5, settled=3),
-            "Done: what earlier runs had left of 5 lines, in 2.0 s.",
+            Summary({}, 5, seconds=2.0, resumed=5, completed=3),
+            "Done: the rest of 5 lines in 2.0 s.",
         ),
-        (Summary({}, 5000, stopped="limit"), "Stopped after 5,000 lines, as asked. {go_on}"),
+        (Summary({}, 5000, stopped="limit"), "Stopped at the limit after 5,000 lines. {go_on}"),
         (Summary({}, 5, stopped="interrupted"), "Interrupted after 5 lines. {go_on}"),
         (Summary({}, 5, stopped="unavailable", message="M."), "Stopped after 5 lines: M. {go_on}"),
         (
@@ -285,17 +285,19 @@ def test_an_outage_stops_the_run_and_the_next_goes_on(
         ),
     ],
 )
-def test_the_end_says_how_to_go_on(summary: Summary, text: str) -> None:
-    kept = "Run the same command again to go on."
-    not_kept = "No checkpoint was kept, so the next run begins at the first line."
+def test_the_end_says_how_to_resume(summary: Summary, text: str) -> None:
+    kept = "Run the same command again to resume."
+    not_kept = "No checkpoint was saved, so the next run starts at the first line."
     assert conclusion(summary, resumable=True) == text.format(go_on=kept)
     assert conclusion(summary, resumable=False) == text.format(go_on=not_kept)
 
 
-def test_progress_is_told_in_words() -> None:
+def test_progress_is_described_in_words() -> None:
     progress = Progress(3000, 10, 20, {"delivered": 1500, "failed": 2}, 7, resumed=1000)
-    assert describe(progress, 2.0) == "3,000 lines | 1,000/s | 1,500 delivered 2 failed | 7 calls"
-    assert describe(Progress(0, 0, None), 0.0) == "0 lines | 0/s | 0 calls"
+    assert (
+        describe(progress, 2.0) == "3,000 lines | 1,000/s | 1,500 delivered 2 failed | 7 requests"
+    )
+    assert describe(Progress(0, 0, None), 0.0) == "0 lines | 0/s | 0 requests"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -310,14 +312,14 @@ def test_the_first_signal_asks_and_the_second_breaks_off(
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before
-    text = "Stopping after the calls under way; Ctrl-C again breaks off.\n"
+    text = "Stopping after pending requests; press Ctrl-C again to abort.\n"
     assert capsys.readouterr().err == text
 
 
-def test_an_interrupted_run_ends_well_and_can_go_on(
-    connection: Path, site: Path, shop: str, pretend: Sandbox, tmp_path: Path
+def test_an_interrupted_run_ends_well_and_can_resume(
+    connection: Path, site: Path, shop: str, shop_sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The real command is asked to stop while it waits for more; the next is given it all again."""
+    """The real command is stopped while it waits for input; the next one gets all input again."""
     checkpoint = tmp_path / "kept"
     event = '{"type": "track", "properties": {"thing": "tea"}}\n'
 
@@ -333,14 +335,14 @@ def test_an_interrupted_run_ends_well_and_can_go_on(
     assert first.stdin is not None
     first.stdin.write(event)
     first.stdin.flush()
-    while not pretend.state()["sold"]:
+    while not shop_sandbox.state()["sold"]:
         assert first.poll() is None
     first.send_signal(signal.SIGINT)
     output, problems = first.communicate(event)
-    assert problems == "Stopping after the calls under way; Ctrl-C again breaks off.\n"
-    assert output.endswith(". Run the same command again to go on.\n")
+    assert problems == "Stopping after pending requests; press Ctrl-C again to abort.\n"
+    assert output.endswith(". Run the same command again to resume.\n")
     assert first.returncode == exits.INTERRUPTED
     second = start()
     output, problems = second.communicate(event * 3)
     assert (problems, second.returncode) == ("", exits.DONE)
-    assert pretend.state()["sold"] == ["tea", "tea", "tea"]
+    assert shop_sandbox.state()["sold"] == ["tea", "tea", "tea"]

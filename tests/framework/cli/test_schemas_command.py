@@ -1,4 +1,4 @@
-"""`actions schemas`: the published files are written, and stale ones are told."""
+"""`actions schemas`: files are written, and stale ones are reported."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def test_files_are_written_once(tmp_path: Path) -> None:
     assert (second.exit_code, second.stdout) == (0, "")
 
 
-def test_stale_files_are_told_and_left_alone(tmp_path: Path) -> None:
+def test_stale_files_are_reported_and_left_alone(tmp_path: Path) -> None:
     run = CliRunner()
     run.invoke(actions, ["schemas", "--out", str(tmp_path)])
     stale = tmp_path / "event.schema.json"
     stale.write_text("{}", encoding="utf-8")
     checked = run.invoke(actions, ["schemas", "--check", "--out", str(tmp_path)])
     assert checked.exit_code == 1
-    assert f"Stale: {stale}\nWrite them with `actions schemas`.\n" in checked.stderr
+    assert f"Stale: {stale}\nUpdate them with `actions schemas`.\n" in checked.stderr
     assert stale.read_text(encoding="utf-8") == "{}"
 
 

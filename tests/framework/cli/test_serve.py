@@ -1,4 +1,4 @@
-"""`actions serve` as a process: its address, its token, its restarts, and what it refuses."""
+"""`actions serve` as a process: its address, its token, its restarts, and its errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Actions: TypeAlias = Callable[..., Result]
 
 @contextmanager
 def serving(site: Path, *options: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Start the command with the packages of *site*; interrupt it in the end."""
+    """Start the command with the packages of *site*; interrupt it at the end."""
     command = [sys.executable, "-m", "framework", "serve", "--no-open", *map(str, options)]
     paths = f"{site}{os.pathsep}{Path(__file__).parents[3]}"
     with subprocess.Popen(
@@ -42,7 +42,7 @@ def serving(site: Path, *options: object, **environment: str) -> Iterator[subpro
 
 
 def opened(process: subprocess.Popen[str]) -> httpx.Client:
-    """Give a client for the address that the command tells, with the token in it."""
+    """Return a client for the printed address, with its token."""
     assert process.stdout is not None
     said = ""
     while "#token=" not in said:
@@ -54,7 +54,7 @@ def opened(process: subprocess.Popen[str]) -> httpx.Client:
 
 
 def test_the_tester_is_served(site: Path, connection: Path) -> None:
-    """On loopback, with the connection file, and an end by Ctrl-C."""
+    """On loopback, with the connection file, until Ctrl-C."""
     with serving(site, "--connection", connection, "--port", 0) as process:
         with opened(process) as client:
             told = client.get("/api/status").json()
@@ -66,7 +66,7 @@ def test_the_tester_is_served(site: Path, connection: Path) -> None:
 
 
 def test_the_reference_s_api_is_served_on_request(site: Path) -> None:
-    """Beside our own, at the same address, delivering to the sandbox."""
+    """Next to our own, at the same address, delivering to the sandbox."""
     options = ("shop", "--reference-api", "--sandbox", "--port", 0)
     with serving(site, *options) as process, opened(process) as client:
         assert client.get("/manifest").json()["directoryName"] == "shop"
@@ -81,7 +81,7 @@ def test_the_reference_s_api_is_served_on_request(site: Path) -> None:
 
 
 def test_a_change_starts_it_again(site: Path, tmp_path: Path) -> None:
-    """The port and the token stay, so that an open page goes on; mistakes are told."""
+    """Port and token stay, so that an open page keeps working; errors are reported."""
     own = shutil.copytree(site, tmp_path / "site")
     module = own / "shop_destination.py"
     with serving(own, "shop", "--reload", "--port", 0, PYTHONDONTWRITEBYTECODE="1") as process:
@@ -95,14 +95,14 @@ def test_a_change_starts_it_again(site: Path, tmp_path: Path) -> None:
         assert again.headers["x-actions-token"] == client.headers["x-actions-token"]
 
 
-def test_what_cannot_be_served_is_told(run_actions: Actions) -> None:
-    """A destination that is not there, an API of none, an address that is taken."""
+def test_what_cannot_be_served_is_reported(run_actions: Actions) -> None:
+    """An unknown destination, an API without destination, an address in use."""
     unknown = run_actions("serve", "shp", "--no-open")
     assert unknown.exit_code == exits.USAGE
     assert 'There is no destination "shp". Did you mean `shop`?' in unknown.stderr
     none = run_actions("serve", "--reference-api", "--no-open")
     assert none.exit_code == exits.USAGE
-    assert "--reference-api needs a DESTINATION or a --connection." in none.stderr
+    assert "--reference-api requires a DESTINATION or a --connection." in none.stderr
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

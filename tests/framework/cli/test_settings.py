@@ -1,4 +1,4 @@
-"""Wrong settings are told in their place by every command, before anybody is asked anything."""
+"""Every command reports invalid settings at their position, before any request."""
 
 from __future__ import annotations
 

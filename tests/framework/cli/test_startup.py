@@ -1,4 +1,4 @@
-"""Commands start quickly because they load no more than they need: here stands what that is."""
+"""Commands start quickly because they import no more than they need; this is the list."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ BENCH = ("framework.sandbox.partner", "framework.testing.harness", "framework.te
 
 @pytest.fixture
 def loaded(site: Path, tmp_path: Path) -> Loaded:
-    """Run a command in a process of its own and give the names of all that it loaded."""
+    """Run a command in a new process and return the names of the modules it imported."""
 
     def run(*arguments: object) -> set[str]:
         told = tmp_path / "loaded"
@@ -118,7 +118,7 @@ def test_checking_needs_nothing_that_delivers(loaded: Loaded, connection: Path) 
 
 
 def test_only_the_command_of_httpx_is_left_out() -> None:
-    """It counts as not installed; httpx itself is whole."""
+    """It counts as not installed; httpx itself works."""
     code = (
         "import sys; sys.argv = ['actions', 'list', '--json']\n"
         "from framework.cli import main\n"

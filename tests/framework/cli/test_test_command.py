@@ -1,4 +1,4 @@
-"""`actions test` tries the examples, shows differences, and updates what is expected."""
+"""`actions test` runs mapping tests, shows differences, and updates what is expected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_examples_pass(folder: Path) -> None:
 
 
 def test_a_difference_is_shown_and_can_be_taken_over(folder: Path) -> None:
-    """What differs is named; `--update` writes what came, and then the test passes."""
+    """Differences are shown; `--update` saves the actual results, and the test passes."""
     file = folder / "criteo.test.yaml"
     good = file.read_text(encoding="utf-8")
     file.write_text(good.replace("audience_key: spring_sale\n          event", "event"))
@@ -47,8 +47,11 @@ def test_a_difference_is_shown_and_can_be_taken_over(folder: Path) -> None:
     assert file.read_text(encoding="utf-8") == good
 
 
-def test_a_folder_without_tests_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_tests_is_reported(tmp_path: Path) -> None:
     result = CliRunner().invoke(actions, ["test", str(tmp_path)])
 
-    assert "There is no `*.test.yaml` file here." in result.output
+    assert (
+        "No `*.test.yaml` files found. Name a test file or a folder that holds one."
+        in result.output
+    )
     assert result.exit_code == 2

@@ -198,7 +198,7 @@ def test_a_manifest_gives_what_one_begins_with(run_actions: Actions) -> None:
     again = run_actions("import", "new/letters.manifest.json", "--out", "new")
     assert again.exit_code == exits.USAGE
     assert "`new/letters.connection.yaml`, `new/letters.md`" in again.stderr
-    assert "exist already." in again.stderr
+    assert "already exist. Name another folder with --out.\n" in again.stderr
     assert (Path("new") / "letters.connection.yaml").read_text().startswith(
         "destination: letters\n"
         "settings:\n"

@@ -1,4 +1,4 @@
-"""A checkpoint survives, and is refused where it belongs to something else."""
+"""A checkpoint survives, and is refused for another file or connection."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def test_what_is_open_is_kept_exactly(unsettled: set[tuple[int, int]]) -> None:
     spans = RowIds(5).spans([[line * 5 + route for line, route in unsettled]])
     packed = kept.pack(spans)
     checkpoint = Checkpoint(connection="c", file=None, read=Position(900, 90), unsettled=packed)
-    assert sorted(checkpoint.open()) == sorted(unsettled)
+    assert sorted(checkpoint.pending()) == sorted(unsettled)
     assert msgspec.json.decode(msgspec.json.encode(checkpoint), type=Checkpoint) == checkpoint
 
 
 def test_where_events_go_can_be_part_of_the_name(events: Path) -> None:
-    """What is delivered to a server for trying things out is not taken for delivered."""
+    """A delivery to a test server does not count as a delivery to the partner."""
     path = kept.default_path(events, "localhost-8010")
     assert path == events.with_name("events.ndjson.localhost-8010.checkpoint")
 
@@ -80,9 +80,9 @@ def test_a_stream_has_no_place_for_a_checkpoint() -> None:
 def test_no_checkpoint_is_nothing_to_load_or_remove(events: Path, tmp_path: Path) -> None:
     path = tmp_path / "none"
     assert load(path, events) is None
-    kept.forget(path)
+    kept.discard(path)
     kept.save(path, made(events))
-    kept.forget(path)
+    kept.discard(path)
     assert load(path, events) is None
 
 
@@ -92,7 +92,7 @@ def test_a_checkpoint_for_another_connection_is_refused(events: Path, tmp_path: 
     with pytest.raises(ConfigurationError) as caught:
         load(path, events, "criteo: autumn")
     assert str(caught.value) == (
-        f"The checkpoint `{path}` belongs to a run for `criteo: spring`, and this one is for "
+        f"The checkpoint `{path}` belongs to a run for `criteo: spring`, but this run is for "
         f"`criteo: autumn`. {WAY_OUT}"
     )
 
@@ -104,26 +104,28 @@ def test_a_checkpoint_for_another_file_is_refused(events: Path, tmp_path: Path) 
     with pytest.raises(ConfigurationError) as caught:
         load(path, events)
     assert str(caught.value) == (
-        f"The checkpoint `{path}` belongs to another events file than `{events}` as it is now. "
+        f"The checkpoint `{path}` does not match the events file `{events}`, which is another one "
+        "or was changed. "
         f"{WAY_OUT}"
     )
 
 
 def test_two_runs_cannot_share_a_checkpoint(tmp_path: Path) -> None:
-    """The lock goes with the run, also where it is killed; what it leaves behind does no harm."""
+    """The lock ends with the run, even if it is killed; a leftover file has no effect."""
     path = tmp_path / "c"
-    with kept.hold(path):
-        with pytest.raises(ConfigurationError) as caught, kept.hold(path):
+    with kept.locked(path):
+        with pytest.raises(ConfigurationError) as caught, kept.locked(path):
             pass
         assert str(caught.value) == (
-            f"Another run is using the checkpoint `{path}`. Wait for its end, or name another one "
+            f"Another run is using the checkpoint `{path}`. Wait until it ends, or name "
+            "another checkpoint "
             "with --checkpoint."
         )
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "c.lock").touch()
-    with kept.hold(path):
+    with kept.locked(path):
         pass
-    with pytest.raises(StorageError) as failed, kept.hold(tmp_path / "no" / "c"):
+    with pytest.raises(StorageError) as failed, kept.locked(tmp_path / "no" / "c"):
         pass
     assert str(failed.value) == (
         f"The checkpoint `{tmp_path}/no/c` cannot be locked: No such file or directory."
@@ -144,10 +146,10 @@ def test_two_runs_cannot_share_a_checkpoint(tmp_path: Path) -> None:
         ),
         (
             b'{"version":1,"connection":"criteo: spring","file":null,"unsettled":{"0":"1x999"}}',
-            "is damaged (a line beyond those that were read)",
+            "is damaged (a line after the last line read)",
         ),
-        (b'{"version":2}', "has format 2, and this program reads 1"),
-        (b"{}", "has format null, and this program reads 1"),
+        (b'{"version":2}', "has format 2, but this program reads format 1"),
+        (b"{}", "has format null, but this program reads format 1"),
     ],
 )
 def test_a_damaged_checkpoint_is_refused(

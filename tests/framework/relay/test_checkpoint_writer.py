@@ -1,4 +1,4 @@
-"""Saving beside the caller: in order, never two at a time, and no failure gets lost."""
+"""Background saves: in order, one at a time, and without losing failures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_saves_are_done_in_order_and_before_it_is_left() -> None:
     assert done == [0, 1, 2, 3, 4]
 
 
-def test_the_caller_goes_on_meanwhile() -> None:
+def test_the_caller_continues_meanwhile() -> None:
     go_on = threading.Event()
     waited: list[bool] = []
     with CheckpointWriter() as saving:
@@ -39,14 +39,14 @@ def test_the_caller_goes_on_meanwhile() -> None:
     assert waited == [True]
 
 
-def test_a_failure_is_told_by_the_next_save() -> None:
+def test_a_failure_is_reported_by_the_next_save() -> None:
     with CheckpointWriter() as saving:
         saving.start(failing("The disk is full."))
         with pytest.raises(StorageError, match="The disk is full"):
             saving.start(lambda: None)
 
 
-def test_a_failure_is_told_while_nothing_is_saved() -> None:
+def test_a_failure_is_reported_while_nothing_is_saved() -> None:
     def look() -> None:
         while saving.took == 0:
             pass
@@ -57,7 +57,7 @@ def test_a_failure_is_told_while_nothing_is_saved() -> None:
             look()
 
 
-def test_a_failure_of_the_last_save_is_told_at_the_end() -> None:
+def test_a_failure_of_the_last_save_is_reported_at_the_end() -> None:
     with pytest.raises(StorageError, match="The disk is full"), CheckpointWriter() as saving:
         saving.start(failing("The disk is full."))
 

@@ -1,4 +1,4 @@
-"""One bad line costs one line, and what JavaScript accepts is accepted."""
+"""An invalid line affects no other line, and what JavaScript accepts is accepted."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def chunk(data: bytes, start: Position = START) -> Chunk:
         (b'{"a":"\x01"}', "The line is not valid JSON: Invalid control character (column 7)."),
         (b'{"a":"\\x"}', "The line is not valid JSON: Invalid \\escape (column 7)."),
         (b'{"a":"b', "The line is not valid JSON: Unterminated string (column 6)."),
-        (b'{"a":NaN}', "The line is not valid JSON: `NaN` is no number."),
-        (b'{"a":-Infinity}', "The line is not valid JSON: `-Infinity` is no number."),
+        (b'{"a":NaN}', "The line is not valid JSON: `NaN` is not a number."),
+        (b'{"a":-Infinity}', "The line is not valid JSON: `-Infinity` is not a number."),
         (b'{"a":"\xff"}', "The line is not UTF-8 text (byte 7)."),
         (b'{"a":"\xed\xa0\x80"}', "The line is not UTF-8 text (byte 7)."),
-        (b"[1]", "An event must be an object, the line holds a list."),
-        (b'"a"', "An event must be an object, the line holds text."),
-        (b"1", "An event must be an object, the line holds a number."),
-        (b"1.5", "An event must be an object, the line holds a number."),
-        (b"true", "An event must be an object, the line holds true or false."),
-        (b"null", "An event must be an object, the line holds null."),
+        (b"[1]", "An event must be a JSON object, but the line holds a list."),
+        (b'"a"', "An event must be a JSON object, but the line holds a string."),
+        (b"1", "An event must be a JSON object, but the line holds a number."),
+        (b"1.5", "An event must be a JSON object, but the line holds a number."),
+        (b"true", "An event must be a JSON object, but the line holds a boolean."),
+        (b"null", "An event must be a JSON object, but the line holds null."),
         (b"[" * 100_000, "The line is nested deeper than 200 levels."),
         (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "The line is nested deeper than 200 levels."),
     ],
@@ -88,7 +88,7 @@ def test_blank_lines_hold_nothing_and_are_counted(
 
 
 def test_an_object_never_reaches_over_a_line_end() -> None:
-    """Two broken lines are not read as two good values that happen to be cut elsewhere."""
+    """Two invalid lines are not read as two valid values that are split elsewhere."""
     found = decode(chunk(b'{"a":\n1}{"b":2}\n'), LIMIT)
     assert found.events == []
     assert [rejected.line for rejected in found.rejected] == [1, 2]

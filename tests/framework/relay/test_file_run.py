@@ -40,7 +40,7 @@ Connect: TypeAlias = Callable[..., Connection]
 
 
 class Wire(httpx.BaseTransport):
-    """Carries requests to the sandbox and keeps the identifiers of every amendment."""
+    """Sends requests to the sandbox and records the identifiers of every amendment."""
 
     def __init__(self, criteo: CriteoSandbox) -> None:
         self._transport = SandboxTransport(criteo)
@@ -66,7 +66,7 @@ def wire(criteo: CriteoSandbox) -> Wire:
 
 @pytest.fixture
 def connected(criteo: CriteoSandbox, wire: Wire) -> Iterator[Connect]:
-    """Open connections to the sandbox, each as a new process would have it."""
+    """Open connections to the sandbox, each as in a new process."""
     connections = []
 
     def connect(**options: Any) -> Connection:
@@ -100,13 +100,13 @@ def _saving_always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def after(number: int) -> Callable[[], bool]:
-    """Ask a run to stop after so many steps."""
+    """Ask a run to stop after *number* steps."""
     steps = itertools.count(1)
     return lambda: next(steps) >= number
 
 
 def piped(events: Path) -> TextIO:
-    """Give a pipe that holds the events; they fit into its buffer."""
+    """Return a pipe that holds the events; they fit into its buffer."""
     reading, writing = os.pipe()
     os.write(writing, events.read_bytes())
     os.close(writing)
@@ -147,7 +147,10 @@ def test_every_event_has_one_outcome_for_each_subscription(
                 {
                     "outcome": "skipped",
                     "code": "NO_AUDIENCE",
-                    "message": 'There is no audience "spring" at Criteo to remove the user from.',
+                    "message": (
+                        'The audience "spring" does not exist at Criteo, '
+                        "so the user is not removed."
+                    ),
                 },
             ),
             row(
@@ -167,7 +170,7 @@ def test_every_event_has_one_outcome_for_each_subscription(
 
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sort outcomes by what they are of: they are written as they become known."""
+    """Sort outcomes by line and subscription; they are written in the order of completion."""
     return sorted(rows, key=lambda one: (one["line"], str(one["subscription"])))
 
 
@@ -214,7 +217,7 @@ def test_a_file_without_events_is_finished_without_a_call(
 def test_a_gzip_file_is_read_like_a_plain_one(
     connected: Connect, criteo: CriteoSandbox, events: Path, tmp_path: Path, checkpoint: Path
 ) -> None:
-    """A stopped run goes on inside it, too."""
+    """A stopped run resumes inside it, too."""
     packed = tmp_path / "events.gz"
     packed.write_bytes(gzip.compress(events.read_bytes()))
     assert run(connected(), packed, checkpoint=checkpoint, limit=4).stopped == "limit"
@@ -233,10 +236,10 @@ def test_a_stream_is_read_once_and_needs_no_checkpoint(
     assert members_of(criteo) == {"spring": set(PEOPLE)}
 
 
-def test_a_stream_goes_on_where_its_checkpoint_says(
+def test_a_stream_resumes_where_its_checkpoint_says(
     connected: Connect, wire: Wire, events: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same text has to be sent again from its beginning; what was settled is passed over."""
+    """The same input must be sent again from its start; completed events are skipped."""
     for limit in (2, None):
         with piped(events) as pipe:
             monkeypatch.setattr(sys, "stdin", pipe)
@@ -247,7 +250,7 @@ def test_a_stream_goes_on_where_its_checkpoint_says(
 def test_what_was_confirmed_is_not_repeated(
     connected: Connect, wire: Wire, events: Path, checkpoint: Path, outcomes: Path
 ) -> None:
-    """A run that is asked to stop does so between two calls; the next one does the rest."""
+    """A run that is asked to stop does so between two requests; the next one does the rest."""
     options: dict[str, Any] = {"checkpoint": checkpoint, "outcomes": outcomes}
     first = run(connected(batch_size=1), events, stopping=after(4), **options)
     assert (first.stopped, first.finished, first.lines) == ("interrupted", False, 6)
@@ -260,7 +263,7 @@ def test_what_was_confirmed_is_not_repeated(
     assert counted(outcomes) == each_once(range(1, 7))
 
 
-def test_a_checkpoint_names_what_is_unsettled(
+def test_a_checkpoint_names_what_has_no_result(
     connected: Connect, events: Path, checkpoint: Path
 ) -> None:
     connection = connected(batch_size=1)
@@ -269,7 +272,7 @@ def test_a_checkpoint_names_what_is_unsettled(
     size = events.stat().st_size
     assert (found.position.offset, found.position.lines) == (0, 0)
     assert (found.read.offset, found.read.lines) == (size, 6)
-    assert list(found.open()) == [(3, 0), (4, 0), (5, 0), (6, 0)]
+    assert list(found.pending()) == [(3, 0), (4, 0), (5, 0), (6, 0)]
     assert {row[:3]: row[4] for row in found.counts} == {
         (ADD, "delivered", ""): 2,
         (REMOVE, *NOT_MATCHED): 6,
@@ -277,7 +280,7 @@ def test_a_checkpoint_names_what_is_unsettled(
     assert not found.finished
 
 
-def test_the_floor_of_a_checkpoint_is_the_chunk_of_the_first_unsettled_event(
+def test_the_position_of_a_checkpoint_is_the_chunk_of_the_first_event_without_result(
     connected: Connect, events: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = events.read_bytes().splitlines(keepends=True)
@@ -287,7 +290,7 @@ def test_the_floor_of_a_checkpoint_is_the_chunk_of_the_first_unsettled_event(
     found = read(checkpoint, events, connection)
     assert (found.position.offset, found.position.lines) == (len(b"".join(lines[:4])), 4)
     assert found.read.lines == 6
-    assert list(found.open()) == [(6, 0)]
+    assert list(found.pending()) == [(6, 0)]
 
 
 @pytest.mark.usefixtures("_saving_always")
@@ -299,7 +302,7 @@ def test_a_resumed_run_that_stops_early_loses_nothing(
     outcomes: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What was unsettled beyond the place where the second run stops is still unsettled then."""
+    """Events without a result after the second run's stop still have none then."""
     monkeypatch.setattr("framework.relay.files.BLOCK", len(events.read_bytes()) // 5)
     options: dict[str, Any] = {"checkpoint": checkpoint, "outcomes": outcomes}
     criteo.inject(Fault("unavailable", times=8))
@@ -319,13 +322,13 @@ def test_a_resumed_run_that_stops_early_loses_nothing(
         (
             Fault("unavailable", "amend", times=8),
             "unavailable",
-            "answered 503 Service Unavailable: something went wrong on this side",
+            "answered 503 Service Unavailable: an internal error occurred",
         ),
         (Fault("drop-before", "amend", times=8), "unavailable", "did not answer in proper HTTP."),
         (
             Fault("rate-limited", "amend", seconds=1_000.0),
             "unavailable",
-            "answered 429 Too Many Requests: too many calls",
+            "answered 429 Too Many Requests: too many requests",
         ),
         (
             Fault("expired-token", "amend", times=2),
@@ -373,7 +376,7 @@ def test_refused_credentials_stop_the_run(
 def test_a_limit_counts_lines_of_this_run(
     connected: Connect, wire: Wire, events: Path, checkpoint: Path, outcomes: Path
 ) -> None:
-    """What was read is delivered before the run stops; the end is seen by who reads up to it."""
+    """What was read is delivered before the run stops; only reading reveals the end."""
     seen = []
     while True:
         summary = run(connected(), events, checkpoint=checkpoint, outcomes=outcomes, limit=2)
@@ -396,7 +399,7 @@ def test_a_finished_run_leaves_nothing_to_do(
     assert outcomes.read_bytes() == written
 
 
-def test_a_file_that_has_grown_goes_on_where_it_ended(
+def test_a_file_that_has_grown_resumes_where_it_ended(
     connected: Connect, wire: Wire, events: Path, checkpoint: Path, outcomes: Path
 ) -> None:
     whole = events.read_bytes().splitlines(keepends=True)
@@ -417,8 +420,9 @@ def test_a_checkpoint_of_another_file_is_refused(
     with pytest.raises(ConfigurationError) as refused:
         run(connected(), events, checkpoint=checkpoint, outcomes=outcomes)
     assert str(refused.value) == (
-        f"The checkpoint `{checkpoint}` belongs to another events file than `{events}` as it is "
-        "now. Name another one with --checkpoint, or deliver the whole file again with --restart."
+        f"The checkpoint `{checkpoint}` does not match the events file `{events}`, which is "
+        "another one or was changed. Name another one with --checkpoint, or deliver the whole "
+        "file again with --restart."
     )
     assert criteo.calls.total() == calls
     assert not outcomes.exists()
@@ -435,7 +439,7 @@ def test_a_checkpoint_of_other_subscriptions_is_refused(
 def test_a_full_disk_under_the_outcomes_stops_the_run(
     connected: Connect, criteo: CriteoSandbox, events: Path, checkpoint: Path, outcomes: Path
 ) -> None:
-    """What is not written down is not settled: the next run delivers it again."""
+    """What was not written is not completed: the next run delivers it again."""
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("this system has no /dev/full")
@@ -461,7 +465,7 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_run(
     )
 
 
-def test_progress_is_told_from_the_first_line_to_the_last(
+def test_progress_is_reported_from_the_first_line_to_the_last(
     connected: Connect, events: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "SHOW_EVERY", 0.0)

@@ -1,4 +1,4 @@
-"""A file of events read as a log: whole lines, their places, and the way back to each."""
+"""Event files: whole lines, their positions, and reading from any of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read(path: Path, max_line: int = 1_000_000, start: Position = START) -> list
 
 
 def lines_of(chunks: list[Chunk]) -> list[tuple[int, int, bytes | int]]:
-    """Give number, offset, and content or length of every line."""
+    """Return number, offset, and content or length of every line."""
     return [line for chunk in chunks for line in _lines(chunk)]
 
 
@@ -95,7 +95,7 @@ def test_a_chunk_can_end_at_any_of_its_lines() -> None:
     assert chunk.until(11) is chunk
 
 
-def test_progress_is_told_in_bytes_on_disk(tmp_path: Path) -> None:
+def test_progress_is_reported_in_bytes_on_disk(tmp_path: Path) -> None:
     path = tmp_path / "events.gz"
     path.write_bytes(gzip.compress(b'{"a":1}\n' * 1000))
     with EventFile(path) as events:
@@ -172,7 +172,7 @@ def test_a_place_inside_a_line_or_behind_the_end_is_refused(
         read(path, start=Position(offset, 1))
     assert str(caught.value) == (
         f"The events file `{path}` has no line end at byte {offset}, where the last run stopped: "
-        "it has been changed since."
+        "it was changed since. Restore it, or deliver the whole file again with --restart."
     )
 
 
@@ -185,7 +185,7 @@ def test_damaged_gzip_gives_what_came_before_and_says_so(tmp_path: Path) -> None
     assert seen
     assert str(caught.value) == (
         f"The events file `{path}` is damaged or incomplete gzip: Compressed file ended before "
-        "the end-of-stream marker was reached. Make or fetch it again."
+        "the end-of-stream marker was reached. Create or download it again."
     )
 
 

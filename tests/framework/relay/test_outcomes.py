@@ -1,4 +1,4 @@
-"""Outcome lines are neither lost nor doubled, whatever happens between two checkpoints."""
+"""Outcome lines are neither lost nor duplicated, whatever happens between checkpoints."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_file_that_lost_outcomes_is_refused(tmp_path: Path, content: bytes | N
     size = len(content or b"")
     assert str(caught.value) == (
         f"The outcome file `{path}` has {size} bytes, fewer than the 2,000 that were written when "
-        "the run stopped. Bring it back, or deliver the whole file again with --restart."
+        "the run stopped. Restore it, or deliver the whole file again with --restart."
     )
 
 

@@ -1,4 +1,4 @@
-"""Several processes do what one does: the same is sent, in the same order, with equal outcomes."""
+"""Several processes send the same requests in the same order as one, with equal outcomes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LINES = st.one_of(
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "PART", 500)
+    monkeypatch.setattr(processes, "SPAN_SIZE", 500)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def events(tmp_path: Path, content: list[dict[str, Any]]) -> Path:
 def deliver(
     events: Path, criteo: CriteoSandbox, number: int, name: str = "run", **options: Any
 ) -> Summary:
-    """Deliver *events* with so many processes; *name* tells the files of runs apart."""
+    """Deliver *events* with *processes*; *name* distinguishes the files of runs."""
     options["checkpoint"] = events.with_name(f"{name}.checkpoint")
     options["outcomes"] = events.with_name(f"{name}.outcomes")
     with opened(criteo, batch_size=4) as connection, EventFile(events, 2_000) as source:
@@ -69,7 +69,7 @@ def deliver(
 
 
 def children() -> set[int]:
-    """Give the processes that this one has started and that still live."""
+    """Return the running child processes of this one."""
     found: set[int] = set()
     for task in Path("/proc/self/task").glob("*/children"):
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
@@ -78,7 +78,7 @@ def children() -> set[int]:
 
 
 def lives(process: int) -> bool:
-    """Tell whether a process runs; one that has ended may wait for somebody to notice."""
+    """Return whether a process runs, and is not a zombie."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -91,9 +91,9 @@ def lives(process: int) -> bool:
 def test_processes_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, content: list[Any]
 ) -> None:
-    """Lines that are no events and lines across the ends of parts included.
+    """Including invalid lines and lines across the ends of spans.
 
-    The audiences exist before anybody is removed: calls about different people may change places.
+    The audiences exist before any removal: requests about different users may be reordered.
     """
     first = [
         event(f"first{n}@example.com", name) for name in ("spring", "summer") for n in range(4)
@@ -142,12 +142,15 @@ def test_a_system_that_cannot_fork_says_so(events: Path, monkeypatch: pytest.Mon
     monkeypatch.delattr(os, "fork")
     with pytest.raises(ConfigurationError) as caught:
         deliver(events, CriteoSandbox(clock=FrozenClock()), 2)
-    assert str(caught.value) == "This system cannot copy a process. Use --processes 1."
+    assert (
+        str(caught.value)
+        == "This operating system does not support worker processes. Use --processes 1."
+    )
 
 
 @pytest.fixture
 def _killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have a process that prepares events killed when it has prepared a part."""
+    """Let a worker process be killed when it has prepared a span."""
     prepare = processes.Worker.prepare
 
     def killed(worker: processes.Worker, start: int, stop: int) -> Any:
@@ -162,8 +165,8 @@ def _killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 ENDED = (
-    "A process that prepares events has ended unexpectedly, for want of memory perhaps. "
-    "Run the same command again to go on, with fewer --processes."
+    "A worker process ended unexpectedly, possibly for lack of memory. "
+    "Run the same command again to resume, with fewer --processes."
 )
 
 
@@ -175,21 +178,21 @@ def test_a_process_that_is_killed_stops_the_run(events: Path) -> None:
 
 
 def test_a_process_may_be_killed_between_two_parts(events: Path) -> None:
-    """When the last part asked for is there, and the next one is not asked for yet."""
+    """When the last requested span is ready, and the next one is not requested yet."""
     criteo = CriteoSandbox(clock=FrozenClock())
     with (
         opened(criteo) as connection,
         EventFile(events, 2_000) as source,
         processes.preparing(connection, source, 0, 1, named=False) as preparing,
     ):
-        parts = preparing._parts
+        parts = preparing._spans
 
         def ended() -> Iterator[tuple[int, int]]:
             with pytest.raises(BrokenProcessPool):
                 preparing._pool.submit(os._exit, 1).result()
             yield from parts
 
-        preparing._parts = ended()
+        preparing._spans = ended()
         with pytest.raises(StorageError) as caught:
             list(preparing)
     assert str(caught.value) == ENDED
@@ -202,7 +205,7 @@ def test_no_process_outlives_its_run(events: Path) -> None:
 
 
 def test_processes_end_with_the_one_that_started_them(events: Path) -> None:
-    """Even where that one is killed and can tell nobody."""
+    """Even if that one is killed without notice."""
     reading, writing = os.pipe()
     parent = os.fork()
     if not parent:

@@ -17,7 +17,7 @@ def test_results_are_counted_by_subscription_outcome_code_and_reason() -> None:
     }
 
 
-def test_a_tally_goes_on_from_its_own_rows() -> None:
+def test_a_tally_continues_from_its_own_rows() -> None:
     tally = Tally()
     tally.add("Add", DELIVERED)
     tally.add("Add", Failed(400, "BAD", "It is bad."))

@@ -18,7 +18,7 @@ from framework.sandbox import (
 
 
 class Bell(Sandbox):
-    """`POST /ring` rings; anything else is not there."""
+    """`POST /ring` rings; anything else is unknown."""
 
     name: ClassVar[str] = "Bell <b>"
     origins: ClassVar[tuple[str, ...]] = ("https://bell.example",)

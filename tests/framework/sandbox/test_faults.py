@@ -1,4 +1,4 @@
-"""Faults hit exactly the calls that they name."""
+"""Faults apply to exactly the requests that they name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def hits(faults: list[Fault], routes: str) -> list[str | None]:
 def test_a_fault_hits_the_calls_that_it_names(
     faults: list[Fault], routes: str, expected: list[str | None]
 ) -> None:
-    """Of two faults that are due the older is played, and the other waits for the next call."""
+    """Of two due faults the older is applied, and the other waits for the next request."""
     assert hits(faults, routes) == expected
 
 
@@ -66,7 +66,7 @@ def test_a_fault_is_read_from_the_json_that_it_gives() -> None:
     [
         ([], 'A fault must be an object with a "kind".'),
         ({"kind": 1}, 'A fault must be an object with a "kind".'),
-        ({"kind": "x", "route": None}, "Fault option `route` must be a text."),
+        ({"kind": "x", "route": None}, "Fault option `route` must be a string."),
         ({"kind": "x", "call": 0}, "Fault option `call` must be a whole number from 1."),
         ({"kind": "x", "call": True}, "Fault option `call` must be a whole number from 1."),
         ({"kind": "x", "times": 1.5}, "Fault option `times` must be a whole number from 1."),
@@ -97,7 +97,7 @@ def test_an_unknown_option_is_named() -> None:
     )
 
 
-def test_a_frozen_clock_moves_only_when_told_to() -> None:
+def test_a_frozen_clock_moves_only_on_request() -> None:
     clock = FrozenClock(100.0)
     clock.move(-10)
     clock.sleep(900)

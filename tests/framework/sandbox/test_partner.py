@@ -1,4 +1,4 @@
-"""What every sandbox does: answer, count, remember, fail on purpose, show its state."""
+"""What every sandbox does: respond, count, log, inject faults, show its state."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_log_is_bounded(bell: Bell, client: httpx.Client) -> None:
 def test_a_dropped_connection_looks_like_one(
     bell: Bell, client: httpx.Client, kind: str, rings: int
 ) -> None:
-    """The client cannot tell from the outside whether the call took effect."""
+    """The client cannot see whether the request took effect."""
     bell.inject(Fault(kind))
     with pytest.raises(httpx.RemoteProtocolError) as caught:
         client.post("/ring")
@@ -141,7 +141,7 @@ def test_a_reset_forgets_what_happened(bell: Bell, client: httpx.Client) -> None
     assert bell.clock.time() == 1.8e9 + 7
 
 
-def test_the_state_tells_everything_in_the_detail_asked_for(
+def test_the_state_holds_everything_in_the_detail_asked_for(
     bell: Bell, client: httpx.Client
 ) -> None:
     client.post("/ring")
@@ -165,7 +165,7 @@ def test_no_request_leaves_for_another_origin(client: httpx.Client) -> None:
     with pytest.raises(httpx.ConnectError) as caught:
         client.get("http://bell.example:8080/ring")
     assert str(caught.value) == (
-        "The sandbox answers for https://bell.example only, not for http://bell.example:8080."
+        "The sandbox simulates https://bell.example, not http://bell.example:8080."
     )
 
 

@@ -48,7 +48,7 @@ def test_the_partner_answers_and_the_connection_is_kept(bell: Bell, client: http
 
 
 def test_a_body_over_the_limit_is_read_to_its_end(bell: Bell, client: httpx.Client) -> None:
-    """Otherwise a client that is still sending would see a broken pipe instead of the answer."""
+    """Otherwise a client that is still sending would get a broken pipe instead of the response."""
     assert client.post("/ring", content=b"x" * 3_000_000).json() == {"rings": 1}
     assert client.post("/ring", content=iter([b"x" * 2000])).json() == {"rings": 2}
     assert [(one.size, one.body) for one in bell.seen] == [(3_000_000, b""), (2000, b"")]
@@ -73,7 +73,7 @@ def test_a_request_under_another_name_is_refused(client: httpx.Client, host: str
     for path in ("/", "/ring", "/__sandbox/state"):
         answer = client.get(path, headers={"Host": host})
         assert answer.status_code == 421
-        assert answer.json() == {"error": "This server answers for its own host only."}
+        assert answer.json() == {"error": "This server accepts only requests to its own host name."}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "LOCALHOST", "[::1]:9"])
@@ -153,14 +153,14 @@ def test_control_calls_are_not_the_partners(bell: Bell, client: httpx.Client) ->
             b"{}",
             404,
             (
-                "There is no such control. Known controls: GET /, GET /__sandbox/state, "
+                "Unknown control endpoint. Known endpoints: GET /, GET /__sandbox/state, "
                 "GET /__sandbox/faults, POST /__sandbox/faults, POST /__sandbox/clock, "
                 "POST /__sandbox/reset."
             ),
         ),
     ],
 )
-def test_a_wrong_control_call_is_told_why(
+def test_a_wrong_control_call_is_refused_with_the_reason(
     client: httpx.Client, path: str, body: bytes, status: int, message: str
 ) -> None:
     headers = {"Content-Type": "application/json"}
@@ -169,15 +169,17 @@ def test_a_wrong_control_call_is_told_why(
 
 
 def test_forms_of_other_pages_control_nothing(bell: Bell, client: httpx.Client) -> None:
-    """JSON cannot be posted across origins without leave, which is never given."""
+    """Posting JSON across origins requires permission, which is never given."""
     client.post("/ring")
     answer = client.post("/__sandbox/reset", data={"a": "b"})
     assert answer.status_code == 415
-    assert answer.json() == {"error": "The body must be sent as `application/json`."}
+    assert answer.json() == {"error": "The Content-Type must be `application/json`."}
     assert bell.rings == 1
 
 
-def test_the_page_stands_alone_and_escapes_everything(bell: Bell, client: httpx.Client) -> None:
+def test_the_page_is_self_contained_and_escapes_everything(
+    bell: Bell, client: httpx.Client
+) -> None:
     client.post("/ring")
     client.get("/<img>")
     bell.inject(Fault("html"))
@@ -198,7 +200,7 @@ def test_the_page_stands_alone_and_escapes_everything(bell: Bell, client: httpx.
 
 def test_the_page_shows_outcomes_and_what_is_empty() -> None:
     bell = Bell()
-    assert "Nobody has called yet." in render(bell)
+    assert "No requests yet." in render(bell)
     assert "Nothing yet." in render(bell)
     with httpx.Client(transport=SandboxTransport(bell), base_url="https://bell.example") as client:
         client.post("/ring")

@@ -1,4 +1,4 @@
-"""The author's bench: events, generated payloads, the harness, snapshots and cassettes."""
+"""Tools for authors: events, generated payloads, the harness, snapshots and cassettes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_events_are_complete_and_independent(kind: str) -> None:
     assert make_event(kind)["context"]["page"]["url"] != "changed"
 
 
-def test_an_unknown_type_is_told() -> None:
+def test_an_unknown_type_is_reported() -> None:
     with pytest.raises(UnknownNameError) as caught:
         make_event("trak")
     assert str(caught.value) == (
@@ -119,7 +119,7 @@ def test_generated_payloads_fit_their_fields(seed: int) -> None:
     assert any(generate_payload(fields, other) != whole for other in range(seed + 1, seed + 4))
 
 
-def test_a_pattern_without_known_value_is_told() -> None:
+def test_a_pattern_without_known_value_is_reported() -> None:
     """An author gives such a field a value in the test."""
     with pytest.raises(ConfigurationError) as caught:
         generate_payload({"code": fields_of(Inner)["zip"], "odd": odd()})
@@ -208,7 +208,7 @@ def test_the_harness_runs_actions() -> None:
 
 
 def test_the_harness_is_strict() -> None:
-    """A bug is raised, an unknown action too, and nothing goes out where nothing is put up."""
+    """Bugs and unknown actions raise exceptions, and without a transport nothing is sent."""
     with Harness(open_plugin(Postbox()), {"key": KEY}) as harness:
         with pytest.raises(ZeroDivisionError):
             harness.run_action("post", mapping=mapped(name="a bug in here"))
@@ -217,12 +217,12 @@ def test_the_harness_is_strict() -> None:
         with pytest.raises(AssertionError) as caught:
             harness.run_action("post", mapping=mapped())
     assert str(caught.value) == (
-        "Nothing answers `POST https://post.test/3`. Give the harness a transport."
+        "No transport for `POST https://post.test/3`. Give the harness a transport."
     )
 
 
 def test_the_harness_checks_credentials() -> None:
-    """Against the sandbox, which lets in what the harness was given."""
+    """Against the sandbox, which accepts the harness's settings."""
     with Harness("actions-criteo-audiences") as harness:
         harness.check_authentication()
     settings = {"client_id": "me", "client_secret": "my-secret-0815", "advertiser_id": "7"}
@@ -239,7 +239,7 @@ def test_snapshots_are_written_and_compared(tmp_path: Path) -> None:
     with pytest.raises(SnapshotMismatch) as caught:
         kept.check({"a": 1})
     assert str(caught.value) == (
-        "There is no snapshot test_it_a_b_.json yet. Write it with `pytest --snapshot-update`."
+        "There is no snapshot test_it_a_b_.json. Create it with `pytest --snapshot-update`."
     )
     assert not kept.folder.exists()
     Snapshots(kept.folder, kept.prefix, update=True).check({"a": 1})
@@ -247,7 +247,7 @@ def test_snapshots_are_written_and_compared(tmp_path: Path) -> None:
     with pytest.raises(SnapshotMismatch) as caught:
         kept.check({"a": 2})
     assert str(caught.value) == (
-        "test_it_a_b_.json differs; `pytest --snapshot-update` would take what is now.\n"
+        "test_it_a_b_.json differs; accept the change with `pytest --snapshot-update`.\n"
         '--- snapshot\n+++ now\n@@ -1,3 +1,3 @@\n {\n-  "a": 1\n+  "a": 2\n }'
     )
 
@@ -273,7 +273,7 @@ def recorded(path: Path) -> None:
 
 
 def test_exchanges_are_recorded_and_played_again(tmp_path: Path) -> None:
-    """Secrets and tokens stay out of the file, and each exchange is played once."""
+    """Secrets and tokens stay out of the file, and each exchange is replayed once."""
     path = tmp_path / "post.json"
     recorded(path)
     text = path.read_text()
@@ -287,8 +287,8 @@ def test_exchanges_are_recorded_and_played_again(tmp_path: Path) -> None:
         with pytest.raises(AssertionError) as caught:
             harness.run_action("post", mapping=mapped(size=4))
     assert str(caught.value) == (
-        '`POST https://post.test/4?key=<redacted>` with the body {"name":"twelve signs"} is not on '
-        "record in post.json. Requests on record that were not made yet:\n"
+        '`POST https://post.test/4?key=<redacted>` with the body {"name":"twelve signs"} is not '
+        "recorded in post.json. Recorded requests that have not been made:\n"
         "  POST https://post.test/3?key=<redacted>"
     )
 
@@ -302,11 +302,11 @@ def test_nothing_is_kept_of_a_failed_recording(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"exchanges": [{}]}', '{"exchanges": 1}'])
-def test_what_is_no_cassette_is_told(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_cassette_is_reported(tmp_path: Path, text: str) -> None:
     path = tmp_path / "it.json"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
         Replay(path)
     assert str(caught.value) == (
-        f"`{path}` is no cassette. Record one with `framework.testing.Recording`."
+        f"`{path}` is not a cassette. Record one with `framework.testing.Recording`."
     )

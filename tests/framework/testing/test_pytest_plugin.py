@@ -52,7 +52,7 @@ def pytest_in(folder: Path, *options: str, **variables: str) -> subprocess.Compl
 def test_snapshots_of_requests(tmp_path: Path) -> None:
     """They fail where there is none, are written on request, and hold from then on."""
     first = run(tmp_path, TESTS)
-    assert "There is no snapshot test_it-test_requests.json yet." in first.stdout
+    assert "There is no snapshot test_it-test_requests.json." in first.stdout
     assert run(tmp_path, TESTS, "--snapshot-update").returncode == 0
     kept = json.loads((tmp_path / "snapshots" / "test_it-test_requests.json").read_text())
     assert [one["method"] for one in kept] == ["POST", "POST", "PATCH"]

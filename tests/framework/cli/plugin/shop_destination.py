@@ -1,4 +1,4 @@
-"""A shop that takes orders over HTTP: the destination that the command line is tried on."""
+"""A shop that takes orders over HTTP: the destination for tests of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every point where the truth about Criteo is not known can be settled either way."""
+"""Every undocumented behavior of Criteo can be configured."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import Any
 
 import pytest
 
-from destinations.criteo_audiences.sandbox import Knobs
+from destinations.criteo_audiences.sandbox import CriteoOptions
 from framework.errors import ConfigurationError
 from tests.destinations.criteo_audiences.sandbox_api import NOW, SEGMENTS, Api, refusal
 
 GOOD = ["a@b.example", "c@d.example"]
 
 
-@pytest.mark.parametrize(("knobs", "status"), [({}, 401), ({"bad_credentials": 400}, 400)])
-def test_bad_credentials(knobs: dict[str, Any], status: int) -> None:
-    api = Api(**knobs)
+@pytest.mark.parametrize(("options", "status"), [({}, 401), ({"bad_credentials": 400}, 400)])
+def test_bad_credentials(options: dict[str, Any], status: int) -> None:
+    api = Api(**options)
     for client, secret in (("sandbox-client", "wrong"), ("nobody", "sandbox-secret")):
         answer = api.token(client, secret)
         assert answer.status_code == status
         assert answer.json() == {
             "error": "invalid_client",
-            "error_description": "The client credentials or the grant are not accepted.",
+            "error_description": "The client credentials or the grant are invalid.",
         }
 
 
-@pytest.mark.parametrize(("knobs", "there"), [({}, True), ({"refresh_field": "absent"}, False)])
-def test_the_refresh_token_is_null_or_absent(knobs: dict[str, Any], *, there: bool) -> None:
-    body = Api(**knobs).token("sandbox-client", "sandbox-secret").json()
+@pytest.mark.parametrize(("options", "there"), [({}, True), ({"refresh_field": "absent"}, False)])
+def test_the_refresh_token_is_null_or_absent(options: dict[str, Any], *, there: bool) -> None:
+    body = Api(**options).token("sandbox-client", "sandbox-secret").json()
     assert ("refresh_token" in body) is there
 
 
@@ -84,9 +84,9 @@ def test_order_of_search(order: str, pages: list[list[str]]) -> None:
     assert [[one["attributes"]["name"] for one in body["data"]] for body in bodies] == pages
 
 
-@pytest.mark.parametrize(("knobs", "status"), [({}, 404), ({"unknown_segment": 403}, 403)])
-def test_unknown_segment(knobs: dict[str, Any], status: int) -> None:
-    api = Api(**knobs)
+@pytest.mark.parametrize(("options", "status"), [({}, 404), ({"unknown_segment": 403}, 403)])
+def test_unknown_segment(options: dict[str, Any], status: int) -> None:
+    api = Api(**options)
     assert refusal(api.amend("999", "add", GOOD)) == (status, "audience-invalid")
     assert refusal(api.statistics("999")) == (status, "audience-invalid")
     answer = api.client.delete(f"{SEGMENTS}/999/contact-list")
@@ -94,21 +94,23 @@ def test_unknown_segment(knobs: dict[str, Any], status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "expected"),
+    ("options", "expected"),
     [
         ({}, (403, "insufficient-advertiser-permissions")),
         ({"foreign_segment": 404}, (404, "audience-invalid")),
     ],
 )
-def test_segment_of_a_foreign_advertiser(knobs: dict[str, Any], expected: tuple[int, str]) -> None:
-    api = Api(**knobs)
+def test_segment_of_a_foreign_advertiser(
+    options: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    api = Api(**options)
     segment = api.sandbox.add_segment("foreign", advertiser="99")
     assert refusal(api.amend(segment, "add", GOOD)) == expected
 
 
-@pytest.mark.parametrize(("knobs", "status"), [({}, 403), ({"read_only_list": 400}, 400)])
-def test_read_only_list(knobs: dict[str, Any], status: int) -> None:
-    api = Api(**knobs)
+@pytest.mark.parametrize(("options", "status"), [({}, 403), ({"read_only_list": 400}, 400)])
+def test_read_only_list(options: dict[str, Any], status: int) -> None:
+    api = Api(**options)
     segment = api.sandbox.add_segment("spring", read_only=True, members=GOOD)
     (entity,) = api.search().json()["data"]
     assert entity["attributes"]["contactList"] == {"isReadOnly": True}
@@ -182,9 +184,9 @@ def test_the_budget_is_the_apps_all_tokens_together() -> None:
     assert api.search().status_code == 429
 
 
-@pytest.mark.parametrize(("knobs", "status"), [({}, 200), ({"rate_counts_tokens": "yes"}, 429)])
-def test_token_calls_counted(knobs: dict[str, Any], status: int) -> None:
-    api = Api(rate_limit=2, **knobs)
+@pytest.mark.parametrize(("options", "status"), [({}, 200), ({"rate_counts_tokens": "yes"}, 429)])
+def test_token_calls_counted(options: dict[str, Any], status: int) -> None:
+    api = Api(rate_limit=2, **options)
     assert api.search().status_code == 200
     assert api.token("sandbox-client", "sandbox-secret").status_code == status
     assert api.search().status_code == status
@@ -224,11 +226,11 @@ def test_identifiers_over_the_most() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "statuses"),
+    ("options", "statuses"),
     [({}, (200, 413)), ({"body_limit": 100}, (413, 413)), ({"body_limit": None}, (200, 200))],
 )
-def test_body_limit(knobs: dict[str, Any], statuses: tuple[int, int]) -> None:
-    api = Api(**knobs)
+def test_body_limit(options: dict[str, Any], statuses: tuple[int, int]) -> None:
+    api = Api(**options)
     segment = api.sandbox.add_segment("spring")
     small = api.amend(segment, "add", ["a@b.example"])
     large = api.amend(segment, "add", ["x" * 10_000_000])
@@ -247,9 +249,9 @@ def test_empty_identifiers() -> None:
     assert (attributes["nbValidIdentifiers"], attributes["nbInvalidIdentifiers"]) == (0, 0)
 
 
-@pytest.mark.parametrize(("knobs", "size"), [({}, 10), ({"invalid_sample": 3}, 3)])
-def test_sample_size_of_invalid_identifiers(knobs: dict[str, Any], size: int) -> None:
-    api = Api(**knobs)
+@pytest.mark.parametrize(("options", "size"), [({}, 10), ({"invalid_sample": 3}, 3)])
+def test_sample_size_of_invalid_identifiers(options: dict[str, Any], size: int) -> None:
+    api = Api(**options)
     segment = api.sandbox.add_segment("spring")
     wrong = [f"wrong {number}" for number in range(12)]
     attributes = api.amend(segment, "add", [*GOOD, *wrong]).json()["data"]["attributes"]
@@ -257,9 +259,9 @@ def test_sample_size_of_invalid_identifiers(knobs: dict[str, Any], size: int) ->
     assert (attributes["nbValidIdentifiers"], attributes["nbInvalidIdentifiers"]) == (2, 12)
 
 
-@pytest.mark.parametrize(("knobs", "counts"), [({}, (3, 2)), ({"duplicates": "once"}, (1, 1))])
-def test_duplicates_in_one_call(knobs: dict[str, Any], counts: tuple[int, int]) -> None:
-    api = Api(**knobs)
+@pytest.mark.parametrize(("options", "counts"), [({}, (3, 2)), ({"duplicates": "once"}, (1, 1))])
+def test_duplicates_in_one_call(options: dict[str, Any], counts: tuple[int, int]) -> None:
+    api = Api(**options)
     segment = api.sandbox.add_segment("spring")
     identifiers = ["a@b.example", "x", "a@b.example", "x", "a@b.example"]
     attributes = api.amend(segment, "add", identifiers).json()["data"]["attributes"]
@@ -297,9 +299,9 @@ def test_match_rate_and_its_scale() -> None:
     }
 
 
-@pytest.mark.parametrize(("knobs", "created"), [({}, 1), ({"name_comparison": "ignore-case"}, 0)])
-def test_name_rules(knobs: dict[str, Any], created: int) -> None:
-    api = Api(**knobs)
+@pytest.mark.parametrize(("options", "created"), [({}, 1), ({"name_comparison": "ignore-case"}, 0)])
+def test_name_rules(options: dict[str, Any], created: int) -> None:
+    api = Api(**options)
     api.create("Straße")
     assert len(api.create("STRASSE").json()["data"]) == created
     assert refusal(api.create("Straße")) == (200, "name-must-be-unique")
@@ -322,36 +324,38 @@ def test_versions_may_be_gone_or_about_to_go() -> None:
     assert not {"deprecation", "sunset"} & set(answer.headers)
 
 
-def test_knobs_can_be_turned_in_mid_run() -> None:
+def test_options_can_be_changed_in_mid_run() -> None:
     api = Api(rate_limit=1)
     api.search()
-    api.sandbox.knobs = Knobs(rate_limit=5, unknown_segment=403)
+    api.sandbox.options = CriteoOptions(rate_limit=5, unknown_segment=403)
     assert refusal(api.statistics("9")) == (403, "audience-invalid")
     api.sandbox.reset()
-    assert api.sandbox.knobs.rate_limit == 5
+    assert api.sandbox.options.rate_limit == 5
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("options", "message"),
     [
-        ({"bad_credentials": 402}, "Knob `bad_credentials` must be one of 401, 400, got 402."),
+        ({"bad_credentials": 402}, "Option `bad_credentials` must be one of 401, 400, got 402."),
         (
             {"rate_window": "rolling"},
-            "Knob `rate_window` must be one of fixed, sliding, got 'rolling'.",
+            "Option `rate_window` must be one of fixed, sliding, got 'rolling'.",
         ),
-        ({"rate_seconds": 0}, "Knob `rate_seconds` must be at least 1, got 0."),
-        ({"body_limit": -1}, "Knob `body_limit` must be at least 0, got -1."),
-        ({"match_rate": 2}, "Knob `match_rate` must lie between 0 and 1, got 2."),
+        ({"rate_seconds": 0}, "Option `rate_seconds` must be at least 1, got 0."),
+        ({"body_limit": -1}, "Option `body_limit` must be at least 0, got -1."),
+        ({"match_rate": 2}, "Option `match_rate` must be between 0 and 1, got 2."),
         (
             {"gone_versions": frozenset({"2026"}), "max_name": -1},
             (
-                "Knob `max_name` must be at least 0, got -1.\n"
-                "Knob `gone_versions` must name versions like 2026-07, got '2026'."
+                "Option `max_name` must be at least 0, got -1.\n"
+                "Option `gone_versions` must name versions like 2026-07, got '2026'."
             ),
         ),
     ],
 )
-def test_wrong_knobs_are_refused_with_every_problem(knobs: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_refused_with_every_problem(
+    options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        Knobs(**knobs)
+        CriteoOptions(**options)
     assert str(caught.value) == message
