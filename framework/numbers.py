@@ -13,7 +13,7 @@ def number_text(value: float) -> str:
     if isinstance(value, int):
         if -(10**21) < value < 10**21:
             return str(value)
-        value = _as_float(value)
+        value = as_float(value)
     if value == 0:
         return "0"
     if not math.isfinite(value):
@@ -35,7 +35,8 @@ def plain(value: float) -> str:
     return format(Decimal(text), "f")
 
 
-def _as_float(value: int) -> float:
+def as_float(value: float) -> float:
+    """Return a number as a double: infinite where it is too large for one."""
     try:
         return float(value)
     except OverflowError:

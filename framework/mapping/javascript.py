@@ -1,4 +1,4 @@
-"""How JavaScript prints, compares and encodes JSON values, which saved mappings rely on."""
+"""How JavaScript prints, converts and encodes JSON values, which saved mappings rely on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any, Final
 
-from framework.numbers import number_text
+from framework.numbers import as_float, number_text
 from framework.paths import JSON, MISSING
 
 MAX_TEXT: Final = 1_000_000
@@ -122,6 +122,26 @@ def _joined(items: list[JSON]) -> str:
 
     visit(items, 1)
     return "".join(pieces)
+
+
+_NUMBER = re.compile(r"([-+]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|Infinity))?")
+
+
+def to_number(value: JSON) -> float:
+    """Convert a value to a number, as operators do; not-a-number where it is none."""
+    if isinstance(value, (str, list)):
+        digits = text(value).strip(BLANKS)
+        return float(digits or 0) if _NUMBER.fullmatch(digits) else math.nan
+    if isinstance(value, (int, float)):
+        return as_float(value)
+    return 0 if value is None else math.nan
+
+
+def compare(operator: Callable[[Any, Any], bool], left: JSON, right: JSON) -> bool:
+    """Apply `<` or the like: two strings are compared as they are, anything else as numbers."""
+    if isinstance(left, str) and isinstance(right, str):
+        return operator(left, right)
+    return operator(to_number(left), to_number(right))
 
 
 class _Budget:

@@ -14,7 +14,7 @@ __all__ = ["Template", "TemplateError", "compile_jinja", "compile_liquid", "pars
 
 def compile_liquid(source: str) -> Template:
     """Give a Liquid template; raises TemplateError when it does not parse or is too long."""
-    from framework.mapping.templates.liquid_tags import (  # noqa: PLC0415 - heavy, at first use
+    from framework.mapping.templates.liquid import (  # noqa: PLC0415 - heavy, at first use
         parse_liquid,
     )
 

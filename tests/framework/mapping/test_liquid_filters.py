@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from framework.errors import PayloadValidationError
 from framework.mapping import compile_mapping
-from framework.mapping.templates.liquid_filters import DISABLED, FILTERS
+from framework.mapping.templates.liquid_filters import FILTERS
 
 EVENT: dict[str, Any] = {
     "s": "Hello World",
@@ -27,13 +28,36 @@ EVENT: dict[str, Any] = {
 # Recorded from the reference, in UTC.
 RECORDED: list[tuple[str, str]] = [
     (
+        (
+            "{{ '%2B' | url_decode }} {{ '2024-02-29' | date: '%U %W' }} {{ s | slice }} "
+            "{{ emoji | slice: 2, 1 }} {{ emoji | truncate: 4, '' }}"
+        ),
+        "+ 08 09 H b 😀ab",
+    ),
+    (
+        '{{ "2024-02-29T13:05:09.120+02:00" | date: "%a %A %b %B %h %C %d %e %H %I %j %k %l" }}',
+        "Thu Thursday Feb February Feb 20 29 29 11 11 060 11 11",
+    ),
+    (
+        (
+            '{{ "2024-02-29T13:05:09.120+02:00" '
+            '| date: "%L %m %M %p %P %q %s %S %u %U %w %y %Y %z %:z %Z %t %n %% %Q" }}'
+        ),
+        "120 02 05 AM am th 1709204709 09 4 08 4 24 2024 +0000 +00:00 UTC \t \n % %Q",
+    ),
+    (
+        '{{ "2024-02-29T13:05:09Z" | date: "%-d %_d %05d %^a %-H %10Y" }}',
+        "29 29 00029 THU 13 0000002024",
+    ),
+    (
+        '{{ "2024-01-02" | date_to_long_string }} {{ o | inspect }} {{ "%C3%A9+a" | url_decode }}',
+        '02 January 2024 {"a":1,"length":4} é a',
+    ),
+    (
         '{{ -3.7 | abs }} {{ "x" | abs }}',
         "3.7 0",
     ),
-    (
-        '{{ 3 | at_least: 5 }} {{ 3 | at_most: "2", 9 }}',
-        "5 2",
-    ),
+    ("{{ 3 | at_least: 5 }}", "5"),
     (
         ('{{ "aGk" | base64_decode }} {{ "é" | base64_encode }} {{ "a-_!" | base64_decode }}'),
         "hi w6k= k�",
@@ -42,17 +66,10 @@ RECORDED: list[tuple[str, str]] = [
         '{{ "éA b" | capitalize }} {{ emoji | capitalize }}',
         "Éa b 😀ab",
     ),
-    (
-        "{{ 2.1 | ceil }} {{ -2.1 | floor }} {{ 5 | ceil: 1 }}",
-        "3 -3 5",
-    ),
+    ("{{ 2.1 | ceil }} {{ -2.1 | floor }}", "3 -3"),
     (
         ('{{ "a b!*" | cgi_escape }} {{ "a b?é/[x]" | uri_escape }} {{ "a b\'(é)" | url_encode }}'),
         "a+b%21%2A a%20b?%C3%A9/[x] a+b'(%C3%A9)",
-    ),
-    (
-        '{{ "%C3%A9+a%2B" | url_decode }}',
-        "é a ",
     ),
     (
         '{{ l | compact | join: "-" }} {{ s | compact }}',
@@ -66,10 +83,7 @@ RECORDED: list[tuple[str, str]] = [
         ),
         "d d 4 2 false 0",
     ),
-    (
-        ("{{ 7 | divided_by: 2, true }} {{ 0 | divided_by: 0 }} {{ -1 | divided_by: 0 }}"),
-        "3 NaN -Infinity",
-    ),
+    ("{{ 0 | divided_by: 0 }} {{ -1 | divided_by: 0 }}", "NaN -Infinity"),
     (
         '{{ html | escape }} {{ "&lt;&" | escape_once }} {{ "\'" | xml_escape }}',
         (
@@ -93,14 +107,8 @@ RECORDED: list[tuple[str, str]] = [
         ),
     ),
     (
-        (
-            "{{ o | json }} {{ l | jsonify }} {{ nums | inspect: 1 }} {{ missing "
-            '| json }} {{ o | json: "--" }}'
-        ),
-        (
-            '{"a":1,"length":4} ["b","a",null,3] [\n 3,\n 1,\n 2.5\n]  {\n--"a": 1,\n--"l'
-            'ength": 4\n}'
-        ),
+        "{{ o | json }} {{ l | jsonify }} {{ missing | json }}",
+        '{"a":1,"length":4} ["b","a",null,3] ',
     ),
     (
         '{{ nums | join }} {{ l | join: "," }} {{ s | join: "x" }}',
@@ -114,20 +122,15 @@ RECORDED: list[tuple[str, str]] = [
         "[hixx] [a ] [ a] [aa] [a]",
     ),
     (
-        (
-            '{{ 5 | minus: 7 }} {{ "5" | plus: "2" }} {{ 3 | times: 1.5 }} {{ -7 '
-            "| modulo: 3 }} {{ 7 | modulo: 0 }} {{ 1 | minus }}"
-        ),
-        "-2 7 4.5 2 NaN NaN",
+        ('{{ 5 | minus: 7 }} {{ "5" | plus: "2" }} {{ 3 | times: 1.5 }} {{ -7 | modulo: 3 }}'),
+        "-2 7 4.5 2",
     ),
     (
         (
-            '{{ " a  b\\t" | normalize_whitespace }} {{ s | number_of_words }} '
-            '{{ "日本 go" | number_of_words: "cjk" }} {{ "日本 go" '
-            '| number_of_words: "auto" }} {{ "  " | number_of_words }} '
-            '{{ "go on" | number_of_words: "auto" }}'
+            '{{ " a b\\t" | normalize_whitespace }} {{ s | number_of_words }} {{ " "'
+            " | number_of_words }}"
         ),
-        " a b  2 3 3 0 2",
+        " a b  2 0",
     ),
     (
         (
@@ -152,15 +155,8 @@ RECORDED: list[tuple[str, str]] = [
         "HeLLo WorLd H-e-l-l-o- -W-o-r-l-d Hell$& World Hello W0rld Hello World",
     ),
     (
-        (
-            "{{ 2.567 | round: 2 }} {{ -2.5 | round }} {{ 1234 | round: -2 }} "
-            '{{ "x" | round }} {{ 1 | round: 400 }}'
-        ),
-        "2.57 -3 1200 0 NaN",
-    ),
-    (
-        "{{ 1 | round: -400 }} {{ 5 | modulo: 'Infinity' }} {{ 1.0e308 | modulo: 1.7e308 }}",
-        "NaN NaN NaN",
+        ('{{ 2.567 | round: 2 }} {{ -2.5 | round }} {{ 1234 | round: -2 }} {{ "x" | round }}'),
+        "2.57 -3 1200 0",
     ),
     (
         ("{{ l | size }} {{ s | size }} {{ 5 | size }} {{ o | size }} {{ emoji | size }}"),
@@ -168,22 +164,13 @@ RECORDED: list[tuple[str, str]] = [
     ),
     (
         (
-            "{{ s | slice: 1, 3 }} {{ s | slice: -3, 2 }} {{ s | slice: 99 }} "
-            "{{ s | slice: -99, 2 }} {{ s | slice: 1, -1 }} {{ l | slice: 1, 2 "
-            "| join }} [{{ l | slice: -9 | size }}] {{ emoji | slice: 2, 2 }} "
-            "{{ missing | slice: 0 | size }} {{ s | slice }}"
+            "{{ s | slice: 1, 3 }} {{ s | slice: -3, 2 }} {{ s | slice: 99 }} {{ s "
+            "| slice: -99, 2 }} {{ s | slice: 1, -1 }} {{ l | slice: 1, 2 | join }}"
+            " [{{ l | slice: -9 | size }}] {{ missing | slice: 0 | size }}"
         ),
-        "ell rl    a  [0] ab 0 ",
+        "ell rl    a  [0] 0",
     ),
-    (
-        (
-            '{{ uni | slugify }} {{ uni | slugify: "latin" }} {{ uni '
-            '| slugify: "ascii" }} {{ uni | slugify: "raw" }} {{ uni '
-            '| slugify: "none" }} {{ "a_b~c d" | slugify: "pretty" }} {{ uni '
-            '| slugify: "default", true }} {{ "-x-" | slugify }}'
-        ),
-        "ünï-çafé-ß üni-çafe-ss n-af ünï-çafé-ß ünï çafé ß a_b~c-d Ünï-Çafé-ß x",
-    ),
+    ('{{ uni | slugify }} {{ "-x-" | slugify }}', "ünï-çafé-ß x"),
     (
         (
             '{{ csv | split: "," | size }} {{ "ab" | split: "" | join: "." }} '
@@ -203,26 +190,17 @@ RECORDED: list[tuple[str, str]] = [
         '{{ nums | sum }} {{ objs | sum: "v" }} {{ l | sum }}',
         "6.5 3 3",
     ),
-    (
-        (
-            '{{ "12.50" | to_integer }} {{ "x" | to_integer }} {{ "0x1F" '
-            '| to_integer }} {{ " 5 " | to_integer }}'
-        ),
-        "12.5 NaN 31 5",
-    ),
+    ('{{ "12.50" | to_integer }} {{ "x" | to_integer }} {{ " 5 " | to_integer }}', "12.5 NaN 5"),
     (
         (
             '{{ s | truncate: 8 }} {{ s | truncate: 8, "" }} {{ s | truncate: 2 }} '
-            '{{ s | truncate: 50 }} {{ s | truncate: "x" }} {{ s | truncate }}'
+            "{{ s | truncate: 50 }} {{ s | truncate }}"
         ),
-        "Hello... Hello Wo ... Hello World ... Hello World",
+        "Hello... Hello Wo ... Hello World Hello World",
     ),
     (
-        (
-            "{{ s | truncatewords: 1 }} {{ s | truncatewords: 5 }} {{ s "
-            '| truncatewords: 0, "!" }} [{{ s | truncatewords: "x" }}]'
-        ),
-        "Hello... Hello World Hello! []",
+        ('{{ s | truncatewords: 1 }} {{ s | truncatewords: 5 }} {{ s | truncatewords: 0, "!" }}'),
+        "Hello... Hello World Hello!",
     ),
     (
         "{{ s | upcase }} {{ s | downcase }} {{ l | upcase }}",
@@ -230,31 +208,14 @@ RECORDED: list[tuple[str, str]] = [
     ),
     (
         (
-            '{{ objs | where: "k", "x" | size }} {{ objs | where: "v" | size }} '
-            '{{ objs | where: "v", nil | size }} {{ l | where: "k" | size }} '
-            '{{ objs | where: "k", empty | size }}'
+            '{{ objs | where: "k", "x" | size }} {{ objs | where: "v" | size }} {{ '
+            'objs | where: "v", nil | size }} {{ l | where: "k" | size }}'
         ),
-        "2 2 1 0 0",
+        "2 2 1 0",
     ),
     (
         "{{ s | raw }} {{ s | upcase | raw }}",
         "Hello World HELLO WORLD",
-    ),
-    (
-        (
-            '{{ "2024-02-29T13:05:09.120+02:00" '
-            '| date: "%a %A %b %B %h %C %d %e %H %I %j %k %l %L %m %M %p %P %q %s %'
-            'S %u %U %w %W %y %Y %z %:z %Z %t %n %% %Q %3N %N" }}'
-        ),
-        (
-            "Thu Thursday Feb February Feb 20 29 29 11 11 060 11 11 120 02 05 AM am"
-            " th 1709204709 09 4 08 4 08 24 2024 +0000 +00:00 UTC \t \n % %Q 120 1200"
-            "00000"
-        ),
-    ),
-    (
-        '{{ "2024-02-29T13:05:09Z" | date: "%-d %_d %05d %^a %#p %#B %-H %10Y" }}',
-        "29 29 00029 THU pm FEBRUARY 13 0000002024",
     ),
     (
         (
@@ -268,15 +229,10 @@ RECORDED: list[tuple[str, str]] = [
     ),
     (
         (
-            '{{ "2024-01-01" | date_to_string }} {{ "2024-01-02" '
-            '| date_to_long_string: "ordinal" }} {{ "2024-01-13" '
-            '| date_to_string: "ordinal", "US" }} {{ "2024-01-23" '
-            '| date_to_xmlschema }} {{ "2024-01-31" | date_to_rfc822 }}'
+            '{{ "2024-01-01" | date_to_string }} {{ "2024-01-23" | date_to_xmlschem'
+            'a }} {{ "2024-01-31" | date_to_rfc822 }}'
         ),
-        (
-            "01 Jan 2024 2nd January 2024 Jan 13th, 2024 2024-01-23T00:00:00+00:00 "
-            "Wed, 31 Jan 2024 00:00:00 +0000"
-        ),
+        "01 Jan 2024 2024-01-23T00:00:00+00:00 Wed, 31 Jan 2024 00:00:00 +0000",
     ),
     (
         (
@@ -291,19 +247,15 @@ RECORDED: list[tuple[str, str]] = [
     ),
     (
         (
-            '{{ "2024-03-05" | compact | date: "%F %d" }} {{ "12" | compact | date: "%Y-%m" }} '
-            "{{ (1..3) | date_to_string }} {{ 0 | compact | date_to_xmlschema }} "
-            '{{ "1709211909" | compact | date: "%Y" }} {{ l | date: "%Y" }}'
+            '{{ "2024-03-05" | compact | date: "%F %d" }} {{ "12" | compact | date:'
+            ' "%Y-%m" }} {{ 0 | compact | date_to_xmlschema }} {{ "1709211909" | co'
+            'mpact | date: "%Y" }}'
         ),
-        "%F 05 2001-12 02 Jan 2003 2000-01-01T00:00:00+00:00 1709211909 2001",
+        "%F 05 2001-12 2000-01-01T00:00:00+00:00 1709211909",
     ),
     (
-        (
-            '{{ "2024-07-01T12:00:00Z" '
-            '| date: "%H:%M %z %Z", "America/New_York" }} '
-            '{{ "2024-07-01T12:00:00Z" | date: "%H:%M %z|%Z", 90 }}'
-        ),
-        "08:00 -0400 America/New_York 10:30 -0130|-0130",
+        '{{ "2024-07-01T12:00:00Z" | date: "%H:%M %z %Z", "America/New_York" }}',
+        "08:00 -0400 America/New_York",
     ),
     (
         (
@@ -324,17 +276,17 @@ RECORDED: list[tuple[str, str]] = [
     ),
     (
         (
-            '{{ "0b11" | plus: "0o7" }} {{ "1e3" | plus: "Infinity" }} {{ "1_0" '
-            '| plus: 1 }} {{ "" | plus: 1 }} {{ nums | plus: 1 }}'
+            '{{ "1e3" | plus: "Infinity" }} {{ "1_0" | plus: 1 }} {{ "" | plus: 1 }'
+            "} {{ nums | plus: 1 }}"
         ),
-        "10 Infinity 1 1 1",
+        "Infinity 1 1 1",
     ),
     (
         (
-            '{{ 1.2.3 }}{{ 5.s }}{{ s.size }}{{ "abc".size }}{{ nums[-1] }}{{ nums['
-            '"1"] }}{{ o["a"] }}{{ objs[0]["k"] }}{{ objs.last.k }}{{ l[f] }}'
+            '{{ s.size }}{{ nums[-1] }}{{ nums["1"] }}{{ o["a"] }}{{ objs[0]["k"] }'
+            "}{{ objs.last.k }}{{ l[f] }}"
         ),
-        "1132.511xx",
+        "112.511xx",
     ),
 ]
 
@@ -344,26 +296,85 @@ def test_filters_give_what_the_reference_gives(template: str, printed: str) -> N
     assert compile_mapping({"@liquid": template}).resolve(EVENT) == printed
 
 
-def test_every_filter_that_is_not_switched_off_is_recorded() -> None:
-    """But for `sample`, which is left to chance, and those that other tests show."""
+def test_every_filter_of_ours_is_recorded() -> None:
     shown = " ".join(template for template, _ in RECORDED)
-    missing = {name for name in FILTERS if f"| {name}" not in shown}
-
-    assert missing - set(DISABLED) == {"sample", "append", "prepend"}
+    assert {name for name in FILTERS if f"| {name}" not in shown} == set()
 
 
-def test_a_sample_is_part_of_what_there_is() -> None:
-    mapping = compile_mapping(
-        {
-            "one": {"@liquid": "{{ l | sample }}"},
-            "all": {"@liquid": "{{ l | sample: 9 | size }}"},
-            "none": {"@liquid": "{{ nil | sample }}{{ s | sample: 2 | size }}"},
-        }
-    )
-    given = mapping.resolve({"l": ["a", "b"], "s": "xyz"})
+NOT_TAKEN = "`/@liquid` cannot be rendered: filter `{}` does not take these values."
+NOT_READ = "`/@liquid` has a template that does not parse: expected {}."
 
-    assert given["one"] in {"a", "b"}
-    assert (given["all"], given["none"]) == ("2", "2")
+DIFFERENT: list[tuple[str, str, str]] = [
+    ("{{ 3 | at_most: 2, 9 }}", "2", NOT_TAKEN.format("at_most")),
+    ("{{ 5 | plus }}", "NaN", NOT_TAKEN.format("plus")),
+    ("{{ 7 | modulo: 0 }}", "NaN", NOT_TAKEN.format("modulo")),
+    ("{{ 1 | round: 400 }}", "1", NOT_TAKEN.format("round")),
+    ("{{ 7 | divided_by: 2, true }}", "3", NOT_TAKEN.format("divided_by")),
+    ("{{ nums | json: 1 }}", "[\n 3,\n 1,\n 2.5\n]", NOT_TAKEN.format("json")),
+    ("{{ s | truncate: 'x' }}", "...", NOT_TAKEN.format("truncate")),
+    ("{{ uni | slugify: 'ascii' }}", "n-af", NOT_TAKEN.format("slugify")),
+    ("{{ 'go on' | number_of_words: 'cjk' }}", "2", NOT_TAKEN.format("number_of_words")),
+    ("{{ 0 | date_to_string: 'ordinal' }}", "1st Jan 1970", NOT_TAKEN.format("date_to_string")),
+    ("{{ 0 | date: '%H %z', -90 }}", "01 +0130", NOT_TAKEN.format("date")),
+    ("{{ n == 7 }}", "true", NOT_READ.format("end of expression, found '=='")),
+    ("{{ 'abc'.size }}", "3", NOT_READ.format("end of expression, found '.'")),
+    ("{{ 'a' 'b' }}", "a", NOT_READ.format("end of expression, found string")),
+    ("{{ s | }}", "Hello World", NOT_READ.format("word, found end of expression")),
+    (
+        "{{ l | where: 'k', empty | size }}",
+        "0",
+        NOT_READ.format("end of expression, found empty"),
+    ),
+    (
+        "{% if not n %}{% endif %}",
+        "",
+        (
+            "`/@liquid` has a template that does not parse: "
+            "disallowed not operator in logical expression."
+        ),
+    ),
+    ("{% comment %}{{ it's }}{% endcomment %}", "output not closed", ""),
+    ("a{% break %}b", "a", "`/@liquid` cannot be rendered: unexpected 'break'."),
+    ("{{ emoji[1] }}", "\ude00", "a"),
+    ("{{ '%E' | url_decode }}", "URI malformed", "%E"),
+    ("{{ 0 | date: '%9999d' }}", "1".rjust(9999, "0"), "%9999d"),
+    ("{{ 0 | date: '%3N %#p' }}", "000 am", "%3N %#p"),
+    ("{{ l | date: '%Y' }}", "2001", "ba3"),
+    ("{{ '0x1F' | plus: 1 }}", "32", "1"),
+    (
+        "{{ 0.1 | plus: 0.2 }} {{ 1.1 | times: 3 }}",
+        "0.30000000000000004 3.3000000000000003",
+        "0.3 3.3",
+    ),
+    ("{% if o == p %}same{% endif %}", "", "same"),
+    ("{% cycle 1, 0 %}{% cycle 1, 0 %}", "1", "10"),
+    ("{{ '\\101' }}", "A", "101"),
+    ("{{ 'हिन्दी' | slugify }}", "हिन्दी", "ह-न-द"),
+    ("{{ half }}", "\ud83d", "`/@liquid` cannot be rendered: a text holds half a character."),
+    ("{{ l | sample }}", "b", '`/@liquid` cannot be rendered: filter "sample" is disabled.'),
+    ("{{ (1..20000) | size }}", "20000", "`/@liquid` has a range that is too large."),
+]
+
+
+@pytest.mark.parametrize(("template", "reference", "ours"), DIFFERENT)
+def test_differences_from_the_reference(template: str, reference: str, ours: str) -> None:
+    """Each has its row among the differences."""
+    event = EVENT | {"p": dict(EVENT["o"]), "half": "\ud83d"}
+    try:
+        given = compile_mapping({"@liquid": template}).resolve(event)
+    except PayloadValidationError as refusal:
+        given = str(refusal)
+
+    assert given == ours != reference
+
+
+def test_members_may_have_the_names_of_keywords() -> None:
+    event = {"p": {"limit": 1, "for": {"empty": "e"}, "required": [2]}, "limit": {"as": 3}}
+    given = compile_mapping(
+        {"@liquid": "{{ p.limit }}{{ p.for.empty }}{{ p . required[0] }}{{ '.limit' }}"}
+    ).resolve(event)
+
+    assert given == "1e2.limit"
 
 
 def test_today_is_a_date() -> None:

@@ -380,8 +380,7 @@ DIFFERENT: list[tuple[JSON, JSON]] = [
     ({"@merge": {"direction": "right", "objects": [{"a": 1}, {"@path": "$.l"}]}}, {"a": 1}),
     ({"@path": "$.s.length"}, NONE),
     ({"@path": "$.l.length"}, NONE),
-    ({"@liquid": "{{ nil | json }}"}, "null"),
-    ({"@liquid": "{{ nil | inspect }}{{ empty | jsonify }}{{ blank | json }}"}, 'null""""'),
+    ({"@liquid": "{{ nil | json }}{{ nil | inspect }}"}, ""),
 ]
 
 
