@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from framework.delivery import check_request_head
 from framework.sandbox.faults import DroppedConnectionError
 from framework.sandbox.partner import DELAY, Sandbox
 
@@ -19,14 +20,16 @@ class SandboxTransport(httpx.BaseTransport):
     """Carries requests for the sandbox's origins to *sandbox*, and none to anywhere else.
 
     A dropped connection becomes httpx.RemoteProtocolError, an answer that is later than the
-    request's read timeout httpx.ReadTimeout, another origin httpx.ConnectError.
+    request's read timeout httpx.ReadTimeout, another origin httpx.ConnectError, and a header that
+    HTTP does not allow httpx.LocalProtocolError.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Let the sandbox answer *request*."""
+        """Let the sandbox answer *request*, which must be one that the network would take."""
+        check_request_head(request.method, request.headers.raw)
         origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
         if origin not in self.sandbox.origins:
             known = ", ".join(self.sandbox.origins)
