@@ -15,6 +15,7 @@ from framework.delivery.compiled import CompiledSubscription, compile_routes
 from framework.delivery.completion import SUPERSEDED, Completed, Completion, RowIds
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, json_body
+from framework.delivery.http_messages import check_request_head
 from framework.delivery.performing import HookRunner, Implementation
 from framework.delivery.pipeline import Connection, connect
 from framework.delivery.prepare import Intake, Prepared
@@ -59,6 +60,7 @@ __all__ = [
     "api_key",
     "basic",
     "bearer",
+    "check_request_head",
     "compile_routes",
     "connect",
     "json_body",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -16,17 +13,15 @@ from framework.clock import Clock, SystemClock
 from framework.delivery.auth import Credentials
 from framework.delivery.exchanges import Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, error_from_response, error_from_transport
+from framework.delivery.http_messages import TooLargeError, is_repeatable
 from framework.delivery.instrumented import InstrumentedTransport, names_of
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
 from framework.delivery.transports import Network
 from framework.errors import IntegrationError, RetryableError
 
-TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=60.0)
-"""Seconds: to reach the partner, between any two pieces of an answer, for a free connection."""
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
-"""Methods whose requests may be repeated; others need the extension `idempotent`."""
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+"""Seconds: for a call in all, and of these to reach the partner."""
 
 # Failures before the first byte of the request.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -35,10 +30,8 @@ _KEPT_HEADERS = 128
 _OF_COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 _OF_PLAIN = frozenset({"content", "headers", "timeout", "extensions"})
 _OF_FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding"})
-_UNSAID = frozenset({type(httpx.USE_CLIENT_DEFAULT)})
 _OF_CLIENT = frozenset({"mounts", "params", "default_encoding"})
 _Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
-_library = logging.getLogger("httpx")
 
 
 class Client(httpx.Client):
@@ -144,13 +137,13 @@ class Client(httpx.Client):
             return self._send_once(request, options)
         return self._retry.run(
             lambda: self._send_once(request, options),
-            lambda error: _repeatable(request, error),
+            lambda error: not self.is_closed and _repeatable(request, error),
             self.clock,
         )
 
     def _send_once(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         try:
-            response = self._sent(request, options)
+            response = super().send(request, **options)
             if response.is_success:
                 return response
             response.read()
@@ -163,67 +156,6 @@ class Client(httpx.Client):
             error.args = (self.redactor.text(str(error)),)
             raise
         raise error_from_response(response, self.redactor, self.error_reader, now=self.clock.time())
-
-    def _sent(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
-        """Do what httpx does, in fewer steps where nothing special is asked for."""
-        special = (
-            self.is_closed
-            or self.follow_redirects
-            or not self._simple
-            or any(self.event_hooks.values())
-            or not _UNSAID.issuperset(map(type, options.values()))
-            or "timeout" not in request.extensions
-            or request.url.userinfo
-        )
-        if special:
-            return super().send(request, **options)
-        auth = self.auth
-        return self._authorized(request, auth) if auth else self._answered(request)
-
-    def _authorized(self, request: httpx.Request, auth: httpx.Auth) -> httpx.Response:
-        """Send the requests of an auth flow, and give the last answer."""
-        history: list[httpx.Response] = []
-        flow = auth.sync_auth_flow(request)
-        try:
-            sending = next(flow)
-            while True:
-                response = self._answered(sending)
-                response.history = list(history)
-                try:
-                    sending = flow.send(response)
-                except StopIteration:
-                    return response
-                history.append(response)
-        finally:
-            flow.close()
-
-    def _answered(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* once, and give the answer, which has been read."""
-        start = time.perf_counter()
-        try:
-            response = self._wire.handle_request(request)
-        except httpx.RequestError as error:
-            error.request = request
-            raise
-        response.request = request
-        try:
-            response.read()
-        finally:
-            response.close()
-        response.elapsed = timedelta(seconds=time.perf_counter() - start)
-        self._jar.extract_cookies(response)
-        if response.has_redirect_location:
-            response.next_request = self._build_redirect_request(request, response)
-        if _library.isEnabledFor(logging.INFO):
-            _library.info(
-                'HTTP Request: %s %s "%s %d %s"',
-                request.method,
-                request.url,
-                response.http_version,
-                response.status_code,
-                response.reason_phrase,
-            )
-        return response
 
 
 class _Plain(httpx.Request):
@@ -263,13 +195,16 @@ def _repeatable(request: httpx.Request, error: RetryableError) -> bool:
     """Tell whether sending *request* again cannot do anything twice.
 
     So it is after 429, when the failed request was never sent or is safe by its method or
-    extension, and when a token could not be had, as long as asking for one is safe.
+    extension, and when a token could not be had, as long as asking for one is safe. A response
+    that is too large would be so again.
     """
     cause = error.__cause__
+    if isinstance(cause, TooLargeError):
+        return False
     failed = error.response.request if error.response is not None else None
     if isinstance(cause, httpx.RequestError):
         failed = cause.request
     if error.status == 429 or failed is None or isinstance(cause, _NEVER_SENT):
         return True
     asked = failed if "token" in failed.extensions else request
-    return asked.method in SAFE_METHODS or bool(asked.extensions.get("idempotent"))
+    return is_repeatable(asked)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from collections import Counter
+from datetime import timedelta
 from functools import lru_cache
 
 import httpx
@@ -46,7 +48,10 @@ class InstrumentedTransport(httpx.BaseTransport):
         self._throttle.take()
         endpoint = self.endpoints.count(request)
         send = self._recorded if self._recorder.active else self._transport.handle_request
+        start = time.perf_counter()
         response = send(request)
+        if response.is_closed:  # made in this process: httpx tells the time of a stream only
+            response.elapsed = timedelta(seconds=time.perf_counter() - start)
         names = names_of(response.headers)
         if response.status_code == 429 or not TELLING.isdisjoint(names):
             self._throttle.tell(response.status_code, response.headers)

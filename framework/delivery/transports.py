@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 from wsgiref.types import WSGIApplication
 
 import httpx
 
-from framework.delivery.direct import Direct
 from framework.delivery.http_errors import REDIRECTED
 from framework.errors import ConfigurationError
 
@@ -43,34 +41,27 @@ def make_transport(
 
 
 class Network(httpx.BaseTransport):
-    """The real network; keeps to `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`."""
+    """The real network; libcurl is loaded with the first request."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._proxies = getproxies()
-        self._routes: dict[str | None, httpx.BaseTransport] = {None: Direct()}
+        self._curl: httpx.BaseTransport | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* directly or through the proxy that the environment names for it."""
-        proxy = self._proxy(request.url) if self._proxies else None
-        return self._route(proxy).handle_request(request)
+        """Send *request* to its origin, or to the proxy that the environment names for it."""
+        return (self._curl or self._opened()).handle_request(request)
 
     def close(self) -> None:
-        """Close the connections."""
-        for route in self._routes.values():
-            route.close()
+        """Close the connections; calls under way fail within a second."""
+        if self._curl:
+            self._curl.close()
 
-    def _proxy(self, url: httpx.URL) -> str | None:
-        proxy = self._proxies.get(url.scheme) or self._proxies.get("all")
-        if proxy is None or proxy_bypass(url.host):
-            return None
-        return proxy if "://" in proxy else f"http://{proxy}"
+    def _opened(self) -> httpx.BaseTransport:
+        from framework.delivery.curl import CurlTransport  # noqa: PLC0415 - takes a while to load
 
-    def _route(self, proxy: str | None) -> httpx.BaseTransport:
         with self._lock:
-            if proxy not in self._routes:
-                self._routes[proxy] = httpx.HTTPTransport(proxy=proxy)
-            return self._routes[proxy]
+            self._curl = self._curl or CurlTransport()
+            return self._curl
 
 
 class OriginRewrite(httpx.BaseTransport):

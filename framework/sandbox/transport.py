@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from framework.delivery import check_request_head
 from framework.sandbox.faults import DroppedConnectionError
 from framework.sandbox.partner import DELAY, Sandbox
 
@@ -19,7 +20,8 @@ class SandboxTransport(httpx.BaseTransport):
     """Passes requests for the sandbox's origins to *sandbox*; nothing reaches the network.
 
     A dropped connection raises httpx.RemoteProtocolError, a response later than the request's read
-    timeout httpx.ReadTimeout, a request to another origin httpx.ConnectError.
+    timeout httpx.ReadTimeout, a request to another origin httpx.ConnectError, and a header that
+    HTTP does not allow httpx.LocalProtocolError.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -27,6 +29,7 @@ class SandboxTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the sandbox's response to *request*."""
+        check_request_head(request.method, request.headers.raw)
         origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
         if origin not in self.sandbox.origins:
             known = ", ".join(self.sandbox.origins)

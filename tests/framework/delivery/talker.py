@@ -27,13 +27,23 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class Turn:
     """What happens for one request.
 
-    *early* answers before the body is read. Afterwards the connection is kept, or it `ends` with
+    *early* answers before the body is read; *cuts* are the sizes of the pieces that an answer is
+    sent in, the rest in one. Afterwards the connection is kept, or it `ends` with
     a FIN, is `reset`, or nothing more happens on it (`stalls`).
     """
 
     says: bytes = OK
     then: str = "keeps"
     early: bool = False
+    cuts: tuple[int, ...] = ()
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield what is said in its pieces."""
+        rest = self.says
+        for size in self.cuts:
+            yield rest[:size]
+            rest = rest[size:]
+        yield rest
 
 
 ENDS = Turn(b"", "ends")
@@ -92,6 +102,7 @@ class Talker:
             while True:
                 sock, _ = self._listening.accept()
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, SOON_GONE)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 thread = threading.Thread(target=self._talk, args=(sock,))
                 with self._lock:
                     self.connections += 1
@@ -105,10 +116,10 @@ class Talker:
                 while head := _head(file):
                     turn = self.turns.popleft() if self.turns else Turn()
                     if turn.early:
-                        sock.sendall(turn.says)
-                    self.requests.append(head + file.read(_length(head)))
+                        _say(sock, turn)
+                    self.requests.append(head + _body(head, file))
                     if not turn.early:
-                        sock.sendall(turn.says)
+                        _say(sock, turn)
                     if turn.then == "reset":
                         linger = struct.pack("ii", 1, 0)
                         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -119,6 +130,11 @@ class Talker:
                         return
 
 
+def _say(sock: socket.socket, turn: Turn) -> None:
+    for piece in turn.pieces():
+        sock.sendall(piece)
+
+
 def _head(file: BinaryIO) -> bytes:
     """Read to the empty line that ends the headers, or to the end of everything."""
     lines = itertools.takewhile(bool, iter(file.readline, b"\r\n"))
@@ -126,9 +142,12 @@ def _head(file: BinaryIO) -> bytes:
     return found and found + b"\r\n"
 
 
-def _length(head: bytes) -> int:
+def _body(head: bytes, file: BinaryIO) -> bytes:
+    """Read the body, chunks as they were sent."""
     lines = head.lower().split(b"\r\n")
-    return sum(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+    if b"transfer-encoding: chunked" in lines:
+        return b"".join(iter(file.readline, b"0\r\n")) + b"0\r\n" + file.readline()
+    return file.read(sum(int(line[15:]) for line in lines if line.startswith(b"content-length:")))
 
 
 @contextlib.contextmanager

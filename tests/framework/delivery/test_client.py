@@ -18,6 +18,7 @@ import pytest
 from framework.delivery.client import Client
 from framework.delivery.exchanges import Redactor
 from framework.delivery.http_errors import describe_error, json_body
+from framework.delivery.http_messages import TooLargeError
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
 from framework.errors import (
@@ -169,6 +170,7 @@ TRANSPORT_CASES = [
     (httpx.PoolTimeout, 503, "POOL_TIMEOUT", "had to wait too long for a free connection"),
     (httpx.ProxyError, 503, "PROXY_ERROR", "could not be reached through the proxy"),
     (httpx.ConnectError, 503, "CONNECT_ERROR", "could not be reached"),
+    (TooLargeError, 502, "RESPONSE_TOO_LARGE", "sent a response that is too large"),
     (httpx.ReadError, 503, "READ_ERROR", "broke off the connection"),
     (httpx.WriteError, 503, "WRITE_ERROR", "broke off the connection"),
     (httpx.CloseError, 503, "TRANSPORT_ERROR", "failed"),
@@ -298,6 +300,20 @@ def test_what_may_have_been_taken_in_is_not_repeated(failed: Exception) -> None:
     assert attempts("PATCH", failed, DONE)[0] == 2
 
 
+def test_a_response_that_is_too_large_is_not_asked_for_again() -> None:
+    assert attempts("PATCH", TooLargeError(""), DONE)[0] == -1
+
+
+def test_a_call_that_closing_ends_is_not_made_again() -> None:
+    def ended(_: httpx.Request) -> httpx.Response:
+        client.close()
+        raise httpx.ReadError("s3cret")
+
+    client = Client(transport=httpx.MockTransport(ended), clock=FakeClock())
+    with pytest.raises(RetryableError):
+        client.patch(URL)
+
+
 def test_a_body_that_streams_is_sent_once() -> None:
     assert attempts("PUT", BUSY, DONE, content=iter([b"once"]))[0] == -1
 
@@ -343,7 +359,7 @@ def test_defaults_are_sane() -> None:
     with Client(transport=partner, headers={"X-A": "1"}) as client:
         client.get(URL)
     sent = partner.requests[0]
-    assert sent.extensions["timeout"] == {"connect": 10, "read": 30, "write": 30, "pool": 60}
+    assert sent.extensions["timeout"] == {"connect": 10, "read": 30, "write": 30, "pool": 30}
     assert sent.headers["user-agent"] == "action-destinations"
     assert sent.headers["x-a"] == "1"
 

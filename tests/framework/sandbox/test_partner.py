@@ -40,6 +40,17 @@ def test_a_request_arrives_as_it_was_sent(bell: Bell, client: httpx.Client) -> N
     assert request.headers["host"] == "bell.example"
 
 
+@pytest.mark.parametrize("headers", [{"X": "a\nb"}, {"X": " a"}, {"X y": "b"}, {"": "b"}])
+def test_headers_that_http_does_not_allow_are_refused(
+    bell: Bell, client: httpx.Client, headers: dict[str, str]
+) -> None:
+    """As the network refuses them."""
+    with pytest.raises(httpx.LocalProtocolError) as caught:
+        client.post("/ring", headers=headers)
+    assert "a\nb" not in str(caught.value)
+    assert bell.seen == []
+
+
 def test_an_answer_leaves_as_json_with_its_headers(client: httpx.Client) -> None:
     answer = client.post("/ring")
     assert answer.json() == {"rings": 1}
