@@ -229,8 +229,10 @@ class Batcher:
     def flush(self, groups: Sequence[RowGroup] = ()) -> Iterator[Batch]:
         """Add rows and yield everything that waits."""
         if not self.waiting and _independent(groups):
-            yield from _batches_of_one(groups)
-            return
+            return iter(_batches_of_one(groups))
+        return self._flush_all(groups)
+
+    def _flush_all(self, groups: Sequence[RowGroup]) -> Iterator[Batch]:
         yield from self.add(groups)
         yield from self._merge_all()
         for pending in self._pending():

@@ -32,7 +32,7 @@ class Layout(Struct, frozen=True):
 
     def lists(self) -> Lists:
         """Return new lists to add rows to."""
-        return tuple([] for _ in range(2 if self.fields is None else 1 + len(self.fields)))
+        return tuple(map(list, [()] * (2 if self.fields is None else 1 + len(self.fields))))
 
 
 OBJECTS: Final = Layout()
@@ -56,7 +56,8 @@ class Columns(Mapping[str, Sequence[Any]]):
         layout: Layout = OBJECTS,
     ) -> None:
         self._action = action
-        self._size = size
+        self.size = size
+        """The number of payloads."""
         self._objects = objects
         self._lists = lists or {}
         self._layout = layout
@@ -79,7 +80,7 @@ class Columns(Mapping[str, Sequence[Any]]):
         if self._objects is not None:
             return [one.get(key, default) for one in self._objects]
         if key in self._constants:
-            return [self._constant(key)] * self._size
+            return [self._constant(key)] * self.size
         if key in self._layout.certain:
             return self._lists[key]
         return [default if one is MISSING else one for one in self._lists[key]]
@@ -90,18 +91,13 @@ class Columns(Mapping[str, Sequence[Any]]):
     def __len__(self) -> int:
         return len(self._action.fields)
 
-    @property
-    def size(self) -> int:
-        """The number of payloads."""
-        return self._size
-
     @cached_property
     def objects(self) -> Sequence[dict[str, Any]]:
         """The shaped payloads as plain objects, without absent values."""
         if self._objects is not None:
             return self._objects
         fixed = {key: one for key, one in self._constants.items() if one is not MISSING}
-        rows = zip(*self._lists.values(), strict=True) if self._lists else [()] * self._size
+        rows = zip(*self._lists.values(), strict=True) if self._lists else [()] * self.size
         return [
             {key: one for key, one in zip(self._lists, row, strict=True) if one is not MISSING}
             | fixed
@@ -115,18 +111,22 @@ class Columns(Mapping[str, Sequence[Any]]):
 
     def runs(self, *keys: str) -> Iterator[tuple[tuple[Any, ...], Columns]]:
         """Yield the values of *keys* and the payloads that have them, neighbors together."""
+        if self.size == 1 or all(key in self._constants for key in keys):
+            yield self._first(keys), self
+            return
         start = 0
-        for values, run in self._neighbors(keys):
-            yield values, self if run == self._size else self._part(start, start + run)
+        for values, group in itertools.groupby(zip(*(self[key] for key in keys), strict=True)):
+            run = sum(1 for _ in group)
+            yield values, self if run == self.size else self._part(start, start + run)
             start += run
 
     def groups(self, keys: Sequence[str]) -> dict[tuple[Any, ...], Sequence[int] | None]:
         """Return the places of the payloads by their values of *keys*; None if all agree."""
-        if self._size == 1:
+        if self.size == 1:
             return {_hashable(self._first(keys)): None}
         varying = [key for key in keys if key not in self._constants]
         columns = [self[key] for key in varying]
-        if all(column.count(column[0]) == self._size for column in columns):
+        if all(column.count(column[0]) == self.size for column in columns):
             return {_hashable(self._first(keys)): None}
         found: dict[Hashable, list[int]] = {}
         for place, value in enumerate(_row_keys(columns)):
@@ -157,18 +157,11 @@ class Columns(Mapping[str, Sequence[Any]]):
             layout=self._layout,
         )
 
-    def _neighbors(self, keys: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], int]]:
-        if self._size == 1 or all(key in self._constants for key in keys):
-            yield self._first(keys), self._size
-            return
-        for values, run in itertools.groupby(zip(*(self[key] for key in keys), strict=True)):
-            yield values, sum(1 for _ in run)
-
     def _first(self, keys: Sequence[str]) -> tuple[Any, ...]:
         """Return the values of *keys* in the first payload."""
         if self._objects:
-            first, defaults = self._objects[0], self._action.defaults
-            return tuple([first.get(key, defaults[key]) for key in keys])
+            first = {**self._action.defaults, **self._objects[0]}
+            return tuple(map(first.__getitem__, keys))
         constants = self._constants
         return tuple([self._constant(key) if key in constants else self[key][0] for key in keys])
 

@@ -43,9 +43,9 @@ def prepare_event(compiled: CompiledSubscription, event: Event) -> dict[str, Any
 
 
 class RowIds(Struct, frozen=True):
-    """The numbering of rows: by position, and at one position by subscription.
+    """The numbering of rows: `position * subscriptions + index of the subscription`.
 
-    *subscriptions* is their number, at least one. Row ids grow in the order of arrival.
+    *subscriptions* is their number, at least one.
     """
 
     subscriptions: int
@@ -57,10 +57,6 @@ class RowIds(Struct, frozen=True):
             return range(positions.start * step, positions.stop * step, step)
         return [position * step for position in positions]
 
-    def split(self, row_id: int) -> tuple[int, int]:
-        """Return the position and the index of the subscription of a row."""
-        return divmod(row_id, self.subscriptions)
-
     def spans(self, groups: Iterable[Collection[int]]) -> dict[int, list[range]]:
         """Return the positions of rows by subscription, as ranges in ascending order.
 
@@ -69,7 +65,7 @@ class RowIds(Struct, frozen=True):
         found: dict[int, list[range]] = {}
         for group in filter(None, groups):
             for run in _runs(sorted(group), self.subscriptions):
-                position, subscription = self.split(run.start)
+                position, subscription = divmod(run.start, self.subscriptions)
                 spans = found.setdefault(subscription, [])
                 spans.append(range(position, position + len(run)))
         for spans in found.values():
@@ -169,7 +165,7 @@ class Intake:
             if self._whole
             else (self._projected if self.projection else self._fused).layouts
         )
-        self._rows = self._empty()
+        self._rows = [layout.lists() for layout in self._layouts]
         self._mixed: set[int] = set()
         self.items: dict[tuple[int, int], ReportItem] = {}
         self.objects: dict[int, dict[str, Any]] = {}
@@ -242,12 +238,11 @@ class Intake:
         for compiled, lists in zip(self._subscriptions, self._rows, strict=True):
             if lists[0]:
                 groups += self._groups(compiled, lists, completions)
+        for index, lists in enumerate(self._rows):
+            if lists[0]:
+                self._rows[index] = self._layouts[index].lists()
         self._mixed.clear()
-        self._rows = self._empty()
         return groups
-
-    def _empty(self) -> list[Lists]:
-        return [([], []) if one is OBJECTS else one.lists() for one in self._layouts]
 
     @cached_property
     def _fused(self) -> Fusion:
@@ -365,7 +360,8 @@ class Intake:
             identifiers = cast("Sequence[str]", found)
             if self._traced:
                 for row_id, identifier in zip(row_ids, identifiers, strict=True):
-                    self.items[self.row_ids.split(row_id)].identifier = identifier
+                    item = self.items[divmod(row_id, self.row_ids.subscriptions)]
+                    item.identifier = identifier
         if self._hook_runner.needs_payloads:
             self.objects.update(zip(row_ids, columns.objects, strict=True))
         return _grouped(compiled, columns, row_ids, identifiers) if row_ids else []

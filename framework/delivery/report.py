@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from msgspec import Struct
@@ -33,8 +32,7 @@ class Completion(Struct, frozen=True):
             yield position, self.subscription, self.result
 
 
-@dataclass(slots=True, eq=False)
-class ReportItem:
+class ReportItem(Struct, eq=False):
     """One event on its way through one subscription; a stage not reached leaves None.
 
     *position* is the event's place in the delivery, *batch* the index of its batch in

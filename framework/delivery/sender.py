@@ -175,7 +175,8 @@ class Sender:
         with self._hook_runner.client.recorder.recording() as exchanges:
             results = self._hook_runner.perform(compiled, batch_input)
         for row_id in batch.all_row_ids():
-            self.items[self._row_ids.split(row_id)].batch = len(self.sent)
+            place = divmod(row_id, self._row_ids.subscriptions)
+            self.items[place].batch = len(self.sent)
         size = len(row_ids)
         self.sent.append(Sent(batch.action, batch_input.key, size, batch.reason, exchanges))
         return results
