@@ -60,8 +60,6 @@ def ingest(chunk: Chunk, intake: Intake, max_line: int, *, named: bool) -> Inges
         return Ingested(completions, decoded.lines, decoded.message_ids(), decoded.rejected)
     first = chunk.start.lines + 1
     lines = range(first, first + len(structs))
-    completions = intake.add_structs(
-        structs, lines, lambda line: reread(chunk.lines[line - first])
-    )
+    completions = intake.add_structs(structs, lines, lambda line: reread(chunk.lines[line - first]))
     message_ids = map(projection.getter("messageId"), structs) if named else ()
     return Ingested(completions, lines, message_ids)
