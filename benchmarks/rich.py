@@ -167,7 +167,8 @@ def source() -> str:
     from framework.delivery.projection import project  # noqa: PLC0415 - not for who delivers
 
     with open_connection(1) as connection:
-        return fuse(connection.routes, project(places_of(connection.routes)), whole=True).source
+        compiled = connection.subscriptions
+        return fuse(compiled, project(places_of(compiled)), whole=True).source
 
 
 if __name__ == "__main__":

@@ -102,8 +102,8 @@ def reopened(
         redactor=connection.redactor,
         error_reader=lambda response: plugin.call("describe_error", response=response),
     )
-    performer = replace(connection.performer, client=client, cache=Cache(time.monotonic))
-    return Connection(plugin, connection.settings, connection.routes, performer)
+    hook_runner = replace(connection.hook_runner, client=client, cache=Cache(time.monotonic))
+    return Connection(plugin, connection.settings, connection.subscriptions, hook_runner)
 
 
 def run(connection: Connection, events: str | Path, **options: Any) -> Summary:

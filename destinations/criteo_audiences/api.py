@@ -7,8 +7,7 @@ ambiguous, every known form of a response is accepted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import orjson
@@ -35,8 +34,7 @@ _PAGE = 100
 _PASSES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ContactList:
+class ContactList(NamedTuple):
     """A segment whose members are listed one by one."""
 
     id: str
@@ -44,8 +42,7 @@ class ContactList:
     read_only: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Amendment:
+class Amendment(NamedTuple):
     """Identifiers to add to a contact list or remove from it; *operation* is `add` or `remove`."""
 
     operation: str
@@ -56,7 +53,7 @@ class Amendment:
     def of(self, identifiers: Sequence[str]) -> Amendment:
         """Return the same amendment for some of its identifiers, in their order."""
         every = len(identifiers) == len(self.identifiers)
-        return self if every else replace(self, identifiers=identifiers)
+        return self if every else self._replace(identifiers=identifiers)
 
     def body(self) -> bytes:
         """Return the request body as JSON."""
@@ -70,16 +67,14 @@ class Amendment:
         return orjson.dumps({"data": {"type": "ContactlistAmendment", "attributes": attributes}})
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The number of identifiers that Criteo rejected as malformed, and a sample of them."""
 
     invalid: int
     sample: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Criteo:
+class Criteo(NamedTuple):
     """Criteo's API in one *version* (`YYYY-MM`).
 
     *client* raises IntegrationError for error responses; so does every method. A response that is
@@ -165,7 +160,7 @@ class Criteo:
             )
         except IntegrationError as error:
             raise specific_error(error) from error
-        if refused := problems_of(response, "errors"):
+        if response.get("errors") and (refused := problems_of(response, "errors")):
             raise api_error(refused, f"Criteo did not amend contact list {list_id}")
         return _verdict(response)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from destinations.criteo_audiences.api import Criteo
 from destinations.criteo_audiences.refusals import NameTakenError
@@ -17,8 +17,7 @@ _LISTED_TTL = 60.0
 """Seconds after a complete listing in which an unlisted name is created without a new search."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContactLists:
+class ContactLists(NamedTuple):
     """The IDs of an advertiser's contact lists by name; names are compared exactly.
 
     Every list found by a search is stored in *cache*, not only the requested one.

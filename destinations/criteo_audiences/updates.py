@@ -62,7 +62,7 @@ def amend(criteo: Criteo, list_id: str, amendment: Amendment) -> AmendmentResult
 def each(results: AmendmentResults, identifiers: Sequence[str]) -> Result | list[Result]:
     """Return one result if all are equal, else the results aligned with *identifiers*."""
     first = results[0][1]
-    if all(result == first for _, result in results):
+    if len(results) == 1 or all(result == first for _, result in results):
         return first
     by_identifier = {identifier: result for part, result in results for identifier in part}
     return [by_identifier[identifier] for identifier in identifiers]

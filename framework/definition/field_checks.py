@@ -73,6 +73,9 @@ def pruner_of(field: Field) -> Prune:
 
 def top_pruner_of(field: Field) -> Prune:
     """Give the pruning of a top-level field: no empty texts, and lists where they are declared."""
+    if not field.multiple and not (field.type == "object" and field.properties):
+        null = None if field.nullable else MISSING
+        return lambda value: null if value is None else MISSING if value == "" else value
     prune = pruner_of(field)
 
     def prune_top(value: JSON) -> JSON:

@@ -108,16 +108,18 @@ def _plain(condition: Condition) -> Test:
     wanted = condition.operator == "is"
     if condition.value is MISSING:
         return lambda value: (value is MISSING or value is None) is wanted
+    matches = _matching(condition.value)
     if condition.field is None:
-        return lambda value: _matches(value, condition.value) is wanted
-    return lambda value: value is not MISSING and _matches(value, condition.value) is wanted
+        return lambda value: matches(value) is wanted
+    return lambda value: value is not MISSING and matches(value) is wanted
 
 
 def _inner(condition: Condition) -> Test:
     """Judge a value inside an object; without a value to compare, `is` asks for presence."""
     if condition.value is MISSING:
         return lambda _value: condition.operator == "is"
-    return lambda value: _matches(value, condition.value) is (condition.operator == "is")
+    matches = _matching(condition.value)
+    return lambda value: matches(value) is (condition.operator == "is")
 
 
 def _follow(inside: tuple[str, ...], judge: Test) -> Test:
@@ -135,7 +137,16 @@ def _follow(inside: tuple[str, ...], judge: Test) -> Test:
     return test
 
 
-def _matches(value: JSON, expected: Any) -> bool:
-    if same(value, expected):
-        return True
-    return isinstance(expected, list) and any(same(value, item) for item in expected)
+def _matching(expected: Any) -> Test:
+    """Return the test whether a value equals *expected*, or one of its items if it is a list."""
+    if isinstance(expected, str):
+        return lambda value: bool(value == expected)
+    items = expected if isinstance(expected, list) else []
+    texts = frozenset(item for item in items if isinstance(item, str))
+
+    def matches(value: JSON) -> bool:
+        if type(value) is str:
+            return value in texts
+        return same(value, expected) or any(same(value, item) for item in items)
+
+    return matches

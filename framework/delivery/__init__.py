@@ -1,4 +1,4 @@
-"""Delivering events now: connections, the one pipeline, the client, auth flows and the record."""
+"""Delivery of events: connections, the one pipeline, the HTTP client, auth flows and records."""
 
 from framework.clock import Clock, SystemClock
 from framework.delivery.auth import (
@@ -11,15 +11,21 @@ from framework.delivery.auth import (
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns
-from framework.delivery.compiled import CompiledSubscription, compile_routes
-from framework.delivery.completion import SUPERSEDED, Completed, Completion, RowIds
+from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.performing import HookRunner, Implementation
 from framework.delivery.pipeline import Connection, connect
-from framework.delivery.prepare import Intake, Prepared
-from framework.delivery.report import Report, ReportItem, Sent
+from framework.delivery.prepare import Intake, Prepared, RowIds
+from framework.delivery.report import (
+    SUPERSEDED,
+    Completed,
+    Completion,
+    Report,
+    ReportItem,
+    Sent,
+)
 from framework.delivery.retries import Retry
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind
@@ -61,7 +67,7 @@ __all__ = [
     "basic",
     "bearer",
     "check_request_head",
-    "compile_routes",
+    "compile_subscriptions",
     "connect",
     "json_body",
     "make_transport",

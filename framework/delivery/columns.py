@@ -1,4 +1,4 @@
-"""Payloads of one route side by side: as columns, as objects, and in groups that agree."""
+"""Payloads of one subscription: as columns, as objects, and in groups with equal values."""
 
 from __future__ import annotations
 
@@ -6,20 +6,43 @@ import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct, field
 
 from framework.definition import Action
-from framework.delivery.fusion import Layout, Lists
 from framework.paths import MISSING
 
-_OBJECTS: Final = Layout()
 _UNHASHABLE: Final = (dict, list)
+
+Lists: TypeAlias = tuple[list[Any], ...]
+"""The rows of a subscription: their row ids, then the lists of its layout."""
+
+
+class Layout(Struct, frozen=True):
+    """What is kept of the payloads of a subscription: shaped objects, or a list for each field.
+
+    *constants* are the fields that have the same value in every row, or MISSING if they never
+    have one; their lists stay empty. The *certain* fields always have a value.
+    """
+
+    fields: tuple[str, ...] | None = None
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    certain: frozenset[str] = frozenset()
+
+    def lists(self) -> Lists:
+        """Return new lists to add rows to."""
+        return tuple(map(list, [()] * (2 if self.fields is None else 1 + len(self.fields))))
+
+
+OBJECTS: Final = Layout()
+"""Keeps shaped objects."""
 
 
 class Columns(Mapping[str, Sequence[Any]]):
-    """The shaped payloads of a route by field: a sequence of values for each, aligned.
+    """The shaped payloads of a subscription by field: an aligned sequence of values for each.
 
-    Absent values are the field's default, else None. `runs` and `groups` cost next to nothing for
+    Absent values are the field's default, else None. `runs` and `groups` cost almost nothing for
     fields that have the same value everywhere.
     """
 
@@ -30,10 +53,11 @@ class Columns(Mapping[str, Sequence[Any]]):
         *,
         objects: Sequence[dict[str, Any]] | None = None,
         lists: Mapping[str, Sequence[Any]] | None = None,
-        layout: Layout = _OBJECTS,
+        layout: Layout = OBJECTS,
     ) -> None:
         self._action = action
-        self._size = size
+        self.size = size
+        """The number of payloads."""
         self._objects = objects
         self._lists = lists or {}
         self._layout = layout
@@ -41,7 +65,7 @@ class Columns(Mapping[str, Sequence[Any]]):
 
     @classmethod
     def of(cls, action: Action, layout: Layout, lists: Lists) -> Columns:
-        """Give the rows that a fused function has added to *lists*."""
+        """Return the rows that a fused function has added to *lists*."""
         if layout.fields is None:
             return cls(action, len(lists[0]), objects=lists[1])
         by_field = {
@@ -56,7 +80,7 @@ class Columns(Mapping[str, Sequence[Any]]):
         if self._objects is not None:
             return [one.get(key, default) for one in self._objects]
         if key in self._constants:
-            return [self._constant(key)] * self._size
+            return [self._constant(key)] * self.size
         if key in self._layout.certain:
             return self._lists[key]
         return [default if one is MISSING else one for one in self._lists[key]]
@@ -67,18 +91,13 @@ class Columns(Mapping[str, Sequence[Any]]):
     def __len__(self) -> int:
         return len(self._action.fields)
 
-    @property
-    def size(self) -> int:
-        """How many payloads there are."""
-        return self._size
-
     @cached_property
     def objects(self) -> Sequence[dict[str, Any]]:
         """The shaped payloads as plain objects, without absent values."""
         if self._objects is not None:
             return self._objects
         fixed = {key: one for key, one in self._constants.items() if one is not MISSING}
-        rows = zip(*self._lists.values(), strict=True) if self._lists else [()] * self._size
+        rows = zip(*self._lists.values(), strict=True) if self._lists else [()] * self.size
         return [
             {key: one for key, one in zip(self._lists, row, strict=True) if one is not MISSING}
             | fixed
@@ -91,22 +110,26 @@ class Columns(Mapping[str, Sequence[Any]]):
         return build_all(self._action, self.objects)
 
     def runs(self, *keys: str) -> Iterator[tuple[tuple[Any, ...], Columns]]:
-        """Yield the values of *keys* and the payloads that have them, neighbours together."""
+        """Yield the values of *keys* and the payloads that have them, neighbors together."""
+        if self.size == 1 or all(key in self._constants for key in keys):
+            yield self._first(keys), self
+            return
         start = 0
-        for values, run in self._neighbours(keys):
-            yield values, self if run == self._size else self._part(start, start + run)
+        for values, group in itertools.groupby(zip(*(self[key] for key in keys), strict=True)):
+            run = sum(1 for _ in group)
+            yield values, self if run == self.size else self._part(start, start + run)
             start += run
 
     def groups(self, keys: Sequence[str]) -> dict[tuple[Any, ...], Sequence[int] | None]:
-        """Give the places of the payloads by their values of *keys*; None where all agree."""
-        if self._size == 1:
+        """Return the places of the payloads by their values of *keys*; None if all agree."""
+        if self.size == 1:
             return {_hashable(self._first(keys)): None}
         varying = [key for key in keys if key not in self._constants]
         columns = [self[key] for key in varying]
-        if all(column.count(column[0]) == self._size for column in columns):
+        if all(column.count(column[0]) == self.size for column in columns):
             return {_hashable(self._first(keys)): None}
         found: dict[Hashable, list[int]] = {}
-        for place, value in enumerate(_told_apart(columns)):
+        for place, value in enumerate(_row_keys(columns)):
             found.setdefault(value, []).append(place)
         groups: dict[tuple[Any, ...], Sequence[int] | None] = {}
         for places in found.values():
@@ -115,11 +138,11 @@ class Columns(Mapping[str, Sequence[Any]]):
         return groups
 
     def chosen(self, chosen: Sequence[bool]) -> Columns:
-        """Give the payloads for which *chosen* is true."""
+        """Return the payloads for which *chosen* is true."""
         return self._made(lambda values: list(compress(values, chosen)), sum(chosen))
 
     def at(self, places: Sequence[int]) -> Columns:
-        """Give the payloads at *places*."""
+        """Return the payloads at *places*."""
         return self._made(lambda values: [values[place] for place in places], len(places))
 
     def _part(self, start: int, stop: int) -> Columns:
@@ -134,18 +157,11 @@ class Columns(Mapping[str, Sequence[Any]]):
             layout=self._layout,
         )
 
-    def _neighbours(self, keys: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], int]]:
-        if self._size == 1 or all(key in self._constants for key in keys):
-            yield self._first(keys), self._size
-            return
-        for values, run in itertools.groupby(zip(*(self[key] for key in keys), strict=True)):
-            yield values, sum(1 for _ in run)
-
     def _first(self, keys: Sequence[str]) -> tuple[Any, ...]:
-        """Give the values of *keys* in the first payload, or in any where they are the same."""
+        """Return the values of *keys* in the first payload."""
         if self._objects:
-            first, defaults = self._objects[0], self._action.defaults
-            return tuple([first.get(key, defaults[key]) for key in keys])
+            first = {**self._action.defaults, **self._objects[0]}
+            return tuple(map(first.__getitem__, keys))
         constants = self._constants
         return tuple([self._constant(key) if key in constants else self[key][0] for key in keys])
 
@@ -158,26 +174,26 @@ class Columns(Mapping[str, Sequence[Any]]):
 
 
 def build(action: Action, shaped: dict[str, Any]) -> Any:
-    """Give the typed payload, or the plain object where the action has only a field table."""
+    """Return the typed payload, or the plain object if the action has only a field table."""
     payload = action.payload
     return payload.build(shaped) if isinstance(payload, type) else shaped
 
 
 def build_all(action: Action, shaped: Sequence[dict[str, Any]]) -> Sequence[Any]:
-    """Give the payloads of many shaped objects."""
+    """Return the payloads of many shaped objects."""
     payload = action.payload
     return list(map(payload.build, shaped)) if isinstance(payload, type) else shaped
 
 
-def _told_apart(columns: Sequence[Sequence[Any]]) -> Sequence[Hashable]:
-    """Give for each row what tells it from rows with other values; texts do that by themselves."""
+def _row_keys(columns: Sequence[Sequence[Any]]) -> Sequence[Hashable]:
+    """Return for each row a key that rows with equal values share; text is its own key."""
     if len(columns) == 1 and {str}.issuperset(map(type, columns[0])):
         return columns[0]
     return [tuple(map(_key, row)) for row in zip(*columns, strict=True)]
 
 
 def _hashable(values: tuple[Any, ...]) -> tuple[Hashable, ...]:
-    """Give values as a key; lists and objects are told apart by how they are written."""
+    """Return values as a key; lists and objects are compared by their representation."""
     try:
         hash(values)
     except TypeError:

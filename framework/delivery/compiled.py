@@ -1,10 +1,11 @@
-"""A subscription made ready: trigger, mapping and shape compiled, batching rules settled."""
+"""Compiled subscriptions: trigger, mapping, shape and batching rules, ready for events."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeGuard
 
 from framework.definition import (
@@ -19,17 +20,16 @@ from framework.definition import (
     Subscription,
     compile_shape,
 )
-from framework.errors import ConfigurationError, FrameworkError, PayloadValidationError
+from framework.errors import ConfigurationError, FrameworkError
 from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
-from framework.paths import Event
-from framework.results import Failed, Result, Skipped
+from framework.results import Skipped
 from framework.triggers import Trigger, parse
 
 
 @dataclass(frozen=True, eq=False)
 class CompiledSubscription:
-    """One enabled subscription, compiled; *index* is its place among the connection's routes.
+    """An enabled subscription, compiled; *index* is its place among those of the connection.
 
     *unmatched* is the result of an event that the trigger does not match.
     """
@@ -46,33 +46,19 @@ class CompiledSubscription:
     hook_outputs: Mapping[str, Any]
     unmatched: Skipped
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """What the subscription is called, else its action's title."""
+        """The name of the subscription, else the title of its action."""
         return self.subscription.name or self.action.title
 
-    @property
+    @cached_property
     def lane(self) -> Hashable:
-        """The place within which identifiers of several routes are compared."""
+        """The scope within which identifiers of several subscriptions are compared."""
         own = self.batching.lane or self.index
         return own, self.sync_mode, self.matching_key, repr(self.hook_outputs)
 
-    def prepare(self, event: Event) -> dict[str, Any] | Result:
-        """Give the shaped payload of *event*, or the result where there is none."""
-        if not self.trigger.matches(event):
-            return self.unmatched
-        try:
-            return self.shape.apply(self.mapping.resolve(event), sync_mode=self.sync_mode)
-        except PayloadValidationError as error:
-            return invalid(error)
 
-
-def invalid(error: PayloadValidationError) -> Failed:
-    """Give the result of an event whose mapping or shape failed, with every problem."""
-    return Failed.from_error(error, "framework")
-
-
-def compile_routes(
+def compile_subscriptions(
     destination: Destination, subscriptions: Sequence[Subscription]
 ) -> tuple[CompiledSubscription, ...]:
     """Compile every enabled subscription.
@@ -83,17 +69,17 @@ def compile_routes(
         raise ConfigurationError(
             f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions, got {len(subscriptions)}."
         )
-    routes: list[CompiledSubscription] = []
+    compiled: list[CompiledSubscription] = []
     problems: list[str] = []
     for number, subscription in enumerate(subscriptions, 1):
         if subscription.enabled:
             try:
-                routes.append(_compile(len(routes), destination, subscription))
+                compiled.append(_compile(len(compiled), destination, subscription))
             except FrameworkError as error:
                 problems += _named(number, subscription, error)
     if problems:
         raise ConfigurationError("\n".join(problems), problems)
-    return tuple(routes)
+    return tuple(compiled)
 
 
 def _compile(
@@ -122,13 +108,13 @@ def _compile(
 
 
 def _matching_key(raw: Mapping[str, Any]) -> str | None:
-    """Give the key of the mapping as text, as the reference does; None where it is empty."""
+    """Return the mapping's key as text, like Segment's implementation; None if it is empty."""
     key = raw.get(MATCHING_KEY)
     return None if not key else key if isinstance(key, str) else json.dumps(key)
 
 
 def _sync_mode(action: Action, raw: Mapping[str, Any]) -> str | None:
-    """Give the mode of warehouse rows; None where the action knows none or the mapping another."""
+    """Return the mode of warehouse rows; None if the action has none or the mapping another."""
     if action.sync_mode is None:
         return None
     mode = raw.get(SYNC_MODE_KEY, action.sync_mode.default)
@@ -136,7 +122,7 @@ def _sync_mode(action: Action, raw: Mapping[str, Any]) -> str | None:
 
 
 def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
-    """Say for each field what is mapped to it, for messages: a path as such, else its JSON."""
+    """Return for each field its mapping as messages show it: a path as such, else its JSON."""
     return {
         key: str(value["@path"]) if isinstance(value, dict) and len(value) == 1 and "@path" in value
         else json.dumps(value, separators=(",", ":"), default=str, ensure_ascii=False)[:80]
@@ -145,9 +131,9 @@ def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _batching(action: Action, raw: Mapping[str, Any]) -> Batching:
-    """Narrow the action's rules by what the mapping says: `enable_batching`, `batch_size`, ...
+    """Return the action's rules, narrowed by the mapping: `enable_batching`, `batch_size`, ...
 
-    The control fields are the reference's; a mapping may narrow a batch but not widen it.
+    The control fields are those of Segment's implementation; a mapping cannot widen a batch.
     """
     rules = action.batching or Batching(max_size=1)
     if raw.get("enable_batching") is False:

@@ -1,7 +1,6 @@
-"""Who carries batches to the partner: the caller's own thread, or threads beside it.
+"""Dispatchers perform batches: in the caller's thread, or in threads of their own.
 
-Batches that agree in their keys are carried in order, and nothing is carried after a result that
-halts.
+Batches with equal keys are performed in order, and none is performed after a result that halts.
 """
 
 from __future__ import annotations
@@ -10,106 +9,106 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from framework.delivery.batching import Batch
-from framework.delivery.performing import different
+from framework.delivery.performing import distinct
 from framework.results import Failed, Result
 
-Carry: TypeAlias = Callable[[Batch], Sequence[Result]]
-"""Performs a batch."""
+Perform: TypeAlias = Callable[[Batch], Sequence[Result]]
+"""Performs a batch and returns one result for each of its rows."""
 
 Dispatched: TypeAlias = tuple[Batch, Sequence[Result] | None]
-"""A batch with the results of its rows; None where it was not carried."""
+"""A batch with the results of its rows; None where it was not performed."""
 
-AHEAD = 4
-"""Batches that may be taken by threads and not be done yet."""
+BATCHES_AHEAD: Final = 4
+"""Batches for each thread that may be queued or under way."""
 
 
 class Dispatcher(Protocol):
-    """Carries batches."""
+    """Performs batches."""
 
     def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
-        """Carry *closed*, from which batches are taken; yield what is done.
+        """Take batches from *closed* and perform them; yield those that are finished.
 
-        With *wait*, everything is done in the end.
+        With *wait*, every batch is finished in the end.
         """
 
-    def recall(self) -> Iterator[Dispatched]:
-        """Carry nothing more; yield what was taken."""
+    def stop(self) -> Iterator[Dispatched]:
+        """Start nothing more; yield the batches that were taken."""
 
-    def taken(self) -> Sequence[Batch]:
-        """Give the batches that were taken and not yielded yet."""
+    def in_flight(self) -> Sequence[Batch]:
+        """Return the batches that were taken and not yielded yet."""
 
 
 class InlineDispatcher:
-    """Carries one batch after the other, in the caller's thread."""
+    """Performs one batch after the other in the caller's thread."""
 
-    def __init__(self, carry: Carry) -> None:
-        self._carry = carry
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
 
     def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
-        """Carry each batch when it is asked for."""
+        """Perform each batch when the caller asks for it."""
         del wait
         while closed:
-            results = self._carry(closed[0])
+            results = self._perform(closed[0])
             yield closed.popleft(), results
 
-    def recall(self) -> Iterator[Dispatched]:
-        """Yield nothing: between two calls nothing is taken."""
+    def stop(self) -> Iterator[Dispatched]:
+        """Yield nothing: no batch is in flight between two calls."""
         yield from ()
 
-    def taken(self) -> Sequence[Batch]:
-        """Give nothing, for the same reason."""
+    def in_flight(self) -> Sequence[Batch]:
+        """Return nothing, for the same reason."""
         return ()
 
 
 class ThreadedDispatcher:
-    """Carries batches in *threads* of their own while the caller prepares the next.
+    """Performs batches in *threads* of its own while the caller prepares the next.
 
-    *halts* tells after which result nothing more may be carried, *stopping* that nothing more may
-    be carried at all. What was carried is yielded in
-    the order in which it was taken.
+    *halts* decides after which failure no further batch is performed; while *stopping* returns
+    true, none is performed at all. Finished batches are yielded in the order they were taken.
     """
 
     def __init__(
         self,
-        carry: Carry,
+        perform: Perform,
         halts: Callable[[Failed], bool],
         threads: int = 1,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._carry = carry
+        self._perform = perform
         self._halts = halts
         self._stopping = stopping
         self._stopped = threading.Event()
-        self._threads = [ThreadPoolExecutor(1, "courier") for _ in range(threads)]
+        self._threads = [ThreadPoolExecutor(1, "dispatch") for _ in range(threads)]
         self._taken: deque[tuple[Batch, Future[Sequence[Result] | None]]] = deque()
 
     def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
-        """Hand batches to the threads as long as there is room, and yield what is done."""
+        """Queue as many batches as the threads may have ahead, and yield those that are finished.
+
+        Batches with equal keys go to the same thread.
+        """
         while closed or self._taken:
-            while closed and len(self._taken) < AHEAD * len(self._threads):
-                self._take(closed.popleft())
+            while closed and len(self._taken) < BATCHES_AHEAD * len(self._threads):
+                batch = closed.popleft()
+                thread = self._threads[hash(batch.key) % len(self._threads)]
+                self._taken.append((batch, thread.submit(self._perform_unless_stopped, batch)))
             if not (wait or closed or self._taken[0][1].done()):
                 return
             yield self._next()
 
-    def recall(self) -> Iterator[Dispatched]:
-        """Carry nothing more; yield what was taken, and end the threads."""
+    def stop(self) -> Iterator[Dispatched]:
+        """Start nothing more; yield the batches that were taken, and end the threads."""
         self._stopped.set()
         while self._taken:
             yield self._next()
         for thread in self._threads:
             thread.shutdown()
 
-    def taken(self) -> Sequence[Batch]:
-        """Give the batches that were taken and not yielded yet."""
+    def in_flight(self) -> Sequence[Batch]:
+        """Return the batches that were taken and not yielded yet."""
         return [batch for batch, _ in self._taken]
-
-    def _take(self, batch: Batch) -> None:
-        thread = self._threads[hash(batch.key) % len(self._threads)]
-        self._taken.append((batch, thread.submit(self._carry_or_not, batch)))
 
     def _next(self) -> Dispatched:
         batch, future = self._taken[0]
@@ -117,14 +116,14 @@ class ThreadedDispatcher:
         self._taken.popleft()
         return batch, results
 
-    def _carry_or_not(self, batch: Batch) -> Sequence[Result] | None:
+    def _perform_unless_stopped(self, batch: Batch) -> Sequence[Result] | None:
         if self._stopped.is_set() or self._stopping():
             return None
         try:
-            results = self._carry(batch)
+            results = self._perform(batch)
         except BaseException:
             self._stopped.set()
             raise
-        if any(isinstance(one, Failed) and self._halts(one) for one in different(results)):
+        if any(isinstance(one, Failed) and self._halts(one) for one in distinct(results)):
             self._stopped.set()
         return results

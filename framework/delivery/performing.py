@@ -1,4 +1,4 @@
-"""Calls `perform` and `perform_batch`, and turns whatever they do into one result per payload."""
+"""Calls of `identify`, `perform` and `perform_batch`, with one result per payload."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import httpx
 from msgspec import Struct
@@ -24,32 +24,30 @@ from framework.delivery.http_errors import error_from_response
 from framework.errors import IntegrationError
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
 
-T = TypeVar("T")
-
 _RESULTS: Final = (Delivered, Failed, Skipped)
 
 
 class Implementation(Protocol):
-    """What delivery needs of a plugin: its definition, and its hooks by name."""
+    """The parts of a plugin that a delivery uses: its definition, and its hooks by name."""
 
     @property
     def definition(self) -> Destination:
         """The destination's definition."""
 
     def implements(self, hook: str) -> bool:
-        """Tell whether anything is done for *hook*."""
+        """Return whether anything implements *hook*."""
 
     def wants(self, hook: str) -> frozenset[str]:
-        """Give the names of the arguments that *hook* is asked for."""
+        """Return the names of the arguments that implementations of *hook* ask for."""
 
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call *hook*."""
 
 
 class BatchInput(Struct, frozen=True):
-    """What a batch holds, aligned; *key* has the values of the batch keys by name.
+    """The rows of a batch, aligned; *key* has the values of the batch keys by name.
 
-    Payloads and events are there only for those who ask for them.
+    Payloads and events are present only if a hook asks for them.
     """
 
     size: int
@@ -61,7 +59,7 @@ class BatchInput(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class HookRunner:
-    """Performs batches of one connection.
+    """Calls the hooks of one connection.
 
     *credentials* are those that can renew themselves, if the destination has such.
     *strict* re-raises what a plugin raises unexpectedly, for test benches; otherwise it becomes
@@ -79,17 +77,17 @@ class HookRunner:
 
     @cached_property
     def needs_events(self) -> bool:
-        """Tell whether an implementation asks for the event behind a payload."""
+        """Return whether a hook asks for the event of a payload."""
         return bool(self._asked & _OF_EVENTS)
 
     @cached_property
     def needs_payloads(self) -> bool:
-        """Tell whether payloads are needed when they are sent, or to say how large they are."""
+        """Return whether payloads are needed to send them, or to know their size."""
         return bool(self._asked & {"payload", "payloads"}) or not self.identifies
 
     @cached_property
     def identifies(self) -> bool:
-        """Tell whether the destination says whom a payload is about."""
+        """Return whether the destination identifies payloads."""
         return self.plugin.implements("identify")
 
     @cached_property
@@ -105,9 +103,9 @@ class HookRunner:
         """Whether the destination can perform a batch, and whether it can perform one payload."""
         return self.plugin.implements("perform_batch"), self.plugin.implements("perform")
 
-    def identify(self, route: CompiledSubscription, columns: Columns) -> Sequence[str | Failed]:
-        """Give the identifier of each payload, or why there is none."""
-        arguments = {"action": route.action, "settings": self.settings, "columns": columns}
+    def identify(self, compiled: CompiledSubscription, columns: Columns) -> Sequence[str | Failed]:
+        """Return the identifier of each payload, or the reason why it has none."""
+        arguments = {"action": compiled.action, "settings": self.settings, "columns": columns}
         if "payloads" in self._wanted["identify"]:
             arguments["payloads"] = columns.payloads
         found = self._call("identify", arguments)
@@ -121,62 +119,68 @@ class HookRunner:
             one if isinstance(one, str) else self._fit("identify", one, (Failed,)) for one in found
         ]
 
-    def perform(self, route: CompiledSubscription, parcels: BatchInput) -> list[Result]:
-        """Send a batch, alone or together as the plugin can, and give a result per parcel.
+    def perform(self, compiled: CompiledSubscription, batch_input: BatchInput) -> list[Result]:
+        """Send a batch, in one call or row by row as the plugin can; return a result per row.
 
-        Where a result is 401 the token is renewed and everything is sent once more, unless the
-        token was new: the reference does the same.
+        If a result is 401, the token is renewed and everything is sent once more, unless the
+        token was new, like Segment's implementation does.
         """
-        renewals = self.credentials.renewals if self.credentials else 0
-        results = self._perform(route, parcels)
-        if (
-            self.credentials
-            and any(isinstance(one, Failed) and one.status == 401 for one in different(results))
-            and self.credentials.forget(renewals)
-        ):
-            return self._perform(route, parcels)
+        if not self.credentials:
+            return self._perform(compiled, batch_input)
+        renewals = self.credentials.renewals
+        results = self._perform(compiled, batch_input)
+        if results.count(DELIVERED) == len(results):
+            return results
+        refused = any(isinstance(one, Failed) and one.status == 401 for one in distinct(results))
+        if refused and self.credentials.forget(renewals):
+            return self._perform(compiled, batch_input)
         return results
 
-    def _perform(self, route: CompiledSubscription, parcels: BatchInput) -> list[Result]:
+    def _perform(self, compiled: CompiledSubscription, batch_input: BatchInput) -> list[Result]:
         together, alone = self._ways
-        if together and (parcels.size > 1 or not alone):
-            return self._perform_batch(route, parcels)
-        return self._perform_each(route, parcels)
+        if not together or (alone and batch_input.size == 1):
+            return self._perform_each(compiled, batch_input)
+        arguments = dict(self._fixed("perform_batch", compiled))
+        wanted, events = self._wanted["perform_batch"], batch_input.events
+        for name in _OF_BATCH & wanted:
+            arguments[name] = getattr(batch_input, name)
+        if "memberships" in wanted:
+            arguments["memberships"] = [membership(one, compiled.sync_mode) for one in events]
+        if "audience_settings" in wanted:
+            arguments["audience_settings"] = _audience_settings(events[0])
+        answer = self._call("perform_batch", arguments)
+        return self._aligned("perform_batch", answer, batch_input.size)
 
-    def _perform_each(self, route: CompiledSubscription, parcels: BatchInput) -> list[Result]:
-        fixed = self._fixed("perform", route)
-        results = []
-        for place in range(parcels.size):
-            values = {name: give(parcels, place, route) for name, give in self._of_one.items()}
-            answer = self._call("perform", {**fixed, **values})
-            results += self._aligned("perform", answer, 1)
+    def _perform_each(
+        self, compiled: CompiledSubscription, batch_input: BatchInput
+    ) -> list[Result]:
+        results: list[Result] = []
+        wanted = self._wanted["perform"]
+        for place in range(batch_input.size):
+            arguments = dict(self._fixed("perform", compiled))
+            for name in _OF_ROW.keys() & wanted:
+                arguments[name] = getattr(batch_input, _OF_ROW[name])[place]
+            if "membership" in wanted:
+                event = batch_input.events[place]
+                arguments["membership"] = membership(event, compiled.sync_mode)
+            if "audience_settings" in wanted:
+                arguments["audience_settings"] = _audience_settings(batch_input.events[place])
+            results += self._aligned("perform", self._call("perform", arguments), 1)
         return results
-
-    def _perform_batch(self, route: CompiledSubscription, parcels: BatchInput) -> list[Result]:
-        values = {name: give(parcels, route) for name, give in self._of_many.items()}
-        answer = self._call("perform_batch", {**self._fixed("perform_batch", route), **values})
-        return self._aligned("perform_batch", answer, parcels.size)
-
-    @cached_property
-    def _of_one(self) -> Mapping[str, Callable[[BatchInput, int, CompiledSubscription], Any]]:
-        return _among(_OF_ONE, self._wanted["perform"])
-
-    @cached_property
-    def _of_many(self) -> Mapping[str, Callable[[BatchInput, CompiledSubscription], Any]]:
-        return _among(_OF_MANY, self._wanted["perform_batch"])
 
     @cached_property
     def _fixed(self) -> Callable[[str, CompiledSubscription], Mapping[str, Any]]:
-        """The arguments of a hook that are the same for all payloads of a route."""
+        """The arguments of a hook that are the same for all payloads of a subscription."""
 
-        def fixed(hook: str, route: CompiledSubscription) -> Mapping[str, Any]:
-            gives = _among(_OF_ROUTE, self._wanted[hook])
-            return {name: give(self, route) for name, give in gives.items()}
+        def fixed(hook: str, compiled: CompiledSubscription) -> Mapping[str, Any]:
+            wanted = self._wanted[hook]
+            own = {name: getattr(self, name) for name in _OF_CONNECTION & wanted}
+            return own | {name: getattr(compiled, name) for name in _OF_SUBSCRIPTION & wanted}
 
         return cache(fixed)
 
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
-        """Give what a hook returns, or the Failed that its exception stands for."""
+        """Return what a hook returns, or the Failed for its exception."""
         try:
             return self.plugin.call(hook, **arguments)
         except IntegrationError as error:
@@ -191,8 +195,8 @@ class HookRunner:
             return Failed(500, "INTERNAL_ERROR", f"Destination `{name}` raised {kind}.")
 
     def _aligned(self, hook: str, answer: Any, size: int) -> list[Result]:
-        """Give one result per payload: nothing means delivered, one answer speaks for all."""
-        if answer is None:
+        """Return one result per payload: nothing means delivered, one answer applies to all."""
+        if answer is None or answer is DELIVERED:
             return [DELIVERED] * size
         if isinstance(answer, httpx.Response):
             return [self._of_response(answer)] * size
@@ -205,7 +209,7 @@ class HookRunner:
         return [one if one is DELIVERED else self._fit(hook, one) for one in answer]
 
     def _fit(self, hook: str, result: Any, kinds: tuple[type, ...] = _RESULTS) -> Any:
-        """Give a result of a hook fit to be shown, or the Failed that stands for something else."""
+        """Return a result of a hook, redacted, or the Failed for a value that is no result."""
         if not isinstance(result, kinds):
             return _misplaced(hook, result)
         return self._redacted(result) if isinstance(result, Failed) else result
@@ -238,7 +242,7 @@ class HookRunner:
             return replace(failed, reporter="partner")
 
     def _body(self, response: httpx.Response) -> Any:
-        """Give what an answer says, where the delivery is recorded: JSON, else text, else None."""
+        """Return the body of a response if the delivery is recorded: JSON, else text, else None."""
         if not self.client.recorder.active:
             return None
         try:
@@ -251,8 +255,8 @@ class HookRunner:
             return text or None
 
 
-def different(results: Sequence[Result]) -> Sequence[Result]:
-    """Give one result where all are equal, else all of them."""
+def distinct(results: Sequence[Result]) -> Sequence[Result]:
+    """Return one result if all are equal, else all of them."""
     if results and results.count(results[0]) == len(results):
         return results[:1]
     return results
@@ -264,45 +268,11 @@ def _audience_settings(event: Any) -> Mapping[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-_OF_ROUTE: Final[Mapping[str, Callable[[HookRunner, CompiledSubscription], Any]]] = {
-    "action": lambda _, route: route.action,
-    "client": lambda performer, _: performer.client,
-    "settings": lambda performer, _: performer.settings,
-    "sync_mode": lambda _, route: route.sync_mode,
-    "matching_key": lambda _, route: route.matching_key,
-    "hook_outputs": lambda _, route: route.hook_outputs,
-    "cache": lambda performer, _: performer.cache,
-    "logger": lambda performer, _: performer.logger,
-}
-"""The arguments that depend on the connection and the subscription only."""
-
-_OF_ONE: Final[Mapping[str, Callable[[BatchInput, int, CompiledSubscription], Any]]] = {
-    "payload": lambda parcels, place, _: parcels.payloads[place],
-    "identifier": lambda parcels, place, _: parcels.identifiers[place],
-    "event": lambda parcels, place, _: parcels.events[place],
-    "membership": lambda parcels, place, route: membership(parcels.events[place], route.sync_mode),
-    "audience_settings": lambda parcels, place, _: _audience_settings(parcels.events[place]),
-}
-"""The arguments of `perform` that depend on the payload."""
-
-_OF_MANY: Final[Mapping[str, Callable[[BatchInput, CompiledSubscription], Any]]] = {
-    "key": lambda parcels, _: parcels.key,
-    "payloads": lambda parcels, _: parcels.payloads,
-    "identifiers": lambda parcels, _: parcels.identifiers,
-    "events": lambda parcels, _: parcels.events,
-    "memberships": lambda parcels, route: [
-        membership(event, route.sync_mode) for event in parcels.events
-    ],
-    "audience_settings": lambda parcels, _: _audience_settings(parcels.events[0]),
-}
-"""The arguments of `perform_batch` that depend on the payloads."""
-
+_OF_CONNECTION: Final = frozenset({"client", "settings", "cache", "logger"})
+_OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hook_outputs"})
+_OF_BATCH: Final = frozenset({"key", "payloads", "identifiers", "events"})
+_OF_ROW: Final = {"payload": "payloads", "identifier": "identifiers", "event": "events"}
 _OF_EVENTS: Final = frozenset({"event", "events", "membership", "memberships", "audience_settings"})
-
-
-def _among(gives: Mapping[str, T], wanted: frozenset[str]) -> Mapping[str, T]:
-    """Give the entries that are wanted."""
-    return {name: give for name, give in gives.items() if name in wanted}
 
 
 def _mistyped(hook: str, answer: Any) -> Failed:

@@ -1,7 +1,7 @@
 """The one pipeline: events in, one result per event and subscription out.
 
 A single event is a list of one; explaining, dry runs, the tester and the command line are views
-of the record that is made here.
+of the record that a delivery makes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,7 +22,7 @@ from framework.definition import Field, Subscription, shape_settings, starting_s
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
-from framework.delivery.compiled import CompiledSubscription, compile_routes
+from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Redactor
 from framework.delivery.performing import HookRunner, Implementation
 from framework.delivery.prepare import Intake
@@ -53,14 +52,14 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     """Open a destination with its settings and subscriptions.
 
     Without *subscriptions* the connection has those of the destination's automatic presets.
-    *transport* stands in for the network; *strict* is for test benches, see `HookRunner`.
+    *transport* replaces the network; *strict* is for test benches, see `HookRunner`.
     Raises SettingsError or ConfigurationError with every problem.
     """
     definition = plugin.definition
     given = shape_settings(definition.settings, settings)
     if subscriptions is None:
         subscriptions = starting_subscriptions(definition)
-    routes = compile_routes(definition, subscriptions)
+    compiled = compile_subscriptions(definition, subscriptions)
     clock = clock or SystemClock()
     redactor = Redactor(_secrets(definition.settings_fields, settings))
     auth = plugin.call("auth", settings=given) if plugin.implements("auth") else None
@@ -73,7 +72,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         clock=clock,
         error_reader=_error_reader(plugin),
     )
-    performer = HookRunner(
+    hook_runner = HookRunner(
         plugin=plugin,
         client=client,
         settings=given,
@@ -83,11 +82,11 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         credentials=auth if isinstance(auth, OAuthCredentials) else None,
         strict=strict,
     )
-    return Connection(plugin, given, routes, performer)
+    return Connection(plugin, given, compiled, hook_runner)
 
 
 def _secrets(fields: Mapping[str, Field], values: Any) -> Iterator[str]:
-    """Yield the values of secret fields, which never leave through errors, logs or outcomes."""
+    """Yield the values of secret fields, which errors, logs and outcomes never contain."""
     for key, entry in fields.items():
         value = values.get(key) if isinstance(values, Mapping) else None
         for one in value if isinstance(value, list) else [value]:
@@ -106,22 +105,22 @@ def _error_reader(plugin: Implementation) -> Callable[[httpx.Response], Any] | N
 class Connection:
     """A destination with settings and subscriptions, ready to deliver; a context manager.
 
-    *settings* is the destination's Settings object, *routes* its enabled subscriptions.
+    *settings* is the destination's Settings object, *subscriptions* are those enabled.
     """
 
     def __init__(
         self,
         plugin: Implementation,
         settings: Any,
-        routes: tuple[CompiledSubscription, ...],
-        performer: HookRunner,
+        subscriptions: tuple[CompiledSubscription, ...],
+        hook_runner: HookRunner,
     ) -> None:
         self.plugin = plugin
         self.settings = settings
-        self.routes = routes
-        self.performer = performer
-        self.recorder = performer.client.recorder
-        self.redactor = performer.redactor
+        self.subscriptions = subscriptions
+        self.hook_runner = hook_runner
+        self.recorder = hook_runner.client.recorder
+        self.redactor = hook_runner.redactor
         self._announced = plugin.implements("delivery_finished")
 
     def __enter__(self) -> Self:
@@ -137,7 +136,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections to the partner."""
-        self.performer.client.close()
+        self.hook_runner.client.close()
 
     def check_authentication(self) -> None:
         """Ask the partner whether the settings give access.
@@ -146,7 +145,7 @@ class Connection:
         """
         if not self.plugin.implements("check_authentication"):
             return
-        client = self.performer.client
+        client = self.hook_runner.client
         try:
             self.plugin.call("check_authentication", client=client, settings=self.settings)
         except IntegrationError as error:
@@ -154,27 +153,29 @@ class Connection:
             raise
 
     def deliver(self, events: Sequence[Event]) -> Report:
-        """Deliver *events* and give the record of it: exactly one result per event and route.
+        """Deliver *events* and return the record: one result per event and subscription.
 
         Raises nothing that an event, the partner or the plugin can cause.
         """
-        stream = Sender(self, traced=True)
-        settled = list(stream.intake.add_one_by_one(enumerate(events), None))
-        for settlement in chain(settled, chain.from_iterable(stream.finish())):
-            for position in settlement.positions:
-                stream.items[position, settlement.route].result = settlement.result
+        sender = Sender(self, traced=True)
+        items = sender.items
+        refused = sender.intake.add_one_by_one(enumerate(events))
+        for completions in (refused, *sender.flush()):
+            for one in completions:
+                for position in one.positions:
+                    items[position, one.subscription].result = one.result
         slug = self.plugin.definition.slug
-        report = Report(slug, tuple(stream.items.values()), tuple(stream.sent))
-        self._announce(report)
+        report = Report(slug, tuple(items.values()), tuple(sender.sent))
+        if self._announced:
+            self._announce(report)
         return report
 
     def _announce(self, report: Report) -> None:
-        """Tell the extensions; what they raise is logged and changes nothing."""
+        """Call the extensions; what they raise is logged and changes nothing."""
         try:
-            if self._announced:
-                self.plugin.call("delivery_finished", report=report)
+            self.plugin.call("delivery_finished", report=report)
         except Exception:
-            if self.performer.strict:
+            if self.hook_runner.strict:
                 raise
             trace = self.redactor.text(traceback.format_exc())
             _logger.error("Hook `delivery_finished` failed unexpectedly.\n%s", trace)  # noqa: TRY400 - the traceback is redacted first
@@ -187,41 +188,42 @@ class Connection:
         stopping: Callable[[], bool] = lambda: False,
         named: bool = True,
     ) -> Sender:
-        """Open a delivery that goes on: take events as they come, flush at the end.
+        """Open a continuous delivery: add events as they arrive, flush at the end.
 
-        A result for which *halts* is true stops it; calls are made by as many *threads*, or by
-        the caller's where there are none. See `Sender`.
+        A result for which *halts* is true stops it; calls are made by that many *threads*, or by
+        the caller's if there are none. See `Sender`.
         """
         return Sender(self, halts=halts, threads=threads, stopping=stopping, named=named)
 
     def intake(self, *, named: bool = True) -> Intake:
-        """Open an intake that prepares events for a stream which may be another process's."""
-        return Intake(self.performer, self.routes, named=named)
+        """Open an intake that prepares events for a sender, which may be in another process."""
+        return Intake(self.hook_runner, self.subscriptions, named=named)
 
     def generated(self, form: InputKind = "structs") -> str:
-        """Give the source of the function that events go through in bulk, with a legend.
+        """Return the source of the function that events in bulk go through, with a legend.
 
-        `structs` is what a run over a file uses; where a hook asks for whole events it uses that
-        for `json`, and so does any delivery for lines that are out of the ordinary.
+        A run over a file uses the one for `structs`; it uses that for `json` if a hook asks for
+        whole events, and for unusual lines.
         """
-        return self.redactor.hide(listing(self.routes, form, whole=self.performer.needs_payloads))
+        whole = self.hook_runner.needs_payloads
+        return self.redactor.hide(listing(self.subscriptions, form, whole=whole))
 
     @property
     def label(self) -> str:
-        """What tells this connection from others: the destination and its enabled subscriptions."""
+        """The identity of this connection: the destination and its enabled subscriptions."""
         chosen = [
-            (route.action.slug, str(route.trigger), dict(route.subscription.mapping))
-            for route in self.routes
+            (one.action.slug, str(one.trigger), dict(one.subscription.mapping))
+            for one in self.subscriptions
         ]
         digest = hashlib.sha256(orjson.dumps(chosen, option=orjson.OPT_SORT_KEYS)).hexdigest()
         return f"{self.plugin.definition.slug} {digest[:12]}"
 
     @property
     def number_of_calls(self) -> int:
-        """How many requests were made so far."""
-        return self.performer.client.number_of_calls
+        """The number of requests made so far."""
+        return self.hook_runner.client.number_of_calls
 
     @property
     def calls(self) -> Counter[str]:
-        """The requests made so far, by method and path with ids left out."""
-        return self.performer.client.calls
+        """The number of requests made so far, by method and path without ids."""
+        return self.hook_runner.client.calls

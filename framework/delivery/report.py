@@ -1,24 +1,41 @@
-"""The record of one delivery: what every stage made of every event, and the calls that went out."""
+"""The results of a delivery: completions of rows, and the record of every stage and call."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
 from framework.delivery.exchanges import Exchange
 from framework.paths import Event
-from framework.results import Result
+from framework.results import Result, Skipped
+
+SUPERSEDED = Skipped("SUPERSEDED", "A later event about the same identifier was sent instead.")
+"""The result of an event that a later one of its lane replaces."""
+
+Completed: TypeAlias = tuple[int, int, Result]
+"""Position of an event, index of a subscription, and the result of the two."""
 
 
-@dataclass(slots=True, eq=False)
-class ReportItem:
+class Completion(Struct, frozen=True):
+    """The events at *positions*, in the *subscription* of an index, share the *result*."""
+
+    subscription: int
+    positions: Sequence[int]
+    result: Result
+
+    def each(self) -> Iterator[Completed]:
+        """Yield position, subscription and result of every event."""
+        for position in self.positions:
+            yield position, self.subscription, self.result
+
+
+class ReportItem(Struct, eq=False):
     """One event on its way through one subscription; a stage not reached leaves None.
 
-    *position* is the event's place in the delivery, *batch* the place of its call among
+    *position* is the event's place in the delivery, *batch* the index of its batch in
     `Report.batches`; *result* is None only while the event waits.
     """
 
@@ -34,7 +51,7 @@ class ReportItem:
     result: Result | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give what is known of the item as a JSON object, without the event itself."""
+        """Return what is known of the item as a JSON object, without the event itself."""
         return {
             "position": self.position,
             "messageId": self.event.get("messageId") if isinstance(self.event, dict) else None,
@@ -58,7 +75,7 @@ class Sent(Struct, frozen=True):
     exchanges: Sequence[Exchange]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the batch as a JSON object."""
+        """Return the batch as a JSON object."""
         return {
             "action": self.action,
             "key": dict(self.key),
@@ -69,7 +86,7 @@ class Sent(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True, weakref=True):
-    """What became of a delivery: one item for each event and enabled subscription, in order."""
+    """The record of a delivery: one item for each event and enabled subscription, in order."""
 
     destination: str
     items: tuple[ReportItem, ...]
@@ -77,7 +94,7 @@ class Report(Struct, frozen=True, weakref=True):
 
     @property
     def exchanges(self) -> Iterator[Exchange]:
-        """Every request with its answer, in the order they were made."""
+        """Every request with its response, in the order they were made."""
         for batch in self.batches:
             yield from batch.exchanges
 
@@ -93,7 +110,7 @@ class Report(Struct, frozen=True, weakref=True):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the report as a JSON object: `destination`, `items`, `batches`."""
+        """Return the report as a JSON object: `destination`, `items`, `batches`."""
         return {
             "destination": self.destination,
             "items": [item.to_json() for item in self.items],

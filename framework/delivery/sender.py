@@ -1,58 +1,56 @@
-"""A delivery going on: events in, settlements out; whatever waits for its call is in between."""
+"""A delivery in progress: events in, completions out; in between, rows wait for their batch."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from framework.delivery.batching import Batch, Batcher, RowGroup
+from framework.delivery.batching import Batch, Batcher
 from framework.delivery.columns import build_all
 from framework.delivery.compiled import CompiledSubscription
-from framework.delivery.completion import SUPERSEDED, Completed, Completion
 from framework.delivery.dispatch import Dispatcher, InlineDispatcher, ThreadedDispatcher
-from framework.delivery.exchanges import Exchange
-from framework.delivery.performing import BatchInput, HookRunner, different
+from framework.delivery.performing import BatchInput, HookRunner
 from framework.delivery.prepare import Intake, Prepared, Wanted
-from framework.delivery.report import ReportItem, Sent
+from framework.delivery.report import SUPERSEDED, Completion, ReportItem, Sent
 from framework.paths import Event
-from framework.results import Failed, Result
+from framework.results import DELIVERED, Failed, Result
 
 MAX_WAITING: Final = 200_000
-"""Payloads that may wait for their batch; beyond, the fullest batch is sent early."""
+"""Rows that may wait for their batch; beyond that, the largest batch is sent early."""
 
-LOT: Final = 8_192
-"""Rows that are identified and batched together where events come in bulk."""
+GROUPED: Final = 8_192
+"""Rows that are identified and batched together when events arrive in bulk."""
 
 LINGER: Final = 0.1
-"""Seconds for which rows wait for others to be batched with."""
+"""Seconds that rows wait for others to be grouped with."""
 
 
 class Delivering(Protocol):
-    """What a stream needs of a connection."""
+    """The parts of a connection that a sender uses."""
 
     @property
-    def performer(self) -> HookRunner:
-        """What calls the destination."""
+    def hook_runner(self) -> HookRunner:
+        """Calls the destination."""
 
     @property
-    def routes(self) -> tuple[CompiledSubscription, ...]:
+    def subscriptions(self) -> tuple[CompiledSubscription, ...]:
         """The enabled subscriptions."""
 
 
 class Sender:
-    """A delivery going on: payloads wait here until their batch is full, due or flushed.
+    """A delivery in progress: rows wait here until their batch is full, due or flushed.
 
-    With *traced*, what every stage produced is kept in `items` and `sent`.
-    A result for which *halts* is true stops the sending: its parcel and all that wait stay
-    unsettled, so that nothing overtakes it. With *threads*, calls are made beside the caller's
-    thread as long as not *stopping*, and what comes in bulk is batched in larger lots.
-    What comes in bulk is added to `intake` first, then `absorb` goes on with it; see `Intake` about
-    *named*.
-    What takes events in yields what is settled, call by call; between two yields `unsettled` is
-    exact, so a delivery may be left there.
+    *traced* keeps the product of every stage in `items` and `sent`.
+    A result for which *halts* is true stops the sending: its batch and everything that waits stay
+    pending, so that nothing overtakes them. With *threads*, batches are sent by that many threads
+    while the caller goes on, unless *stopping*, and rows are batched in larger groups.
+    Events in bulk go to `intake` first, then to `add_from_intake`; see `Intake` about *named*.
+
+    The methods that send yield the completions of each batch. Between two yields `pending` is
+    exact, so a delivery may be abandoned there.
     """
 
     def __init__(  # noqa: PLR0913 - each is an option of its own
@@ -67,23 +65,21 @@ class Sender:
         max_waiting: int = MAX_WAITING,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._performer = connection.performer
-        self._routes = connection.routes
-        self._recorder = connection.performer.client.recorder
+        self._hook_runner = connection.hook_runner
+        self._subscriptions = connection.subscriptions
         self._traced = traced
         self._halts = halts
         self._max_waiting = max_waiting
         self._now = now
-        self.intake = Intake(connection.performer, connection.routes, traced=traced, named=named)
-        self._marks = self.intake.marks
+        self.intake = Intake(self._hook_runner, self._subscriptions, traced=traced, named=named)
+        self._row_ids = self.intake.row_ids
         self._batcher = Batcher(now)
-        self._courier: Dispatcher = (
-            ThreadedDispatcher(self._carry, halts, threads, stopping)
-            if threads
-            else InlineDispatcher(self._carry)
-        )
-        most = max((route.batching.max_size for route in connection.routes), default=1)
-        self._lot = min(LOT, most) if threads else 1
+        self._dispatcher: Dispatcher = InlineDispatcher(self._perform)
+        self._grouped = 1
+        if threads:
+            self._dispatcher = ThreadedDispatcher(self._perform, halts, threads, stopping)
+            sizes = (compiled.batching.max_size for compiled in self._subscriptions)
+            self._grouped = min(GROUPED, max(sizes, default=1))
         self._drained = now()
         self._closed: deque[Batch] = deque()
         self._held: list[int] = []
@@ -91,152 +87,127 @@ class Sender:
         self.items: dict[tuple[int, int], ReportItem] = self.intake.items
         self.sent: list[Sent] = []
 
-    def take(
-        self, events: Iterable[tuple[int, Event]], wanted: Wanted | None = None
-    ) -> Iterator[list[Completed]]:
-        """Take in events with their positions, in order; yield what is settled by each call.
-
-        What needs no call is settled first, when all of *events* have been taken in.
-        *wanted* leaves out positions and routes that were settled before.
-        """
-        return map(_one_by_one, self.accept(events, wanted))
-
-    def due(self) -> Iterator[list[Completed]]:
-        """Send the batches that have waited for their age; yield what each call settled.
-
-        For sources that may pause: a file is better read to its end.
-        """
-        return map(_one_by_one, self.send_due())
-
-    def flush(self) -> Iterator[list[Completed]]:
-        """Send everything that waits; yield what each call settled."""
-        return map(_one_by_one, self.finish())
-
-    def accept(
+    def add(
         self, events: Iterable[tuple[int, Event]], wanted: Wanted | None = None
     ) -> Iterator[list[Completion]]:
-        """Do what `take` does; yield settlements."""
-        settled = list(self.intake.add_one_by_one(events, wanted))
-        self._drain(settled)
-        yield settled
-        yield from self._send(wait=False)
+        """Add events with their positions, in order; yield completions, batch by batch.
 
-    def absorb(self, settled: list[Completion]) -> Iterator[list[Completion]]:
-        """Go on with what was added to the intake, which settled so much by itself.
-
-        Yields that, and what is settled by whichever call.
+        The first list holds the events that need no call. *wanted* leaves out positions and
+        subscriptions that were completed before.
         """
-        if self.intake.size >= self._lot or self._now() - self._drained > LINGER:
-            self._drain(settled)
-        yield settled
+        completions = self.intake.add_one_by_one(events, wanted)
+        self._batch_rows(completions)
+        yield completions
         yield from self._send(wait=False)
 
-    def join(self, prepared: Prepared) -> Iterator[list[Completion]]:
-        """Go on with what was prepared by another intake; yield what `absorb` does."""
+    def add_from_intake(self, completions: list[Completion]) -> Iterator[list[Completion]]:
+        """Go on with what was added to `intake`, which yielded *completions*; yield like `add`."""
+        if self.intake.size >= self._grouped or self._now() - self._drained > LINGER:
+            self._batch_rows(completions)
+        yield completions
+        yield from self._send(wait=False)
+
+    def add_prepared(self, prepared: Prepared) -> Iterator[list[Completion]]:
+        """Go on with what another intake has prepared; yield like `add`."""
         self.intake.keep(prepared)
-        self._batch(prepared.lots)
-        yield [*prepared.settled]
+        self._close_batches(self._batcher.add(prepared.groups))
+        yield [*prepared.completions]
         yield from self._send(wait=False)
 
-    def send_due(self) -> Iterator[list[Completion]]:
-        """Do what `due` does; yield settlements."""
+    def flush_due(self) -> Iterator[list[Completion]]:
+        """Send the batches that have reached their maximum age; yield completions."""
         self._closed.extend(self._batcher.due())
         return self._send(wait=False)
 
-    def finish(self) -> Iterator[list[Completion]]:
-        """Send everything that waits; yield what each call settled."""
-        settled: list[Completion] = []
-        self._drain(settled)
-        if settled:
-            yield settled
-        self._closed.extend(self._batcher.flush())
+    def flush(self) -> Iterator[list[Completion]]:
+        """Send everything that waits; yield completions."""
+        completions: list[Completion] = []
+        self._closed.extend(self._batcher.flush(self.intake.drain(completions)))
+        if completions:
+            yield completions
         yield from self._send(wait=True)
 
-    def leave(self) -> Iterator[list[Completion]]:
-        """Send nothing more; yield what calls settle that are under way."""
-        for carried in self._courier.recall():
-            yield list(self._settle(*carried))
+    def close(self) -> Iterator[list[Completion]]:
+        """Send nothing more; yield the completions of calls that are under way."""
+        for batch, results in self._dispatcher.stop():
+            yield self._complete(batch, results)
 
-    def unsettled(self) -> dict[int, list[range]]:
-        """Give by route the positions of everything taken in that has no result yet, ascending."""
-        batches = (batch.all() for batch in chain(self._closed, self._courier.taken()))
-        waiting = chain(self._batcher.marks(), self.intake.waiting())
-        return self._marks.spans(chain([self._held], batches, waiting))
+    def pending(self) -> dict[int, list[range]]:
+        """Return by subscription the positions of all added events without a result, ascending."""
+        batches = chain(self._closed, self._dispatcher.in_flight())
+        waiting = chain(self._batcher.row_ids(), self.intake.waiting())
+        sent = (batch.all_row_ids() for batch in batches)
+        return self._row_ids.spans(chain([self._held], sent, waiting))
 
-    def _drain(self, settled: list[Completion]) -> None:
-        """Bring the rows that have come together to their batches."""
+    def _batch_rows(self, completions: list[Completion]) -> None:
+        """Move the rows of the intake into batches; extend *completions* by those that fail."""
         self._drained = self._now()
-        self._batch(self.intake.drain(settled))
+        self._close_batches(self._batcher.add(self.intake.drain(completions)))
 
-    def _batch(self, lots: Iterable[RowGroup]) -> None:
-        self._closed.extend(self._batcher.add(lots))
+    def _close_batches(self, batches: Iterable[Batch]) -> None:
+        self._closed.extend(batches)
         while self._batcher.waiting > self._max_waiting:
             self._closed.extend(self._batcher.largest())
 
     def _send(self, *, wait: bool) -> Iterator[list[Completion]]:
         if not self.halted:
-            for carried in self._courier.send(self._closed, wait=wait):
-                yield list(self._settle(*carried))
+            for batch, results in self._dispatcher.send(self._closed, wait=wait):
+                yield self._complete(batch, results)
                 if self.halted:
                     break
         if self.halted:
-            yield from self.leave()
+            yield from self.close()
             while self._closed:
-                self._held += self._closed.popleft().all()
+                self._held += self._closed.popleft().all_row_ids()
 
-    def _carry(self, batch: Batch) -> Sequence[Result]:
-        route, parcels = self._parcels(batch)
+    def _perform(self, batch: Batch) -> Sequence[Result]:
+        row_ids, objects, events = batch.row_ids, self.intake.objects, self.intake.events
+        compiled = self._subscriptions[row_ids[0] % self._row_ids.subscriptions]
+        batch_input = BatchInput(
+            len(row_ids),
+            dict(zip(compiled.batching.keys, batch.key, strict=True)),
+            batch.identifiers or [None] * len(row_ids),
+            build_all(compiled.action, [objects[one] for one in row_ids]) if objects else (),
+            [events[one] for one in row_ids] if events else (),
+        )
         if not self._traced:
-            return self._performer.perform(route, parcels)
-        with self._recorder.recording() as exchanges:
-            results = self._performer.perform(route, parcels)
-        self._record(parcels.key, batch, exchanges)
+            return self._hook_runner.perform(compiled, batch_input)
+        with self._hook_runner.client.recorder.recording() as exchanges:
+            results = self._hook_runner.perform(compiled, batch_input)
+        for row_id in batch.all_row_ids():
+            place = divmod(row_id, self._row_ids.subscriptions)
+            self.items[place].batch = len(self.sent)
+        size = len(row_ids)
+        self.sent.append(Sent(batch.action, batch_input.key, size, batch.reason, exchanges))
         return results
 
-    def _parcels(self, batch: Batch) -> tuple[CompiledSubscription, BatchInput]:
-        route = self._routes[batch.marks[0] % self._marks.routes]
-        objects, events = self.intake.objects, self.intake.events
-        return route, BatchInput(
-            size=len(batch.marks),
-            key=dict(zip(route.batching.keys, batch.key, strict=True)),
-            identifiers=batch.identifiers or [None] * len(batch.marks),
-            payloads=build_all(
-                route.action, [objects[mark] for mark in batch.marks] if objects else ()
-            ),
-            events=[events[mark] for mark in batch.marks] if events else (),
-        )
-
-    def _record(self, key: Mapping[str, Any], batch: Batch, exchanges: Sequence[Exchange]) -> None:
-        self.sent.append(Sent(batch.action, key, len(batch.marks), batch.reason, exchanges))
-        for place in self._marks.split(batch.all()):
-            self.items[place].batch = len(self.sent) - 1
-
-    def _settle(self, batch: Batch, results: Sequence[Result] | None) -> Iterator[Completion]:
-        """Yield what is settled; what halts is held, with everything behind it."""
+    def _complete(self, batch: Batch, results: Sequence[Result] | None) -> list[Completion]:
+        """Return the completions of a batch; rows that halt are held, with those behind them."""
         if results is None:
-            self._held += batch.all()
-            return
-        if not batch.behind and len(different(results)) == 1 and not self._stops(results[0]):
-            yield from self._marks.settle(batch.marks, results[0])
-            self.intake.forget(batch.marks)
-            return
-        for mark, result in zip(batch.marks, results, strict=True):
-            behind = batch.behind.get(mark)
+            self._held += batch.all_row_ids()
+            return []
+        first, row_ids = results[0], batch.row_ids
+        alike = not batch.coalesced and results.count(first) == len(results)
+        if alike and (first is DELIVERED or not self._stops(first)):
+            self.intake.forget(row_ids)
+            return self._row_ids.completions(row_ids, first)
+        completions: list[Completion] = []
+        for row_id, result in zip(row_ids, results, strict=True):
+            behind = batch.coalesced.get(row_id)
+            together = [row_id, *(behind.all_row_ids() if behind else ())]
             if self._stops(result):
-                self._held += [mark, *(behind.all() if behind else ())]
+                self._held += together
                 continue
-            yield from self._marks.settle([mark, *(behind.shared if behind else ())], result)
+            shared = [row_id, *(behind.shared if behind else ())]
+            completions += self._row_ids.completions(shared, result)
             if behind and behind.superseded:
-                yield from self._marks.settle(behind.superseded, SUPERSEDED)
-            self.intake.forget([mark, *(behind.all() if behind else ())])
+                completions += self._row_ids.completions(behind.superseded, SUPERSEDED)
+            self.intake.forget(together)
+        return completions
 
     def _stops(self, result: Result) -> bool:
-        """Tell whether *result* stops the sending, and stop it."""
+        """Return whether *result* stops the sending, and stop it then."""
         if isinstance(result, Failed) and self._halts(result):
             self.halted = result
             return True
         return False
-
-
-def _one_by_one(settlements: Iterable[Completion]) -> list[Completed]:
-    return [settled for settlement in settlements for settled in settlement.each()]

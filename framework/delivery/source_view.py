@@ -1,4 +1,4 @@
-"""The generated function of a connection as people read it: a legend, then the source."""
+"""The generated function of a connection for people: a legend, then the source."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from framework.delivery.columns import Layout
 from framework.delivery.compiled import CompiledSubscription
-from framework.delivery.fusion import Fusion, Layout, fuse, places_of
+from framework.delivery.fusion import Fusion, fuse, places_of
 from framework.delivery.projection import project
 from framework.paths import MISSING
 
 InputKind: TypeAlias = Literal["structs", "json"]
-"""What the function takes: events decoded by what is read of them, or whole."""
+"""The input of the function: structs that hold only what is read, or whole JSON."""
 
 _LONGEST: Final = 80
 """Characters of a value that the legend shows."""
 
 
-def listing(routes: Sequence[CompiledSubscription], form: InputKind, *, whole: bool) -> str:
-    """Give legend and source of the function for *routes*; *whole* as for `fuse`."""
-    projection = project(places_of(routes)) if form == "structs" else None
-    fusion = fuse(routes, projection, whole=whole)
+def listing(subscriptions: Sequence[CompiledSubscription], form: InputKind, *, whole: bool) -> str:
+    """Return legend and source of the function for *subscriptions*; *whole* as for `fuse`."""
+    projection = project(places_of(subscriptions)) if form == "structs" else None
+    fusion = fuse(subscriptions, projection, whole=whole)
     legend = [
-        "marks are the numbers of events; slow takes what a subscription refuses;",
-        "rows are lists for what each subscription makes of them, those of constants stay empty.",
-        *(line for route in routes for line in _rows(route, fusion.layouts[route.index])),
+        "row_ids number the events; slow takes what a subscription refuses;",
+        "rows are the lists of each subscription, those of constants stay empty.",
+        *(line for one in subscriptions for line in _rows(one, fusion.layouts[one.index])),
         f"event {_fields(projection.root)}" if projection else "event is decoded JSON",
         *_names(fusion),
     ]
@@ -41,14 +42,14 @@ def _comment(line: str) -> str:
     return textwrap.fill(line, 100, initial_indent="# ", subsequent_indent="#     ") + "\n"
 
 
-def _rows(route: CompiledSubscription, layout: Layout) -> Iterator[str]:
-    """Say which lists the rows of a route are."""
+def _rows(compiled: CompiledSubscription, layout: Layout) -> Iterator[str]:
+    """Yield lines that name the lists of a subscription."""
     fields = ("payloads",) if layout.fields is None else layout.fields
     constants = layout.constants or {}
     same = [f"{_word(key)} {_value(one)}" for key, one in constants.items() if one is not MISSING]
     none = [_word(key) for key, one in constants.items() if one is MISSING]
-    name = f"{_text(route.name)} ({_word(route.action.slug)})"
-    yield f"rows[{route.index}] {name}: {', '.join(['marks', *map(_word, fields)])}"
+    name = f"{_text(compiled.name)} ({_word(compiled.action.slug)})"
+    yield f"rows[{compiled.index}] {name}: {', '.join(['row_ids', *map(_word, fields)])}"
     if same:
         yield f"    always {', '.join(same)}"
     if none:
@@ -56,7 +57,7 @@ def _rows(route: CompiledSubscription, layout: Layout) -> Iterator[str]:
 
 
 def _names(fusion: Fusion) -> Iterator[str]:
-    """Say what the names are that the source uses and does not set."""
+    """Yield lines that explain the names that the source uses and does not set."""
     names: dict[str, Any] = fusion.prepare.__globals__
     used = set(re.findall(r"\w+", fusion.source)) - {"MISSING", "prepare"}
     yield from (f"{name} {_meaning(value)}" for name, value in names.items() if name in used)

@@ -239,7 +239,9 @@ def trace_events(
             event,
             legs := tuple(
                 _leg(route, item, _company(item, report, settled))
-                for route, item in zip(connection.routes, items.get(position, ()), strict=True)
+                for route, item in zip(
+                    connection.subscriptions, items.get(position, ()), strict=True
+                )
             ),
             None if any(leg.matched for leg in legs) else _nearest(legs, event, known),
             connection.redactor.hide,

@@ -104,7 +104,7 @@ class _Run:
         self._stream = connection.stream(
             halts=_halts, threads=threads, stopping=stopping, named=self._named
         )
-        self._names = [route.name for route in connection.routes]
+        self._names = [one.name for one in connection.subscriptions]
         self._tally = Tally(before.counts, before.calls, before.rejected)
         self._pending = frozenset(before.pending())
         self._read = before.read
@@ -121,7 +121,7 @@ class _Run:
         """Deliver up to the end of the file, the limit or a stop; return the summary."""
         with self._writer:
             self._deliver(limit, stopping)
-            for settled in self._stream.leave():
+            for settled in self._stream.close():
                 self._record(settled)
             self._save(self._unsettled())
         self._show()
@@ -147,11 +147,11 @@ class _Run:
                 again = chunk.start.lines < done.lines
                 yield from self._ingest_again(chunk) if again else self._ingest(chunk)
                 if self._source.identity is None:
-                    yield from self._stream.send_due()
+                    yield from self._stream.flush_due()
             for part in spans or ():
                 yield from self._ingest_span(part)
         self._at_end = True
-        yield from self._stream.finish()
+        yield from self._stream.flush()
 
     def _spans(self, limit: int | None) -> AbstractContextManager[Preparing | None]:
         """Start worker processes for the unread part of the file, if requested and possible.
@@ -197,7 +197,7 @@ class _Run:
     def _ingest(self, chunk: Chunk) -> Iterator[list[Completion]]:
         taken = ingest(chunk, self._stream.intake, self._source.max_line, named=self._named)
         self._record_read(chunk.end, taken)
-        return self._stream.absorb(taken.settled)
+        return self._stream.add_from_intake(taken.completions)
 
     def _ingest_again(self, chunk: Chunk) -> Iterator[list[Completion]]:
         """Ingest a chunk that an earlier run has read; skip events that have a result."""
@@ -206,13 +206,13 @@ class _Run:
             chunk.end, Ingested([], decoded.lines, decoded.message_ids(), decoded.rejected)
         )
         events = zip(decoded.lines, decoded.events, strict=True)
-        return self._stream.accept(events, self._is_open)
+        return self._stream.add(events, self._is_open)
 
     def _ingest_span(self, part: IngestedSpan) -> Iterator[list[Completion]]:
         """Ingest a span that a worker process has prepared."""
-        part = part.moved(self._starts[-1], self._stream.intake.marks)
+        part = part.moved(self._starts[-1], self._stream.intake.row_ids)
         self._record_read(part.end, Ingested([], part.lines, part.message_ids, part.rejected))
-        return self._stream.join(part.prepared)
+        return self._stream.add_prepared(part.prepared)
 
     def _record_read(self, end: Position, taken: Ingested) -> None:
         """Record that the file was read up to *end*, with its message IDs and invalid lines."""
@@ -240,7 +240,7 @@ class _Run:
     def _record(self, completions: list[Completion]) -> None:
         for one in completions:
             self._completed_now += len(one.positions)
-            name = self._names[one.route]
+            name = self._names[one.subscription]
             self._tally.add(name, one.result, len(one.positions))
             if self._log:
                 lines = list(one.positions)
@@ -305,7 +305,7 @@ class _Run:
 
     def _unsettled(self) -> dict[int, list[range]]:
         """Return the lines that were read and have no result, ascending, by subscription."""
-        unsettled = self._stream.unsettled()
+        unsettled = self._stream.pending()
         here = self._starts[-1].lines
         if here < self._before.read.lines:
             for line, subscription in sorted(one for one in self._pending if one[0] > here):

@@ -19,7 +19,7 @@ class Ingested(Struct, frozen=True):
     *message_ids* is aligned with *lines* and can be iterated once.
     """
 
-    settled: list[Completion]
+    completions: list[Completion]
     lines: Sequence[int]
     message_ids: Iterable[object]
     rejected: Sequence[Rejected] = ()
@@ -37,11 +37,11 @@ class IngestedSpan(Struct, frozen=True):
     message_ids: Sequence[object]
     rejected: Sequence[Rejected]
 
-    def moved(self, before: Position, marks: RowIds) -> IngestedSpan:
+    def moved(self, before: Position, row_ids: RowIds) -> IngestedSpan:
         """Return the span, which starts at *before*, with lines counted from the file's start."""
         by = before.lines
         return IngestedSpan(
-            self.prepared.moved(by, marks),
+            self.prepared.moved(by, row_ids),
             Position(self.end.offset, by + self.end.lines),
             [line + by for line in self.lines],
             self.message_ids,
@@ -56,11 +56,10 @@ def ingest(chunk: Chunk, intake: Intake, max_line: int, *, named: bool) -> Inges
     structs = projection.decode(chunk.lines) if projection and projected else None
     if projection is None or structs is None:
         decoded = decode(chunk, max_line)
-        settled = list(intake.add(decoded.events, decoded.lines))
-        return Ingested(settled, decoded.lines, decoded.message_ids(), decoded.rejected)
+        completions = intake.add(decoded.events, decoded.lines)
+        return Ingested(completions, decoded.lines, decoded.message_ids(), decoded.rejected)
     first = chunk.start.lines + 1
     lines = range(first, first + len(structs))
-    added = intake.add_structs(structs, lines, lambda line: reread(chunk.lines[line - first]))
-    settled = list(added)
+    completions = intake.add_structs(structs, lines, lambda line: reread(chunk.lines[line - first]))
     message_ids = map(projection.getter("messageId"), structs) if named else ()
-    return Ingested(settled, lines, message_ids)
+    return Ingested(completions, lines, message_ids)

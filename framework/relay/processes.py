@@ -43,19 +43,19 @@ class Worker:
 
     def prepare(self, start: int, stop: int) -> IngestedSpan:
         """Prepare the lines between two offsets; raises StorageError if the file cannot be read."""
-        settled: list[Completion] = []
+        completions: list[Completion] = []
         names: list[tuple[Sequence[int], list[object]]] = []
         rejected: list[Rejected] = []
         end = Position(start)
         with EventFile(self.name, self.max_line) as source:
             for chunk in source.chunks(end, stop):
                 taken = ingest(chunk, self.intake, self.max_line, named=self.named)
-                settled += taken.settled
+                completions += taken.completions
                 rejected += taken.rejected
                 names.append((taken.lines, list(taken.message_ids)) if self.named else ((), []))
                 end = chunk.end
         return IngestedSpan(
-            self.intake.prepared(settled),
+            self.intake.prepared(completions),
             end,
             [line for lines, _ in names for line in lines],
             [one for _, message_ids in names for one in message_ids],

@@ -182,7 +182,7 @@ class SegmentApi:
         captor = _Captor()
         try:
             with self._open(settings, (), captor) as connection:
-                connection.performer.client.get("https://token.invalid/")
+                connection.hook_runner.client.get("https://token.invalid/")
         except Exception as error:  # noqa: BLE001 - a plugin can fail in any way
             return ApiReply(400, {"ok": False, "error": _text(error)})
         if not captor.token:
@@ -320,7 +320,7 @@ def _named(body: _Body, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _called(connection: Connection, hook: str, given: _Body) -> Any:
-    client, settings = connection.performer.client, connection.settings
+    client, settings = connection.hook_runner.client, connection.settings
     return connection.plugin.call(hook, client=client, settings=settings, **given)
 
 

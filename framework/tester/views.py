@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from framework.config import Case, write_cases
 from framework.definition import subscription_to_wire
-from framework.delivery import CompiledSubscription, Connection, Report, compile_routes
+from framework.delivery import CompiledSubscription, Connection, Report, compile_subscriptions
 from framework.errors import ConfigurationError, FrameworkError, IntegrationError, TriggerError
 from framework.explain import (
     BatchPeers,
@@ -177,7 +177,7 @@ def _route(call: ApiRequest, subscription: Mapping[str, Any]) -> CompiledSubscri
     }
     chosen = call.workspace.choose(raw)
     try:
-        (route,) = compile_routes(chosen.plugin.definition, chosen.subscriptions)
+        (route,) = compile_subscriptions(chosen.plugin.definition, chosen.subscriptions)
     except FrameworkError as error:
         raise ApiRefusal.of(400, "INVALID_CONNECTION", error) from None
     return route

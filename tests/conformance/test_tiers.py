@@ -12,9 +12,10 @@ import pytest
 
 from framework.definition import Action, Destination, Field, Subscription
 from framework.definition.coercion import same
-from framework.delivery import CompiledSubscription, compile_routes
+from framework.delivery import CompiledSubscription, compile_subscriptions
 from framework.delivery.columns import Columns
 from framework.delivery.fusion import Slow, fuse, places_of
+from framework.delivery.prepare import prepare_event
 from framework.delivery.projection import Projection, project
 from framework.errors import FrameworkError
 from tests.conformance.definition import declared
@@ -33,7 +34,7 @@ def test_recorded_cases_come_to_the_same_in_bulk(file: Path) -> None:
         case = json.loads(line)
         for route, events in _routes(case):
             tried += len(events)
-            prepared = [route.prepare(event) for event in events]
+            prepared = [prepare_event(route, event) for event in events]
             for projection in {None, project(places_of([route]))}:
                 assert same(_fused(route, projection, events), prepared), case["id"]
     assert tried > 100
@@ -57,7 +58,9 @@ def _route(
 ) -> CompiledSubscription:
     action = Action(slug="send", title="Send", trigger=trigger, payload=table or {})
     shop = Destination(slug="shop", name="Shop", description="A shop.").complete(None, (action,))
-    return compile_routes(shop, [Subscription(action="send", trigger=trigger, mapping=mapping)])[0]
+    return compile_subscriptions(
+        shop, [Subscription(action="send", trigger=trigger, mapping=mapping)]
+    )[0]
 
 
 def _fused(
@@ -73,5 +76,5 @@ def _fused(
     made = dict(
         zip(rows[0], Columns.of(route.action, fusion.layouts[0], rows).objects, strict=True)
     )
-    left = {mark: route.prepare(events[mark]) for mark, _, _ in slow}
+    left = {mark: prepare_event(route, events[mark]) for mark, _, _ in slow}
     return [{**made, **left}.get(place, route.unmatched) for place in range(len(events))]

@@ -21,14 +21,14 @@ STEPS = st.lists(
 Step = tuple[str, str, str]
 
 
-def lots(steps: list[tuple[int, Step]], rules: Batching) -> Iterator[RowGroup]:
-    """Give numbered steps as a connection with a route for each action brings them."""
+def groups(steps: list[tuple[int, Step]], rules: Batching) -> Iterator[RowGroup]:
+    """Give numbered steps as a connection with a subscription for each action brings them."""
     for action in ("add", "remove"):
         for audience in "AB":
             mine = [(n, who) for n, (act, key, who) in steps if (act, key) == (action, audience)]
             if mine:
-                marks, people = [n for n, _ in mine], [who * 7 for _, who in mine]
-                yield RowGroup(action, rules, "membership", (audience,), marks, people)
+                row_ids, people = [n for n, _ in mine], [who * 7 for _, who in mine]
+                yield RowGroup(action, rules, "membership", (audience,), row_ids, people)
 
 
 def deliver(steps: list[Step], rules: Batching, together: int = 1) -> list[Batch]:
@@ -37,7 +37,7 @@ def deliver(steps: list[Step], rules: Batching, together: int = 1) -> list[Batch
     batches: list[Batch] = []
     numbered = list(enumerate(steps))
     for start in range(0, len(steps), together):
-        batches += batcher.add(lots(numbered[start : start + together], rules))
+        batches += batcher.add(groups(numbered[start : start + together], rules))
     batches += batcher.flush()
     assert batcher.waiting == 0
     return batches
@@ -66,7 +66,9 @@ def test_every_row_settles_exactly_once(steps: list[Step], together: int) -> Non
     """Sent, shared and superseded rows together are the rows that came."""
     batches = deliver(steps, LANE, together)
 
-    assert list(range(len(steps))) == sorted(mark for batch in batches for mark in batch.all())
+    assert list(range(len(steps))) == sorted(
+        row_id for batch in batches for row_id in batch.all_row_ids()
+    )
 
 
 @given(STEPS, st.integers(2, 41))
@@ -78,9 +80,9 @@ def test_rows_taken_in_together_come_to_the_same_as_one_by_one(
 
     def shown(batches: list[Batch]) -> list[Any]:
         rows = [
-            (batch.action, batch.key, mark, who, batch.behind.get(mark))
+            (batch.action, batch.key, row_id, who, batch.coalesced.get(row_id))
             for batch in batches
-            for mark, who in zip(batch.marks, batch.identifiers or (), strict=True)
+            for row_id, who in zip(batch.row_ids, batch.identifiers or (), strict=True)
         ]
         return sorted(rows, key=lambda row: row[2])
 
@@ -95,12 +97,12 @@ def test_batches_keep_their_limits(
     rules = Batching(keys=("audience",), max_size=max_size, max_bytes=max_bytes, lane="membership")
 
     for batch in deliver(steps, rules, together):
-        assert 1 <= len(batch.marks) <= max_size
-        assert len(batch.marks) == 1 or 10 * len(batch.marks) <= max_bytes
-        assert {steps[mark][:2] for mark in batch.all()} <= {
+        assert 1 <= len(batch.row_ids) <= max_size
+        assert len(batch.row_ids) == 1 or 10 * len(batch.row_ids) <= max_bytes
+        assert {steps[row_id][:2] for row_id in batch.all_row_ids()} <= {
             (action, batch.key[0]) for action in ("add", "remove")
         }
-        assert len(set(batch.identifiers or ())) == len(batch.marks)
+        assert len(set(batch.identifiers or ())) == len(batch.row_ids)
 
 
 @pytest.mark.parametrize("together", [1, 3])
@@ -109,9 +111,9 @@ def test_a_shared_and_a_superseded_row_travel_with_the_one_that_is_sent(together
     steps = [("add", "A", "u"), ("add", "A", "u"), ("remove", "A", "u")]
     (batch,) = deliver(steps, LANE, together)
 
-    assert (batch.action, batch.marks, batch.reason) == ("remove", [2], "end")
-    assert sorted(batch.behind[2].superseded) == [0, 1]
-    assert batch.behind[2].shared == []
+    assert (batch.action, batch.row_ids, batch.reason) == ("remove", [2], "end")
+    assert sorted(batch.coalesced[2].superseded) == [0, 1]
+    assert batch.coalesced[2].shared == []
 
 
 def test_rows_without_identifier_are_all_sent_in_order() -> None:
@@ -122,7 +124,7 @@ def test_rows_without_identifier_are_all_sent_in_order() -> None:
     )
     batches += batcher.flush()
 
-    assert [batch.marks for batch in batches] == [[0, 1], [2]]
+    assert [batch.row_ids for batch in batches] == [[0, 1], [2]]
     assert [batch.reason for batch in batches] == ["count", "end"]
 
 
@@ -137,14 +139,14 @@ def test_a_slow_batch_is_due_after_its_age() -> None:
     (late,) = batcher.due()
 
     assert early == []
-    assert (late.reason, len(late.marks), batcher.waiting) == ("age", 1, 0)
+    assert (late.reason, len(late.row_ids), batcher.waiting) == ("age", 1, 0)
 
 
-def row(mark: int, rules: Batching, lane: str = "", who: str | None = None) -> RowGroup:
-    return RowGroup("send", rules, lane, (), [mark], None if who is None else [who], [mark])
+def row(row_id: int, rules: Batching, lane: str = "", who: str | None = None) -> RowGroup:
+    return RowGroup("send", rules, lane, (), [row_id], None if who is None else [who], [row_id])
 
 
-def test_the_fullest_pile_makes_room() -> None:
+def test_the_largest_batch_makes_room() -> None:
     """When too much waits, the largest batch goes early."""
     batcher = Batcher()
     for position, lane in enumerate("aab"):
@@ -152,7 +154,7 @@ def test_the_fullest_pile_makes_room() -> None:
 
     (batch,) = batcher.largest()
 
-    assert (batch.marks, batch.reason) == ([0, 1], "room")
+    assert (batch.row_ids, batch.reason) == ([0, 1], "room")
     assert batcher.waiting == 1
 
 
@@ -165,7 +167,7 @@ def test_repetitions_count_as_waiting_and_leave_together() -> None:
 
     (batch,) = batcher.largest()
 
-    assert len(list(batch.all())) == 5
+    assert len(list(batch.all_row_ids())) == 5
     assert batcher.waiting == 0
 
 
@@ -175,3 +177,34 @@ def test_the_size_of_any_payload_can_be_told(value: Any) -> None:
     assert sizes[0] == len('{"text":"a"},')
     assert sizes[1] >= len(json.dumps({"text": ""}))
     assert size_of_all([{"text": "a"}, {"text": value}]) == sum(sizes)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["add", "remove"]),
+            st.sampled_from("ABC"),
+            st.none() | st.sampled_from("uv"),
+            st.integers(1, 2),
+            st.integers(1, 20),
+        ),
+        max_size=4,
+    )
+)
+def test_single_rows_are_batched_alike_with_and_without_earlier_ones(
+    rows: list[tuple[str, str, str | None, int, int]],
+) -> None:
+    """A flush of single rows skips the steps that only several rows need."""
+    known = {audience: who is not None for _, audience, who, _, _ in reversed(rows)}
+
+    def groups() -> Iterator[RowGroup]:
+        for row_id, (action, audience, who, max_size, max_bytes) in enumerate(rows):
+            rules = Batching(keys=("audience",), max_size=max_size, max_bytes=max_bytes)
+            identifiers = [who or "w"] if known[audience] else None
+            yield RowGroup(action, rules, audience, (audience,), [row_id], identifiers, [{}])
+
+    short, long = Batcher(), Batcher()
+    expected = [*long.add(groups()), *long.flush()]
+
+    assert list(short.flush(list(groups()))) == expected
+    assert short.waiting == long.waiting == 0

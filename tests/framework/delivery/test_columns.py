@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from framework.delivery.columns import Columns
-from framework.delivery.fusion import Layout
+from framework.delivery.columns import Columns, Layout
 from framework.paths import MISSING
 from tests.framework.delivery.bench import SEND
 

@@ -20,7 +20,8 @@ from framework.definition import (
     field,
 )
 from framework.delivery import CompiledSubscription
-from framework.delivery.compiled import compile_routes
+from framework.delivery.compiled import compile_subscriptions
+from framework.delivery.prepare import prepare_event
 from framework.errors import ConfigurationError
 from framework.results import Failed, Skipped
 from tests.framework.delivery.bench import SEND, said
@@ -42,7 +43,7 @@ TARGET = Destination(slug="partner", name="Partner", actions=(SEND, LINE, MODED)
 
 
 def routes(*subscriptions: Subscription) -> tuple[CompiledSubscription, ...]:
-    return compile_routes(TARGET, subscriptions)
+    return compile_subscriptions(TARGET, subscriptions)
 
 
 def route(
@@ -91,20 +92,20 @@ def test_the_problems_of_all_subscriptions_are_told_together() -> None:
 
 def test_what_a_mapping_leaves_out_takes_the_default_mapping() -> None:
     made = route(text="fixed")
-    assert made.prepare(said("hello", "r1")) == {"text": "fixed", "room": "r1"}
+    assert prepare_event(made, said("hello", "r1")) == {"text": "fixed", "room": "r1"}
 
 
 def test_a_subscription_may_replace_the_trigger() -> None:
     made = route(trigger='type = "page"')
-    assert made.prepare(said()) == Skipped(
+    assert prepare_event(made, said()) == Skipped(
         "NOT_MATCHED", 'The trigger `type = "page"` does not match.'
     )
-    assert route(trigger=None).prepare(said()) == {"text": "hello"}
+    assert prepare_event(route(trigger=None), said()) == {"text": "hello"}
 
 
 def test_an_event_that_does_not_fit_fails_with_every_problem() -> None:
     made = route("line", number={"@path": "$.n"}, where="there")
-    failed = made.prepare({"type": "track", "n": "many"})
+    failed = prepare_event(made, {"type": "track", "n": "many"})
     number = "Field `number` of action `line` must be a number or null, got text."
     text = "Field `text` of action `line` is required; nothing is mapped to it."
     where = "Field `where` of action `line` must be an object or null, got text."
@@ -122,7 +123,7 @@ def test_an_event_that_does_not_fit_fails_with_every_problem() -> None:
 def test_a_missing_value_is_explained_by_its_mapping(
     mapping: dict[str, Any], why: str | None
 ) -> None:
-    failed = route(**mapping).prepare({"type": "track"})
+    failed = prepare_event(route(**mapping), {"type": "track"})
     assert isinstance(failed, Failed)
     why = why or 'its mapping `{"@if":{"exists":1,"then":""}}` found nothing in the event.'
     assert failed.message == f"Field `text` of action `send` is required; {why}"
@@ -193,7 +194,7 @@ def test_subscriptions_that_differ_in_their_context_share_no_lane(mapping: dict[
     """A call has one sync mode, one matching key and one set of hook outputs."""
     shared = replace(MODED, batching=Batching(lane="members"))
     target = replace(TARGET, actions=(shared,))
-    plain, alike, other = compile_routes(
+    plain, alike, other = compile_subscriptions(
         target, [Subscription(action="moded", mapping=one) for one in ({}, {}, mapping)]
     )
     assert plain.lane == alike.lane != other.lane

@@ -20,9 +20,10 @@ from framework.definition import (
     Field,
     Subscription,
 )
-from framework.delivery import CompiledSubscription, compile_routes
+from framework.delivery import CompiledSubscription, compile_subscriptions
 from framework.delivery.columns import Columns
 from framework.delivery.fusion import Fusion, Slow, fuse, places_of
+from framework.delivery.prepare import prepare_event
 from framework.delivery.projection import project
 from framework.paths import Path
 from framework.triggers import Trigger
@@ -117,21 +118,21 @@ EVENTS = st.lists(
 )
 
 
-def routes_of(subscriptions: list[Subscription]) -> tuple[CompiledSubscription, ...]:
-    return compile_routes(SHOP, subscriptions)
+def compiled_of(subscriptions: list[Subscription]) -> tuple[CompiledSubscription, ...]:
+    return compile_subscriptions(SHOP, subscriptions)
 
 
 def run(
-    fusion: Fusion, routes: tuple[CompiledSubscription, ...], events: list[Any]
+    fusion: Fusion, subscriptions: tuple[CompiledSubscription, ...], events: list[Any]
 ) -> tuple[list[list[tuple[int, dict[str, Any]]]], Slow]:
-    """Give the marks and shaped payloads of each route, and what was slow."""
+    """Return the row ids and shaped payloads of each subscription, and the slow ones."""
     rows = [layout.lists() for layout in fusion.layouts]
     slow: Slow = []
-    marks = range(0, len(events) * len(routes), len(routes))
-    fusion.prepare(marks, events, rows, slow)
+    row_ids = range(0, len(events) * len(subscriptions), len(subscriptions))
+    fusion.prepare(row_ids, events, rows, slow)
     found = [
-        list(zip(lists[0], Columns.of(route.action, layout, lists).objects, strict=True))
-        for route, layout, lists in zip(routes, fusion.layouts, rows, strict=True)
+        list(zip(lists[0], Columns.of(compiled.action, layout, lists).objects, strict=True))
+        for compiled, layout, lists in zip(subscriptions, fusion.layouts, rows, strict=True)
     ]
     return found, slow
 
@@ -144,31 +145,31 @@ def run(
 )
 @settings(max_examples=250, deadline=None)
 def test_the_fused_function_does_what_each_route_does(
-    subscriptions: list[Subscription], events: list[dict[str, Any]], kept: str, form: str
+    declared: list[Subscription], events: list[dict[str, Any]], kept: str, form: str
 ) -> None:
     """On plain JSON and on structs, with objects and with columns: the same payloads, in order.
 
-    What a route refuses is left to it. Rows of both forms go together: their layouts agree.
+    What a subscription refuses is left to it. Rows of both forms go together: their layouts agree.
     """
-    routes = routes_of(subscriptions)
-    projection = project(places_of(routes)) if form == "structs" else None
+    subscriptions = compiled_of(declared)
+    projection = project(places_of(subscriptions)) if form == "structs" else None
     taken: list[Any] = events
     if projection:
         taken = projection.decode(list(map(msgspec.json.encode, events))) or []
-    fusion = fuse(routes, projection, whole=kept == "whole")
-    rows, slow = run(fusion, routes, taken)
-    assert fusion.layouts == fuse(routes, None, whole=kept == "whole").layouts
+    fusion = fuse(subscriptions, projection, whole=kept == "whole")
+    rows, slow = run(fusion, subscriptions, taken)
+    assert fusion.layouts == fuse(subscriptions, None, whole=kept == "whole").layouts
 
-    refused = [(mark, index) for mark, _, index in slow]
-    for route in routes:
+    refused = [(row_id, index) for row_id, _, index in slow]
+    for compiled in subscriptions:
         prepared = [
-            (place * len(routes) + route.index, route.prepare(event))
+            (place * len(subscriptions) + compiled.index, prepare_event(compiled, event))
             for place, event in enumerate(events)
         ]
-        matching = [(mark, made) for mark, made in prepared if made is not route.unmatched]
-        assert rows[route.index] == [one for one in matching if isinstance(one[1], dict)]
-        expected = [mark for mark, made in matching if not isinstance(made, dict)]
-        assert [mark for mark, index in refused if index == route.index] == expected
+        matching = [(row_id, made) for row_id, made in prepared if made is not compiled.unmatched]
+        assert rows[compiled.index] == [one for one in matching if isinstance(one[1], dict)]
+        expected = [row_id for row_id, made in matching if not isinstance(made, dict)]
+        assert [row_id for row_id, index in refused if index == compiled.index] == expected
 
 
 HOSTILE = st.sampled_from(
@@ -191,9 +192,9 @@ def test_text_of_a_configuration_is_only_ever_a_literal(key: str, text: str, par
             Comparison(Reads(Path(("properties", part))), "=", ConstantNode(text.replace("'", "")))
         )
         shop = replace(SHOP, actions=(action,))
-        (route,) = compile_routes(shop, [Subscription(action="send", mapping=mapping)])
-        routes = (replace(route, trigger=trigger),)
-        tree = ast.parse(fuse(routes, None, whole=True).source)
+        (compiled,) = compile_subscriptions(shop, [Subscription(action="send", mapping=mapping)])
+        subscriptions = (replace(compiled, trigger=trigger),)
+        tree = ast.parse(fuse(subscriptions, None, whole=True).source)
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 node.value = ""
@@ -204,18 +205,20 @@ def test_text_of_a_configuration_is_only_ever_a_literal(key: str, text: str, par
 
 def test_many_triggers_on_one_text_are_looked_up() -> None:
     """So subscriptions that ask for another event cost next to nothing."""
-    few = fuse(routes_of(named("abcd")), None, whole=True)
-    many = fuse(routes_of(named("abcdefgh")), None, whole=True)
+    few = fuse(compiled_of(named("abcd")), None, whole=True)
+    many = fuse(compiled_of(named("abcdefgh")), None, whole=True)
     assert "PLACES" not in few.source
     assert many.source.count("PLACES") == 1
-    rows, _ = run(many, routes_of(named("abcdefgh")), [{"type": "track", "event": "f"}])
+    rows, _ = run(many, compiled_of(named("abcdefgh")), [{"type": "track", "event": "f"}])
     assert [len(found) for found in rows] == [0, 0, 0, 0, 0, 1, 0, 0]
 
 
 @pytest.mark.parametrize("odd", [None, 1, True, [], {}, "z"])
 def test_what_is_looked_up_may_be_anything(odd: Any) -> None:
-    routes = routes_of(named("abcdefgh"))
-    rows, slow = run(fuse(routes, None, whole=True), routes, [{"type": "track", "event": odd}])
+    subscriptions = compiled_of(named("abcdefgh"))
+    rows, slow = run(
+        fuse(subscriptions, None, whole=True), subscriptions, [{"type": "track", "event": odd}]
+    )
     assert (rows, slow) == ([[]] * 8, [])
 
 
@@ -230,17 +233,19 @@ def named(events: str) -> list[Subscription]:
 
 def test_constants_are_decided_when_the_function_is_written() -> None:
     """A constant is neither converted nor checked nor kept per event."""
-    routes = routes_of([Subscription(action="send", mapping={"text": "x", "size": "12", "on": ""})])
-    fusion = fuse(routes, None, whole=False)
+    subscriptions = compiled_of(
+        [Subscription(action="send", mapping={"text": "x", "size": "12", "on": ""})]
+    )
+    fusion = fuse(subscriptions, None, whole=False)
     assert fusion.layouts[0].constants is not None
     shown = {key: repr(value) for key, value in fusion.layouts[0].constants.items()}
     assert shown == {"text": "'x'", "size": "12", "on": "MISSING", "tags": "MISSING",
                      "more": "MISSING", "who": "MISSING", "where": "MISSING"}  # fmt: skip
-    assert fusion.source.count(".append(") == 2  # the mark, and what is slow
+    assert fusion.source.count(".append(") == 2  # the row_id, and what is slow
 
 
 def test_the_source_is_there_to_be_read() -> None:
     """The same subscriptions give the same text, which tracebacks show."""
-    sources = {fuse(routes_of(named("ab")), None, whole=True).source for _ in range(2)}
+    sources = {fuse(compiled_of(named("ab")), None, whole=True).source for _ in range(2)}
     assert len(sources) == 1
-    assert sources.pop().startswith("def prepare(marks, events, rows, slow):\n")
+    assert sources.pop().startswith("def prepare(row_ids, events, rows, slow):\n")

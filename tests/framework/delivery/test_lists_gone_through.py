@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.definition import Action, Destination, Field, Subscription
-from framework.delivery import CompiledSubscription, compile_routes
+from framework.delivery import CompiledSubscription, compile_subscriptions
 from framework.delivery.columns import Columns
 from framework.delivery.fusion import Slow, fuse, places_of
+from framework.delivery.prepare import prepare_event
 from framework.delivery.projection import project
 from framework.paths import JSON
 
@@ -73,9 +74,11 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
-def routes_of(*mappings: JSON, trigger: str = 'type = "track"') -> tuple[CompiledSubscription, ...]:
+def compiled_of(
+    *mappings: JSON, trigger: str = 'type = "track"'
+) -> tuple[CompiledSubscription, ...]:
     subscriptions = [Subscription(action="a", trigger=trigger, mapping=one) for one in mappings]
-    return compile_routes(SHOP, subscriptions)
+    return compile_subscriptions(SHOP, subscriptions)
 
 
 @settings(max_examples=200, deadline=None)
@@ -91,23 +94,27 @@ def test_items_as_structs_come_to_the_same(
     events: list[JSON],
     whole: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    routes = routes_of(*mappings, trigger=trigger)
-    projection = project(places_of(routes))
+    subscriptions = compiled_of(*mappings, trigger=trigger)
+    projection = project(places_of(subscriptions))
     if projection is None:  # something needs events as they are
         return
     structs = projection.decode(list(map(msgspec.json.encode, events)))
     assert structs is not None
-    fusion = fuse(routes, projection, whole=whole)
+    fusion = fuse(subscriptions, projection, whole=whole)
     rows = [layout.lists() for layout in fusion.layouts]
     slow: Slow = []
-    fusion.prepare(range(0, len(events) * len(routes), len(routes)), structs, rows, slow)
+    fusion.prepare(
+        range(0, len(events) * len(subscriptions), len(subscriptions)), structs, rows, slow
+    )
 
-    for route, lists, layout in zip(routes, rows, fusion.layouts, strict=True):
-        made = [route.prepare(event) for event in events]
-        objects: Any = Columns.of(route.action, layout, lists).objects
+    for compiled, lists, layout in zip(subscriptions, rows, fusion.layouts, strict=True):
+        made = [prepare_event(compiled, event) for event in events]
+        objects: Any = Columns.of(compiled.action, layout, lists).objects
         assert objects == [one for one in made if isinstance(one, dict)]
-        refused = [one for one in made if one is not route.unmatched and not isinstance(one, dict)]
-        assert len(refused) == sum(index == route.index for _, _, index in slow)
+        refused = [
+            one for one in made if one is not compiled.unmatched and not isinstance(one, dict)
+        ]
+        assert len(refused) == sum(index == compiled.index for _, _, index in slow)
 
 
 IDS = gone_through("$.list", id=at("$.id"))
@@ -128,7 +135,7 @@ IDS = gone_through("$.list", id=at("$.id"))
 )
 def test_only_what_is_read_of_items_is_decoded(mapped: JSON, decoded: set[str] | None) -> None:
     """Where an item or the list is read whole, or nobody goes through the list, it is plain."""
-    projection = project(places_of(routes_of(mapped)))
+    projection = project(places_of(compiled_of(mapped)))
     assert projection
     line = b'{"type": "track", "list": [{"id": "a", "n": 5, "more": []}]}'
     [event] = projection.decode([line]) or []
@@ -141,7 +148,7 @@ def test_only_what_is_read_of_items_is_decoded(mapped: JSON, decoded: set[str] |
 
 
 def test_a_list_that_somebody_else_reads_is_plain() -> None:
-    places = places_of(routes_of({"items": IDS}))
+    places = places_of(compiled_of({"items": IDS}))
     projection = project(places | {("list",)})
     assert projection
 
@@ -151,4 +158,4 @@ def test_a_list_that_somebody_else_reads_is_plain() -> None:
 
 def test_a_projection_of_the_event_as_a_list_is_none() -> None:
     """An object counts as a list of one, an event, too."""
-    assert project(places_of(routes_of({"items": gone_through("", id=at("$.id"))}))) is None
+    assert project(places_of(compiled_of({"items": gone_through("", id=at("$.id"))}))) is None

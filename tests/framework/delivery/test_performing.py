@@ -241,15 +241,16 @@ def test_bodies_are_kept_only_where_the_delivery_is_recorded() -> None:
     opened = plugin(perform_batch=lambda client: client.post(URL, json={}))
     partner = Partner(*(httpx.Response(200, json={"id": 7}) for _ in range(2)))
     with connected(opened, partner=partner) as connection:
-        stream = connection.stream()
-        settled = [
+        sender = connection.stream()
+        completed = [
             one
-            for part in (stream.take([(0, said())]), stream.flush())
-            for batch in part
-            for one in batch
+            for part in (sender.add([(0, said())]), sender.flush())
+            for completions in part
+            for completion in completions
+            for one in completion.each()
         ]
         report = connection.deliver([said()])
-    assert settled == [(0, 0, DELIVERED)]
+    assert completed == [(0, 0, DELIVERED)]
     assert report.results == [Delivered(200, {"id": 7})]
 
 

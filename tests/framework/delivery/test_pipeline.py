@@ -26,6 +26,7 @@ from framework.definition import (
 from framework.delivery import (
     SUPERSEDED,
     Completed,
+    Completion,
     Connection,
     Report,
     Retry,
@@ -34,6 +35,7 @@ from framework.delivery import (
     bearer,
     connect,
 )
+from framework.delivery.prepare import prepare_event
 from framework.errors import (
     APIError,
     ConfigurationError,
@@ -68,8 +70,12 @@ def post(client: httpx.Client, payloads: list[Message]) -> httpx.Response:
     return client.post(URL, json=[payload.text for payload in payloads])
 
 
-def all_settled(stream: Sender, *parts: Iterable[list[Completed]]) -> list[Completed]:
-    return [one for part in (*parts, stream.flush()) for settled in part for one in settled]
+def each(parts: Iterable[list[Completion]]) -> list[list[Completed]]:
+    return [[one for completion in part for one in completion.each()] for part in parts]
+
+
+def all_completed(sender: Sender, *parts: Iterable[list[Completion]]) -> list[Completed]:
+    return [one for part in (*parts, sender.flush()) for some in each(part) for one in some]
 
 
 # Connecting
@@ -114,8 +120,8 @@ def test_without_subscriptions_there_are_those_of_the_automatic_presets() -> Non
     identity = Destination(slug="partner", name="Partner", presets=presets)
     opened = plugin(destination=lambda: identity, perform_batch=post)
     with connect(opened, {"key": SECRET}) as connection:
-        assert [route.name for route in connection.routes] == ["Tell"]
-        assert connection.routes[0].prepare(said("x")) == {"text": "preset"}
+        assert [one.name for one in connection.subscriptions] == ["Tell"]
+        assert prepare_event(connection.subscriptions[0], said("x")) == {"text": "preset"}
 
 
 def test_the_auth_flow_gets_the_settings_and_signs_every_request() -> None:
@@ -174,7 +180,7 @@ def test_without_a_check_there_is_nothing_to_ask() -> None:
 
 def test_a_connection_closes_its_client() -> None:
     with connected(plugin(perform_batch=post)) as connection:
-        client = connection.performer.client
+        client = connection.hook_runner.client
     assert client.is_closed
 
 
@@ -259,8 +265,8 @@ def test_a_report_tells_the_whole_journey() -> None:
 
 
 def skipped_reason() -> str:
-    (route,) = connected(plugin(perform_batch=post)).routes
-    return route.trigger.explain({"type": "page"}).reason
+    (compiled,) = connected(plugin(perform_batch=post)).subscriptions
+    return compiled.trigger.explain({"type": "page"}).reason
 
 
 def test_batches_agree_in_their_keys_and_keep_to_their_size() -> None:
@@ -307,7 +313,7 @@ def test_an_event_that_is_none_has_a_result(event: Any) -> None:
     """Whatever stands in the place of an event settles and can be shown."""
     with connected(plugin(perform_batch=post), Subscription(action="send")) as connection:
         report = connection.deliver([event])
-        (prepared,) = all_settled(stream := connection.stream(), stream.take([(0, event)]))
+        (prepared,) = all_completed(sender := connection.stream(), sender.add([(0, event)]))
     (result,) = report.results
     assert isinstance(result, Skipped)
     assert isinstance(prepared[2], Skipped)
@@ -417,23 +423,23 @@ def test_an_extension_that_fails_harms_no_delivery(caplog: pytest.LogCaptureFixt
         strict.deliver([said()])
 
 
-# Streams
+# Senders
 
 
 def test_a_stream_settles_what_needs_no_call_at_once_and_the_rest_with_its_batch() -> None:
     partner = Partner()
     with connected(plugin(perform_batch=post), partner=partner) as connection:
-        stream = connection.stream()
-        first = list(stream.take([(10, said("a")), (11, {"type": "page"}), (12, said("b"))]))
+        sender = connection.stream()
+        first = each(sender.add([(10, said("a")), (11, {"type": "page"}), (12, said("b"))]))
         assert first == [[(11, 0, Skipped("NOT_MATCHED", UNMATCHED))]]
         assert partner.requests == []
-        assert stream.unsettled() == {0: [range(10, 11), range(12, 13)]}
-        second = list(stream.take([(13, said("c")), (14, said("d"))]))
+        assert sender.pending() == {0: [range(10, 11), range(12, 13)]}
+        second = each(sender.add([(13, said("c")), (14, said("d"))]))
         assert second == [[], [(10, 0, DELIVERED), (12, 0, DELIVERED), (13, 0, DELIVERED)]]
-        assert list(stream.flush()) == [[(14, 0, DELIVERED)]]
-        assert stream.unsettled() == {}
+        assert each(sender.flush()) == [[(14, 0, DELIVERED)]]
+        assert sender.pending() == {}
     assert partner.sent == [["a", "b", "c"], ["d"]]
-    assert (stream.items, stream.sent) == ({}, [])
+    assert (sender.items, sender.sent) == ({}, [])
 
 
 def test_a_stream_takes_only_what_is_wanted() -> None:
@@ -441,11 +447,11 @@ def test_a_stream_takes_only_what_is_wanted() -> None:
     opened = plugin(perform_batch=post)
     two = [Subscription(action="send"), Subscription(action="send", mapping={"text": "fixed"})]
     with connected(opened, *two, partner=partner) as connection:
-        stream = connection.stream()
+        sender = connection.stream()
         wanted = {(1, 0), (2, 1)}
-        taken = stream.take([(n, said(str(n))) for n in range(3)], lambda p, r: (p, r) in wanted)
-        settled = all_settled(stream, taken)
-    assert sorted(settled) == [(1, 0, DELIVERED), (2, 1, DELIVERED)]
+        taken = sender.add([(n, said(str(n))) for n in range(3)], lambda p, r: (p, r) in wanted)
+        completed = all_completed(sender, taken)
+    assert sorted(completed) == [(1, 0, DELIVERED), (2, 1, DELIVERED)]
     assert partner.sent == [["1"], ["fixed"]]
 
 
@@ -453,22 +459,22 @@ def test_a_slow_stream_sends_what_has_waited_long_enough() -> None:
     now = [0.0]
     action = replace(SEND, batching=Batching(max_age=5))
     with connected(plugin(action, perform_batch=post)) as connection:
-        stream = Sender(connection, now=lambda: now[0])
-        assert list(stream.take([(0, said("a"))])) == [[]]
-        assert list(stream.due()) == []
+        sender = Sender(connection, now=lambda: now[0])
+        assert each(sender.add([(0, said("a"))])) == [[]]
+        assert list(sender.flush_due()) == []
         now[0] = 5.0
-        assert list(stream.due()) == [[(0, 0, DELIVERED)]]
+        assert each(sender.flush_due()) == [[(0, 0, DELIVERED)]]
 
 
 def test_a_full_stream_sends_its_fullest_batch_early() -> None:
     partner = Partner()
     action = replace(SEND, batching=Batching(keys=("room",)))
     with connected(plugin(action, perform_batch=post), partner=partner) as connection:
-        stream = Sender(connection, max_waiting=3)
+        sender = Sender(connection, max_waiting=3)
         events = [(n, said(str(n), room)) for n, room in enumerate("rqrr")]
-        settled = list(stream.take(events))
-        assert settled == [[], [(0, 0, DELIVERED), (2, 0, DELIVERED), (3, 0, DELIVERED)]]
-        assert stream.unsettled() == {0: [range(1, 2)]}
+        completed = each(sender.add(events))
+        assert completed == [[], [(0, 0, DELIVERED), (2, 0, DELIVERED), (3, 0, DELIVERED)]]
+        assert sender.pending() == {0: [range(1, 2)]}
     assert partner.sent == [["0", "2", "3"]]
 
 
@@ -477,23 +483,23 @@ def test_a_result_that_halts_leaves_everything_behind_it_unsettled() -> None:
     partner = Partner(httpx.Response(200), httpx.Response(503))
     action = replace(SEND, batching=Batching(max_size=2))
     with connected(plugin(action, perform_batch=post), partner=partner) as connection:
-        stream = connection.stream(halts=lambda one: isinstance(one, Failed) and one.retryable)
-        settled = all_settled(stream, stream.take([(n, said(str(n))) for n in range(7)]))
-    assert settled == [(0, 0, DELIVERED), (1, 0, DELIVERED)]
+        sender = connection.stream(halts=lambda one: isinstance(one, Failed) and one.retryable)
+        completed = all_completed(sender, sender.add([(n, said(str(n))) for n in range(7)]))
+    assert completed == [(0, 0, DELIVERED), (1, 0, DELIVERED)]
     assert partner.sent == [["0", "1"], ["2", "3"]]
-    assert stream.halted is not None
-    assert stream.halted.status == 503
-    assert stream.unsettled() == {0: [range(2, 7)]}
+    assert sender.halted is not None
+    assert sender.halted.status == 503
+    assert sender.pending() == {0: [range(2, 7)]}
 
 
 def test_results_beside_one_that_halts_are_settled() -> None:
     busy = Failed(503, "BUSY", "Later.")
     opened = plugin(perform_batch=lambda: [DELIVERED, busy, DELIVERED])
     with connected(opened) as connection:
-        stream = connection.stream(halts=lambda one: one == busy)
-        settled = all_settled(stream, stream.take([(n, said(str(n))) for n in range(3)]))
-    assert settled == [(0, 0, DELIVERED), (2, 0, DELIVERED)]
-    assert stream.unsettled() == {0: [range(1, 2)]}
+        sender = connection.stream(halts=lambda one: one == busy)
+        completed = all_completed(sender, sender.add([(n, said(str(n))) for n in range(3)]))
+    assert completed == [(0, 0, DELIVERED), (2, 0, DELIVERED)]
+    assert sender.pending() == {0: [range(1, 2)]}
 
 
 # Invariants
@@ -598,7 +604,7 @@ def test_every_event_and_subscription_has_exactly_one_result(
             report = connection.deliver(events)
     finally:
         logging.disable(logging.NOTSET)
-    expected = [(p, route.name) for p in range(len(events)) for route in connection.routes]
+    expected = [(p, one.name) for p in range(len(events)) for one in connection.subscriptions]
     assert [(item.position, item.subscription) for item in report.items] == expected
     assert all(isinstance(item.result, Delivered | Failed | Skipped) for item in report.items)
     assert {item.batch for item in report.items} - {None} == set(range(len(report.batches)))
@@ -630,14 +636,14 @@ def test_a_stream_comes_to_the_same_as_a_traced_delivery(events: list[Any], size
     opened = plugin(perform_batch=lambda payloads: [by_text(payload) for payload in payloads])
     with connected(opened) as connection:
         report = connection.deliver(events)
-        stream = connection.stream()
+        sender = connection.stream()
         numbered = list(enumerate(events))
         pieces = [numbered[at : at + size] for at in range(0, len(events), size)]
-        settled = all_settled(stream, *(stream.take(piece) for piece in pieces))
-    assert [place for place, _, _ in sorted(settled, key=lambda one: one[:2])] == [
+        completed = all_completed(sender, *(sender.add(piece) for piece in pieces))
+    assert [place for place, _, _ in sorted(completed, key=lambda one: one[:2])] == [
         item.position for item in report.items
     ]
-    for place, _, result in settled:
+    for place, _, result in completed:
         traced = report.items[place].result
         if isinstance(result, Skipped) and isinstance(traced, Skipped):
             assert result.code == traced.code

@@ -12,19 +12,19 @@ import pytest
 
 from framework.definition import Batching
 from framework.delivery.batching import RowGroup
-from framework.delivery.completion import SUPERSEDED, Completion
 from framework.delivery.prepare import Prepared
+from framework.delivery.report import SUPERSEDED, Completion
 
 BATCHING = Batching(max_size=5)
-SETTLED = [Completion(0, range(7, 9), SUPERSEDED)]
+COMPLETIONS = [Completion(0, range(7, 9), SUPERSEDED)]
 
 
 def prepared(*payloads: dict[str, Any]) -> Prepared:
     """Give payloads that wait for their calls, without identifiers and with events."""
     objects = dict(enumerate(payloads, 3))
-    marks = range(3, 3 + len(payloads))
-    lot = RowGroup("send", BATCHING, "lane", ("key",), marks, None, payloads)
-    return Prepared([lot], SETTLED, objects, copy.deepcopy(objects))
+    row_ids = range(3, 3 + len(payloads))
+    group = RowGroup("send", BATCHING, "lane", ("key",), row_ids, None, payloads)
+    return Prepared([group], COMPLETIONS, objects, copy.deepcopy(objects))
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ def test_payloads_and_events_arrive_as_they_were(payload: dict[str, Any]) -> Non
 
     assert repr(arrived.objects) == repr(sent.objects)
     assert repr(arrived.events) == repr(sent.events)
-    assert arrived.settled == SETTLED
-    (lot,) = arrived.lots
-    assert (lot.marks, lot.key, lot.lane) == (range(3, 5), ("key",), "lane")
-    pairs = zip(lot.marks, lot.objects, strict=True)
-    assert all(one is arrived.objects[mark] for mark, one in pairs)
+    assert arrived.completions == COMPLETIONS
+    (group,) = arrived.groups
+    assert (group.row_ids, group.key, group.lane) == (range(3, 5), ("key",), "lane")
+    pairs = zip(group.row_ids, group.objects, strict=True)
+    assert all(one is arrived.objects[row_id] for row_id, one in pairs)
 
 
 def test_rows_with_identifiers_need_no_objects() -> None:
-    lot = RowGroup("send", BATCHING, "lane", (), range(2), ["a", "b"])
-    arrived: Prepared = pickle.loads(pickle.dumps(Prepared([lot], [], {}, {})))  # noqa: S301 - our own
+    group = RowGroup("send", BATCHING, "lane", (), range(2), ["a", "b"])
+    arrived: Prepared = pickle.loads(pickle.dumps(Prepared([group], [], {}, {})))  # noqa: S301 - our own
 
-    assert arrived.lots == [lot]
+    assert arrived.groups == [group]
     assert (arrived.objects, arrived.events) == ({}, {})

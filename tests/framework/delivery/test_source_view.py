@@ -45,10 +45,9 @@ def test_the_legend_says_what_lists_and_names_stand_for() -> None:
     with connected(COLUMNS, subscription) as connection:
         text = connection.generated()
     assert legend(text).startswith(
-        "# marks are the numbers of events; slow takes what a subscription refuses;\n"
-        "# rows are lists for what each subscription makes of them, those of constants stay "
-        "empty.\n"
-        '# rows[0] "Hall" (send): marks, text, room\n'
+        "# row_ids number the events; slow takes what a subscription refuses;\n"
+        "# rows are the lists of each subscription, those of constants stay empty.\n"
+        '# rows[0] "Hall" (send): row_ids, text, room\n'
         "#     always room 'hall'\n"
         '# event has f0 "event", f1 "type"\n'
     )
@@ -58,7 +57,7 @@ def test_the_legend_says_what_lists_and_names_stand_for() -> None:
 def test_whole_payloads_and_whole_events_are_told() -> None:
     with connected(SEND) as connection:
         told = legend(connection.generated("json"))
-    assert '# rows[0] "Send" (send): marks, payloads\n# event is decoded JSON\n' in told
+    assert '# rows[0] "Send" (send): row_ids, payloads\n# event is decoded JSON\n' in told
 
 
 def test_a_field_that_nothing_is_mapped_to_is_told() -> None:

@@ -76,11 +76,11 @@ def comparable(result: Result | None) -> Any:
 
 def gathered(parts: Iterable[list[Completion]]) -> Results:
     found: Results = {}
-    for settlements in parts:
-        for settlement in settlements:
-            for position, route, result in settlement.each():
-                assert (position, route) not in found
-                found[position, route] = comparable(result)
+    for completions in parts:
+        for completion in completions:
+            for position, subscription, result in completion.each():
+                assert (position, subscription) not in found
+                found[position, subscription] = comparable(result)
     return found
 
 
@@ -96,32 +96,32 @@ def traced(events: list[Any]) -> tuple[Results, Sent]:
 def plain(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]:
     sent: Sent = []
     with opened(sent) as connection:
-        stream = connection.stream(threads=threads)
+        sender = connection.stream(threads=threads)
         parts: list[list[Completion]] = []
         for start in range(0, len(events), size):
             some = events[start : start + size]
-            added = stream.intake.add(some, range(start, start + len(some)))
-            parts += stream.absorb(list(added))
-        found = gathered([*parts, *stream.finish(), *stream.leave()])
-        assert stream.unsettled() == {}
+            added = sender.intake.add(some, range(start, start + len(some)))
+            parts += sender.add_from_intake(list(added))
+        found = gathered([*parts, *sender.flush(), *sender.close()])
+        assert sender.pending() == {}
     return found, sent
 
 
 def structs(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]:
     sent: Sent = []
     with opened(sent) as connection:
-        stream = connection.stream(threads=threads)
-        assert stream.intake.projection is not None
+        sender = connection.stream(threads=threads)
+        assert sender.intake.projection is not None
         parts: list[list[Completion]] = []
         for start in range(0, len(events), size):
             lines = [msgspec.json.encode(one) for one in events[start : start + size]]
-            decoded = stream.intake.projection.decode(lines)
+            decoded = sender.intake.projection.decode(lines)
             assert decoded is not None
             places = range(start, start + len(lines))
-            added = stream.intake.add_structs(decoded, places, events.__getitem__)
-            parts += stream.absorb(list(added))
-        found = gathered([*parts, *stream.finish(), *stream.leave()])
-        assert stream.unsettled() == {}
+            added = sender.intake.add_structs(decoded, places, events.__getitem__)
+            parts += sender.add_from_intake(list(added))
+        found = gathered([*parts, *sender.flush(), *sender.close()])
+        assert sender.pending() == {}
     return found, sent
 
 
@@ -135,14 +135,14 @@ def prepared(events: list[Any], size: int, threads: int) -> tuple[Results, Sent]
     """Deliver what another intake has prepared, which counted from the beginning of its part."""
     sent: Sent = []
     with opened(sent) as connection:
-        stream, intake = connection.stream(threads=threads), connection.intake()
+        sender, intake = connection.stream(threads=threads), connection.intake()
         parts: list[list[Completion]] = []
         for start in range(0, len(events), size):
             some = events[start : start + size]
             made = intake.prepared(list(intake.add(some, range(len(some)))))
-            parts += stream.join(copied(made).moved(start, intake.marks))
-        found = gathered([*parts, *stream.finish(), *stream.leave()])
-        assert stream.unsettled() == {}
+            parts += sender.add_prepared(copied(made).moved(start, intake.row_ids))
+        found = gathered([*parts, *sender.flush(), *sender.close()])
+        assert sender.pending() == {}
     return found, sent
 
 
@@ -192,12 +192,12 @@ def test_nothing_is_sent_after_a_result_that_halts(threads: int) -> None:
         for n in range(20)
     ]
     with connect(PLUGIN, SETTINGS, one, transport=DryRun(answer)) as connection:
-        stream = connection.stream(lambda result: isinstance(result, Failed), threads=threads)
-        added = list(stream.intake.add(events, range(20)))
-        found = gathered([*stream.absorb(added), *stream.finish(), *stream.leave()])
+        sender = connection.stream(lambda result: isinstance(result, Failed), threads=threads)
+        added = list(sender.intake.add(events, range(20)))
+        found = gathered([*sender.add_from_intake(added), *sender.flush(), *sender.close()])
         assert found == {}
-        assert stream.unsettled() == {0: [range(20)]}
-        assert stream.halted is not None
+        assert sender.pending() == {0: [range(20)]}
+        assert sender.halted is not None
     assert len([one for one in requests if one.method == "PATCH"]) == 1
 
 
@@ -216,8 +216,8 @@ def test_what_a_thread_raises_is_raised_to_the_caller() -> None:
     with connect(
         PLUGIN, SETTINGS, SUBSCRIPTIONS, transport=DryRun(answer), strict=True
     ) as connection:
-        stream = connection.stream(threads=1)
-        list(stream.absorb(list(stream.intake.add([event], [0]))))
+        sender = connection.stream(threads=1)
+        list(sender.add_from_intake(list(sender.intake.add([event], [0]))))
         with pytest.raises(ValueError, match="POST"):
-            list(stream.finish())
-        assert stream.unsettled() == {0: [range(1)]}
+            list(sender.flush())
+        assert sender.pending() == {0: [range(1)]}

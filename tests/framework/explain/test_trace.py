@@ -173,9 +173,14 @@ def test_the_verdict_is_the_outcome(mail: Connection) -> None:
 
 def delivered(mail: Connection, events: list[dict[str, Any]]) -> dict[tuple[int, int], Result]:
     """Deliver without a record, as a run over a file does."""
-    stream = mail.stream()
-    settled = [*stream.take(enumerate(events)), *stream.flush()]
-    return {(position, route): result for each in settled for position, route, result in each}
+    sender = mail.stream()
+    parts = [*sender.add(enumerate(events)), *sender.flush()]
+    return {
+        (position, subscription): result
+        for completions in parts
+        for completion in completions
+        for position, subscription, result in completion.each()
+    }
 
 
 def verdict(result: Result | None) -> tuple[str, str | None]:
@@ -189,7 +194,7 @@ def test_each_suggested_change_makes_the_event_match() -> None:
     chosen = [one for one in subscriptions() if one.name in {"S3", "S6", "S14", "S18", "S19"}]
     with opened(chosen) as mail:
         shown = trace_events(mail, events, mail.deliver(events))
-    triggers = {route.name: route.trigger for route in mail.routes}
+    triggers = {one.name: one.trigger for one in mail.subscriptions}
     offered = 0
     for told in shown:
         assert (told.nearest is None) is any(leg.matched for leg in told.legs)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.delivery.completion import RowIds
+from framework.delivery import RowIds
 from framework.errors import ConfigurationError, StorageError
 from framework.relay import checkpoint as kept
 from framework.relay.checkpoint import Checkpoint
