@@ -48,7 +48,7 @@ def test_a_delivery_is_told_stage_by_stage() -> None:
         "    hash_emails = true\n"
         "    enable_batching = true\n"
         '    identifier_type = "email"\n'
-        '    batch: 1 together by audience_key "spring", identifier_type "email"\n'
+        '    batch of 1 by audience_key "spring", identifier_type "email"\n'
         "  Remove users (removeUserFromAudience) does not match\n"
         "    ✗ and\n"
         '      ✓ type = "track"   (`type` is "track")\n'
@@ -80,7 +80,7 @@ def test_where_nothing_matches_the_smallest_change_is_told() -> None:
     result = explain('{"type": "page"}')
 
     assert result.output.splitlines()[-2] == (
-        "  Nothing matches. Subscription `Add users` would match after this: "
+        "  No subscription matches. Subscription `Add users` would match after this: "
         'Set `$.type` to "track". Set `$.event` to "Audience Entered".'
     )
 

@@ -43,7 +43,7 @@ MANIFESTS = ("--manifest", "metadata.json")
 
 def test_a_good_file_ends_well(run_actions: Actions) -> None:
     result = run_actions("validate", "good.yaml", *MANIFESTS)
-    assert (result.exit_code, result.stdout) == (exits.DONE, "Nothing is wrong.\n")
+    assert (result.exit_code, result.stdout) == (exits.DONE, "No problems found.\n")
 
 
 def test_faults_are_shown_in_their_lines(run_actions: Actions) -> None:
@@ -139,7 +139,7 @@ def test_codes_are_explained(run_actions: Actions) -> None:
     assert whole == page(CATALOGUE.values(), MANIFEST)
     result = run_actions("validate", "--explain", "AD999")
     assert result.exit_code == exits.USAGE
-    assert "There is no code `AD999`. Known codes: AD100, AD101, " in result.stderr
+    assert "Unknown code `AD999`. Known codes: AD100, AD101, " in result.stderr
 
 
 def test_events_are_known_from_a_sample_or_a_schema(run_actions: Actions) -> None:
@@ -150,7 +150,7 @@ def test_events_are_known_from_a_sample_or_a_schema(run_actions: Actions) -> Non
     schema = {"type": "object", "required": ["note"], "properties": {"note": {"const": "x"}}}
     Path("schema.json").write_text(json.dumps(schema))
     result = run_actions("validate", "c.yaml", *MANIFESTS, "--event-schema", "schema.json")
-    assert result.stdout == "Nothing is wrong.\n"
+    assert result.stdout == "No problems found.\n"
 
 
 @pytest.mark.parametrize(
@@ -159,12 +159,12 @@ def test_events_are_known_from_a_sample_or_a_schema(run_actions: Actions) -> Non
         ({}, (), "Give at least one connection file."),
         ({}, ("good.yaml", "--events", "a", "--event-schema", "b"),
          "Give either --events or --event-schema."),
-        ({"e": ""}, ("good.yaml", "--events", "e"), "`e` holds no event."),
+        ({"e": ""}, ("good.yaml", "--events", "e"), "`e` contains no events."),
         ({"e": "{\n"}, ("good.yaml", "--events", "e"), "`e:1` is not JSON: Expecting"),
-        ({"e": "\n5\n"}, ("good.yaml", "--events", "e"), "`e:2` must hold an object."),
+        ({"e": "\n5\n"}, ("good.yaml", "--events", "e"), "`e:2` must be an object."),
         ({"e": "{}\n" + '{"a":' * 201 + "1" + "}" * 201}, ("good.yaml", "--events", "e"),
          "`e:2` is nested deeper than 200 levels."),
-        ({"s": "[]"}, ("good.yaml", "--event-schema", "s"), "`s` must hold an object."),
+        ({"s": "[]"}, ("good.yaml", "--event-schema", "s"), "`s` must contain an object."),
         ({}, ("good.yaml", "--events", "none"), "`none` cannot be read: No such file"),
     ],
 )  # fmt: skip

@@ -62,7 +62,7 @@ def _value(random: Random, way: str, found: Type, depth: int) -> JSON:
         return whole if found.number == "integer" else random.choice((whole, 0.5, 2.0))
     if way == "text" and found.text:
         formed = FORMATS.get(found.text.format or "")
-        return random.choice(formed or [text for text in TEXTS if text or not found.text.filled])
+        return random.choice(formed or [text for text in TEXTS if text or not found.text.nonempty])
     if way == "list" and found.items is not None:
         many = random.randrange(3) if depth < 4 else 0
         items = [value_of(random, found.items, depth + 2) for _ in range(many)]

@@ -162,7 +162,7 @@ def test_the_verdict_is_the_outcome(mail: Connection) -> None:
     outcomes = delivered(mail, events)
     shown = trace_events(mail, events, mail.deliver(events))
     for told in shown:
-        for index, leg in enumerate(told.legs):
+        for index, leg in enumerate(told.subscriptions):
             outcome = outcomes[told.position, index]
             assert verdict(leg.result) == verdict(outcome)
             not_matched = isinstance(outcome, Skipped) and outcome.code == "NOT_MATCHED"
@@ -192,7 +192,7 @@ def test_each_suggested_change_makes_the_event_match() -> None:
     triggers = {route.name: route.trigger for route in mail.routes}
     offered = 0
     for told in shown:
-        assert (told.nearest is None) is any(leg.matched for leg in told.legs)
+        assert (told.nearest is None) is any(leg.matched for leg in told.subscriptions)
         if told.nearest is not None:
             event = told.event
             assert told.nearest.changes
@@ -304,7 +304,8 @@ def test_what_would_have_matched_is_said_in_words() -> None:
     with opened([Subscription(action="send", name="A", trigger="a = 1 and a = 2")]) as mail:
         never = trace_event(mail, {"a": 1}).nearest
     assert str(never) == (
-        "Subscription `A` came nearest. The trigger does not match: `a = 2` is not met (`a` is 1)."
+        "Subscription `A` is the closest. "
+        "The trigger does not match: `a = 2` is not met (`a` is 1)."
     )
     with opened([]) as mail:
         assert trace_event(mail, {}).to_json() == {

@@ -14,9 +14,9 @@ from framework.linting import (
     MANIFEST,
     Entry,
     choose,
+    model_from_sample,
+    model_from_spec,
     page,
-    sample_world,
-    spec_world,
     validate,
 )
 
@@ -31,9 +31,9 @@ def findings(entry: Entry, folder: Path) -> tuple[Diagnostic, ...]:
     if entry.name.endswith(".json"):
         return parse_manifest(entry.document, entry.name)[1].all
     reading = parse_connection(entry.document, entry.name, folder, {"LETTERS_KEY": "sesame"})
-    world = sample_world([{"type": "track"}]) if entry.code == "AD419" else spec_world()
+    model = model_from_sample([{"type": "track"}]) if entry.code == "AD419" else model_from_spec()
     if choose(reading, {LETTERS.slug: LETTERS}):
-        validate(reading, LETTERS, world)
+        validate(reading, LETTERS, model)
     return reading.diagnostics
 
 
@@ -73,8 +73,8 @@ def test_the_page_is_fresh() -> None:
 def test_a_code_is_told_apart_from_others_in_the_terminal() -> None:
     """An entry as text names the code, the reason, an example and its message."""
     assert str(CATALOGUE["AD403"]) == (
-        "AD403: There is no trigger.\n\n"
-        "The action has no default, so the subscription must say when it runs.\n\n"
+        "AD403: The trigger is missing.\n\n"
+        "The action has no default trigger, so the subscription must define one.\n\n"
         "    destination: letters\n"
         "    settings:\n"
         "      office: https://letters.example\n"
@@ -82,6 +82,6 @@ def test_a_code_is_told_apart_from_others_in_the_terminal() -> None:
         "    subscriptions:\n"
         "      - partnerAction: sendLetter\n"
         "        mapping: {address: a@b.example, text: Hello}\n\n"
-        "A trigger is needed: action `sendLetter` has no default trigger. "
-        "Give it as `subscribe`.\n"
+        "The trigger is missing: action `sendLetter` has no default trigger. "
+        "Set `subscribe`.\n"
     )

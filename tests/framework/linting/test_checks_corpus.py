@@ -12,7 +12,13 @@ from framework.definition import Action, Destination, Subscription, compile_shap
 from framework.definition.field_json import IN_ACTIONS, read_table
 from framework.definition.json_io import JsonPointer
 from framework.errors import PayloadValidationError
-from framework.linting import Checked, Issue, check_subscription, sample_world, spec_world
+from framework.linting import (
+    CheckResult,
+    Issue,
+    check_subscription,
+    model_from_sample,
+    model_from_spec,
+)
 from framework.mapping import compile_mapping
 from framework.triggers import parse
 from tests.conformance.runner import CASES
@@ -38,8 +44,8 @@ def subscription(case: Mapping[str, Any], run: Mapping[str, Any]) -> Subscriptio
     )
 
 
-def errors(checked: Checked) -> list[Issue]:
-    return [fault for fault in checked.faults if fault.severity == "error"]
+def errors(checked: CheckResult) -> list[Issue]:
+    return [issue for issue in checked.issues if issue.severity == "error"]
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: json.loads(line)["id"])
@@ -48,8 +54,8 @@ def test_an_error_is_proven_by_every_event(line: str) -> None:
     case = json.loads(line)
     for run in case["runs"]:
         target, chosen = destination(case), subscription(case, run)
-        found = errors(check_subscription(target, chosen, spec_world()))
-        assert {fault.code for fault in found} <= {"AD511"}, "a required field is left to users"
+        found = errors(check_subscription(target, chosen, model_from_spec()))
+        assert {issue.code for issue in found} <= {"AD511"}, "a required field is left to users"
         if found:
             assert not any(accepted(target, chosen, event) for event in case["events"].values())
 
@@ -61,7 +67,7 @@ def test_what_cannot_fail_with_a_sample_does_not(line: str) -> None:
     events = list(case["events"].values())
     for run in case["runs"]:
         target, chosen = destination(case), subscription(case, run)
-        checked = check_subscription(target, chosen, sample_world(events))
+        checked = check_subscription(target, chosen, model_from_sample(events))
         if checked.cannot_fail:
             matching = [event for event in events if matches(chosen, event)]
             assert all(accepted(target, chosen, event) for event in matching)

@@ -17,7 +17,7 @@ from framework.config import (
     parse_manifest,
 )
 from framework.definition import from_manifest
-from framework.linting import MANIFEST, choose, spec_world, validate
+from framework.linting import MANIFEST, choose, model_from_spec, validate
 
 LETTERS = from_manifest(MANIFEST)
 HEAD = textwrap.dedent(
@@ -33,7 +33,7 @@ HEAD = textwrap.dedent(
 def read(text: str, file: str = "c.yaml") -> Reading:
     reading = parse_connection(text, file, Path("no-such-folder"), {"KEY": "sesame"})
     assert choose(reading, {"letters": LETTERS})
-    validate(reading, LETTERS, spec_world())
+    validate(reading, LETTERS, model_from_spec())
     return reading
 
 
@@ -201,10 +201,18 @@ def test_what_is_not_checked_is_told() -> None:
     text = f"{HEAD.partition('  -')[0]}{items}"
     found = read(text).diagnostics
     assert {each.severity for each in found} == {"warning"}
-    hint = "Make it simpler, or the file smaller."
+    hint = "Simplify it, or split the file."
     assert [(each.code, each.line, f"{each.message} {each.hint}") for each in found[-2:]] == [
-        ("AD105", 18, f"The trigger is not checked to the end: that would take too long. {hint}"),
-        ("AD105", 19, f"The mapping is not checked to the end: that would take too long. {hint}"),
+        (
+            "AD105",
+            18,
+            f"Check incomplete: work limit reached. The rest of the trigger is not checked. {hint}",
+        ),
+        (
+            "AD105",
+            19,
+            f"Check incomplete: work limit reached. The rest of the mapping is not checked. {hint}",
+        ),
     ]
     assert {each.code for each in found} == {"AD105"}
     assert len(found) == 8
@@ -215,7 +223,7 @@ OPEN = " and ".join(f"(properties.a{n} > 1 or properties.b{n} > 1)" for n in ran
 
 
 def test_pairs_that_are_not_compared_are_told() -> None:
-    """After the effort has ended, no pair of opposite subscriptions is compared any more."""
+    """After the budget has ended, no pair of opposite subscriptions is compared any more."""
     items = "".join(
         f"  - name: pair {n}\n    partnerAction: {'addReader' if n % 2 else 'removeReader'}\n"
         f"    subscribe: {OPEN} and properties.z = {n}\n"
@@ -223,9 +231,12 @@ def test_pairs_that_are_not_compared_are_told() -> None:
         for n in range(4)
     )
     found = read(f"{HEAD.partition('  -')[0]}{items}").diagnostics
-    message = "From here on, opposite subscriptions are not compared: that would take too long."
+    message = (
+        "Check incomplete: work limit reached. "
+        "The remaining opposite subscriptions are not compared."
+    )
     assert [f"{each.message} {each.hint}" for each in found if each.code == "AD105"] == [
-        f"{message} Make the file smaller."
+        f"{message} Split the file."
     ]
 
 

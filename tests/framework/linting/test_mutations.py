@@ -1,4 +1,4 @@
-"""Good connection files have no error; a fault that gets into one is found in its line."""
+"""Good connection files have no error; a issue that gets into one is found in its line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from framework.config import Diagnostic, parse_connection
-from framework.linting import choose, spec_world, validate
+from framework.linting import choose, model_from_spec, validate
 from tests.framework.config.good_connections import (
     DESTINATIONS,
     ENVIRONMENT,
@@ -29,7 +29,7 @@ def check(document: Document) -> tuple[Diagnostic, ...]:
     reading = parse_connection(text, "c.yaml", Path("no-such-folder"), ENVIRONMENT)
     destination = choose(reading, DESTINATIONS)
     if destination is not None:
-        validate(reading, destination, spec_world())
+        validate(reading, destination, model_from_spec())
     return reading.diagnostics
 
 

@@ -58,14 +58,14 @@ def test_the_blockers_are_a_smallest_set_that_stood_in_the_way(
             "type = a and !(event = b) and !contains(properties.x, y)",
             {"event": "b"},
             """The trigger does not match: `type = "a"` is not met (`type` is missing); \
-`event = "b"` is met and must not be (`event` is "b"); \
-`contains(properties.x, "y")` cannot be judged (`properties.x` is missing).""",
+`event = "b"` is met but must not be (`event` is "b"); \
+`contains(properties.x, "y")` cannot be evaluated (`properties.x` is missing).""",
         ),
         (
             "properties.a = length(properties.b)",
             {"properties": {"a": None, "b": list(range(100))}},
-            """The trigger does not match: `properties.a = length(properties.b)` cannot be judged \
-(`properties.a` is null and `properties.b` is \
+            """The trigger does not match: `properties.a = length(properties.b)` \
+cannot be evaluated (`properties.a` is null and `properties.b` is \
 [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,…).""",
         ),
     ],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from framework.errors import TriggerError
 from framework.paths import Path
 from framework.triggers import FUNCTIONS, OPERATORS, Explanation, Trigger, evaluate, parse
-from framework.triggers.semantics import every, opposite
+from framework.triggers.semantics import conjunction, negation
 from framework.triggers.syntax import read
 from framework.triggers.tree import (
     COMPARATORS,
@@ -128,8 +128,10 @@ def verdict(found: Explanation, changed: set[int], answers: dict[int, bool]) -> 
         return answers[id(found)] if id(found) in changed else found.truth
     parts = [verdict(part, changed, answers) for part in found.parts]
     if found.join == "not":
-        return opposite(parts[0])
-    return every(parts) if found.join == "and" else opposite(every(map(opposite, parts)))
+        return negation(parts[0])
+    return (
+        conjunction(parts) if found.join == "and" else negation(conjunction(map(negation, parts)))
+    )
 
 
 def wanted(found: Explanation, wish: bool, answers: dict[int, bool]) -> None:  # noqa: FBT001 - a truth
@@ -140,7 +142,7 @@ def wanted(found: Explanation, wish: bool, answers: dict[int, bool]) -> None:  #
 
 
 @given(trees, events)
-def test_an_explanation_agrees_and_its_blockers_are_really_in_the_way(
+def test_an_explanation_agrees_and_its_blockers_are_a_smallest_set(
     tree: BooleanNode, event: dict[str, Any]
 ) -> None:
     """Changing all blockers makes a match; no smaller set of conditions does."""

@@ -270,5 +270,5 @@ def test_a_trigger_travels_to_other_processes() -> None:
 
 
 def test_a_backward_range_is_refused() -> None:
-    with pytest.raises(TriggerError, match=r"\AThe range `9-0` runs backwards\.\Z"):
+    with pytest.raises(TriggerError, match=r"\AThe range `9-0` is reversed; write `0-9`\.\Z"):
         glob("[9-0]")
