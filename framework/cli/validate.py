@@ -72,9 +72,9 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
         click.echo(_explanation(code), nl=False)
         return
     if not files and not manifests:
-        raise click.UsageError("Give at least one connection file.")
+        raise click.UsageError("Specify at least one connection file.")
     if events and event_schema:
-        raise click.UsageError("Give either --events or --event-schema.")
+        raise click.UsageError("Specify either --events or --event-schema, not both.")
     found, known = _read_manifests(manifests)
     known = {**_installed(), **known}
     model = _event_model(events, event_schema)

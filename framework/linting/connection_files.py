@@ -21,6 +21,7 @@ from framework.linting.issues import Issue, suggestion
 from framework.linting.setting_checks import setting_problems
 from framework.linting.subscription_checks import check_exclusion, check_subscription
 from framework.linting.work_budget import WorkBudget
+from framework.paths import JSON
 from framework.triggers import parse
 
 _REFERENCE: Final = "${"
@@ -58,12 +59,13 @@ def check_settings(
     if node is not None and not isinstance(node.value, dict | None):
         return
     inside, refused = node or DocumentNode(file.node.spot, {}, {}), findings.refused
+    settings_spot = file.node.key("settings") if node and node.value is not None else inside.spot
     for key, member in inside.members.items():
         if key in table and table[key].secret:
             findings.cover(member.spot.line)
     for problem, text in setting_problems(table, file.settings):
         place = inside.at(*problem.path)
-        spot = place.spot if place is not inside or node is None else _after(file, node)
+        spot = settings_spot if place is inside else place.spot
         if (spot.line, spot.column) not in refused:
             findings.error(_SETTING_CODES.get(problem.code, "AD312"), spot, text)
     for key, member in inside.members.items():
@@ -71,19 +73,13 @@ def check_settings(
             text = f"Destination `{destination.slug}` has no setting `{key}`."
             hint = suggestion(key, table, "settings")
             findings.warning("AD313", inside.key(key), text, hint)
-        elif table[key].secret and _is_plain_text(member):
+        elif table[key].secret and _is_plain_text(member.value):
             text = f"Setting `{key}` is a secret in plain text: anyone with the file can read it."
             hint = f"Write `{key}: ${{env:{key.upper()}}}` and set the variable."
             findings.warning("AD305", member.spot, text, hint)
 
 
-def _after(file: ConnectionFile, node: DocumentNode) -> Spot:
-    """Return the spot of the key `settings`, for settings that are missing in it."""
-    return file.node.key("settings") if node.value is not None else node.spot
-
-
-def _is_plain_text(node: DocumentNode) -> bool:
-    value = node.value
+def _is_plain_text(value: JSON) -> bool:
     return isinstance(value, str) and bool(value) and _REFERENCE not in value
 
 

@@ -6,7 +6,7 @@ keys there may hold anything. Samples and closed schemas define all keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final, Literal, TypeAlias
@@ -81,7 +81,7 @@ def _model_from_spec(types: frozenset[str]) -> EventModel:
 @cache
 def event_type(name: str) -> Type:
     """Return the type of the spec's events of one type, including Engage's and reverse ETL's."""
-    known = {**_common(), "type": constant(name), **_OWN[name]()}
+    known = {**_common(), "type": constant(name), **_own(name)}
     return Type(members=Members(known, NOTHING))
 
 
@@ -135,6 +135,20 @@ def _context() -> Type:
     )
 
 
+def _own(event_type: str) -> dict[str, Type]:
+    page = _texts("url", "path", "referrer", "search", "title", "name", "category")
+    match event_type:
+        case "track":
+            return {"event": _ID, "properties": _object()}
+        case "identify":
+            return {"traits": _object(dict.fromkeys(_TRAITS, ANYTHING))}
+        case "group":
+            return {"groupId": _ID, "traits": _object(dict.fromkeys(_GROUP_TRAITS, ANYTHING))}
+        case "alias":
+            return {"previousId": _ID, "userId": _ID}
+    return {"name": _TEXT, "category": _TEXT, "properties": _object(page)}
+
+
 def _common() -> dict[str, Type]:
     return {
         "messageId": optional(_ID),
@@ -148,35 +162,6 @@ def _common() -> dict[str, Type]:
     }
 
 
-def _track() -> dict[str, Type]:
-    return {"event": _ID, "properties": _object()}
-
-
-def _identify() -> dict[str, Type]:
-    return {"traits": _object(dict.fromkeys(_TRAITS, ANYTHING))}
-
-
-def _page() -> dict[str, Type]:
-    known = _texts("url", "path", "referrer", "search", "title", "name", "category")
-    return {"name": _TEXT, "category": _TEXT, "properties": _object(known)}
-
-
-def _group() -> dict[str, Type]:
-    return {"groupId": _ID, "traits": _object(dict.fromkeys(_GROUP_TRAITS, ANYTHING))}
-
-
-def _alias() -> dict[str, Type]:
-    return {"previousId": _ID, "userId": _ID}
-
-
-_OWN: Final = {
-    "track": _track,
-    "identify": _identify,
-    "page": _page,
-    "screen": _page,
-    "group": _group,
-    "alias": _alias,
-}
 _CIRCUMSTANCES: Final = (
     "app", "device", "location", "network", "os", "screen", "referrer", "userAgentData",
     "protocols", "sessionId", "instanceId", "externalIds", "consent",
@@ -264,15 +249,9 @@ def _schema_object(schema: Mapping[str, Any], root: Mapping[str, Any], level: in
 
 def _referred(reference: str, root: Mapping[str, Any]) -> Any:
     """Return the target of a reference within the document; None for other references."""
-    place: Any = root
-    for part in _parts(reference):
-        place = place.get(part) if isinstance(place, dict) else None
-    return place
-
-
-def _parts(reference: str) -> Iterator[str]:
     start, *parts = reference.split("/")
-    if start != "#":
-        yield ""
+    place: Any = root if start == "#" else None
     for part in parts:
-        yield part.replace("~1", "/").replace("~0", "~")
+        key = part.replace("~1", "/").replace("~0", "~")
+        place = place.get(key) if isinstance(place, dict) else None
+    return place

@@ -113,11 +113,6 @@ def _any_of(fits: Iterable[Fit]) -> Fit:
     return Fit(any(each.passes for each in listed), _mismatches(listed))
 
 
-def _all_of(fits: Iterable[Fit]) -> Fit:
-    listed = list(fits)
-    return Fit(all(each.passes for each in listed), _mismatches(listed))
-
-
 def _mismatches(fits: Iterable[Fit]) -> tuple[Mismatch, ...]:
     return tuple(dict.fromkeys(mismatch for each in fits for mismatch in each.mismatches))
 
@@ -206,7 +201,8 @@ def _fit_one(found: Type, field: Field, place: DocumentPath) -> Iterator[Fit]:
         yield _PASSES
     if found.boolean:
         fits = [_fit_value(value, "v", replace(field, required=False)) for value in (True, False)]
-        yield _any_of([_placed(each, place) for each in fits])
+        mismatches = (replace(each, place=place) for each in _mismatches(fits))
+        yield Fit(any(each.passes for each in fits), tuple(dict.fromkeys(mismatches)))
     if found.number:
         yield _fit_number(found.number, field, place)
     if found.text is not None:
@@ -215,12 +211,6 @@ def _fit_one(found: Type, field: Field, place: DocumentPath) -> Iterator[Fit]:
         yield _fit_single(found.items, field, place)
     if found.members is not None:
         yield _fit_object(found.members, field, place)
-
-
-def _placed(each: Fit, place: DocumentPath) -> Fit:
-    return replace(
-        each, mismatches=tuple(replace(mismatch, place=place) for mismatch in each.mismatches)
-    )
 
 
 def _demands(field: Field) -> tuple[ProblemCode, ...]:
@@ -272,8 +262,11 @@ def _fit_object(members: Members, field: Field, place: DocumentPath) -> Fit:
     if field.type != "object":
         return _fails(field, place, "an object")
     properties: FieldTable = field.properties or {}
-    fits = [_fit_property(members, key, inner, place) for key, inner in properties.items()]
-    return _all_of([_may_fail(field, place, "an object", *_demands(field)), *fits])
+    fits = [
+        _may_fail(field, place, "an object", *_demands(field)),
+        *(_fit_property(members, key, inner, place) for key, inner in properties.items()),
+    ]
+    return Fit(all(each.passes for each in fits), _mismatches(fits))
 
 
 def _fit_property(members: Members, key: str, field: Field, place: DocumentPath) -> Fit:

@@ -179,10 +179,6 @@ def _typed_path(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     return scope.read(path)
 
 
-def _typed_literal(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
-    return infer(argument, place, scope)
-
-
 def _typed_template(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, str):
         infer(argument, place, scope)
@@ -213,16 +209,12 @@ def _check_printed(path: Path, printed: Type, place: DocumentPath, scope: TypeSc
 
 def _printed(found: Type) -> Type:
     """Return the type of the text that a single placeholder renders."""
-    values = tuple(dict.fromkeys(map(_text, present(found).values)))
     plain = not any((found.boolean, found.number, found.members, found.items is not None))
     blank = ("",) if found.missing or found.null or None in found.values else ()
-    if plain and all(isinstance(value, str) for value in present(found).values):
+    values = present(found).values
+    if plain and all(isinstance(value, str) for value in values):
         return Type(text=found.text, values=tuple(dict.fromkeys((*values, *blank))))
     return Type(text=Text())
-
-
-def _text(value: JSON) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _typed_rendered(name: str) -> Typing:
@@ -373,14 +365,14 @@ def _merged(parts: list[Members | None], scope: TypeScope) -> Members:
     for part in filter(None, parts):
         scope.budget.spend(5 * (len(made.known) + len(part.known)))
         keys = dict.fromkeys((*made.known, *part.known))
-        known = {key: _over(part.get(key), made.get(key)) for key in keys}
+        pairs = {key: (part.get(key), made.get(key)) for key in keys}
+        known = {
+            key: join(later, earlier) if later.missing else later
+            for key, (later, earlier) in pairs.items()
+        }
         rest = None if part.rest is None or made.rest is None else join(part.rest, made.rest)
         made = Members(known, rest)
     return made
-
-
-def _over(later: Type, earlier: Type) -> Type:
-    return join(later, earlier) if later.missing else later
 
 
 def _typed_flatten(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
@@ -468,7 +460,7 @@ Typing = Callable[[Any, DocumentPath, TypeScope], Type]
 
 TYPINGS: Final[dict[str, Typing]] = {
     "@path": _typed_path,
-    "@literal": _typed_literal,
+    "@literal": infer,
     "@template": _typed_template,
     "@liquid": _typed_rendered("@liquid"),
     "@jinja": _typed_rendered("@jinja"),

@@ -87,7 +87,8 @@ def find_event(
     )
     spend(sum(map(_steps_of_values, trees)))
     atoms = _atoms(trees)
-    domains = {path: _values(atoms.get(path, [])) for path in _in_order(trees)}
+    paths = sorted(frozenset[Path]().union(*map(paths_of, trees)), key=lambda path: path.parts)
+    domains = {path: _values(atoms.get(path, [])) for path in paths}
     for path, values in (fixed or {}).items():
         domains[path] = list(values)
     evaluations = sum(len(values) * len(atoms.get(path, ())) for path, values in domains.items())
@@ -195,11 +196,6 @@ def _steps_of_values(tree: BooleanNode) -> int:
     constants = [node.value for node in walk(tree) if isinstance(node, ConstantNode)]
     items = sum(len(value) for value in constants if isinstance(value, tuple))
     return 100 + 10 * len([*walk(tree)]) + 20 * items
-
-
-def _in_order(trees: list[BooleanNode]) -> list[Path]:
-    paths = frozenset[Path]().union(*map(paths_of, trees))
-    return sorted(paths, key=lambda path: path.parts)
 
 
 def _atoms(trees: list[BooleanNode]) -> dict[Path, list[Atom]]:

@@ -172,15 +172,13 @@ def check_exclusion(
                 try:
                     found = list(_compare(one, other, text, budget))
                 except BudgetExhausted:
-                    yield later, _uncompared(text)
+                    message = f"{INCOMPLETE} The remaining opposite subscriptions are not compared."
+                    yield (
+                        later,
+                        _about_trigger("AD105", "warning", message, "Split the file.", text),
+                    )
                     return
                 yield from ((later, issue) for issue in found)
-
-
-def _uncompared(text: str) -> Issue:
-    message = f"{INCOMPLETE} The remaining opposite subscriptions are not compared."
-    hint = "Split the file."
-    return _about_trigger("AD105", "warning", message, hint, text)
 
 
 def _compare(earlier: Subscription, other: str, text: str, budget: WorkBudget) -> Iterator[Issue]:

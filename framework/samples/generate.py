@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from framework.definition import Action, Field, compile_shape
@@ -70,17 +70,13 @@ def generate_event(
     text = trigger if trigger is not None else action.trigger
     event = make_event("track")
     for key, value in generate_payload(action.fields, seed, which).items():
-        for path in _read_by(raw.get(key)):
-            event = Change(path, value).apply(event)
+        expression = raw.get(key)
+        path = expression.get("@path") if isinstance(expression, dict) else None
+        if isinstance(path, str):
+            event = Change(Path.parse(path), value).apply(event)
     for change in (nearest_change(parse(text), event) if text is not None else None) or ():
         event = change.apply(event)
     return event
-
-
-def _read_by(expression: JSON) -> Iterator[Path]:
-    """Yield the path of an expression that is a single `@path`."""
-    if isinstance(expression, dict) and isinstance(expression.get("@path"), str):
-        yield Path.parse(expression["@path"])
 
 
 def _completed(

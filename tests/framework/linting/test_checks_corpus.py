@@ -1,4 +1,4 @@
-"""Real destinations: their own defaults are checked without a crash and without a false error."""
+"""Checks of the defaults of real destinations neither crash nor report false errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def destination(case: Mapping[str, Any]) -> Destination:
 
 
 def subscription(case: Mapping[str, Any], run: Mapping[str, Any]) -> Subscription:
-    """Give what was recorded; a run without a trigger takes every event."""
+    """Return the recorded subscription; a run without a trigger matches every event."""
     trigger = run.get("subscribe", ANY_EVENT)
     return Subscription(
         action=case["action"], trigger=trigger, mapping=run["mapping"], name=run["name"]
@@ -49,8 +49,8 @@ def errors(checked: CheckResult) -> list[Issue]:
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: json.loads(line)["id"])
-def test_an_error_is_proven_by_every_event(line: str) -> None:
-    """What is called an error is one: no recorded event that matches gets through."""
+def test_every_event_confirms_an_error(line: str) -> None:
+    """No recorded event that matches passes if there is an error."""
     case = json.loads(line)
     for run in case["runs"]:
         target, chosen = destination(case), subscription(case, run)
@@ -62,7 +62,7 @@ def test_an_error_is_proven_by_every_event(line: str) -> None:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: json.loads(line)["id"])
 def test_what_cannot_fail_with_a_sample_does_not(line: str) -> None:
-    """With the recorded events for a sample nothing crashes either, and promises hold."""
+    """With the recorded events as a sample, nothing crashes and guarantees are kept."""
     case = json.loads(line)
     events = list(case["events"].values())
     for run in case["runs"]:
@@ -78,7 +78,7 @@ def matches(chosen: Subscription, event: dict[str, Any]) -> bool:
 
 
 def accepted(target: Destination, chosen: Subscription, event: dict[str, Any]) -> bool:
-    """Tell whether an event matches and gets through mapping and shape."""
+    """Return whether an event matches and passes mapping and shape."""
     try:
         raw = compile_mapping(dict(chosen.mapping)).resolve(event)
         compile_shape(target.action(chosen.action).fields).apply(raw)

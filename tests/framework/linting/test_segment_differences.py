@@ -1,4 +1,4 @@
-"""Where the reference reads a trigger differently, and the model of it."""
+"""Differences from Segment's implementation of triggers, and its model."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def recorded(kind: str) -> list[dict[str, Any]]:
         return [case for case in map(json.loads, lines) if case["kind"] == kind]
 
 
-def test_the_model_gives_every_recorded_answer() -> None:
-    """For all recorded matches, quirks or not, the prediction is what was observed."""
+def test_the_model_reproduces_every_recorded_result() -> None:
+    """The prediction equals the observation for all recorded matches, including unusual ones."""
     cases = recorded("fql_match")
     predicted = {case["id"]: segment_matches(case["fql"], case["event"]) for case in cases}
 
@@ -33,7 +33,7 @@ def test_the_model_gives_every_recorded_answer() -> None:
     assert any(note.startswith("quirk:") for case in cases for note in case.get("note", ()))
 
 
-def test_the_model_reads_every_recorded_tree() -> None:
+def test_the_model_parses_every_recorded_trigger_alike() -> None:
     def tree(text: str) -> dict[str, Any] | None:
         try:
             return segment_tree(text)
@@ -166,7 +166,7 @@ def test_the_reference_is_predicted(text: str, event: dict[str, Any], answer: ob
 def test_a_difference_is_shown_by_an_event(
     text: str, reading: str | None, reasons: list[str]
 ) -> None:
-    """The event is a proof: both sides really answer differently on it."""
+    """The event is evidence: both implementations have different results on it."""
     found = difference(text)
 
     assert found is not None
@@ -191,7 +191,7 @@ def test_a_difference_is_shown_by_an_event(
         " and ".join(f"properties.p{n} = {n}" for n in range(30)),
     ],
 )
-def test_where_both_read_the_same_there_is_no_difference(text: str) -> None:
+def test_equal_readings_have_no_difference(text: str) -> None:
     assert difference(text) is None
 
 
@@ -202,14 +202,14 @@ def test_where_both_read_the_same_there_is_no_difference(text: str) -> None:
         " and ".join(f"properties.p{n} = {n}" for n in range(30)),
     ],
 )
-def test_readings_of_one_form_are_compared_condition_by_condition(text: str) -> None:
-    """However many fields there are: no whole event has to be tried."""
+def test_equal_structures_are_compared_condition_by_condition(text: str) -> None:
+    """No complete event is tried, so the number of fields does not matter."""
     spent: list[int] = []
     assert difference(text, spent.append) is None
     assert len(spent) == 1
 
 
-def test_the_work_of_a_comparison_is_told_before_it_is_done() -> None:
+def test_a_comparison_announces_its_steps() -> None:
     def spend(steps: int) -> None:
         raise TimeoutError(steps)
 
@@ -218,7 +218,7 @@ def test_the_work_of_a_comparison_is_told_before_it_is_done() -> None:
             difference(text, spend)
 
 
-def test_the_message_says_what_differs() -> None:
+def test_the_message_describes_the_difference() -> None:
     found = difference("type = a OR event = b")
 
     assert found is not None
@@ -229,7 +229,7 @@ def test_the_message_says_what_differs() -> None:
     )
 
 
-def test_the_message_of_a_text_that_the_reference_cannot_read() -> None:
+def test_the_message_about_a_text_that_segment_cannot_read() -> None:
     found = difference("properties.a>5")
 
     assert found is not None
@@ -240,7 +240,7 @@ def test_the_message_of_a_text_that_the_reference_cannot_read() -> None:
     )
 
 
-def test_a_group_of_ignored_conditions_makes_the_reference_fail() -> None:
+def test_segment_fails_on_a_group_of_ignored_conditions() -> None:
     found = difference("(groupId = x) and type = a")
 
     assert found is not None
@@ -253,13 +253,13 @@ def test_a_group_of_ignored_conditions_makes_the_reference_fail() -> None:
     )
 
 
-def test_a_text_that_is_no_trigger_has_no_difference() -> None:
+def test_an_invalid_trigger_raises() -> None:
     with pytest.raises(TriggerError, match=r"\AExpected a value after `=`\."):
         difference("type =")
 
 
-def test_canonical_text_avoids_what_only_the_spelling_made_different() -> None:
-    """Printed in canonical form, a trigger with odd spelling means the same to both."""
+def test_the_canonical_form_avoids_differences_in_spelling() -> None:
+    """In canonical form, a trigger with unusual spelling has the same meaning for both."""
     for text in ("type='a' OR properties.and>=5", "(event=x)or(name=no)", "type\r\n= a"):
         trigger = parse(text)
         assert difference(text) is not None

@@ -1,4 +1,4 @@
-"""The checker's promise: where it says that nothing can fail, nothing does."""
+"""Soundness of the checks: a mapping that cannot fail does not fail."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SCHEMA = {
 
 
 def test_what_cannot_fail_does_not() -> None:
-    """Random fields, mappings and events: a mapping that cannot fail is never refused."""
+    """With random fields, mappings and events, a mapping that cannot fail never does."""
     said: Counter[bool] = Counter()
     for seed in range(PAIRS // EVENTS):
         random = seeded(seed)
@@ -87,12 +87,12 @@ def test_what_cannot_fail_does_not() -> None:
 
 
 def _may_be_absent(issues: object) -> bool:
-    """Tell whether what fails is a value that an event may do without."""
+    """Return whether the failure is about a value that may be missing."""
     return "AD511" not in str(issues)
 
 
 def refusals(fields: dict[str, Field], mapping: dict[str, JSON]) -> Callable[[JSON], str | None]:
-    """Give the function that tells why an event is refused."""
+    """Return the function that returns why an event fails."""
     try:
         resolve, shape = compile_mapping(mapping).resolve, compile_shape(fields)
     except FrameworkError as error:
@@ -109,8 +109,8 @@ def refusals(fields: dict[str, Field], mapping: dict[str, JSON]) -> Callable[[JS
     return refused
 
 
-def test_a_sample_is_a_world() -> None:
-    """What holds for the sampled events is promised for events like them."""
+def test_a_sample_is_a_model() -> None:
+    """Guarantees from a sample apply to events like those of the sample."""
     random = seeded(7)
     events = [events_of.value_of(random, model_from_schema(SCHEMA).whole) for _ in range(30)]
     model = model_from_sample(events)
@@ -125,7 +125,7 @@ def test_a_sample_is_a_world() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_values_of_a_type_are_valid(seed: int) -> None:
-    """The events that are tried fit the schema that the model is made of."""
+    """The generated events are valid by the schema of the model."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - needed here only
 
     event = events_of.value_of(seeded(seed), model_from_schema(SCHEMA).whole)

@@ -1,4 +1,4 @@
-"""What the checker says of subscriptions, message by message, and what it lets pass."""
+"""Issues of subscriptions, message by message, and valid subscriptions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def said(issues: Any) -> list[str]:
 
 
 def about(field: Field, value: Any, model: EventModel = SPEC, **others: Any) -> list[str]:
-    """Give what is said of a value for the field `x`, beside a field `y` of type string."""
+    """Return the issues of a value for the field `x`, next to a field `y` of type string."""
     action = Action(slug="send", title="Send", payload={"x": field, "y": Field()})
     given = {"x": value, **others} if value is not None else others
     return said(check_mapping(action, given, model).issues)
@@ -140,7 +140,7 @@ PATH = {"@path": "$.properties.a"}
          ["AD502 error x/@if: `/x/@if` must have something to test in `exists` or `blank`."]),
     ],
 )  # fmt: skip
-def test_what_is_said_of_a_value(field: Field, value: Any, expected: list[str]) -> None:
+def test_issues_of_a_value(field: Field, value: Any, expected: list[str]) -> None:
     assert about(field, value) == expected
 
 
@@ -167,10 +167,10 @@ def test_what_is_said_of_a_value(field: Field, value: Any, expected: list[str]) 
          ["AD513 warning x: Field `x` of action `send` must be a number; `$.n` gives text."]),
     ],
 )  # fmt: skip
-def test_worlds_differ(model: EventModel, field: Field, value: Any, expected: list[str]) -> None:
-    """A schema is taken at its word; a sample is no proof, so nothing it says is an error.
+def test_models_differ(model: EventModel, field: Field, value: Any, expected: list[str]) -> None:
+    """A schema is authoritative; a sample is no proof, so its issues are not errors.
 
-    What stands in events is personal, so it is not shown.
+    Values of events are personal data and not shown.
     """
     assert about(field, value, model) == expected
 
@@ -213,9 +213,7 @@ def subscribed(
          ["AD413 warning : `$.event` does not exist in Segment's spec."], "event"),
     ],
 )  # fmt: skip
-def test_what_is_said_of_a_trigger(
-    trigger: str, expected: list[str], underlined: str | None
-) -> None:
+def test_issues_of_a_trigger(trigger: str, expected: list[str], underlined: str | None) -> None:
     found = [issue for issue in subscribed(trigger) if issue.code != "AD416"]
     assert said(found) == expected
     for issue in found:
@@ -223,8 +221,8 @@ def test_what_is_said_of_a_trigger(
         assert underlined in {None, trigger[issue.offset : end]} or issue.code == "AD411"
 
 
-def test_a_default_trigger_is_its_authors_matter() -> None:
-    """Only what the subscription itself says is judged; but without any trigger there is none."""
+def test_a_default_trigger_is_not_checked() -> None:
+    """Only the subscription's own trigger is checked; a missing trigger is an error."""
     assert subscribed(None, own='type = "trak"') == []
     assert said(subscribed(None)) == [
         (
@@ -234,8 +232,8 @@ def test_a_default_trigger_is_its_authors_matter() -> None:
     ]
 
 
-def test_a_trigger_tells_what_events_hold() -> None:
-    """A field that is compared with a text has it; the type decides which fields there are."""
+def test_a_trigger_refines_the_event_model() -> None:
+    """A field equal to a string has that value; the event type determines the fields."""
     action = Action(slug="send", title="Send", payload={"x": Field(required=True)})
     target = Destination(slug="d", name="D", actions=(action,))
     chosen = Subscription(
@@ -275,7 +273,7 @@ LANE = Batching(lane="people")
 def test_opposite_subscriptions(
     slugs: tuple[str, str], first: str, second: str, expected: list[str]
 ) -> None:
-    """Actions are opposite by their names, or because they share a lane."""
+    """Actions are opposite by their names, or if they share a lane."""
     lane = LANE if slugs == ("on", "off") else None
     actions = tuple(
         Action(slug=slug, title=slug, payload={"x": Field()}, batching=lane) for slug in slugs
@@ -302,7 +300,7 @@ def test_subscriptions_that_are_not_opposite_may_overlap() -> None:
 
 
 def test_unknown_fields() -> None:
-    """One that is nearly a field is an error; others are left over; controls are known."""
+    """A name similar to a field is an error, another one a warning; control keys are known."""
     fields = {"email": Field(), "name": Field()}
     action = Action(slug="send", title="Send", payload=fields)
     given = {"emial": 1, "zzz": 1, "enable_batching": True, "__segment_internal_sync_mode": "add"}
@@ -313,7 +311,7 @@ def test_unknown_fields() -> None:
 
 
 def test_batches() -> None:
-    """Keys are looked for inside templates and conditions; single events need none."""
+    """Paths inside templates and conditions count; single events need no batch keys."""
     fields = {"key": Field(), "mode": Field(category="sync"), "other": Field()}
     action = Action(slug="a", title="A", payload=fields, batching=Batching(keys=("key",)))
     for value in (
@@ -329,7 +327,7 @@ def test_batches() -> None:
 
 
 def test_hashes() -> None:
-    """Values and names tell what is hashed already."""
+    """Values and names show what is hashed already."""
     fields = {"email": Field(category="hashedPII"), "hash_it": Field(type="boolean")}
     action = Action(slug="a", title="A", payload=fields)
     given = {"email": "0" * 64, "hash_it": True}
@@ -344,8 +342,8 @@ def test_hashes() -> None:
     assert check_mapping(action, {**given, "email": PATH}, SPEC).issues == ()
 
 
-def test_a_mapping_with_a_root_directive_is_not_judged() -> None:
-    """Its fields are known only when an event comes."""
+def test_a_mapping_with_a_root_directive_is_not_checked() -> None:
+    """Its fields depend on the event."""
     action = Action(slug="a", title="A", payload={"x": Field(required=True)})
     given = {"__segment_internal_directive": {"@transform": {"apply": {"a": 1}}}, "x": "a"}
     checked = check_mapping(action, given, SPEC)
@@ -360,7 +358,7 @@ def test_a_mapping_with_a_root_directive_is_not_judged() -> None:
 
 
 def test_names() -> None:
-    """Slips are one letter away; plurals, numbers and other spellings are names of their own."""
+    """Typos differ by one letter; plurals, numbers and other spellings are different names."""
     assert likely_typo("emial", {"email"}) == "email"
     assert likely_typo("emaill", {"email"}) == "email"
     assert likely_typo("emai", {"email"}) == "email"

@@ -1,4 +1,4 @@
-"""Text to tree and back: the grammar, the leniencies, the errors and the limits."""
+"""Parsing and printing: grammar, leniency, errors and limits."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ SIZE = FunctionCall("length", (TOTAL,))
         ("properties.a = string(properties.b)", "properties.a = string(properties.b)"),
     ],
 )
-def test_a_text_is_read_and_printed_in_canonical_form(text: str, canonical: str) -> None:
+def test_a_trigger_has_a_canonical_form(text: str, canonical: str) -> None:
     """The canonical text parses to the same tree."""
     trigger = parse(text)
 
@@ -146,9 +146,7 @@ def test_a_text_is_read_and_printed_in_canonical_form(text: str, canonical: str)
         ("type=a, event=b or name=c", 'type = "a" or event = "b" or name = "c"', []),
     ],
 )
-def test_what_the_reference_ignores_is_ignored_and_remarked_on(
-    text: str, canonical: str, remarks: list[str]
-) -> None:
+def test_ignored_parts_lead_to_remarks(text: str, canonical: str, remarks: list[str]) -> None:
     trigger = parse(text)
 
     assert str(trigger) == canonical
@@ -157,7 +155,7 @@ def test_what_the_reference_ignores_is_ignored_and_remarked_on(
         assert remark.startswith(start)
 
 
-def test_a_remark_offers_quotes() -> None:
+def test_a_remark_suggests_quotes() -> None:
     assert parse("event = Order Completed").remarks == (
         "`Completed` is ignored; put quotes around a value of several words.",
     )
@@ -286,8 +284,8 @@ def test_an_error_says_what_was_expected(text: str, message: str) -> None:
         ),
     ],
 )
-def test_an_error_shows_the_line_with_a_caret_under_the_place(text: str, shown: str) -> None:
-    """A long line is shown around the place; of several lines the one with the place."""
+def test_an_error_shows_the_line_with_a_caret(text: str, shown: str) -> None:
+    """Shows the line with the error; of a long line, the part around it."""
     with pytest.raises(TriggerError) as raised:
         parse(text)
 
@@ -327,8 +325,8 @@ def test_the_limits_themselves_are_allowed() -> None:
     assert parse("type = a".ljust(MAX_LENGTH)).matches({"type": "a"})
 
 
-def test_a_group_with_both_joints_counts_twice_towards_the_depth() -> None:
-    """The tree may be deeper than its parentheses; it is refused all the same."""
+def test_a_group_with_both_connectives_counts_twice_towards_the_depth() -> None:
+    """The limit applies to the tree, which can be deeper than its parentheses."""
     text = "(type = a or type = b and " * 40 + "event = b" + ")" * 40
 
     with pytest.raises(TriggerError, match=r"\AThe trigger is nested more than 50 levels deep\.\Z"):
@@ -381,7 +379,7 @@ def test_a_tree_made_by_hand_has_the_same_depth_limit() -> None:
 
 
 def test_one_and_true_are_different_constants() -> None:
-    """Python calls them equal; triggers that differ in them must not share what is cached."""
+    """They are equal in Python, but triggers that differ in them must not share a cache entry."""
     assert parse("properties.a = 1") != parse("properties.a = true")
     assert parse("properties.a in [0]") != parse("properties.a in [false]")
     assert parse("properties.a = 2") == parse("properties.a = 2.0")
