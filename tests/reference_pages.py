@@ -1,6 +1,6 @@
-"""Reference pages made of what the framework knows: `python -m tests.reference_pages`.
+"""Reference pages generated from the framework's own tables: `python -m tests.reference_pages`.
 
-Every example of the pages is executed by the tests of its room.
+The tests of each package execute the examples of its page.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ DOCS = Path(__file__).parent.parent / "docs"
 TRIGGERS = """\
 # Triggers
 
-A trigger says which events an action is for, in Segment's Filter Query Language.
-A field is named by its keys with dots between them: `properties.total`, `context.traits.email`.
-A field that is missing and a field that is null are the same to a trigger.
-A condition is true, false or neither: it is neither where the question does not fit the value, \
-such as the size of what is no number.
-What is neither stays so when it is negated, and only true is a match.
-`not` binds closest, then `and`, then `or`; parentheses group.
-A text has at most 10,000 characters, groups stand inside each other to a depth of 50.
+A trigger defines which events run an action, in Segment's Filter Query Language.
+A field is written as its keys, separated by dots: `properties.total`, `context.traits.email`.
+Triggers do not distinguish missing fields from null.
+A condition is true, false or neither: it is neither if the test does not apply to the value, \
+such as an order comparison with a value that is not a number.
+The negation of neither is neither, and only true is a match.
+`not` binds most tightly, then `and`, then `or`; parentheses group.
+A trigger can have at most 10,000 characters, and groups can be nested up to 50 levels deep.
 """
 
 MAPPINGS = """\
@@ -128,26 +128,27 @@ MEANINGS = {
 
 
 def triggers() -> str:
-    """Give the page of the trigger language."""
+    """Return the page on the trigger language."""
     parts = [TRIGGERS, "\n## Operators and other constructs\n"]
     parts += [_construct(f"`{one.name}`", one) for one in OPERATORS.values()]
-    parts += ["\n## Functions\n", "| Function | Gives | Meaning |", "| --- | --- | --- |"]
+    parts += ["\n## Functions\n", "| Function | Returns | Meaning |", "| --- | --- | --- |"]
     parts += [
-        f"| `{one.signature}` | {one.gives} | {_cell(one.summary)} |" for one in FUNCTIONS.values()
+        f"| `{one.signature}` | {one.returns} | {_cell(one.summary)} |"
+        for one in FUNCTIONS.values()
     ]
     parts += [_construct(f"`{one.signature}`", one) for one in FUNCTIONS.values()]
     return "\n".join(parts) + "\n"
 
 
 def mappings() -> str:
-    """Give the page of the mapping language."""
+    """Return the page of the mapping language."""
     parts = [MAPPINGS, "\n| Directive | Meaning |", "| --- | --- |"]
     parts += [f"| `{one.name}` | {_cell(one.summary)} |" for one in DIRECTIVES.values()]
     return "\n".join([*parts, *map(_directive, DIRECTIVES.values())]) + "\n"
 
 
 def fields() -> str:
-    """Give the page of the options of a field."""
+    """Return the page of the options of a field."""
     parts = [FIELDS, "\n| Option | Meaning | As a JSON Schema document |", "| --- | --- | --- |"]
     for option in OPTIONS:
         schema = to_document({"a": SAMPLES[option], "phone": Field(), "country": Field()})

@@ -1,4 +1,4 @@
-"""`actions explain`: why an event is delivered, or why not, stage by stage."""
+"""`actions explain`: why an event is delivered or not, stage by stage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 _OUTCOMES = {"delivered": "green", "failed": "red", "skipped": "yellow"}
 WIDTH = 160
-"""Characters of a value that are shown."""
+"""Maximum number of characters shown of a value."""
 
 
 @click.command()
@@ -32,32 +32,34 @@ WIDTH = 160
     required=True,
     type=click.File(encoding="utf-8"),
     metavar="FILE",
-    help="The event as JSON, a list of events, or one event a line; - reads standard input.",
+    help="File with a JSON event, a list of events, or one event per line; - reads standard input.",
 )
 @click.option(
-    "--sandbox", is_flag=True, help="Show the calls to the pretend partner, and what came of them."
+    "--sandbox",
+    is_flag=True,
+    help="Show the requests to the sandbox, its responses and the outcome.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the journeys as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the traces as JSON.")
 @click.pass_context
 def explain(
     ctx: click.Context, /, *, path: str, source: TextIO, sandbox: bool, as_json: bool
 ) -> None:
-    """Show what each subscription makes of an event, and send nothing.
+    """Show how each subscription processes an event, without contacting the partner.
 
-    For each subscription: every condition of the trigger with the value it saw, every field with
-    its value and where that came from, what is wrong with the payload, and the batch it would
-    join. Where nothing matches: the nearest subscription and the smallest change that would match.
+    Shows, for each subscription, every condition of the trigger with the value it reads, every
+    field with its value and source, the problems of the payload, and its batch. If no
+    subscription matches, shows the closest one and the smallest change that makes it match.
     """
     opened = open_connection(path)
     events = list(_events(source))
     with plugins_print_to_stderr():
-        found = list(_journeys(opened, events, called=sandbox))
+        traces = list(_traces(opened, events, sandbox=sandbox))
     if as_json:
-        click.echo(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([trace.to_json() for trace in traces], indent=2, ensure_ascii=False))
     else:
-        for journey in found:
-            click.echo("\n".join(_told(journey.to_json(), called=sandbox)))
-    failed = any(journey.outcome == "failed" for journey in found)
+        for trace in traces:
+            click.echo("\n".join(_event_lines(trace.to_json(), requests=sandbox)))
+    failed = any(trace.outcome == "failed" for trace in traces)
     ctx.exit(exits.FAILED if failed else exits.DONE)
 
 
@@ -82,9 +84,7 @@ def _events(source: TextIO) -> Iterator[dict[str, Any]]:
         yield event
 
 
-def _journeys(
-    opened: Opened, events: list[dict[str, Any]], *, called: bool
-) -> Iterable[EventTrace]:
+def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> Iterable[EventTrace]:
     from framework.delivery import DryRun, Retry, connect  # noqa: PLC0415 - heavy, at first use
     from framework.explain import trace_events  # noqa: PLC0415 - heavy
     from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
@@ -92,11 +92,11 @@ def _journeys(
     plugin, file = opened.plugin, opened.file
     transport: Any = DryRun()
     if plugin.implements("sandbox"):
-        pretend = plugin.call("sandbox")
-        pretend.admit(file.settings)
-        transport = SandboxTransport(pretend)
-    elif called:
-        raise click.UsageError(f"{plugin.definition.name} has no sandbox.")
+        partner = plugin.call("sandbox")
+        partner.admit(file.settings)
+        transport = SandboxTransport(partner)
+    elif sandbox:
+        raise click.UsageError(f"{plugin.definition.name} has no sandbox. Leave out --sandbox.")
     with connect(
         plugin, file.settings, file.subscriptions, transport=transport, retry=Retry.never()
     ) as connection:
@@ -105,52 +105,52 @@ def _journeys(
         return trace_events(connection, events, connection.deliver(events))
 
 
-def _told(journey: dict[str, Any], *, called: bool) -> Iterator[str]:
-    name = journey["messageId"] or f"number {journey['position'] + 1}"
+def _event_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
+    name = trace["messageId"] or f"number {trace['position'] + 1}"
     yield click.style(f"Event {name}", bold=True)
-    for leg in journey["legs"]:
-        yield from _leg(leg, called=called)
-    if journey["nearest"]:
-        yield f"  Nothing matches. {journey['nearest']['text']}"
+    for subscription in trace["legs"]:
+        yield from _subscription_lines(subscription, requests=requests)
+    if trace["nearest"]:
+        yield f"  No subscription matches. {trace['nearest']['text']}"
     yield ""
 
 
-def _leg(leg: dict[str, Any], *, called: bool) -> Iterator[str]:
-    verdict = "matches" if leg["trigger"]["matched"] else "does not match"
-    yield f"  {click.style(leg['subscription'], bold=True)} ({leg['action']}) {verdict}"
-    yield from _conditions(leg["trigger"]["tree"], "    ")
-    for mapped in leg["mapping"] or ():
-        yield f"    {_field(mapped)}"
-    for problem in leg["problems"]:
+def _subscription_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
+    verdict = "matches" if trace["trigger"]["matched"] else "does not match"
+    yield f"  {click.style(trace['subscription'], bold=True)} ({trace['action']}) {verdict}"
+    yield from _condition_lines(trace["trigger"]["tree"], "    ")
+    for mapped in trace["mapping"] or ():
+        yield f"    {_field_line(mapped)}"
+    for problem in trace["problems"]:
         yield f"    {click.style('!', fg='red')} {problem['message']}"
-    if leg["batch"]:
-        keys = ", ".join(f"{key} {_short(value)}" for key, value in leg["batch"]["key"].items()
+    if trace["batch"]:
+        keys = ", ".join(f"{key} {_short(value)}" for key, value in trace["batch"]["key"].items()
                          if value is not None)  # fmt: skip
-        yield f"    batch: {leg['batch']['size']} together{f' by {keys}' if keys else ''}"
-    if called:
-        yield from _calls(leg)
+        yield f"    batch of {trace['batch']['size']}{f' by {keys}' if keys else ''}"
+    if requests:
+        yield from _request_lines(trace)
 
 
-def _conditions(tree: dict[str, Any], indent: str) -> Iterator[str]:
-    mark, colour = _MARKS[tree["truth"]]
+def _condition_lines(tree: dict[str, Any], indent: str) -> Iterator[str]:
+    mark, color = _MARKS[tree["truth"]]
     saw = ", ".join(
         f"`{one['field']}` is {_short(one['value']) if 'value' in one else 'missing'}"
         for one in tree.get("saw", ())
     )
-    told = tree["condition"] if "saw" in tree else tree["join"]
-    yield f"{indent}{click.style(mark, fg=colour)} {told}{f'   ({saw})' if saw else ''}"
+    text = tree["condition"] if "saw" in tree else tree["join"]
+    yield f"{indent}{click.style(mark, fg=color)} {text}{f'   ({saw})' if saw else ''}"
     for part in tree.get("parts", ()):
-        yield from _conditions(part, f"{indent}  ")
+        yield from _condition_lines(part, f"{indent}  ")
 
 
-def _field(mapped: dict[str, Any]) -> str:
+def _field_line(mapped: dict[str, Any]) -> str:
     value = _short(mapped["value"]) if "value" in mapped else "nothing"
     places = ", ".join(source["path"] for source in mapped["sources"])
     return f"{mapped['field']} = {value}{f'   from {places}' if places else ''}"
 
 
-def _calls(leg: dict[str, Any]) -> Iterator[str]:
-    for exchange in leg["exchanges"]:
+def _request_lines(trace: dict[str, Any]) -> Iterator[str]:
+    for exchange in trace["exchanges"]:
         request, response = exchange["request"], exchange["response"]
         status = response["statusCode"] if response else exchange["error"]
         yield f"    {request['method']} {request['url']} -> {status}"
@@ -158,10 +158,10 @@ def _calls(leg: dict[str, Any]) -> Iterator[str]:
             yield f"      sent {_cut(request['body'])}"
         if response:
             yield f"      got {_short(response['body'])}"
-    result = leg["result"]
+    result = trace["result"]
     outcome = click.style(result["outcome"], fg=_OUTCOMES.get(result["outcome"]))
     code = f" {result['code']}" if "code" in result else ""
-    if leg["trigger"]["matched"]:
+    if trace["trigger"]["matched"]:
         yield f"    outcome: {outcome}{code}{_reason(result)}"
 
 

@@ -1,4 +1,4 @@
-"""Findings in a document as a compiler shows them: the place, the line, and a caret below."""
+"""Findings as text: the position, the line, and carets below it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from framework.config import Diagnostic
 
 WIDTH = 100
-"""Characters of a line that are shown."""
+"""Maximum number of characters shown of a line."""
 
 _COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan"}
 
 
 def print_findings(findings: Iterable[Diagnostic]) -> None:
-    """Write *findings* to standard output, each with its line, and how many there are."""
+    """Write *findings* with their lines, and their number, to standard output."""
     shown = list(findings)
     for finding in shown:
         click.echo(render(finding))
-    click.echo(f"{_counts(shown)}." if shown else "Nothing is wrong.")
+    click.echo(f"{_counts(shown)}." if shown else "No problems found.")
 
 
 def show_findings(findings: Iterable[Diagnostic]) -> None:
-    """Write *findings* to standard error, each with its line, and how many there are."""
+    """Write *findings* with their lines, and their number, to standard error."""
     shown = list(findings)
     for finding in shown:
         click.echo(render(finding), err=True)
@@ -34,7 +34,7 @@ def show_findings(findings: Iterable[Diagnostic]) -> None:
 
 
 def render(finding: Diagnostic) -> str:
-    """Give *finding* as text, coloured by its severity."""
+    """Return *finding* as text, colored by its severity."""
     colour = _COLOURS[finding.severity]
     kind = click.style(f"{finding.severity}[{finding.code}]", fg=colour, bold=True)
     number = str(finding.line)
@@ -57,7 +57,7 @@ def render(finding: Diagnostic) -> str:
 
 
 def _window(line: str, column: int) -> tuple[str, int]:
-    """Give the part of *line* around *column* that is shown, and the column within it."""
+    """Return the visible part of *line* around *column*, and the column within it."""
     start = max(0, column - WIDTH // 2) if len(line) > WIDTH else 0
     shown = "".join(char if char.isprintable() else " " for char in line[start : start + WIDTH])
     return shown, column - start

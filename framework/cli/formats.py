@@ -1,4 +1,4 @@
-"""Findings for machines: JSON, SARIF, and the annotations of GitHub's workflows."""
+"""Machine-readable findings: JSON, SARIF and annotations of GitHub workflows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _COMMANDS: Final = {"error": "error", "warning": "warning", "hint": "notice"}
 
 
 def to_json(findings: Iterable[Diagnostic]) -> str:
-    """Give the findings as a list of JSON objects."""
+    """Return the findings as a list of JSON objects."""
     listed = [finding.to_json() for finding in findings]
     return json.dumps(listed, indent=2, ensure_ascii=False)
 
 
 def to_sarif(findings: Iterable[Diagnostic]) -> str:
-    """Give the findings as a log of SARIF 2.1.0, with the rules that they break."""
+    """Return the findings as a SARIF 2.1.0 log, including their rules."""
     from framework.linting import CODES  # noqa: PLC0415 - heavy, imported at first use
 
     listed = list(findings)
@@ -35,7 +35,7 @@ def to_sarif(findings: Iterable[Diagnostic]) -> str:
 
 
 def to_github(findings: Iterable[Diagnostic]) -> str:
-    """Give the findings as workflow commands, which annotate the lines of a pull request."""
+    """Return the findings as workflow commands, which annotate lines of a pull request."""
     return "\n".join(map(_command, findings))
 
 
@@ -75,4 +75,4 @@ FORMATS: Final[dict[str, Callable[[Iterable[Diagnostic]], str]]] = {
     "sarif": to_sarif,
     "github": to_github,
 }
-"""Each format by its name."""
+"""The formats by name."""

@@ -1,4 +1,4 @@
-"""`actions validate`: everything that is wrong with connection files, before an event moves."""
+"""`actions validate`: check connection files."""
 
 from __future__ import annotations
 
@@ -22,21 +22,25 @@ if TYPE_CHECKING:
     from framework.linting import EventModel
 
 MAX_SAMPLE = 10_000
-"""Events of a sample that are read."""
+"""Maximum number of sample lines read from a file."""
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=_FILE, metavar="FILE...")
-@click.option("--events", type=_FILE, help="A sample of the events that come, one in each line.")
-@click.option("--event-schema", type=_FILE, help="A JSON Schema of the events that come.")
+@click.option(
+    "--events", type=_FILE, help="Sample events, one per line; the default is Segment's spec."
+)
+@click.option(
+    "--event-schema", type=_FILE, help="JSON Schema of the events; the default is Segment's spec."
+)
 @click.option(
     "--manifest",
     "manifests",
     multiple=True,
     type=_FILE,
-    help="A manifest (metadata.json) of a destination that is not installed; several are allowed.",
+    help="Manifest (metadata.json) of a destination that is not installed; repeatable.",
 )
 @click.option(
     "--format",
@@ -44,9 +48,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=click.Choice(["text", *FORMATS]),
     default="text",
     show_default=True,
-    help="How findings are written.",
+    help="Output format of the findings.",
 )
-@click.option("--explain", "code", metavar="CODE", help="Explain a code, or with `all` every one.")
+@click.option(
+    "--explain", "code", metavar="CODE", help="Explain a diagnostic code, or `all` of them."
+)
 def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     files: Sequence[Path],
     events: Path | None,
@@ -55,25 +61,25 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     form: str,
     code: str | None,
 ) -> None:
-    """Check connection files: structure, settings, triggers, mappings, batches.
+    """Check connection files: structure, settings, triggers, mappings and batches.
 
-    Of the tests beside them (`*.test.yaml`) the structure is checked; `actions test` runs them.
+    Mapping tests (`*.test.yaml`) are checked for structure only; `actions test` runs them.
 
-    Exits with 1 where there are errors. What the events look like is known from Segment's spec,
-    from a sample (--events) or from a JSON Schema (--event-schema).
+    Exits with 1 if there are errors. To describe your events, pass a sample (--events) or a JSON
+    Schema (--event-schema); the default is Segment's spec.
     """
     if code is not None:
         click.echo(_explanation(code), nl=False)
         return
     if not files and not manifests:
-        raise click.UsageError("Give at least one connection file.")
+        raise click.UsageError("Specify at least one connection file.")
     if events and event_schema:
-        raise click.UsageError("Give either --events or --event-schema.")
+        raise click.UsageError("Specify either --events or --event-schema, not both.")
     found, known = _read_manifests(manifests)
     known = {**_installed(), **known}
-    world = _world(events, event_schema)
+    model = _event_model(events, event_schema)
     for file in files:
-        found += _check(file, known, world)
+        found += _check(file, known, model)
     if form == "text":
         print_findings(found)
     else:
@@ -83,7 +89,7 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
 
 
 def _check(
-    file: Path, known: Mapping[str, Destination], world: EventModel
+    file: Path, known: Mapping[str, Destination], model: EventModel
 ) -> tuple[Diagnostic, ...]:
     from framework import config, linting  # noqa: PLC0415 - heavy, imported at first use
 
@@ -92,7 +98,7 @@ def _check(
     reading = config.read_connection(file)
     destination = linting.choose(reading, known)
     if destination is not None:
-        linting.validate(reading, destination, world)
+        linting.validate(reading, destination, model)
     return reading.diagnostics
 
 
@@ -117,21 +123,21 @@ def _read_manifests(
     return found, known
 
 
-def _world(events: Path | None, schema: Path | None) -> EventModel:
+def _event_model(events: Path | None, schema: Path | None) -> EventModel:
     from framework.linting import (  # noqa: PLC0415 - heavy, imported at first use
-        sample_world,
-        schema_world,
-        spec_world,
+        model_from_sample,
+        model_from_schema,
+        model_from_spec,
     )
 
     if events:
-        return sample_world(_sample(events))
+        return model_from_sample(_sample(events))
     if schema:
         document = _json(_text(schema), str(schema))
         if not isinstance(document, dict):
-            raise ConfigurationError(f"`{schema}` must hold an object.")
-        return schema_world(document)
-    return spec_world()
+            raise ConfigurationError(f"`{schema}` must contain an object.")
+        return model_from_schema(document)
+    return model_from_spec()
 
 
 def _sample(path: Path) -> list[dict[str, Any]]:
@@ -142,10 +148,10 @@ def _sample(path: Path) -> list[dict[str, Any]]:
         if line.strip():
             event = _json(line, f"{path}:{number}")
             if not isinstance(event, dict):
-                raise ConfigurationError(f"`{path}:{number}` must hold an object.")
+                raise ConfigurationError(f"`{path}:{number}` must be an object.")
             found.append(event)
     if not found:
-        raise ConfigurationError(f"`{path}` holds no event.")
+        raise ConfigurationError(f"`{path}` contains no events.")
     return found
 
 
@@ -161,7 +167,7 @@ def _json(text: str, place: str) -> Any:
     try:
         return json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
         raise ConfigurationError(f"`{place}` is not JSON: {reason}.") from None
 
 
@@ -175,5 +181,5 @@ def _explanation(code: str) -> str:
     if code == "all":
         return page(CATALOGUE.values(), MANIFEST)
     if code.upper() not in CATALOGUE:
-        raise click.UsageError(f"There is no code `{code}`. Known codes: {', '.join(CATALOGUE)}.")
+        raise click.UsageError(f"Unknown code `{code}`. Known codes: {', '.join(CATALOGUE)}.")
     return str(CATALOGUE[code.upper()])

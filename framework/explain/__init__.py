@@ -1,4 +1,4 @@
-"""What a connection makes of an event, stage by stage, and how that differs from a test."""
+"""Traces of events through a connection, stage by stage, and runs of mapping tests."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Runs mapping tests: what a connection makes of events, compared with what was expected.
+"""Runs of mapping tests: the results of a connection, compared with the expected ones.
 
-Nothing leaves the process: the destination's sandbox answers, or nobody does.
+No test sends network requests: the destination's sandbox responds; without one, it is a dry run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from framework.sandbox import SandboxTransport
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """How a test ended: the *differences* (none: it passed), and what really came of it."""
+    """The *differences* of a test (none: it passed), with the actual results and requests."""
 
     case: Case
     differences: tuple[str, ...]
@@ -42,9 +42,9 @@ def run_case(
     subscriptions: tuple[Subscription, ...],
     case: Case,
 ) -> CaseResult:
-    """Deliver the events of *case* to a fresh pretend partner and compare.
+    """Deliver the events of *case* to a new sandbox and compare the results.
 
-    Raises ConfigurationError where the connection itself is wrong.
+    Raises ConfigurationError if the connection is invalid.
     """
     with _open(plugin, settings, subscriptions) as connection:
         if plugin.implements("sandbox"):
@@ -69,15 +69,15 @@ def _open(
 
 
 def _expectations(report: Report, events: int) -> list[dict[str, Any]]:
-    """Give what came of each event, by subscription; what did not match is left out."""
+    """Return the results of each event by subscription, without those that did not match."""
     found: list[dict[str, Any]] = [{} for _ in range(events)]
     for item in report.items:
         if item.matched:
-            told: dict[str, Any] = {} if item.payload is None else {"payload": item.payload}
+            result: dict[str, Any] = {} if item.payload is None else {"payload": item.payload}
             if item.result and not isinstance(item.result, Delivered):
-                told["outcome"] = item.result.to_json()["outcome"]
-                told["code"] = item.result.code
-            found[item.position][item.subscription] = told
+                result["outcome"] = item.result.to_json()["outcome"]
+                result["code"] = item.result.code
+            found[item.position][item.subscription] = result
     return found
 
 
@@ -93,7 +93,7 @@ def _call(exchange: Exchange) -> dict[str, Any]:
 
 
 def _like(calls: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave of each call only what is expected of the one in its place."""
+    """Reduce each call to the keys that the expected call at its position has."""
     kept = [
         {key: value for key, value in call.items() if key in wanted}
         for call, wanted in zip(calls, expected, strict=False)

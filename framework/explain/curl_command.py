@@ -1,4 +1,4 @@
-"""An exchange as the command that would repeat its request."""
+"""The curl command that repeats the request of an exchange."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from framework.delivery import Exchange
 _OWN: Final = frozenset(
     {"host", "connection", "content-length", "accept-encoding", "user-agent", "accept"}
 )
-"""Headers that curl sends by itself, or that would be wrong when it does."""
+"""Headers that curl sets itself."""
 
 
 def as_curl(exchange: Exchange) -> str:
-    """Give the request as a shell command; redacted values stay redacted."""
+    """Return the request as a shell command; redacted values stay redacted."""
     parts = ["curl", "--request", exchange.method, exchange.url]
     for name, value in exchange.request_headers.items():
         if name not in _OWN:

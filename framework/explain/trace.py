@@ -1,6 +1,6 @@
-"""The journey of an event: what every stage made of it, read from the pipeline's own record.
+"""Traces: the result of every stage for an event, derived from the report of its delivery.
 
-`actions explain` and the tester are two views of what is made here.
+`actions explain` and the tester present these traces.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from framework.triggers import Explanation, Trigger
 StageOutcome: TypeAlias = Literal["delivered", "failed", "skipped"]
 
 _Known: TypeAlias = dict[tuple[Trigger, str], tuple[Change, ...] | None]
-"""The smallest changes found so far, by trigger and what it saw."""
+"""The smallest changes found so far, by trigger and the values it read."""
 
 _EVERYTHING: Final = Path(())
 _INTERNAL: Final = "__segment_internal_"
@@ -32,28 +32,28 @@ _INTERNAL: Final = "__segment_internal_"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A place of the event that a mapping reads, and the *value* there; MISSING for none.
+    """A path of the event that a mapping reads, and the *value* there; MISSING for none.
 
-    The path without keys stands for mappings that may read anything; its value is not repeated.
+    The empty path means that the mapping may read the whole event; its value is not repeated.
     """
 
     path: Path
     value: JSON
 
     def to_json(self) -> dict[str, JSON]:
-        """Give the source as a JSON object; `value` is there where something was found."""
+        """Return the source as a JSON object; a missing value has no `value`."""
         if self.path == _EVERYTHING:
             return {"path": "$"}
-        told = {} if self.value is MISSING else {"value": self.value}
-        return {"path": str(self.path), **told}
+        value = {} if self.value is MISSING else {"value": self.value}
+        return {"path": str(self.path), **value}
 
 
 @dataclass(frozen=True, slots=True)
 class MappedField:
-    """One field of a mapping: its *expression*, the *value* it gave, and what it read for that.
+    """One field of a mapping: its *expression*, the resulting *value* and the *sources* it read.
 
-    *value* is MISSING where the expression gave nothing; *default* says that the expression is
-    the action's own.
+    *value* is MISSING if the expression has no result; *default* means that the expression is the
+    action's default.
     """
 
     key: str
@@ -63,11 +63,11 @@ class MappedField:
     sources: tuple[Source, ...]
 
     def to_json(self) -> dict[str, JSON]:
-        """Give the field as a JSON object; `value` is there where there is one."""
-        told = {} if self.value is MISSING else {"value": self.value}
+        """Return the field as a JSON object; a missing value has no `value`."""
+        value = {} if self.value is MISSING else {"value": self.value}
         return {
             "field": self.key,
-            **told,
+            **value,
             "mapping": self.expression,
             "isDefault": self.default,
             "sources": [source.to_json() for source in self.sources],
@@ -76,20 +76,20 @@ class MappedField:
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """What keeps a payload from being made: the *field*'s path, a code, and a sentence."""
+    """A reason why the payload is invalid: the path of the *field*, a code and a sentence."""
 
     field: str
     code: str
     message: str
 
     def to_json(self) -> dict[str, JSON]:
-        """Give the problem as a JSON object."""
+        """Return the problem as a JSON object."""
         return {"field": self.field, "code": self.code, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPeers:
-    """The batch that an event travelled in: *peers* are the positions of the other events."""
+    """The batch of an event; *peers* are the positions of its other events."""
 
     index: int
     key: Mapping[str, JSON]
@@ -99,7 +99,7 @@ class BatchPeers:
     exchanges: Sequence[Exchange] = field(repr=False)
 
     def to_json(self) -> dict[str, JSON]:
-        """Give the batch as a JSON object, without its exchanges."""
+        """Return the batch as a JSON object, without its exchanges."""
         return {
             "index": self.index,
             "key": dict(self.key),
@@ -111,7 +111,7 @@ class BatchPeers:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionTrace:
-    """An event's way through one subscription, stage by stage; a stage not reached is None."""
+    """The stages of an event in one subscription; a stage that was not reached is None."""
 
     subscription: str
     action: str
@@ -130,7 +130,7 @@ class SubscriptionTrace:
         return self.explanation.matched
 
     def to_json(self) -> dict[str, JSON]:
-        """Give the leg as a JSON object."""
+        """Return the trace as a JSON object."""
         exchanges = self.batch.exchanges if self.batch else ()
         return {
             "subscription": self.subscription,
@@ -153,9 +153,9 @@ class SubscriptionTrace:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The subscription that came nearest to matching, and the changes that it would take.
+    """The subscription closest to matching, and the *changes* after which it matches.
 
-    *changes* is None where none were found.
+    *changes* is None if the search found none.
     """
 
     subscription: str
@@ -164,12 +164,12 @@ class Nearest:
 
     def __str__(self) -> str:
         if self.changes is None:
-            return f"Subscription `{self.subscription}` came nearest. {self.reason}"
+            return f"Subscription `{self.subscription}` is the closest. {self.reason}"
         steps = " ".join(map(str, self.changes))
         return f"Subscription `{self.subscription}` would match after this: {steps}"
 
     def to_json(self) -> dict[str, JSON]:
-        """Give it as a JSON object; `text` says all of it."""
+        """Return it as a JSON object; `text` is the summary in words."""
         changes = None if self.changes is None else [one.to_json() for one in self.changes]
         return {
             "subscription": self.subscription,
@@ -181,43 +181,43 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True)
 class EventTrace:
-    """What became of an *event*: one leg for each enabled subscription, in their order.
+    """The trace of an *event*: one trace per enabled subscription, in their order.
 
-    *nearest* is there where no subscription matched.
+    *nearest* is set if no subscription matched.
     """
 
     position: int
     event: Event
-    legs: tuple[SubscriptionTrace, ...]
+    subscriptions: tuple[SubscriptionTrace, ...]
     nearest: Nearest | None
     hide: Callable[[str], str] = field(default=str, repr=False, compare=False)
-    """Takes the connection's secrets out of a text."""
+    """Removes the connection's secrets from a text."""
 
     @property
     def outcome(self) -> StageOutcome:
-        """The one word for all legs: failed before delivered before skipped."""
-        kinds = {type(leg.result) for leg in self.legs}
+        """The overall outcome: failed if any is, else delivered if any is, else skipped."""
+        kinds = {type(trace.result) for trace in self.subscriptions}
         return "failed" if Failed in kinds else "delivered" if Delivered in kinds else "skipped"
 
     def to_json(self) -> dict[str, JSON]:
-        """Give the journey as a JSON object, without the connection's secrets."""
-        told = {
+        """Return the trace as a JSON object, without the connection's secrets."""
+        trace = {
             "position": self.position,
             "messageId": self.event.get("messageId") if isinstance(self.event, dict) else None,
             "event": self.event,
             "outcome": self.outcome,
-            "legs": [leg.to_json() for leg in self.legs],
+            "legs": [trace.to_json() for trace in self.subscriptions],
             "nearest": self.nearest.to_json() if self.nearest else None,
         }
-        shown: dict[str, JSON] = hidden(told, self.hide)
+        shown: dict[str, JSON] = hidden(trace, self.hide)
         return shown
 
 
 def trace_event(connection: Connection, event: Event) -> EventTrace:
-    """Deliver one event and give its journey.
+    """Deliver one event and return its trace.
 
-    Whether anything is sent is the connection's matter: open it with a `DryRun` transport to
-    explain, with a `SandboxTransport` to try.
+    The transport of the connection decides whether requests are sent: open it with `DryRun` to
+    explain, or with `SandboxTransport` to simulate.
     """
     return trace_events(connection, [event], connection.deliver([event]))[0]
 
@@ -225,37 +225,34 @@ def trace_event(connection: Connection, event: Event) -> EventTrace:
 def trace_events(
     connection: Connection, events: Sequence[Event], report: Report
 ) -> tuple[EventTrace, ...]:
-    """Give the journey of each of *events*, whose delivery *report* is the record of."""
-    settled: dict[int, list[int]] = {}
+    """Return the trace of each of *events*, from the *report* of their delivery."""
+    batches: dict[int, list[int]] = {}
     known: _Known = {}
     items: dict[int, list[ReportItem]] = {}
     for item in report.items:
         items.setdefault(item.position, []).append(item)
         if item.batch is not None:
-            settled.setdefault(item.batch, []).append(item.position)
-    return tuple(
-        EventTrace(
-            position,
-            event,
-            legs := tuple(
-                _leg(route, item, _company(item, report, settled))
-                for route, item in zip(
-                    connection.subscriptions, items.get(position, ()), strict=True
-                )
-            ),
-            None if any(leg.matched for leg in legs) else _nearest(legs, event, known),
-            connection.redactor.hide,
+            batches.setdefault(item.batch, []).append(item.position)
+    traces = []
+    for position, event in enumerate(events):
+        subscriptions = tuple(
+            _subscription_trace(compiled, item, _batch_peers(item, report, batches))
+            for compiled, item in zip(
+                connection.subscriptions, items.get(position, ()), strict=True
+            )
         )
-        for position, event in enumerate(events)
-    )
+        matched = any(trace.matched for trace in subscriptions)
+        nearest = None if matched else _nearest(subscriptions, event, known)
+        traces.append(EventTrace(position, event, subscriptions, nearest, connection.redactor.hide))
+    return tuple(traces)
 
 
 def mapped_fields(
     raw: Mapping[str, JSON], given: Mapping[str, JSON], event: Event, mapped: JSON
 ) -> tuple[MappedField, ...]:
-    """Give each field of the mapping *raw*, of which *given* is what a user wrote.
+    """Return each field of the mapping *raw*; *given* is the part that the user wrote.
 
-    *mapped* is what the mapping made of *event*.
+    *mapped* is the result of the mapping for *event*.
     """
     made = mapped if isinstance(mapped, dict) else {}
     keys = [key for key in {**raw, **made} if not key.startswith(_INTERNAL)]
@@ -272,88 +269,92 @@ def mapped_fields(
 
 
 def mapping_problems(raw: Mapping[str, JSON], event: Event) -> Iterator[FieldProblem]:
-    """Yield why the mapping *raw* cannot be resolved for an event, field by field."""
+    """Yield the problems of resolving the mapping *raw* for an event, field by field."""
     for key, expression in raw.items():
         try:
-            _compiled(json.dumps({key: expression}, default=str)).resolve(event)
+            _compile(json.dumps({key: expression}, default=str)).resolve(event)
         except FrameworkError as error:
             yield FieldProblem(key, "mapping", str(error))
 
 
-def payload_problems(route: CompiledSubscription, mapped: JSON) -> Iterator[FieldProblem]:
-    """Yield why what a mapping gave cannot be brought into shape, in the shape's order."""
+def payload_problems(compiled: CompiledSubscription, mapped: JSON) -> Iterator[FieldProblem]:
+    """Yield the problems of the shape with the result of a mapping, in the order of the shape."""
     if not isinstance(mapped, dict):
         return
-    _, problems = route.shape.interpret(mapped, sync_mode=route.sync_mode)
-    texts = route.shape.refusal(mapped, sync_mode=route.sync_mode).problems if problems else ()
+    _, problems = compiled.shape.interpret(mapped, sync_mode=compiled.sync_mode)
+    texts = (
+        compiled.shape.refusal(mapped, sync_mode=compiled.sync_mode).problems if problems else ()
+    )
     for problem, text in zip(problems, texts, strict=True):
         yield FieldProblem(problem.place, problem.code, text)
 
 
-def raw_mapping(route: CompiledSubscription) -> dict[str, JSON]:
-    """Give the whole mapping of a subscription: its own over the action's default."""
-    return {**route.action.default_mapping, **route.subscription.mapping}
+def raw_mapping(compiled: CompiledSubscription) -> dict[str, JSON]:
+    """Return the effective mapping of a subscription: its own over the action's default."""
+    return {**compiled.action.default_mapping, **compiled.subscription.mapping}
 
 
-def _leg(
-    route: CompiledSubscription, item: ReportItem, company: BatchPeers | None
+def _subscription_trace(
+    compiled: CompiledSubscription, item: ReportItem, peers: BatchPeers | None
 ) -> SubscriptionTrace:
-    raw = raw_mapping(route)
-    given = route.subscription.mapping
+    raw = raw_mapping(compiled)
+    given = compiled.subscription.mapping
     shown = mapped_fields(raw, given, item.event, item.mapped) if item.matched else None
     return SubscriptionTrace(
         subscription=item.subscription,
         action=item.action,
-        trigger=route.trigger,
-        explanation=route.trigger.explain(item.event),
+        trigger=compiled.trigger,
+        explanation=compiled.trigger.explain(item.event),
         mapping=shown,
         payload=item.payload,
-        problems=tuple(_problems(route, item)),
+        problems=tuple(_problems(compiled, item)),
         identifier=item.identifier,
-        batch=company,
+        batch=peers,
         result=item.result,
     )
 
 
-def _problems(route: CompiledSubscription, item: ReportItem) -> Iterator[FieldProblem]:
+def _problems(compiled: CompiledSubscription, item: ReportItem) -> Iterator[FieldProblem]:
     if not item.matched or item.batch is not None or not isinstance(item.result, Failed):
         return
     if item.mapped is None:
-        yield from mapping_problems(raw_mapping(route), item.event)
+        yield from mapping_problems(raw_mapping(compiled), item.event)
     elif item.payload is None:
-        yield from payload_problems(route, item.mapped)
+        yield from payload_problems(compiled, item.mapped)
     else:
         yield FieldProblem("", "identifier", item.result.message)
 
 
-def _company(
-    item: ReportItem, report: Report, settled: Mapping[int, list[int]]
+def _batch_peers(
+    item: ReportItem, report: Report, batches: Mapping[int, list[int]]
 ) -> BatchPeers | None:
     if item.batch is None:
         return None
     sent = report.batches[item.batch]
-    peers = dict.fromkeys(settled[item.batch])
+    peers = dict.fromkeys(batches[item.batch])
     return BatchPeers(
         item.batch,
         sent.key,
         sent.size,
         sent.reason,
-        tuple(mate for mate in peers if mate != item.position),
+        tuple(peer for peer in peers if peer != item.position),
         sent.exchanges,
     )
 
 
-def _nearest(legs: Sequence[SubscriptionTrace], event: Event, known: _Known) -> Nearest | None:
-    """Give the subscription that the fewest changes make match."""
-    ways = [(leg, _changes(leg.trigger, event, known)) for leg in legs]
-    if not ways:
+def _nearest(
+    subscriptions: Sequence[SubscriptionTrace], event: Event, known: _Known
+) -> Nearest | None:
+    """Return the subscription that matches after the fewest changes."""
+    candidates = [(trace, _changes(trace.trigger, event, known)) for trace in subscriptions]
+    if not candidates:
         return None
-    leg, changes = min(ways, key=lambda way: _distance(*way))
-    return Nearest(leg.subscription, leg.explanation.reason, changes)
+    trace, changes = min(candidates, key=lambda candidate: _distance(*candidate))
+    return Nearest(trace.subscription, trace.explanation.reason, changes)
 
 
 def _changes(trigger: Trigger, event: Event, known: _Known) -> tuple[Change, ...] | None:
-    """Give the smallest change; events that look the same to a trigger are searched once."""
+    """Return the smallest change; one search for all events with equal values for the trigger."""
     seen = repr([path.get(event) for path in sorted(trigger.paths, key=str)])
     if (trigger, seen) in known and _works(known[trigger, seen], trigger, event):
         return known[trigger, seen]
@@ -367,17 +368,17 @@ def _works(changes: tuple[Change, ...] | None, trigger: Trigger, event: Event) -
     return changes is None or trigger.matches(event)
 
 
-def _distance(leg: SubscriptionTrace, changes: tuple[Change, ...] | None) -> tuple[bool, int]:
+def _distance(trace: SubscriptionTrace, changes: tuple[Change, ...] | None) -> tuple[bool, int]:
     if changes is None:
-        return True, len(leg.explanation.blockers)
+        return True, len(trace.explanation.blockers)
     return False, len(changes)
 
 
 def _sources(raw: Mapping[str, JSON], key: str, event: Event) -> Iterator[Source]:
-    """Yield what the expression of one field reads; a root directive's places are everybody's."""
+    """Yield the sources of one field; a root directive applies to every field."""
     part = {key: raw[key]} if key in raw else dict(raw)
     try:
-        paths = _compiled(json.dumps(part, default=str)).paths
+        paths = _compile(json.dumps(part, default=str)).paths
     except FrameworkError:
         return
     for path in sorted(paths, key=lambda path: path.parts):
@@ -385,6 +386,6 @@ def _sources(raw: Mapping[str, JSON], key: str, event: Event) -> Iterator[Source
 
 
 @lru_cache(maxsize=2048)
-def _compiled(text: str) -> CompiledMapping:
-    """Compile a mapping, given as JSON so that it can be remembered."""
+def _compile(text: str) -> CompiledMapping:
+    """Compile a mapping, given as JSON so that the cache can hash it."""
     return compile_mapping(json.loads(text))

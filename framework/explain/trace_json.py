@@ -1,4 +1,4 @@
-"""Traces as JSON: exchanges with the command that repeats them, and texts without secrets."""
+"""Traces as JSON: exchanges with their curl command, and text without secrets."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ _OWN_KEYS: Final = frozenset(
         "milliseconds",
     ]
 )
-"""Keys of trace_events and runs; they hold no values of events."""
+"""Keys of traces and runs, which contain no values of events."""
 
 
 def hidden(value: JSON, hide: Callable[[str], str]) -> Any:
-    """Give a JSON value with *hide* applied to every text and every key that is not our own."""
+    """Return a JSON value with *hide* applied to every string, and to keys outside of _OWN_KEYS."""
     if isinstance(value, str):
         return hide(value)
     if isinstance(value, dict):
@@ -88,5 +88,5 @@ def hidden(value: JSON, hide: Callable[[str], str]) -> Any:
 
 
 def exchange_to_json(exchange: Exchange) -> dict[str, JSON]:
-    """Give an exchange as a JSON object, with its request as a command."""
+    """Return an exchange as a JSON object, including the curl command of its request."""
     return {**exchange.to_json(), "curl": as_curl(exchange)}

@@ -1,4 +1,4 @@
-"""What can be said of a connection before an event moves: types, triggers, mappings, batches."""
+"""Static checks of connections: settings, triggers, mappings and batches."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from framework.linting.event_models import (
         EVENT_TYPES,
         EventModel,
-        sample_world,
-        schema_world,
-        spec_world,
+        model_from_sample,
+        model_from_schema,
+        model_from_spec,
     )
     from framework.linting.issues import (
         Issue,
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from framework.linting.segment_differences import (
         Difference,
         difference,
-        reference_matches,
+        segment_matches,
     )
     from framework.linting.setting_checks import (
         setting_problems,
     )
     from framework.linting.subscription_checks import (
-        Checked,
+        CheckResult,
         check_exclusion,
         check_mapping,
         check_subscription,
@@ -63,12 +63,12 @@ _EXPORTS = {
     "catalogue": "CATALOGUE CODES MANIFEST Entry page",
     "connection_files": "check_settings choose validate",
     "counterfactual": "Change nearest_change",
-    "event_models": "EVENT_TYPES EventModel sample_world schema_world spec_world",
+    "event_models": "EVENT_TYPES EventModel model_from_sample model_from_schema model_from_spec",
     "issues": "Issue nearest suggestion",
     "satisfiability": "HeldTrigger SearchResult find_event",
-    "segment_differences": "Difference difference reference_matches",
+    "segment_differences": "Difference difference segment_matches",
     "setting_checks": "setting_problems",
-    "subscription_checks": "Checked check_exclusion check_mapping check_subscription",
+    "subscription_checks": "CheckResult check_exclusion check_mapping check_subscription",
     "work_budget": "MAX_STEPS WorkBudget",
 }
 
@@ -79,7 +79,7 @@ __all__ = [
     "MANIFEST",
     "MAX_STEPS",
     "Change",
-    "Checked",
+    "CheckResult",
     "Difference",
     "Entry",
     "EventModel",
@@ -94,14 +94,14 @@ __all__ = [
     "choose",
     "difference",
     "find_event",
+    "model_from_sample",
+    "model_from_schema",
+    "model_from_spec",
     "nearest",
     "nearest_change",
     "page",
-    "reference_matches",
-    "sample_world",
-    "schema_world",
+    "segment_matches",
     "setting_problems",
-    "spec_world",
     "suggestion",
     "validate",
 ]

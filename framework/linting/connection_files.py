@@ -1,8 +1,4 @@
-"""Everything that can be wrong in a connection file, told in its place.
-
-What the words of the file mean for a destination is checked by `framework.definition`; here it is
-put where it stands.
-"""
+"""Checks of connection files, with the position of every finding in the file."""
 
 from __future__ import annotations
 
@@ -25,6 +21,7 @@ from framework.linting.issues import Issue, suggestion
 from framework.linting.setting_checks import setting_problems
 from framework.linting.subscription_checks import check_exclusion, check_subscription
 from framework.linting.work_budget import WorkBudget
+from framework.paths import JSON
 from framework.triggers import parse
 
 _REFERENCE: Final = "${"
@@ -32,7 +29,7 @@ _SETTING_CODES: Final = {"required": "AD311"}
 
 
 def choose(reading: Reading, known: Mapping[str, Destination]) -> Destination | None:
-    """Give the destination that a file names, of those that are known; note where it is none."""
+    """Return the destination that a file names; adds a finding if it is not among *known*."""
     draft = reading.draft
     if draft is None or not draft.destination:
         return None
@@ -43,31 +40,32 @@ def choose(reading: Reading, known: Mapping[str, Destination]) -> Destination | 
     return known[found] if found else None
 
 
-def validate(reading: Reading, destination: Destination, world: EventModel) -> None:
-    """Check a connection against its destination; the reading's findings take what is found.
+def validate(reading: Reading, destination: Destination, model: EventModel) -> None:
+    """Check a connection against its destination and add the problems to the reading's findings.
 
-    What could not be read is passed over, so that all problems of a file are told at once.
+    Unreadable parts are skipped, so that one run reports all problems of a file.
     """
     if reading.draft is not None:
         check_settings(reading.draft, destination, reading.findings)
-        _check_subscriptions(reading.draft, destination, world, reading.findings)
+        _check_subscriptions(reading.draft, destination, model, reading.findings)
 
 
 def check_settings(
     file: ConnectionFile, destination: Destination, findings: DiagnosticList
 ) -> None:
-    """Check the settings: what is missing, wrong, unknown, or a secret that anybody can read."""
+    """Check the settings: missing, invalid and unknown ones, and secrets in plain text."""
     node = file.node.members.get("settings")
     table = destination.settings_fields
     if node is not None and not isinstance(node.value, dict | None):
         return
     inside, refused = node or DocumentNode(file.node.spot, {}, {}), findings.refused
+    settings_spot = file.node.key("settings") if node and node.value is not None else inside.spot
     for key, member in inside.members.items():
         if key in table and table[key].secret:
             findings.cover(member.spot.line)
     for problem, text in setting_problems(table, file.settings):
         place = inside.at(*problem.path)
-        spot = place.spot if place is not inside or node is None else _after(file, node)
+        spot = settings_spot if place is inside else place.spot
         if (spot.line, spot.column) not in refused:
             findings.error(_SETTING_CODES.get(problem.code, "AD312"), spot, text)
     for key, member in inside.members.items():
@@ -75,52 +73,46 @@ def check_settings(
             text = f"Destination `{destination.slug}` has no setting `{key}`."
             hint = suggestion(key, table, "settings")
             findings.warning("AD313", inside.key(key), text, hint)
-        elif table[key].secret and _is_readable(member):
-            text = f"Setting `{key}` is a secret that anybody who has the file can read."
+        elif table[key].secret and _is_plain_text(member.value):
+            text = f"Setting `{key}` is a secret in plain text: anyone with the file can read it."
             hint = f"Write `{key}: ${{env:{key.upper()}}}` and set the variable."
             findings.warning("AD305", member.spot, text, hint)
 
 
-def _after(file: ConnectionFile, node: DocumentNode) -> Spot:
-    """Give the spot of the key `settings`, where something in it is missing."""
-    return file.node.key("settings") if node.value is not None else node.spot
-
-
-def _is_readable(node: DocumentNode) -> bool:
-    value = node.value
+def _is_plain_text(value: JSON) -> bool:
     return isinstance(value, str) and bool(value) and _REFERENCE not in value
 
 
 def _check_subscriptions(
-    file: ConnectionFile, destination: Destination, world: EventModel, findings: DiagnosticList
+    file: ConnectionFile, destination: Destination, model: EventModel, findings: DiagnosticList
 ) -> None:
     known = {action.slug for action in destination.actions}
-    usable: dict[int, str] = {}
-    effort = WorkBudget()
+    triggers: dict[int, str] = {}
+    budget = WorkBudget()
     for index, item in enumerate(file.items):
         subscription = item.subscription
         if subscription.action in known:
-            checked = check_subscription(destination, subscription, world, effort)
-            for fault in checked.faults:
-                _tell(fault, item, findings, effort)
+            checked = check_subscription(destination, subscription, model, budget)
+            for issue in checked.issues:
+                _report(issue, item, findings, budget)
             if subscription.enabled:
-                usable |= _readable(index, item, destination, effort)
+                triggers |= _parsed_trigger(index, item, destination, budget)
         elif subscription.action:
             text = f"Destination `{destination.slug}` has no action `{subscription.action}`."
             hint = suggestion(subscription.action, known, "actions")
             findings.error("AD402", item.spot("action"), text, hint)
     subscriptions = file.subscriptions
-    for index, fault in check_exclusion(destination, subscriptions, usable, effort):
-        _tell(fault, file.items[index], findings, effort)
+    for index, issue in check_exclusion(destination, subscriptions, triggers, budget):
+        _report(issue, file.items[index], findings, budget)
 
 
-def _readable(
-    index: int, item: SubscriptionItem, destination: Destination, effort: WorkBudget
+def _parsed_trigger(
+    index: int, item: SubscriptionItem, destination: Destination, budget: WorkBudget
 ) -> dict[int, str]:
-    """Give the text of a subscription's trigger by its index, where there is one that parses."""
+    """Return the text of a subscription's trigger by its index, if it parses; else nothing."""
     given = item.subscription.trigger
     text = given if given is not None else destination.action(item.subscription.action).trigger
-    if not effort.affords(len(text or "")):
+    if not budget.affords(len(text or "")):
         return {}
     try:
         parse(text or "")
@@ -129,36 +121,36 @@ def _readable(
     return {index: text or ""}
 
 
-def _tell(
-    fault: Issue, item: SubscriptionItem, findings: DiagnosticList, effort: WorkBudget
+def _report(
+    issue: Issue, item: SubscriptionItem, findings: DiagnosticList, budget: WorkBudget
 ) -> None:
-    spot = _spot(fault, item, findings, effort)
+    spot = _spot(issue, item, findings, budget)
     add: Mapping[Severity, Callable[..., None]] = {
         "error": findings.error,
         "warning": findings.warning,
         "hint": findings.hint,
     }
-    add[fault.severity](fault.code, spot, fault.message, fault.hint)
+    add[issue.severity](issue.code, spot, issue.message, issue.hint)
 
 
 def _spot(
-    fault: Issue, item: SubscriptionItem, findings: DiagnosticList, effort: WorkBudget
+    issue: Issue, item: SubscriptionItem, findings: DiagnosticList, budget: WorkBudget
 ) -> Spot:
-    if fault.part == "trigger":
+    if issue.part == "trigger":
         spot = item.spot("trigger")
         text = item.subscription.trigger or ""
-        known = bool(text) and effort.affords(2 * fault.offset + fault.length)
-        return findings.within(spot, text, fault.offset, fault.length) if known else spot
-    if fault.part == "action" or "mapping" not in item.parts:
+        known = bool(text) and budget.affords(2 * issue.offset + issue.length)
+        return findings.within(spot, text, issue.offset, issue.length) if known else spot
+    if issue.part == "action" or "mapping" not in item.parts:
         return item.spot("action")
     node = item.parts["mapping"]
-    if fault.on_key:
-        return node.at(*fault.place[:-1]).key(fault.place[-1])
-    return _innermost(node, fault.place)
+    if issue.on_key:
+        return node.at(*issue.place[:-1]).key(issue.place[-1])
+    return _innermost(node, issue.place)
 
 
 def _innermost(node: DocumentNode, place: tuple[str, ...]) -> Spot:
-    """Give where a place of a mapping stands; for what is inside of objects, their keys' lines."""
+    """Return the spot of a place in a mapping; inside an object, that of its key."""
     spot = node.key(place[0]) if place else node.spot
     for part in place:
         inner = node.at(part)

@@ -1,8 +1,8 @@
 """The smallest change to an event that makes a trigger match.
 
-Which conditions would have to come out otherwise follows from the tree; what their fields would
-have to be is found by trying: values are taken from the trigger itself, and what is suggested has
-been tried on the whole trigger.
+The tree determines which conditions need a different result. A search finds values for their
+fields: candidates come from the trigger itself, and every suggestion is verified on the whole
+trigger.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ _Edits: TypeAlias = tuple[tuple[Path, JSON], ...]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One place of an event that should hold another *value*; MISSING removes it."""
+    """A new *value* for one path of an event; MISSING removes it."""
 
     path: Path
     value: JSON
 
     def apply(self, event: Event) -> Event:
-        """Give the event as it is with the change; the given one stays as it is."""
+        """Return a copy of the event with the change."""
         changed: Event = _put(event, self.path.parts, self.value)
         return changed
 
@@ -77,18 +77,17 @@ class Change:
         return f"Set `{self.path}` to {json.dumps(self.value, ensure_ascii=False)}."
 
     def to_json(self) -> dict[str, Any]:
-        """Give the change as a JSON object; `value` is there where something is set."""
+        """Return the change as a JSON object; only kind `set` has a `value`."""
         removes = self.value is MISSING
-        told = {} if removes else {"value": self.value}
+        value = {} if removes else {"value": self.value}
         kind = "remove" if removes else "set"
-        return {"path": str(self.path), "kind": kind, **told, "text": str(self)}
+        return {"path": str(self.path), "kind": kind, **value, "text": str(self)}
 
 
 def nearest_change(trigger: Trigger, event: Event) -> tuple[Change, ...] | None:
-    """Return the fewest changes after which *trigger* matches *event*; empty where it does already.
+    """Return the fewest changes after which *trigger* matches *event*; empty if it matches already.
 
-    None where no change was found within the bounds of the search, as for conditions that exclude
-    each other.
+    None if the bounded search finds no change, for example with contradictory conditions.
     """
     tree = trigger.tree
     if truth(tree, event) is True:
@@ -105,7 +104,7 @@ def nearest_change(trigger: Trigger, event: Event) -> tuple[Change, ...] | None:
 
 
 def _found(tree: BooleanNode, event: Event, choices: list[list[_Edits]]) -> dict[Path, JSON] | None:
-    """Give the first combination of edits, one for each goal, with which the tree matches."""
+    """Return the first combination of edits, one per goal, with which the tree matches."""
     for edits in itertools.islice(itertools.product(*choices), _MOST_TRIES):
         combined = dict(itertools.chain(*edits))
         if truth(tree, _changed(event, combined.items())) is True:
@@ -114,7 +113,7 @@ def _found(tree: BooleanNode, event: Event, choices: list[list[_Edits]]) -> dict
 
 
 def _ways(tree: BooleanNode, event: Event, *, wanted: bool) -> list[_Way]:
-    """Give sets of single conditions whose change gives the wanted truth, smallest first."""
+    """Return sets of single conditions whose change leads to the wanted truth, smallest first."""
     if truth(tree, event) is wanted:
         return [()]
     if isinstance(tree, Not):
@@ -132,7 +131,7 @@ def _ways(tree: BooleanNode, event: Event, *, wanted: bool) -> list[_Way]:
 
 
 def _edits(goal: _Goal, event: Event, pool: tuple[JSON, ...]) -> Iterator[_Edits]:
-    """Yield edits of the fields of one condition with which it has the wanted truth."""
+    """Yield edits of the fields of one condition that lead to the wanted truth."""
     condition, wanted = goal
     fields = list(dict.fromkeys(node for node in walk(condition) if isinstance(node, FieldNode)))
     values = {each.path: list(_values(condition, each, event, pool)) for each in fields}
@@ -155,7 +154,7 @@ def _pairs(values: dict[Path, list[JSON]]) -> Iterator[_Edits]:
 def _values(
     condition: BooleanNode, of: FieldNode, event: Event, pool: tuple[JSON, ...]
 ) -> Iterator[JSON]:
-    """Yield what a field might be set to: the likeliest first, nothing twice."""
+    """Yield distinct candidate values for a field, the most likely first."""
     own = tuple(_constants(condition))
     others = [
         value(node, event) for node in walk(condition) if isinstance(node, FieldNode) and node != of
@@ -165,7 +164,7 @@ def _values(
         own,
         _TYPES if of.path.parts == ("type",) else (),
         itertools.chain.from_iterable(map(_near, own)),
-        itertools.chain.from_iterable(map(_beside, others)),
+        itertools.chain.from_iterable(map(_agreeing, others)),
         _COMMON,
         pool,
         itertools.chain.from_iterable(map(_near, pool)),
@@ -176,16 +175,16 @@ def _values(
 
 
 def _constants(node: SyntaxNode) -> Iterator[JSON]:
-    """Yield the constants below a node as JSON; null means that there is nothing."""
+    """Yield the constants of a node as JSON; MISSING for null."""
     for each in walk(node):
         if isinstance(each, ConstantNode):
             found = each.value
-            nothing = found is None
-            yield MISSING if nothing else list(found) if isinstance(found, tuple) else found
+            missing = found is None
+            yield MISSING if missing else list(found) if isinstance(found, tuple) else found
 
 
 def _near(constant: JSON) -> Iterator[JSON]:
-    """Yield values that stand in some relation to a constant."""
+    """Yield values related to a constant."""
     if isinstance(constant, list):
         yield from constant
     elif isinstance(constant, bool):
@@ -199,8 +198,8 @@ def _near(constant: JSON) -> Iterator[JSON]:
         yield from (f"{constant}x", f"x{constant}")
 
 
-def _beside(other: JSON) -> Iterator[JSON]:
-    """Yield values that agree with what another field of the condition holds."""
+def _agreeing(other: JSON) -> Iterator[JSON]:
+    """Yield values that agree with the value of another field of the condition."""
     if is_null(other):
         return
     yield from (other, text_of(other), [other])
@@ -223,7 +222,7 @@ def _changed(event: Event, edits: Iterable[tuple[Path, JSON]]) -> Event:
 
 
 def _put(inside: JSON, parts: tuple[str, ...], to: JSON) -> Any:
-    """Give *inside* with another value at a place; what leads there is made where it is missing."""
+    """Return a copy of *inside* with a value set at a path; creates missing parents."""
     if not parts:
         return to
     key, rest = parts[0], parts[1:]

@@ -1,15 +1,15 @@
-"""Which events there may be: the Segment spec, a JSON Schema, or a sample, as types.
+"""Models of the possible events, as types: from Segment's spec, a JSON Schema or a sample.
 
-The spec is an open world: what customers put into `properties`, `traits` and `context` is theirs,
-so a key that is not known there may hold anything. Samples and closed schemas know all keys.
+The spec is open: customers choose the contents of `properties`, `traits` and `context`, so unknown
+keys there may hold anything. Samples and closed schemas define all keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from framework.linting.value_types import (
     ANYTHING,
@@ -18,7 +18,7 @@ from framework.linting.value_types import (
     Text,
     Type,
     constant,
-    doubtful,
+    fallible,
     join,
     optional,
     type_of,
@@ -26,81 +26,83 @@ from framework.linting.value_types import (
 from framework.paths import JSON, Event
 
 EVENT_TYPES: Final = ("track", "identify", "page", "screen", "group", "alias")
-"""The types of events that the spec knows."""
+"""The event types of the spec."""
+
+ModelSource: TypeAlias = Literal["spec", "schema", "sample"]
+"""What a model of events is derived from: Segment's spec, a JSON Schema or sample events."""
 
 MAX_LEVELS: Final = 16
-"""How deep the types of samples and schemas go; below that, anything may be."""
+"""Maximum depth of types from samples and schemas; deeper values are unknown."""
 
-_ID: Final = Type(text=Text(filled=True))
+_ID: Final = Type(text=Text(nonempty=True))
 _MAYBE_ID: Final = Type(missing=True, null=True, text=Text())
 _TEXT: Final = Type(missing=True, null=True, text=Text())
-_MOMENT: Final = Type(missing=True, text=Text("date-time", filled=True))
+_MOMENT: Final = Type(missing=True, text=Text("date-time", nonempty=True))
 
 
 @dataclass(frozen=True, slots=True)
 class EventModel:
-    """Which events there may be.
+    """A model of the possible events.
 
-    *whole* is the type of them all; *origin* names where that is known from; *sample* holds the
-    events that it is made of, where it is made of events. *words* are the names of keys that are
-    often used in an open object, by the path of the object: a name that is nearly one of them is
-    probably a slip.
+    *whole* is the type of all events; *sample* holds the events of a model from a sample. *words*
+    are frequent keys of open objects, by the path of the object: a key that differs from one of
+    them by one letter is a likely typo.
     """
 
     whole: Type
-    origin: str = "the spec"
+    source: ModelSource = "spec"
     words: Mapping[tuple[str, ...], frozenset[str]] = field(default_factory=dict)
     sample: tuple[Event, ...] = field(default=(), repr=False)
 
     @property
     def is_sample(self) -> bool:
-        """Whether it is made of a sample of events, so that others may come too."""
+        """Whether the model is made from a sample, so that other events are possible."""
         return bool(self.sample)
 
     def knowing(self, words: Mapping[tuple[str, ...], Iterable[str]]) -> EventModel:
-        """Give the world in which more names are often used."""
+        """Return the model with additional frequent keys."""
         keys = {**self.words, **words}
         return replace(
             self, words={k: self.words.get(k, frozenset()) | {*words.get(k, ())} for k in keys}
         )
 
 
-def spec_world(types: Iterable[str] = EVENT_TYPES) -> EventModel:
-    """Give the events of the spec that have one of *types*."""
-    return _spec_world(frozenset(types))
+def model_from_spec(types: Iterable[str] = EVENT_TYPES) -> EventModel:
+    """Return the model of the spec's events with one of *types*."""
+    return _model_from_spec(frozenset(types))
 
 
 @cache
-def _spec_world(types: frozenset[str]) -> EventModel:
+def _model_from_spec(types: frozenset[str]) -> EventModel:
     chosen = [each for each in EVENT_TYPES if each in types] or list(EVENT_TYPES)
     return EventModel(join(*map(event_type, chosen)), words=_WORDS)
 
 
 @cache
 def event_type(name: str) -> Type:
-    """Give the type of the spec's events of one type (Engage's and reverse ETL's among them)."""
-    known = {**_common(), "type": constant(name), **_OWN[name]()}
+    """Return the type of the spec's events of one type, including Engage's and reverse ETL's."""
+    known = {**_common(), "type": constant(name), **_own(name)}
     return Type(members=Members(known, NOTHING))
 
 
-def schema_world(schema: Mapping[str, Any]) -> EventModel:
-    """Give the events that a JSON Schema describes; a keyword that is not known allows anything."""
-    return EventModel(replace(_from_schema(schema, schema, 0), missing=False), "the schema")
+def model_from_schema(schema: Mapping[str, Any]) -> EventModel:
+    """Return the model of events that a JSON Schema describes; unknown keywords allow anything."""
+    return EventModel(replace(_from_schema(schema, schema, 0), missing=False), "schema")
 
 
-def sample_world(events: Iterable[Event]) -> EventModel:
-    """Give the events that are like those of a sample."""
+def model_from_sample(events: Iterable[Event]) -> EventModel:
+    """Return the model of events like those of a sample."""
     listed = tuple(events)
-    return EventModel(join(*map(_sampled, listed)), "the sample", sample=listed)
+    return EventModel(join(*map(_sampled_type, listed)), "sample", sample=listed)
 
 
-def _sampled(value: JSON) -> Type:
-    """Give the type of a value, with the format of texts and all values of short ones."""
+def _sampled_type(value: JSON) -> Type:
+    """Return the type of a value of a sample; strings and booleans stay particular values."""
     if isinstance(value, dict):
-        known = {key: _sampled(item) for key, item in value.items()}
+        known = {key: _sampled_type(item) for key, item in value.items()}
         return Type(members=Members(known, NOTHING))
     if isinstance(value, list):
-        return Type(items=join(*map(_sampled, value)))
+        return Type(items=join(*map(_sampled_type, value)))
     return constant(value) if isinstance(value, str | bool) else type_of(value)
 
 
@@ -133,6 +135,20 @@ def _context() -> Type:
     )
 
 
+def _own(event_type: str) -> dict[str, Type]:
+    page = _texts("url", "path", "referrer", "search", "title", "name", "category")
+    match event_type:
+        case "track":
+            return {"event": _ID, "properties": _object()}
+        case "identify":
+            return {"traits": _object(dict.fromkeys(_TRAITS, ANYTHING))}
+        case "group":
+            return {"groupId": _ID, "traits": _object(dict.fromkeys(_GROUP_TRAITS, ANYTHING))}
+        case "alias":
+            return {"previousId": _ID, "userId": _ID}
+    return {"name": _TEXT, "category": _TEXT, "properties": _object(page)}
+
+
 def _common() -> dict[str, Type]:
     return {
         "messageId": optional(_ID),
@@ -146,35 +162,6 @@ def _common() -> dict[str, Type]:
     }
 
 
-def _track() -> dict[str, Type]:
-    return {"event": _ID, "properties": _object()}
-
-
-def _identify() -> dict[str, Type]:
-    return {"traits": _object(dict.fromkeys(_TRAITS, ANYTHING))}
-
-
-def _page() -> dict[str, Type]:
-    known = _texts("url", "path", "referrer", "search", "title", "name", "category")
-    return {"name": _TEXT, "category": _TEXT, "properties": _object(known)}
-
-
-def _group() -> dict[str, Type]:
-    return {"groupId": _ID, "traits": _object(dict.fromkeys(_GROUP_TRAITS, ANYTHING))}
-
-
-def _alias() -> dict[str, Type]:
-    return {"previousId": _ID, "userId": _ID}
-
-
-_OWN: Final = {
-    "track": _track,
-    "identify": _identify,
-    "page": _page,
-    "screen": _page,
-    "group": _group,
-    "alias": _alias,
-}
 _CIRCUMSTANCES: Final = (
     "app", "device", "location", "network", "os", "screen", "referrer", "userAgentData",
     "protocols", "sessionId", "instanceId", "externalIds", "consent",
@@ -233,15 +220,15 @@ def _of_kind(kind: JSON, schema: Mapping[str, Any], root: Mapping[str, Any], lev
     if kind == "string":
         least = schema.get("minLength")
         wanted = schema.get("format")
-        filled = isinstance(least, int) and least > 0
-        return Type(text=Text(wanted if isinstance(wanted, str) else None, filled=filled))
+        nonempty = isinstance(least, int) and least > 0
+        return Type(text=Text(wanted if isinstance(wanted, str) else None, nonempty=nonempty))
     simple = {
         "null": Type(null=True),
         "boolean": Type(boolean=True),
         "number": Type(number="number"),
         "integer": Type(number="integer"),
     }
-    return simple.get(str(kind), doubtful(ANYTHING))
+    return simple.get(str(kind), fallible(ANYTHING))
 
 
 def _schema_object(schema: Mapping[str, Any], root: Mapping[str, Any], level: int) -> Type:
@@ -261,16 +248,10 @@ def _schema_object(schema: Mapping[str, Any], root: Mapping[str, Any], level: in
 
 
 def _referred(reference: str, root: Mapping[str, Any]) -> Any:
-    """Give what a reference within the document leads to; anything where it leads elsewhere."""
-    place: Any = root
-    for part in _parts(reference):
-        place = place.get(part) if isinstance(place, dict) else None
-    return place
-
-
-def _parts(reference: str) -> Iterator[str]:
+    """Return the target of a reference within the document; None for other references."""
     start, *parts = reference.split("/")
-    if start != "#":
-        yield ""
+    place: Any = root if start == "#" else None
     for part in parts:
-        yield part.replace("~1", "/").replace("~0", "~")
+        key = part.replace("~1", "/").replace("~0", "~")
+        place = place.get(key) if isinstance(place, dict) else None
+    return place

@@ -1,8 +1,8 @@
-"""The type of what a mapping makes: a typing function for each directive.
+"""Type inference for mappings: a typing function for each directive.
 
-Each function follows what the directive of that name does (framework.mapping), generously: the
-type holds everything that may come of the events of a world, limits of size aside. On the way,
-paths that lead nowhere and templates that print objects are noted.
+Each function mirrors the directive of that name (framework.mapping) and over-approximates: the type
+contains every value that the events of a model may produce, size limits aside. Inference also
+notes paths that do not exist and templates that render objects.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from framework.config import Severity
 from framework.errors import MappingError
 from framework.linting.event_models import EventModel
-from framework.linting.issues import DocumentPath, Issue, Severity, nearest, slip
+from framework.linting.issues import DocumentPath, Issue, likely_typo, nearest
 from framework.linting.value_types import (
     ANYTHING,
     NOTHING,
@@ -22,8 +23,8 @@ from framework.linting.value_types import (
     Text,
     Type,
     constant,
-    doubtful,
     enter,
+    fallible,
     follow,
     join,
     listed,
@@ -34,6 +35,12 @@ from framework.linting.work_budget import WorkBudget
 from framework.mapping import ROOT_DIRECTIVE, compile_mapping
 from framework.paths import JSON, MISSING, Path
 
+_SOURCES: Final[Mapping[str | None, str]] = {
+    "spec": "Segment's spec",
+    "schema": "the schema of the events",
+    "sample": "any event of the sample",
+    None: "the result of `apply`",
+}
 _NONE: Final = Members({}, NOTHING)
 _LISTED: Final = 8
 _ONE: Final = re.compile(r"\{\{[^{}]+\}\}|\{\{\{[^{}]+\}\}\}")
@@ -41,31 +48,30 @@ _ONE: Final = re.compile(r"\{\{[^{}]+\}\}|\{\{\{[^{}]+\}\}\}")
 
 @dataclass(frozen=True)
 class TypeScope:
-    """What paths start from: the type of the input, and what conditions tell of some *facts*.
+    """The input of a part of a mapping: its type *whole*, and *facts* known from conditions.
 
-    *world* is there where the input is an event. *faults* collects what is noted, each once;
-    *effort* bounds the work. Where something
-    else is given instead of nothing (*tentative*), paths that lead nowhere are hints.
+    *model* is set if the input is an event. *issues* collects each issue once; *budget* bounds the
+    work. With *tentative*, unknown paths are hints, because the mapping provides an alternative.
     """
 
     whole: Type
-    faults: dict[Issue, None]
-    effort: WorkBudget
-    world: EventModel | None = None
+    issues: dict[Issue, None]
+    budget: WorkBudget
+    model: EventModel | None = None
     facts: Mapping[Path, Type] = field(default_factory=dict)
     tentative: bool = False
 
     def read(self, path: Path) -> Type:
-        """Give the type of what is at a path."""
+        """Return the type of the value at a path."""
         return self.facts[path] if path in self.facts else follow(self.whole, path)
 
     def join(self, *types: Type) -> Type:
-        """Give the type of what belongs to any of *types*."""
-        self.effort.visit(*types)
+        """Return the union of *types*."""
+        self.budget.visit(*types)
         return join(*types)
 
     def knowing(self, path: Path, fact: Type) -> TypeScope:
-        """Give the scope in which a path is known to hold something."""
+        """Return the scope with a known type for a path."""
         return replace(self, facts={**self.facts, path: fact})
 
     def note(
@@ -77,32 +83,32 @@ class TypeScope:
         *,
         severity: Severity = "warning",
     ) -> None:
-        """Note something that is probably not meant."""
+        """Add an issue about the mapping."""
         found = Issue(code, severity, "mapping", message, hint, place)
-        self.faults.setdefault(found)
+        self.issues.setdefault(found)
 
 
 def infer(raw: JSON, place: DocumentPath, scope: TypeScope) -> Type:
-    """Give the type of what any part of a mapping makes."""
-    scope.effort.spend(30)
+    """Return the type of the values that a part of a mapping produces."""
+    scope.budget.spend(30)
     if not _has_directive(raw):
         return constant(raw)
     if isinstance(raw, list):
         parts = [listed(infer(v, (*place, str(i)), scope)) for i, v in enumerate(raw)]
         items = scope.join(*parts)
-        return Type(items=items, refuses=items.refuses)
+        return Type(items=items, may_fail=items.may_fail)
     name = next((key for key in raw if key[:1] == "@"), None)
     if name is None:
         known = {key: infer(item, (*place, key), scope) for key, item in raw.items()}
         made = Type(members=Members(known, NOTHING))
-        return doubtful(made) if any(item.refuses for item in known.values()) else made
+        return fallible(made) if any(item.may_fail for item in known.values()) else made
     typing = TYPINGS.get(name, _typed_unknown)
     return typing(raw[name], (*place, name), scope)
 
 
 def check_path(path: Path, place: DocumentPath, scope: TypeScope) -> None:
-    """Note a path that leads nowhere, or that is nearly one that leads somewhere."""
-    scope.effort.spend(80 * len(path.parts))
+    """Note a path that does not exist, or a likely typo in one."""
+    scope.budget.spend(80 * len(path.parts))
     found = scope.whole
     for index, part in enumerate(path.parts):
         before, found = found, enter(found, part)
@@ -110,17 +116,17 @@ def check_path(path: Path, place: DocumentPath, scope: TypeScope) -> None:
         if part in known or before.is_anything or not (before.is_present or before.missing):
             continue
         words = set(known)
-        scope.effort.compare(part, known)
-        if scope.world and before.members and before.members.rest is None:
-            words |= scope.world.words.get(path.parts[:index], frozenset())
+        scope.budget.compare(part, known)
+        if scope.model and before.members and before.members.rest is None:
+            words |= scope.model.words.get(path.parts[:index], frozenset())
         if not found.is_present:
             _note_absent(path, index, words, place, scope)
             return
-        likely = slip(part, words)
+        likely = likely_typo(part, words)
         if likely:
             better = Path((*path.parts[:index], likely, *path.parts[index + 1 :]))
             scope.note(
-                "AD505", place, f"`{part}` in `{path}` is probably a slip.",
+                "AD505", place, f"`{part}` in `{path}` looks like a typo.",
                 f"Did you mean `{better}`?",
             )  # fmt: skip
             return
@@ -135,15 +141,10 @@ def _note_absent(
         better = Path((*path.parts[:index], near, *path.parts[index + 1 :]))
         hint = f"Did you mean `{better}`?"
     elif 0 < len(words) <= _LISTED:
-        where = f"`{Path(path.parts[:index])}` holds" if index else "There are"
-        hint = f"{where}: {', '.join(sorted(words))}."
-    if scope.world is None:
-        text = f"The result of `apply` has no `{path}`."
-    elif scope.world.is_sample:
-        text = f"No event of the sample has `{path}`."
-    else:
-        text = f"No event that comes here has `{path}`, by {scope.world.origin}."
-    certain = not scope.tentative or slip(path.parts[index], words) is not None
+        holder = f" of `{Path(path.parts[:index])}`" if index else ""
+        hint = f"Known keys{holder}: {', '.join(sorted(words))}."
+    text = f"`{path}` does not exist in {_SOURCES[scope.model.source if scope.model else None]}."
+    certain = not scope.tentative or likely_typo(path.parts[index], words) is not None
     scope.note("AD504", place, text, hint, severity="warning" if certain else "hint")
 
 
@@ -160,32 +161,28 @@ def _has_directive(raw: JSON) -> bool:
     return False
 
 
-# One function for each directive: its argument, the argument's place, the scope
+# One function for each directive; its parameters: argument, place of the argument, scope
 
 
 def _typed_unknown(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     del argument, place, scope
-    return doubtful(ANYTHING)
+    return fallible(ANYTHING)
 
 
 def _typed_path(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, str):
         infer(argument, place, scope)
-        return doubtful(ANYTHING)
+        return fallible(ANYTHING)
     path = Path.parse(argument)
     if path not in scope.facts:
         check_path(path, place, scope)
     return scope.read(path)
 
 
-def _typed_literal(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
-    return infer(argument, place, scope)
-
-
 def _typed_template(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, str):
         infer(argument, place, scope)
-        return doubtful(Type(text=Text()))
+        return fallible(Type(text=Text()))
     paths = _paths_of({"@template": argument}, scope)
     if not paths:
         return constant(argument)
@@ -196,32 +193,28 @@ def _typed_template(argument: JSON, place: DocumentPath, scope: TypeScope) -> Ty
     only = scope.read(paths[0])
     if _ONE.fullmatch(argument):
         return _printed(only)
-    return Type(text=Text(filled=not argument.startswith("{{") or not argument.endswith("}}")))
+    return Type(text=Text(nonempty=not argument.startswith("{{") or not argument.endswith("}}")))
 
 
 def _check_printed(path: Path, printed: Type, place: DocumentPath, scope: TypeScope) -> None:
-    """Note a placeholder that can only be an object."""
+    """Note a placeholder whose value is always an object."""
     if printed.members is None or any((printed.text, printed.number, printed.boolean)):
         return
     if printed.items is None and not printed.values:
         scope.note(
-            "AD506", place, f"`{path}` is an object, which prints as `[object Object]`.",
-            "Name one of its members, or write it as JSON with `@json`.",
+            "AD506", place, f"`{path}` is an object, which renders as `[object Object]`.",
+            "Use one of its members, or encode it with `@json`.",
         )  # fmt: skip
 
 
 def _printed(found: Type) -> Type:
-    """Give the type of the text that one placeholder makes."""
-    values = tuple(dict.fromkeys(map(_text, present(found).values)))
+    """Return the type of the text that a single placeholder renders."""
     plain = not any((found.boolean, found.number, found.members, found.items is not None))
     blank = ("",) if found.missing or found.null or None in found.values else ()
-    if plain and all(isinstance(value, str) for value in present(found).values):
+    values = present(found).values
+    if plain and all(isinstance(value, str) for value in values):
         return Type(text=found.text, values=tuple(dict.fromkeys((*values, *blank))))
     return Type(text=Text())
-
-
-def _text(value: JSON) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _typed_rendered(name: str) -> Typing:
@@ -229,17 +222,17 @@ def _typed_rendered(name: str) -> Typing:
         for path in _paths_of({name: argument}, scope):
             if path.parts:
                 check_path(path, place, scope)
-        return doubtful(Type(text=Text()))
+        return fallible(Type(text=Text()))
 
     return typed
 
 
 def _typed_if(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, dict):
-        return doubtful(ANYTHING)
+        return fallible(ANYTHING)
     part = "exists" if "exists" in argument else "blank"
     if not argument.get(part):
-        return doubtful(ANYTHING)
+        return fallible(ANYTHING)
     scope = replace(scope, tentative=True)
     tested = infer(argument[part], (*place, part), scope)
     holds, fails = _outcomes(tested, part)
@@ -250,7 +243,7 @@ def _typed_if(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if fails:
         ways.append(_branch(argument, "else", place, scope))
     made = scope.join(*ways) if ways else NOTHING
-    return doubtful(made) if tested.refuses else made
+    return fallible(made) if tested.may_fail else made
 
 
 def _branch(argument: dict[str, JSON], name: str, place: DocumentPath, scope: TypeScope) -> Type:
@@ -260,34 +253,34 @@ def _branch(argument: dict[str, JSON], name: str, place: DocumentPath, scope: Ty
 
 
 def _outcomes(tested: Type, part: str) -> tuple[bool, bool]:
-    """Tell whether a test may hold, and whether it may fail."""
+    """Return whether a test may be true, and whether it may be false."""
     there = present(tested)
     holds = there.is_present
     if part == "exists":
         return holds, tested.missing or tested.null or None in tested.values
-    certain = there.members is not None or (there.text is not None and there.text.filled)
+    certain = there.members is not None or (there.text is not None and there.text.nonempty)
     doubts = there.boolean or there.number or there.items is not None or bool(there.values)
-    if tested.missing or tested.null or doubts or (there.text and not there.text.filled):
+    if tested.missing or tested.null or doubts or (there.text and not there.text.nonempty):
         return holds, True
     return holds, not certain
 
 
 def _knowing(tested: JSON, part: str, found: Type, scope: TypeScope) -> TypeScope:
-    """Give the scope in which what was tested for is there."""
+    """Return the scope in which the tested path has a value."""
     argument = tested.get("@path") if isinstance(tested, dict) and len(tested) == 1 else None
     if not isinstance(argument, str):
         return scope
     there = present(found)
     if part == "blank":
         values = tuple(value for value in there.values if value)
-        text = there.text and replace(there.text, filled=True)
+        text = there.text and replace(there.text, nonempty=True)
         there = replace(there, text=text, values=values)
     return scope.knowing(Path.parse(argument), there)
 
 
 def _typed_array_path(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, list) or not argument:
-        return doubtful(ANYTHING)
+        return fallible(ANYTHING)
     first = argument[0]
     root = _typed_path(first, (*place, "0"), scope) if isinstance(first, str) else (
         infer(first, (*place, "0"), scope)
@@ -299,7 +292,7 @@ def _typed_array_path(argument: JSON, place: DocumentPath, scope: TypeScope) -> 
     items += [constant(value) for value in root.values if isinstance(value, dict)]
     items += [root.items] if root.items is not None else []
     items += [Type(members=root.members)] if root.members else []
-    inner = TypeScope(replace(scope.join(*items), missing=False), scope.faults, scope.effort)
+    inner = TypeScope(replace(scope.join(*items), missing=False), scope.issues, scope.budget)
     if root.is_anything or root.items is ANYTHING:
         inner = replace(inner, whole=replace(ANYTHING, missing=False))
     made = listed(infer(shape, (*place, "1"), inner)) if items else Type()
@@ -307,50 +300,52 @@ def _typed_array_path(argument: JSON, place: DocumentPath, scope: TypeScope) -> 
     shaped = Type(items=made) if items or len(scalars) < len(root.values) else Type()
     kept = replace(root, items=None, members=None, values=scalars)
     whole = scope.join(kept, shaped)
-    return doubtful(whole) if made.refuses else whole
+    return fallible(whole) if made.may_fail else whole
 
 
 def _typed_case(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, dict) or not argument.get("operator"):
-        return doubtful(ANYTHING)
+        return fallible(ANYTHING)
     if not argument.get("value"):
         return NOTHING
     found = infer(argument["value"], (*place, "value"), scope)
     change = {"lower": str.lower, "upper": str.upper}.get(str(argument["operator"]))
     if change is None:
-        return doubtful(found)
+        return fallible(found)
     values = tuple(change(v) if isinstance(v, str) else v for v in found.values)
-    return replace(found, text=found.text and Text(filled=found.text.filled), values=values)
+    return replace(found, text=found.text and Text(nonempty=found.text.nonempty), values=values)
 
 
 def _typed_replace(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, dict) or not argument.get("pattern"):
-        return doubtful(ANYTHING)
+        return fallible(ANYTHING)
     if not argument.get("value"):
         return NOTHING
     found = infer(argument["value"], (*place, "value"), scope)
     made = Type(text=Text())
-    return doubtful(made) if found.refuses or _faults_of({"@replace": argument}, scope) else made
+    return (
+        fallible(made) if found.may_fail or _mapping_faults({"@replace": argument}, scope) else made
+    )
 
 
 def _typed_merge(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     objects = argument.get("objects") if isinstance(argument, dict) else None
     direction = argument.get("direction") if isinstance(argument, dict) else None
     if not isinstance(objects, list) or not direction:
-        return doubtful(ANYTHING)
+        return fallible(ANYTHING)
     where = (*place, "objects")
     parts = [infer(each, (*where, str(i)), scope) for i, each in enumerate(objects)]
     if _has_directive(direction):
-        return doubtful(Type(members=Members()))
+        return fallible(Type(members=Members()))
     if isinstance(direction, str) and direction.lower() == "left":
         parts.reverse()
-    scope.effort.visit(*parts)
+    scope.budget.visit(*parts)
     made = Type(members=_merged([_members_of(part) for part in parts], scope))
-    return doubtful(made) if any(part.refuses for part in parts) else made
+    return fallible(made) if any(part.may_fail for part in parts) else made
 
 
 def _members_of(part: Type) -> Members | None:
-    """Give the members that a type's objects add; None where there is no object ever."""
+    """Return the members that the objects of a type contribute; None if it has no objects."""
     found = [Type(members=part.members)] if part.members else []
     others = replace(part, members=None, values=())
     constants = [value for value in part.values if isinstance(value, dict)]
@@ -368,52 +363,54 @@ def _members_of(part: Type) -> Members | None:
 def _merged(parts: list[Members | None], scope: TypeScope) -> Members:
     made = _NONE
     for part in filter(None, parts):
-        scope.effort.spend(5 * (len(made.known) + len(part.known)))
+        scope.budget.spend(5 * (len(made.known) + len(part.known)))
         keys = dict.fromkeys((*made.known, *part.known))
-        known = {key: _over(part.get(key), made.get(key)) for key in keys}
+        pairs = {key: (part.get(key), made.get(key)) for key in keys}
+        known = {
+            key: join(later, earlier) if later.missing else later
+            for key, (later, earlier) in pairs.items()
+        }
         rest = None if part.rest is None or made.rest is None else join(part.rest, made.rest)
         made = Members(known, rest)
     return made
 
 
-def _over(later: Type, earlier: Type) -> Type:
-    return join(later, earlier) if later.missing else later
-
-
 def _typed_flatten(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, dict) or not isinstance(argument.get("separator"), str):
-        return doubtful(Type(members=Members()))
+        return fallible(Type(members=Members()))
     found = infer(argument.get("value", MISSING), (*place, "value"), scope)
     made = Type(members=Members())
-    return doubtful(made) if found.refuses or not argument["separator"] else made
+    return fallible(made) if found.may_fail or not argument["separator"] else made
 
 
 def _typed_json(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, dict) or not argument.get("value"):
-        return doubtful(ANYTHING)
+        return fallible(ANYTHING)
     found = infer(argument["value"], (*place, "value"), scope)
     mode = str(argument.get("mode")).lower()
     if mode == "encode":
-        return replace(Type(missing=found.missing), text=Text(filled=True), refuses=found.refuses)
+        return replace(
+            Type(missing=found.missing), text=Text(nonempty=True), may_fail=found.may_fail
+        )
     if mode != "decode":
-        return doubtful(NOTHING)
+        return fallible(NOTHING)
     texts = found.text is not None or any(isinstance(value, str) for value in found.values)
     return scope.join(found, replace(ANYTHING, missing=found.missing)) if texts else found
 
 
 def _typed_transform(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     if not isinstance(argument, dict) or not argument.get("mapping"):
-        return doubtful(ANYTHING)
+        return fallible(ANYTHING)
     apply = argument.get("apply")
     inner = infer(apply, (*place, "apply"), scope)
     if isinstance(apply, dict) and ROOT_DIRECTIVE in apply:
-        inner = doubtful(ANYTHING)
+        inner = fallible(ANYTHING)
     found = infer(
-        argument["mapping"], (*place, "mapping"), TypeScope(inner, scope.faults, scope.effort)
+        argument["mapping"], (*place, "mapping"), TypeScope(inner, scope.issues, scope.budget)
     )
-    objects_only = scope.world is not None or _is_object(scope.whole)
-    nested = _faults_of({"@transform": argument}, scope)
-    return found if objects_only and not (inner.refuses or nested) else doubtful(found)
+    objects_only = scope.model is not None or _is_object(scope.whole)
+    nested = _mapping_faults({"@transform": argument}, scope)
+    return found if objects_only and not (inner.may_fail or nested) else fallible(found)
 
 
 def _is_object(found: Type) -> bool:
@@ -423,13 +420,13 @@ def _is_object(found: Type) -> bool:
 
 def _typed_exclude_when_null(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     found = infer(argument, place, scope)
-    scope.effort.visit(found)
+    scope.budget.visit(found)
     return _without_null(found, 0)
 
 
 def _without_null(found: Type, level: int) -> Type:
     if found.is_anything or level > 8:
-        return ANYTHING if not found.refuses else doubtful(ANYTHING)
+        return ANYTHING if not found.may_fail else fallible(ANYTHING)
     if not (found.null or found.members or found.values):
         return found
     values = tuple(value for value in found.values if not isinstance(value, dict | list | None))
@@ -444,15 +441,15 @@ def _without_null(found: Type, level: int) -> Type:
 
 
 def _paths_of(raw: JSON, scope: TypeScope) -> list[Path]:
-    scope.effort.compile(raw)
+    scope.budget.compile(raw)
     try:
         return sorted(compile_mapping(raw).paths, key=lambda path: path.parts)
     except MappingError:
         return []
 
 
-def _faults_of(raw: JSON, scope: TypeScope) -> tuple[str, ...]:
-    scope.effort.compile(raw)
+def _mapping_faults(raw: JSON, scope: TypeScope) -> tuple[str, ...]:
+    scope.budget.compile(raw)
     try:
         return compile_mapping(raw).faults
     except MappingError as error:
@@ -463,7 +460,7 @@ Typing = Callable[[Any, DocumentPath, TypeScope], Type]
 
 TYPINGS: Final[dict[str, Typing]] = {
     "@path": _typed_path,
-    "@literal": _typed_literal,
+    "@literal": infer,
     "@template": _typed_template,
     "@liquid": _typed_rendered("@liquid"),
     "@jinja": _typed_rendered("@jinja"),
@@ -477,4 +474,4 @@ TYPINGS: Final[dict[str, Typing]] = {
     "@transform": _typed_transform,
     "@excludeWhenNull": _typed_exclude_when_null,
 }
-"""The typing function of each built-in directive; any other may give anything."""
+"""The typing function of each built-in directive; others may produce any value."""

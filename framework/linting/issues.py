@@ -1,24 +1,27 @@
-"""What a check finds, as data: which part of a subscription, how bad, what, and what instead."""
+"""Issues in subscriptions as data, and the closest known name for an unknown one."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+from framework.config import Severity
 
 SubscriptionPart: TypeAlias = Literal["action", "trigger", "mapping"]
-Severity: TypeAlias = Literal["error", "warning", "hint"]
 DocumentPath: TypeAlias = tuple[str, ...]
+
+INCOMPLETE: Final = "Check incomplete: work limit reached."
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One finding about a subscription.
+    """One problem of a subscription.
 
-    *part* and *place* lead to what it is about: keys and indexes inside the mapping. *on_key* says
-    that it is about the last key itself rather than its value. In a trigger, *offset* counts the
-    characters before what is underlined, and *length* how many those are.
+    *part* and *place* locate it: keys and indexes inside the mapping. *on_key* means that it is
+    about the last key itself rather than its value. In a trigger, *offset* and *length* are the
+    underlined characters.
     """
 
     code: str
@@ -32,15 +35,15 @@ class Issue:
     length: int = 0
 
 
-def unchecked(part: SubscriptionPart, length: int = 0) -> Issue:
-    """Say that a part of a subscription is checked in part only, since more is too much work."""
-    message = f"The {part} is not checked to the end: that would take too long."
-    hint = "Make it simpler, or the file smaller."
+def incomplete_check(part: SubscriptionPart, length: int = 0) -> Issue:
+    """Return the issue of a part whose check reached the work limit."""
+    message = f"{INCOMPLETE} The rest of the {part} is not checked."
+    hint = "Simplify it, or split the file."
     return Issue("AD105", "warning", part, message, hint, length=length)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Give the known name that is most like *name*, if one is like it."""
+    """Return the known name most similar to *name*, if one is similar."""
     names = sorted(set(known))
     folded = {each.lower(): each for each in reversed(names)}
     if name.lower() in folded:
@@ -48,18 +51,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.7)), None)
 
 
-def slip(name: str, known: Iterable[str]) -> str | None:
-    """Give the known name of which *name* is a likely slip: one letter more, less or exchanged.
+def likely_typo(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name of which *name* is a likely typo: one letter more, less or different.
 
-    Plurals, numbers and other spellings of the same words are names of their own.
+    Plurals, numbers and other spellings of the same words count as different names.
     """
     if name in known or len(name) < 4:
         return None
-    return next((each for each in sorted(known) if _is_slip(name, each)), None)
+    return next((each for each in sorted(known) if _is_typo(name, each)), None)
 
 
 def suggestion(name: str, known: Iterable[str], noun: str) -> str:
-    """Say which name is probably meant, or which there are."""
+    """Return a hint with the similar known name, or with all known names."""
     names = sorted(set(known))
     near = nearest(name, names)
     if near:
@@ -67,7 +70,7 @@ def suggestion(name: str, known: Iterable[str], noun: str) -> str:
     return f"Known {noun}: {', '.join(names)}." if names else ""
 
 
-def _is_slip(name: str, other: str) -> bool:
+def _is_typo(name: str, other: str) -> bool:
     if abs(len(name) - len(other)) > 1 or name.lower() == other.lower():
         return False
     start = next((i for i, (a, b) in enumerate(zip(name, other, strict=False)) if a != b), None)

@@ -1,8 +1,8 @@
-"""What conditions tell of an event while the values of its fields are chosen one by one.
+"""Evaluation of triggers on partly known events, whose fields get values one by one.
 
-A condition comes out true, false or neither (see `semantics`). As long as some of its fields are
-not chosen it may come out in several ways, and so may the tree above it: a set of truths, held as
-the sum of TRUE, FALSE and NEITHER.
+The truth of a condition is true, false or neither (see `framework.triggers.semantics`). While some
+of its fields have no value yet, several truths remain possible, for the condition and for the tree
+above it: a set, represented as the sum of TRUE, FALSE and NEITHER.
 """
 
 from __future__ import annotations
@@ -34,22 +34,21 @@ FALSE: Final = 2
 NEITHER: Final = 4
 
 Atom: TypeAlias = Comparison | FunctionCall
-"""A condition without conditions in it."""
+"""A condition that contains no other condition."""
 
 AtomReader: TypeAlias = Callable[[Sequence[int]], int]
-"""Gives in which ways a tree may come out, by the ways in which its atoms may."""
+"""Returns the possible truths of a tree, given those of all atoms."""
 
-_ANYHOW: Final = TRUE | FALSE | NEITHER
+_ANY: Final = TRUE | FALSE | NEITHER
 _OF_TRUTH: Final[Mapping[bool | None, int]] = {True: TRUE, False: FALSE, None: NEITHER}
 
-
 Spend: TypeAlias = Callable[[int], None]
-"""Is told how many steps, of about a microsecond, some work takes that is about to be done."""
+"""Called with the steps (of about a microsecond) of the work that follows; may raise to end it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A value of a field, and how the atoms come out by it that read nothing else."""
+    """A value of a field, and the *truths* of the atoms that read no other field."""
 
     value: JSON
     truths: tuple[tuple[int, int], ...] = ()
@@ -57,9 +56,9 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """The *place* of an atom's truths, and the places of the fields that it *waits* for.
+    """An *atom* on given fields: the *place* of its truths, and the places of its open fields.
 
-    Values are *held* in the place of those that some fields have.
+    The values *held* replace those of some fields; the atom *waits* for the others.
     """
 
     place: int
@@ -67,16 +66,16 @@ class _Cell:
     held: Mapping[Path, JSON]
     waits: tuple[int, ...]
 
-    def asked(self, values: Iterable[tuple[Path, JSON]]) -> int:
+    def truths(self, values: Iterable[tuple[Path, JSON]]) -> int:
         if self.held:
             values = {**dict(values), **self.held}.items()
         return _OF_TRUTH[truth(self.atom, event_of(values))]
 
 
 class PartialTruths:
-    """The atoms of some trees, and in which ways each of them may still come out: its *truths*.
+    """The atoms of some trees with their possible *truths*, while fields get their values.
 
-    *domains* gives the fields in the order in which their values are chosen, and their values.
+    *domains* maps the fields, in the order of assignment, to their values.
     """
 
     def __init__(self, domains: Mapping[Path, Sequence[JSON]]) -> None:
@@ -86,19 +85,19 @@ class PartialTruths:
         self._places = {path: place for place, path in enumerate(self._order)}
         self._near = _near(self._order)
         self._cells: dict[object, _Cell] = {}
-        self._chosen: list[JSON] = [MISSING] * len(domains)
+        self._assigned: list[JSON] = [MISSING] * len(domains)
 
     def steps(self, place: int) -> int:
-        """Give the steps of a choice for a field, and of reading all trees after it."""
+        """Return the steps of assigning a field and evaluating all trees afterwards."""
         return 4 + len(self._cells) // 3 + 5 * len(self._last[place])
 
     @property
     def event(self) -> Event:
-        """The event that was chosen."""
-        return event_of(zip(self._order, self._chosen, strict=True))
+        """The event with the assigned values."""
+        return event_of(zip(self._order, self._assigned, strict=True))
 
     def reader(self, tree: BooleanNode, instead: Mapping[Path, JSON]) -> AtomReader:
-        """Take in a tree, with values *instead* of those that some fields have."""
+        """Add a tree and return its reader; some fields have values *instead* of their own."""
         match tree:
             case And(parts):
                 return _joined([self.reader(part, instead) for part in parts], FALSE, TRUE)
@@ -116,23 +115,25 @@ class PartialTruths:
         waits = sorted(self._places[path] for path in near - held.keys())
         return self._cells.setdefault(key, _Cell(len(self._cells), atom, held, tuple(waits)))
 
-    def settle(self, spend: Spend) -> None:
-        """Find what there is to choose, when all trees are taken in.
+    def prepare(self, spend: Spend) -> None:
+        """Compute the branches of each field, after all trees are added.
 
-        Of values by which everything comes out alike, only the first is a choice.
+        Of the values that lead to the same truths, only the first becomes a branch.
         """
-        self.truths = [_ANYHOW] * len(self._cells)
+        self.truths = [_ANY] * len(self._cells)
         waiting: list[list[_Cell]] = [[] for _ in self._order]
         for cell in self._cells.values():
             for place in cell.waits:
                 waiting[place].append(cell)
             if not cell.waits:
-                self.truths[cell.place] = cell.asked(())
+                self.truths[cell.place] = cell.truths(())
         self._last = [[c for c in cells if c.waits[-1] == n] for n, cells in enumerate(waiting)]
-        self._choices = [self._told_apart(n, cells, spend) for n, cells in enumerate(waiting)]
+        self._branches = [
+            self._distinct_branches(n, cells, spend) for n, cells in enumerate(waiting)
+        ]
         self._open = list(self.truths)
 
-    def _told_apart(self, place: int, cells: list[_Cell], spend: Spend) -> list[Branch]:
+    def _distinct_branches(self, place: int, cells: list[_Cell], spend: Spend) -> list[Branch]:
         path = self._order[place]
         values = self._domains[path]
         if any(cell.waits != (place,) for cell in cells):
@@ -141,7 +142,7 @@ class PartialTruths:
         spend(len(values) * sum(map(_steps, (cell.atom for cell in cells))))
         found: dict[tuple[int, ...], JSON] = {}
         for value in values:
-            found.setdefault(tuple([cell.asked([(path, value)]) for cell in cells]), value)
+            found.setdefault(tuple([cell.truths([(path, value)]) for cell in cells]), value)
         places = [cell.place for cell in cells]
         for one, *truths in zip(places, *found, strict=True):
             self.truths[one] = functools.reduce(operator.or_, truths)
@@ -150,30 +151,30 @@ class PartialTruths:
             for outcome, value in found.items()
         ]
 
-    def choices(self, place: int) -> list[Branch]:
-        """Give what there is to choose for the field at a *place* of the order."""
-        return self._choices[place]
+    def branches(self, place: int) -> list[Branch]:
+        """Return the branches of the field at a *place* of the order."""
+        return self._branches[place]
 
-    def choose(self, place: int, choice: Branch) -> None:
-        """Choose a value for a field; those before it are chosen."""
-        self._chosen[place] = choice.value
-        for one, found in choice.truths:
+    def assign(self, place: int, branch: Branch) -> None:
+        """Assign a value to a field; the fields before it have theirs."""
+        self._assigned[place] = branch.value
+        for one, found in branch.truths:
             self.truths[one] = found
         for cell in self._last[place]:
-            values = [(self._order[each], self._chosen[each]) for each in cell.waits]
-            self.truths[cell.place] = cell.asked(values)
+            values = [(self._order[each], self._assigned[each]) for each in cell.waits]
+            self.truths[cell.place] = cell.truths(values)
 
-    def forget(self, place: int) -> None:
-        """Take the choice for a field back."""
+    def unassign(self, place: int) -> None:
+        """Remove the value of a field."""
         for cell in self._last[place]:
             self.truths[cell.place] = self._open[cell.place]
-        for choice in self._choices[place][:1]:
-            for one, _ in choice.truths:
+        for branch in self._branches[place][:1]:
+            for one, _ in branch.truths:
                 self.truths[one] = self._open[one]
 
 
 def event_of(fields: Iterable[tuple[Path, JSON]]) -> Event:
-    """Make the event that has values at these paths; where they collide, the first one stays."""
+    """Return the event with values at these paths; of conflicting values the first one wins."""
     event: Event = {}
     for path, value in fields:
         if value is MISSING:
@@ -188,13 +189,13 @@ def event_of(fields: Iterable[tuple[Path, JSON]]) -> Event:
 
 
 def nested(paths: Iterable[Path]) -> bool:
-    """Tell whether one path leads into another, so that their values depend on each other."""
+    """Return whether one path is a prefix of another, so that their values depend on each other."""
     parts = sorted(path.parts for path in paths)
     return any(b[: len(a)] == a for a, b in itertools.pairwise(parts))
 
 
 def _near(paths: Sequence[Path]) -> Mapping[Path, Sequence[Path]]:
-    """Give for each path those whose values its own depends on, itself among them."""
+    """Return, for each path, the paths that its value depends on, including itself."""
     if not nested(paths):
         return {}
     return {
@@ -207,10 +208,10 @@ def _leads(one: Path, other: Path) -> bool:
 
 
 def _joined(readers: Sequence[AtomReader], decides: int, else_: int) -> AtomReader:
-    """Give how parts come out together, one of which *decides*; all of them do as *else_*."""
+    """Combine parts: *decides* if one part has that truth, *else_* if all parts have that one."""
 
     def read(truths: Sequence[int]) -> int:
-        some, every = 0, _ANYHOW
+        some, every = 0, _ANY
         for reader in readers:
             found = reader(truths)
             if found == decides:
@@ -228,7 +229,7 @@ def _negated(reader: AtomReader) -> AtomReader:
 
 
 def _steps(atom: Atom) -> int:
-    """Give the steps of asking an atom about a value."""
+    """Return the steps of evaluating an atom on a value."""
     constants: list[Any] = [node.value for node in walk(atom) if isinstance(node, ConstantNode)]
     lengths = [len(value) for value in constants if isinstance(value, str | tuple)]
     return 5 + sum(lengths) // 8

@@ -1,11 +1,11 @@
-"""Which events triggers can meet: search for an event that answers a question about them.
+"""Satisfiability of triggers: search for an event that given triggers match or do not match.
 
-The events that are tried hold the constants of the triggers, values between and beside them, and
-values of other kinds. For triggers that only compare fields with constants these are all events
-that make a difference, so that finding none proves that there is none.
+Candidate events hold the constants of the triggers, values between and next to them, and values of
+other kinds. For triggers that only compare fields with constants, these cover all distinguishable
+events, so an unsuccessful search proves that no such event exists.
 
-Values that no condition tells apart are tried once, and with fields whose values cannot lead
-anywhere nothing more is tried: so it hardly matters how many fields there are.
+Values that no condition distinguishes are tried once, and branches that cannot succeed are pruned,
+so the number of fields has little influence on the cost.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from framework.triggers.language import (
 )
 
 MAX_EVENTS: Final = 20_000
-"""Events, whole or in part, that one search tries."""
+"""Maximum number of complete or partial events that one search tries."""
 
 _OTHER: Final = "\N{MIDDLE DOT}any other text"
 _OTHERS: Final[tuple[JSON, ...]] = (MISSING, None, _OTHER, 0, 7.5, True, False, [_OTHER], {})
-_MOST_ANSWERS: Final = 20_000
-"""Conditions times values up to which each condition is asked about each value beforehand."""
+_MAX_EVALUATIONS: Final = 20_000
+"""Up to this many pairs of conditions and values, all of them are evaluated beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldTrigger:
-    """That a trigger matches an event, or that it does not.
+    """The requirement that a trigger matches an event, or that it does not.
 
-    The event is asked as it is, but for the values that some fields have *instead* of their own.
+    It applies to the event with the values that some fields have *instead* of their own.
     """
 
     trigger: Trigger
@@ -63,9 +63,9 @@ class HeldTrigger:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The outcome of a search: an *event* where one was found.
+    """The result of a search: the *event* found, or None.
 
-    Where it is None, *is_certain* says whether there is none at all.
+    *is_certain* with None means that no such event exists.
     """
 
     event: Event | None
@@ -73,24 +73,27 @@ class SearchResult:
 
 
 def find_event(
-    *ways: Sequence[HeldTrigger],
+    *alternatives: Sequence[HeldTrigger],
     fixed: Mapping[Path, Sequence[JSON]] | None = None,
     spend: Spend = lambda _: None,
 ) -> SearchResult:
-    """Search for an event of which, in one of the *ways*, all is held.
+    """Search for an event that meets all requirements of one of the *alternatives*.
 
-    *fixed* says for some fields which values they can have. *spend* is told each part of the work
-    before it is done, in steps of about a microsecond, and may raise to end the search.
+    *fixed* restricts some fields to the given values. *spend* is called before each part of the
+    work with its steps, of about a microsecond, and may raise to end the search.
     """
-    trees = list(dict.fromkeys(held.trigger.tree for way in ways for held in way))
+    trees = list(
+        dict.fromkeys(held.trigger.tree for alternative in alternatives for held in alternative)
+    )
     spend(sum(map(_steps_of_values, trees)))
     atoms = _atoms(trees)
-    domains = {path: _values(atoms.get(path, [])) for path in _in_order(trees)}
+    paths = sorted(frozenset[Path]().union(*map(paths_of, trees)), key=lambda path: path.parts)
+    domains = {path: _values(atoms.get(path, [])) for path in paths}
     for path, values in (fixed or {}).items():
         domains[path] = list(values)
-    answers = sum(len(values) * len(atoms.get(path, ())) for path, values in domains.items())
-    search = _pruned if answers <= _MOST_ANSWERS else _one_by_one
-    event, complete = search(ways, domains, spend)
+    evaluations = sum(len(values) * len(atoms.get(path, ())) for path, values in domains.items())
+    search = _pruned if evaluations <= _MAX_EVALUATIONS else _one_by_one
+    event, complete = search(alternatives, domains, spend)
     if event is not None:
         return SearchResult(event, is_certain=True)
     complete = complete and not nested(domains)
@@ -100,57 +103,72 @@ def find_event(
 
 
 _Domains: TypeAlias = Mapping[Path, Sequence[JSON]]
-_Ways: TypeAlias = Sequence[Sequence[HeldTrigger]]
+_Alternatives: TypeAlias = Sequence[Sequence[HeldTrigger]]
 
 
-def _pruned(ways: _Ways, domains: _Domains, spend: Spend) -> tuple[Event | None, bool]:
-    """Give the first event there is, choosing the value of one field after the other.
+def _pruned(
+    alternatives: _Alternatives, domains: _Domains, spend: Spend
+) -> tuple[Event | None, bool]:
+    """Return the first event found by assigning one field after the other, with pruning.
 
-    Where nothing can come of a choice, it is not gone on with. Tells whether all were tried.
+    The second result is whether the search was complete.
     """
-    tells = PartialTruths(domains)
+    partial = PartialTruths(domains)
     goals = [
-        [(tells.reader(held.trigger.tree, held.instead), _AS[held.wanted]) for held in way]
-        for way in ways
+        [
+            (partial.reader(held.trigger.tree, held.instead), _AS[held.wanted])
+            for held in alternative
+        ]
+        for alternative in alternatives
     ]
-    tells.settle(spend)
+    partial.prepare(spend)
 
-    def can_be() -> bool:
-        return any(all(read(tells.truths) & wanted for read, wanted in way) for way in goals)
+    def is_possible() -> bool:
+        return any(
+            all(read(partial.truths) & wanted for read, wanted in alternative)
+            for alternative in goals
+        )
 
-    waiting = [iter(tells.choices(0))] if domains and can_be() else []
+    waiting = [iter(partial.branches(0))] if domains and is_possible() else []
     tried = 0
     while waiting:
         place = len(waiting) - 1
-        choice = next(waiting[-1], None)
-        if choice is None:
-            tells.forget(place)
+        branch = next(waiting[-1], None)
+        if branch is None:
+            partial.unassign(place)
             waiting.pop()
             continue
         tried += 1
         if tried > MAX_EVENTS:
             return None, False
-        spend(tells.steps(place))
-        tells.choose(place, choice)
-        if not can_be():
+        spend(partial.steps(place))
+        partial.assign(place, branch)
+        if not is_possible():
             continue
         if place + 1 == len(domains):
-            return tells.event, True
-        waiting.append(iter(tells.choices(place + 1)))
-    return (None if domains or not can_be() else {}), True
+            return partial.event, True
+        waiting.append(iter(partial.branches(place + 1)))
+    return (None if domains or not is_possible() else {}), True
 
 
 _AS: Final = {True: TRUE, False: FALSE | NEITHER}
 
 
-def _one_by_one(ways: _Ways, domains: _Domains, spend: Spend) -> tuple[Event | None, bool]:
-    """Give the first event there is, asking compiled triggers about one event after the other."""
-    steps = _steps_of_one([held.trigger.tree for way in ways for held in way])
+def _one_by_one(
+    alternatives: _Alternatives, domains: _Domains, spend: Spend
+) -> tuple[Event | None, bool]:
+    """Return the first event that compiled triggers match, and whether the search was complete."""
+    steps = _steps_of_one(
+        [held.trigger.tree for alternative in alternatives for held in alternative]
+    )
     choices = itertools.product(*domains.values())
     for choice in itertools.islice(choices, MAX_EVENTS):
         spend(steps)
         event = event_of(zip(domains, choice, strict=True))
-        if any(all(_holds(held, event, domains, choice) for held in way) for way in ways):
+        if any(
+            all(_holds(held, event, domains, choice) for held in alternative)
+            for alternative in alternatives
+        ):
             return event, True
     return None, math.prod(map(len, domains.values())) <= MAX_EVENTS
 
@@ -162,7 +180,7 @@ def _holds(held: HeldTrigger, event: Event, paths: Iterable[Path], values: Itera
 
 
 def _steps_of_one(trees: Sequence[BooleanNode]) -> int:
-    """Give the steps of making one event and matching it."""
+    """Return the steps of creating one event and matching it."""
     nodes = [node for tree in trees for node in walk(tree)]
     fields = {node.path for node in nodes if isinstance(node, FieldNode)}
     calls = sum(isinstance(node, FunctionCall) for node in nodes)
@@ -174,19 +192,14 @@ def _steps_of_one(trees: Sequence[BooleanNode]) -> int:
 
 
 def _steps_of_values(tree: BooleanNode) -> int:
-    """Give the steps of making the values that a tree's fields are tried with."""
+    """Return the steps of collecting the candidate values for a tree."""
     constants = [node.value for node in walk(tree) if isinstance(node, ConstantNode)]
     items = sum(len(value) for value in constants if isinstance(value, tuple))
     return 100 + 10 * len([*walk(tree)]) + 20 * items
 
 
-def _in_order(trees: list[BooleanNode]) -> list[Path]:
-    paths = frozenset[Path]().union(*map(paths_of, trees))
-    return sorted(paths, key=lambda path: path.parts)
-
-
 def _atoms(trees: list[BooleanNode]) -> dict[Path, list[Atom]]:
-    """Give the single conditions that read each path."""
+    """Return the single conditions that read each path."""
     found: dict[Path, dict[Atom, None]] = {}
     for tree in trees:
         for node in walk(tree):
@@ -225,12 +238,12 @@ def _near(constant: Any) -> Iterator[JSON]:
 
 
 def _plain(text: str) -> str:
-    """Give a text that a pattern fits, where it holds no brackets."""
+    """Return a text that a pattern without brackets matches."""
     return re.sub(r"\\(.)", r"\1", text.replace("*", "").replace("?", "z"))
 
 
 def _is_complete(atoms: list[Atom]) -> bool:
-    """Tell whether the values that are tried for a field are all that make a difference."""
+    """Return whether the candidates for a field cover all distinguishable values."""
     if len(atoms) == 1 and isinstance(atoms[0], FunctionCall):
         subject, sought = atoms[0].arguments[0], atoms[0].arguments[-1]
         return isinstance(subject, FieldNode) and "[" not in str(getattr(sought, "value", "["))

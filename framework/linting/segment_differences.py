@@ -1,7 +1,7 @@
-"""Where the reference's library reads a trigger differently, shown by an event.
+"""Differences from Segment's implementation of triggers, each demonstrated by an event.
 
-Both readings answer events that are made from the constants of the trigger; the first event on
-which the answers differ is the proof.
+Both implementations evaluate events composed of the constants of the trigger; the first event with
+different results is the evidence.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any, Final
 from framework.linting.partial_evaluation import Spend, event_of, nested
 from framework.linting.segment_reader import (
     Ast,
-    UnreadError,
-    evaluate_reference,
+    UnreadableError,
+    evaluate_segment_tree,
     field_of,
-    reference_tree,
+    segment_tree,
     spell,
 )
 from framework.numbers import number_text
@@ -47,7 +47,7 @@ from framework.triggers.language import (
 )
 
 MAX_PROBES: Final = 2_000
-"""Events that are tried."""
+"""Maximum number of events to try."""
 
 _COMMON: Final = (MISSING, "zz", 7, ["zz"])
 _KNOWN: Final = frozenset({"type", "event", "name", "userId", "properties", "traits", "context"})
@@ -55,11 +55,11 @@ _KNOWN: Final = frozenset({"type", "event", "name", "userId", "properties", "tra
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A trigger that the reference reads differently, and an *event* that shows it.
+    """A trigger that Segment's implementation reads differently, and an *event* that shows it.
 
-    *reading* is what the reference reads, written as a trigger; None where it cannot read the text
-    and so matches nothing. *ours* and *theirs* are the answers on the event; *theirs* is None where
-    the reference fails on it. *reasons* say what in the text it is known to read differently.
+    *reading* is Segment's interpretation, written as a trigger; None if Segment cannot parse the
+    text and so matches nothing. *ours* and *theirs* are the results on the event; *theirs* is None
+    if Segment's evaluation fails. *reasons* are the known causes in the text.
     """
 
     text: str
@@ -71,27 +71,27 @@ class Difference:
 
     @property
     def message(self) -> str:
-        """Say in sentences what differs."""
+        """The difference in sentences."""
         reading = "cannot read it" if self.reading is None else f"reads it as `{self.reading}`"
         because = f": it {'; it '.join(self.reasons)}" if self.reasons else ""
-        answers = {True: "matches", False: "does not match", None: "fails on"}
+        results = {True: "matches", False: "does not match", None: "fails on"}
         event = json.dumps(self.event, ensure_ascii=False)
         return (
-            f"The reference {reading}{because}. "
-            f"There it {answers[self.theirs]} {event}; here it {answers[self.ours]} it."
+            f"Segment's implementation {reading}{because}. "
+            f"It {results[self.theirs]} {event}; this framework {results[self.ours]} it."
         )
 
 
 def difference(text: str, spend: Spend = lambda _: None) -> Difference | None:
-    """Find an event on which the reference answers a trigger differently; None if none is found.
+    """Return a difference from Segment's implementation; None if no event shows one.
 
-    *spend* is told each part of the work before it is done; what it raises ends the search.
-    TriggerError where the text is no trigger.
+    *spend* is called before each part of the work; an exception from it ends the search.
+    Raises TriggerError if the text is not a trigger.
     """
     tree, _ = read(text)
     try:
-        theirs: Ast = reference_tree(text)
-    except UnreadError:
+        theirs: Ast = segment_tree(text)
+    except UnreadableError:
         theirs = None
     reading = None if theirs is None else spell(theirs)
     values = _values(tree, theirs)
@@ -107,22 +107,22 @@ def difference(text: str, spend: Spend = lambda _: None) -> Difference | None:
     return None
 
 
-def reference_matches(text: str, event: Event) -> bool | None:
-    """Predict whether the reference matches an event; None where matching fails with an error.
+def segment_matches(text: str, event: Event) -> bool | None:
+    """Predict whether Segment's implementation matches an event; None if it raises an error.
 
-    A text that the reference cannot read matches nothing.
+    A text that Segment cannot parse matches nothing.
     """
     try:
-        return answer(reference_tree(text), event)
-    except UnreadError:
+        return answer(segment_tree(text), event)
+    except UnreadableError:
         return False
 
 
 def answer(theirs: Ast, event: JSON) -> bool | None:
-    """Give the answer of a tree of the reference; no tree matches nothing."""
+    """Return the result of Segment's tree on an event; None as tree matches nothing."""
     try:
-        return theirs is not None and evaluate_reference(theirs, event)
-    except UnreadError:
+        return theirs is not None and evaluate_segment_tree(theirs, event)
+    except UnreadableError:
         return None
 
 
@@ -130,9 +130,9 @@ def answer(theirs: Ast, event: JSON) -> bool | None:
 
 
 def probes(tree: BooleanNode | None, theirs: Ast) -> Iterator[Event]:
-    """Yield events whose fields hold the constants of both readings, values near them, or none.
+    """Yield events whose fields hold the constants of both trees, values near them, or nothing.
 
-    All combinations if they are few, else MAX_PROBES of them, always the same.
+    Yields all combinations, or a deterministic selection of MAX_PROBES of them.
     """
     return _probes(_values(tree, theirs))
 
@@ -143,7 +143,7 @@ def _probes(values: Mapping[Path, tuple[JSON, ...]]) -> Iterator[Event]:
 
 
 def _values(tree: BooleanNode | None, theirs: Ast) -> Mapping[Path, tuple[JSON, ...]]:
-    """Give the values that each field has in some of the events."""
+    """Return the candidate values of each field."""
     found: dict[Path, dict[str, JSON]] = {}
     for path, constant in itertools.chain(_ours(tree), _theirs(theirs)):
         values = found.setdefault(path, {})
@@ -153,7 +153,7 @@ def _values(tree: BooleanNode | None, theirs: Ast) -> Mapping[Path, tuple[JSON, 
 
 
 def _combinations(choices: list[tuple[JSON, ...]]) -> Iterator[tuple[JSON, ...]]:
-    """Walk through the product of the choices in strides that meet each combination once."""
+    """Yield combinations of the choices, in strides that visit each combination once."""
     total = math.prod(map(len, choices))
     stride = 1 if total <= MAX_PROBES else total * 618_033_989 // 10**9
     while math.gcd(stride, total) > 1:
@@ -167,7 +167,7 @@ def _combinations(choices: list[tuple[JSON, ...]]) -> Iterator[tuple[JSON, ...]]
 
 
 def _ours(tree: BooleanNode | None) -> Iterator[tuple[Path, Any]]:
-    """Yield each field with the constants that it meets in a condition."""
+    """Yield each field with the constants of its conditions."""
     for node in walk(tree) if tree else ():
         if isinstance(node, (Comparison, FunctionCall)):
             inside = list(walk(node))
@@ -187,7 +187,7 @@ def _theirs(tree: Ast) -> Iterator[tuple[Path, Any]]:
 
 
 def _near(constant: Any) -> Iterator[JSON]:
-    """Yield a constant and values that are nearly it."""
+    """Yield a constant and values close to it."""
     yield constant
     if isinstance(constant, bool):
         yield from (not constant, "true", "false")
@@ -201,7 +201,7 @@ def _near(constant: Any) -> Iterator[JSON]:
         yield from () if number is None or math.isinf(number) else (whole(number), number + 1)
 
 
-# Trees that are built alike
+# Trees with the same structure
 
 
 def _is_read_alike(
@@ -211,9 +211,9 @@ def _is_read_alike(
     most: int,
     spend: Spend,
 ) -> bool:
-    """Tell whether both readings join conditions alike that agree about every value.
+    """Return whether both trees have the same structure and agree on every value.
 
-    Then they agree about all events of these values. It is told if it takes *most* steps at most.
+    Then they agree on all events with these values. False if it would take more than *most* steps.
     """
     pairs = _pairs(tree, theirs)
     if pairs is None or nested(values):
@@ -233,7 +233,7 @@ def _is_read_alike(
 
 
 def _pairs(tree: BooleanNode, theirs: Ast) -> list[tuple[BooleanNode, dict[str, Any]]] | None:
-    """Give the conditions of two trees that stand in the same place; None if they differ there."""
+    """Return pairs of corresponding conditions; None if the trees differ in structure."""
     if theirs is None:
         return None
     if theirs["type"] != "group":
@@ -242,22 +242,22 @@ def _pairs(tree: BooleanNode, theirs: Ast) -> list[tuple[BooleanNode, dict[str, 
     children = theirs["children"]
     if len(children) == 1:
         return _pairs(tree, children[0])
-    parts = parts_of(tree) if isinstance(tree, _JOINTS[theirs["operator"]]) else ()
+    parts = parts_of(tree) if isinstance(tree, _CONNECTIVES[theirs["operator"]]) else ()
     if len(parts) != len(children):
         return None
     found = [_pairs(part, child) for part, child in zip(parts, children, strict=True)]
     return None if None in found else [pair for pairs in found for pair in pairs or ()]
 
 
-_JOINTS: Final = {"and": And, "or": Or}
+_CONNECTIVES: Final = {"and": And, "or": Or}
 _STEPS: Final = 6
 
 
-# What is known to be read differently
+# Known causes of differences
 
 
 def _reasons(text: str, tree: BooleanNode) -> Iterator[str]:
-    """Yield what in a trigger the reference is known to read differently."""
+    """Yield the parts of a trigger that Segment is known to read differently."""
     shape = re.sub(r'"[^"]*"', '""', text)
     yield from (reason for reason, pattern in _SHAPES if re.search(pattern, shape))
     levels = list(_levels(re.sub(r"'[^']*'", '""', shape)))
@@ -269,7 +269,7 @@ def _reasons(text: str, tree: BooleanNode) -> Iterator[str]:
 def _levels(shape: str) -> Iterator[tuple[str, str]]:
     """Yield the kind and text of each level of parentheses, innermost first.
 
-    In the level around it, a group then stands as `{}` and a function as `{f}`.
+    In the enclosing level, `{}` replaces a group and `{f}` a function.
     """
     while found := re.search(r"(\b(?!(?:and|or|not|in)\b)\w+\s*)?\(([^()]*)\)", shape):
         yield ("function" if found[1] else "group"), found[2]
@@ -327,16 +327,16 @@ def _is_beyond(node: SyntaxNode) -> bool:
 
 _SHAPES: Final = (
     ("keeps single quotes as part of the value", "'"),
-    ("needs white space around `!=`, `>=`, `<=`, `<` and `>`", r"[!<>]=\S|[<>][^\s=]|\w[<>]"),
-    ("takes `and(` and `or(` for no joint", r"\b(?:and|or)\("),
-    ("knows `and` and `or` in lower case only", r"\b(?:A[Nn][Dd]|aN[Dd]|anD|O[Rr]|oR)\b"),
-    ("takes the key `and`, `or` or `null` for a word of its own", r"\.(?:and|or|null)\b"),
-    ("takes a carriage return for no white space", "\r"),
-    ("loses letters of a short bare word at the end", r"(?<![\w\\-])(?:a\w|n\w{1,2})$"),
+    ("requires whitespace around `!=`, `>=`, `<=`, `<` and `>`", r"[!<>]=\S|[<>][^\s=]|\w[<>]"),
+    ("does not recognize `and(` and `or(` as operators", r"\b(?:and|or)\("),
+    ("recognizes `and` and `or` in lower case only", r"\b(?:A[Nn][Dd]|aN[Dd]|anD|O[Rr]|oR)\b"),
+    ("reads the keys `and`, `or` and `null` as separate words", r"\.(?:and|or|null)\b"),
+    ("does not treat a carriage return as whitespace", "\r"),
+    ("drops letters of a short unquoted word at the end", r"(?<![\w\\-])(?:a\w|n\w{1,2})$"),
     ("ignores the word `not`", r"\b[Nn][Oo][Tt]\b"),
 )
 _LEVELS: Final = (
-    ("joins everything at one level by the last `and` or `or` there", _is_mixed),
+    ("joins all conditions at one level by the last `and` or `or` there", _is_mixed),
     (
         "cannot read a group inside a group",
         lambda level: level[0] == "group" and "{}" in level[1],
@@ -351,7 +351,7 @@ _NODES: Final = (
     (f"ignores conditions on fields other than {', '.join(sorted(_KNOWN))}", _is_unknown_field),
     ("ignores a function of the field `type`", _is_unknown_to_functions),
     ("compares `type` and `event` with the text `null`", _is_null_test),
-    ("finds every boolean different with `!=`", _is_difference_from_boolean),
-    ("knows one star, at the start or end of a pattern", _is_pattern),
-    ("knows no `in`, no lists and no functions but `contains` and `match`", _is_beyond),
+    ("treats every boolean as different with `!=`", _is_difference_from_boolean),
+    ("supports one star only, at the start or end of a pattern", _is_pattern),
+    ("supports no `in`, no lists and no functions except `contains` and `match`", _is_beyond),
 )

@@ -1,8 +1,8 @@
-"""A model of how the reference's library reads and answers a trigger (release 3.37.0).
+"""A model of Segment's implementation of triggers (its library's release 3.37.0).
 
-Three steps, as they were observed: a lexer that needs white space in odd places, a parser that
-skips what it does not know and joins a level by the last `and` or `or` seen there, and an
-evaluation of conditions on seven fields. The recorded cases hold the model to the library.
+It reproduces the observed behavior in three steps: a lexer that requires whitespace in unusual
+places, a parser that skips unknown input and joins each level by its last `and` or `or`, and an
+evaluator for conditions on seven fields. Recorded cases verify the model against the library.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from framework.triggers.language import (
 
 SegmentToken: TypeAlias = tuple[str, str]
 Ast: TypeAlias = dict[str, Any] | None
-"""A condition as the library holds it; None for an empty group."""
+"""A condition as the library represents it; None for an empty group."""
 
 _KINDS: Final = {
     "type": "event-type",
@@ -51,15 +51,15 @@ _KEYWORDS: Final = {"a": ("nd", "conditional"), "o": ("r", "conditional"), "n": 
 _END: Final[SegmentToken] = ("eos", "eos")
 
 
-class UnreadError(Exception):
-    """The reference's library cannot read the text, or cannot match with what it read."""
+class UnreadableError(Exception):
+    """Segment's library cannot parse the text, or fails to evaluate it."""
 
 
-# Its lexer
+# Lexer
 
 
 class _Lexer:
-    """Walks over the text; `accept` is where most of the oddities come from."""
+    """Splits the text into tokens; `accept` causes most of the unusual behavior."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -91,7 +91,7 @@ class _Lexer:
         return self.next() in {"", " ", "\t", "\n", ",", "]", ")"}
 
     def accept(self, wanted: str) -> bool:
-        """Take the text if a terminator follows; where the end comes too early, all is lost."""
+        """Consume the text if a terminator follows; near the end of the input, consume the rest."""
         start = self.place
         rest = self.text[start : start + len(wanted)]
         ends = re.search(r"[ \t\n,\])]", rest)
@@ -105,10 +105,10 @@ class _Lexer:
         return False
 
     def string(self, quote: str) -> str:
-        """Read to the closing quote, which stays unless a terminator follows."""
+        """Read to the closing quote, which is not consumed unless a terminator follows."""
         end = self.text.find(quote, self.place)
         if end < 0:
-            raise UnreadError
+            raise UnreadableError
         found, self.place = self.text[self.place : end], end
         self.accept(quote)
         return f"{quote}{found}{quote}"
@@ -118,14 +118,14 @@ class _Lexer:
         found = first + (digits[0] if digits else "")
         self.place += len(found) - 1
         if found.count(".") > 1 or (found.endswith(".") and self.terminated()):
-            raise UnreadError
+            raise UnreadableError
         return found
 
     def word_or_operator(self, first: str) -> SegmentToken:
         if first == "!" and re.match(r"[A-Za-z(]", self.next()):
             return "operator", "!"
         if first == "!" and not self.accept("="):
-            raise UnreadError
+            raise UnreadableError
         if first in "!=":
             return "operator", "=" if first == "=" else "!="
         if first in "<>":
@@ -136,19 +136,19 @@ class _Lexer:
 
     def word(self, first: str) -> str:
         if not re.match(r"[A-Za-z_\\]", first):
-            raise UnreadError
+            raise UnreadableError
         if first == "\\":
             first = self.take()
         rest = re.match(r"(?:[A-Za-z0-9_-]|\\.|\\\Z)*", self.text[self.place :], re.DOTALL)
         found = rest[0] if rest else ""
         self.place += len(found)
         if not self.terminated() and self.next() not in ".(=!":
-            raise UnreadError
+            raise UnreadableError
         return first + re.sub(r"\\(.|\Z)", r"\1", found, flags=re.DOTALL)
 
 
 def _lex(text: str) -> Iterator[SegmentToken]:
-    """Give the tokens, words joined with the words after their dots."""
+    """Return the tokens, with dotted words merged."""
     joined: list[SegmentToken] = []
     tokens = list(_Lexer(text).tokens())
     while tokens:
@@ -161,38 +161,38 @@ def _lex(text: str) -> Iterator[SegmentToken]:
     return iter(joined)
 
 
-# Its parser
+# Parser
 
 
-def reference_tree(text: str) -> dict[str, Any]:
-    """Give the tree that the reference reads, in its own shape; UnreadError where there is none."""
+def segment_tree(text: str) -> dict[str, Any]:
+    """Return the tree that Segment parses, in its own format; or raises UnreadableError."""
     tree = _level(_lex(text))
     if tree is None:
-        raise UnreadError
+        raise UnreadableError
     return tree if tree["type"] == "group" else _group("and", [tree])
 
 
-def _group(joint: str, children: list[Ast]) -> dict[str, Any]:
-    return {"type": "group", "operator": joint, "children": children}
+def _group(connective: str, children: list[Ast]) -> dict[str, Any]:
+    return {"type": "group", "operator": connective, "children": children}
 
 
 def _take(tokens: Iterator[SegmentToken]) -> SegmentToken:
-    """Take a token that the library needs; nothing after the end but a failure."""
+    """Consume a required token; raises UnreadableError after the end."""
     token = next(tokens, None)
     if token is None:
-        raise UnreadError
+        raise UnreadableError
     return token
 
 
 def _level(tokens: Iterator[SegmentToken]) -> Ast:
-    """Read one level: conditions, whatever stands between them, and the last joint."""
+    """Parse one level: its conditions and the last connective; skip everything else."""
     nodes: list[Ast] = []
-    joint, negated = "and", False
+    connective, negated = "and", False
     for kind, text in tokens:
         if kind == "eos":
             break
         if kind == "conditional":
-            joint = text
+            connective = text
         elif kind == "parenleft":
             group = list(itertools.takewhile(lambda token: token[0] != "parenright", _rest(tokens)))
             nodes.append(_level(iter([*group, _END])))
@@ -201,13 +201,13 @@ def _level(tokens: Iterator[SegmentToken]) -> Ast:
         elif kind == "ident" and text.partition(".")[0] in _KINDS:
             nodes.append(_comparison(text, _take(tokens)[1], _take(tokens)))
         negated = (kind, text) == ("operator", "!")
-    return nodes[0] if len(nodes) == 1 else _group(joint, nodes) if nodes else None
+    return nodes[0] if len(nodes) == 1 else _group(connective, nodes) if nodes else None
 
 
 def _rest(tokens: Iterator[SegmentToken]) -> Iterator[SegmentToken]:
-    """Yield tokens and fail at the end: an open parenthesis must be closed."""
+    """Yield tokens; raise UnreadableError at the end, because a parenthesis is open."""
     yield from tokens
-    raise UnreadError
+    raise UnreadableError
 
 
 def _comparison(name: str, test: str, token: SegmentToken) -> dict[str, Any]:
@@ -229,7 +229,7 @@ def _comparison(name: str, test: str, token: SegmentToken) -> dict[str, Any]:
 
 
 def _function(function: str, tokens: Iterator[SegmentToken], *, negated: bool) -> list[Ast]:
-    """Read `contains` or `match` by position, whatever the marks between are."""
+    """Parse `contains` or `match` by position, regardless of the punctuation."""
     _, (_, field), _, token = next(tokens, None), _take(tokens), next(tokens, None), _take(tokens)
     next(tokens, None)
     value, test = _text(_value(token)), function
@@ -256,22 +256,22 @@ def _value(token: SegmentToken) -> Any:
 
 
 def _text(value: Any) -> str:
-    """Write a value as JavaScript's `String` does."""
+    """Convert a value to text as JavaScript's `String` does."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return number_text(value) if is_number(value) else "undefined" if value is None else str(value)
 
 
-# Its evaluation
+# Evaluation
 
 
-def evaluate_reference(tree: Ast, event: JSON) -> bool:
-    """Evaluate a tree of the reference as the reference does; UnreadError where that fails."""
+def evaluate_segment_tree(tree: Ast, event: JSON) -> bool:
+    """Evaluate Segment's tree as Segment does; raises UnreadableError if that fails."""
     if tree is None or event is None:
-        raise UnreadError
+        raise UnreadableError
     if tree["type"] == "group":
         join = all if tree["operator"] == "and" else any
-        return join(evaluate_reference(child, event) for child in tree["children"])
+        return join(evaluate_segment_tree(child, event) for child in tree["children"])
     seen = _member(event, _ROOTS[tree["type"]])
     for key in re.findall(r"[^\[.\]]+", tree.get("name", "")):
         seen = _member(seen, key) if _truthy(seen) else seen
@@ -283,7 +283,7 @@ def _truthy(value: Any) -> bool:
 
 
 def _member(value: Any, key: str) -> Any:
-    """Get a property as JavaScript does: also the length and the items of texts and lists."""
+    """Return a property as JavaScript does, including `length` and items of strings and lists."""
     if isinstance(value, dict):
         return value.get(key, MISSING)
     if not isinstance(value, (str, list)):
@@ -333,12 +333,12 @@ _TESTS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def field_of(tree: dict[str, Any]) -> FieldNode:
-    """Give the field that a condition of the reference looks at."""
+    """Return the field that a condition of Segment's tree reads."""
     return FieldNode(field_path(f"{_ROOTS[tree['type']]}.{tree.get('name', '')}"))
 
 
 def spell(tree: Ast) -> str:
-    """Write a tree of the reference as a trigger, so that people see what was read."""
+    """Return Segment's tree, written as a trigger."""
     if tree is None:
         return "()"
     if tree["type"] == "group":

@@ -1,4 +1,4 @@
-"""What is wrong with the settings that are given for a destination."""
+"""Validation of the settings of a destination."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from framework.paths import JSON
 def setting_problems(
     fields: FieldTable, given: Mapping[str, JSON]
 ) -> tuple[tuple[Problem, str], ...]:
-    """Give everything that is wrong with settings, as data and as sentences without secrets."""
+    """Return all problems of the settings, as data and as sentences without secrets."""
     _, problems = Shape(fields).interpret(given)
     return tuple((problem, setting_text(problem)) for problem in problems)

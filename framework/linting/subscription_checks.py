@@ -1,4 +1,4 @@
-"""Everything that can be said of a subscription before an event moves."""
+"""Checks of subscriptions: trigger, mapping and opposite subscriptions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from framework.config import Severity
 from framework.definition import (
     INTERNAL,
     SYNC_MODE_KEY,
@@ -20,19 +21,25 @@ from framework.definition import (
 )
 from framework.errors import MappingError
 from framework.linting.event_models import EventModel
-from framework.linting.fit import UNKNOWN, Miss, fit, is_always_empty, may_be_empty
+from framework.linting.fit import UNKNOWN, Mismatch, fit, is_always_empty, may_be_empty
 from framework.linting.inference import TypeScope, infer
-from framework.linting.issues import DocumentPath, Issue, Severity, suggestion, unchecked
+from framework.linting.issues import (
+    INCOMPLETE,
+    DocumentPath,
+    Issue,
+    incomplete_check,
+    suggestion,
+)
 from framework.linting.mapping_rules import (
     EffectiveMapping,
     check_batching,
     check_hashes,
     check_rules,
-    effective,
+    effective_mapping,
     is_computed,
 )
 from framework.linting.trigger_rules import (
-    Triggered,
+    CheckedTrigger,
     check_trigger,
     exclude_by_texts,
     find_gap,
@@ -64,84 +71,84 @@ _OPPOSITES = (
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What came of checking a subscription: its *faults*, and whether it *cannot_fail*.
+class CheckResult:
+    """The *issues* of a subscription, and whether it *cannot_fail*.
 
-    Where it cannot fail, no event of the world that the trigger lets through is refused by
-    the mapping or the shape, limits of size aside.
+    If it cannot fail, mapping and shape accept every event of the model that matches the trigger,
+    size limits aside.
     """
 
-    faults: tuple[Issue, ...]
+    issues: tuple[Issue, ...]
     cannot_fail: bool
 
 
 def check_subscription(
     destination: Destination,
     subscription: Subscription,
-    world: EventModel,
-    effort: WorkBudget | None = None,
-) -> Checked:
+    model: EventModel,
+    budget: WorkBudget | None = None,
+) -> CheckResult:
     """Check one subscription of a destination; its action must exist.
 
-    Of a file with several, all are given one *effort*. Where it ends, a fault says what is not
+    The subscriptions of a file share one *budget*. If it is exhausted, an issue says what is not
     checked.
     """
-    effort = effort or WorkBudget()
+    budget = budget or WorkBudget()
     action = destination.action(subscription.action)
     text = subscription.trigger if subscription.trigger is not None else action.trigger
-    faults: list[Issue] = []
+    issues: list[Issue] = []
     if text is None:
-        message = f"A trigger is needed: action `{action.slug}` has no default trigger."
-        faults.append(Issue("AD403", "error", "action", message, "Give it as `subscribe`."))
-        triggered = Triggered(None, world, ())
+        message = f"The trigger is missing: action `{action.slug}` has no default trigger."
+        issues.append(Issue("AD403", "error", "action", message, "Set `subscribe`."))
+        triggered = CheckedTrigger(None, model, ())
     else:
-        triggered = check_trigger(text, world, effort)
-        faults += triggered.faults if subscription.trigger is not None else ()
-    known = triggered.world.knowing(_words(action))
-    mapped = check_mapping(action, subscription.mapping, known, effort)
-    whole = (*faults, *mapped.faults)
-    blocked = any(fault.severity == "error" for fault in whole)
-    return Checked(whole, mapped.cannot_fail and not blocked)
+        triggered = check_trigger(text, model, budget)
+        issues += triggered.issues if subscription.trigger is not None else ()
+    known = triggered.model.knowing(_words(action))
+    mapped = check_mapping(action, subscription.mapping, known, budget)
+    whole = (*issues, *mapped.issues)
+    blocked = any(issue.severity == "error" for issue in whole)
+    return CheckResult(whole, mapped.cannot_fail and not blocked)
 
 
 def check_mapping(
-    action: Action, own: Mapping[str, JSON], world: EventModel, effort: WorkBudget | None = None
-) -> Checked:
+    action: Action, own: Mapping[str, JSON], model: EventModel, budget: WorkBudget | None = None
+) -> CheckResult:
     """Check the mapping of a subscription against the fields of its action."""
-    faults: list[Issue] = []
+    issues: list[Issue] = []
     try:
-        safe = _check_mapping(effective(action, own), world, effort or WorkBudget(), faults)
+        safe = _check_mapping(effective_mapping(action, own), model, budget or WorkBudget(), issues)
     except BudgetExhausted:
-        faults.append(unchecked("mapping"))
+        issues.append(incomplete_check("mapping"))
         safe = False
-    return Checked(tuple(faults), safe)
+    return CheckResult(tuple(issues), safe)
 
 
 def _check_mapping(
-    filled: EffectiveMapping, world: EventModel, effort: WorkBudget, faults: list[Issue]
+    effective: EffectiveMapping, model: EventModel, budget: WorkBudget, issues: list[Issue]
 ) -> bool:
-    """Collect the faults of a mapping; tell whether it cannot fail."""
-    faults += _check_keys(filled, effort)
-    faults += _check_sync_mode(filled)
-    effort.compile(dict(filled.mapping))
-    if ROOT_DIRECTIVE in filled.mapping:
-        whole = mapping_faults(dict(filled.mapping))
-        faults += [filled.fault("AD501", "error", (ROOT_DIRECTIVE,), text) for text in whole]
+    """Collect the issues of a mapping; return whether it cannot fail."""
+    issues += _check_keys(effective, budget)
+    issues += _check_sync_mode(effective)
+    budget.compile(dict(effective.mapping))
+    if ROOT_DIRECTIVE in effective.mapping:
+        whole = mapping_faults(dict(effective.mapping))
+        issues += [effective.issue("AD501", "error", (ROOT_DIRECTIVE,), text) for text in whole]
         return False
     broken = set[str]()
-    for key in filled.mapping:
-        wrong = list(_check_shape(filled, key, effort))
-        faults += wrong
+    for key in effective.mapping:
+        wrong = list(_check_shape(effective, key, budget))
+        issues += wrong
         broken |= {key} if wrong else set()
     safe = not broken
-    for key, field in filled.action.fields.items():
+    for key, field in effective.action.fields.items():
         if key not in broken:
-            found, misses = _check_field(filled, key, field, world, effort)
-            faults += misses
+            found, mismatches = _check_field(effective, key, field, model, budget)
+            issues += mismatches
             safe = safe and found
-    faults += check_rules(filled)
-    faults += check_batching(filled, effort)
-    faults += check_hashes(filled)
+    issues += check_rules(effective)
+    issues += check_batching(effective, budget)
+    issues += check_hashes(effective)
     return safe
 
 
@@ -149,47 +156,45 @@ def check_exclusion(
     destination: Destination,
     subscriptions: Sequence[Subscription],
     triggers: Mapping[int, str],
-    effort: WorkBudget | None = None,
+    budget: WorkBudget | None = None,
 ) -> Iterator[tuple[int, Issue]]:
-    """Find events that two opposite subscriptions both match, or that fall between them.
+    """Find events that two opposite subscriptions both match, or that neither of them matches.
 
-    *triggers* gives the text of each trigger that parses, by the subscription's index. Yields the
-    index of the later subscription of a pair with each fault. Where the *effort* ends, the last
-    fault says so.
+    *triggers* maps the index of a subscription to the text of its trigger, if it parses. Yields
+    each issue with the index of the later subscription of the pair. If the *budget* is exhausted,
+    the last issue says so.
     """
-    effort = effort or WorkBudget()
+    budget = budget or WorkBudget()
     for later, text in triggers.items():
         for earlier, other in triggers.items():
             one, two = subscriptions[earlier], subscriptions[later]
             if earlier < later and _are_opposite(destination, one.action, two.action):
                 try:
-                    found = list(_compare(one, other, text, effort))
+                    found = list(_compare(one, other, text, budget))
                 except BudgetExhausted:
-                    yield later, _uncompared(text)
+                    message = f"{INCOMPLETE} The remaining opposite subscriptions are not compared."
+                    yield (
+                        later,
+                        _about_trigger("AD105", "warning", message, "Split the file.", text),
+                    )
                     return
-                yield from ((later, fault) for fault in found)
+                yield from ((later, issue) for issue in found)
 
 
-def _uncompared(text: str) -> Issue:
-    message = "From here on, opposite subscriptions are not compared: that would take too long."
-    hint = "Make the file smaller."
-    return _about_trigger("AD105", "warning", message, hint, text)
-
-
-def _compare(earlier: Subscription, other: str, text: str, effort: WorkBudget) -> Iterator[Issue]:
-    effort.spend(20)
+def _compare(earlier: Subscription, other: str, text: str, budget: WorkBudget) -> Iterator[Issue]:
+    budget.spend(20)
     one, two = parse(other), parse(text)
-    if exclude_by_texts(one, two, effort):
+    if exclude_by_texts(one, two, budget):
         return
-    overlap = find_overlap(one, two, effort)
+    overlap = find_overlap(one, two, budget)
     if overlap is not None:
-        message = f'An event can match this and "{earlier.name}" both, which do the opposite.'
-        yield _about_trigger("AD417", "warning", message, f"One is: {shown_event(overlap)}", text)
+        message = f'An event can match both this subscription and "{earlier.name}", its opposite.'
+        yield _about_trigger("AD417", "warning", message, f"Example: {shown_event(overlap)}", text)
         return
-    gap = find_gap(one, two, effort)
+    gap = find_gap(one, two, budget)
     if gap is not None:
-        message = f'Between this and "{earlier.name}" there are events that match neither.'
-        yield _about_trigger("AD418", "hint", message, f"One is: {shown_event(gap)}", text)
+        message = f'Events between this subscription and "{earlier.name}" match neither.'
+        yield _about_trigger("AD418", "hint", message, f"Example: {shown_event(gap)}", text)
 
 
 def _about_trigger(code: str, severity: Severity, message: str, hint: str, text: str) -> Issue:
@@ -212,7 +217,7 @@ def _are_opposite(destination: Destination, one: str, other: str) -> bool:
 
 
 def _words(action: Action) -> dict[tuple[str, ...], frozenset[str]]:
-    """Give the names that the action's default mapping reads, by the object that holds them."""
+    """Return the keys that the action's default mapping reads, by the path of their object."""
     found: dict[tuple[str, ...], set[str]] = {}
     try:
         paths = compile_mapping(action.default_mapping).paths
@@ -224,41 +229,41 @@ def _words(action: Action) -> dict[tuple[str, ...], frozenset[str]]:
     return {key: frozenset(words) for key, words in found.items()}
 
 
-def _check_keys(filled: EffectiveMapping, effort: WorkBudget) -> Iterator[Issue]:
-    action = filled.action
-    for key in sorted(filled.own):
+def _check_keys(effective: EffectiveMapping, budget: WorkBudget) -> Iterator[Issue]:
+    action = effective.action
+    for key in sorted(effective.own):
         if key in action.fields or key in _CONTROLS or key.startswith(INTERNAL):
             continue
-        effort.compare(key, action.fields)
+        budget.compare(key, action.fields)
         hint = suggestion(key, action.fields, "fields")
         severity: Severity = "error" if hint.startswith("Did") else "warning"
         message = f"Action `{action.slug}` has no field `{key}`."
         yield Issue("AD503", severity, "mapping", message, hint, (key,), on_key=True)
 
 
-def _check_sync_mode(filled: EffectiveMapping) -> Iterator[Issue]:
-    mode, given = filled.action.sync_mode, filled.mapping.get(SYNC_MODE_KEY, MISSING)
-    if mode and SYNC_MODE_KEY in filled.own and given not in mode.choices:
+def _check_sync_mode(effective: EffectiveMapping) -> Iterator[Issue]:
+    mode, given = effective.action.sync_mode, effective.mapping.get(SYNC_MODE_KEY, MISSING)
+    if mode and SYNC_MODE_KEY in effective.own and given not in mode.choices:
         choices = ", ".join(mode.choices)
         message = f"The sync mode must be one of {choices}, got {json.dumps(given)}."
         yield Issue("AD508", "error", "mapping", message, "", (SYNC_MODE_KEY,))
 
 
-def _check_shape(filled: EffectiveMapping, key: str, effort: WorkBudget) -> Iterator[Issue]:
-    value = {key: filled.mapping[key]}
+def _check_shape(effective: EffectiveMapping, key: str, budget: WorkBudget) -> Iterator[Issue]:
+    value = {key: effective.mapping[key]}
     problems, code = check_mapping_shape(value), "AD501"
     if not problems:
         problems, code = list(compile_mapping(value).faults), "AD502"
     for problem in problems:
         name = problem.partition(_UNKNOWN_DIRECTIVE)[2].rstrip(".")
-        effort.spend(20 + len(problem))
+        budget.spend(20 + len(problem))
         place = _place_of(problem, value) or (() if name else (key,))
         if name:
-            effort.compare(name, DIRECTIVES)
-            place = place if _has(value, (*place, name)) else _holder_of(name, value, effort)
+            budget.compare(name, DIRECTIVES)
+            place = place if _has(value, (*place, name)) else _holder_of(name, value, budget)
         hint = suggestion(name, DIRECTIVES, "directives") if name else ""
-        fault = filled.fault(code, "error", (*place, name) if name else place, problem, hint)
-        yield replace(fault, on_key=bool(name) and fault.part == "mapping")
+        issue = effective.issue(code, "error", (*place, name) if name else place, problem, hint)
+        yield replace(issue, on_key=bool(name) and issue.part == "mapping")
 
 
 def _has(raw: JSON, place: DocumentPath) -> bool:
@@ -272,15 +277,15 @@ def _has(raw: JSON, place: DocumentPath) -> bool:
     return True
 
 
-def _holder_of(key: str, raw: JSON, effort: WorkBudget) -> DocumentPath:
-    """Give the place of the first object that has a key."""
+def _holder_of(key: str, raw: JSON, budget: WorkBudget) -> DocumentPath:
+    """Return the place of the first object that has a key."""
     if isinstance(raw, dict) and key in raw:
         return ()
-    effort.compile(raw)
+    budget.compile(raw)
     items = raw.items() if isinstance(raw, dict) else enumerate(raw)
     for part, inner in items:
         if isinstance(inner, dict | list) and _holds(key, inner):
-            return (str(part), *_holder_of(key, inner, effort))
+            return (str(part), *_holder_of(key, inner, budget))
     return ()
 
 
@@ -291,7 +296,7 @@ def _holds(key: str, raw: JSON) -> bool:
 
 
 def _place_of(problem: str, raw: JSON) -> DocumentPath:
-    """Find the place that a problem's text begins with, as far as it leads into *raw*."""
+    """Return the place at the start of a problem's text, as far as *raw* has it."""
     rest, place = problem.lstrip("`"), list[str]()
     while rest.startswith("/"):
         ends = (match.start() for match in _END.finditer(rest, 1))
@@ -304,126 +309,129 @@ def _place_of(problem: str, raw: JSON) -> DocumentPath:
     return tuple(place)
 
 
-# The type of each field's value
+# The value of each field
 
 
 def _check_field(
-    filled: EffectiveMapping, key: str, field: Field, world: EventModel, effort: WorkBudget
+    effective: EffectiveMapping, key: str, field: Field, model: EventModel, budget: WorkBudget
 ) -> tuple[bool, list[Issue]]:
-    """Check what is mapped to a field; tell too whether it cannot fail."""
+    """Check the mapping of a field; return whether it cannot fail, and its issues."""
     noted: dict[Issue, None] = {}
     made = NOTHING
-    if key in filled.mapping:
-        made = infer(filled.mapping[key], (key,), TypeScope(world.whole, noted, effort, world))
-    faults = list(noted) if key in filled.own else []
+    if key in effective.mapping:
+        made = infer(effective.mapping[key], (key,), TypeScope(model.whole, noted, budget, model))
+    issues = list(noted) if key in effective.own else []
     found = fit(made, key, field)
-    safe = found.is_safe and not made.refuses
-    asked = None
+    safe = found.never_fails and not made.may_fail
+    required = None
     if isinstance(field.required, Conditions) and may_be_empty(made, field):
-        asked = filled.verdict(field.required)
-        safe = safe and asked is False
-    doubts = _Doubts(filled, key, field, made, world)
-    if found.is_hopeless:
-        return safe, [*faults, *doubts.hopeless(found.misses)]
-    faults += doubts.possible(found.misses)
-    if asked is not False and isinstance(field.required, Conditions):
-        faults += doubts.conditional(certain=asked is True)
-    return safe, faults
+        required = effective.verdict(field.required)
+        safe = safe and required is False
+    wording = _FieldIssues(effective, key, field, made, model)
+    if found.always_fails:
+        return safe, [*issues, *wording.certain(found.mismatches)]
+    issues += wording.possible(found.mismatches)
+    if required is not False and isinstance(field.required, Conditions):
+        issues += wording.conditional(certain=required is True)
+    return safe, issues
 
 
 @dataclass(frozen=True)
-class _Doubts:
-    """Puts into words what does not fit a field."""
+class _FieldIssues:
+    """Describes the mismatches of a field."""
 
-    filled: EffectiveMapping
+    effective: EffectiveMapping
     key: str
     field: Field
     made: Type
-    world: EventModel
+    model: EventModel
 
     @property
     def _source(self) -> str:
-        value = self.filled.mapping.get(self.key)
+        value = self.effective.mapping.get(self.key)
         path = value.get("@path") if isinstance(value, dict) else None
         return f"`{path}`" if isinstance(path, str) else "its mapping"
 
-    def _name(self, miss: Miss) -> str:
-        place = str(Path(miss.place)).removeprefix("$.")
-        return f"Field `{place}` of action `{self.filled.action.slug}`"
+    def _name(self, mismatch: Mismatch) -> str:
+        place = str(Path(mismatch.place)).removeprefix("$.")
+        return f"Field `{place}` of action `{self.effective.action.slug}`"
 
-    def _demand(self, miss: Miss) -> str:
-        path = tuple(int(part) if part.isdecimal() else part for part in miss.place)
-        return demand(Problem(path, miss.code, miss.field))
-
-    @property
-    def _graver(self) -> Severity:
-        """How bad something is that follows from the events: a sample is no proof."""
-        computed = is_computed(self.filled.mapping.get(self.key))
-        return "warning" if computed and self.world.is_sample else "error"
+    def _demand(self, mismatch: Mismatch) -> str:
+        path = tuple(int(part) if part.isdecimal() else part for part in mismatch.place)
+        return demand(Problem(path, mismatch.code, mismatch.field))
 
     @property
-    def _lesser(self) -> Severity:
-        return "hint" if self.world.origin == "the spec" else "warning"
+    def _certain_severity(self) -> Severity:
+        """The severity of a failure derived from events: a sample is no proof."""
+        computed = is_computed(self.effective.mapping.get(self.key))
+        return "warning" if computed and self.model.is_sample else "error"
 
-    def hopeless(self, misses: tuple[Miss, ...]) -> Iterator[Issue]:
-        for miss in self._grouped(misses):
-            text = f"{self._name(miss)} {self._demand(miss)}"
-            code = {"required": "AD511", "type": "AD513"}.get(miss.code, "AD515")
-            if miss.code == "required":
-                text = f"{self._name(miss)} is required; {self._nothing(miss)}."
-            elif miss.code in {"type", "choices"}:
-                text = f"{text}; {self._source} gives {miss.found}."
+    @property
+    def _possible_severity(self) -> Severity:
+        return "hint" if self.model.source == "spec" else "warning"
+
+    def certain(self, mismatches: tuple[Mismatch, ...]) -> Iterator[Issue]:
+        for mismatch in self._grouped(mismatches):
+            text = f"{self._name(mismatch)} {self._demand(mismatch)}"
+            code = {"required": "AD511", "type": "AD513"}.get(mismatch.code, "AD515")
+            if mismatch.code == "required":
+                text = f"{self._name(mismatch)} is required; {self._nothing(mismatch)}."
+            elif mismatch.code in {"type", "choices"}:
+                text = f"{text}; {self._source} gives {mismatch.found}."
             else:
                 text = f"{text}."
-            yield self.filled.fault(code, self._graver, miss.place, text)
+            yield self.effective.issue(code, self._certain_severity, mismatch.place, text)
 
-    def _grouped(self, misses: Sequence[Miss]) -> Iterator[Miss]:
-        """Give one miss for each place and code; values of events are not shown, only kinds."""
-        computed = is_computed(self.filled.mapping.get(self.key))
-        groups: dict[tuple[str, DocumentPath], list[Miss]] = {}
-        for miss in misses:
-            groups.setdefault((miss.code, miss.place), []).append(miss)
+    def _grouped(self, mismatches: Sequence[Mismatch]) -> Iterator[Mismatch]:
+        """Return one mismatch per place and code, with kinds instead of values from events."""
+        computed = is_computed(self.effective.mapping.get(self.key))
+        groups: dict[tuple[str, DocumentPath], list[Mismatch]] = {}
+        for mismatch in mismatches:
+            groups.setdefault((mismatch.code, mismatch.place), []).append(mismatch)
         for same in groups.values():
-            found = (_kind(miss.found) if computed else miss.found for miss in same)
+            found = (_kind(mismatch.found) if computed else mismatch.found for mismatch in same)
             *others, last = dict.fromkeys(found)
             yield replace(same[0], found=f"{', '.join(others)} or {last}" if others else last)
 
-    def _nothing(self, miss: Miss) -> str:
-        if self.key not in self.filled.mapping:
+    def _nothing(self, mismatch: Mismatch) -> str:
+        if self.key not in self.effective.mapping:
             return "nothing is mapped to it"
-        if len(miss.place) > 1:
-            return "it is not in what is mapped"
-        if not is_computed(self.filled.mapping[self.key]):
+        if len(mismatch.place) > 1:
+            return "the mapped object does not contain it"
+        if not is_computed(self.effective.mapping[self.key]):
             return "its value is empty"
-        return f"{self._source} gives nothing for any event that comes here"
+        return f"{self._source} gives no value for any event"
 
-    def possible(self, misses: tuple[Miss, ...]) -> Iterator[Issue]:
-        for miss in self._grouped(misses):
-            if miss.found == UNKNOWN and (miss.code != "required" or len(miss.place) > 1):
+    def possible(self, mismatches: tuple[Mismatch, ...]) -> Iterator[Issue]:
+        for mismatch in self._grouped(mismatches):
+            if mismatch.found == UNKNOWN and (
+                mismatch.code != "required" or len(mismatch.place) > 1
+            ):
                 continue
-            if miss.code == "required":
-                text = f"{self._name(miss)} is required; {self._source} may give nothing."
-                yield self.filled.fault("AD512", self._lesser, miss.place, text)
-            elif miss.code == "type" or self.world.origin != "the spec":
-                found = f"{self._source} may give {miss.found}"
-                text = f"{self._name(miss)} {self._demand(miss)}; {found}."
-                yield self.filled.fault("AD514", self._lesser, miss.place, text)
+            if mismatch.code == "required":
+                text = f"{self._name(mismatch)} is required; {self._source} may give no value."
+                yield self.effective.issue("AD512", self._possible_severity, mismatch.place, text)
+            elif mismatch.code == "type" or self.model.source != "spec":
+                found = f"{self._source} may give {mismatch.found}"
+                text = f"{self._name(mismatch)} {self._demand(mismatch)}; {found}."
+                yield self.effective.issue("AD514", self._possible_severity, mismatch.place, text)
 
     def conditional(self, *, certain: bool) -> Iterator[Issue]:
         if not may_be_empty(self.made, self.field):
             return
-        miss = Miss("required", (self.key,), "nothing", self.field)
+        mismatch = Mismatch("required", (self.key,), "nothing", self.field)
         always = is_always_empty(self.made, self.field)
+        demand_text = f"{self._name(mismatch)} {self._demand(mismatch)}"
         if always and certain:
-            text = f"{self._name(miss)} {self._demand(miss)}; {self._nothing(miss)}."
-            yield self.filled.fault("AD511", self._graver, (self.key,), text)
-        elif self.key in self.filled.mapping and certain:
-            text = f"{self._name(miss)} {self._demand(miss)}; {self._source} may give nothing."
-            yield self.filled.fault("AD512", self._lesser, (self.key,), text)
+            text = f"{demand_text}; {self._nothing(mismatch)}."
+            yield self.effective.issue("AD511", self._certain_severity, (self.key,), text)
+        elif self.key in self.effective.mapping and certain:
+            text = f"{demand_text}; {self._source} may give no value."
+            yield self.effective.issue("AD512", self._possible_severity, (self.key,), text)
 
 
 def _kind(found: str) -> str:
-    """Give the kind of a value that is shown as JSON; anything else as it is."""
+    """Return the kind of a value that is shown as JSON; any other text unchanged."""
     try:
         value = json.loads(found)
     except ValueError:

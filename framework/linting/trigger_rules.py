@@ -1,4 +1,4 @@
-"""What can be said of a trigger before an event comes: errors, slips, what never holds."""
+"""Checks of triggers: syntax errors, likely typos, conditions that are never or always true."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from framework.config import Severity
 from framework.errors import TriggerError
 from framework.linting.event_models import (
     EVENT_TYPES,
     MAX_LEVELS,
     EventModel,
-    sample_world,
-    spec_world,
+    model_from_sample,
+    model_from_spec,
 )
 from framework.linting.inference import TypeScope, check_path
-from framework.linting.issues import Issue, Severity, nearest, unchecked
+from framework.linting.issues import Issue, incomplete_check, nearest
 from framework.linting.satisfiability import HeldTrigger, find_event
 from framework.linting.segment_differences import difference
 from framework.linting.value_types import Type, constant, enter, join, refine, texts_in
@@ -43,82 +44,84 @@ _OWN_STEPS: Final = MAX_STEPS // 4
 
 
 @dataclass(frozen=True)
-class Triggered:
-    """A trigger that was checked: None where it does not parse; the *world* of its events."""
+class CheckedTrigger:
+    """A checked trigger (None if it does not parse), the *model* of its events and its *issues*."""
 
     trigger: Trigger | None
-    world: EventModel
-    faults: tuple[Issue, ...]
+    model: EventModel
+    issues: tuple[Issue, ...]
 
 
-def check_trigger(text: str, world: EventModel, effort: WorkBudget) -> Triggered:
-    """Check the text of a trigger, and give the world of the events that it lets through.
+def check_trigger(text: str, model: EventModel, budget: WorkBudget) -> CheckedTrigger:
+    """Check the text of a trigger; the result contains the model of the events that match it.
 
-    Where the effort ends, a fault says so after those that were found till then.
+    If the budget is exhausted, the last issue says so.
     """
     found: list[Issue] = []
     try:
-        return _checked(text, world, effort, found)
+        return _checked(text, model, budget, found)
     except TriggerError as error:
         message = str(error).partition("\n")[0]
-        fault = Issue("AD411", "error", "trigger", message, offset=error.offset or 0, length=1)
-        return Triggered(None, world, (fault,))
+        issue = Issue("AD411", "error", "trigger", message, offset=error.offset or 0, length=1)
+        return CheckedTrigger(None, model, (issue,))
     except BudgetExhausted:
-        return Triggered(None, world, (*found, unchecked("trigger", len(text))))
+        return CheckedTrigger(None, model, (*found, incomplete_check("trigger", len(text))))
 
 
-def _checked(text: str, world: EventModel, effort: WorkBudget, faults: list[Issue]) -> Triggered:
-    effort.spend(3 * len(text))
+def _checked(
+    text: str, model: EventModel, budget: WorkBudget, issues: list[Issue]
+) -> CheckedTrigger:
+    budget.spend(3 * len(text))
     trigger = parse(text)
-    faults += [_warning("AD412", remark, text, _quoted(remark)) for remark in trigger.remarks]
-    types = _types_met(trigger, world, effort)
+    issues += [_warning("AD412", remark, text, _quoted(remark)) for remark in trigger.remarks]
+    types = _matching_types(trigger, model, budget)
     if not types:
-        return Triggered(trigger, world, (*faults, *_never(trigger, text)))
-    faults += _unknown_types(trigger, text, effort)
-    inner = _narrowed(trigger, world, types)
-    faults += _unknown_fields(trigger, text, world if world.is_sample else inner, effort)
+        return CheckedTrigger(trigger, model, (*issues, *_unsatisfiable(trigger, text)))
+    issues += _unknown_types(trigger, text, budget)
+    inner = _narrowed(trigger, model, types)
+    issues += _unknown_fields(trigger, text, model if model.is_sample else inner, budget)
     inner = _refined(trigger, inner)
     try:
-        faults += _own_faults_within(text, effort)
+        issues += _trigger_issues_within(text, budget)
     except BudgetExhausted:
-        faults.append(unchecked("trigger", len(text)))
-    if world.is_sample and not any(map(trigger.matches, world.sample)):
-        faults.append(_warning("AD419", "No event of the sample matches the trigger.", text, text))
-    return Triggered(trigger, inner, tuple(faults))
+        issues.append(incomplete_check("trigger", len(text)))
+    if model.is_sample and not any(map(trigger.matches, model.sample)):
+        issues.append(_warning("AD419", "No event of the sample matches the trigger.", text, text))
+    return CheckedTrigger(trigger, inner, tuple(issues))
 
 
-def _own_faults_within(text: str, effort: WorkBudget) -> tuple[Issue, ...]:
-    effort.spend(0)
-    faults, steps = _own_faults(text)
-    effort.spend_once(steps, text)
-    if faults is None:
+def _trigger_issues_within(text: str, budget: WorkBudget) -> tuple[Issue, ...]:
+    budget.spend(0)
+    issues, steps = _trigger_issues(text)
+    budget.spend_once(steps, text)
+    if issues is None:
         raise BudgetExhausted
-    return faults
+    return issues
 
 
 @lru_cache(maxsize=512)
-def _own_faults(text: str) -> tuple[tuple[Issue, ...] | None, int]:
-    """Find what a trigger has wrong whatever the events are, and count the steps that it takes.
+def _trigger_issues(text: str) -> tuple[tuple[Issue, ...] | None, int]:
+    """Return the issues of a trigger that do not depend on the events, and the steps it took.
 
-    None where it takes too many.
+    The issues are None if the check took too many steps.
     """
-    effort = WorkBudget(_OWN_STEPS)
+    budget = WorkBudget(_OWN_STEPS)
     try:
-        faults = (*_parts(parse(text), text, effort), *_read_differently(text, effort))
+        issues = (*_parts(parse(text), text, budget), *_segment_difference(text, budget))
     except BudgetExhausted:
         return None, _OWN_STEPS
-    return faults, _OWN_STEPS - effort.left
+    return issues, _OWN_STEPS - budget.left
 
 
-def exclude_by_texts(one: Trigger, other: Trigger, effort: WorkBudget) -> bool:
-    """Tell whether two triggers need different texts in one field, so that nothing meets both."""
+def exclude_by_texts(one: Trigger, other: Trigger, budget: WorkBudget) -> bool:
+    """Return whether two triggers require different strings in one field: no event matches both."""
     texts = [_texts_needed(trigger.tree) for trigger in (one, other)]
-    effort.spend(2 * sum(len(some) for each in texts for some in each.values()))
+    budget.spend(2 * sum(len(some) for each in texts for some in each.values()))
     return any(texts[0][path].isdisjoint(texts[1][path]) for path in texts[0].keys() & texts[1])
 
 
 def _texts_needed(tree: BooleanNode) -> Mapping[Path, frozenset[str]]:
-    """Give the texts of which a field must hold one in every event that matches."""
+    """Return the strings of which a field must have one in every event that matches."""
     match tree:
         case And(parts):
             return {path: texts for part in parts for path, texts in _texts_needed(part).items()}
@@ -130,30 +133,30 @@ def _texts_needed(tree: BooleanNode) -> Mapping[Path, frozenset[str]]:
     return {}
 
 
-def find_overlap(one: Trigger, other: Trigger, effort: WorkBudget) -> Event | None:
-    """Give an event that both triggers match, if one is found."""
+def find_overlap(one: Trigger, other: Trigger, budget: WorkBudget) -> Event | None:
+    """Return an event that both triggers match, if the search finds one."""
     both = (HeldTrigger(one), HeldTrigger(other))
-    return find_event(both, fixed={TYPE: EVENT_TYPES}, spend=effort.spend).event
+    return find_event(both, fixed={TYPE: EVENT_TYPES}, spend=budget.spend).event
 
 
-def find_gap(one: Trigger, other: Trigger, effort: WorkBudget) -> Event | None:
-    """Give an event between those of two triggers: a number that neither of them takes."""
+def find_gap(one: Trigger, other: Trigger, budget: WorkBudget) -> Event | None:
+    """Return an event in the gap between two triggers: with a number that neither accepts."""
     for path in sorted(one.paths & other.paths, key=str):
-        effort.spend(len([*_conditions(one.tree), *_conditions(other.tree)]))
+        budget.spend(len([*_conditions(one.tree), *_conditions(other.tree)]))
         first, second = _limits(one.tree, path), _limits(other.tree, path)
         limits = sorted({*first, *second})
         if not first or not second:
             continue
         between = [value for limit in limits for value in (limit - 1, limit, limit + 1)]
         between += [(a + b) / 2 for a, b in itertools.pairwise(limits)]
-        gap = _gap(one, other, path, sorted(set(between)), effort)
+        gap = _gap(one, other, path, sorted(set(between)), budget)
         if gap:
             return gap
     return None
 
 
 def _gap(
-    one: Trigger, other: Trigger, path: Path, values: list[float], effort: WorkBudget
+    one: Trigger, other: Trigger, path: Path, values: list[float], budget: WorkBudget
 ) -> Event | None:
     low, high = {path: values[0]}, {path: values[-1]}
     neither = (HeldTrigger(one, wanted=False), HeldTrigger(other, wanted=False))
@@ -163,7 +166,7 @@ def _gap(
         for below, above in ((one, other), (other, one))
     ]  # fmt: skip
     fixed = {TYPE: EVENT_TYPES, path: values}
-    return find_event(*ways, fixed=fixed, spend=effort.spend).event
+    return find_event(*ways, fixed=fixed, spend=budget.spend).event
 
 
 def _limits(tree: BooleanNode, path: Path) -> list[float]:
@@ -179,67 +182,69 @@ def _limits(tree: BooleanNode, path: Path) -> list[float]:
     return []
 
 
-def _types_met(trigger: Trigger, world: EventModel, effort: WorkBudget) -> tuple[str, ...]:
-    """Give the types of events that may match."""
-    known = () if world.is_sample else tuple(texts_in(enter(world.whole, "type")))
+def _matching_types(trigger: Trigger, model: EventModel, budget: WorkBudget) -> tuple[str, ...]:
+    """Return the event types that may match."""
+    known = () if model.is_sample else tuple(texts_in(enter(model.whole, "type")))
     known = known or EVENT_TYPES
-    effort.spend(20 * len([*_conditions(trigger.tree)]))
+    budget.spend(20 * len([*_conditions(trigger.tree)]))
     if TYPE not in trigger.paths:
         if trigger.matches({}):
             return known
-        found = find_event((HeldTrigger(trigger),), spend=effort.spend)
+        found = find_event((HeldTrigger(trigger),), spend=budget.spend)
         return known if found.event is not None or not found.is_certain else ()
     parts = trigger.tree.parts if isinstance(trigger.tree, And) else (trigger.tree,)
     sure = [part for part in parts if Trigger(part).paths == {TYPE}]
     left = [name for name in known if all(evaluate(part, {"type": name}) for part in sure)]
-    met = set[str]()
-    for names in _alike(trigger, left, effort):
+    matching = set[str]()
+    for names in _indistinguishable(trigger, left, budget):
         if trigger.matches({"type": names[0]}):
-            met |= set(names)
+            matching |= set(names)
             continue
-        found = find_event((HeldTrigger(trigger),), fixed={TYPE: names[:1]}, spend=effort.spend)
-        met |= set(names) if found.event is not None or not found.is_certain else set()
-    return tuple(name for name in left if name in met)
+        found = find_event((HeldTrigger(trigger),), fixed={TYPE: names[:1]}, spend=budget.spend)
+        matching |= set(names) if found.event is not None or not found.is_certain else set()
+    return tuple(name for name in left if name in matching)
 
 
-def _alike(trigger: Trigger, names: Sequence[str], effort: WorkBudget) -> list[list[str]]:
-    """Give the types of events in groups that no condition of a trigger tells apart."""
+def _indistinguishable(
+    trigger: Trigger, names: Sequence[str], budget: WorkBudget
+) -> list[list[str]]:
+    """Return the event types in groups that no condition of a trigger distinguishes."""
     single = [node for node in _conditions(trigger.tree) if not isinstance(node, And | Or | Not)]
     read = [{each.path for each in walk(node) if isinstance(each, FieldNode)} for node in single]
     atoms = [node for node, paths in zip(single, read, strict=True) if TYPE in paths]
-    effort.spend(30 * len(atoms) * len(names))
+    budget.spend(30 * len(atoms) * len(names))
     if any(TYPE in paths and len(paths) > 1 for paths in read):
         return [[name] for name in names]
     groups: dict[tuple[bool, ...], list[str]] = {}
     for name in names:
         event = {"type": name}
-        told = (evaluate(each, event) for atom in atoms for each in (atom, Not(atom)))
-        groups.setdefault(tuple(told), []).append(name)
+        truths = (evaluate(each, event) for atom in atoms for each in (atom, Not(atom)))
+        groups.setdefault(tuple(truths), []).append(name)
     return list(groups.values())
 
 
-def _narrowed(trigger: Trigger, world: EventModel, types: tuple[str, ...]) -> EventModel:
-    if world.is_sample:
-        met = [event for event in world.sample if trigger.matches(event)]
-        return sample_world(met) if met else world
-    if world.origin == "the spec":
-        return replace(world, whole=spec_world(types).whole)
-    return world
+def _narrowed(trigger: Trigger, model: EventModel, types: tuple[str, ...]) -> EventModel:
+    if model.is_sample:
+        matching = [event for event in model.sample if trigger.matches(event)]
+        return model_from_sample(matching) if matching else model
+    if model.source == "spec":
+        return replace(model, whole=model_from_spec(types).whole)
+    return model
 
 
-def _refined(trigger: Trigger, world: EventModel) -> EventModel:
-    """Give the world with what the trigger says about fields."""
-    if world.is_sample:
-        return world
-    whole = world.whole
+def _refined(trigger: Trigger, model: EventModel) -> EventModel:
+    """Return the model with the facts that the trigger states about fields."""
+    if model.is_sample:
+        return model
+    whole = model.whole
     for path, fact in _facts(trigger.tree).items():
         if len(path.parts) <= MAX_LEVELS and not any(part.isdecimal() for part in path.parts):
             whole = refine(whole, path.parts, fact)
-    return replace(world, whole=whole)
+    return replace(model, whole=whole)
 
 
 def _facts(tree: BooleanNode) -> Mapping[Path, Type]:
-    """Give what fields hold in every event that matches."""
+    """Return the types of fields in every event that matches."""
     match tree:
         case And(parts):
             return {path: fact for part in parts for path, fact in _facts(part).items()}
@@ -251,7 +256,7 @@ def _facts(tree: BooleanNode) -> Mapping[Path, Type]:
     return {}
 
 
-def _never(trigger: Trigger, text: str) -> Iterator[Issue]:
+def _unsatisfiable(trigger: Trigger, text: str) -> Iterator[Issue]:
     for node in _conditions(trigger.tree):
         match node:
             case Comparison(FieldNode(Path(("type",))), "=", ConstantNode(str() as name)):
@@ -259,7 +264,7 @@ def _never(trigger: Trigger, text: str) -> Iterator[Issue]:
                     message = f'No event has the type "{name}".'
                     yield _marked("AD414", "error", message, _type_hint(node), text, name)
                     return
-    message = "The trigger can never hold: its conditions exclude each other."
+    message = "The trigger can never match: its conditions contradict each other."
     yield _marked("AD414", "error", message, "", text, text)
 
 
@@ -274,47 +279,47 @@ def _conditions(tree: BooleanNode) -> Iterator[BooleanNode]:
 
 
 def _unknown_fields(
-    trigger: Trigger, text: str, world: EventModel, effort: WorkBudget
+    trigger: Trigger, text: str, model: EventModel, budget: WorkBudget
 ) -> Iterator[Issue]:
     for path in sorted(trigger.paths, key=str):
         noted: dict[Issue, None] = {}
-        check_path(path, (), TypeScope(world.whole, noted, effort, world))
-        for fault in noted:
-            yield _marked("AD413", "warning", fault.message, fault.hint, text, ".".join(path.parts))
+        check_path(path, (), TypeScope(model.whole, noted, budget, model))
+        for issue in noted:
+            yield _marked("AD413", "warning", issue.message, issue.hint, text, ".".join(path.parts))
 
 
-def _parts(trigger: Trigger, text: str, effort: WorkBudget) -> Iterator[Issue]:
-    """Find alternatives that never hold and conditions that always do."""
+def _parts(trigger: Trigger, text: str, budget: WorkBudget) -> Iterator[Issue]:
+    """Yield alternatives that are never true and conditions that always are."""
     fixed = {TYPE: EVENT_TYPES} if TYPE in trigger.paths else {}
     unmatched = HeldTrigger(trigger, wanted=False)
-    whole = find_event((unmatched,), fixed=fixed, spend=effort.spend)
+    whole = find_event((unmatched,), fixed=fixed, spend=budget.spend)
     if whole.event is None and whole.is_certain:
-        message = "The trigger always holds: every event matches."
+        message = "The trigger matches every event."
         yield _marked("AD415", "warning", message, "", text, text)
         return
     for node in _conditions(trigger.tree):
         for part in node.parts if isinstance(node, And | Or) else ():
             single = Trigger(part)
             own = {TYPE: EVENT_TYPES} if TYPE in single.paths else {}
-            never = find_event((HeldTrigger(single),), fixed=own, spend=effort.spend)
-            always = find_event((HeldTrigger(single, wanted=False),), fixed=own, spend=effort.spend)
+            never = find_event((HeldTrigger(single),), fixed=own, spend=budget.spend)
+            always = find_event((HeldTrigger(single, wanted=False),), fixed=own, spend=budget.spend)
             shown = _short(write(part))
             if isinstance(node, Or) and never.event is None and never.is_certain:
-                message = f"`{shown}` can never hold."
+                message = f"`{shown}` is never true."
                 yield _marked("AD414", "warning", message, _type_hint(part), text, write(part))
             if isinstance(node, And) and always.event is None and always.is_certain:
-                message = f"`{shown}` always holds."
-                yield _marked("AD415", "warning", message, "Leave it out.", text, write(part))
+                message = f"`{shown}` is always true."
+                yield _marked("AD415", "warning", message, "Remove it.", text, write(part))
 
 
-def _unknown_types(trigger: Trigger, text: str, effort: WorkBudget) -> Iterator[Issue]:
-    """Find types in lists that no event has."""
+def _unknown_types(trigger: Trigger, text: str, budget: WorkBudget) -> Iterator[Issue]:
+    """Yield unknown event types in lists."""
     for node in _conditions(trigger.tree):
         match node:
             case Comparison(FieldNode(Path(("type",))), "in", ConstantNode(tuple() as names)):
                 for name in names:
                     if name not in EVENT_TYPES:
-                        effort.compare(str(name), EVENT_TYPES)
+                        budget.compare(str(name), EVENT_TYPES)
                         near = nearest(str(name), EVENT_TYPES)
                         hint = f'Did you mean "{near}"?' if near else ""
                         message = f"No event has the type {json.dumps(name)}."
@@ -329,10 +334,10 @@ def _type_hint(part: BooleanNode) -> str:
     return ""
 
 
-def _read_differently(text: str, effort: WorkBudget) -> Iterator[Issue]:
-    effort.spend(5 * len(text))
+def _segment_difference(text: str, budget: WorkBudget) -> Iterator[Issue]:
+    budget.spend(5 * len(text))
     try:
-        found = difference(text, effort.spend)
+        found = difference(text, budget.spend)
     except TriggerError:
         return
     if found:
@@ -343,10 +348,10 @@ def _warning(code: str, message: str, text: str, part: str) -> Issue:
     return _marked(code, "warning", message, "", text, part)
 
 
-def _marked(  # noqa: PLR0913, PLR0917 - a fault has these parts
+def _marked(  # noqa: PLR0913, PLR0917 - an issue has these parts
     code: str, severity: Severity, message: str, hint: str, text: str, part: str
 ) -> Issue:
-    """Make a fault that underlines *part* where the text has it, else the whole text."""
+    """Return an issue that underlines *part* if the text contains it, else the whole text."""
     offset = text.find(part) if part else -1
     length = len(part) if offset >= 0 else len(text)
     return Issue(code, severity, "trigger", message, hint, offset=max(offset, 0), length=length)
@@ -361,5 +366,5 @@ def _short(text: str) -> str:
 
 
 def shown_event(event: Event) -> str:
-    """Give an event as short JSON."""
+    """Return an event as short JSON."""
     return json.dumps(event, ensure_ascii=False)

@@ -1,7 +1,7 @@
-"""What may be at a place of an event or a payload: types of JSON values, joined and entered.
+"""Types of JSON values: what a place of an event or a payload may contain.
 
-A `Type` is a set of values, described generously: whatever can be there belongs to it, and some
-that cannot be may belong to it too. So what holds for all of a type holds for what comes.
+A `Type` is a set of values that over-approximates: it contains every possible value, and maybe
+others. So a property of the whole type applies to every actual value.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from typing import Final
 from framework.paths import JSON, MISSING, Path, step
 
 MAX_VALUES: Final = 24
-"""Particular values that a type tells apart; more of them are described by their kinds."""
+"""Maximum number of particular values in a type; more become kinds of values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Texts: of a *format* (a name that fields know) where it is given, *filled* if never empty."""
+    """Strings, optionally with a *format* (a format of fields); *nonempty* if never empty."""
 
     format: str | None = None
-    filled: bool = False
+    nonempty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Objects: the type of each known member, and that of all others.
+    """Objects: the type of each known member and of all others (*rest*).
 
-    *rest* is None where anything may be there, and NOTHING where nothing else is.
+    *rest* is None if others may be anything, and NOTHING if there are none.
     """
 
     known: Mapping[str, Type] = field(default_factory=dict)
     rest: Type | None = None
 
     def get(self, key: str) -> Type:
-        """Give the type of a member."""
+        """Return the type of a member."""
         return self.known.get(key, ANYTHING if self.rest is None else self.rest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Type:
-    """The values that may be at a place.
+    """The possible values at a place.
 
-    *missing* says that there may be none; *values* lists particular ones; the others say which
-    kinds there may be. *number* is `integer` where there is never a fraction. *items* is the type
-    of what lists hold. *refuses* says that making the value may refuse the event.
+    *missing* means that there may be none, *values* lists particular ones, and the others are the
+    possible kinds. *number* is `integer` or `number`, *items* the type of list items. *may_fail*
+    means that computing the value may fail the event.
     """
 
     missing: bool = False
@@ -57,11 +57,11 @@ class Type:
     items: Type | None = None
     members: Members | None = None
     values: tuple[JSON, ...] = ()
-    refuses: bool = False
+    may_fail: bool = False
 
     @property
     def is_present(self) -> bool:
-        """Whether there may be a value at all."""
+        """Whether there may be a value."""
         return bool(
             self.null or self.boolean or self.number or self.text or self.values
             or self.items is not None or self.members is not None
@@ -69,7 +69,7 @@ class Type:
 
     @property
     def is_anything(self) -> bool:
-        """Whether nothing is known about the value but perhaps that it is there."""
+        """Whether nothing is known about the value, except maybe its presence."""
         return self.items is ANYTHING and self.members is not None and self.text is not None
 
     @property
@@ -88,54 +88,54 @@ class Type:
 
 
 NOTHING: Final = Type(missing=True)
-"""There is never a value."""
+"""No value."""
 
 ANYTHING: Final = Type(missing=True)
-"""There may be any value, or none."""
+"""Any value, or none."""
 
 for _name, _value in {
     "null": True, "boolean": True, "number": "number", "text": Text(),
     "items": ANYTHING, "members": Members(),
 }.items():  # fmt: skip
-    object.__setattr__(ANYTHING, _name, _value)  # a list of anything holds anything
+    object.__setattr__(ANYTHING, _name, _value)  # recursive: items of ANYTHING are ANYTHING
 
 
 def constant(value: JSON) -> Type:
-    """Give the type of one value."""
+    """Return the type of one particular value."""
     return NOTHING if value is MISSING else Type(values=(value,))
 
 
 def present(found: Type) -> Type:
-    """Give the type without its missing and null values."""
+    """Return the type without its missing and null values."""
     values = tuple(value for value in found.values if value is not None)
     return replace(found, missing=False, null=False, values=values)
 
 
 def optional(found: Type) -> Type:
-    """Give the type, of which there may be no value."""
+    """Return the type, with missing as an option."""
     return replace(found, missing=True)
 
 
 def listed(found: Type) -> Type:
-    """Give the type of what stands in a list, where no value is null."""
+    """Return the type as an item of a list, in which missing values become null."""
     return replace(found, missing=False, null=True) if found.missing else found
 
 
-def doubtful(found: Type) -> Type:
-    """Give the type, whose making may refuse the event."""
-    return replace(found, refuses=True)
+def fallible(found: Type) -> Type:
+    """Return the type, with a computation that may fail the event."""
+    return replace(found, may_fail=True)
 
 
 def join(*types: Type) -> Type:
-    """Give the type of what belongs to any of *types*; nothing belongs to none."""
+    """Return the union of *types*; the empty type for none."""
     if not types:
         return Type()
     listed = list({id(each): each for each in types}.values())
     if ANYTHING in listed:
-        doubts = [place for place, each in enumerate(listed) if each.refuses]
+        doubts = [place for place, each in enumerate(listed) if each.may_fail]
         if not doubts:
             return ANYTHING
-        listed = [doubtful(ANYTHING), *listed[max(doubts[0], listed.index(ANYTHING)) + 1 :]]
+        listed = [fallible(ANYTHING), *listed[max(doubts[0], listed.index(ANYTHING)) + 1 :]]
     members = [each.members for each in listed if each.members is not None]
     if len(members) > 2:
         listed = [replace(each, members=None) for each in listed]
@@ -147,9 +147,9 @@ def join(*types: Type) -> Type:
 
 
 def enter(found: Type, part: str) -> Type:
-    """Give the type of what `framework.paths.step` gives for one key or index."""
+    """Return the type of the results of `framework.paths.step` for one key or index."""
     if found.members is not None and found.members.get(part) is ANYTHING:
-        return replace(ANYTHING, refuses=found.refuses)
+        return replace(ANYTHING, may_fail=found.may_fail)
     decimal = part.isdecimal() and part.isascii()
     ways = [constant(step(value, part)) for value in found.values]
     if found.missing or found.number or found.boolean:
@@ -158,25 +158,25 @@ def enter(found: Type, part: str) -> Type:
         ways.append(Type(null=True))
     ways += [constant(value) for value, may in ((False, found.boolean), (0, found.number)) if may]
     if found.text is not None:
-        ways.append(Type(missing=True, text=Text(filled=True) if decimal else None))
-        ways += [] if found.text.filled else [constant("")]
+        ways.append(Type(missing=True, text=Text(nonempty=True) if decimal else None))
+        ways += [] if found.text.nonempty else [constant("")]
     if found.items is not None:
         ways.append(optional(found.items) if decimal else NOTHING)
     if found.members is not None:
         ways.append(found.members.get(part))
     made = join(*ways)
-    return replace(made, refuses=found.refuses)
+    return replace(made, may_fail=found.may_fail)
 
 
 def follow(found: Type, path: Path) -> Type:
-    """Give the type of what a path gives."""
+    """Return the type of the values at a path."""
     for part in path.parts:
         found = enter(found, part)
     return found
 
 
 def refine(found: Type, path: tuple[str, ...], fact: Type) -> Type:
-    """Give the type of the objects of *found* in which a path holds what a *fact* says."""
+    """Return the type of those objects of *found* whose value at a path has the type *fact*."""
     if not path:
         return fact
     if found.members is None:
@@ -189,11 +189,11 @@ def refine(found: Type, path: tuple[str, ...], fact: Type) -> Type:
 
 
 def type_of(value: JSON) -> Type:
-    """Give a type that holds *value* and others of its kind."""
+    """Return the type of *value* and others of its kind."""
     if isinstance(value, bool) or value is None:
         return Type(null=value is None, boolean=value is not None)
     if isinstance(value, str):
-        return Type(text=Text(filled=bool(value)))
+        return Type(text=Text(nonempty=bool(value)))
     if isinstance(value, list):
         return Type(items=join(*map(type_of, value)))
     if isinstance(value, dict):
@@ -204,7 +204,7 @@ def type_of(value: JSON) -> Type:
 
 def _joined(one: Type, other: Type) -> Type:
     if one is ANYTHING or other is ANYTHING:
-        return replace(ANYTHING, refuses=True) if one.refuses or other.refuses else ANYTHING
+        return replace(ANYTHING, may_fail=True) if one.may_fail or other.may_fail else ANYTHING
     values, kinds = _values(one, other), Type()
     if len(values) > MAX_VALUES:
         kinds, values = join(*map(type_of, values)), ()
@@ -218,7 +218,7 @@ def _joined(one: Type, other: Type) -> Type:
         items=_joined_items(one.items, other.items),
         members=_joined_members([each for each in (one.members, other.members) if each]),
         values=values,
-        refuses=one.refuses or other.refuses,
+        may_fail=one.may_fail or other.may_fail,
     )
 
 
@@ -236,7 +236,7 @@ def _identity(value: JSON) -> Hashable:
 def _joined_text(one: Text | None, other: Text | None) -> Text | None:
     if one is None or other is None:
         return one or other
-    return Text(one.format if one.format == other.format else None, one.filled and other.filled)
+    return Text(one.format if one.format == other.format else None, one.nonempty and other.nonempty)
 
 
 def _joined_items(one: Type | None, other: Type | None) -> Type | None:
@@ -246,7 +246,7 @@ def _joined_items(one: Type | None, other: Type | None) -> Type | None:
 
 
 def _joined_members(listed: list[Members]) -> Members | None:
-    """Join members key by key, so that many objects of few keys each are quickly joined."""
+    """Join members key by key, which is fast for many objects with few keys each."""
     if len(listed) < 2:
         return listed[0] if listed else None
     ways: dict[str, list[Type]] = {}
@@ -273,7 +273,7 @@ def _rest_of(listed: list[Members]) -> Type | None:
 
 
 def texts_in(found: Type) -> Iterator[str]:
-    """Yield the particular texts of a type."""
+    """Return the particular strings of a type."""
     return (value for value in found.values if isinstance(value, str))
 
 

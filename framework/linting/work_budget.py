@@ -1,6 +1,6 @@
-"""How much work a check may be: steps of about a microsecond, counted and not timed.
+"""The work limit of a check: steps of about a microsecond, counted instead of timed.
 
-So the same file gives the same findings on every machine, and no file takes longer than a second.
+So a file has the same findings on every machine, and no check takes longer than a second.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from framework.linting.value_types import ANYTHING, Type
 from framework.paths import JSON
 
 MAX_STEPS: Final = 400_000
-"""Steps of the check of one file."""
+"""Maximum number of steps for one file."""
 
 _VALUE: Final = 30
 _TEMPLATES: Final = {"@jinja": 60, "@liquid": 20, "@template": 3}
 _MARKS: Final = re.compile(r"\{[{%#]|\w+|[^\w\s]")
 
 
-class BudgetExhausted(Exception):  # noqa: N818 - not an error: it ends a check, and is told
-    """There are no steps left; what was to come is not checked."""
+class BudgetExhausted(Exception):  # noqa: N818 - not an error: it ends a check and becomes an issue
+    """No steps are left; the rest is not checked."""
 
 
 class WorkBudget:
-    """The steps that a check may still take."""
+    """The remaining steps of a check."""
 
     def __init__(self, steps: int = MAX_STEPS) -> None:
         self.left = steps
         self._paid: set[str] = set()
 
     def spend(self, steps: int) -> None:
-        """Take steps; raises Exhausted where there are not so many left, now and ever after."""
+        """Use steps; raises BudgetExhausted, now and on every later call, if too few are left."""
         self.left -= steps
         if self.left < 0:
             raise BudgetExhausted
 
     def spend_once(self, steps: int, text: str) -> None:
-        """Take the steps of what is done once for a text, however often it comes."""
+        """Use steps for work that is done only once per text."""
         self.spend(0 if text in self._paid else steps)
         self._paid.add(text)
 
     def affords(self, steps: int) -> bool:
-        """Take steps if there are so many left; tell whether there are."""
+        """Use steps if enough are left; return whether there are."""
         enough = steps <= self.left
         self.left -= steps if enough else 0
         return enough
 
     def compile(self, raw: JSON) -> None:
-        """Take the steps of compiling a part of a mapping."""
+        """Use the steps for compiling a part of a mapping."""
         waiting: list[tuple[JSON, int]] = [(raw, 0)]
         while waiting:
             value, weight = waiting.pop()
@@ -63,7 +63,7 @@ class WorkBudget:
                 waiting += [(item, 0) for item in value]
 
     def visit(self, *types: Type | None) -> None:
-        """Take the steps of walking over types and all that is in them."""
+        """Use the steps for traversing types."""
         waiting = list(types)
         while waiting:
             found = waiting.pop()
@@ -75,5 +75,5 @@ class WorkBudget:
                 waiting += [*found.members.known.values(), found.members.rest]
 
     def compare(self, name: str, known: Iterable[str]) -> None:
-        """Take the steps of looking for the name that is most like another."""
+        """Use the steps for finding the most similar name."""
         self.spend(20 + len(name) + 8 * len(list(known)))

@@ -1,4 +1,4 @@
-"""Events to test with: complete, the same every time, and of every kind that is in use."""
+"""Sample events for tests: complete, deterministic, and of every kind in use."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ _OWN: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
 }
 
 EVENT_TYPES: Final = tuple(_OWN)
-"""The types of events that `make_event` knows."""
+"""The event types that `make_event` supports."""
 
 
 def make_event(type: str = "track", **overrides: Any) -> Event:  # noqa: A002 - the event's own word
-    """Give a complete event of one type; the same every time.
+    """Return a complete event of one type, the same on every call.
 
-    *overrides* are keys of the event and replace what stands there; `context` is put over the
-    usual one, key by key. Raises UnknownNameError for a type that is not among EVENT_TYPES.
+    *overrides* replace keys of the event; `context` is merged into the default context, key by key.
+    Raises UnknownNameError for a type that is not among EVENT_TYPES.
     """
     if type not in _OWN:
         raise UnknownNameError.of("event type", type, EVENT_TYPES)
@@ -80,21 +80,21 @@ def make_event(type: str = "track", **overrides: Any) -> Event:  # noqa: A002 - 
 def make_audience_event(
     *, entered: bool, key: str = "spring_sale", form: EventShape = "track", **overrides: Any
 ) -> Event:
-    """Give the event of a user who enters or leaves an audience, as Segment's Engage sends it."""
+    """Return the event of a user who enters or leaves an audience, as sent by Segment's Engage."""
     return _computed("audience", key, form, entered=entered, overrides=overrides)
 
 
 def make_journey_event(
     *, entered: bool, key: str = "welcome_step_1", form: EventShape = "track", **overrides: Any
 ) -> Event:
-    """Give the event of a user who enters or leaves a step of a journey."""
+    """Return the event of a user who enters or leaves a step of a journey."""
     return _computed("journey_step", key, form, entered=entered, overrides=overrides)
 
 
 def make_row_event(
     row: WarehouseRow, properties: Mapping[str, JSON] | None = None, **overrides: Any
 ) -> Event:
-    """Give the event of a warehouse row that is new, updated or deleted (reverse ETL)."""
+    """Return the event of a warehouse row that is new, updated or deleted (reverse ETL)."""
     columns = {"id": 1, "email": _TRAITS["email"]} if properties is None else dict(properties)
     given = {"event": row, "properties": columns, "messageId": f"row-{row}", **overrides}
     return make_event("track", **given)
@@ -115,15 +115,15 @@ def _computed(
         "traits": {"email": _TRAITS["email"]},
         **overrides.get("context", {}),
     }
-    told: dict[str, JSON] = {"traits": {key: entered, "email": _TRAITS["email"]}}
+    own: dict[str, JSON] = {"traits": {key: entered, "email": _TRAITS["email"]}}
     if form == "track":
         name = "Audience Entered" if entered else "Audience Exited"
-        told = {"event": name, "properties": {"audience_key": key, key: entered}}
-    return make_event(form, **{**told, **overrides, "context": context})
+        own = {"event": name, "properties": {"audience_key": key, key: entered}}
+    return make_event(form, **{**own, **overrides, "context": context})
 
 
 def _copied(value: JSON) -> Any:
-    """Give a copy in which nothing is shared, so that tests can change it."""
+    """Return a deep copy, which tests can change."""
     if isinstance(value, Mapping):
         return {key: _copied(inner) for key, inner in value.items()}
     return value

@@ -1,10 +1,10 @@
-"""Payloads and events made from a field table: the same for the same seed."""
+"""Payloads and events generated from a field table, deterministic for a seed."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from framework.definition import Action, Field, compile_shape
@@ -15,7 +15,7 @@ from framework.samples.events import make_event
 from framework.triggers import parse
 
 Which: TypeAlias = Literal["all", "required"]
-"""Which fields get a value."""
+"""The fields that get a value."""
 
 _WORDS: Final = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron")
 _PATTERNED: Final = ("12345", "2026-07", "A1", "a", "abc", "ABC", "EUR", "en-GB", "+441632960961")
@@ -38,12 +38,12 @@ _FORMATS: Final[Mapping[str, Callable[[str, int], str]]] = {
 def generate_payload(
     fields: Mapping[str, Field], seed: int = 0, which: Which = "all"
 ) -> dict[str, JSON]:
-    """Give values that the fields accept: for all of them, or for those that are required.
+    """Return values that the fields accept, for all fields or for the required ones.
 
-    What is required under a condition is there when the condition holds.
-    Raises ConfigurationError for a pattern that no value was found for.
+    Conditionally required fields have a value if their condition is true.
+    Raises ConfigurationError for a pattern without a known matching value.
     """
-    chance = random.Random(seed)  # noqa: S311 - made to be the same again
+    chance = random.Random(seed)  # noqa: S311 - deterministic on purpose
     made = {
         key: value
         for key, field in fields.items()
@@ -61,32 +61,28 @@ def generate_event(
     trigger: str | None = None,
     mapping: Mapping[str, JSON] | None = None,
 ) -> Event:
-    """Give an event from which an action's mapping makes a payload that its fields accept.
+    """Return an event that an action maps to a payload that its fields accept.
 
-    Values are put where the mapping reads them by `@path`, as far as the trigger leaves them;
-    *trigger* and *mapping* stand in for the action's own.
+    The event has the values at the paths that the mapping reads by `@path`, unless the trigger
+    requires others; *trigger* and *mapping* override the action's own.
     """
     raw = {**action.default_mapping, **(mapping or {})}
     text = trigger if trigger is not None else action.trigger
     event = make_event("track")
     for key, value in generate_payload(action.fields, seed, which).items():
-        for path in _read_by(raw.get(key)):
-            event = Change(path, value).apply(event)
+        expression = raw.get(key)
+        path = expression.get("@path") if isinstance(expression, dict) else None
+        if isinstance(path, str):
+            event = Change(Path.parse(path), value).apply(event)
     for change in (nearest_change(parse(text), event) if text is not None else None) or ():
         event = change.apply(event)
     return event
 
 
-def _read_by(expression: JSON) -> Iterator[Path]:
-    """Yield the place that a field's value is read from, if it is one place."""
-    if isinstance(expression, dict) and isinstance(expression.get("@path"), str):
-        yield Path.parse(expression["@path"])
-
-
 def _completed(
     made: dict[str, JSON], fields: Mapping[str, Field], chance: random.Random
 ) -> dict[str, JSON]:
-    """Add what the values that are there, and the defaults of others, make necessary."""
+    """Add the fields that the existing values and the defaults of others require."""
     shape = compile_shape(fields)
     defaults = {key: one.default for key, one in fields.items() if one.default is not None}
     for _ in fields:
@@ -132,7 +128,7 @@ def _patterned(key: str, pattern: str) -> str:
     for candidate in _PATTERNED:
         if re.search(pattern, candidate):
             return candidate
-    raise ConfigurationError(f"No value was found for field `{key}` with the pattern `{pattern}`.")
+    raise ConfigurationError(f"No sample value for field `{key}` matches the pattern `{pattern}`.")
 
 
 def _number(_: str, field: Field, chance: random.Random, __: Which) -> JSON:

@@ -13,8 +13,8 @@ from framework.linting import (
     Issue,
     check_exclusion,
     check_subscription,
+    model_from_spec,
     setting_problems,
-    spec_world,
     suggestion,
 )
 from framework.paths import JSON
@@ -41,7 +41,7 @@ def diagnostics(chosen: Chosen) -> Iterator[dict[str, JSON]]:
             hint = suggestion(subscription.action, known, "actions")
             yield _finding(("subscriptions", number, "partnerAction"), text, hint=hint)
             continue
-        for fault in check_subscription(definition, subscription, spec_world()).faults:
+        for fault in check_subscription(definition, subscription, model_from_spec()).issues:
             yield _told(number, fault)
         if subscription.enabled and (trigger := _readable(chosen, number)):
             readable[number] = trigger

@@ -202,7 +202,9 @@ class SegmentApi:
                 told = trace_events(connection, events, report)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             return ApiReply(200, [_error(error)])
-        failed = [one.legs[0] for one in told if isinstance(one.legs[0].result, Failed)]
+        failed = [
+            one.subscriptions[0] for one in told if isinstance(one.subscriptions[0].result, Failed)
+        ]
         if failed and not isinstance(payload, list):
             return ApiReply(200, [hidden(_failure(failed[0]), hide)])
         return ApiReply(200, _exchanges(report.exchanges))

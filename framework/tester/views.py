@@ -223,9 +223,9 @@ def _deliver(call: ApiRequest, mode: Mode) -> JSON:
 
 def _shown(told: EventTrace) -> JSON:
     """Give a journey; beyond the first ones, exchanges stand with their batch only."""
-    legs = (replace(leg, batch=leg.batch and _brief(leg.batch, told)) for leg in told.legs)
-    shown = replace(told, legs=tuple(legs)).to_json()
-    for leg, given in zip(told.legs, shown["legs"], strict=True):
+    legs = (replace(leg, batch=leg.batch and _brief(leg.batch, told)) for leg in told.subscriptions)
+    shown = replace(told, subscriptions=tuple(legs)).to_json()
+    for leg, given in zip(told.subscriptions, shown["legs"], strict=True):
         if leg.batch:
             given["batch"]["others"] = len(leg.batch.peers)
     return shown

@@ -1,4 +1,4 @@
-"""WHEN: the trigger language (Segment's Filter Query Language)."""
+"""The trigger language (Segment's Filter Query Language): which events run an action."""
 
 from __future__ import annotations
 

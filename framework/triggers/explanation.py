@@ -1,4 +1,4 @@
-"""Why a trigger matched or not: what each condition saw, and which ones stood in the way."""
+"""Why a trigger matches an event or not: the values each condition read, and the blockers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _WIDTH: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One condition of a trigger on one event: its *text*, its *truth*, and what it *saw*.
+    """One condition of a trigger on one event: its *text*, its *truth* and the fields it *saw*.
 
-    *truth* is None where the condition is neither true nor false. *saw* pairs each field with its
-    value (or MISSING); *parts* are the conditions that *join* joins.
+    *truth* is None if the condition is neither true nor false. *saw* pairs each field with its
+    value (or MISSING); *parts* are the conditions that *join* combines.
     """
 
     text: str
@@ -33,27 +33,26 @@ class Explanation:
 
     @property
     def matched(self) -> bool:
-        """Tell whether the condition holds; for the whole trigger, whether it matches."""
+        """Return whether the condition is true; for the whole trigger, whether it matches."""
         return self.truth is True
 
     @property
     def blockers(self) -> tuple[Explanation, ...]:
-        """Give a smallest set of single conditions that stand in the way of a match.
+        """Return a smallest set of single conditions that prevent a match; empty if it matches.
 
-        Had all of them come out the other way, the trigger would match; had one of them stayed, it
-        would not. Empty where it matches.
+        With the opposite result for all of them, the trigger would match.
         """
-        return _in_the_way(self, wanted=True)
+        return _blockers(self, wanted=True)
 
     @property
     def reason(self) -> str:
-        """Say in one sentence why the trigger does not match, or that it does."""
+        """One sentence: why the trigger does not match, or that it does."""
         if self.matched:
             return "The trigger matches."
         return f"The trigger does not match: {'; '.join(map(_sentence, self.blockers))}."
 
     def to_json(self) -> dict[str, Any]:
-        """Give the explanation as a JSON object; a field that is not there has no `value`."""
+        """Return the explanation as a JSON object; a missing field has no `value`."""
         saw = [
             {"field": name} if value is MISSING else {"field": name, "value": value}
             for name, value in self.saw
@@ -68,7 +67,7 @@ class Explanation:
 
 
 def explain(tree: BooleanNode, event: Event) -> Explanation:
-    """Explain a tree on an event: every condition, also where an earlier one decides."""
+    """Explain a tree on an event: every condition, including those after the decisive one."""
     join = _JOINS.get(type(tree), "condition")
     nodes = walk(tree) if join == "condition" else ()
     fields = {write(node): node.path for node in nodes if isinstance(node, FieldNode)}
@@ -81,28 +80,28 @@ def explain(tree: BooleanNode, event: Event) -> Explanation:
     )
 
 
-def _in_the_way(found: Explanation, *, wanted: bool) -> tuple[Explanation, ...]:
-    """Give the fewest single conditions that would have to change for the wanted truth."""
+def _blockers(found: Explanation, *, wanted: bool) -> tuple[Explanation, ...]:
+    """Return the fewest single conditions whose result must change for the wanted truth."""
     if found.truth is wanted:
         return ()
     if found.join == "condition":
         return (found,)
     if found.join == "not":
-        return _in_the_way(found.parts[0], wanted=not wanted)
-    ways = [_in_the_way(part, wanted=wanted) for part in found.parts if part.truth is not wanted]
+        return _blockers(found.parts[0], wanted=not wanted)
+    options = [_blockers(part, wanted=wanted) for part in found.parts if part.truth is not wanted]
     if (found.join == "and") is wanted:
-        return tuple(each for way in ways for each in way)
-    return min(ways, key=len)
+        return tuple(blocker for option in options for blocker in option)
+    return min(options, key=len)
 
 
 def _sentence(found: Explanation) -> str:
     saw = " and ".join(f"`{name}` is {_shown(value)}" for name, value in found.saw)
-    verdict = {True: "is met and must not be", False: "is not met", None: "cannot be judged"}
+    verdict = {True: "is met but must not be", False: "is not met", None: "cannot be evaluated"}
     return f"`{found.text}` {verdict[found.truth]} ({saw})"
 
 
 def _shown(value: JSON) -> str:
-    """Give a value as short JSON."""
+    """Return a value as short JSON."""
     if value is MISSING:
         return "missing"
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else text_of(value)

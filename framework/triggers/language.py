@@ -1,4 +1,4 @@
-"""The syntax tree of triggers and its meaning, for tools that analyze triggers."""
+"""The syntax tree of triggers and its semantics, for tools that analyze triggers."""
 
 from __future__ import annotations
 

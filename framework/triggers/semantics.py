@@ -1,12 +1,12 @@
-"""What a trigger means: whether it matches an event, interpreted or compiled.
+"""Evaluation of triggers on events, interpreted or compiled.
 
-A condition is true, false or neither. It is neither where the question does not fit the value: the
-size of what is no number, a part of what is no text. `and`, `or` and `not` keep that apart (what is
-neither stays so when negated), and only *true* is a match. So `!contains(a, "x")` matches texts
-without x and no missing values, as it does in the reference.
+A condition is true, false or neither. It is neither if the test does not apply to the value, such
+as an order comparison with a value that is not a number. `and`, `or` and `not` propagate it (the
+negation of neither is neither), and only *true* is a match. So `!contains(a, "x")` matches strings
+without x but no missing values, as in Segment's implementation.
 
-Compiled code needs no third value: a condition is asked either whether it holds or whether it
-fails, and negation swaps the question.
+Compiled code needs no third value: it tests either that a condition is true or that it is false,
+and negation exchanges the two tests.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from framework.codegen import EventReader, JSONReader, SourceCode
 from framework.paths import Event, Path
 from framework.triggers.globs import glob
+from framework.triggers.operations import member
 from framework.triggers.tree import (
     And,
     BooleanNode,
@@ -30,26 +31,26 @@ from framework.triggers.tree import (
     walk,
 )
 from framework.triggers.values import number_of, same
-from framework.triggers.vocabulary import FUNCTIONS, OPERATORS, member
+from framework.triggers.vocabulary import FUNCTIONS, OPERATORS
 
 _SHORT: Final = 8
-"""Texts of a list that are quicker compared one by one than looked up."""
+"""Up to this many strings, comparing one by one is faster than a set lookup."""
 
 
 def evaluate(tree: BooleanNode, event: Event) -> bool:
-    """Tell whether a tree matches an event by plain interpretation: the oracle of compiled code."""
+    """Return whether a tree matches an event, by interpretation: the oracle of compiled code."""
     return truth(tree, event) is True
 
 
 def truth(tree: BooleanNode, event: Event) -> bool | None:
-    """Tell whether a condition is true, false or (None) neither."""
+    """Return whether a condition is true, false or neither (None)."""
     match tree:
         case And(parts):
-            return every(truth(part, event) for part in parts)
+            return conjunction(truth(part, event) for part in parts)
         case Or(parts):
-            return opposite(every(opposite(truth(part, event)) for part in parts))
+            return negation(conjunction(negation(truth(part, event)) for part in parts))
         case Not(part):
-            return opposite(truth(part, event))
+            return negation(truth(part, event))
         case Comparison(left, operator, right):
             return _comparing(operator)(value(left, event), value(right, event))
         case FunctionCall():
@@ -58,7 +59,7 @@ def truth(tree: BooleanNode, event: Event) -> bool | None:
 
 
 def value(operand: Operand, event: Event) -> Any:
-    """Give what an operand stands for in an event; MISSING for a field that is not there."""
+    """Return the value of an operand on an event; MISSING for a missing field."""
     match operand:
         case FieldNode(path):
             return path.get(event)
@@ -68,26 +69,26 @@ def value(operand: Operand, event: Event) -> Any:
             return FUNCTIONS[function].apply(*(value(each, event) for each in arguments))
 
 
-def every(truths: Iterable[bool | None]) -> bool | None:
-    """Join truths by `and`: false if one is false, else neither if one is neither."""
+def conjunction(truths: Iterable[bool | None]) -> bool | None:
+    """Combine truths by `and`: false if one is false, else neither if one is neither."""
     found = set(truths)
     return False if False in found else None if None in found else True
 
 
-def opposite(verdict: bool | None) -> bool | None:  # noqa: FBT001 - a truth, not a flag
-    """Negate a truth; what is neither stays neither."""
+def negation(verdict: bool | None) -> bool | None:  # noqa: FBT001 - a truth, not a flag
+    """Negate a truth; neither stays neither."""
     return None if verdict is None else not verdict
 
 
 def paths_of(tree: BooleanNode) -> frozenset[Path]:
-    """Give the paths that a tree reads."""
+    """Return the paths of the fields that a tree reads."""
     return frozenset(node.path for node in walk(tree) if isinstance(node, FieldNode))
 
 
 def emit(tree: BooleanNode, code: SourceCode, reader: EventReader) -> str:
-    """Give a Python expression that is true where the tree matches and false elsewhere.
+    """Return a Python expression that is true if the tree matches and false otherwise.
 
-    The paths must have been loaded. The expression never raises on decoded JSON.
+    The caller loads the paths first. The expression never raises on decoded JSON.
     """
     return _Writer(code, reader).holds(tree)
 
@@ -109,7 +110,7 @@ def _comparing(operator: str) -> Callable[[Any, Any], bool | None]:
 
 
 class _Writer(NamedTuple):
-    """Writes conditions as expressions: one that is true where it holds, one where it fails."""
+    """Generates two expressions per condition: one for being true, one for being false."""
 
     code: SourceCode
     reader: EventReader
@@ -123,7 +124,7 @@ class _Writer(NamedTuple):
             case Not(part):
                 return self.fails(part)
             case Comparison() | FunctionCall():
-                return self.asked(node)[0]
+                return self.tests(node)[0]
 
     def fails(self, node: BooleanNode) -> str:
         match node:
@@ -134,10 +135,10 @@ class _Writer(NamedTuple):
             case Not(part):
                 return self.holds(part)
             case Comparison() | FunctionCall():
-                return self.asked(node)[1]
+                return self.tests(node)[1]
 
-    def asked(self, node: Comparison | FunctionCall) -> tuple[str, str]:  # noqa: PLR0911 - one each
-        """Give both expressions of a single condition, made for the constant in it."""
+    def tests(self, node: Comparison | FunctionCall) -> tuple[str, str]:  # noqa: PLR0911 - one each
+        """Return both expressions of a single condition, specialized for its constant."""
         match node:
             case Comparison(left, "=", ConstantNode(constant)):
                 return self.equal(left, constant)
@@ -148,13 +149,13 @@ class _Writer(NamedTuple):
             case Comparison(left, ">" | ">=" | "<" | "<=" as operator, ConstantNode(constant)):
                 return self.ordered(left, operator, constant)
             case FunctionCall("contains", (subject, ConstantNode(str(part)))):
-                sought = self.code.literal(part)
-                return self.text(subject, lambda text: f"{sought} in {text}")
+                part_literal = self.code.literal(part)
+                return self.text(subject, lambda text: f"{part_literal} in {text}")
             case FunctionCall("match", (subject, ConstantNode(str(pattern)))):
-                return self.text(subject, self.fitting(pattern))
+                return self.text(subject, self.pattern_test(pattern))
             case Comparison(left, operator, right):
-                judge = self.code.literal(_comparing(operator), "compare")
-                verdict = f"{judge}({self.value(left)}, {self.value(right)})"
+                compare = self.code.literal(_comparing(operator), "compare")
+                verdict = f"{compare}({self.value(left)}, {self.value(right)})"
             case FunctionCall():
                 verdict = self.value(node)
         return f"{verdict} is True", f"{verdict} is False"
@@ -174,7 +175,7 @@ class _Writer(NamedTuple):
                 equal = f"{self.code.literal(same, 'same')}({first}, {literal})"
                 return equal, f"not {equal}"
         holds = f"{first} == {literal}"
-        if constant in {0, 1}:  # which Python takes for False and True
+        if constant in {0, 1}:  # equal to False and True in Python
             holds = f"({holds} and type({again}) is not bool)"
         return holds, f"({_number(first, again)} and {again} != {literal})"
 
@@ -199,14 +200,14 @@ class _Writer(NamedTuple):
             found = f"(type({first}) is str and {again} in {table})"
         return found, f"not {found}"
 
-    def text(self, subject: Operand, question: Callable[[str], str]) -> tuple[str, str]:
-        """Ask a text a question about the variable that holds it."""
+    def text(self, subject: Operand, test: Callable[[str], str]) -> tuple[str, str]:
+        """Apply a test of strings to the variable that holds the subject."""
         first, again = self.twice(subject)
-        asked = question(again)
-        return f"(type({first}) is str and {asked})", f"(type({first}) is str and not {asked})"
+        tested = test(again)
+        return f"(type({first}) is str and {tested})", f"(type({first}) is str and not {tested})"
 
-    def fitting(self, pattern: str) -> Callable[[str], str]:
-        """Give the question whether a text fits a pattern, as plain a search as possible."""
+    def pattern_test(self, pattern: str) -> Callable[[str], str]:
+        """Return the test for a pattern, as the simplest equivalent search."""
         compiled = glob(pattern)
         literal = self.code.literal(compiled.text)
         match compiled.search:
@@ -218,11 +219,11 @@ class _Writer(NamedTuple):
                 return lambda text: f"{text}.endswith({literal})"
             case "inside":
                 return lambda text: f"{literal} in {text}"
-        fits = self.code.literal(compiled.regex.fullmatch, "fits")
-        return lambda text: f"({fits}({text}) is not None)"
+        fullmatch = self.code.literal(compiled.regex.fullmatch, "fits")
+        return lambda text: f"({fullmatch}({text}) is not None)"
 
     def twice(self, operand: Operand) -> tuple[str, str]:
-        """Give an operand's expression for its first use and one for further uses."""
+        """Return the expression for the first use of an operand, and one for further uses."""
         if isinstance(operand, FieldNode):
             return (self.reader.read(operand.path),) * 2
         name = self.code.fresh("t")

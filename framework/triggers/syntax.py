@@ -1,10 +1,10 @@
-r"""Text to tree: the grammar of triggers, and errors that point at the place.
+r"""The parser of triggers: text to syntax tree, with errors that point at the position.
 
 ::
 
     trigger    = group
-    group      = { joint } condition { { joint } condition } { joint }
-    joint      = "and" | "or" | ","
+    group      = { connective } condition { { connective } condition } { connective }
+    connective = "and" | "or" | ","
     condition  = "(" group ")" | ( "!" | "not" ) condition
                | operand comparator value | operand "in" ( list | field ) | operand
     operand    = field | call | text | number | "null" | "true" | "false"
@@ -20,17 +20,17 @@ r"""Text to tree: the grammar of triggers, and errors that point at the place.
     text       = '"' anything but '"' '"'  |  "'" anything but "'" "'"
     number     = [ "-" | "+" ] digits [ "." digits ]
 
-`not` and `!` bind closest, then `and`, then `or`; `!` touches what it negates. The words `and`,
-`or`, `not` and `in` are written in any letter case, and are ordinary keys after a backslash.
+`not` and `!` bind most tightly, then `and`, then `or`; no space may follow `!`. The words `and`,
+`or`, `not` and `in` are case-insensitive, and ordinary keys after a backslash.
 
-Texts in the wild were written for the reference's library, so its leniencies hold here:
+Existing triggers were written for Segment's implementation, so the parser is equally lenient:
 
-- joints at the ends of a group or twice in a row say nothing more;
-- a missing joint, or a comma, takes the joint that its group uses, else `and`;
-- a value behind a complete condition is ignored (`event = Order Completed` is `event = Order`),
-  and so is what the closing quote of a text opens (`"say \"hi\""` is `"say \"`).
+- connectives at the ends of a group, and repeated ones, have no effect;
+- a missing connective, or a comma, stands for the connective that its group uses, else `and`;
+- a value after a complete condition is ignored (`event = Order Completed` is `event = Order`),
+  and so is a string that the closing quote of another one opens (`"say \"hi\""` is `"say \"`).
 
-The parser remarks on what it ignores.
+The parser adds a remark for each ignored part.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ from framework.triggers.tree import (
 from framework.triggers.vocabulary import FUNCTIONS, PREDICATES
 
 MAX_LENGTH: Final = 10_000
-"""Characters of the longest trigger."""
+"""Maximum number of characters of a trigger."""
 
 MAX_DEPTH: Final = 50
-"""How deep groups, negations and calls may stand inside each other."""
+"""Maximum nesting depth of groups, negations and calls."""
 
 MAX_DIGITS: Final = 400
-"""Characters of the longest number."""
+"""Maximum number of characters of a number."""
 
 _TOKEN: Final = re.compile(
     r"""(?P<space>[ \t\r\n]+)
@@ -78,7 +78,7 @@ _TOKEN: Final = re.compile(
 )
 _TEXT: Final = re.compile(r"""(["']).*?\1""", re.DOTALL)
 _AFTER_WORD: Final = re.compile(r"[ \t\r\n,)\].(=!<>&|~]|\Z")
-_OURS: Final = {
+_REPLACEMENTS: Final = {
     "=>": ">=",
     "=<": "<=",
     "<>": "!=",
@@ -90,12 +90,12 @@ _OURS: Final = {
     "~=": "match(field, pattern)",
 }
 _HINTS: Final = {
-    "[": "Unexpected `[`; a position in a list is written `.\\0`.",
-    '"': "The text that begins here has no closing quote.",
-    "'": "The text that begins here has no closing quote.",
+    "[": "Unexpected `[`; write a position in a list as `.\\0`.",
+    '"': "The string that starts here has no closing quote.",
+    "'": "The string that starts here has no closing quote.",
     "\\": "Expected a character after `\\`.",
-    "\N{LEFT DOUBLE QUOTATION MARK}": "A text stands in straight quotes.",
-    "\N{LEFT SINGLE QUOTATION MARK}": "A text stands in straight quotes.",
+    "\N{LEFT DOUBLE QUOTATION MARK}": "Use straight quotes around a string.",
+    "\N{LEFT SINGLE QUOTATION MARK}": "Use straight quotes around a string.",
 }
 _CONSTANTS: Final[dict[str, bool | None]] = {"null": None, "true": True, "false": False}
 _COMPARATORS: Final = frozenset({"=", "!=", ">", ">=", "<", "<="})
@@ -112,23 +112,23 @@ class Token(NamedTuple):
     start: int
     end: int
 
-    def says(self, word: str) -> bool:
-        """Tell whether this is the given word operator, in any letter case."""
+    def is_word(self, word: str) -> bool:
+        """Return whether this is the given word operator, in any letter case."""
         return self.kind == "word" and self.text.lower() == word
 
     @property
     def shown(self) -> str:
-        """Name the token in a message."""
+        """The token as messages show it."""
         return "the end" if self.kind == "end" else f"`{short(self.text)}`"
 
 
 def read(text: str) -> tuple[BooleanNode, tuple[str, ...]]:
-    """Parse a trigger: its tree, and remarks on what was ignored.
+    """Parse a trigger; return its tree, and remarks on ignored parts.
 
-    Raises TriggerError with the text, a caret under the place and what was expected there.
+    Raises TriggerError with the expected input, the text and a caret at the position.
     """
     if len(text) > MAX_LENGTH:
-        raise TriggerError(f"A trigger has at most {MAX_LENGTH} characters, not {len(text)}.")
+        raise TriggerError(f"A trigger can have at most {MAX_LENGTH} characters, got {len(text)}.")
     parser = _Parser(text)
     tree = parser.group()
     if parser.token.kind != "end":
@@ -139,7 +139,7 @@ def read(text: str) -> tuple[BooleanNode, tuple[str, ...]]:
 def tokenize(text: str) -> Iterator[Token]:
     """Split a trigger into tokens; the last one is the end.
 
-    Where nothing can be read directly behind a text, its closing quote opens another one.
+    If no token follows a string directly, its closing quote opens another string.
     """
     place, closing = 0, -1
     while place < len(text):
@@ -160,13 +160,13 @@ def tokenize(text: str) -> Iterator[Token]:
 def _token(text: str, place: int) -> Token:
     found = _TOKEN.match(text, place)
     if found is None:
-        raise pointed(text, place, _HINTS.get(text[place], f"Unexpected `{text[place]}`."))
+        raise error_at(text, place, _HINTS.get(text[place], f"Unexpected `{text[place]}`."))
     kind, end = str(found.lastgroup), found.end()
     if kind == "foreign":
-        ours = _OURS.get(found[0], "!=" if found[0][0] == "!" else "=")
-        raise pointed(text, place, f"`{found[0]}` is not an operator; write `{ours}`.")
+        ours = _REPLACEMENTS.get(found[0], "!=" if found[0][0] == "!" else "=")
+        raise error_at(text, place, f"`{found[0]}` is not an operator; write `{ours}`.")
     if kind == "word" and not _AFTER_WORD.match(text, end):
-        raise pointed(text, end, _HINTS.get(text[end], f"Unexpected `{text[end]}`."))
+        raise error_at(text, end, _HINTS.get(text[end], f"Unexpected `{text[end]}`."))
     if kind == "number":
         _check_number(text, place, end)
     return Token(kind, found[0], place, end)
@@ -174,13 +174,15 @@ def _token(text: str, place: int) -> Token:
 
 def _check_number(text: str, start: int, end: int) -> None:
     if end - start > MAX_DIGITS:
-        raise pointed(text, start, f"A number has at most {MAX_DIGITS} characters.")
+        raise error_at(
+            text, start, f"A number can have at most {MAX_DIGITS} characters, got {end - start}."
+        )
     if text[end : end + 1] == ".":
-        raise pointed(text, end, "Unexpected `.` after a number.")
+        raise error_at(text, end, "Unexpected `.` after a number.")
 
 
-def pointed(text: str, place: int, message: str) -> TriggerError:
-    """Give an error that shows the line and a caret under the place."""
+def error_at(text: str, place: int, message: str) -> TriggerError:
+    """Return an error that shows the line and a caret at the position."""
     lines = re.split(r"(?<=\n)", text)
     starts = [0]
     for line in lines[:-1]:
@@ -195,7 +197,7 @@ def pointed(text: str, place: int, message: str) -> TriggerError:
 
 
 class _Parser:
-    """The place in the tokens of one text, and what was remarked so far."""
+    """A recursive-descent parser of one text; collects *remarks* on ignored parts."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -203,9 +205,9 @@ class _Parser:
         self.index = 0
         self.depth = 0
         self.ended = -1
-        """Where the last condition ended: a word there is left over."""
+        """Index at which the last condition ended: a word there is ignored."""
         self.bare = -1
-        """Where a field alone ended: nothing is left over behind it."""
+        """Index at which a bare field ended: nothing after it is ignored."""
         self.remarks: list[str] = []
 
     # Tokens
@@ -228,7 +230,7 @@ class _Parser:
         return token
 
     def accept(self, mark: str) -> bool:
-        """Take the mark if it is next."""
+        """Consume the mark if it is next; return whether it was."""
         if self.token.kind == "mark" and self.token.text == mark:
             self.take()
             return True
@@ -239,70 +241,75 @@ class _Parser:
             raise self.error(f"Expected `{mark}`.", self.token.start)
 
     def error(self, message: str, place: int) -> TriggerError:
-        return pointed(self.text, place, message)
+        return error_at(self.text, place, message)
 
     def make(self, place: int, node: Callable[..., _Made], *parts: Any) -> _Made:
-        """Make a node, or look something up; what is refused is shown at the place."""
+        """Call a constructor; a TriggerError from it gets the position."""
         try:
             return node(*parts)
-        except TriggerError as refusal:
-            raise self.error(str(refusal), place) from None
+        except TriggerError as error:
+            raise self.error(str(error), place) from None
 
     # Conditions
 
     def group(self) -> BooleanNode:
-        """Read conditions and joints up to a closing parenthesis or the end."""
+        """Parse conditions and connectives up to a closing parenthesis or the end."""
         parts: list[BooleanNode] = []
-        joints: list[str] = []
-        joint = ""
+        connectives: list[str] = []
+        connective = ""
         while self.token.kind != "end" and self.token.text != ")":
-            if found := self.joint():
-                joint = self.joined(joint, found)
-            elif parts and not joint and self.token.kind == "mark" and self.token.text not in "(!":
+            if found := self.connective():
+                connective = self.merged(connective, found)
+            elif (
+                parts
+                and not connective
+                and self.token.kind == "mark"
+                and self.token.text not in "(!"
+            ):
                 raise self.error(f"Unexpected {self.token.shown}.", self.token.start)
             elif not self.leftover():
-                joints.append(joint)
+                connectives.append(connective)
                 parts.append(self.condition())
-                self.ended, joint = self.index, ""
+                self.ended, connective = self.index, ""
         if not parts:
             raise self.missing("condition")
-        for idle in filter(None, (joints[0], joint)):
-            self.remarks.append(f"`{idle}` at the end of a group joins nothing.")
-        return _grouped(parts, joints[1:])
+        for idle in filter(None, (connectives[0], connective)):
+            self.remarks.append(f"`{idle}` at the start or end of a group has no effect.")
+        return _grouped(parts, connectives[1:])
 
-    def joint(self) -> str:
-        """Take `and`, `or` or a comma; give nothing where none is next."""
-        if self.token.says("and") or self.token.says("or"):
+    def connective(self) -> str:
+        """Consume `and`, `or` or a comma; return it, or an empty string if none is next."""
+        if self.token.is_word("and") or self.token.is_word("or"):
             return self.take().text.lower()
         return "," if self.accept(",") else ""
 
-    def joined(self, before: str, found: str) -> str:
-        """Join the joints between two conditions to one."""
+    def merged(self, before: str, found: str) -> str:
+        """Merge consecutive connectives into one."""
         if {before, found} == {"and", "or"}:
             message = f"Expected a condition between `{before}` and `{found}`."
             raise self.error(message, self.last.start)
         return found if found != "," else before or found
 
     def leftover(self) -> bool:
-        """Take a value that is no condition, as the reference does; tell whether there was one."""
+        """Consume a value that is not a condition, if one is next; return whether it was."""
         start = self.index
         if not self.may_be_left():
             return False
         self.name() if self.token.kind == "word" else self.take()
-        if self.token.text in _COMPARATORS | {"("} or self.token.says("in"):
-            self.index = start  # the beginning of a condition, not a value left over
+        if self.token.text in _COMPARATORS | {"("} or self.token.is_word("in"):
+            self.index = start  # the start of a condition
             return False
         if self.ended == start:
             self.ended = self.index
         ignored = short(self.text[self.tokens[start].start : self.last.end])
-        self.remarks.append(f"`{ignored}` is ignored; a value of several words needs quotes.")
+        self.remarks.append(f"`{ignored}` is ignored; put quotes around a value of several words.")
         return True
 
     def may_be_left(self) -> bool:
-        """Tell whether the next token is a value; a word is one only behind a condition."""
+        """Return whether the next token can be ignored; a word only directly after a condition."""
         token = self.token
         glued = self.index > 0 and self.last.kind == "text" and self.last.end == token.start
-        word = token.kind == "word" and not token.says("not") and self.index == self.ended
+        word = token.kind == "word" and not token.is_word("not") and self.index == self.ended
         left = token.kind == "text" or ((word or token.kind == "number") and not glued)
         return left and self.index != self.bare
 
@@ -310,9 +317,11 @@ class _Parser:
         token = self.token
         if self.accept("!"):
             if self.token.start != token.end:
-                raise self.error("`!` must touch what it negates.", token.start)
+                raise self.error(
+                    "`!` must directly precede what it negates; remove the space.", token.start
+                )
             return Not(self.nested(self.condition))
-        if token.says("not") and self.following.text not in _COMPARATORS | {"."}:
+        if token.is_word("not") and self.following.text not in _COMPARATORS | {"."}:
             self.take()
             return Not(self.nested(self.condition))
         if self.accept("("):
@@ -322,10 +331,12 @@ class _Parser:
         return self.comparison()
 
     def nested(self, read: Callable[[], _Made]) -> _Made:
-        """Read something one level deeper."""
+        """Parse something one level deeper."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise self.error(f"Nested deeper than {MAX_DEPTH} levels.", self.last.start)
+            raise self.error(
+                f"The trigger is nested more than {MAX_DEPTH} levels deep.", self.last.start
+            )
         made = read()
         self.depth -= 1
         return made
@@ -337,22 +348,24 @@ class _Parser:
         if operator.kind == "mark" and operator.text in _COMPARATORS:
             self.take()
             return self.make(place, Comparison, left, operator.text, self.value())
-        if operator.says("in"):
+        if operator.is_word("in"):
             self.take()
             right = self.value() if self.token.text == "[" else self.operand("list or field")
             return self.make(place, Comparison, left, "in", right)
         return self.alone(left, first)
 
     def alone(self, operand: Operand, first: int) -> BooleanNode:
-        """Make a condition of an operand without comparison, where that has a meaning."""
+        """Return the condition that an operand without a comparison stands for."""
         match operand:
             case FunctionCall(function, _) if function in PREDICATES:
                 return operand
             case FunctionCall("bool", _):
                 return Comparison(operand, "=", ConstantNode(True))
             case FunctionCall(function, _):
-                gives = FUNCTIONS[function].gives
-                hint = f"`{short(write(operand))}` gives a {gives}; compare it to make a condition."
+                kind = FUNCTIONS[function].returns
+                hint = (
+                    f"`{short(write(operand))}` returns a {kind}; compare it to make a condition."
+                )
             case FieldNode(_) if self.index > first + 1:
                 self.bare = self.index
                 return self.make(
@@ -367,7 +380,7 @@ class _Parser:
     # Operands
 
     def operand(self, expected: str) -> Operand:
-        """Read a field, a call or a constant that is no list."""
+        """Parse a field, a call or a constant other than a list."""
         if self.token.text in _CONSTANTS and self.following.text != ".":
             return ConstantNode(_CONSTANTS[self.take().text])
         if self.token.kind == "word":
@@ -377,7 +390,7 @@ class _Parser:
         raise self.missing(expected)
 
     def value(self) -> Operand:
-        """Read what stands on the right of an operator or as a later argument of a call."""
+        """Parse the right side of an operator, or an argument after the first."""
         if self.token.kind in {"text", "number"}:
             return self.constant()
         if self.token.kind == "word" and self.calls():
@@ -405,7 +418,7 @@ class _Parser:
             start = self.token.start
             value = None if self.token.text == "[" else self.value()
             if not isinstance(value, ConstantNode):
-                message = "A list holds texts, numbers, booleans and nulls only."
+                message = "A list can contain only strings, numbers, booleans and null."
                 raise self.error(message, start)
             items.append(value.value)
         return self.make(place, ConstantNode, tuple(items))
@@ -415,17 +428,17 @@ class _Parser:
         return self.make(place, FieldNode, field_path(self.name()))
 
     def name(self) -> str:
-        """Read keys with dots between them; give them without backslashes."""
+        """Parse keys separated by dots; return them without backslashes."""
         keys = [self.take().text]
         while self.accept("."):
             if self.token.kind != "word":
-                message = "Expected a word after `.`; before a digit it needs a backslash."
+                message = "Expected a word after `.`; put a backslash before a leading digit."
                 raise self.error(message, self.token.start)
             keys.append(self.take().text)
         return re.sub(r"\\(.)", r"\1", ".".join(keys), flags=re.DOTALL)
 
     def calls(self) -> bool:
-        """Tell whether a call begins here, rather than a word with a group behind it."""
+        """Return whether a call starts here, rather than a word followed by a group."""
         glued = self.following.start == self.token.end
         return self.following.text == "(" and (glued or self.token.text in FUNCTIONS)
 
@@ -452,12 +465,12 @@ class _Parser:
         return self.error(f"Expected {article} {expected}{after}.", self.token.start)
 
 
-def _grouped(parts: list[BooleanNode], joints: list[str]) -> BooleanNode:
-    """Join conditions: `and` closer than `or`; an open joint like the others of the group."""
-    loose = "or" if "or" in joints and "and" not in joints else "and"
+def _grouped(parts: list[BooleanNode], connectives: list[str]) -> BooleanNode:
+    """Combine conditions: `and` before `or`; an open connective like the others of the group."""
+    loose = "or" if "or" in connectives and "and" not in connectives else "and"
     groups = [[parts[0]]]
-    for joint, part in zip(joints, parts[1:], strict=True):
-        if (loose if joint in {"", ","} else joint) == "or":
+    for connective, part in zip(connectives, parts[1:], strict=True):
+        if (loose if connective in {"", ","} else connective) == "or":
             groups.append([part])
         else:
             groups[-1].append(part)

@@ -1,8 +1,9 @@
-"""The tree of a trigger: immutable nodes that are valid as soon as they exist, and their text.
+"""The syntax tree of a trigger: immutable nodes, valid by construction, and their text.
 
-A *condition* is a Comparison, a Call of a predicate, Not, And or Or; an *operand* is a Field, a
-Constant or a Call of another function. `write` gives the canonical text, which parses to the same
-tree. A node that the language cannot write is refused with TriggerError when it is made.
+A *condition* is a Comparison, a FunctionCall of a predicate, Not, And or Or; an *operand* is a
+FieldNode, a ConstantNode or a FunctionCall of another function. `write` returns the canonical
+text, which parses to the same tree. The constructor of a node raises TriggerError if the language
+cannot express it.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from framework.triggers.values import kind_of, plain_number, text_of, whole
 from framework.triggers.vocabulary import FUNCTIONS, PREDICATES, Function
 
 MAX_LIST: Final = 1_000
-"""Items of the longest list."""
+"""Maximum number of items of a list."""
 
 COMPARATORS: Final = ("=", "!=", ">", ">=", "<", "<=", "in")
 """The operators between two operands."""
 
 TEXT_FIELDS: Final = frozenset({"type", "event", "name", "userId"})
-"""Fields that hold texts and nothing inside (as the reference reads them)."""
+"""Fields that hold strings without members (as Segment's implementation reads them)."""
 
 OBJECT_FIELDS: Final = frozenset({"properties", "traits", "context"})
-"""Fields that hold objects; alone they name their member of the same name (the reference too)."""
+"""Fields that hold objects; alone they name their member of the same name, as in Segment's."""
 
 WORDS: Final = frozenset({"and", "or", "not", "in", "null", "true", "false"})
-"""Words that a key can only be with a backslash, here or in the reference."""
+"""Words that need a backslash to be keys, here or in Segment's implementation."""
 
 _SHOWN: Final = 40
 
@@ -46,18 +47,16 @@ class FieldNode:
 
     def __post_init__(self) -> None:
         if field_path(".".join(self.path.parts)) != self.path:
-            raise TriggerError(
-                f"A trigger has no way to write the field `{short(str(self.path))}`."
-            )
+            raise TriggerError(f"A trigger cannot express the field `{short(str(self.path))}`.")
 
 
 @dataclass(frozen=True, slots=True)
 class ConstantNode:
-    """A value that stands in the trigger: a text, number, boolean, null or a list of these."""
+    """A constant of the trigger: a string, number, boolean, null or a list of these."""
 
     value: Scalar | tuple[Scalar, ...]
     kind: str = field(init=False, repr=False)
-    """Keeps `1` and `true` apart, which Python calls equal."""
+    """Distinguishes `1` and `true`, which are equal in Python."""
 
     def __post_init__(self) -> None:
         value = self.value
@@ -66,12 +65,12 @@ class ConstantNode:
         kinds = map(kind_of, plain if isinstance(plain, tuple) else ())
         object.__setattr__(self, "kind", " ".join((kind_of(plain), *kinds)))
         if isinstance(plain, tuple) and len(plain) > MAX_LIST:
-            raise TriggerError(f"A list has at most {MAX_LIST} items, not {len(plain)}.")
+            raise TriggerError(f"A list can have at most {MAX_LIST} items, got {len(plain)}.")
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """A function of operands; a condition if it is a predicate."""
+    """A function applied to operands; a condition if the function is a predicate."""
 
     function: str
     arguments: tuple[Operand, ...]
@@ -79,7 +78,10 @@ class FunctionCall:
     def __post_init__(self) -> None:
         known = function_called(self.function)
         if len(self.arguments) != len(known.parameters):
-            raise TriggerError(f"`{self.function}` is written `{known.signature}`.")
+            message = (
+                f"`{self.function}` has a wrong number of arguments; write `{known.signature}`."
+            )
+            raise TriggerError(message)
         if any(map(_is_predicate, self.arguments)):
             raise TriggerError(f"A condition cannot be an argument of `{self.function}`.")
         if any(map(_is_list, self.arguments)):
@@ -88,7 +90,7 @@ class FunctionCall:
             object.__setattr__(self, "arguments", self._searched())
 
     def _searched(self) -> tuple[Operand, ...]:
-        """Give the arguments of a predicate: what is looked for is a text."""
+        """Return the arguments of a predicate; the second one becomes a string."""
         subject, sought = self.arguments
         if isinstance(sought, ConstantNode):
             text = "null" if sought.value is None else str(text_of(sought.value))
@@ -96,13 +98,13 @@ class FunctionCall:
                 glob(text)
             sought = ConstantNode(text)
         elif self.function == "match" or not isinstance(sought, FunctionCall):
-            raise TriggerError(f"What `{self.function}` looks for must be a text.")
-        return _reading(subject, sought)
+            raise TriggerError(f"The second argument of `{self.function}` must be a string.")
+        return _require_field(subject, sought)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two operands and one of COMPARATORS; constants beside a text field are texts."""
+    """Two operands and one of COMPARATORS; constants compared with a text field are strings."""
 
     left: Operand
     operator: str
@@ -113,14 +115,14 @@ class Comparison:
             raise TriggerError(str(UnknownNameError.of("operator", self.operator, COMPARATORS)))
         _check_sides(self.left, self.operator, self.right)
         if isinstance(self.left, FieldNode) and isinstance(self.right, ConstantNode):
-            value = _beside(self.left.path.parts[0], self.operator, self.right.value)
+            value = _compared_with(self.left.path.parts[0], self.operator, self.right.value)
             object.__setattr__(self, "right", ConstantNode(value))
-        _reading(self.left, self.right)
+        _require_field(self.left, self.right)
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite of a condition."""
+    """The negation of a condition."""
 
     part: BooleanNode
 
@@ -135,7 +137,7 @@ class And:
     parts: tuple[BooleanNode, ...]
 
     def __post_init__(self) -> None:
-        _several(self.parts)
+        _check_parts(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Or:
     parts: tuple[BooleanNode, ...]
 
     def __post_init__(self) -> None:
-        _several(self.parts)
+        _check_parts(self.parts)
 
 
 Operand: TypeAlias = FieldNode | ConstantNode | FunctionCall
@@ -154,17 +156,17 @@ SyntaxNode: TypeAlias = Operand | BooleanNode
 
 
 def function_called(name: str) -> Function:
-    """Look a function up; TriggerError with the known names where there is none."""
+    """Return a function by name; raises TriggerError with the known names if there is none."""
     if name not in FUNCTIONS:
         raise TriggerError(str(UnknownNameError.of("function", short(name), FUNCTIONS)))
     return FUNCTIONS[name]
 
 
 def field_path(text: str) -> Path:
-    """Give the path of a field from its unescaped text.
+    """Return the path of a field, given its unescaped text.
 
-    As in the reference, escaped dots and brackets part keys like plain dots; text fields have no
-    inside; an object field alone names its member of the same name.
+    As in Segment's implementation, escaped dots and brackets separate keys like plain dots; text
+    fields have no members; an object field alone names its member of the same name.
     """
     root, *inner = [part for part in re.split(r"[.\[\]]", text) if part] or [""]
     if root in TEXT_FIELDS:
@@ -175,14 +177,14 @@ def field_path(text: str) -> Path:
 
 
 def walk(node: SyntaxNode) -> Iterator[SyntaxNode]:
-    """Yield a node and everything below it, outermost first."""
+    """Yield a node and all its descendants, outermost first."""
     yield node
     for child in children(node):
         yield from walk(child)
 
 
 def parts_of(node: SyntaxNode) -> tuple[BooleanNode, ...]:
-    """Give the conditions that `and`, `or` or `not` joins; none for other nodes."""
+    """Return the conditions that `and`, `or` or `not` combines; none for other nodes."""
     match node:
         case And(parts) | Or(parts):
             return parts
@@ -192,7 +194,7 @@ def parts_of(node: SyntaxNode) -> tuple[BooleanNode, ...]:
 
 
 def children(node: SyntaxNode) -> tuple[SyntaxNode, ...]:
-    """Give the nodes directly below a node."""
+    """Return the child nodes of a node."""
     match node:
         case Comparison(left, _, right):
             return (left, right)
@@ -202,7 +204,7 @@ def children(node: SyntaxNode) -> tuple[SyntaxNode, ...]:
 
 
 def depth(node: SyntaxNode) -> int:
-    """Count the levels of a tree, without recursion."""
+    """Return the number of levels of a tree, without recursion."""
     levels, below = 0, [node]
     while below:
         levels, below = levels + 1, [child for each in below for child in children(each)]
@@ -210,7 +212,7 @@ def depth(node: SyntaxNode) -> int:
 
 
 def write(node: SyntaxNode) -> str:  # noqa: PLR0911 - one for each kind of node
-    """Write a node as canonical text; parsing it gives the same node."""
+    """Return the canonical text of a node, which parses to the same node."""
     match node:
         case FieldNode(path):
             return ".".join(map(_key, path.parts))
@@ -253,9 +255,9 @@ def _constant(value: Scalar | tuple[Scalar, ...]) -> str:
 
 
 def _scalar(value: Scalar) -> Scalar:
-    """Give a constant that can be written, numbers in their plainest form."""
+    """Return a constant in its canonical form; raises TriggerError if it cannot be written."""
     if isinstance(value, str) and '"' in value and "'" in value:
-        raise TriggerError("A text with both kinds of quotes has no way to be written.")
+        raise TriggerError("A string cannot contain both kinds of quotes.")
     if isinstance(value, float):
         if value - value != 0:
             raise TriggerError("A number must be finite.")
@@ -264,7 +266,7 @@ def _scalar(value: Scalar) -> Scalar:
 
 
 def short(text: str) -> str:
-    """Cut a text that gets into a message."""
+    """Shorten a text for a message."""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
@@ -277,48 +279,48 @@ def _is_predicate(operand: Operand) -> bool:
 
 
 def check_condition(node: SyntaxNode) -> None:
-    """Raise TriggerError where a node is an operand only."""
+    """Raise TriggerError if a node is not a condition."""
     if isinstance(node, (FieldNode, ConstantNode, FunctionCall)) and not _is_predicate(node):
         raise TriggerError(f"`{short(write(node))}` is not a condition.")
 
 
-def _several(parts: tuple[BooleanNode, ...]) -> None:
+def _check_parts(parts: tuple[BooleanNode, ...]) -> None:
     if len(parts) < 2:
-        raise TriggerError("A group joins two or more conditions.")
+        raise TriggerError("A group needs at least two conditions.")
     for part in parts:
         check_condition(part)
 
 
 def _check_sides(left: Operand, operator: str, right: Operand) -> None:
-    """Raise TriggerError where the sides do not fit the operator."""
+    """Raise TriggerError if the operator does not accept the sides."""
     for operand in filter(_is_predicate, (left, right)):
         raise TriggerError(f"`{short(write(operand))}` is a condition; it cannot be compared.")
     if _is_list(left):
-        raise TriggerError("A list stands on the right.")
+        raise TriggerError("Write the list on the right of the operator.")
     if operator == "in":
         if not (isinstance(right, FieldNode) or _is_list(right)):
             raise TriggerError("Expected a list in brackets or a field after `in`.")
     elif isinstance(left, ConstantNode):
-        raise TriggerError("The field comes first: write `field = value`.")
+        raise TriggerError("Write the field first: `field = value`.")
     elif isinstance(right, FieldNode):
-        raise TriggerError("A field on the right must be read by a function: `string(field)`.")
+        raise TriggerError("A field on the right needs a function around it: `string(field)`.")
     elif _is_list(right) and operator not in {"=", "!="}:
-        raise TriggerError("A list is compared with `=`, `!=` or `in`.")
+        raise TriggerError("A list can be compared only with `=`, `!=` or `in`.")
 
 
-def _beside(root: str, operator: str, value: Scalar | tuple[Scalar, ...]) -> Any:
-    """Give the constant beside a field; beside a text field it is text.
+def _compared_with(root: str, operator: str, value: Scalar | tuple[Scalar, ...]) -> Any:
+    """Return a constant as compared with a field: a string for a text field.
 
-    That is how the reference reads it, which leaves booleans beside `userId` alone.
+    As in Segment's implementation, booleans compared with `userId` stay booleans.
     """
     if isinstance(value, tuple):
-        return tuple(_beside(root, operator, item) for item in value)
+        return tuple(_compared_with(root, operator, item) for item in value)
     boolean = isinstance(value, bool) and root == "userId" and operator in {"=", "!=", "in"}
     return value if boolean or root not in TEXT_FIELDS else text_of(value)
 
 
-def _reading(*operands: Operand) -> tuple[Operand, ...]:
-    """Give the operands back if at least one of them reads the event."""
+def _require_field(*operands: Operand) -> tuple[Operand, ...]:
+    """Return the operands; raises TriggerError if none of them reads the event."""
     if any(isinstance(node, FieldNode) for operand in operands for node in walk(operand)):
         return operands
-    raise TriggerError("A condition must read a field of the event; here both sides are fixed.")
+    raise TriggerError("A condition must read a field of the event; both sides are constants.")

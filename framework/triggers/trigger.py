@@ -1,4 +1,4 @@
-"""The trigger: a parsed text, compiled when it is first used."""
+"""The trigger: a parsed text, compiled on first use."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trigger:
-    """When an action runs: the *tree* of conditions, and *remarks* on text that was ignored.
+    """When an action runs: the *tree* of conditions, and *remarks* on ignored text.
 
-    Two triggers are equal where their trees are. `str` gives the canonical text, which parses to
-    the same tree. TriggerError where the tree is no condition or deeper than MAX_DEPTH groups.
+    Triggers are equal if their trees are. `str` returns the canonical text, which parses to the
+    same tree. Raises TriggerError if the tree is not a condition or exceeds MAX_DEPTH levels.
     """
 
     tree: BooleanNode
@@ -32,31 +32,31 @@ class Trigger:
     def __post_init__(self) -> None:
         check_condition(self.tree)
         if depth(self.tree) > MAX_DEPTH + 1:
-            raise TriggerError(f"Nested deeper than {MAX_DEPTH} levels.")
+            raise TriggerError(f"The trigger is nested more than {MAX_DEPTH} levels deep.")
 
     @cached_property
     def matches(self) -> Callable[[Event], bool]:
-        """Tell whether an event matches: `trigger.matches(event)`; compiled at first use.
+        """Return whether an event matches: `trigger.matches(event)`; compiled on first use.
 
-        Never raises on decoded JSON, whatever the event is.
+        Never raises on decoded JSON.
         """
         return compile_tree(self.tree)
 
     @cached_property
     def paths(self) -> frozenset[Path]:
-        """The paths of the fields that are read."""
+        """The paths of the fields that the trigger reads."""
         return paths_of(self.tree)
 
     def emit(self, code: SourceCode, reader: EventReader) -> str:
-        """Give an expression, for generated code, that is true on a match and false elsewhere.
+        """Return an expression for generated code that is true on a match and false otherwise.
 
-        `paths` must have been loaded by the reader.
+        The reader must have loaded `paths` before.
         """
         return emit(self.tree, code, reader)
 
     def explain(self, event: Event) -> Explanation:
-        """Say what each condition saw in an event, and what stood in the way of a match."""
-        from framework.triggers.explanation import explain  # noqa: PLC0415 - seldom needed in a run
+        """Explain the result on an event: what each condition read, and what prevents a match."""
+        from framework.triggers.explanation import explain  # noqa: PLC0415 - rarely needed in a run
 
         return explain(self.tree, event)
 
@@ -69,9 +69,9 @@ class Trigger:
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Trigger:
-    """Read a trigger.
+    """Parse a trigger, written in Segment's Filter Query Language.
 
-    Raises TriggerError with what was expected, the text and a caret under the place. The language
-    is Segment's Filter Query Language; the grammar stands in the module `syntax`.
+    Raises TriggerError with the expected input, the text and a caret at the position. The module
+    `syntax` defines the grammar.
     """
     return Trigger(*read(text))

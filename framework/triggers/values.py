@@ -1,6 +1,6 @@
-"""What values mean in a trigger: their kinds, their equality, and how they are written.
+"""Values in triggers: their kinds, equality and conversion to numbers and text.
 
-Where a question does not fit a value, the answer is None.
+Functions return None for values to which they do not apply.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ _INFINITY: Final = re.compile(r"([-+]?)Infinity")
 
 
 def is_null(value: Any) -> bool:
-    """Tell whether *value* is null or missing: a trigger does not tell them apart."""
+    """Return whether *value* is null or missing: triggers do not distinguish them."""
     return value is None or value is MISSING
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether *value* is a number; true and false are not."""
+    """Return whether *value* is a number; true and false are not."""
     return type(value) is int or type(value) is float
 
 
 def is_list(value: Any) -> bool:
-    """Tell whether *value* is a list of an event or of a trigger."""
+    """Return whether *value* is a list of an event or of a trigger."""
     return isinstance(value, (list, tuple))
 
 
 def kind_of(value: Any) -> str:
-    """Name the kind of a value: `string`, `number`, `list`, `bool`, `null` or `object`."""
+    """Return the kind of a value: `string`, `number`, `list`, `bool`, `null` or `object`."""
     if is_null(value):
         return "null"
     if isinstance(value, bool):
@@ -45,7 +45,7 @@ def kind_of(value: Any) -> str:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Tell whether two values are of one kind and equal; lists are equal item by item."""
+    """Return whether two values have the same kind and are equal; lists compare item by item."""
     if kind_of(left) != kind_of(right):
         return False
     if is_list(left):
@@ -54,12 +54,12 @@ def same(left: Any, right: Any) -> bool:
 
 
 def whole(number: float) -> float:
-    """Give *number* as an integer where it is one: 20.0 is 20."""
+    """Return *number* as an integer if it is one: 20 for 20.0."""
     return int(number) if math.isfinite(number) and number == int(number) else number
 
 
 def number_of(value: Any) -> float | None:
-    """Read a value as JavaScript's `Number` reads it; None where that gives no number."""
+    """Convert a value as JavaScript's `Number` does; None instead of NaN."""
     if isinstance(value, (bool, int, float)):
         return value + 0
     if not isinstance(value, str):
@@ -75,12 +75,12 @@ def number_of(value: Any) -> float | None:
 
 
 def plain_number(number: float) -> str:
-    """Write a finite number without exponent, as a trigger spells it."""
+    """Return a finite number as trigger text, without an exponent."""
     return str(number) if isinstance(number, int) else plain(number)
 
 
 def text_of(value: Any) -> str | None:
-    """Write a value as text: a number as JavaScript does, a list as JSON; null gives None."""
+    """Convert a value to text: numbers as in JavaScript, lists as JSON; None for null."""
     if is_null(value):
         return None
     if isinstance(value, str):

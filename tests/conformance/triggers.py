@@ -39,7 +39,7 @@ def fql_match(case: dict[str, Any]) -> str | None:
 
 
 def fql_parse(case: dict[str, Any]) -> str | None:
-    """Compare what the text was read as, by what it matches."""
+    """Compare the parsed trees by the events they match."""
     theirs: Ast = case["expected"].get("ast")
     trigger = _read(case["fql"])
     if theirs is None:
@@ -52,7 +52,7 @@ def fql_parse(case: dict[str, Any]) -> str | None:
 
 
 def fql_generate(case: dict[str, Any]) -> str | None:
-    """Write the tree of the reference as our text, and compare the meaning of both texts."""
+    """Write Segment's tree as our text, and compare the meaning of both texts."""
     try:
         tree = {**case["ast"], "type": "group"}  # which the writer does not ask of the root
         trigger: Trigger | str = parse(str(Trigger(tree_of(tree))))
@@ -67,7 +67,7 @@ def fql_generate(case: dict[str, Any]) -> str | None:
 
 
 def _escaped(case: dict[str, Any]) -> str:
-    """Escape what the reference's writer forgets, so that its text reads as what its tree says.
+    """Add the escapes that Segment's writer omits, so that its text has the meaning of its tree.
 
     It leaves keys that begin with a digit or a sign, or have empty parts, as they are, and quotes
     in a value; neither text nor value comes back when that is read.
@@ -93,7 +93,7 @@ def _leaves(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def tree_of(ast: Any) -> BooleanNode:  # noqa: PLR0911 - one for each kind of condition
-    """Turn a tree of the reference into ours, as the reference's own writer spells it.
+    """Convert Segment's tree to ours, as Segment's writer spells it.
 
     TriggerError, or the error of an absent or wrong part, where it has no meaning.
     """
@@ -126,7 +126,7 @@ def tree_of(ast: Any) -> BooleanNode:  # noqa: PLR0911 - one for each kind of co
 
 
 def _read(text: str) -> Trigger | str:
-    """Parse a trigger; give the error's text where it is none."""
+    """Parse a trigger; return the text of the error if it is invalid."""
     try:
         return parse(text)
     except TriggerError as error:
@@ -134,7 +134,7 @@ def _read(text: str) -> Trigger | str:
 
 
 def _without_exponents(text: str) -> str:
-    """Write JavaScript's `1e+21` as digits: triggers, also the reference's, have no exponents."""
+    """Write JavaScript's `1e+21` as digits: triggers have no exponents, Segment's neither."""
     return re.sub(r"\b\d+(?:\.\d+)?e[-+]\d+(?=[ )]|$)", lambda found: _digits(found[0]), text)
 
 
@@ -145,7 +145,7 @@ def _digits(text: str) -> str:
 def _differing(
     expected: Iterable[tuple[Event, bool]], matches: Callable[[Event], bool]
 ) -> str | None:
-    """Give the first event on which the answers differ."""
+    """Return the first event with different results."""
     for event, answered in expected:
         if matches(event) is not answered:
             return f"match should be {answered} on {event}"

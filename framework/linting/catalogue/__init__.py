@@ -1,4 +1,4 @@
-"""Every code of a finding: what it means, why it matters, and an example with its message."""
+"""The catalogue of diagnostic codes: meaning, reason, and an example with its message."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ CATALOGUE = {
 """Every entry by its code, in order."""
 
 CODES = {code: entry.summary for code, entry in CATALOGUE.items()}
-"""What each code of a diagnostic stands for."""
+"""The summary of each code."""
 
 __all__ = ["CATALOGUE", "CODES", "MANIFEST", "Entry", "page"]

@@ -12,16 +12,16 @@ _BARE: Final = '{"slug": "letters", "name": "Letters", "actions": %s}\n'
 MANIFESTS: Final = (
     Entry(
         "AD601",
-        "The manifest is wrong.",
-        "What is wrong is left out, and so is the whole destination where it cannot do without.",
+        "The manifest is invalid.",
+        "Invalid parts are ignored; without a required part, so is the whole destination.",
         _BARE % '["sendLetter"]',
         "`/actions` must be an object, got a list.",
         "metadata.json",
     ),
     Entry(
         "AD602",
-        "A part of the manifest is left out.",
-        "The rest can be used: mappings are checked and documented without that part.",
+        "A part of the manifest is ignored.",
+        "The rest is usable: mappings are checked and documented without that part.",
         _BARE % '{"send": {"title": "Send", "fields": {}, "defaultSubscription": "type ="}}',
         "`/actions/send/defaultSubscription` is no trigger that works, and is left out. "
         "Expected a value after `=`.",
@@ -32,24 +32,24 @@ MANIFESTS: Final = (
 CONNECTIONS: Final = (
     Entry(
         "AD401",
-        "There is no such destination.",
-        "It must be installed, or its manifest given with `--manifest`.",
+        "The destination is unknown.",
+        "Install it, or pass its manifest with `--manifest`.",
         "destination: lettres\nsubscriptions: [{partnerAction: sendLetter}]\n",
         'There is no destination "lettres". Did you mean `letters`? Known destinations: letters.',
     ),
     Entry(
         "AD402",
-        "The destination has no such action.",
-        "The subscription would deliver nothing.",
+        "The action is unknown.",
+        "The subscription cannot deliver anything.",
         f"{HEAD}subscriptions:\n  - partnerAction: sendLeter\n",
         "Destination `letters` has no action `sendLeter`. Did you mean `sendLetter`?",
     ),
     Entry(
         "AD403",
-        "There is no trigger.",
-        "The action has no default, so the subscription must say when it runs.",
+        "The trigger is missing.",
+        "The action has no default trigger, so the subscription must define one.",
         f"{HEAD}subscriptions:\n  - partnerAction: sendLetter\n"
         "    mapping: {address: a@b.example, text: Hello}\n",
-        "A trigger is needed: action `sendLetter` has no default trigger. Give it as `subscribe`.",
+        "The trigger is missing: action `sendLetter` has no default trigger. Set `subscribe`.",
     ),
 )

@@ -1,4 +1,4 @@
-"""What an entry of the catalogue is, and how entries become a page."""
+"""Entries of the catalogue, and the page that lists them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GROUPS: Final = {
     "AD41": "Triggers",
     "AD50": "Mappings",
     "AD51": "Values",
-    "AD52": "Rules of fields",
+    "AD52": "Field options",
     "AD53": "Batches",
     "AD6": "Manifests",
 }
@@ -23,18 +23,18 @@ _INTRODUCTION: Final = """\
 # Diagnostics
 
 Every finding of `actions validate` has a code.
-`actions validate --explain CODE` shows one of them in the terminal; this page holds them all.
+`actions validate --explain CODE` explains one of them in the terminal; this page lists them all.
 
-Errors cannot work, warnings are probably not meant, hints are worth a thought.
-Only errors make the command end with 1.
+Errors prevent delivery, warnings are likely mistakes, hints are suggestions.
+The command exits with 1 only if there are errors.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One code: its *summary*, *why* it matters, a *document* with the fault and the *message*.
+    """One code: its *summary*, *why* it matters, and a *document* that leads to the *message*.
 
-    The message is the one that the document gives, hint included. *name* is the document's.
+    The message includes the hint. *name* is the file name of the document.
     """
 
     code: str
@@ -50,7 +50,7 @@ class Entry:
 
 
 def page(entries: Iterable[Entry], manifest: Mapping[str, Any]) -> str:
-    """Give all entries as a page in Markdown; the examples use the destination of *manifest*."""
+    """Return a Markdown page of all entries, whose examples use the destination of *manifest*."""
     parts, group = [_INTRODUCTION], ""
     for entry in entries:
         title = next(name for start, name in _GROUPS.items() if entry.code.startswith(start))

@@ -1,4 +1,4 @@
-"""The destination of the examples, and the connection file that they vary."""
+"""The destination of the examples, and the connection file they are variants of."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ MANIFEST: Final[dict[str, Any]] = {
     },
     "presets": [],
 }
-"""A destination that sends letters, as a manifest."""
+"""The manifest of a destination that sends letters."""
 
 HEAD: Final = """\
 destination: letters
@@ -92,7 +92,7 @@ subscriptions:
 
 
 def trigger(text: str) -> str:
-    """Give a connection file with a trigger."""
+    """Return a connection file with a trigger."""
     mapping = "      address: a@b.example\n      text: Hello\n"
     return (
         f"{HEAD}subscriptions:\n  - partnerAction: sendLetter\n    subscribe: {text}\n"
@@ -101,14 +101,14 @@ def trigger(text: str) -> str:
 
 
 def mapping(*lines: str, without: str = "") -> str:
-    """Give a connection file with more lines in its mapping, and without one of its fields."""
+    """Return a connection file with additional lines in its mapping, and without one field."""
     fields = {"address": "a@b.example", "text": "Hello"}
     kept = [f"{key}: {value}" for key, value in fields.items() if key != without]
     return f"{HEAD}{ACTION}    mapping:\n" + "".join(f"      {line}\n" for line in (*kept, *lines))
 
 
 def readers(first: str, second: str, extra: str = "") -> str:
-    """Give a connection file that adds readers and removes them."""
+    """Return a connection file with two opposite subscriptions: add and remove readers."""
     return (
         f"{HEAD}subscriptions:\n"
         f"  - partnerAction: addReader\n    subscribe: {first}\n"

@@ -11,67 +11,69 @@ TRIGGERS: Final = (
     Entry(
         "AD411",
         "The trigger does not parse.",
-        "The caret stands where something else was expected.",
+        "The caret marks the position of the error.",
         trigger('type = "track" and event ='),
         "Expected a value after `=`.",
     ),
     Entry(
         "AD412",
         "A part of the trigger is ignored.",
-        "Segment's library passes over it too; it says nothing.",
+        "Segment's implementation ignores it too, without a message.",
         trigger('type = "track" and event = Order Completed'),
-        "`Completed` is ignored; a value of several words needs quotes.",
+        "`Completed` is ignored; put quotes around a value of several words.",
     ),
     Entry(
         "AD413",
-        "The trigger reads a field that no event has.",
-        "Such a condition sees nothing, so it decides the same way for every event.",
+        "The trigger reads a field that does not exist in any event.",
+        "Such a condition has the same result for every event.",
         trigger('type = "track" and usreId = "u-1"'),
-        "No event that comes here has `$.usreId`, by the spec. Did you mean `$.userId`?",
+        "`$.usreId` does not exist in Segment's spec. Did you mean `$.userId`?",
     ),
     Entry(
         "AD414",
-        "A condition can never hold.",
-        "No event matches: nothing will be delivered, or an alternative is idle.",
+        "A condition is never true.",
+        "No event matches the trigger, or one of its alternatives has no effect.",
         trigger('type = "trak"'),
         'No event has the type "trak". Did you mean "track"?',
     ),
     Entry(
         "AD415",
-        "A condition always holds.",
-        "It decides nothing; perhaps another one was meant.",
+        "A condition is always true.",
+        "It has no effect and may be a mistake.",
         trigger("userId = null or userId != null"),
-        "The trigger always holds: every event matches.",
+        "The trigger matches every event.",
     ),
     Entry(
         "AD416",
-        "Segment's library reads the trigger differently.",
-        "A trigger that is moved from there, or to there, would match other events.",
+        "Segment's implementation reads the trigger differently.",
+        "The trigger matches different events there; this matters when you move it.",
         trigger("type = 'track'"),
-        "The reference reads it as `type = \"'track'\"`: it keeps single quotes as part of "
-        'the value. There it does not match {"type": "track"}; here it matches it.',
+        "Segment's implementation reads it as `type = \"'track'\"`: it keeps single quotes as "
+        "part of "
+        'the value. It does not match {"type": "track"}; this framework matches it.',
     ),
     Entry(
         "AD417",
         "Two opposite subscriptions match the same event.",
-        "What one does the other undoes; which of them comes last is chance.",
+        "One undoes the other, and their order is undefined.",
         readers('event = "Entered" or event = "Left"', 'event = "Left"'),
-        'An event can match this and "addReader" both, which do the opposite. One is: '
+        'An event can match both this subscription and "addReader", its opposite. Example: '
         '{"event": "Left", "type": "track"}',
     ),
     Entry(
         "AD418",
-        "There are events between two opposite subscriptions.",
-        "A limit that neither of them includes is easily overlooked.",
+        "Events between two opposite subscriptions match neither.",
+        "Often a limit is missing in both triggers.",
         readers("properties.score > 5", "properties.score < 5"),
-        'Between this and "addReader" there are events that match neither. One is: '
+        'Events between this subscription and "addReader" match neither. Example: '
         '{"properties": {"score": 5}, "type": "track"}',
     ),
     Entry(
         "AD419",
         "No event of the sample matches the trigger.",
-        "The sample may be too small, or the trigger is not what was meant. With `--events`, "
-        "here a file with one `track` event.",
+        "The sample is too small, or the trigger is wrong. The example uses `--events` with a "
+        "file of "
+        "one `track` event.",
         trigger('type = "identify"'),
         "No event of the sample matches the trigger.",
     ),

@@ -1,4 +1,4 @@
-"""`actions explain` tells why an event is delivered or not, and sends nothing."""
+"""`actions explain` shows why an event is delivered or not, and sends nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def explain(text: str, *options: str) -> Result:
     return CliRunner().invoke(actions, command, input=text)
 
 
-def test_a_delivery_is_told_stage_by_stage() -> None:
+def test_a_delivery_is_explained_stage_by_stage() -> None:
     result = explain(json.dumps(EVENT))
 
     assert result.exit_code == 0
@@ -48,7 +48,7 @@ def test_a_delivery_is_told_stage_by_stage() -> None:
         "    hash_emails = true\n"
         "    enable_batching = true\n"
         '    identifier_type = "email"\n'
-        '    batch: 1 together by audience_key "spring", identifier_type "email"\n'
+        '    batch of 1 by audience_key "spring", identifier_type "email"\n'
         "  Remove users (removeUserFromAudience) does not match\n"
         "    ✗ and\n"
         '      ✓ type = "track"   (`type` is "track")\n'
@@ -65,7 +65,7 @@ def test_the_sandbox_shows_calls_and_outcome_without_secrets() -> None:
     assert "hidden-secret" not in result.output
 
 
-def test_a_payload_that_cannot_be_made_says_why() -> None:
+def test_an_invalid_payload_is_explained() -> None:
     result = explain(json.dumps({**EVENT, "context": {}}), "--sandbox")
 
     assert result.exit_code == 1
@@ -76,11 +76,11 @@ def test_a_payload_that_cannot_be_made_says_why() -> None:
     assert "    outcome: failed PAYLOAD_VALIDATION_FAILED: Field `email`" in result.output
 
 
-def test_where_nothing_matches_the_smallest_change_is_told() -> None:
+def test_the_smallest_change_is_suggested_if_nothing_matches() -> None:
     result = explain('{"type": "page"}')
 
     assert result.output.splitlines()[-2] == (
-        "  Nothing matches. Subscription `Add users` would match after this: "
+        "  No subscription matches. Subscription `Add users` would match after this: "
         'Set `$.type` to "track". Set `$.event` to "Audience Entered".'
     )
 
@@ -88,13 +88,13 @@ def test_where_nothing_matches_the_smallest_change_is_told() -> None:
 def test_several_events_are_explained_together() -> None:
     lines = "\n".join(json.dumps({**EVENT, "messageId": name}) for name in ("a", "b"))
 
-    told = json.loads(explain(lines, "--json").output)
+    traces = json.loads(explain(lines, "--json").output)
 
-    assert [(one["messageId"], one["outcome"]) for one in told] == [
+    assert [(one["messageId"], one["outcome"]) for one in traces] == [
         ("a", "delivered"),
         ("b", "delivered"),
     ]
-    assert [leg["batch"]["mates"] for one in told for leg in one["legs"] if leg["batch"]] == [
+    assert [leg["batch"]["mates"] for one in traces for leg in one["legs"] if leg["batch"]] == [
         [1],
         [0],
     ]
@@ -108,7 +108,7 @@ def test_several_events_are_explained_together() -> None:
         ("[1]", "Error: Event 1 must be an object."),
     ],
 )  # fmt: skip
-def test_what_is_no_event_is_refused(text: str, message: str) -> None:
+def test_an_invalid_event_is_refused(text: str, message: str) -> None:
     result = explain(text)
 
     assert message in result.output

@@ -1,4 +1,4 @@
-"""`actions validate` and `actions import`, as people and machines meet them."""
+"""`actions validate` and `actions import`, for people and machines."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 MANIFESTS = ("--manifest", "metadata.json")
 
 
-def test_a_good_file_ends_well(run_actions: Actions) -> None:
+def test_a_valid_file_has_no_findings(run_actions: Actions) -> None:
     result = run_actions("validate", "good.yaml", *MANIFESTS)
-    assert (result.exit_code, result.stdout) == (exits.DONE, "Nothing is wrong.\n")
+    assert (result.exit_code, result.stdout) == (exits.DONE, "No problems found.\n")
 
 
-def test_faults_are_shown_in_their_lines(run_actions: Actions) -> None:
-    """All files are checked; the command ends with 1 where one has an error."""
+def test_findings_are_shown_in_their_lines(run_actions: Actions) -> None:
+    """All files are checked; the command exits with 1 if one has an error."""
     result = run_actions("validate", "good.yaml", "bad.yaml", *MANIFESTS)
     assert result.exit_code == exits.FAILED
     assert result.stdout == (
@@ -86,7 +86,7 @@ def test_an_installed_destination_is_found(connection: Path, run_actions: Action
     assert result.exit_code == exits.DONE, result.stdout
 
 
-def test_an_unknown_destination_is_told(run_actions: Actions) -> None:
+def test_an_unknown_destination_is_reported(run_actions: Actions) -> None:
     result = run_actions("validate", "good.yaml")
     assert result.exit_code == exits.FAILED
     assert 'There is no destination "letters". Known destinations: shop.' in result.stdout
@@ -133,13 +133,13 @@ def test_github_annotates_lines(run_actions: Actions) -> None:
 
 
 def test_codes_are_explained(run_actions: Actions) -> None:
-    """One in the terminal, all of them as the page of the documentation."""
+    """One code is explained in the terminal, all codes as the page of the documentation."""
     assert run_actions("validate", "--explain", "ad503").stdout == str(CATALOGUE["AD503"])
     whole = run_actions("validate", "--explain", "all").stdout
     assert whole == page(CATALOGUE.values(), MANIFEST)
     result = run_actions("validate", "--explain", "AD999")
     assert result.exit_code == exits.USAGE
-    assert "There is no code `AD999`. Known codes: AD100, AD101, " in result.stderr
+    assert "Unknown code `AD999`. Known codes: AD100, AD101, " in result.stderr
 
 
 def test_events_are_known_from_a_sample_or_a_schema(run_actions: Actions) -> None:
@@ -150,21 +150,21 @@ def test_events_are_known_from_a_sample_or_a_schema(run_actions: Actions) -> Non
     schema = {"type": "object", "required": ["note"], "properties": {"note": {"const": "x"}}}
     Path("schema.json").write_text(json.dumps(schema))
     result = run_actions("validate", "c.yaml", *MANIFESTS, "--event-schema", "schema.json")
-    assert result.stdout == "Nothing is wrong.\n"
+    assert result.stdout == "No problems found.\n"
 
 
 @pytest.mark.parametrize(
     ("files", "arguments", "message"),
     [
-        ({}, (), "Give at least one connection file."),
+        ({}, (), "Specify at least one connection file."),
         ({}, ("good.yaml", "--events", "a", "--event-schema", "b"),
-         "Give either --events or --event-schema."),
-        ({"e": ""}, ("good.yaml", "--events", "e"), "`e` holds no event."),
+         "Specify either --events or --event-schema, not both."),
+        ({"e": ""}, ("good.yaml", "--events", "e"), "`e` contains no events."),
         ({"e": "{\n"}, ("good.yaml", "--events", "e"), "`e:1` is not JSON: Expecting"),
-        ({"e": "\n5\n"}, ("good.yaml", "--events", "e"), "`e:2` must hold an object."),
+        ({"e": "\n5\n"}, ("good.yaml", "--events", "e"), "`e:2` must be an object."),
         ({"e": "{}\n" + '{"a":' * 201 + "1" + "}" * 201}, ("good.yaml", "--events", "e"),
          "`e:2` is nested deeper than 200 levels."),
-        ({"s": "[]"}, ("good.yaml", "--event-schema", "s"), "`s` must hold an object."),
+        ({"s": "[]"}, ("good.yaml", "--event-schema", "s"), "`s` must contain an object."),
         ({}, ("good.yaml", "--events", "none"), "`none` cannot be read: No such file"),
     ],
 )  # fmt: skip
@@ -190,8 +190,8 @@ def test_a_file_that_is_no_text(run_actions: Actions) -> None:
 # import
 
 
-def test_a_manifest_gives_what_one_begins_with(run_actions: Actions) -> None:
-    """What is written can be filled in, read and validated; nothing is written over."""
+def test_import_generates_starter_files(run_actions: Actions) -> None:
+    """The files can be completed, read and validated; no file is overwritten."""
     result = run_actions("import", "metadata.json", "--out", "new")
     written = ("letters.connection.yaml", "letters.md", "letters.manifest.json")
     assert result.stdout == "".join(f"Wrote {Path('new') / name}\n" for name in written)

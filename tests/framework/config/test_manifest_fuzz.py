@@ -11,7 +11,7 @@ from typing import Any
 
 from framework.config import parse_connection, parse_manifest
 from framework.definition import Destination
-from framework.linting import MANIFEST, choose, sample_world, spec_world, validate
+from framework.linting import MANIFEST, choose, model_from_sample, model_from_spec, validate
 from tests.framework.config.good_connections import CRM, WEBHOOK
 
 MUTATIONS = 120
@@ -75,8 +75,11 @@ def check(destination: Destination) -> None:
         for number, slug in enumerate(slugs)
     )
     text = CONNECTION.format(slug=json.dumps(destination.slug), subscriptions=subscriptions)
-    for world in (spec_world(), sample_world([{"type": "track", "properties": {"total": 1}}])):
+    for model in (
+        model_from_spec(),
+        model_from_sample([{"type": "track", "properties": {"total": 1}}]),
+    ):
         reading = parse_connection(text, "c.yaml", Path("no-such-folder"), {})
         if choose(reading, {destination.slug: destination}):
-            validate(reading, destination, world)
+            validate(reading, destination, model)
         assert reading.draft is not None

@@ -1,4 +1,4 @@
-"""Random values of a type, random fields and random mappings, for the checker's own tests."""
+"""Random values of a type, random fields and random mappings, for the tests of the checks."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ PATHS = (
 
 
 def seeded(seed: int) -> Random:
-    """Give a generator whose choices are always the same."""
+    """Return a generator with deterministic choices."""
     return Random(seed)  # noqa: S311 - for tests, not for secrets
 
 
 def value_of(random: Random, found: Type, depth: int = 0) -> JSON:
-    """Give a value of a type; MISSING where there is none."""
+    """Return a value of a type, or MISSING."""
     ways: list[str] = []
     ways += ["missing"] if found.missing else []
     ways += ["null"] if found.null else []
@@ -62,7 +62,7 @@ def _value(random: Random, way: str, found: Type, depth: int) -> JSON:
         return whole if found.number == "integer" else random.choice((whole, 0.5, 2.0))
     if way == "text" and found.text:
         formed = FORMATS.get(found.text.format or "")
-        return random.choice(formed or [text for text in TEXTS if text or not found.text.filled])
+        return random.choice(formed or [text for text in TEXTS if text or not found.text.nonempty])
     if way == "list" and found.items is not None:
         many = random.randrange(3) if depth < 4 else 0
         items = [value_of(random, found.items, depth + 2) for _ in range(many)]
@@ -84,7 +84,7 @@ def _object(random: Random, found: Type, depth: int) -> dict[str, JSON]:
 
 
 def mapping_of(random: Random, depth: int = 0) -> JSON:
-    """Give a random part of a mapping."""
+    """Return a random part of a mapping."""
     if depth > 2 or random.random() < 0.35:
         return random.choice(
             ({"@path": random.choice(PATHS)}, {"@path": random.choice(PATHS)}, _constant(random))
@@ -125,7 +125,7 @@ def _if(random: Random, inner: Any) -> dict[str, JSON]:
 
 
 def _directive(part: JSON, path: str) -> JSON:
-    """Give the part where it is a directive, for places that take nothing else."""
+    """Return the part if it is a directive, for places that require one."""
     single = isinstance(part, dict) and any(key.startswith("@") for key in part)
     return part if single else {"@path": path}
 
@@ -135,7 +135,7 @@ def _constant(random: Random) -> JSON:
 
 
 def field_of(random: Random, depth: int = 0) -> Field:
-    """Give a random field."""
+    """Return a random field."""
     kind = random.choice(
         ("string", "string", "text", "number", "integer", "boolean", "datetime", "object")
     )
@@ -158,7 +158,7 @@ def field_of(random: Random, depth: int = 0) -> Field:
 
 
 def conditional(random: Random, fields: Mapping[str, Field]) -> Conditions:
-    """Give random conditions on some fields."""
+    """Return random conditions on some fields."""
     key = random.choice(tuple(fields))
     value = random.choice((MISSING, "a", 5, True))
     return Conditions((Condition(key, random.choice(("is", "is_not")), value),))

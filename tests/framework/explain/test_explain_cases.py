@@ -1,4 +1,4 @@
-"""Mapping tests say exactly what differs between what was expected and what came."""
+"""Mapping tests report exactly the differences between expected and actual results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(expect: Any, calls: Any = None) -> CaseResult:
     return run_case(PLUGIN, SETTINGS, starting_subscriptions(PLUGIN.definition), case)
 
 
-def test_what_came_as_expected_has_no_differences() -> None:
+def test_expected_results_have_no_differences() -> None:
     result = run([{"Add users to Audience": {"payload": PAYLOAD}}])
 
     assert result.differences == ()
@@ -64,8 +64,8 @@ def test_a_difference_names_its_place(expect: Any, differences: tuple[str, ...])
     assert differences == run(expect).differences
 
 
-def test_calls_are_compared_in_order_by_what_is_named() -> None:
-    """A call may name only its method; one that is missing is told."""
+def test_calls_are_compared_in_order_by_the_given_keys() -> None:
+    """An expected call may name only its method; a missing one is reported."""
     expect = [{"Add users to Audience": {"payload": PAYLOAD}}]
     named = [{"method": "POST"}, {"method": "POST"}, {"method": "PATCH"}]
 
@@ -74,7 +74,7 @@ def test_calls_are_compared_in_order_by_what_is_named() -> None:
     assert difference == 'calls[3]: expected {"method": "DELETE"}, got nothing'
 
 
-def test_calls_hold_bodies_and_no_secrets() -> None:
+def test_calls_contain_bodies_and_no_secrets() -> None:
     result = run([], [])
 
     assert [call["method"] for call in result.calls] == ["POST", "POST", "PATCH"]

@@ -1,4 +1,4 @@
-"""The journey of an event tells the truth: its verdicts are the pipeline's, its offers work."""
+"""Traces of events agree with the pipeline, and their suggestions work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MailSettings(Settings):
 
 
 class Mail(Payload):
-    """One mail."""
+    """A mail."""
 
     to: str = field("To", format="email", mapping={"@path": "$.properties.email"})
     total: int | None = field("Total", mapping={"@path": "$.properties.total"})
@@ -47,7 +47,7 @@ class Mail(Payload):
 
 
 class MailService:
-    """A destination that posts mails, refuses some, and knows whom a mail is for."""
+    """A destination that posts mails, refuses some, and identifies recipients."""
 
     @hookimpl
     def destination(self) -> Destination:
@@ -155,24 +155,26 @@ def made(chance: random.Random) -> dict[str, Any]:
     return event
 
 
-def test_the_verdict_is_the_outcome(mail: Connection) -> None:
-    """For a thousand events over twenty subscriptions, delivered with and without a record."""
+def test_the_trace_agrees_with_the_report(mail: Connection) -> None:
+    """Checks a thousand events in twenty subscriptions, with and without a report."""
     chance = random.Random(6)  # noqa: S311 - the same events every time
     events = [made(chance) for _ in range(1_000)]
     outcomes = delivered(mail, events)
     shown = trace_events(mail, events, mail.deliver(events))
-    for told in shown:
-        for index, leg in enumerate(told.legs):
-            outcome = outcomes[told.position, index]
-            assert verdict(leg.result) == verdict(outcome)
+    for trace in shown:
+        for index, subscription in enumerate(trace.subscriptions):
+            outcome = outcomes[trace.position, index]
+            assert verdict(subscription.result) == verdict(outcome)
             not_matched = isinstance(outcome, Skipped) and outcome.code == "NOT_MATCHED"
-            assert leg.matched is not not_matched
-            assert bool(leg.problems) is (isinstance(outcome, Failed) and leg.batch is None)
-    assert {told.outcome for told in shown} == {"delivered", "failed"}
+            assert subscription.matched is not not_matched
+            assert bool(subscription.problems) is (
+                isinstance(outcome, Failed) and subscription.batch is None
+            )
+    assert {trace.outcome for trace in shown} == {"delivered", "failed"}
 
 
 def delivered(mail: Connection, events: list[dict[str, Any]]) -> dict[tuple[int, int], Result]:
-    """Deliver without a record, as a run over a file does."""
+    """Deliver without a report, as file runs do."""
     sender = mail.stream()
     parts = [*sender.add(enumerate(events)), *sender.flush()]
     return {
@@ -188,7 +190,7 @@ def verdict(result: Result | None) -> tuple[str, str | None]:
 
 
 def test_each_suggested_change_makes_the_event_match() -> None:
-    """Over subscriptions that are hard to come by."""
+    """Uses subscriptions that are difficult to match."""
     chance = random.Random(6)  # noqa: S311 - the same events every time
     events = [made(chance) for _ in range(300)]
     chosen = [one for one in subscriptions() if one.name in {"S3", "S6", "S14", "S18", "S19"}]
@@ -196,28 +198,32 @@ def test_each_suggested_change_makes_the_event_match() -> None:
         shown = trace_events(mail, events, mail.deliver(events))
     triggers = {one.name: one.trigger for one in mail.subscriptions}
     offered = 0
-    for told in shown:
-        assert (told.nearest is None) is any(leg.matched for leg in told.legs)
-        if told.nearest is not None:
-            event = told.event
-            assert told.nearest.changes
-            for change in told.nearest.changes:
+    for trace in shown:
+        assert (trace.nearest is None) is any(
+            subscription.matched for subscription in trace.subscriptions
+        )
+        if trace.nearest is not None:
+            event = trace.event
+            assert trace.nearest.changes
+            for change in trace.nearest.changes:
                 event = change.apply(event)
-            assert triggers[told.nearest.subscription].matches(event)
+            assert triggers[trace.nearest.subscription].matches(event)
             offered += 1
     assert offered > 90
 
 
-def leg_of(told: EventTrace, number: int = 0) -> dict[str, Any]:
-    legs: list[dict[str, Any]] = told.to_json()["legs"]
+def subscription_of(trace: EventTrace, number: int = 0) -> dict[str, Any]:
+    legs: list[dict[str, Any]] = trace.to_json()["legs"]
     return legs[number]
 
 
-def test_a_field_says_where_its_value_came_from() -> None:
-    """With the expression, whether it is the default, and what stood at each place."""
+def test_a_field_shows_the_sources_of_its_value() -> None:
+    """Includes the expression, whether it is the default, and the value at each path."""
     mapping = {"note": {"@template": "{{event}} of {{userId}}"}}
     with opened([Subscription(action="send", trigger='event = "E"', mapping=mapping)]) as mail:
-        shown = leg_of(trace_event(mail, {"event": "E", "properties": {"email": "a@b.test"}}))
+        shown = subscription_of(
+            trace_event(mail, {"event": "E", "properties": {"email": "a@b.test"}})
+        )
     assert shown["mapping"] == [
         {
             "field": "to",
@@ -242,11 +248,13 @@ def test_a_field_says_where_its_value_came_from() -> None:
     ]
 
 
-def test_problems_stand_at_their_fields() -> None:
-    """A payload that has no shape, a mapping that fails, an identifier that is refused."""
+def test_problems_name_their_fields() -> None:
+    """Covers an invalid payload, a failing mapping and a refused identifier."""
     with opened([Subscription(action="send", trigger='event = "E"')]) as mail:
-        bad = leg_of(trace_event(mail, {"event": "E", "properties": {"total": "many"}}))
-        blocked = leg_of(trace_event(mail, {"event": "E", "properties": {"email": "no@b.test"}}))
+        bad = subscription_of(trace_event(mail, {"event": "E", "properties": {"total": "many"}}))
+        blocked = subscription_of(
+            trace_event(mail, {"event": "E", "properties": {"email": "no@b.test"}})
+        )
     assert [(one["field"], one["code"]) for one in bad["problems"]] == [
         ("to", "required"),
         ("total", "type"),
@@ -256,42 +264,44 @@ def test_problems_stand_at_their_fields() -> None:
         {"field": "", "code": "identifier", "message": "This recipient is blocked."}
     ]
     with opened([Subscription(action="send", trigger='event = "E"', mapping=MAPPINGS[4])]) as mail:
-        failing = leg_of(trace_event(mail, {"event": "E"}))
+        failing = subscription_of(trace_event(mail, {"event": "E"}))
     assert [(one["field"], one["code"]) for one in failing["problems"]] == [("to", "mapping")]
     assert failing["result"]["message"] == failing["problems"][0]["message"]
 
 
-def test_a_batch_names_its_mates() -> None:
-    """Those that travelled along, by position, with the fields in which they agree."""
+def test_a_batch_names_its_peers() -> None:
+    """Peers are listed by position, with the fields of the batch key."""
     chosen = [Subscription(action="send", trigger='event = "E"', mapping={"note": "n"})]
     events = [
         {"event": "E", "properties": {"email": f"{name}@b.test"}} for name in ("a", "b", "a", "no")
     ]
     with opened(chosen) as mail:
-        shown = [leg_of(told) for told in trace_events(mail, events, mail.deliver(events))]
-    company = {"index": 0, "key": {"note": "n"}, "size": 2, "reason": "end"}
+        shown = [
+            subscription_of(trace) for trace in trace_events(mail, events, mail.deliver(events))
+        ]
+    batch = {"index": 0, "key": {"note": "n"}, "size": 2, "reason": "end"}
     assert [one["batch"] for one in shown] == [
-        {**company, "mates": [1, 2]},
-        {**company, "mates": [0, 2]},
-        {**company, "mates": [0, 1]},
+        {**batch, "mates": [1, 2]},
+        {**batch, "mates": [0, 2]},
+        {**batch, "mates": [0, 1]},
         None,
     ]
     assert [one["identifier"] for one in shown] == ["a@b.test", "b@b.test", "a@b.test", None]
 
 
 def test_requests_are_shown_as_commands_and_without_secrets() -> None:
-    """Also where the event itself holds the secret, or a key of it."""
+    """This includes secrets in values and keys of the event."""
     event = {"event": "E", KEY: KEY, "properties": {"email": "a@b.test"}, "userId": [KEY, 1]}
     with opened([Subscription(action="send", trigger='event = "E"')]) as mail:
-        told = trace_event(mail, event)
-    assert KEY not in json.dumps(told.to_json())
-    assert told.to_json()["event"] == {
+        trace = trace_event(mail, event)
+    assert KEY not in json.dumps(trace.to_json())
+    assert trace.to_json()["event"] == {
         "event": "E",
         "<redacted>": "<redacted>",
         "properties": {"email": "a@b.test"},
         "userId": ["<redacted>", 1],
     }
-    (exchange,) = leg_of(told)["exchanges"]
+    (exchange,) = subscription_of(trace)["exchanges"]
     assert exchange["curl"] == (
         "curl --request POST https://mail.test/send --header 'x-api-key: <redacted>' "
         "--header 'content-type: application/json' "
@@ -299,17 +309,18 @@ def test_requests_are_shown_as_commands_and_without_secrets() -> None:
     )
 
 
-def test_what_would_have_matched_is_said_in_words() -> None:
-    """The nearest subscription with its changes; without any where the trigger has no match."""
+def test_the_nearest_subscription_in_words() -> None:
+    """Shows the nearest subscription with its changes, if there are any."""
     near = Subscription(action="send", name="A", trigger="a = 1 and b = 2 and c = 3")
     far = Subscription(action="send", name="B", trigger="c = 4 and d = 5 and a = 1")
     with opened([far, near]) as mail:
-        told = trace_event(mail, {"a": 1, "b": 2}).nearest
-    assert str(told) == "Subscription `A` would match after this: Set `$.c` to 3."
+        trace = trace_event(mail, {"a": 1, "b": 2}).nearest
+    assert str(trace) == "Subscription `A` would match after this: Set `$.c` to 3."
     with opened([Subscription(action="send", name="A", trigger="a = 1 and a = 2")]) as mail:
         never = trace_event(mail, {"a": 1}).nearest
     assert str(never) == (
-        "Subscription `A` came nearest. The trigger does not match: `a = 2` is not met (`a` is 1)."
+        "Subscription `A` is the closest. "
+        "The trigger does not match: `a = 2` is not met (`a` is 1)."
     )
     with opened([]) as mail:
         assert trace_event(mail, {}).to_json() == {

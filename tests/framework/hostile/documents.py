@@ -8,7 +8,7 @@ from pathlib import Path
 
 from framework.config import parse_connection
 from framework.definition import MAX_SUBSCRIPTIONS, from_manifest
-from framework.linting import MANIFEST, choose, spec_world, validate
+from framework.linting import MANIFEST, choose, model_from_spec, validate
 from framework.paths import JSON
 
 Act = Callable[[], object]
@@ -51,7 +51,7 @@ def checked(make: Callable[[], list[str | JSON]]) -> Callable[[], Act]:
         def act() -> None:
             reading = parse_connection(text, "c.json", Path(), {})
             assert choose(reading, {"letters": _LETTERS})
-            validate(reading, _LETTERS, spec_world())
+            validate(reading, _LETTERS, model_from_spec())
             codes = {each.code for each in reading.diagnostics}
             assert codes & {"AD103", "AD105"}, "it is hostile enough"
 

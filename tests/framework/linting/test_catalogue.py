@@ -1,4 +1,4 @@
-"""Every code is explained, by an example that gives exactly the message beside it."""
+"""Every code has an entry whose example leads to exactly its message."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from framework.linting import (
     MANIFEST,
     Entry,
     choose,
+    model_from_sample,
+    model_from_spec,
     page,
-    sample_world,
-    spec_world,
     validate,
 )
 
@@ -31,15 +31,15 @@ def findings(entry: Entry, folder: Path) -> tuple[Diagnostic, ...]:
     if entry.name.endswith(".json"):
         return parse_manifest(entry.document, entry.name)[1].all
     reading = parse_connection(entry.document, entry.name, folder, {"LETTERS_KEY": "sesame"})
-    world = sample_world([{"type": "track"}]) if entry.code == "AD419" else spec_world()
+    model = model_from_sample([{"type": "track"}]) if entry.code == "AD419" else model_from_spec()
     if choose(reading, {LETTERS.slug: LETTERS}):
-        validate(reading, LETTERS, world)
+        validate(reading, LETTERS, model)
     return reading.diagnostics
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.code)
 def test_an_example_gives_its_message(entry: Entry, tmp_path: Path) -> None:
-    """The first finding with the code says what the catalogue says."""
+    """The first finding with the code has the message of the catalogue."""
     found = [each for each in findings(entry, tmp_path) if each.code == entry.code]
     assert found
     said = f"{found[0].message} {found[0].hint}".strip().partition("\n")[0]
@@ -47,10 +47,10 @@ def test_an_example_gives_its_message(entry: Entry, tmp_path: Path) -> None:
 
 
 def test_every_code_that_is_used_is_explained() -> None:
-    """The sources use no code that the catalogue lacks, and the catalogue holds no other."""
+    """The catalogue contains exactly the codes that the sources use."""
     used: set[str] = set()
-    for room in ("config", "cli", "linting"):
-        for file in (ROOT / "framework" / room).rglob("*.py"):
+    for package in ("config", "cli", "linting"):
+        for file in (ROOT / "framework" / package).rglob("*.py"):
             if "catalogue" not in file.parts:
                 used |= set(re.findall(r'"(AD\d{3})"', file.read_text(encoding="utf-8")))
     assert used == set(CATALOGUE)
@@ -64,17 +64,17 @@ def test_entries_are_sentences() -> None:
             assert "\n" not in text, entry.code
 
 
-def test_the_page_is_fresh() -> None:
+def test_the_page_is_up_to_date() -> None:
     """`actions validate --explain all > docs/diagnostics.md` writes it."""
     written = (ROOT / "docs" / "diagnostics.md").read_text(encoding="utf-8")
     assert written == page(ENTRIES, MANIFEST)
 
 
-def test_a_code_is_told_apart_from_others_in_the_terminal() -> None:
-    """An entry as text names the code, the reason, an example and its message."""
+def test_an_entry_as_text() -> None:
+    """The text of an entry contains the code, the reason, an example and its message."""
     assert str(CATALOGUE["AD403"]) == (
-        "AD403: There is no trigger.\n\n"
-        "The action has no default, so the subscription must say when it runs.\n\n"
+        "AD403: The trigger is missing.\n\n"
+        "The action has no default trigger, so the subscription must define one.\n\n"
         "    destination: letters\n"
         "    settings:\n"
         "      office: https://letters.example\n"
@@ -82,6 +82,6 @@ def test_a_code_is_told_apart_from_others_in_the_terminal() -> None:
         "    subscriptions:\n"
         "      - partnerAction: sendLetter\n"
         "        mapping: {address: a@b.example, text: Hello}\n\n"
-        "A trigger is needed: action `sendLetter` has no default trigger. "
-        "Give it as `subscribe`.\n"
+        "The trigger is missing: action `sendLetter` has no default trigger. "
+        "Set `subscribe`.\n"
     )

@@ -1,4 +1,4 @@
-"""Real destinations: their own defaults are checked without a crash and without a false error."""
+"""Checks of the defaults of real destinations neither crash nor report false errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from framework.definition import Action, Destination, Subscription, compile_shap
 from framework.definition.field_json import IN_ACTIONS, read_table
 from framework.definition.json_io import JsonPointer
 from framework.errors import PayloadValidationError
-from framework.linting import Checked, Issue, check_subscription, sample_world, spec_world
+from framework.linting import (
+    CheckResult,
+    Issue,
+    check_subscription,
+    model_from_sample,
+    model_from_spec,
+)
 from framework.mapping import compile_mapping
 from framework.triggers import parse
 from tests.conformance.runner import CASES
@@ -31,37 +37,37 @@ def destination(case: Mapping[str, Any]) -> Destination:
 
 
 def subscription(case: Mapping[str, Any], run: Mapping[str, Any]) -> Subscription:
-    """Give what was recorded; a run without a trigger takes every event."""
+    """Return the recorded subscription; a run without a trigger matches every event."""
     trigger = run.get("subscribe", ANY_EVENT)
     return Subscription(
         action=case["action"], trigger=trigger, mapping=run["mapping"], name=run["name"]
     )
 
 
-def errors(checked: Checked) -> list[Issue]:
-    return [fault for fault in checked.faults if fault.severity == "error"]
+def errors(checked: CheckResult) -> list[Issue]:
+    return [issue for issue in checked.issues if issue.severity == "error"]
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: json.loads(line)["id"])
-def test_an_error_is_proven_by_every_event(line: str) -> None:
-    """What is called an error is one: no recorded event that matches gets through."""
+def test_every_event_confirms_an_error(line: str) -> None:
+    """No recorded event that matches passes if there is an error."""
     case = json.loads(line)
     for run in case["runs"]:
         target, chosen = destination(case), subscription(case, run)
-        found = errors(check_subscription(target, chosen, spec_world()))
-        assert {fault.code for fault in found} <= {"AD511"}, "a required field is left to users"
+        found = errors(check_subscription(target, chosen, model_from_spec()))
+        assert {issue.code for issue in found} <= {"AD511"}, "a required field is left to users"
         if found:
             assert not any(accepted(target, chosen, event) for event in case["events"].values())
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: json.loads(line)["id"])
 def test_what_cannot_fail_with_a_sample_does_not(line: str) -> None:
-    """With the recorded events for a sample nothing crashes either, and promises hold."""
+    """With the recorded events as a sample, nothing crashes and guarantees are kept."""
     case = json.loads(line)
     events = list(case["events"].values())
     for run in case["runs"]:
         target, chosen = destination(case), subscription(case, run)
-        checked = check_subscription(target, chosen, sample_world(events))
+        checked = check_subscription(target, chosen, model_from_sample(events))
         if checked.cannot_fail:
             matching = [event for event in events if matches(chosen, event)]
             assert all(accepted(target, chosen, event) for event in matching)
@@ -72,7 +78,7 @@ def matches(chosen: Subscription, event: dict[str, Any]) -> bool:
 
 
 def accepted(target: Destination, chosen: Subscription, event: dict[str, Any]) -> bool:
-    """Tell whether an event matches and gets through mapping and shape."""
+    """Return whether an event matches and passes mapping and shape."""
     try:
         raw = compile_mapping(dict(chosen.mapping)).resolve(event)
         compile_shape(target.action(chosen.action).fields).apply(raw)

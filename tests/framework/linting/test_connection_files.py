@@ -1,4 +1,4 @@
-"""Findings of checks stand where they belong, in YAML and in JSON."""
+"""Findings of checks have the right positions, in YAML and in JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from framework.config import (
     parse_manifest,
 )
 from framework.definition import from_manifest
-from framework.linting import MANIFEST, choose, spec_world, validate
+from framework.linting import MANIFEST, choose, model_from_spec, validate
 
 LETTERS = from_manifest(MANIFEST)
 HEAD = textwrap.dedent(
@@ -33,12 +33,12 @@ HEAD = textwrap.dedent(
 def read(text: str, file: str = "c.yaml") -> Reading:
     reading = parse_connection(text, file, Path("no-such-folder"), {"KEY": "sesame"})
     assert choose(reading, {"letters": LETTERS})
-    validate(reading, LETTERS, spec_world())
+    validate(reading, LETTERS, model_from_spec())
     return reading
 
 
 def underlined(text: str, file: str = "c.yaml") -> list[tuple[str, str]]:
-    """Give the code of each finding and the text that it underlines."""
+    """Return the code of each finding and the text that it underlines."""
     lines = text.splitlines()
     return [
         (each.code, lines[each.line - 1][each.column - 1 : each.column - 1 + each.length])
@@ -64,7 +64,7 @@ MAPPED = "    mapping: {address: a@b.example, text: Hello}\n"
     ],
 )
 def test_a_part_of_a_trigger_is_underlined(written: str, part: str) -> None:
-    """However the text is quoted; where it is folded, its beginning is shown."""
+    """This works with every style of quotes; a folded text is underlined at its start."""
     text = f"{HEAD}    subscribe: {written}\n{MAPPED}"
     assert underlined(text) == [("AD414", part)]
 
@@ -89,7 +89,7 @@ def test_a_trigger_in_json_is_underlined() -> None:
 
 
 def test_a_place_in_a_mapping_is_underlined() -> None:
-    """Scalars as they are, objects by their keys, unknown directives by their names."""
+    """Scalars are underlined themselves, objects by their keys, directives by their names."""
     text = HEAD + textwrap.dedent(
         """\
         #   subscribe
@@ -117,8 +117,8 @@ def test_an_alias_is_underlined_as_a_whole() -> None:
     assert [code for code, _ in underlined(text)] == ["AD411"]
 
 
-def test_all_is_told_at_once() -> None:
-    """Errors of structure do not keep the rest from being checked, nor is one place told twice."""
+def test_all_findings_are_reported_together() -> None:
+    """Errors of structure do not prevent other checks, and no place is reported twice."""
     text = textwrap.dedent(
         """\
         destination: letters
@@ -156,7 +156,7 @@ def test_settings_may_be_missing_or_of_a_wrong_kind() -> None:
         assert [each.code for each in reading.diagnostics] == codes, settings
 
 
-def test_a_switched_off_subscription_is_not_compared() -> None:
+def test_a_disabled_subscription_is_not_compared() -> None:
     text = textwrap.dedent(
         """\
         destination: letters
@@ -171,7 +171,7 @@ def test_a_switched_off_subscription_is_not_compared() -> None:
 
 
 def test_a_large_file_is_checked_whole() -> None:
-    """Twenty subscriptions with seven fields in each trigger, half of which are opposites."""
+    """It has twenty subscriptions with seven fields per trigger, half of them opposites."""
     items = "".join(
         f"  - name: letter {n}\n    partnerAction: {'addReader' if n % 2 else 'removeReader'}\n"
         f'    subscribe: type = "track" and event = "E{n}" and properties.plan != "p{n}" '
@@ -189,11 +189,11 @@ LONG = (
     + " and ".join(f"(properties.a{n} > 1 or properties.b{n} > 1)" for n in range(8))
     + " and properties.z = 2"
 )
-"""No event of the many that are tried matches: so the search is long."""
+"""No candidate event matches, so the search is long."""
 
 
-def test_what_is_not_checked_is_told() -> None:
-    """The work of a check is limited for the whole file, and each part that is left is named."""
+def test_exhausted_budgets_are_reported() -> None:
+    """The limit applies to the whole file, and each incomplete check is reported."""
     items = "".join(
         f"  - name: letter {n}\n    partnerAction: sendLetter\n    subscribe: {LONG}{n}\n{MAPPED}"
         for n in range(4)
@@ -201,21 +201,29 @@ def test_what_is_not_checked_is_told() -> None:
     text = f"{HEAD.partition('  -')[0]}{items}"
     found = read(text).diagnostics
     assert {each.severity for each in found} == {"warning"}
-    hint = "Make it simpler, or the file smaller."
+    hint = "Simplify it, or split the file."
     assert [(each.code, each.line, f"{each.message} {each.hint}") for each in found[-2:]] == [
-        ("AD105", 18, f"The trigger is not checked to the end: that would take too long. {hint}"),
-        ("AD105", 19, f"The mapping is not checked to the end: that would take too long. {hint}"),
+        (
+            "AD105",
+            18,
+            f"Check incomplete: work limit reached. The rest of the trigger is not checked. {hint}",
+        ),
+        (
+            "AD105",
+            19,
+            f"Check incomplete: work limit reached. The rest of the mapping is not checked. {hint}",
+        ),
     ]
     assert {each.code for each in found} == {"AD105"}
     assert len(found) == 8
 
 
 OPEN = " and ".join(f"(properties.a{n} > 1 or properties.b{n} > 1)" for n in range(9))
-"""Many events match it: so the search for one that matches something else, too, is long."""
+"""Many events match it, so the search for an event that matches a second trigger is long."""
 
 
-def test_pairs_that_are_not_compared_are_told() -> None:
-    """After the effort has ended, no pair of opposite subscriptions is compared any more."""
+def test_pairs_that_are_not_compared_are_reported() -> None:
+    """No pairs of opposite subscriptions are compared after the budget is exhausted."""
     items = "".join(
         f"  - name: pair {n}\n    partnerAction: {'addReader' if n % 2 else 'removeReader'}\n"
         f"    subscribe: {OPEN} and properties.z = {n}\n"
@@ -223,20 +231,23 @@ def test_pairs_that_are_not_compared_are_told() -> None:
         for n in range(4)
     )
     found = read(f"{HEAD.partition('  -')[0]}{items}").diagnostics
-    message = "From here on, opposite subscriptions are not compared: that would take too long."
+    message = (
+        "Check incomplete: work limit reached. "
+        "The remaining opposite subscriptions are not compared."
+    )
     assert [f"{each.message} {each.hint}" for each in found if each.code == "AD105"] == [
-        f"{message} Make the file smaller."
+        f"{message} Split the file."
     ]
 
 
 def test_a_spot_within_a_text_outside_the_document() -> None:
-    """A place that the document does not have is given as it is."""
+    """A position outside of the document is returned unchanged."""
     findings = DiagnosticList("c.yaml", "a: 1\n")
     assert findings.within(Spot(9, 9), "text", 1, 1) == Spot(9, 9)
 
 
 def test_a_secret_is_not_shown() -> None:
-    """Not in the excerpt of any finding in its line, whatever the setting is called."""
+    """No excerpt of its line contains it, independent of the name of the setting."""
     text = (
         "destination: letters\nsettings: {office: 5, key: sesame, region: x}\nsubscriptions: []\n"
     )
@@ -275,14 +286,14 @@ def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", "5", '{"slug": 5}', '{"slug": "a", "actions": {"b": 1}}']
 )
-def test_a_manifest_of_any_shape_is_told(text: str) -> None:
-    """It is refused in words, never with an exception."""
+def test_a_manifest_of_any_shape_has_findings(text: str) -> None:
+    """It leads to findings, never to an exception."""
     _, findings = parse_manifest(text, "metadata.json")
     assert findings.all
 
 
 def test_a_large_manifest_can_be_used() -> None:
-    """What is too large for places is read all the same; its problems stand at the beginning."""
+    """A file too large for positions is read; its problems are at the start."""
     large = json.loads(json.dumps(MANIFEST))
     large["notes"] = list(range(120_000))
     large["actions"]["sendLetter"]["defaultSubscription"] = "type ="
@@ -291,7 +302,7 @@ def test_a_large_manifest_can_be_used() -> None:
     assert [(each.code, each.line, each.column) for each in findings.all] == [("AD602", 1, 1)]
 
 
-def test_what_python_takes_for_json_is_none() -> None:
+def test_nan_is_not_json() -> None:
     destination, findings = parse_manifest('{"slug": NaN}', "metadata.json")
     assert destination is None
     assert [each.code for each in findings.all] == ["AD101"]

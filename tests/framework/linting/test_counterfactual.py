@@ -1,4 +1,4 @@
-"""The smallest change that makes an event match: small, plain, and true."""
+"""The smallest change that makes an event match."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ CASES = [
 
 @pytest.mark.parametrize(("trigger", "expected"), CASES)
 def test_the_fewest_changes_are_found(trigger: str, expected: list[str] | None) -> None:
-    """They are told in words, and none are found where conditions exclude each other."""
+    """They are shown in words; contradictory conditions have none."""
     changes = nearest_change(parse(trigger), TRACK)
     assert (None if changes is None else list(map(str, changes))) == expected
 
 
 def test_a_change_leaves_the_event_as_it_is() -> None:
-    """It gives another event, with what leads to the place where that was missing."""
+    """The result is a copy, with missing parents created."""
     event: dict[str, Any] = {"a": [{"b": 1}]}
     assert Change(Path(("a", "0", "b")), 2).apply(event) == {"a": [{"b": 2}]}
     assert Change(Path(("x", "y")), 2).apply(event) == {"a": [{"b": 1}], "x": {"y": 2}}
@@ -56,7 +56,7 @@ def test_a_change_leaves_the_event_as_it_is() -> None:
 
 
 def test_a_change_as_json() -> None:
-    """Only what sets something has a value."""
+    """Only changes of kind `set` have a value."""
     set_, remove = nearest_change(parse("a = 1 and b = null"), {"b": 2}) or ()
     assert set_.to_json() == {
         "path": "$.a",
@@ -106,7 +106,7 @@ def _event(chance: random.Random) -> dict[str, Any]:
 
 
 def test_a_change_makes_the_event_match() -> None:
-    """Whatever the trigger and the event are, what is suggested works; and mostly there is one."""
+    """Every suggestion works, and most random triggers and events have one."""
     chance = random.Random(20)  # noqa: S311 - the same triggers every time
     found = 0
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""Good connection files have no error; a fault that gets into one is found in its line."""
+"""Good connection files have no errors; an error introduced into one is found in its line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from framework.config import Diagnostic, parse_connection
-from framework.linting import choose, spec_world, validate
+from framework.linting import choose, model_from_spec, validate
 from tests.framework.config.good_connections import (
     DESTINATIONS,
     ENVIRONMENT,
@@ -29,7 +29,7 @@ def check(document: Document) -> tuple[Diagnostic, ...]:
     reading = parse_connection(text, "c.yaml", Path("no-such-folder"), ENVIRONMENT)
     destination = choose(reading, DESTINATIONS)
     if destination is not None:
-        validate(reading, destination, spec_world())
+        validate(reading, destination, model_from_spec())
     return reading.diagnostics
 
 
@@ -45,23 +45,23 @@ def mutations() -> list[tuple[Document, Mutation]]:
 
 
 def test_good_documents_have_no_error() -> None:
-    """Nor a warning."""
+    """They have no warnings either."""
     for document in DOCUMENTS:
         found = [each for each in check(document) if each.severity != "hint"]
         assert found == [], document["name"]
 
 
 def test_lines_are_those_that_are_written() -> None:
-    """The test's own reckoning of lines is right."""
+    """The test's own computation of lines is right."""
     text = list(write(DOCUMENTS[0]))
     for line in lines_of(DOCUMENTS[0], ("subscriptions", 0, "mapping", "text")):
         assert text[line - 1].strip().startswith("text:")
     assert text[lines_of(DOCUMENTS[0], ("settings",))[0] - 1] == "settings:"
 
 
-def test_faults_are_found_in_their_lines() -> None:
-    """Of 500 mutations at least 95 in 100 give an error or a warning where they are."""
-    before = {document["name"]: told(check(document)) for document in DOCUMENTS}
+def test_errors_are_found_in_their_lines() -> None:
+    """At least 95 % of 500 mutations lead to an error or a warning in their lines."""
+    before = {document["name"]: messages(check(document)) for document in DOCUMENTS}
     missed: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     for document, mutation in mutations():
@@ -79,5 +79,5 @@ def test_faults_are_found_in_their_lines() -> None:
     assert missed.total() <= MUTATIONS * 5 // 100, missed
 
 
-def told(found: tuple[Diagnostic, ...]) -> set[tuple[str, str]]:
+def messages(found: tuple[Diagnostic, ...]) -> set[tuple[str, str]]:
     return {(each.code, each.message) for each in found}

@@ -1,4 +1,4 @@
-"""Search for events: what is found matches, and what is certain holds."""
+"""Search for events: found events match, and certain results are right."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from framework.linting import HeldTrigger, SearchResult, find_event, satisfiabil
 from framework.linting.partial_evaluation import event_of
 from framework.paths import JSON, Event, Path
 from framework.triggers import evaluate, parse
+from framework.triggers.language import paths_of
 
 TYPE = Path(("type",))
 A = Path(("properties", "a"))
@@ -36,7 +37,7 @@ A = Path(("properties", "a"))
     ],
 )
 def test_an_event_is_found_or_there_is_none(text: str, reachable: bool, certain: bool) -> None:  # noqa: FBT001 - expected
-    """What is found matches; where the search is not complete, it says so."""
+    """A found event matches; an incomplete search is reported as such."""
     trigger = parse(text)
     found = find_event((HeldTrigger(trigger),))
     assert ((found.event is not None), found.is_certain) == (reachable, certain)
@@ -50,7 +51,7 @@ def test_fields_can_be_fixed() -> None:
 
 
 def test_a_field_may_have_another_value_for_a_part_of_the_question() -> None:
-    """Such as an event that matches neither trigger, and the first one as soon as `a` is 0."""
+    """For example: an event that matches neither trigger, but the first one if `a` is 0."""
     small, large = parse("properties.a < 5 and event = x"), parse("properties.a > 7 and event = x")
     neither = (HeldTrigger(small, wanted=False), HeldTrigger(large, wanted=False))
     found = find_event((*neither, HeldTrigger(small, instead={A: 0})), fixed={A: [0, 6, 9]})
@@ -58,14 +59,14 @@ def test_a_field_may_have_another_value_for_a_part_of_the_question() -> None:
 
 
 def test_many_fields_are_searched_whole() -> None:
-    """A value of one field is not tried with all the values of those that it has no part in."""
+    """Fields of unrelated conditions are not combined."""
     open_ones = " and ".join(f"properties.k{n} != {n}" for n in range(60))
     trigger = parse(f"{open_ones} and x = 1 and x = 2")
     assert find_event((HeldTrigger(trigger),)) == SearchResult(None, is_certain=True)
 
 
 def test_too_many_events_are_not_all_tried() -> None:
-    """Whatever else is chosen, only the last field tells that nothing can come of it."""
+    """Only the last field shows that no assignment can succeed."""
     trigger = parse(" and ".join(f"(a{n} > 1 or b{n} > 1) and z = {n}" for n in range(12)))
     spent: list[int] = []
     assert find_event((HeldTrigger(trigger),), spend=spent.append) == SearchResult(
@@ -75,7 +76,7 @@ def test_too_many_events_are_not_all_tried() -> None:
 
 
 def test_many_conditions_on_one_field_are_asked_compiled() -> None:
-    """Asking each of them about each value would take longer."""
+    """Evaluating each condition on each value would take longer."""
     trigger = parse(" or ".join(f'event = "a{n}"' for n in range(300)))
     unmatched = find_event((HeldTrigger(trigger, wanted=False),))
     assert unmatched.event is not None
@@ -110,7 +111,7 @@ parts = st.builds(HeldTrigger, texts.map(parse), st.booleans(), insteads)
 def test_the_search_finds_what_trying_everything_finds(
     ways: list[list[HeldTrigger]], fixed: Mapping[Path, Sequence[JSON]]
 ) -> None:
-    """The same event, the first in the order of the fields; and where there is none, none."""
+    """It finds the same event, the first in the order of the fields, or none."""
     tried = first(ways, fixed)
     if tried is not None:
         found = find_event(*ways, fixed=fixed)
@@ -120,13 +121,11 @@ def test_the_search_finds_what_trying_everything_finds(
 def first(
     ways: list[list[HeldTrigger]], fixed: Mapping[Path, Sequence[JSON]]
 ) -> tuple[Event | None] | None:
-    """Give the first event there is by plain interpretation; None where they are too many."""
+    """Return the first event found by interpretation; None if there are too many candidates."""
     trees = [held.trigger.tree for way in ways for held in way]
     atoms = satisfiability._atoms(trees)
-    domains = {
-        path: satisfiability._values(atoms.get(path, []))
-        for path in satisfiability._in_order(trees)
-    }
+    paths = sorted({path for tree in trees for path in paths_of(tree)}, key=lambda one: one.parts)
+    domains = {path: satisfiability._values(atoms.get(path, [])) for path in paths}
     domains |= {path: list(some) for path, some in fixed.items()}
     if math.prod(map(len, domains.values())) > 1_000:
         return None

@@ -1,4 +1,4 @@
-"""Where the reference reads a trigger differently, and the model of it."""
+"""Differences from Segment's implementation of triggers, and its model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from framework.errors import TriggerError
-from framework.linting import difference, reference_matches
-from framework.linting.segment_reader import UnreadError, reference_tree
+from framework.linting import difference, segment_matches
+from framework.linting.segment_reader import UnreadableError, segment_tree
 from framework.triggers import evaluate, parse
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -24,20 +24,20 @@ def recorded(kind: str) -> list[dict[str, Any]]:
         return [case for case in map(json.loads, lines) if case["kind"] == kind]
 
 
-def test_the_model_gives_every_recorded_answer() -> None:
-    """For all recorded matches, quirks or not, the prediction is what was observed."""
+def test_the_model_reproduces_every_recorded_result() -> None:
+    """The prediction equals the observation for all recorded matches, including unusual ones."""
     cases = recorded("fql_match")
-    predicted = {case["id"]: reference_matches(case["fql"], case["event"]) for case in cases}
+    predicted = {case["id"]: segment_matches(case["fql"], case["event"]) for case in cases}
 
     assert predicted == {case["id"]: case["expected"]["match"] for case in cases}
     assert any(note.startswith("quirk:") for case in cases for note in case.get("note", ()))
 
 
-def test_the_model_reads_every_recorded_tree() -> None:
+def test_the_model_parses_every_recorded_trigger_alike() -> None:
     def tree(text: str) -> dict[str, Any] | None:
         try:
-            return reference_tree(text)
-        except UnreadError:
+            return segment_tree(text)
+        except UnreadableError:
             return None
 
     cases = recorded("fql_parse")
@@ -70,7 +70,7 @@ def test_the_model_reads_every_recorded_tree() -> None:
     ],
 )
 def test_the_reference_is_predicted(text: str, event: dict[str, Any], answer: object) -> None:
-    assert reference_matches(text, event) is answer
+    assert segment_matches(text, event) is answer
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_reference_is_predicted(text: str, event: dict[str, Any], answer: ob
         (
             "type = a and event = b or event = c",
             'type = "a" or event = "b" or event = "c"',
-            ["joins everything at one level by the last `and` or `or` there"],
+            ["joins all conditions at one level by the last `and` or `or` there"],
         ),
         ("type = a and (event = b or (name = c))", None, ["cannot read a group inside a group"]),
         (
@@ -115,58 +115,58 @@ def test_the_reference_is_predicted(text: str, event: dict[str, Any], answer: ob
         (
             "properties.a>5",
             None,
-            ["needs white space around `!=`, `>=`, `<=`, `<` and `>`"],
+            ["requires whitespace around `!=`, `>=`, `<=`, `<` and `>`"],
         ),
         (
             "(type = a) or(event = b)",
             'type = "a" and event = "b"',
-            ["takes `and(` and `or(` for no joint"],
+            ["does not recognize `and(` and `or(` as operators"],
         ),
         (
             "type = a OR event = b",
             'type = "a" and event = "b"',
-            ["knows `and` and `or` in lower case only"],
+            ["recognizes `and` and `or` in lower case only"],
         ),
         (
             "properties.and = x",
             'properties.properties . "and"',
-            ["takes the key `and`, `or` or `null` for a word of its own"],
+            ["reads the keys `and`, `or` and `null` as separate words"],
         ),
         (
             "type = a and (!event = b)",
             'type = "a" and event = "b"',
             ["ignores `!` before anything"],
         ),
-        ("type\r\n= a", None, ["takes a carriage return for no white space"]),
-        ("event = nul", 'event = "n"', ["loses letters of a short bare word at the end"]),
+        ("type\r\n= a", None, ["does not treat a carriage return as whitespace"]),
+        ("event = nul", 'event = "n"', ["drops letters of a short unquoted word at the end"]),
         ("type = null", 'type = "null"', ["compares `type` and `event` with the text `null`"]),
         (
             "properties.vip != true",
             'properties.vip != "true"',
-            ["finds every boolean different with `!=`"],
+            ["treats every boolean as different with `!=`"],
         ),
         (
             'match(event, "A")',
             'match(event, "*")',
-            ["knows one star, at the start or end of a pattern"],
+            ["supports one star only, at the start or end of a pattern"],
         ),
         (
             "type in [a, b]",
             'type in "["',
-            ["knows no `in`, no lists and no functions but `contains` and `match`"],
+            ["supports no `in`, no lists and no functions except `contains` and `match`"],
         ),
-        ("length(properties.a) > 2", None, ["knows no `in`, no lists and no functions but"]),
+        ("length(properties.a) > 2", None, ["supports no `in`, no lists and no functions except"]),
         (
             'contains(properties.a.b, "x") or match(properties.a, "y z")',
             'contains(properties.a.b, "x") or match(properties.a, "* z")',
-            ["knows one star, at the start or end of a pattern"],
+            ["supports one star only, at the start or end of a pattern"],
         ),
     ],
 )
 def test_a_difference_is_shown_by_an_event(
     text: str, reading: str | None, reasons: list[str]
 ) -> None:
-    """The event is a proof: both sides really answer differently on it."""
+    """The event is evidence: both implementations have different results on it."""
     found = difference(text)
 
     assert found is not None
@@ -175,7 +175,7 @@ def test_a_difference_is_shown_by_an_event(
         reasons
     )
     assert parse(text).matches(found.event) is found.ours
-    assert reference_matches(text, found.event) is found.theirs
+    assert segment_matches(text, found.event) is found.theirs
     assert found.ours is not found.theirs
 
 
@@ -191,7 +191,7 @@ def test_a_difference_is_shown_by_an_event(
         " and ".join(f"properties.p{n} = {n}" for n in range(30)),
     ],
 )
-def test_where_both_read_the_same_there_is_no_difference(text: str) -> None:
+def test_equal_readings_have_no_difference(text: str) -> None:
     assert difference(text) is None
 
 
@@ -202,14 +202,14 @@ def test_where_both_read_the_same_there_is_no_difference(text: str) -> None:
         " and ".join(f"properties.p{n} = {n}" for n in range(30)),
     ],
 )
-def test_readings_of_one_form_are_compared_condition_by_condition(text: str) -> None:
-    """However many fields there are: no whole event has to be tried."""
+def test_equal_structures_are_compared_condition_by_condition(text: str) -> None:
+    """No complete event is tried, so the number of fields does not matter."""
     spent: list[int] = []
     assert difference(text, spent.append) is None
     assert len(spent) == 1
 
 
-def test_the_work_of_a_comparison_is_told_before_it_is_done() -> None:
+def test_a_comparison_announces_its_steps() -> None:
     def spend(steps: int) -> None:
         raise TimeoutError(steps)
 
@@ -218,45 +218,48 @@ def test_the_work_of_a_comparison_is_told_before_it_is_done() -> None:
             difference(text, spend)
 
 
-def test_the_message_says_what_differs() -> None:
+def test_the_message_describes_the_difference() -> None:
     found = difference("type = a OR event = b")
 
     assert found is not None
     assert found.message == (
-        'The reference reads it as `type = "a" and event = "b"`: it knows `and` and `or` in lower '
-        'case only. There it does not match {"type": "az", "event": "b"}; here it matches it.'
+        'Segment\'s implementation reads it as `type = "a" and event = "b"`: '
+        "it recognizes `and` and `or` in lower case only. "
+        'It does not match {"type": "az", "event": "b"}; this framework matches it.'
     )
 
 
-def test_the_message_of_a_text_that_the_reference_cannot_read() -> None:
+def test_the_message_about_a_text_that_segment_cannot_read() -> None:
     found = difference("properties.a>5")
 
     assert found is not None
     assert found.message == (
-        "The reference cannot read it: it needs white space around `!=`, `>=`, `<=`, `<` and `>`. "
-        'There it does not match {"properties": {"a": 6}}; here it matches it.'
+        "Segment's implementation cannot read it: "
+        "it requires whitespace around `!=`, `>=`, `<=`, `<` and `>`. "
+        'It does not match {"properties": {"a": 6}}; this framework matches it.'
     )
 
 
-def test_a_group_of_ignored_conditions_makes_the_reference_fail() -> None:
+def test_segment_fails_on_a_group_of_ignored_conditions() -> None:
     found = difference("(groupId = x) and type = a")
 
     assert found is not None
     assert found.theirs is None
     assert found.message == (
-        'The reference reads it as `() and type = "a"`: it ignores conditions on fields other than '
-        "context, event, name, properties, traits, type, userId. "
-        'There it fails on {"groupId": "x", "type": "a"}; here it matches it.'
+        'Segment\'s implementation reads it as `() and type = "a"`: it ignores conditions on '
+        "fields "
+        "other than context, event, name, properties, traits, type, userId. "
+        'It fails on {"groupId": "x", "type": "a"}; this framework matches it.'
     )
 
 
-def test_a_text_that_is_no_trigger_has_no_difference() -> None:
+def test_an_invalid_trigger_raises() -> None:
     with pytest.raises(TriggerError, match=r"\AExpected a value after `=`\."):
         difference("type =")
 
 
-def test_canonical_text_avoids_what_only_the_spelling_made_different() -> None:
-    """Printed in canonical form, a trigger with odd spelling means the same to both."""
+def test_the_canonical_form_avoids_differences_in_spelling() -> None:
+    """In canonical form, a trigger with unusual spelling has the same meaning for both."""
     for text in ("type='a' OR properties.and>=5", "(event=x)or(name=no)", "type\r\n= a"):
         trigger = parse(text)
         assert difference(text) is not None

@@ -1,4 +1,4 @@
-"""What the checker says of subscriptions, message by message, and what it lets pass."""
+"""Issues of subscriptions, message by message, and valid subscriptions."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from framework.linting import (
     check_exclusion,
     check_mapping,
     check_subscription,
+    model_from_sample,
+    model_from_schema,
+    model_from_spec,
     nearest,
-    sample_world,
-    schema_world,
-    spec_world,
     suggestion,
 )
-from framework.linting.issues import slip
+from framework.linting.issues import likely_typo
 
-SPEC = spec_world()
-SCHEMA = schema_world(
+SPEC = model_from_spec()
+SCHEMA = model_from_schema(
     {
         "type": "object",
         "required": ["type", "id"],
@@ -44,21 +44,23 @@ SCHEMA = schema_world(
         },
     }
 )
-SAMPLE = sample_world([{"type": "track", "n": "x", "o": {"a": 1}}, {"type": "track", "n": "y"}])
+SAMPLE = model_from_sample(
+    [{"type": "track", "n": "x", "o": {"a": 1}}, {"type": "track", "n": "y"}]
+)
 
 
-def said(faults: Any) -> list[str]:
+def said(issues: Any) -> list[str]:
     return [
         f"{one.code} {one.severity} {'/'.join(one.place)}: {one.message} {one.hint}".strip()
-        for one in faults
+        for one in issues
     ]
 
 
-def about(field: Field, value: Any, world: EventModel = SPEC, **others: Any) -> list[str]:
-    """Give what is said of a value for the field `x`, beside a field `y` of type string."""
+def about(field: Field, value: Any, model: EventModel = SPEC, **others: Any) -> list[str]:
+    """Return the issues of a value for the field `x`, next to a field `y` of type string."""
     action = Action(slug="send", title="Send", payload={"x": field, "y": Field()})
     given = {"x": value, **others} if value is not None else others
-    return said(check_mapping(action, given, world).faults)
+    return said(check_mapping(action, given, model).issues)
 
 
 PATH = {"@path": "$.properties.a"}
@@ -76,18 +78,18 @@ PATH = {"@path": "$.properties.a"}
          ["AD511 error x: Field `x` of action `send` is required; its value is empty."]),
         (Field(required=True), PATH,
          [("AD512 hint x: Field `x` of action `send` is required; "
-           "`$.properties.a` may give nothing.")]),
+           "`$.properties.a` may give no value.")]),
         (Field(required=True), {"@template": "{{userId}}"},
-         ["AD512 hint x: Field `x` of action `send` is required; its mapping may give nothing."]),
+         ["AD512 hint x: Field `x` of action `send` is required; its mapping may give no value."]),
         (Field(required=Conditions((Condition("y"),))), None,
          [("AD511 error : Field `x` of action `send` is required when `y` has no value; "
           "nothing is mapped to it.")]),
         (Field(required=Conditions((Condition("y"),))), {"@path": "$.userId"},
          [("AD512 hint x: Field `x` of action `send` is required when `y` has no value; "
-          "`$.userId` may give nothing.")]),
+          "`$.userId` may give no value.")]),
         (Field(type="object", properties={"in": Field(required=True)}), {"out": 1},
          [("AD511 error x/in: Field `x.in` of action `send` is required; "
-          "it is not in what is mapped.")]),
+          "the mapped object does not contain it.")]),
         (Field(type="number"), "many",
          ['AD513 error x: Field `x` of action `send` must be a number; its mapping gives "many".']),
         (Field(type="boolean", multiple=True), [True, "perhaps"],
@@ -106,30 +108,31 @@ PATH = {"@path": "$.properties.a"}
         (Field(choices=(Choice("a"), Choice("b"))), "c",
          ['AD515 error x: Field `x` of action `send` must be "a" or "b"; its mapping gives "c".']),
         (Field(read_only=True), "a",
-         [("AD521 warning x: Field `x` is read-only: no value of its own is expected. "
-          "Leave it out.")]),
+         [("AD521 warning x: Field `x` is read-only: its value cannot be set. "
+          "Remove it.")]),
         (Field(read_only=True, default="a"), "a", []),
         (Field(hidden=True, default="a"), "a", []),
         (Field(depends_on=Conditions.any(*(Condition("y", "is", v) for v in ("b", "c")))), "a",
-         ['AD523 hint x: Field `x` has no meaning here: it is for when `y` is "b" or `y` is "c".']),
+         ['AD523 hint x: Field `x` applies only when `y` is "b" or `y` is "c".']),
         (Field(disabled_input_methods=("variable",)), PATH,
-         ["AD524 warning x: Field `x` does not take values of the event."]),
+         ["AD524 warning x: Field `x` does not accept values of the event."]),
         (Field(disabled_input_methods=("function",)), {"@json": {"mode": "encode", "value": PATH}},
-         ["AD524 warning x: Field `x` does not take functions."]),
+         ["AD524 warning x: Field `x` does not accept functions."]),
         (Field(disabled_input_methods=("freeform",), choices=(Choice("a"),)), "b",
          ['AD515 error x: Field `x` of action `send` must be "a"; its mapping gives "b".',
-          "AD524 warning x: Field `x` does not take values that are not among its choices."]),
+          "AD524 warning x: Field `x` does not accept values other than its choices."]),
         (Field(), {"@transform": {"apply": {"a": PATH}, "mapping": {"@path": "$.b"}}},
-         [("AD504 warning x/@transform/mapping/@path: The result of `apply` has no `$.b`. "
-          "There are: a.")]),
+         [("AD504 warning x/@transform/mapping/@path: "
+           "`$.b` does not exist in the result of `apply`. "
+          "Known keys: a.")]),
         (Field(), {"@if": {"exists": {"@path": "$.no"}, "then": 1, "else": 2}},
-         ["AD504 hint x/@if/exists/@path: No event that comes here has `$.no`, by the spec."]),
+         ["AD504 hint x/@if/exists/@path: `$.no` does not exist in Segment's spec."]),
         (Field(type="object"),
          {"@merge": {"direction": "right", "objects": [{"@path": "$.userIdd"}]}},
-         [("AD504 warning x/@merge/objects/0/@path: No event that comes here has `$.userIdd`, "
-          "by the spec. Did you mean `$.userId`?")]),
+         [("AD504 warning x/@merge/objects/0/@path: `$.userIdd` does not exist in Segment's spec. "
+           "Did you mean `$.userId`?")]),
         (Field(), {"@liquid": "{{ no.such }}"},
-         ["AD504 warning x/@liquid: No event that comes here has `$.no`, by the spec."]),
+         ["AD504 warning x/@liquid: `$.no` does not exist in Segment's spec."]),
         (Field(), {"@path": 5},
          [("AD501 error x/@path: /x/@path should be a string or a mapping directive but it is a "
           "number.")]),
@@ -137,47 +140,48 @@ PATH = {"@path": "$.properties.a"}
          ["AD502 error x/@if: `/x/@if` must have something to test in `exists` or `blank`."]),
     ],
 )  # fmt: skip
-def test_what_is_said_of_a_value(field: Field, value: Any, expected: list[str]) -> None:
+def test_issues_of_a_value(field: Field, value: Any, expected: list[str]) -> None:
     assert about(field, value) == expected
 
 
 @pytest.mark.parametrize(
-    ("world", "field", "value", "expected"),
+    ("model", "field", "value", "expected"),
     [
         (SCHEMA, Field(required=True), {"@path": "$.id"}, []),
         (SCHEMA, Field(required=True), {"@path": "$.note"},
-         ["AD512 warning x: Field `x` of action `send` is required; `$.note` may give nothing."]),
+         ["AD512 warning x: Field `x` of action `send` is required; `$.note` may give no value."]),
         (SCHEMA, Field(type="boolean"), {"@path": "$.id"},
          [("AD514 warning x: Field `x` of action `send` must be true or false; "
           "`$.id` may give an integer.")]),
         (SCHEMA, Field(required=True), {"@path": "$.inner.b"},
-         [("AD504 warning x/@path: No event that comes here has `$.inner.b`, by the schema. "
-          "`$.inner` holds: a."),
+         [("AD504 warning x/@path: `$.inner.b` does not exist in the schema of the events. "
+          "Known keys of `$.inner`: a."),
           ("AD511 error x: Field `x` of action `send` is required; "
-          "`$.inner.b` gives nothing for any event that comes here.")]),
+          "`$.inner.b` gives no value for any event.")]),
         (SAMPLE, Field(), {"@path": "$.m"},
-         ["AD504 warning x/@path: No event of the sample has `$.m`. There are: n, o, type."]),
+         [("AD504 warning x/@path: `$.m` does not exist in any event of the sample. "
+           "Known keys: n, o, type.")]),
         (SAMPLE, Field(choices=(Choice("x"),)), {"@path": "$.n"},
          ['AD514 warning x: Field `x` of action `send` must be "x"; `$.n` may give text.']),
         (SAMPLE, Field(type="number"), {"@path": "$.n"},
          ["AD513 warning x: Field `x` of action `send` must be a number; `$.n` gives text."]),
     ],
 )  # fmt: skip
-def test_worlds_differ(world: EventModel, field: Field, value: Any, expected: list[str]) -> None:
-    """A schema is taken at its word; a sample is no proof, so nothing it says is an error.
+def test_models_differ(model: EventModel, field: Field, value: Any, expected: list[str]) -> None:
+    """A schema is authoritative; a sample is no proof, so its issues are not errors.
 
-    What stands in events is personal, so it is not shown.
+    Values of events are personal data and not shown.
     """
-    assert about(field, value, world) == expected
+    assert about(field, value, model) == expected
 
 
 def subscribed(
-    trigger: str | None, world: EventModel = SPEC, own: str | None = None
+    trigger: str | None, model: EventModel = SPEC, own: str | None = None
 ) -> list[Issue]:
     action = Action(slug="send", title="Send", payload={"x": Field()}, trigger=own)
     target = Destination(slug="d", name="D", actions=(action,))
     chosen = Subscription(action="send", trigger=trigger)
-    return list(check_subscription(target, chosen, world).faults)
+    return list(check_subscription(target, chosen, model).issues)
 
 
 @pytest.mark.parametrize(
@@ -190,48 +194,46 @@ def subscribed(
         ('type = "mail"', [('AD414 error : No event has the type "mail". Types: track, identify, '
                            "page, screen, group, alias.")], "mail"),
         ("properties.a = 1 and properties.a = 2",
-         ["AD414 error : The trigger can never hold: its conditions exclude each other."],
+         ["AD414 error : The trigger can never match: its conditions contradict each other."],
          "properties.a = 1 and properties.a = 2"),
         ('type = "page" or (type = "track" and type = "alias")',
-         ['AD414 warning : `type = "track" and type = "alias"` can never hold.'],
+         ['AD414 warning : `type = "track" and type = "alias"` is never true.'],
          'type = "track" and type = "alias"'),
         ('type = "page" or type = "trak"',
-         ['AD414 warning : `type = "trak"` can never hold. Did you mean "track"?'],
+         ['AD414 warning : `type = "trak"` is never true. Did you mean "track"?'],
          'type = "trak"'),
         ('type in ["trak", "page", "x"]',
          ['AD414 warning : No event has the type "trak". Did you mean "track"?',
           'AD414 warning : No event has the type "x".'], None),
         ('type = "track" and type != "x"',
-         ['AD415 warning : `type != "x"` always holds. Leave it out.'], 'type != "x"'),
-        ('type != "x"', ["AD415 warning : The trigger always holds: every event matches."],
+         ['AD415 warning : `type != "x"` is always true. Remove it.'], 'type != "x"'),
+        ('type != "x"', ["AD415 warning : The trigger matches every event."],
          'type != "x"'),
         ('type = "page" and event = "A"',
-         ["AD413 warning : No event that comes here has `$.event`, by the spec."], "event"),
+         ["AD413 warning : `$.event` does not exist in Segment's spec."], "event"),
     ],
 )  # fmt: skip
-def test_what_is_said_of_a_trigger(
-    trigger: str, expected: list[str], underlined: str | None
-) -> None:
-    found = [fault for fault in subscribed(trigger) if fault.code != "AD416"]
+def test_issues_of_a_trigger(trigger: str, expected: list[str], underlined: str | None) -> None:
+    found = [issue for issue in subscribed(trigger) if issue.code != "AD416"]
     assert said(found) == expected
-    for fault in found:
-        end = fault.offset + fault.length
-        assert underlined in {None, trigger[fault.offset : end]} or fault.code == "AD411"
+    for issue in found:
+        end = issue.offset + issue.length
+        assert underlined in {None, trigger[issue.offset : end]} or issue.code == "AD411"
 
 
-def test_a_default_trigger_is_its_authors_matter() -> None:
-    """Only what the subscription itself says is judged; but without any trigger there is none."""
+def test_a_default_trigger_is_not_checked() -> None:
+    """Only the subscription's own trigger is checked; a missing trigger is an error."""
     assert subscribed(None, own='type = "trak"') == []
     assert said(subscribed(None)) == [
         (
-            "AD403 error : A trigger is needed: action `send` has no default trigger. "
-            "Give it as `subscribe`."
+            "AD403 error : The trigger is missing: action `send` has no default trigger. "
+            "Set `subscribe`."
         )
     ]
 
 
-def test_a_trigger_tells_what_events_hold() -> None:
-    """A field that is compared with a text has it; the type decides which fields there are."""
+def test_a_trigger_refines_the_event_model() -> None:
+    """A field equal to a string has that value; the event type determines the fields."""
     action = Action(slug="send", title="Send", payload={"x": Field(required=True)})
     target = Destination(slug="d", name="D", actions=(action,))
     chosen = Subscription(
@@ -250,28 +252,28 @@ LANE = Batching(lane="people")
     [
         ('event = "A"', 'event = "B"', []),
         ('event = "A"', 'type = "track"',
-         [('AD417 warning : An event can match this and "In" both, which do the opposite. '
-          'One is: {"event": "A", "type": "track"}')]),
+         [('AD417 warning : An event can match both this subscription and "In", its opposite. '
+          'Example: {"event": "A", "type": "track"}')]),
         ("properties.n >= 5", "properties.n < 5", []),
         ("properties.n > 5", "properties.n <= 3",
-         [('AD418 hint : Between this and "In" there are events that match neither. '
-          'One is: {"properties": {"n": 4}, "type": "track"}')]),
+         [('AD418 hint : Events between this subscription and "In" match neither. '
+          'Example: {"properties": {"n": 4}, "type": "track"}')]),
         ('lowercase(event) = "a"', 'lowercase(event) = "b"', []),
         ('event in ["A", "B"]', 'event in ["B", "C"]',
-         [('AD417 warning : An event can match this and "In" both, which do the opposite. '
-          'One is: {"event": "B", "type": "track"}')]),
+         [('AD417 warning : An event can match both this subscription and "In", its opposite. '
+          'Example: {"event": "B", "type": "track"}')]),
         ('event in ["A", "B"]', 'event in ["C", "D"] and properties.n > 5', []),
         ('event = "A" and properties.n > 5', 'event = "B" and properties.n <= 3', []),
         ('event = "A" or event = "B"', 'event = "B"',
-         [('AD417 warning : An event can match this and "In" both, which do the opposite. '
-          'One is: {"event": "B", "type": "track"}')]),
+         [('AD417 warning : An event can match both this subscription and "In", its opposite. '
+          'Example: {"event": "B", "type": "track"}')]),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("slugs", [("addUser", "removeUser"), ("on", "off")])
 def test_opposite_subscriptions(
     slugs: tuple[str, str], first: str, second: str, expected: list[str]
 ) -> None:
-    """Actions are opposite by their names, or because they share a lane."""
+    """Actions are opposite by their names, or if they share a lane."""
     lane = LANE if slugs == ("on", "off") else None
     actions = tuple(
         Action(slug=slug, title=slug, payload={"x": Field()}, batching=lane) for slug in slugs
@@ -284,8 +286,8 @@ def test_opposite_subscriptions(
     found = list(check_exclusion(target, chosen, {0: first, 1: second}))
     shown = [text.replace(', "properties": {}', "") for text in said(f for _, f in found)]
     assert [index for index, _ in found] == [1] * len(expected)
-    assert [text.partition("One is")[0] for text in shown] == [
-        text.partition("One is")[0] for text in expected
+    assert [text.partition("Example")[0] for text in shown] == [
+        text.partition("Example")[0] for text in expected
     ]
 
 
@@ -298,18 +300,18 @@ def test_subscriptions_that_are_not_opposite_may_overlap() -> None:
 
 
 def test_unknown_fields() -> None:
-    """One that is nearly a field is an error; others are left over; controls are known."""
+    """A name similar to a field is an error, another one a warning; control keys are known."""
     fields = {"email": Field(), "name": Field()}
     action = Action(slug="send", title="Send", payload=fields)
     given = {"emial": 1, "zzz": 1, "enable_batching": True, "__segment_internal_sync_mode": "add"}
-    assert said(check_mapping(action, given, SPEC).faults) == [
+    assert said(check_mapping(action, given, SPEC).issues) == [
         "AD503 error emial: Action `send` has no field `emial`. Did you mean `email`?",
         "AD503 warning zzz: Action `send` has no field `zzz`. Known fields: email, name.",
     ]
 
 
 def test_batches() -> None:
-    """Keys are looked for inside templates and conditions; single events need none."""
+    """Paths inside templates and conditions count; single events need no batch keys."""
     fields = {"key": Field(), "mode": Field(category="sync"), "other": Field()}
     action = Action(slug="a", title="A", payload=fields, batching=Batching(keys=("key",)))
     for value in (
@@ -317,36 +319,37 @@ def test_batches() -> None:
         {"@if": {"exists": PATH, "then": {"@path": "$.context.traits.email"}}},
         {"@case": {"operator": "lower", "value": {"@path": "$.anonymousId"}}},
     ):
-        found = check_mapping(action, {"key": value}, SPEC).faults
-        assert [fault.code for fault in found] == ["AD532"]
+        found = check_mapping(action, {"key": value}, SPEC).issues
+        assert [issue.code for issue in found] == ["AD532"]
     alone = {"key": {"@path": "$.userId"}, "enable_batching": False}
     for given in ({"key": PATH}, {"key": "a", "mode": "b"}, alone):
-        assert check_mapping(action, given, SPEC).faults == ()
+        assert check_mapping(action, given, SPEC).issues == ()
 
 
 def test_hashes() -> None:
-    """Values and names tell what is hashed already."""
+    """Values and names show what is hashed already."""
     fields = {"email": Field(category="hashedPII"), "hash_it": Field(type="boolean")}
     action = Action(slug="a", title="A", payload=fields)
     given = {"email": "0" * 64, "hash_it": True}
-    assert said(check_mapping(action, given, SPEC).faults) == [
+    assert said(check_mapping(action, given, SPEC).issues) == [
         (
-            "AD507 warning email: Field `email` gets a hash, and `hash_it` hashes it again. "
-            "Map `hash_it` to false, or map a plain value."
+            "AD507 warning email: Field `email` receives a hashed value; `hash_it` would hash it "
+            "again. "
+            "Map `hash_it` to false, or map an unhashed value."
         )
     ]
-    assert check_mapping(action, {**given, "hash_it": False}, SPEC).faults == ()
-    assert check_mapping(action, {**given, "email": PATH}, SPEC).faults == ()
+    assert check_mapping(action, {**given, "hash_it": False}, SPEC).issues == ()
+    assert check_mapping(action, {**given, "email": PATH}, SPEC).issues == ()
 
 
-def test_a_mapping_with_a_root_directive_is_not_judged() -> None:
-    """Its fields are known only when an event comes."""
+def test_a_mapping_with_a_root_directive_is_not_checked() -> None:
+    """Its fields depend on the event."""
     action = Action(slug="a", title="A", payload={"x": Field(required=True)})
     given = {"__segment_internal_directive": {"@transform": {"apply": {"a": 1}}}, "x": "a"}
     checked = check_mapping(action, given, SPEC)
-    assert (checked.faults, checked.cannot_fail) == ((), False)
+    assert (checked.issues, checked.cannot_fail) == ((), False)
     wrong = check_mapping(action, {"__segment_internal_directive": 5}, SPEC)
-    assert said(wrong.faults) == [
+    assert said(wrong.issues) == [
         (
             "AD501 error __segment_internal_directive: /__segment_internal_directive should be "
             "an object with one directive that has an object."
@@ -355,14 +358,14 @@ def test_a_mapping_with_a_root_directive_is_not_judged() -> None:
 
 
 def test_names() -> None:
-    """Slips are one letter away; plurals, numbers and other spellings are names of their own."""
-    assert slip("emial", {"email"}) == "email"
-    assert slip("emaill", {"email"}) == "email"
-    assert slip("emai", {"email"}) == "email"
-    assert slip("omail", {"email"}) == "email"
+    """Typos differ by one letter; plurals, numbers and other spellings are different names."""
+    assert likely_typo("emial", {"email"}) == "email"
+    assert likely_typo("emaill", {"email"}) == "email"
+    assert likely_typo("emai", {"email"}) == "email"
+    assert likely_typo("omail", {"email"}) == "email"
     for other in ("emails", "email2", "email_", "Email", "e_mail", "ema"):
-        assert slip(other, {"email"}) is None
-    assert slip("order_id", {"order_id", "order_ia"}) is None
+        assert likely_typo(other, {"email"}) is None
+    assert likely_typo("order_id", {"order_id", "order_ia"}) is None
     assert nearest("USERID", ["userId"]) == "userId"
     assert suggestion("zz", ["a", "b"], "words") == "Known words: a, b."
     assert suggestion("zz", [], "words") == ""

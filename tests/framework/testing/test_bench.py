@@ -123,7 +123,7 @@ def test_a_pattern_without_known_value_is_reported() -> None:
     """An author gives such a field a value in the test."""
     with pytest.raises(ConfigurationError) as caught:
         generate_payload({"code": fields_of(Inner)["zip"], "odd": odd()})
-    assert str(caught.value) == "No value was found for field `odd` with the pattern `^Q{7}$`."
+    assert str(caught.value) == "No sample value for field `odd` matches the pattern `^Q{7}$`."
 
 
 def odd() -> Any:

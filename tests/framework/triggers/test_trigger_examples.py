@@ -1,4 +1,4 @@
-"""Every operator and function carries examples, and they are true."""
+"""Every operator and function has correct examples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONSTRUCTS: list[Operator | Function] = [*OPERATORS.values(), *FUNCTIONS.values(
         for example in construct.examples
     ],
 )
-def test_an_example_does_what_it_says(example: OperatorExample) -> None:
+def test_an_example_has_its_result(example: OperatorExample) -> None:
     if isinstance(example.expected, bool):
         assert parse(example.trigger).matches(example.event) is example.expected
         return
@@ -28,10 +28,10 @@ def test_an_example_does_what_it_says(example: OperatorExample) -> None:
 
 
 @pytest.mark.parametrize("construct", CONSTRUCTS, ids=lambda construct: construct.name)
-def test_every_construct_is_explained_by_a_match_and_a_refusal(
+def test_every_construct_has_a_match_and_an_error_as_examples(
     construct: Operator | Function,
 ) -> None:
-    """At least three examples: a match, a text that is refused, and one more."""
+    """There are at least three examples: a match, an error, and another one."""
     outcomes = [example.expected for example in construct.examples]
 
     assert len(outcomes) >= 3
@@ -40,5 +40,5 @@ def test_every_construct_is_explained_by_a_match_and_a_refusal(
     assert construct.summary.endswith(".")
 
 
-def test_a_function_shows_how_it_is_called() -> None:
+def test_a_function_has_a_signature() -> None:
     assert FUNCTIONS["match"].signature == "match(value, pattern)"

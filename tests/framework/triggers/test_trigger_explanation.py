@@ -1,4 +1,4 @@
-"""Why a trigger matched or not: truths, values seen, and what stood in the way."""
+"""Explanations of triggers: truths, values and blockers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framework.paths import MISSING
 from framework.triggers import Explanation, parse
 
 
-def test_an_explanation_shows_every_condition_with_its_truth_and_what_it_saw() -> None:
+def test_an_explanation_shows_every_condition_with_its_truth_and_values() -> None:
     trigger = parse('type = track and (event = "A" or properties.total > 5)')
 
     found = trigger.explain({"type": "track", "event": "B"})
@@ -38,7 +38,7 @@ def test_an_explanation_shows_every_condition_with_its_truth_and_what_it_saw() -
         ("!contains(name, x)", {}, ['contains(name, "x")']),
     ],
 )
-def test_the_blockers_are_a_smallest_set_that_stood_in_the_way(
+def test_the_blockers_are_a_smallest_set_that_prevents_a_match(
     text: str, event: dict[str, Any], blockers: list[str]
 ) -> None:
     assert [found.text for found in parse(text).explain(event).blockers] == blockers
@@ -58,20 +58,20 @@ def test_the_blockers_are_a_smallest_set_that_stood_in_the_way(
             "type = a and !(event = b) and !contains(properties.x, y)",
             {"event": "b"},
             """The trigger does not match: `type = "a"` is not met (`type` is missing); \
-`event = "b"` is met and must not be (`event` is "b"); \
-`contains(properties.x, "y")` cannot be judged (`properties.x` is missing).""",
+`event = "b"` is met but must not be (`event` is "b"); \
+`contains(properties.x, "y")` cannot be evaluated (`properties.x` is missing).""",
         ),
         (
             "properties.a = length(properties.b)",
             {"properties": {"a": None, "b": list(range(100))}},
-            """The trigger does not match: `properties.a = length(properties.b)` cannot be judged \
-(`properties.a` is null and `properties.b` is \
+            """The trigger does not match: `properties.a = length(properties.b)` \
+cannot be evaluated (`properties.a` is null and `properties.b` is \
 [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,…).""",
         ),
     ],
 )
 def test_the_reason_is_one_sentence(text: str, event: dict[str, Any], reason: str) -> None:
-    """Long values are cut, so that no whole event gets into a message."""
+    """Long values are shortened, so that messages never contain whole events."""
     assert parse(text).explain(event).reason == reason
 
 

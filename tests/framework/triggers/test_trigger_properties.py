@@ -1,4 +1,4 @@
-"""What holds for all triggers and events: inverses, agreement, and no crash."""
+"""Properties of all triggers and events: inverses, agreement, no crashes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from framework.errors import TriggerError
 from framework.paths import Path
 from framework.triggers import FUNCTIONS, OPERATORS, Explanation, Trigger, evaluate, parse
-from framework.triggers.semantics import every, opposite
+from framework.triggers.semantics import conjunction, negation
 from framework.triggers.syntax import read
 from framework.triggers.tree import (
     COMPARATORS,
@@ -62,7 +62,7 @@ calls = st.recursive(
 
 @st.composite
 def conditions(draw: st.DrawFn) -> BooleanNode:
-    """Draw a single condition; what the language has no way to write is drawn again."""
+    """Draw a single condition; redraw what the language cannot express."""
     left: Operand = draw(st.one_of(calls, scalars.map(ConstantNode)))
     right: Operand = draw(st.one_of(constants, calls))
     name = draw(st.sampled_from([*COMPARATORS, "contains", "match"]))
@@ -108,7 +108,7 @@ def test_printing_and_parsing_are_inverse(tree: BooleanNode) -> None:
 
 @settings(max_examples=100)
 @given(trees, st.lists(st.one_of(events, json_values), min_size=1, max_size=3))
-def test_compiled_code_answers_as_the_plain_interpreter(
+def test_compiled_code_agrees_with_the_interpreter(
     tree: BooleanNode, tried: list[dict[str, Any]]
 ) -> None:
     trigger = Trigger(tree)
@@ -123,27 +123,29 @@ def leaves(found: Explanation) -> list[Explanation]:
 
 
 def verdict(found: Explanation, changed: set[int], answers: dict[int, bool]) -> bool | None:
-    """Work out the truth of an explanation, had some conditions come out otherwise."""
+    """Return the truth of an explanation with other results for some conditions."""
     if found.join == "condition":
         return answers[id(found)] if id(found) in changed else found.truth
     parts = [verdict(part, changed, answers) for part in found.parts]
     if found.join == "not":
-        return opposite(parts[0])
-    return every(parts) if found.join == "and" else opposite(every(map(opposite, parts)))
+        return negation(parts[0])
+    return (
+        conjunction(parts) if found.join == "and" else negation(conjunction(map(negation, parts)))
+    )
 
 
 def wanted(found: Explanation, wish: bool, answers: dict[int, bool]) -> None:  # noqa: FBT001 - a truth
-    """Note for each single condition how it would have to come out."""
+    """Collect the result that each single condition needs."""
     answers[id(found)] = wish
     for part in found.parts:
         wanted(part, wish is not (found.join == "not"), answers)
 
 
 @given(trees, events)
-def test_an_explanation_agrees_and_its_blockers_are_really_in_the_way(
+def test_an_explanation_agrees_and_its_blockers_are_a_smallest_set(
     tree: BooleanNode, event: dict[str, Any]
 ) -> None:
-    """Changing all blockers makes a match; no smaller set of conditions does."""
+    """Changing all blockers leads to a match; no smaller set of conditions does."""
     found = Trigger(tree).explain(event)
     answers: dict[int, bool] = {}
     wanted(found, True, answers)
@@ -174,7 +176,7 @@ CORPUS = [
 
 
 def strange_text(chance: random.Random) -> str:
-    """Make a text of pieces of the language, or a trigger with some of it replaced."""
+    """Compose a text from pieces of the language, or replace a part of a trigger."""
     pieces = chance.choices(PIECES, k=chance.randrange(12))
     if chance.random() < 0.5:
         return chance.choice(["", " "]).join(pieces)
@@ -184,7 +186,7 @@ def strange_text(chance: random.Random) -> str:
 
 
 def outcome(text: str) -> Trigger | str:
-    """Give the trigger, or the text of the error."""
+    """Return the trigger, or the text of the error."""
     try:
         return Trigger(*read(text))
     except TriggerError as error:
@@ -192,7 +194,7 @@ def outcome(text: str) -> Trigger | str:
 
 
 def test_any_text_is_a_trigger_or_an_error() -> None:
-    """Ten thousand strange texts: a tree whose text reads back, or a TriggerError with a caret."""
+    """Ten thousand random texts lead to a tree or a TriggerError with a caret."""
     chance = random.Random(1)  # noqa: S311 - the same texts every time
     read_back = refused = 0
     for _ in range(10_000):
@@ -245,8 +247,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: f"{text[:12]!r} {len(text)}")
-def test_hostile_text_ends_in_a_value_or_an_error(text: str) -> None:
-    """Also when it is used and explained; the memory stays within 100 MB."""
+def test_hostile_text_leads_to_a_value_or_an_error(text: str) -> None:
+    """This includes matching and explaining; memory stays below 100 MB."""
     tracemalloc.start()
     try:
         found = outcome(text)
@@ -261,6 +263,6 @@ def test_hostile_text_ends_in_a_value_or_an_error(text: str) -> None:
     assert peak < 100_000_000
 
 
-def test_a_field_of_a_trigger_is_a_path_of_the_ground() -> None:
-    """What a trigger names is what a mapping names."""
+def test_triggers_and_mappings_share_paths() -> None:
+    """A field of a trigger has the same path as in a mapping."""
     assert parse("properties.a.b = 1").paths == {Path.parse("$.properties.a.b")}

@@ -1,4 +1,4 @@
-"""Text to tree and back: the grammar, the leniencies, the errors and the limits."""
+"""Parsing and printing: grammar, leniency, errors and limits."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ SIZE = FunctionCall("length", (TOTAL,))
         ("properties.a = string(properties.b)", "properties.a = string(properties.b)"),
     ],
 )
-def test_a_text_is_read_and_printed_in_canonical_form(text: str, canonical: str) -> None:
+def test_a_trigger_has_a_canonical_form(text: str, canonical: str) -> None:
     """The canonical text parses to the same tree."""
     trigger = parse(text)
 
@@ -127,24 +127,26 @@ def test_a_text_is_read_and_printed_in_canonical_form(text: str, canonical: str)
         ("event = x see example.com", 'event = "x"', ["`see`", "`example.com`"]),
         ("properties.a = 5-3", "properties.a = 5", ["`-3` is ignored"]),
         ("properties.a = 1_000", "properties.a = 1", ["`_000` is ignored"]),
-        ("properties.a = 1,000", "properties.a = 1", ["`000` is ignored", "`,` at the end"]),
+        (
+            "properties.a = 1,000",
+            "properties.a = 1",
+            ["`000` is ignored", "`,` at the start or end"],
+        ),
         (
             r'event = "say \"hi\""',
             'event = "say \\"',
             [r'`"hi\"` is ignored', '`""` is ignored'],
         ),
         ('event = """', 'event = ""', ['`""` is ignored']),
-        ("and type = a", 'type = "a"', ["`and` at the end of a group joins nothing."]),
-        ("type = a or", 'type = "a"', ["`or` at the end of a group joins nothing."]),
+        ("and type = a", 'type = "a"', ["`and` at the start or end of a group has no effect."]),
+        ("type = a or", 'type = "a"', ["`or` at the start or end of a group has no effect."]),
         ("type = a and and event = b", 'type = "a" and event = "b"', []),
         ("type = a, event = b", 'type = "a" and event = "b"', []),
         ("(type = a event = b)", 'type = "a" and event = "b"', []),
         ("type=a, event=b or name=c", 'type = "a" or event = "b" or name = "c"', []),
     ],
 )
-def test_what_the_reference_ignores_is_ignored_and_remarked_on(
-    text: str, canonical: str, remarks: list[str]
-) -> None:
+def test_ignored_parts_lead_to_remarks(text: str, canonical: str, remarks: list[str]) -> None:
     trigger = parse(text)
 
     assert str(trigger) == canonical
@@ -153,9 +155,9 @@ def test_what_the_reference_ignores_is_ignored_and_remarked_on(
         assert remark.startswith(start)
 
 
-def test_a_remark_offers_quotes() -> None:
+def test_a_remark_suggests_quotes() -> None:
     assert parse("event = Order Completed").remarks == (
-        "`Completed` is ignored; a value of several words needs quotes.",
+        "`Completed` is ignored; put quotes around a value of several words.",
     )
 
 
@@ -180,24 +182,27 @@ def test_a_remark_offers_quotes() -> None:
             "`x` alone is not a condition; compare it, for example `x = true`.",
         ),
         ("type = a or and event = b", "Expected a condition between `or` and `and`."),
-        ("! contains(event, x)", "`!` must touch what it negates."),
+        ("! contains(event, x)", "`!` must directly precede what it negates; remove the space."),
         (
             "properties.a bogus x",
             "`bogus` alone is not a condition; compare it, for example `bogus = true`.",
         ),
-        ('"track" = type', "The field comes first: write `field = value`."),
-        ('"a" in ["a"]', "A condition must read a field of the event; here both sides are fixed."),
+        ('"track" = type', "Write the field first: `field = value`."),
+        ('"a" in ["a"]', "A condition must read a field of the event; both sides are constants."),
         (
             'contains("event", "x")',
-            "A condition must read a field of the event; here both sides are fixed.",
+            "A condition must read a field of the event; both sides are constants.",
         ),
         ("type in", "Expected a list or field after `in`."),
         ('type in "a"', "Expected a list in brackets or a field after `in`."),
-        ("type > [1]", "A list is compared with `=`, `!=` or `in`."),
+        ("type > [1]", "A list can be compared only with `=`, `!=` or `in`."),
         ("type in [a", "Expected `,`."),
-        ("type in [[a]]", "A list holds texts, numbers, booleans and nulls only."),
-        ("type in [lowercase(a)]", "A list holds texts, numbers, booleans and nulls only."),
-        ("contains(event)", "`contains` is written `contains(value, part)`."),
+        ("type in [[a]]", "A list can contain only strings, numbers, booleans and null."),
+        ("type in [lowercase(a)]", "A list can contain only strings, numbers, booleans and null."),
+        (
+            "contains(event)",
+            "`contains` has a wrong number of arguments; write `contains(value, part)`.",
+        ),
         ("contains(event, [a])", "A list cannot be an argument of `contains`."),
         (
             "contains(event, x) = " + "a" * 60,
@@ -208,7 +213,7 @@ def test_a_remark_offers_quotes() -> None:
             f"`{LONG}` alone is not a condition; compare it, for example `{LONG} = true`.",
         ),
         ("null", "`null` alone is not a condition; compare it, for example `field = null`."),
-        ("match(event, lowercase(name))", "What `match` looks for must be a text."),
+        ("match(event, lowercase(name))", "The second argument of `match` must be a string."),
         ("length(contains(event, a)) > 1", "A condition cannot be an argument of `length`."),
         (
             "contains(event, a) = true",
@@ -223,20 +228,23 @@ def test_a_remark_offers_quotes() -> None:
                 "lowercase, match, number, snakecase, string, titlecase, typeof, uppercase."
             ),
         ),
-        ("lowercase(event)", "`lowercase(event)` gives a text; compare it to make a condition."),
-        ("properties.0 = x", "Expected a word after `.`; before a digit it needs a backslash."),
-        ("properties.a. = x", "Expected a word after `.`; before a digit it needs a backslash."),
-        ("properties.a[0] = x", "Unexpected `[`; a position in a list is written `.\\0`."),
+        (
+            "lowercase(event)",
+            "`lowercase(event)` returns a string; compare it to make a condition.",
+        ),
+        ("properties.0 = x", "Expected a word after `.`; put a backslash before a leading digit."),
+        ("properties.a. = x", "Expected a word after `.`; put a backslash before a leading digit."),
+        ("properties.a[0] = x", "Unexpected `[`; write a position in a list as `.\\0`."),
         ("properties.a\\", "Expected a character after `\\`."),
         ("properties.a = 1.", "Unexpected `.` after a number."),
         ("properties.a = 1.2.3", "Unexpected `.` after a number."),
         ("properties.a = " + "9" * 390 + ".5", "A number must be finite."),
         ("event = $x", "Unexpected `$`."),
         ("event = é", "Unexpected `é`."),
-        ("event = “x”", "A text stands in straight quotes."),
-        ("event = ‘x’", "A text stands in straight quotes."),  # noqa: RUF001 - meant
-        ('event = "x', "The text that begins here has no closing quote."),
-        ("event = \"x'", "The text that begins here has no closing quote."),
+        ("event = “x”", "Use straight quotes around a string."),
+        ("event = ‘x’", "Use straight quotes around a string."),  # noqa: RUF001 - meant
+        ('event = "x', "The string that starts here has no closing quote."),
+        ("event = \"x'", "The string that starts here has no closing quote."),
         ("type == a", "`==` is not an operator; write `=`."),
         ("type !== a", "`!==` is not an operator; write `!=`."),
         ("type => a", "`=>` is not an operator; write `>=`."),
@@ -245,7 +253,7 @@ def test_a_remark_offers_quotes() -> None:
         ("type = a && event = b", "`&&` is not an operator; write `and`."),
         ("type = a || event = b", "`||` is not an operator; write `or`."),
         ("type ~ a", "`~` is not an operator; write `match(field, pattern)`."),
-        ("match(event, '[z-a]')", "The range `z-a` runs backwards."),
+        ("match(event, '[z-a]')", "The range `z-a` is reversed; write `a-z`."),
     ],
 )
 def test_an_error_says_what_was_expected(text: str, message: str) -> None:
@@ -276,8 +284,8 @@ def test_an_error_says_what_was_expected(text: str, message: str) -> None:
         ),
     ],
 )
-def test_an_error_shows_the_line_with_a_caret_under_the_place(text: str, shown: str) -> None:
-    """A long line is shown around the place; of several lines the one with the place."""
+def test_an_error_shows_the_line_with_a_caret(text: str, shown: str) -> None:
+    """Shows the line with the error; of a long line, the part around it."""
     with pytest.raises(TriggerError) as raised:
         parse(text)
 
@@ -287,13 +295,16 @@ def test_an_error_shows_the_line_with_a_caret_under_the_place(text: str, shown: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x" * 10_001, "A trigger has at most 10000 characters, not 10001."),
-        ("(" * 51 + "type = a" + ")" * 51, "Nested deeper than 50 levels."),
-        ("!" * 51 + "contains(event, a)", "Nested deeper than 50 levels."),
-        ("lowercase(" * 51 + "event" + ")" * 51 + " = a", "Nested deeper than 50 levels."),
-        (f"type in [{'1,' * 1000}1]", "A list has at most 1000 items, not 1001."),
-        (f'match(event, "{"a" * 501}")', "A pattern has at most 500 characters, not 501."),
-        ("properties.a = " + "1" * 401, "A number has at most 400 characters."),
+        ("x" * 10_001, "A trigger can have at most 10000 characters, got 10001."),
+        ("(" * 51 + "type = a" + ")" * 51, "The trigger is nested more than 50 levels deep."),
+        ("!" * 51 + "contains(event, a)", "The trigger is nested more than 50 levels deep."),
+        (
+            "lowercase(" * 51 + "event" + ")" * 51 + " = a",
+            "The trigger is nested more than 50 levels deep.",
+        ),
+        (f"type in [{'1,' * 1000}1]", "A list can have at most 1000 items, got 1001."),
+        (f'match(event, "{"a" * 501}")', "A pattern can have at most 500 characters, got 501."),
+        ("properties.a = " + "1" * 401, "A number can have at most 400 characters, got 401."),
     ],
 )
 def test_there_are_limits(text: str, message: str) -> None:
@@ -314,29 +325,32 @@ def test_the_limits_themselves_are_allowed() -> None:
     assert parse("type = a".ljust(MAX_LENGTH)).matches({"type": "a"})
 
 
-def test_a_group_with_both_joints_counts_twice_towards_the_depth() -> None:
-    """The tree may be deeper than its parentheses; it is refused all the same."""
+def test_a_group_with_both_connectives_counts_twice_towards_the_depth() -> None:
+    """The limit applies to the tree, which can be deeper than its parentheses."""
     text = "(type = a or type = b and " * 40 + "event = b" + ")" * 40
 
-    with pytest.raises(TriggerError, match=r"\ANested deeper than 50 levels\.\Z"):
+    with pytest.raises(TriggerError, match=r"\AThe trigger is nested more than 50 levels deep\.\Z"):
         parse(text)
 
 
 UNWRITABLE: list[tuple[Callable[[], object], str]] = [
-    (lambda: FieldNode(Path(())), "A trigger has no way to write the field `$.`."),
-    (lambda: FieldNode(Path(("type", "x"))), "A trigger has no way to write the field `$.type.x`."),
-    (lambda: FieldNode(Path(("a.b",))), "A trigger has no way to write the field `$.['a.b']`."),
-    (lambda: ConstantNode("\"'"), "A text with both kinds of quotes has no way to be written."),
+    (lambda: FieldNode(Path(())), "A trigger cannot express the field `$.`."),
+    (lambda: FieldNode(Path(("type", "x"))), "A trigger cannot express the field `$.type.x`."),
+    (lambda: FieldNode(Path(("a.b",))), "A trigger cannot express the field `$.['a.b']`."),
+    (lambda: ConstantNode("\"'"), "A string cannot contain both kinds of quotes."),
     (lambda: ConstantNode(float("nan")), "A number must be finite."),
-    (lambda: And((IS_TRACK,)), "A group joins two or more conditions."),
-    (lambda: Or(()), "A group joins two or more conditions."),
+    (lambda: And((IS_TRACK,)), "A group needs at least two conditions."),
+    (lambda: Or(()), "A group needs at least two conditions."),
     (lambda: Or((IS_TRACK, SIZE)), "`length(properties.total)` is not a condition."),
     (lambda: Not(SIZE), "`length(properties.total)` is not a condition."),
     (lambda: Trigger(SIZE), "`length(properties.total)` is not a condition."),
-    (lambda: Comparison(ConstantNode((1,)), "in", TOTAL), "A list stands on the right."),
+    (
+        lambda: Comparison(ConstantNode((1,)), "in", TOTAL),
+        "Write the list on the right of the operator.",
+    ),
     (
         lambda: Comparison(TYPE, "=", TOTAL),
-        "A field on the right must be read by a function: `string(field)`.",
+        "A field on the right needs a function around it: `string(field)`.",
     ),
     (
         lambda: Comparison(TYPE, "is", ConstantNode(1)),
@@ -360,12 +374,12 @@ def test_a_tree_made_by_hand_has_the_same_depth_limit() -> None:
     for _ in range(MAX_DEPTH):
         tree = Not(tree)
 
-    with pytest.raises(TriggerError, match=r"\ANested deeper than 50 levels\.\Z"):
+    with pytest.raises(TriggerError, match=r"\AThe trigger is nested more than 50 levels deep\.\Z"):
         Trigger(tree)
 
 
 def test_one_and_true_are_different_constants() -> None:
-    """Python calls them equal; triggers that differ in them must not share what is cached."""
+    """They are equal in Python, but triggers that differ in them must not share a cache entry."""
     assert parse("properties.a = 1") != parse("properties.a = true")
     assert parse("properties.a in [0]") != parse("properties.a in [false]")
     assert parse("properties.a = 2") == parse("properties.a = 2.0")
