@@ -1,1 +1,0 @@
-"""Destinations that ship with the framework; each enters by its entry point like any other."""
