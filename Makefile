@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo test check format schemas docs bench bench-instructions conformance \
-	browser editor clean
+	pythons lowest explore wheel-smoke browser editor clean
 
 demo: .venv/.ready
 	$(BIN)/python examples/criteo/demo.py
@@ -36,7 +36,23 @@ docs: .venv/.ready
 	$(BIN)/python -m tests.conformance.differences
 
 conformance: .venv/.ready
-	$(BIN)/python -m tests.conformance ../shared/conformance/*.jsonl
+	$(BIN)/python -m tests.conformance
+
+# The non-browser tests on every Python that is found; OPTIONS may bound it: `--seconds 900 --others`.
+pythons: .venv/.ready
+	$(BIN)/python scripts/pythons.py $(OPTIONS)
+
+# The same with the lowest allowed versions of what the package needs.
+lowest: .venv/.ready
+	$(BIN)/python scripts/pythons.py --lowest $(OPTIONS)
+
+# Property tests with new examples, for at most 5 minutes or as OPTIONS say.
+explore: .venv/.ready
+	$(BIN)/python scripts/explore.py $(OPTIONS)
+
+# The built wheel, installed without the source tree.
+wheel-smoke: .venv/.ready
+	$(BIN)/python scripts/wheel_smoke.py
 
 # Chromium for the tests of the tester's page, which are skipped where there is none.
 browser:
@@ -60,4 +76,4 @@ editor:
 	touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis demo
+	rm -rf .venv .venv-* build .mypy_cache .pytest_cache .ruff_cache .hypothesis demo

@@ -18,8 +18,11 @@ from tests.conformance.mapping import ADAPTERS as MAPPING
 from tests.conformance.triggers import ADAPTERS as TRIGGERS
 
 ROOT = Path(__file__).parent.parent.parent
-CASES = ROOT.parent / "shared" / "conformance"
-"""Where the recorded cases lie when they are there: beside the checkout."""
+CASES = ROOT / "tests" / "cases" / "conformance"
+OUTSIDE = tuple(
+    ROOT.parent / "shared" / "conformance" / f"{name}.jsonl" for name in ("corpus", "peer_suite")
+)
+"""Files of recorded cases with other people's texts: used where they lie beside the checkout."""
 
 Case: TypeAlias = dict[str, Any]
 Adapter: TypeAlias = Callable[[Case], str | None]
@@ -34,6 +37,16 @@ class Tally:
     passed: int = 0
     excused: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def case_files() -> list[Path]:
+    """Return every file of recorded cases: those of the repository, then those found beside it."""
+    return [*sorted(CASES.glob("*.jsonl")), *(file for file in OUTSIDE if file.exists())]
+
+
+def absent_files() -> list[Path]:
+    """Return the files that are not part of the repository and not beside the checkout."""
+    return [file for file in OUTSIDE if not file.exists()]
 
 
 def excuses() -> frozenset[str]:
@@ -87,5 +100,7 @@ def run_files(files: list[Path]) -> int:
             print(f"  {name}: {difference}")  # noqa: T201 - the same
         passed += tally.passed + tally.excused
         failed += len(tally.failed)
+    for file in absent_files():
+        print(f"{file.name}: skipped, not beside the checkout")  # noqa: T201 - the same
     print(f"{passed} passed, {failed} failed")  # noqa: T201 - the same
     return 1 if failed else 0

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance import definition, delivery
 from tests.conformance.differences import read_rows
-from tests.conformance.runner import CASES, excuses, read_cases, run_case
+from tests.conformance.runner import case_files, excuses, read_cases, run_case
 
 LISTS = "Formats of multiple fields, dates too"
 LIMITS = "Limits of integer fields"
@@ -39,14 +39,14 @@ NOTHING: dict[tuple[Any, str], Callable[..., Any]] = {
 """The translations, and what they do where they change nothing."""
 
 
-@pytest.mark.skipif(not CASES.exists(), reason="no recorded cases beside the checkout")
 def test_only_these_cases_need_a_translation(monkeypatch: pytest.MonkeyPatch) -> None:
     for (module, name), nothing in NOTHING.items():
         monkeypatch.setattr(module, name, nothing)
     needing = {
         case["id"]
-        for file in ("batch", "payload", "fields_schema", "corpus")
-        for case in read_cases(CASES / f"{file}.jsonl")
+        for file in case_files()
+        if file.stem in {"batch", "payload", "fields_schema", "corpus"}
+        for case in read_cases(file)
         if not excuses().intersection(case.get("note", ())) and run_case(case) is not None
     }
     assert needing == set(TRANSLATED)

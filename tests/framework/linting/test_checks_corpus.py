@@ -21,9 +21,9 @@ from framework.linting import (
 )
 from framework.mapping import compile_mapping
 from framework.triggers import parse
-from tests.conformance.runner import CASES
+from tests.conformance.runner import OUTSIDE
 
-CORPUS = CASES / "corpus.jsonl"
+CORPUS, _ = OUTSIDE
 LINES = CORPUS.read_text(encoding="utf-8").splitlines() if CORPUS.exists() else []
 ANY_EVENT = 'type != "none"'
 
