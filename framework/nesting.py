@@ -1,7 +1,7 @@
-"""How deep the JSON of an event may be nested, which is the same on every Python.
+"""The maximum nesting depth of an event's JSON, the same on every Python version.
 
-Readers of JSON have limits of their own, which depend on the version of Python and on the calls
-that are under way; this one is below all of them.
+JSON parsers have their own limits, which depend on the version of Python and on the current call
+stack; this one is below all of them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from itertools import accumulate
 from typing import Final
 
 MAX_LEVELS: Final = 200
-"""Levels of objects and lists in an event, of which the event itself is the first."""
+"""Maximum levels of objects and lists in an event; the event itself is the first."""
 
 TOO_DEEP: Final = f"nested deeper than {MAX_LEVELS} levels"
 
 _SHORT: Final = 2 * MAX_LEVELS
-"""Bytes of a text that is too short to be nested too deeply."""
+"""Maximum length in bytes of a text that cannot be nested too deeply."""
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _STEPS: Final = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
@@ -30,9 +30,9 @@ def any_too_deep(lines: Iterable[bytes]) -> bool:
 
 
 def is_too_deep(text: bytes, levels: int = MAX_LEVELS) -> bool:
-    """Return whether a JSON text is nested deeper than *levels*; takes time linear in its length.
+    """Return whether a JSON text is nested deeper than *levels*, in time linear in its length.
 
-    Of a text that is no JSON, the part before its first fault counts at least.
+    For invalid JSON, at least the part before the first error counts.
     """
     if text.count(b"{") + text.count(b"[") <= levels:
         return False

@@ -165,11 +165,12 @@ class Criteo(NamedTuple):
         return _verdict(response)
 
     def _page(self, advertiser_id: str, offset: int) -> tuple[list[dict[str, Any]], int | None]:
+        attributes = {"advertiserIds": [advertiser_id], "audienceSegmentTypes": ["ContactList"]}
         response = self._request(
             "POST",
             f"{_SEGMENTS}/search",
             params={"limit": _PAGE, "offset": offset},
-            json=_search_for(advertiser_id),
+            json={"data": {"type": "AudienceSegment", "attributes": attributes}},
             extensions={"idempotent": True},
         )
         page = objects(response.get("data"))
@@ -194,11 +195,6 @@ class Criteo(NamedTuple):
 def _attributes(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     found = resource.get("attributes")
     return found if isinstance(found, dict) else {}
-
-
-def _search_for(advertiser_id: str) -> dict[str, Any]:
-    wanted = {"advertiserIds": [advertiser_id], "audienceSegmentTypes": ["ContactList"]}
-    return {"data": {"type": "AudienceSegment", "attributes": wanted}}
 
 
 def _contact_list(raw: Mapping[str, Any], advertiser_id: str) -> ContactList | None:

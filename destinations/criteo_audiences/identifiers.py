@@ -184,15 +184,12 @@ def by_form(identifier_type: str, identifiers: Sequence[str]) -> list[list[str]]
 
     Criteo does not specify what happens in requests that mix them.
     """
-    if identifier_type not in {"email", "phoneNumber"} or _are_plain(identifiers):
+    if identifier_type not in {"email", "phoneNumber"}:
+        return [list(identifiers)]
+    if "".join(identifiers).count("@") == len(identifiers):  # only plain addresses: one `@` each
         return [list(identifiers)]
     groups: dict[int, list[str]] = {}
     for identifier in identifiers:
         hashed = len(identifier) if "@" not in identifier and len(identifier) >= 32 else 0
         groups.setdefault(hashed, []).append(identifier)
     return list(groups.values())
-
-
-def _are_plain(identifiers: Sequence[str]) -> bool:
-    """Return whether all are plain addresses, each of which has one `@`."""
-    return "".join(identifiers).count("@") == len(identifiers)

@@ -42,7 +42,8 @@ def _amend_found(lists: ContactLists, name: str, amendment: Amendment) -> Amendm
         return amend(lists.criteo, lists.find_or_create(name), amendment)
     list_id = lists.find(name)
     if list_id is None:
-        return [(amendment.identifiers, _no_audience(name))]
+        reason = f'The audience "{name}" does not exist at Criteo, so the user is not removed.'
+        return [(amendment.identifiers, Skipped("NO_AUDIENCE", reason))]
     return amend(lists.criteo, list_id, amendment)
 
 
@@ -117,11 +118,4 @@ def _possibly_rejected(unnamed: int, among: int) -> Delivered:
             "message": f"Criteo rejected {unnamed} of {among} identifiers without naming them; "
             "this may be one of them.",
         }
-    )
-
-
-def _no_audience(name: str) -> Skipped:
-    return Skipped(
-        "NO_AUDIENCE",
-        f'The audience "{name}" does not exist at Criteo, so the user is not removed.',
     )

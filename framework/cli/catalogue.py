@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -130,7 +130,7 @@ def _print_fields(title: str, fields: Mapping[str, Field]) -> None:
 def _field_row(key: str, field: Field) -> TableRow:
     kind = f"list of {field.type}" if field.multiple else field.type
     if field.choices:
-        kind = f"{kind}: {_either(str(choice.value) for choice in field.choices)}"
+        kind = f"{kind}: {' | '.join(str(choice.value) for choice in field.choices)}"
     return key, field.label, kind, _required(field), _default(field)
 
 
@@ -138,10 +138,6 @@ def _required(field: Field) -> str:
     if isinstance(field.required, bool):
         return "yes" if field.required else ""
     return "sometimes"
-
-
-def _either(values: Iterable[str]) -> str:
-    return " | ".join(values)
 
 
 def _default(field: Field) -> str:

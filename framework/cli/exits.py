@@ -44,14 +44,10 @@ def code_of(error: Exception) -> int:
     if isinstance(error, StorageError):
         return STORAGE
     if isinstance(error, IntegrationError):
-        return _code_of_status(error.status)
+        if error.status in {401, 403}:
+            return REFUSED
+        return UNAVAILABLE if error.status in RETRYABLE_STATUSES else FAILED
     return BUG
-
-
-def _code_of_status(status: int) -> int:
-    if status in {401, 403}:
-        return REFUSED
-    return UNAVAILABLE if status in RETRYABLE_STATUSES else FAILED
 
 
 def code_of_summary(summary: Summary) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,8 +154,5 @@ def _row(key: str, field: Field) -> str:
     required = {True: "yes", False: ""}.get(field.required is True, "")
     if not isinstance(field.required, bool):
         required = "sometimes"
-    return "| " + " | ".join(_cells((f"`{key}`", kind, required, field.description))) + " |"
-
-
-def _cells(texts: Iterable[str]) -> Iterator[str]:
-    return (_line(text).replace("|", "\\|") for text in texts)
+    texts = (f"`{key}`", kind, required, field.description)
+    return "| " + " | ".join(_line(text).replace("|", "\\|") for text in texts) + " |"

@@ -1,4 +1,4 @@
-"""The installed plugins, which print to standard error: standard output is the command's."""
+"""Loading installed plugins, with their output on standard error: stdout is the command's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def installed() -> Registry:
-    """Load the installed plugins."""
+    """Return the installed plugins; their prints go to standard error."""
     from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
 
     with plugins_print_to_stderr():
@@ -23,9 +23,9 @@ def installed() -> Registry:
 
 
 def find_installed(slug: str) -> Plugin:
-    """Return an installed destination.
+    """Return the installed destination *slug*.
 
-    Raises UnknownNameError after a warning about every plugin that was left out: it may be one.
+    Raises UnknownNameError after a warning about every unusable plugin, which may be the one.
     """
     registry = installed()
     try:
@@ -36,11 +36,11 @@ def find_installed(slug: str) -> Plugin:
 
 
 def plugins_print_to_stderr() -> AbstractContextManager[object]:
-    """Return the context in which plugins are imported and their hooks are called."""
+    """Return a context in which prints of plugins go to standard error."""
     return redirect_stdout(sys.stderr)
 
 
 def warn_of_problems(registry: Registry) -> None:
-    """Print on standard error why plugins were left out."""
+    """Print the reasons for unusable plugins on standard error."""
     for problem in registry.problems:
         click.echo(f"Warning: {problem.message}", err=True)

@@ -61,18 +61,20 @@ def _destinations() -> dict[str, Plugin]:
 def _command(slug: str, plugin: Plugin) -> click.Command:
     partner: Sandbox = plugin.call("sandbox")
     fields = plugin.definition.settings_fields
-    options: list[click.Parameter] = [_port()]
+    options: list[click.Parameter] = [
+        click.Option(
+            ["--port"],
+            type=click.IntRange(0, 65_535),
+            default=8010,
+            show_default=True,
+            help="Port on the loopback address; 0 selects a free port.",
+        )
+    ]
     for key, value in partner.settings().items():
         label = fields[key].label if key in fields else key
         options.append(_setting(key, label, str(value)))
     text = f"Simulate the {partner.name} API on this machine; stop it with Ctrl-C."
     return click.Command(slug, params=options, callback=_starter(partner), help=text)
-
-
-def _port() -> click.Option:
-    text = "Port on the loopback address; 0 selects a free port."
-    kind = click.IntRange(0, 65_535)
-    return click.Option(["--port"], type=kind, default=8010, show_default=True, help=text)
 
 
 def _setting(key: str, label: str, default: str) -> click.Option:

@@ -89,7 +89,8 @@ class EventFile:
         self._passed = 0
         with storage("The events file", self.name, "read"):
             self._file = _open(source)
-            self._regular = str(source) != "-" and _is_regular(self._file)
+            mode = os.fstat(self._file.fileno()).st_mode if str(source) != "-" else 0
+            self._regular = stat.S_ISREG(mode)
             self.identity = identify(Path(source)) if self._regular else None
 
     def __enter__(self) -> Self:
@@ -258,7 +259,3 @@ def _open(source: str | Path) -> io.BufferedReader:
     if str(source) == "-":
         return cast("io.BufferedReader", sys.stdin.buffer)
     return Path(source).open("rb")
-
-
-def _is_regular(file: io.BufferedReader) -> bool:
-    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)

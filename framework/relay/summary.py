@@ -14,7 +14,7 @@ OutcomeKind: TypeAlias = Literal["delivered", "failed", "skipped"]
 Stop: TypeAlias = Literal["", "limit", "interrupted", "unavailable", "refused"]
 """Why a run stopped early: not at all, at its limit, by a signal, in an outage, without access."""
 
-SummaryRow: TypeAlias = tuple[str, str, str, str, int]
+SummaryRow: TypeAlias = tuple[str, OutcomeKind, str, str, int]
 """Subscription, outcome, code, reason, count."""
 
 MAX_REASONS = 100
@@ -58,7 +58,7 @@ class Tally:
         self.rejected = rejected
         self._reasons: Counter[tuple[str, str, str]] = Counter()
         for subscription, outcome, code, reason, number in rows:
-            self._count(Kind(subscription, _outcome(outcome), code, reason), number)
+            self._count(Kind(subscription, outcome, code, reason), number)
 
     def add(self, subscription: str, result: Result, number: int = 1) -> None:
         """Count *number* events with the same result."""
@@ -76,15 +76,6 @@ class Tally:
             if self._reasons[group] > MAX_REASONS:
                 kind = kind._replace(reason=OTHER_REASONS)
         self.counts[kind] += number
-
-
-def _outcome(text: str) -> OutcomeKind:
-    outcomes: dict[str, OutcomeKind] = {
-        "delivered": "delivered",
-        "failed": "failed",
-        "skipped": "skipped",
-    }
-    return outcomes[text]
 
 
 def by_outcome(counts: Mapping[Kind, int]) -> Counter[str]:

@@ -73,7 +73,7 @@ def render(sandbox: Sandbox) -> str:
     return _PAGE.substitute(
         name=html.escape(sandbox.name),
         refresh=REFRESH,
-        now=_time(now),
+        now=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now)),
         sections="\n".join(sections),
     )
 
@@ -88,29 +88,17 @@ def _faults(sandbox: Sandbox) -> Panel:
 
 
 def _requests(calls: Iterable[LoggedRequest]) -> str:
-    rows = tuple(
-        (_clock(one.at), one.route, one.method, one.path, _outcome(one), one.size, _note(one))
-        for one in reversed(tuple(calls))
-    )
+    rows = tuple(map(_request_row, reversed(tuple(calls))))
     columns = ("Time", "Route", "Method", "Path", "Response", "Bytes", "Details")
     return _section(Panel("Latest requests", columns, rows, "No requests yet."))
 
 
-def _outcome(call: LoggedRequest) -> str:
+def _request_row(call: LoggedRequest) -> tuple[JSON, ...]:
+    at = time.strftime("%H:%M:%S", time.gmtime(call.at))
     status = "dropped" if call.status is None else str(call.status)
-    return f"{status} ({call.fault})" if call.fault else status
-
-
-def _note(call: LoggedRequest) -> str:
-    return ", ".join(f"{name} {value}" for name, value in call.note.items())
-
-
-def _time(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
-
-
-def _clock(at: float) -> str:
-    return time.strftime("%H:%M:%S", time.gmtime(at))
+    shown = f"{status} ({call.fault})" if call.fault else status
+    note = ", ".join(f"{name} {value}" for name, value in call.note.items())
+    return at, call.route, call.method, call.path, shown, call.size, note
 
 
 def _section(panel: Panel) -> str:

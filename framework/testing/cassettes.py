@@ -114,7 +114,8 @@ class Replay(httpx.BaseTransport):
         request.read()
         wanted = self._known(request)
         for index, exchange in enumerate(self._left):
-            if _same(exchange["request"], wanted):
+            kept = exchange["request"]
+            if _line(kept) == _line(wanted) and _body(kept["body"]) == _body(wanted["body"]):
                 del self._left[index]
                 return _response(exchange["response"])
         raise AssertionError(self._missing(wanted))
@@ -148,10 +149,6 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _line(request: Mapping[str, Any]) -> str:
     return f"{request['method']} {request['url']}"
-
-
-def _same(kept: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
-    return _line(kept) == _line(wanted) and _body(kept["body"]) == _body(wanted["body"])
 
 
 def _body(text: Any) -> Any:

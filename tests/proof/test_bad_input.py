@@ -291,7 +291,7 @@ def test_a_bad_partner_is_waited_for_or_reported(
     [
         (
             {"client_secret": "not the secret"},
-            [TOKEN, "401 Unauthorized", "are not accepted (invalid_client)."],
+            [TOKEN, "401 Unauthorized", "are invalid (invalid_client)."],
         ),
         (
             {"advertiser_id": "999"},
@@ -318,7 +318,7 @@ def test_refused_access_is_reported_and_the_right_settings_resume(
         here.configure()
         finished = here.run(server.url)
     assert finished.exit_code == 0
-    assert last(finished).startswith("Done: what earlier runs had left of 1 line, in ")
+    assert last(finished).startswith("Done: the rest of 1 line in ")
     assert members_of(criteo) == {"spring": {ADA}}
     assert counted(here.outcomes) == each_once([1])
 

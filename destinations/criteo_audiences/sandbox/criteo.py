@@ -132,7 +132,10 @@ class CriteoSandbox(Sandbox):
     def describe(self, detail: str) -> dict[str, Any]:
         """Return apps, options and segments as JSON; members as counts, digests or lists."""
         return {
-            "knobs": _plain(asdict(self.options)),
+            "knobs": {
+                key: sorted(value) if isinstance(value, frozenset) else value
+                for key, value in asdict(self.options).items()
+            },
             "apps": [
                 {
                     "client_id": app.client_id,
@@ -185,7 +188,3 @@ def _digest(members: set[str]) -> dict[str, Any]:
     """Return the number of members and the SHA-256 of their sorted lines."""
     text = "\n".join(sorted(members))
     return {"count": len(members), "sha256": hashlib.sha256(text.encode()).hexdigest()}
-
-
-def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    return {k: sorted(v) if isinstance(v, frozenset) else v for k, v in options.items()}

@@ -149,6 +149,13 @@ def test_two_runs_cannot_share_a_checkpoint(tmp_path: Path) -> None:
             "is damaged (a line after the last line read)",
         ),
         (b'{"version":2}', "has format 2, but this program reads format 1"),
+        (
+            (
+                b'{"version":1,"connection":"criteo: spring","file":null,'
+                b'"counts":[["s","lost","","",1]]}'
+            ),
+            "is damaged (Invalid enum value 'lost' - at `$.counts[0][1]`)",
+        ),
         (b"{}", "has format null, but this program reads format 1"),
     ],
 )
