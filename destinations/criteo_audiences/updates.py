@@ -18,7 +18,7 @@ AmendmentResult: TypeAlias = tuple[Sequence[str], Result]
 AmendmentResults: TypeAlias = list[AmendmentResult]
 """Results of an amendment: identifiers grouped by result, each in exactly one group."""
 
-Reporter: TypeAlias = Literal["framework", "partner"]
+_Reporter: TypeAlias = Literal["framework", "partner"]
 
 _logger = logging.getLogger("action_destinations.criteo_audiences")
 
@@ -86,7 +86,7 @@ def _amend_part(criteo: Criteo, list_id: str, part: Amendment) -> AmendmentResul
 
 def _failed(part: Amendment, list_id: str, error: IntegrationError) -> AmendmentResult:
     _logger.warning("Contact list %s, %d identifiers: %s", list_id, len(part.identifiers), error)
-    reporter: Reporter = "framework" if error.response is None else "partner"
+    reporter: _Reporter = "framework" if error.response is None else "partner"
     return part.identifiers, Failed.from_error(error, reporter)
 
 

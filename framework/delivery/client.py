@@ -13,7 +13,7 @@ from framework.clock import Clock, SystemClock
 from framework.delivery.auth import Credentials
 from framework.delivery.exchanges import Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, error_from_response, error_from_transport
-from framework.delivery.http_messages import TooLargeError, is_repeatable
+from framework.delivery.http_messages import ResponseTooLargeError, is_repeatable
 from framework.delivery.instrumented import InstrumentedTransport, names_of
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
@@ -199,7 +199,7 @@ def _repeatable(request: httpx.Request, error: RetryableError) -> bool:
     that is too large would be so again.
     """
     cause = error.__cause__
-    if isinstance(cause, TooLargeError):
+    if isinstance(cause, ResponseTooLargeError):
         return False
     failed = error.response.request if error.response is not None else None
     if isinstance(cause, httpx.RequestError):

@@ -17,7 +17,7 @@ import pycurl
 
 from framework.delivery.http_messages import (
     MAX_BODY,
-    TooLargeError,
+    ResponseTooLargeError,
     is_repeatable,
     parse_response,
     request_body,
@@ -229,7 +229,7 @@ class _Handle:
 
     def _error(self, code: int, message: str) -> httpx.TransportError:
         if code == pycurl.E_ABORTED_BY_CALLBACK and self._large:
-            return TooLargeError("The response is too large.")
+            return ResponseTooLargeError("The response is too large.")
         before, after = _ERRORS.get(code, _OTHERWISE)
         if not self._attempts and self._curl.getinfo(pycurl.HTTP_CONNECTCODE) >= 300:
             before = httpx.ProxyError

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from framework.delivery.http_messages import TooLargeError
+from framework.delivery.http_messages import ResponseTooLargeError
 from framework.delivery.redaction import Redactor
 from framework.delivery.throttle import RateHeaders
 from framework.errors import (
@@ -45,7 +45,7 @@ _FAILURES: tuple[tuple[type[httpx.RequestError], int, str, str], ...] = (
     (httpx.PoolTimeout, 503, "POOL_TIMEOUT", "had to wait too long for a free connection"),
     (httpx.ProxyError, 503, "PROXY_ERROR", "could not be reached through the proxy"),
     (httpx.ConnectError, 503, "CONNECT_ERROR", "could not be reached"),
-    (TooLargeError, 502, "RESPONSE_TOO_LARGE", "sent a response that is too large"),
+    (ResponseTooLargeError, 502, "RESPONSE_TOO_LARGE", "sent a response that is too large"),
     (httpx.ReadError, 503, "READ_ERROR", "broke off the connection"),
     (httpx.WriteError, 503, "WRITE_ERROR", "broke off the connection"),
     (httpx.RemoteProtocolError, 503, "PROTOCOL_ERROR", "did not answer in proper HTTP"),

@@ -33,7 +33,7 @@ _is_value = re.compile(
 ).fullmatch
 
 
-class TooLargeError(httpx.ReadError):
+class ResponseTooLargeError(httpx.ReadError):
     """A response exceeds its bounds, and would do so again."""
 
 
@@ -85,11 +85,11 @@ def parse_response(lines: Sequence[bytes], body: bytes, *, tunnelled: bool) -> h
     """Return the response with the header *lines* as received, and this *body*.
 
     *tunnelled* tells that the lines hold a proxy's response to CONNECT, too. Raises
-    httpx.RemoteProtocolError where the end of a body can be seen in two ways, TooLargeError where
+    httpx.RemoteProtocolError where the end of a body can be seen in two ways, ResponseTooLargeError where
     a bound is exceeded, and DecodingError for encodings that cannot be bounded.
     """
     if sum(map(len, lines)) > MAX_HEAD:
-        raise TooLargeError("The headers of the response are too large.")
+        raise ResponseTooLargeError("The headers of the response are too large.")
     status, *fields = _final_head(lines, tunnelled=tunnelled)
     version, code, reason = (*status.rstrip(b"\r\n").split(b" ", 2), b"")[:3]
     pairs, names = [], []
@@ -154,7 +154,7 @@ def _final_head(lines: Sequence[bytes], *, tunnelled: bool) -> Sequence[bytes]:
 
 
 def _check_unpacked(body: bytes, codings: bytes) -> None:
-    """Raise TooLargeError where *body* unpacks to more than MAX_BODY.
+    """Raise ResponseTooLargeError where *body* unpacks to more than MAX_BODY.
 
     Raises DecodingError for what was not asked for and has no such bound: a body that is packed
     twice, brotli and zstandard. httpx leaves unknown codings alone.
@@ -167,4 +167,4 @@ def _check_unpacked(body: bytes, codings: bytes) -> None:
     for window in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # some send deflate without its header
         with contextlib.suppress(zlib.error):
             if len(zlib.decompressobj(window).decompress(body, MAX_BODY + 1)) > MAX_BODY:
-                raise TooLargeError("The response unpacks to too much.")
+                raise ResponseTooLargeError("The response unpacks to too much.")

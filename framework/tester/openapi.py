@@ -19,7 +19,7 @@ from msgspec.json import schema_components
 from framework.tester import api_types as api
 from framework.tester.api_types import about
 
-Schema: TypeAlias = dict[str, Any]
+JsonSchema: TypeAlias = dict[str, Any]
 
 TOKEN_HEADER: Final = "X-Actions-Token"  # noqa: S105 - a name, not a token
 TOKEN_PARAMETER: Final = "token"  # noqa: S105 - the same
@@ -336,7 +336,7 @@ _REFUSALS: Final = {
 }
 
 
-def _described() -> tuple[list[Any], list[Schema], dict[str, Schema]]:
+def _described() -> tuple[list[Any], list[JsonSchema], dict[str, JsonSchema]]:
     """Return the types that operations name, their schemas, and those that these refer to."""
     types: list[Any] = [api.ErrorJson]
     for one in OPERATIONS:
@@ -367,7 +367,7 @@ def _join_null(value: Any) -> None:
 _TYPES, _SCHEMAS, SCHEMAS = _described()
 
 
-def schema_of(kind: Any) -> Schema:
+def schema_of(kind: Any) -> JsonSchema:
     """Return the schema of a type that an operation names; it may refer to SCHEMAS."""
     return _SCHEMAS[_TYPES.index(kind)]
 
@@ -416,7 +416,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return document
 
 
-def _parameters(operation: Operation) -> Iterator[Schema]:
+def _parameters(operation: Operation) -> Iterator[JsonSchema]:
     for part in operation.path.split("/"):
         if part.startswith("{"):
             schema = {"type": "string", "minLength": 1}

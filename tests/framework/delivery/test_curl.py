@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from framework.delivery import curl, http_messages
 from framework.delivery.curl import CurlTransport
-from framework.delivery.http_messages import TooLargeError
+from framework.delivery.http_messages import ResponseTooLargeError
 from tests.framework.delivery.talker import ENDS, OK, PEM, RESETS, STALLS, Talker, Turn, talking
 
 ZIPPED = gzip.compress(b"hello")
@@ -577,19 +577,25 @@ GZIP, DEFLATE, RAW = (deflated(SPACES, window) for window in (31, 15, -15))
 @pytest.mark.parametrize(
     ("turn", "error"),
     [
-        (Turn(said(b"Content-Length: %d\r\n" % len(SPACES), SPACES)), TooLargeError),
-        (Turn(said(b"", SPACES), "stalls"), TooLargeError),
-        (Turn(said(CHUNKED, b"%x\r\n%b\r\n" % (len(SPACES), SPACES)), "stalls"), TooLargeError),
-        (Turn(encoded(b"gzip", GZIP)), TooLargeError),
-        (Turn(encoded(b"deflate", DEFLATE)), TooLargeError),
-        (Turn(encoded(b"deflate", RAW)), TooLargeError),
+        (Turn(said(b"Content-Length: %d\r\n" % len(SPACES), SPACES)), ResponseTooLargeError),
+        (Turn(said(b"", SPACES), "stalls"), ResponseTooLargeError),
+        (
+            Turn(said(CHUNKED, b"%x\r\n%b\r\n" % (len(SPACES), SPACES)), "stalls"),
+            ResponseTooLargeError,
+        ),
+        (Turn(encoded(b"gzip", GZIP)), ResponseTooLargeError),
+        (Turn(encoded(b"deflate", DEFLATE)), ResponseTooLargeError),
+        (Turn(encoded(b"deflate", RAW)), ResponseTooLargeError),
         (Turn(encoded(b"gzip, gzip", gzip.compress(GZIP))), httpx.DecodingError),
         (Turn(encoded(b"br", b"\x1b")), httpx.DecodingError),
         (Turn(encoded(b"zstd", b"(")), httpx.DecodingError),
         (Turn(encoded(b"gzip", b"no gzip")), httpx.DecodingError),
         (Turn(said(b"X: %b\r\n" % (b"x" * 200_000))), httpx.ReadError),
         (Turn(said(b"X: y\r\n" * 12_000)), httpx.ReadError),
-        (Turn(said(b"X: %b\r\n" % (b"x" * 1000) * 70 + b"Content-Length: 0\r\n")), TooLargeError),
+        (
+            Turn(said(b"X: %b\r\n" % (b"x" * 1000) * 70 + b"Content-Length: 0\r\n")),
+            ResponseTooLargeError,
+        ),
         (Turn(said(b"", status=b"100 Continue") * 100_000), httpx.ReadError),
         (Turn(said(CHUNKED, b"xyz\r\n"), "stalls"), httpx.ReadError),
     ],
@@ -627,7 +633,7 @@ def test_a_bomb_takes_bounded_memory(ours: CurlTransport) -> None:
     with talking(bomb) as talker:
         tracemalloc.start()
         try:
-            with pytest.raises(TooLargeError):
+            with pytest.raises(ResponseTooLargeError):
                 ask(ours, talker)
             assert tracemalloc.get_traced_memory()[1] < 3 * http_messages.MAX_BODY
         finally:
