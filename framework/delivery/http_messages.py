@@ -85,8 +85,8 @@ def parse_response(lines: Sequence[bytes], body: bytes, *, tunnelled: bool) -> h
     """Return the response with the header *lines* as received, and this *body*.
 
     *tunnelled* tells that the lines hold a proxy's response to CONNECT, too. Raises
-    httpx.RemoteProtocolError where the end of a body can be seen in two ways, ResponseTooLargeError where
-    a bound is exceeded, and DecodingError for encodings that cannot be bounded.
+    httpx.RemoteProtocolError where the end of a body can be seen in two ways,
+    ResponseTooLargeError where a bound is exceeded, and DecodingError for encodings that cannot be bounded.
     """
     if sum(map(len, lines)) > MAX_HEAD:
         raise ResponseTooLargeError("The headers of the response are too large.")
