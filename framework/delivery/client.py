@@ -1,4 +1,4 @@
-"""The HTTP client that destinations get: paced, repeating, recording, and raising our errors."""
+"""The HTTP client of destinations: rate-limited, retrying, recording, raising our errors."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ class Client(httpx.Client):
 
     @property
     def number_of_calls(self) -> int:
-        """How many requests were made so far, token requests and repetitions too."""
+        """The number of requests made so far, including token requests and retries."""
         return self._wire.endpoints.number
 
     @property
     def calls(self) -> Counter[str]:
-        """Every request so far, token requests and repetitions too, counted by method and place.
+        """The number of requests by method, host and path, including token requests and retries.
 
-        A place is host and path with its ids left out, as in `GET api.test/lists/{id}`.
+        IDs in paths are replaced, as in `GET api.test/lists/{id}`.
         """
         return self._wire.endpoints.calls()
 
@@ -101,7 +101,7 @@ class Client(httpx.Client):
         self._jar = _Jar(cookies)
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Give a request, with the client's address, headers and timeout where it has no own."""
+        """Return a request with the defaults of the client: base URL, headers and timeout."""
         known = self._url(url) if isinstance(url, str) else url
         given = {name for name, value in options.items() if value is not None}
         plain = given <= _OF_PLAIN and self._simple and known.is_absolute_url and not self._jar
@@ -111,7 +111,7 @@ class Client(httpx.Client):
     def _built(
         self, method: str, url: httpx.URL, options: Mapping[str, Any]
     ) -> httpx.Request | None:
-        """Give what httpx makes of a body in bytes, or None where there is more to it."""
+        """Return the request of httpx for a body in bytes, or None if other options matter."""
         content = options.get("content")
         if not isinstance(content, bytes) or not content:
             return None
@@ -129,9 +129,9 @@ class Client(httpx.Client):
         return _Plain(method, url, headers=headers, stream=stream, extensions=extensions)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send *request* and give the answer, which is a 2xx.
+        """Send *request* and return its response, which is a 2xx.
 
-        Raises IntegrationError, mostly one of its subclasses, with the answer as `response`.
+        Raises IntegrationError, mostly one of its subclasses, with the response as `response`.
         """
         if not isinstance(request.stream, httpx.ByteStream):
             return self._send_once(request, options)
@@ -159,7 +159,7 @@ class Client(httpx.Client):
 
 
 class _Plain(httpx.Request):
-    """A request whose body is there in bytes, and read when somebody asks for it."""
+    """A request whose body is present in bytes, and read on first access."""
 
     @property
     def content(self) -> bytes:
@@ -170,9 +170,9 @@ class _Plain(httpx.Request):
 def _merged(
     inherited: _Pairs, own: tuple[Any, ...], netloc: bytes, length: int
 ) -> httpx.Headers | None:
-    """Give the headers of a request to *netloc*, in which its *own* replace those *inherited*.
+    """Return the headers of a request to *netloc*; its *own* replace those *inherited*.
 
-    None where they say themselves where the request goes or how long it is.
+    None if they contain the host or the length of the request themselves.
     """
     given = httpx.Headers(own)
     replaced = names_of(given)
@@ -183,20 +183,19 @@ def _merged(
 
 
 class _Jar(httpx.Cookies):
-    """Cookies of a client; answers that set none cost nothing."""
+    """Cookies of a client; responses that set none cost nothing."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
-        """Take in the cookies that an answer sets."""
+        """Store the cookies that a response sets."""
         if not _OF_COOKIES.isdisjoint(names_of(response.headers)):
             super().extract_cookies(response)
 
 
 def _repeatable(request: httpx.Request, error: RetryableError) -> bool:
-    """Tell whether sending *request* again cannot do anything twice.
+    """Return whether *request* may be sent again without doing anything twice.
 
-    So it is after 429, when the failed request was never sent or is safe by its method or
-    extension, and when a token could not be had, as long as asking for one is safe. A response
-    that is too large would be so again.
+    True after 429, if the failed request was never sent or is safe by its method or extension,
+    and if a repeatable token request failed. A response that is too large would be so again.
     """
     cause = error.__cause__
     if isinstance(cause, ResponseTooLargeError):
