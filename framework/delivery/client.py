@@ -13,7 +13,11 @@ from framework.clock import Clock, SystemClock
 from framework.delivery.auth import Credentials
 from framework.delivery.exchanges import Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, error_from_response, error_from_transport
-from framework.delivery.http_messages import ResponseTooLargeError, is_repeatable
+from framework.delivery.http_messages import (
+    PlainRequest,
+    ResponseTooLargeError,
+    is_repeatable,
+)
 from framework.delivery.instrumented import InstrumentedTransport, names_of
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
@@ -30,6 +34,7 @@ _KEPT_HEADERS = 128
 _OF_COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 _OF_PLAIN = frozenset({"content", "headers", "timeout", "extensions"})
 _OF_FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding"})
+_OF_SENDING = ("auth", "follow_redirects")
 _OF_CLIENT = frozenset({"mounts", "params", "default_encoding"})
 _Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
@@ -100,6 +105,13 @@ class Client(httpx.Client):
     def cookies(self, cookies: Any) -> None:
         self._jar = _Jar(cookies)
 
+    def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        """Send a request and return its response, see `send`."""
+        if options.get("cookies") is not None:
+            return super().request(method, url, **options)  # with its warning
+        sending = {name: options.pop(name) for name in _OF_SENDING if name in options}
+        return self.send(self.build_request(method, url, **options), **sending)
+
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Return a request with the defaults of the client: base URL, headers and timeout."""
         known = self._url(url) if isinstance(url, str) else url
@@ -126,7 +138,7 @@ class Client(httpx.Client):
             chosen = self.timeout if timeout is httpx.USE_CLIENT_DEFAULT else httpx.Timeout(timeout)
             extensions["timeout"] = chosen.as_dict()
         stream = httpx.ByteStream(content)
-        return _Plain(method, url, headers=headers, stream=stream, extensions=extensions)
+        return PlainRequest(method.upper(), url, headers, stream, extensions)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send *request* and return its response, which is a 2xx.
@@ -156,15 +168,6 @@ class Client(httpx.Client):
             error.args = (self.redactor.text(str(error)),)
             raise
         raise error_from_response(response, self.redactor, self.error_reader, now=self.clock.time())
-
-
-class _Plain(httpx.Request):
-    """A request whose body is present in bytes, and read on first access."""
-
-    @property
-    def content(self) -> bytes:
-        """The body."""
-        return self.read()
 
 
 def _merged(

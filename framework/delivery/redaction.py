@@ -119,6 +119,7 @@ class Redactor:
         self._met: deque[str] = deque(maxlen=_KEPT_TOKENS)
         self._masks = masks
         self._cover: Cover | None = None
+        self._protected: bytes | None = None
 
     def protect(self, value: str) -> None:
         """Treat *value* as a secret from now on, such as a new token.
@@ -128,7 +129,7 @@ class Redactor:
         with self._lock:
             if _long_enough(value) and value not in self._declared and value not in self._met:
                 self._met.append(value)
-                self._cover = None
+                self._cover = self._protected = None
 
     def learn(self, text: str) -> None:
         """Protect the tokens that a body in JSON or form encoding names as such."""
@@ -160,8 +161,9 @@ class Redactor:
     def protect_credentials(self, raw: Headers) -> None:
         """Protect the credentials that a request's headers carry."""
         for name, value in raw:
-            if name.lower() in _CREDENTIAL_HEADERS:
+            if name.lower() in _CREDENTIAL_HEADERS and value != self._protected:
                 self.protect(_read(value).rpartition(" ")[2])
+                self._protected = value
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Clean a log record in place and let it pass."""

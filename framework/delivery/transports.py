@@ -12,6 +12,7 @@ from wsgiref.types import WSGIApplication
 import httpx
 
 from framework.delivery.http_errors import REDIRECTED
+from framework.delivery.http_messages import PlainRequest
 from framework.errors import ConfigurationError
 
 Origin: TypeAlias = tuple[str, str, int]
@@ -71,19 +72,16 @@ class OriginRewrite(httpx.BaseTransport):
         self._origins = {_origin(old): _origin(new) for old, new in origins.items()}
         self._transport = transport
         self._moved = lru_cache(maxsize=_KEPT_URLS)(_moved)
+        self._target = lru_cache(maxsize=_KEPT_URLS)(self._target_of)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* to the origin that replaces its own, if any."""
-        target = self._origins.get(_origin_of(request.url))
+        target = self._target(request.url.scheme, request.url.netloc)
         if target is None:
             return self._transport.handle_request(request)
         url = self._moved(target, request.url.raw_path)
-        moved = httpx.Request(
-            request.method,
-            url,
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
+        moved = PlainRequest(
+            request.method, url, request.headers, request.stream, request.extensions
         )
         moved.headers["Host"] = url.netloc.decode("ascii")
         try:
@@ -95,6 +93,9 @@ class OriginRewrite(httpx.BaseTransport):
     def close(self) -> None:
         """Close the wrapped transport."""
         self._transport.close()
+
+    def _target_of(self, scheme: str, netloc: bytes) -> Origin | None:
+        return self._origins.get(_origin_of(httpx.URL(f"{scheme}://{netloc.decode('ascii')}")))
 
 
 def _moved(target: Origin, raw_path: bytes) -> httpx.URL:
