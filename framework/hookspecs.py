@@ -26,25 +26,25 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec(firstresult=True)
 def destination() -> Destination:
-    """Give the destination's identity: slug, name, presets, rate. Required."""
+    """Return the destination's identity: slug, name, presets, rate. Required."""
     raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def settings() -> type[Settings]:
-    """Give the class that holds the destination's settings."""
+    """Return the class of the destination's settings."""
     raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def actions() -> Sequence[Action]:
-    """Give what the destination can do. Required."""
+    """Return the destination's actions. Required."""
     raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def auth(settings: Any) -> httpx.Auth | None:
-    """Give the auth flow that signs every request."""
+    """Return the auth flow that signs every request."""
     raise NotImplementedError
 
 
@@ -56,7 +56,7 @@ def check_authentication(client: httpx.Client, settings: Any) -> None:
 
 @hookspec(firstresult=True)
 def describe_error(response: httpx.Response) -> tuple[str, str] | None:
-    """Give code and text of a refusal, read from the partner's answer; None when it says nothing.
+    """Return code and text of an error response; None if it contains neither.
 
     Neither may hold a secret or personal data.
     """
@@ -67,7 +67,7 @@ def describe_error(response: httpx.Response) -> tuple[str, str] | None:
 def identify(
     action: Action, settings: Any, payloads: Sequence[Any], columns: Any
 ) -> Sequence[str | Failed]:
-    """Say whom each payload is about, in exactly the form that is sent to the partner.
+    """Return the identifier of each payload, in exactly the form that is sent to the partner.
 
     A Failed in a place fails that event at once.
     *columns* are the same payloads by field, see `framework.Columns`; for those who ask for
@@ -147,7 +147,7 @@ def dynamic_choices(
     page: str | None,
     search: str | None,
 ) -> Mapping[str, Any]:
-    """Give the choices of a dynamic field: `{"choices": [{"label", "value"}], "nextPage"}`."""
+    """Return the choices of a dynamic field: `{"choices": [{"label", "value"}], "nextPage"}`."""
     raise NotImplementedError
 
 
@@ -155,7 +155,7 @@ def dynamic_choices(
 def saved_mapping(
     action: Action, client: httpx.Client, settings: Any, payload: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Do what has to be done when a mapping is saved, and give the outputs to keep with it."""
+    """Act on a saved mapping, and return the outputs to keep with it."""
     raise NotImplementedError
 
 
@@ -163,7 +163,7 @@ def saved_mapping(
 def create_audience(
     client: httpx.Client, settings: Any, audience_name: str, audience_settings: Mapping[str, Any]
 ) -> str:
-    """Create an audience at the partner and give its id there."""
+    """Create an audience at the partner and return its ID there."""
     raise NotImplementedError
 
 
@@ -171,7 +171,7 @@ def create_audience(
 def get_audience(
     client: httpx.Client, settings: Any, external_id: str, audience_settings: Mapping[str, Any]
 ) -> str:
-    """Check that an audience exists at the partner and give its id there."""
+    """Check that an audience exists at the partner and return its ID there."""
     raise NotImplementedError
 
 
@@ -191,11 +191,11 @@ def poll(client: httpx.Client, settings: Any, job: Mapping[str, Any]) -> Mapping
 
 @hookspec
 def register_directives() -> Sequence[Any]:
-    """Give further mapping directives (an extension's hook): see `framework.mapping.Directive`."""
+    """Return more mapping directives (an extension's hook): see `framework.mapping.Directive`."""
     raise NotImplementedError
 
 
 @hookspec
 def delivery_finished(report: Any) -> None:
-    """Hear of every finished delivery (an extension's hook); must not change the report."""
+    """Receive the report of a completed delivery (an extension's hook), and do not change it."""
     raise NotImplementedError

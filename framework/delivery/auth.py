@@ -1,4 +1,4 @@
-"""How a client shows who it is: fixed credentials, and OAuth tokens that renew themselves."""
+"""Credentials of a client: fixed ones, and OAuth tokens that renew themselves."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from framework.errors import (
 Flow: TypeAlias = Generator[httpx.Request, httpx.Response, None]
 Protect: TypeAlias = Callable[[str], None]
 Style: TypeAlias = Literal["form", "basic"]
-"""Where a token request carries client id and secret: in its form, or as basic credentials."""
+"""The place of client ID and secret in a token request: its form, or basic credentials."""
 
 
 class Credentials(httpx.Auth):
-    """Credentials that tell which of their values must be redacted."""
+    """Credentials that report which of their values must be redacted."""
 
     def confide(self, protect: Protect) -> None:
-        """Call *protect* with every secret there is now and every one obtained later."""
+        """Call *protect* with every present secret and every one obtained later."""
         raise NotImplementedError
 
 
@@ -55,18 +55,18 @@ class HeaderCredentials(Credentials):
 
 
 def bearer(token: str) -> Credentials:
-    """Give credentials that send a fixed bearer token."""
+    """Return credentials that send a fixed bearer token."""
     return HeaderCredentials("Authorization", f"Bearer {token}", token)
 
 
 def basic(username: str, password: str) -> Credentials:
-    """Give credentials that send user name and password (HTTP basic authentication)."""
+    """Return credentials that send user name and password (HTTP basic authentication)."""
     pair = _base64(f"{username}:{password}")
     return HeaderCredentials("Authorization", f"Basic {pair}", password, pair)
 
 
 def api_key(key: str, *, header: str = "X-API-Key") -> Credentials:
-    """Give credentials that send a key in a *header* of its own."""
+    """Return credentials that send a key in a *header* of its own."""
     return HeaderCredentials(header, key, key)
 
 
@@ -78,7 +78,7 @@ class AccessToken:
     until: float | None = None
 
     def serves(self, now: float, refused: str | None) -> bool:
-        """Tell whether the token is still good at *now* and is not the one just *refused*."""
+        """Return whether the token is valid at *now* and is not the one just *refused*."""
         return self.value != refused and (self.until is None or now < self.until)
 
 
@@ -120,11 +120,11 @@ class OAuthCredentials(Credentials):
         self._confidants.append(protect)
 
     def sync_auth_flow(self, request: httpx.Request) -> Flow:
-        """Do what `auth_flow` does, which reads for itself what it needs."""
+        """Return `auth_flow`, which reads the responses that it needs itself."""
         return self.auth_flow(request)
 
     def auth_flow(self, request: httpx.Request) -> Flow:
-        """Send *request* with a token; when that is refused, once more with a new one."""
+        """Send *request* with a token; if that is refused, once more with a new one."""
         token = yield from self._valid(request)
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
@@ -135,13 +135,13 @@ class OAuthCredentials(Credentials):
 
     @property
     def renewals(self) -> int:
-        """How often a token was asked for."""
+        """The number of token requests."""
         return self._renewals
 
     def forget(self, renewals: int) -> bool:
-        """Drop the token, which was refused elsewhere than in a status; tell whether that helps.
+        """Drop a token that was refused in another way than by status; return whether one existed.
 
-        It does not where there is none, or where it was asked for since there were *renewals*.
+        A token that was obtained after *renewals* token requests stays.
         """
         with self._lock:
             if self._token is None or self._renewals != renewals:
@@ -150,14 +150,14 @@ class OAuthCredentials(Credentials):
             return True
 
     def grant(self) -> dict[str, str]:
-        """Give the form fields of a token request, without the client's own."""
+        """Return the form fields of a token request, without those of the client."""
         raise NotImplementedError
 
     def received(self, answer: Mapping[str, Any]) -> None:
-        """Take note of what a token answer says besides the token."""
+        """Read what a token response contains in addition to the token."""
 
     repeatable = True
-    """Whether asking twice for a token can do no harm."""
+    """Whether a token request may be repeated."""
 
     def _valid(
         self, request: httpx.Request, refused: str | None = None
@@ -246,7 +246,7 @@ class OAuthClientCredentials(OAuthCredentials):
         self._scope = scope
 
     def grant(self) -> dict[str, str]:
-        """Give the form fields of a token request, without the client's own."""
+        """Return the form fields of a token request, without those of the client."""
         scope = {"scope": self._scope} if self._scope else {}
         return {"grant_type": "client_credentials", **scope}
 
@@ -289,12 +289,12 @@ class OAuthRefreshToken(OAuthCredentials):
         super().confide(protect)
 
     def grant(self) -> dict[str, str]:
-        """Give the form fields of a token request, without the client's own."""
+        """Return the form fields of a token request, without those of the client."""
         scope = {"scope": self._scope} if self._scope else {}
         return {"grant_type": "refresh_token", "refresh_token": self._refresh_token, **scope}
 
     def received(self, answer: Mapping[str, Any]) -> None:
-        """Keep a refresh token that replaces the present one."""
+        """Keep a refresh token that replaces the current one."""
         fresh = answer.get("refresh_token")
         if isinstance(fresh, str) and fresh and fresh != self._refresh_token:
             self._refresh_token = fresh
@@ -304,7 +304,7 @@ class OAuthRefreshToken(OAuthCredentials):
 
 
 def _refused(error: IntegrationError) -> IntegrationError:
-    """Turn a 400 of a token endpoint, which OAuth servers answer to bad credentials, into 401."""
+    """Return a 401 for a 400, which token endpoints send for invalid credentials."""
     if not isinstance(error, APIError) or error.status != 400:
         return error
     refused = InvalidAuthenticationError(str(error), error.code)
@@ -313,7 +313,7 @@ def _refused(error: IntegrationError) -> IntegrationError:
 
 
 def _without_token(response: httpx.Response, answer: Any) -> IntegrationError:
-    """Give the error for an answer of 200 without a token; some servers refuse that way."""
+    """Return the error for a 200 without a token; some servers refuse credentials that way."""
     code = answer.get("error") if isinstance(answer, dict) else None
     where = f"`{place(response.request)}`"
     error: IntegrationError

@@ -1,4 +1,4 @@
-"""A small store that lives as long as a connection: tokens, ids, whatever is asked for twice."""
+"""A small store with the lifetime of a connection: tokens, IDs, repeated lookups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Cache:
         self._kept: dict[str, tuple[Any, float | None]] = {}
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Give the value kept under *key*, or *default* where there is none or it has expired."""
+        """Return the value kept under *key*, or *default* if it is absent or expired."""
         with self._lock:
             value, until = self._kept.get(key, (default, None))
             if until is not None and self._now() >= until:
@@ -26,12 +26,12 @@ class Cache:
             return value
 
     def set(self, key: str, value: Any, ttl: float | None = None) -> None:
-        """Keep *value* under *key*, for *ttl* seconds where given."""
+        """Keep *value* under *key*, for *ttl* seconds if given."""
         until = None if ttl is None else self._now() + ttl
         with self._lock:
             self._kept[key] = (value, until)
 
     def delete(self, key: str) -> None:
-        """Forget what is kept under *key*."""
+        """Drop the value kept under *key*."""
         with self._lock:
             self._kept.pop(key, None)

@@ -1,4 +1,4 @@
-"""The HTTP client that destinations get: paced, repeating, recording, and raising our errors."""
+"""The HTTP client of destinations: rate-limited, retrying, recording, raising our errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from framework.clock import Clock, SystemClock
 from framework.delivery.auth import Credentials
 from framework.delivery.exchanges import Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, error_from_response, error_from_transport
-from framework.delivery.http_messages import ResponseTooLargeError, is_repeatable
+from framework.delivery.http_messages import (
+    PlainRequest,
+    ResponseTooLargeError,
+    is_repeatable,
+)
 from framework.delivery.instrumented import InstrumentedTransport, names_of
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
@@ -30,6 +34,7 @@ _KEPT_HEADERS = 128
 _OF_COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 _OF_PLAIN = frozenset({"content", "headers", "timeout", "extensions"})
 _OF_FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding"})
+_OF_SENDING = ("auth", "follow_redirects")
 _OF_CLIENT = frozenset({"mounts", "params", "default_encoding"})
 _Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
@@ -80,14 +85,14 @@ class Client(httpx.Client):
 
     @property
     def number_of_calls(self) -> int:
-        """How many requests were made so far, token requests and repetitions too."""
+        """The number of requests made so far, including token requests and retries."""
         return self._wire.endpoints.number
 
     @property
     def calls(self) -> Counter[str]:
-        """Every request so far, token requests and repetitions too, counted by method and place.
+        """The number of requests by method, host and path, including token requests and retries.
 
-        A place is host and path with its ids left out, as in `GET api.test/lists/{id}`.
+        IDs in paths are replaced, as in `GET api.test/lists/{id}`.
         """
         return self._wire.endpoints.calls()
 
@@ -100,8 +105,15 @@ class Client(httpx.Client):
     def cookies(self, cookies: Any) -> None:
         self._jar = _Jar(cookies)
 
+    def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        """Send a request and return its response, see `send`."""
+        if options.get("cookies") is not None:
+            return super().request(method, url, **options)  # with its warning
+        sending = {name: options.pop(name) for name in _OF_SENDING if name in options}
+        return self.send(self.build_request(method, url, **options), **sending)
+
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Give a request, with the client's address, headers and timeout where it has no own."""
+        """Return a request with the defaults of the client: base URL, headers and timeout."""
         known = self._url(url) if isinstance(url, str) else url
         given = {name for name, value in options.items() if value is not None}
         plain = given <= _OF_PLAIN and self._simple and known.is_absolute_url and not self._jar
@@ -111,7 +123,7 @@ class Client(httpx.Client):
     def _built(
         self, method: str, url: httpx.URL, options: Mapping[str, Any]
     ) -> httpx.Request | None:
-        """Give what httpx makes of a body in bytes, or None where there is more to it."""
+        """Return the request of httpx for a body in bytes, or None if other options matter."""
         content = options.get("content")
         if not isinstance(content, bytes) or not content:
             return None
@@ -126,12 +138,12 @@ class Client(httpx.Client):
             chosen = self.timeout if timeout is httpx.USE_CLIENT_DEFAULT else httpx.Timeout(timeout)
             extensions["timeout"] = chosen.as_dict()
         stream = httpx.ByteStream(content)
-        return _Plain(method, url, headers=headers, stream=stream, extensions=extensions)
+        return PlainRequest(method.upper(), url, headers, stream, extensions)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send *request* and give the answer, which is a 2xx.
+        """Send *request* and return its response, which is a 2xx.
 
-        Raises IntegrationError, mostly one of its subclasses, with the answer as `response`.
+        Raises IntegrationError, mostly one of its subclasses, with the response as `response`.
         """
         if not isinstance(request.stream, httpx.ByteStream):
             return self._send_once(request, options)
@@ -158,21 +170,12 @@ class Client(httpx.Client):
         raise error_from_response(response, self.redactor, self.error_reader, now=self.clock.time())
 
 
-class _Plain(httpx.Request):
-    """A request whose body is there in bytes, and read when somebody asks for it."""
-
-    @property
-    def content(self) -> bytes:
-        """The body."""
-        return self.read()
-
-
 def _merged(
     inherited: _Pairs, own: tuple[Any, ...], netloc: bytes, length: int
 ) -> httpx.Headers | None:
-    """Give the headers of a request to *netloc*, in which its *own* replace those *inherited*.
+    """Return the headers of a request to *netloc*; its *own* replace those *inherited*.
 
-    None where they say themselves where the request goes or how long it is.
+    None if they contain the host or the length of the request themselves.
     """
     given = httpx.Headers(own)
     replaced = names_of(given)
@@ -183,20 +186,19 @@ def _merged(
 
 
 class _Jar(httpx.Cookies):
-    """Cookies of a client; answers that set none cost nothing."""
+    """Cookies of a client; responses that set none cost nothing."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
-        """Take in the cookies that an answer sets."""
+        """Store the cookies that a response sets."""
         if not _OF_COOKIES.isdisjoint(names_of(response.headers)):
             super().extract_cookies(response)
 
 
 def _repeatable(request: httpx.Request, error: RetryableError) -> bool:
-    """Tell whether sending *request* again cannot do anything twice.
+    """Return whether *request* may be sent again without doing anything twice.
 
-    So it is after 429, when the failed request was never sent or is safe by its method or
-    extension, and when a token could not be had, as long as asking for one is safe. A response
-    that is too large would be so again.
+    True after 429, if the failed request was never sent or is safe by its method or extension,
+    and if a repeatable token request failed. A response that is too large would be so again.
     """
     cause = error.__cause__
     if isinstance(cause, ResponseTooLargeError):

@@ -1,4 +1,4 @@
-"""The record of what went over the wire: requests with their answers, without secrets."""
+"""The record of HTTP traffic: requests with their responses, without secrets."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _SHORT = 4_096
 
 
 class SentRequest(NamedTuple):
-    """A request as it is about to be sent; *body* is None where it is not at hand.
+    """A request before it is sent; *body* is None if it is streamed.
 
-    *url* may be anything whose text is the address.
+    `str(url)` is the URL.
     """
 
     method: str
@@ -53,7 +53,7 @@ class SentRequest(NamedTuple):
 
 
 class ReceivedResponse(NamedTuple):
-    """An answer as it came in, its body decoded."""
+    """A response as received, its body decoded."""
 
     status: int
     reason: str
@@ -63,10 +63,10 @@ class ReceivedResponse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request with its answer, redacted and with bodies cut to a size.
+    """One request with its response, redacted and with bodies cut to a maximum size.
 
-    Without an answer *status* is None and *error* says why. Personal data is shown: an exchange
-    is for those who may see the events themselves.
+    Without a response *status* is None and *error* is the reason. Personal data is shown: an
+    exchange is for people who may see the events themselves.
     """
 
     method: str
@@ -80,10 +80,10 @@ class Exchange:
     error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the exchange in the reference's shape.
+        """Return the exchange in the form of Segment's implementation.
 
-        The request's body is text; the answer's body is JSON where it is that, else text. Without
-        an answer `response` is null and `error` says why.
+        The request's body is text; the response's body is JSON if it is valid JSON, else text.
+        Without a response `response` is null and `error` is the reason.
         """
         request = {
             "url": self.url,
@@ -103,13 +103,13 @@ class Exchange:
 
 
 class Exchanges(Sequence[Exchange]):
-    """Exchanges in the order they were made; each is written down when it is first looked at."""
+    """Exchanges in the order they were made; each is built on first access."""
 
     def __init__(self) -> None:
         self._kept: list[Exchange | Callable[[], Exchange]] = []
 
     def add(self, exchange: Exchange | Callable[[], Exchange]) -> None:
-        """Add an exchange, or what makes it when it is asked for."""
+        """Add an exchange, or the function that builds it on first access."""
         self._kept.append(exchange)
 
     def __len__(self) -> int:
@@ -140,7 +140,7 @@ class _Open(threading.local):
 
 
 class _Recording:
-    """A block in which the current thread records; many are entered, for a single call each."""
+    """A block in which the current thread records."""
 
     def __init__(self, opened: _Open) -> None:
         self._open = opened
@@ -157,7 +157,7 @@ class _Recording:
 
 
 class Recorder:
-    """Records the exchanges of a thread while it is asked to, and costs nothing otherwise."""
+    """Records the exchanges of a thread within `recording`, and costs nothing otherwise."""
 
     def __init__(self, redactor: Redactor, limit: int = BODY_LIMIT) -> None:
         self._redactor = redactor
@@ -166,18 +166,18 @@ class Recorder:
 
     @property
     def active(self) -> bool:
-        """Tell whether the current thread records."""
+        """Return whether the current thread records."""
         return bool(self._open.sequences)
 
     def recording(self) -> AbstractContextManager[Exchanges]:
-        """Give a sequence that receives what the current thread exchanges within the block."""
+        """Return a sequence that receives the exchanges of the current thread within the block."""
         return _Recording(self._open)
 
     def add(self, request: SentRequest, answer: ReceivedResponse | str) -> None:
-        """Record a *request* with its *answer*, or with the reason why there is none.
+        """Record a *request* with its response, or with the reason for having no response.
 
-        The secrets that it tells are protected at once. What is short is written down later, if
-        anybody looks, with the secrets that are known now.
+        Secrets in it are protected at once. Short exchanges are built on first access, with the
+        secrets that are known now.
         """
         received = answer.body if isinstance(answer, ReceivedResponse) else ""
         self._redactor.protect_credentials(request.headers)
@@ -191,7 +191,7 @@ class Recorder:
 
 
 def _once(make: Callable[[], Exchange]) -> Callable[[], Exchange]:
-    """Give a function that makes an exchange once, for all the sequences that hold it."""
+    """Return a function that builds an exchange once, for all sequences that hold it."""
     made: list[Exchange] = []
 
     def give() -> Exchange:
@@ -224,12 +224,12 @@ def _exchange(
 
 
 def _sent_body(body: bytes | None, characters: int) -> str:
-    """Give a body as text, at least as many *characters* where there are more."""
+    """Return a body as text, or at least its first *characters*."""
     return "<streamed>" if body is None else body[: 4 * characters].decode("utf-8", "replace")
 
 
 def _shown(text: str, size: str, cover: Cover, limit: int) -> str:
-    """Give *text* redacted and, where it is too long, cut so that no secret is cut in two."""
+    """Return *text* redacted and, if it is too long, cut so that no secret is cut in two."""
     longest = cover.longest()
     if len(text) <= limit:
         return cover.hide(text)

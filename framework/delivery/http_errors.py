@@ -1,4 +1,4 @@
-"""What an unsuccessful answer means: status, headers and body as one of the framework's errors."""
+"""Errors from HTTP: an unsuccessful response or a failed request as an IntegrationError."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from framework.errors import (
 )
 
 ErrorReader: TypeAlias = Callable[[httpx.Response], tuple[str, str] | None]
-"""Reads the code and the text of an error from an answer, or gives None where it can't."""
+"""Reads code and text of an error from a response; returns None if it contains neither."""
 
 REDIRECTED = "redirected"
-"""The extension of a request that names the origin that it was sent to in place of its own."""
+"""The extension of a request with the origin that it was sent to instead of its own."""
 
 _LONGEST_TEXT = 200
 _LONGEST_READ = 10_000
@@ -37,7 +37,7 @@ _CODE_KEYS = ("code", "error", "type")
 _TEXT_KEYS = ("error_description", "message", "detail", "title", "description")
 _logger = logging.getLogger("action_destinations")
 
-# What kept an answer from arriving: the first kind that fits, its status, and what it did.
+# Failures without a response: the first class that fits, its status, code and text.
 _FAILURES: tuple[tuple[type[httpx.RequestError], int, str, str], ...] = (
     (httpx.ConnectTimeout, 504, "CONNECT_TIMEOUT", "could not be reached in time"),
     (httpx.ReadTimeout, 504, "READ_TIMEOUT", "did not answer in time"),
@@ -83,11 +83,11 @@ def error_from_response(
     *,
     now: float,
 ) -> IntegrationError:
-    """Give the error that an unsuccessful answer stands for; the answer is its `response`.
+    """Return the error for an unsuccessful response, which is its `response`.
 
     401 is an InvalidAuthenticationError; 408, 423, 429 and 5xx except 501 are RetryableErrors,
-    with the pause that the partner asks for; everything else is an APIError. The code is the
-    partner's where it gives one, else the name of the status. *now* is Unix time.
+    with the pause that the partner requests; everything else is an APIError. The code is the
+    partner's if it sends one, else the name of the status. *now* is Unix time.
     """
     status = response.status_code
     redactor.protect_credentials(response.request.headers.raw)
@@ -106,9 +106,9 @@ def error_from_response(
 
 
 def error_from_transport(error: httpx.RequestError, redactor: Redactor) -> IntegrationError:
-    """Give the error for a request that got no answer; its code names what went wrong.
+    """Return the error for a request without a response; its code names the failure.
 
-    Retryable (503 or 504), except where the request itself can never be sent.
+    Retryable (503 or 504), unless the request itself can never be sent.
     """
     where = f"`{place(error.request)}`{_detour(error.request)}"
     for kind, code, did in _REFUSED:
@@ -121,13 +121,13 @@ def error_from_transport(error: httpx.RequestError, redactor: Redactor) -> Integ
 
 
 def _detour(request: httpx.Request) -> str:
-    """Say where a request really went, if not to its own origin."""
+    """Return the origin that a request was sent to, if it is not its own, for a message."""
     origin = request.extensions.get(REDIRECTED)
     return f" (sent to `{origin}`)" if origin else ""
 
 
 def _reason(error: httpx.RequestError) -> str:
-    """Say why nobody was there, as far as the system's own error tells; it is never quoted."""
+    """Return the reason of a failed connection from the system's error, which is never quoted."""
     cause: BaseException | None = error if isinstance(error, httpx.ConnectError) else None
     while cause is not None:
         for kind, why in _REASONS:
@@ -138,10 +138,10 @@ def _reason(error: httpx.RequestError) -> str:
 
 
 def json_body(response: httpx.Response) -> Any:
-    """Give the JSON value of an answer's body.
+    """Return the JSON value of a response's body.
 
-    Raises RetryableError (502, `HTML_INSTEAD_OF_JSON`) for a web page, as gateways under
-    maintenance send it, and APIError (`NOT_JSON`) for anything else that is not JSON.
+    Raises RetryableError (502, `HTML_INSTEAD_OF_JSON`) for a web page, which gateways under
+    maintenance send, and APIError (`NOT_JSON`) for anything else that is not JSON.
     """
     try:
         return response.json()
@@ -158,10 +158,10 @@ def json_body(response: httpx.Response) -> Any:
 
 
 def describe_error(response: httpx.Response) -> tuple[str, str] | None:
-    """Read code and text of an error where common APIs put them.
+    """Return code and text of an error from the fields of common APIs.
 
-    Knows `error` and `error_description` (OAuth), lists of `errors`, and objects with `code`,
-    `type`, `message`, `detail` or `title`; gives None where nothing of that kind is found.
+    Reads `error` and `error_description` (OAuth), lists of `errors`, and objects with `code`,
+    `type`, `message`, `detail` or `title`; returns None without any of these.
     """
     try:
         body = response.json()
@@ -176,7 +176,7 @@ def describe_error(response: httpx.Response) -> tuple[str, str] | None:
 
 
 def _objects(body: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects of a body that may describe an error, the most telling first."""
+    """Yield the objects of a body that may describe an error, the most specific first."""
     if not isinstance(body, dict):
         return
     errors = body.get("errors")
@@ -230,7 +230,7 @@ def _is_page(response: httpx.Response) -> bool:
 
 
 def _jittered(pause: float | None) -> float | None:
-    """Lengthen a pause a little, so that those who were told the same do not return together."""
+    """Return a pause with jitter, so that clients with the same pause do not return together."""
     if pause is None:
         return None
     return pause + random.uniform(0, min(pause / 10, 5.0))  # noqa: S311 - spreads load only

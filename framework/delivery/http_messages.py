@@ -84,9 +84,9 @@ def request_body(request: httpx.Request, length: bytes) -> bytes:
 def parse_response(lines: Sequence[bytes], body: bytes, *, tunnelled: bool) -> httpx.Response:
     """Return the response with the header *lines* as received, and this *body*.
 
-    *tunnelled* tells that the lines hold a proxy's response to CONNECT, too. Raises
-    httpx.RemoteProtocolError where the end of a body can be seen in two ways,
-    ResponseTooLargeError where a bound is exceeded, and DecodingError for encodings that cannot be bounded.
+    *tunnelled* means that the lines contain a proxy's response to CONNECT, too. Raises
+    httpx.RemoteProtocolError if the end of a body is ambiguous, ResponseTooLargeError if a bound
+    is exceeded, and DecodingError for encodings that cannot be bounded.
     """
     if sum(map(len, lines)) > MAX_HEAD:
         raise ResponseTooLargeError("The headers of the response are too large.")
@@ -105,6 +105,26 @@ def parse_response(lines: Sequence[bytes], body: bytes, *, tunnelled: bool) -> h
     _check_unpacked(body, b",".join(_values(pairs, b"content-encoding")))
     stream = httpx.ByteStream(body)
     return httpx.Response(int(code), headers=pairs, stream=stream, extensions=extensions)
+
+
+class PlainRequest(httpx.Request):
+    """A request whose parts are complete, so that creating it takes few steps."""
+
+    def __init__(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: httpx.Headers,
+        stream: httpx.SyncByteStream | httpx.AsyncByteStream,
+        extensions: dict[str, Any],
+    ) -> None:
+        self.method, self.url, self.headers = method, url, httpx.Headers(headers)
+        self.stream, self.extensions = stream, dict(extensions)
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+        return self.read()
 
 
 class _Whole(httpx.Response):

@@ -1,4 +1,4 @@
-"""The place that every request passes: paced, counted, and recorded where that is asked for."""
+"""The transport that every request passes: rate-limited, counted, and recorded on demand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LATE_LOGGERS = ("httpcore.connection", "httpcore.http11", "httpcore.proxy")  # 
 
 
 class InstrumentedTransport(httpx.BaseTransport):
-    """Passes requests on, those of auth flows included."""
+    """Wraps the transport of a client; requests of auth flows pass it, too."""
 
     def __init__(
         self,
@@ -44,13 +44,13 @@ class InstrumentedTransport(httpx.BaseTransport):
             logger.addFilter(redactor)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* when its turn has come."""
+        """Send *request* as soon as the rate limit allows."""
         self._throttle.take()
         endpoint = self.endpoints.count(request)
         send = self._recorded if self._recorder.active else self._transport.handle_request
         start = time.perf_counter()
         response = send(request)
-        if response.is_closed:  # made in this process: httpx tells the time of a stream only
+        if response.is_closed:  # made in this process: httpx measures streams only
             response.elapsed = timedelta(seconds=time.perf_counter() - start)
         names = names_of(response.headers)
         if response.status_code == 429 or not TELLING.isdisjoint(names):
@@ -60,7 +60,7 @@ class InstrumentedTransport(httpx.BaseTransport):
         return response
 
     def close(self) -> None:
-        """Close the transport behind."""
+        """Close the wrapped transport."""
         for logger in self._loggers:
             logger.removeFilter(self._redactor)
         self._transport.close()
@@ -80,7 +80,7 @@ class InstrumentedTransport(httpx.BaseTransport):
 
 
 class Endpoints:
-    """What is known about the places that were called, ids in their paths left out."""
+    """Counters and deprecation notices by endpoint; IDs in paths are replaced."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -90,7 +90,7 @@ class Endpoints:
         self._said: set[str] = set()
 
     def calls(self) -> Counter[str]:
-        """Give the number of requests by place."""
+        """Return the number of requests by endpoint."""
         with self._lock:
             calls = dict(self._calls)
         shown: Counter[str] = Counter()
@@ -99,7 +99,7 @@ class Endpoints:
         return shown
 
     def count(self, request: httpx.Request) -> str:
-        """Count a request and give the name of its place."""
+        """Count a request and return the name of its endpoint."""
         url = request.url
         endpoint = _named(request.method, url.netloc, url.raw_path)
         with self._lock:
@@ -110,7 +110,7 @@ class Endpoints:
         return endpoint
 
     def notice(self, endpoint: str, headers: httpx.Headers) -> None:
-        """Say once for each place that the partner is going to take it away."""
+        """Log once for each endpoint that the partner has deprecated it."""
         deprecation, sunset = headers.get("deprecation"), headers.get("sunset")
         endpoint = self._redactor.text(endpoint)
         with self._lock:
@@ -123,10 +123,10 @@ class Endpoints:
 
 
 def _cleaned_loggers() -> list[logging.Logger]:
-    """Give the loggers that may be told what a partner said, those of loaded plugins included.
+    """Return the loggers that may receive partner data, including those of loaded plugins.
 
-    The libraries log whole URLs, and when debugging the headers of answers. A logger's filter sees
-    no records of the loggers below it, therefore each gets its own.
+    The libraries log whole URLs, and at debug level the headers of responses. A logger's filter
+    does not see the records of its descendants, therefore each gets its own.
     """
     known = (*_CLEANED_LOGGERS, *_LATE_LOGGERS, *logging.root.manager.loggerDict)
     names = {name for name in known if name.partition(".")[0] in _CLEANED_LOGGERS}
@@ -139,7 +139,7 @@ def _named(method: str, netloc: bytes, target: bytes) -> str:
 
 
 def names_of(headers: httpx.Headers) -> set[bytes]:
-    """Give the names of *headers*, in lower case."""
+    """Return the names of *headers*, in lower case."""
     return {name.lower() for name, _ in headers.raw}
 
 
@@ -182,7 +182,7 @@ def _decoded(response: httpx.Response) -> str:
 
 @lru_cache(maxsize=64)
 def _charset(content_type: bytes) -> str:
-    """Give the encoding of text that comes with *content_type*, as httpx decides it."""
+    """Return the encoding of text with *content_type*, as httpx determines it."""
     response = httpx.Response(200, headers=[(b"Content-Type", content_type)])
     charset = response.encoding or "utf-8"
     try:

@@ -1,14 +1,13 @@
-"""Decoding only what is read: struct types made of the places that triggers and mappings read.
+"""Decoding only what is read: struct types for the places that triggers and mappings read.
 
-An object that no path leads into is skipped by the decoder; whatever else stands in the place of
-an object that paths do lead into is decoded as plain JSON, and read by the rules of `Path.get`.
-The same holds for the items of lists that are gone through.
+The decoder skips objects that no path leads into. Any other value in the place of an object that
+paths lead into is decoded as plain JSON, and read by the rules of `Path.get`. The same applies to
+the items of lists that a mapping iterates.
 """
 
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -23,12 +22,11 @@ from framework.paths import ITEM, MISSING, ListItem, Path, PathSteps, step
 _Tree: TypeAlias = dict[str | ListItem, "_Tree"]
 
 _LEVELS = 12
-"""Levels of structs; what is below is decoded as plain JSON."""
+"""Levels of structs; deeper levels are decoded as plain JSON."""
 
 _LONGEST = 50
 """Keys of a path; longer ones need the whole event."""
 
-_unnameable = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 _REFUSALS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -39,28 +37,28 @@ class Projection(Struct, frozen=True):
     _decode: Callable[[bytes], msgspec.Struct]
 
     def decode(self, lines: Sequence[bytes]) -> list[msgspec.Struct] | None:
-        """Give the event of each line; None where any line is refused, or may have to be.
+        """Return the event of each line; None if any line is invalid, or may be.
 
-        Then whoever asks decodes the lines in full: they are judged by that alone.
+        The caller then decodes the lines in full, which alone decides.
         """
         try:
             if not all(map(bytes.isascii, lines)):
-                b"".join(lines).decode()  # the decoder does not look at texts that it skips
+                b"".join(lines).decode()  # the decoder does not validate skipped text
             return list(map(self._decode, lines))
         except _REFUSALS:
             return None
 
     def reader(self, code: SourceCode, variable: str) -> StructReader:
-        """Give the reader, for generated code, of an event that a variable holds."""
+        """Return the reader, for generated code, of an event in a variable."""
         return StructReader(code, variable, self.root)
 
     def getter(self, key: str) -> Callable[[Any], Any]:
-        """Give the function that takes the value of a top-level key, one of the paths."""
+        """Return the function that returns the value of a top-level key, one of the paths."""
         return operator.attrgetter(_attributes(self.root)[key].name)
 
 
 class StructReader(JSONReader):
-    """Reads paths from structs, and from plain JSON where the structs end."""
+    """Reads paths from structs, and from plain JSON below them."""
 
     def __init__(self, code: SourceCode, root: str, struct: type[msgspec.Struct]) -> None:
         super().__init__(code, root)
@@ -68,7 +66,7 @@ class StructReader(JSONReader):
         self._items: dict[tuple[str, ...], type[msgspec.Struct]] = {}
 
     def item(self, path: Path, variable: str) -> JSONReader:
-        """Give the reader of an item: of a struct, where the items of the list are such."""
+        """Return the reader of an item, which is a struct if the items of the list are."""
         struct = self._items.get(path.parts)
         if struct is None:
             return super().item(path, variable)
@@ -95,14 +93,14 @@ class StructReader(JSONReader):
             self._be(attribute.struct, name)
 
     def _be(self, struct: type[msgspec.Struct], name: str) -> None:
-        """Write the line that puts a struct in the place of whatever else a variable holds."""
+        """Write the line that replaces any other value of a variable by a struct."""
         kind = self._code.literal(struct, "Struct")
         enter = self._code.literal(_entering(struct), "enter")
         self._code.line(f"if type({name}) is not {kind}: {name} = {enter}({name})")
 
 
 def project(places: Iterable[PathSteps]) -> Projection | None:
-    """Give the projection onto *places*, or None where they need the event as it is."""
+    """Return the projection onto *places*, or None if they need the whole event."""
     return _project(frozenset(places))
 
 
@@ -118,7 +116,7 @@ def _project(places: frozenset[PathSteps]) -> Projection | None:
 
 
 def _plant(tree: _Tree, parts: PathSteps) -> None:
-    """Add a place, which ends early where a shorter one does: that is decoded with all inside."""
+    """Add a place; it ends where a shorter one ends, which is decoded with all its content."""
     for place, part in enumerate(parts):
         last = place + 1 == len(parts) or not _nameable(parts[place + 1])
         if part in tree and not tree[part]:
@@ -130,17 +128,17 @@ def _plant(tree: _Tree, parts: PathSteps) -> None:
 
 
 def _nameable(key: str | ListItem) -> bool:
-    """Tell whether msgspec takes *key* as the name of a field."""
+    """Return whether msgspec accepts *key* as the name of a field."""
     return isinstance(key, ListItem) or not any(
         letter in '"\\' or letter < " " or "\ud800" <= letter <= "\udfff" for letter in key
     )
 
 
 def _struct(tree: _Tree, name: str) -> type[msgspec.Struct]:
-    """Give the type for one level.
+    """Return the type for one level.
 
-    A missing object counts as an empty one, since no path ends at it; the union takes whatever
-    else may stand there.
+    A missing object counts as an empty one, since no path ends at it; the union accepts any other
+    value.
     """
     fields: list[tuple[str, Any, Any]] = []
     for number, inside in enumerate(tree.values()):
@@ -162,7 +160,7 @@ def _struct(tree: _Tree, name: str) -> type[msgspec.Struct]:
 
 
 def _list_of(tree: _Tree, name: str) -> Any:
-    """Give the type for a list that is gone through, of which single items may be read, too.
+    """Return the type for a list that a mapping iterates; single items may be read, too.
 
     An object counts as a list of one and is plain, as are lists in lists.
     """
@@ -174,7 +172,7 @@ def _list_of(tree: _Tree, name: str) -> Any:
 
 
 def _merged(trees: Sequence[_Tree]) -> _Tree:
-    """Give the tree with the places of all; where one is decoded with all inside, so is this."""
+    """Return the tree with the places of all; an empty tree, decoded as a whole, wins."""
     if not all(trees):
         return {}
     keys = dict.fromkeys(chain.from_iterable(trees))
@@ -183,7 +181,7 @@ def _merged(trees: Sequence[_Tree]) -> _Tree:
 
 @lru_cache(maxsize=1024)
 def _entering(struct: type[msgspec.Struct]) -> Callable[[Any], msgspec.Struct]:
-    """Give the function that makes a struct of what paths find in another value."""
+    """Return the function that makes a struct of the values that paths find in another value."""
     keys = [one.encode_name for one in msgspec.structs.fields(struct)]
     nothing = struct(*(MISSING for _ in keys))
 
@@ -194,7 +192,7 @@ def _entering(struct: type[msgspec.Struct]) -> Callable[[Any], msgspec.Struct]:
 
 
 class _Attribute(NamedTuple):
-    """An attribute of a struct, and the type of struct that is expected there or in its items."""
+    """An attribute of a struct, and the struct type that is expected there or in its items."""
 
     name: str
     struct: type[msgspec.Struct] | None
@@ -203,7 +201,7 @@ class _Attribute(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _attributes(struct: type[msgspec.Struct]) -> dict[str, _Attribute]:
-    """Give the attributes by key."""
+    """Return the attributes by key."""
     return {
         one.encode_name: _Attribute(
             one.name,
@@ -215,6 +213,6 @@ def _attributes(struct: type[msgspec.Struct]) -> dict[str, _Attribute]:
 
 
 def _item_of(kind: Any) -> type[msgspec.Struct] | None:
-    """Give the type of struct that is expected in lists of a kind."""
+    """Return the struct type that is expected in lists of a type."""
     items = [get_args(one)[0] for one in get_args(kind) if get_origin(one) is list]
     return get_args(items[0])[0] if items else None

@@ -83,15 +83,15 @@ class Cover:
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = sorted(secrets, key=len, reverse=True)
         forms = [form for secret in self._secrets for form in _forms(secret)]
-        # A pattern that matches nothing stands for having no secrets.
+        # Without secrets the pattern matches nothing.
         self._hidden = re.compile("|".join(forms) or r"(?!)")
 
     def hide(self, text: str) -> str:
-        """Give *text* without secrets; personal data stays, as a tester needs to see it."""
+        """Return *text* without secrets; personal data stays, because a tester needs to see it."""
         return self._hidden.sub(REDACTED, text)
 
     def headers(self, raw: Headers) -> dict[str, str]:
-        """Give headers with lower-case names; those that are sensitive by name lose their value."""
+        """Return headers with lower-case names; those with a sensitive name lose their value."""
         shown: dict[str, str] = {}
         for name, value in raw:
             key = _read(name).lower()
@@ -100,7 +100,7 @@ class Cover:
         return shown
 
     def longest(self) -> int:
-        """Give how many characters the longest secret may take up in a text."""
+        """Return the number of characters that the longest secret may take in a text."""
         # An octet takes nine characters when percent-encoded over and over; base64 adds a third.
         return max((len(_octets(secret)) * 12 for secret in self._secrets), default=0)
 
@@ -119,16 +119,17 @@ class Redactor:
         self._met: deque[str] = deque(maxlen=_KEPT_TOKENS)
         self._masks = masks
         self._cover: Cover | None = None
+        self._protected: bytes | None = None
 
     def protect(self, value: str) -> None:
-        """Treat *value* as a secret from now on, such as a token that was just obtained.
+        """Treat *value* as a secret from now on, such as a new token.
 
         The latest 64 of these are remembered, the declared ones always.
         """
         with self._lock:
             if _long_enough(value) and value not in self._declared and value not in self._met:
                 self._met.append(value)
-                self._cover = None
+                self._cover = self._protected = None
 
     def learn(self, text: str) -> None:
         """Protect the tokens that a body in JSON or form encoding names as such."""
@@ -147,11 +148,11 @@ class Redactor:
         return self._cover or self._renewed()
 
     def hide(self, text: str) -> str:
-        """Give *text* without secrets; personal data stays, as a tester needs to see it."""
+        """Return *text* without secrets; personal data stays, because a tester needs to see it."""
         return self.cover.hide(text)
 
     def text(self, text: str) -> str:
-        """Give *text* fit for errors, results and logs: without secrets and personal data."""
+        """Return *text* for errors, results and logs: without secrets and personal data."""
         text = self.hide(text)
         for mask in self._masks:
             text = mask.pattern.sub(mask.shown, text)
@@ -160,8 +161,9 @@ class Redactor:
     def protect_credentials(self, raw: Headers) -> None:
         """Protect the credentials that a request's headers carry."""
         for name, value in raw:
-            if name.lower() in _CREDENTIAL_HEADERS:
+            if name.lower() in _CREDENTIAL_HEADERS and value != self._protected:
                 self.protect(_read(value).rpartition(" ")[2])
+                self._protected = value
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Clean a log record in place and let it pass."""
@@ -175,7 +177,7 @@ class Redactor:
 
 
 def _read(raw: bytes) -> str:
-    """Give the name or value of a header as text."""
+    """Return the name or value of a header as text."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -187,7 +189,7 @@ def _long_enough(value: str) -> bool:
 
 
 def _unescaped(text: str) -> str:
-    """Give the value of a JSON string's inside, or the text itself where it was cut short."""
+    """Return the value of a JSON string's content, or the text itself if it was cut short."""
     try:
         return str(json.loads(f'"{text}"'))
     except ValueError:
@@ -207,13 +209,13 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _core(encoded: bytes, offset: int) -> str:
-    """Give the base64 characters that *encoded* alone decides when *offset* bytes precede it."""
+    """Return the base64 characters that *encoded* alone determines after *offset* bytes."""
     written = base64.b64encode(b"\0" * offset + encoded).decode()
     return written[-(-offset * 8 // 6) : (offset + len(encoded)) * 8 // 6]
 
 
 def _tolerant(value: str) -> str:
-    """Give a pattern for *value* in which every character may be escaped in its own way."""
+    """Return a pattern for *value* in which every character may be escaped in its own way."""
     runs = ((char, len(list(run))) for char, run in itertools.groupby(value))
     return "".join(_character(char, count) for char, count in runs)
 

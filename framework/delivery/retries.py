@@ -47,13 +47,13 @@ class Retry:
 
     @classmethod
     def never(cls) -> Self:
-        """Give the retry that does not: one attempt."""
+        """Return a retry of one attempt."""
         return cls(attempts=1)
 
     def run(
         self, call: Callable[[], T], repeatable: Callable[[RetryableError], bool], clock: Clock
     ) -> T:
-        """Give what *call* returns, calling again after errors that are *repeatable*.
+        """Return the result of *call*, calling again after errors that are *repeatable*.
 
         Raises the last error as *call* raised it.
         """
@@ -111,7 +111,7 @@ class Retry:
 
 
 def _replaying(first: RetryableError, call: Callable[[], T]) -> Callable[[], T]:
-    """Give *call* with an attempt put before it, which fails as the *first* one did."""
+    """Return *call* with a first attempt that fails like the *first* one."""
     failures = [first]
 
     def replay() -> T:
@@ -123,7 +123,7 @@ def _replaying(first: RetryableError, call: Callable[[], T]) -> Callable[[], T]:
 
 
 def _failure(state: tenacity.RetryCallState) -> RetryableError:
-    """Give the error that ended the attempt; the predicate let no other kind through."""
+    """Return the error that ended the attempt; the predicate admits no other class."""
     error = state.outcome.exception() if state.outcome else None
     assert isinstance(error, RetryableError)
     return error

@@ -1,4 +1,4 @@
-"""The rate at which a partner is called: kept before being told to, corrected by what is told."""
+"""The rate of requests: limited in advance, and corrected by the partner's headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framework.clock import Clock, SystemClock
 from framework.errors import DefinitionError, RetryableError
 
 LONGEST_PAUSE = 3600.0
-"""Seconds; a partner that asks for more is asked again after an hour."""
+"""Seconds; a longer requested pause is cut to this."""
 
 _EPOCH = 1e9  # from here on a number is a date in Unix seconds, below it is a duration
 _EPOCH_MS = 1e12  # and from here on the date is in milliseconds
@@ -30,19 +30,19 @@ TELLING = frozenset(
         b"ratelimit-reset",
     }
 )
-"""The names of headers that say something about the budget; without them only a 429 does."""
+"""The names of headers about the rate limit; without them only a 429 matters."""
 
 
 class Limit(Protocol):
-    """At most *calls* calls in any window of *seconds* seconds, as a destination's `Rate` says."""
+    """At most *calls* requests in any window of *seconds* seconds, like a destination's `Rate`."""
 
     @property
     def calls(self) -> int:
-        """How many."""
+        """The number of requests."""
 
     @property
     def seconds(self) -> float:
-        """In how long."""
+        """The length of the window."""
 
 
 class Pace(Struct, frozen=True):
@@ -56,7 +56,7 @@ class Pace(Struct, frozen=True):
 
     @classmethod
     def of(cls, limit: Limit) -> Self:
-        """Give the pace for a limit; its burst is a twenty-fifth of the calls, at least one.
+        """Return the pace for a limit; its burst is a twenty-fifth of the calls, at least one.
 
         Of n calls the last comes at least (n - burst) intervals after the first, therefore a
         window never sees more than the limit; a thousandth is added for the way.
@@ -70,9 +70,9 @@ class Pace(Struct, frozen=True):
 
 
 class RateHeaders(Struct, frozen=True):
-    """What an answer's headers say about the budget; seconds are counted from the answer.
+    """The rate limit in the headers of a response; seconds are counted from the response.
 
-    *remaining* calls are left until *reset*; *retry_after* is the pause that was asked for.
+    *remaining* calls are left until *reset*; *retry_after* is the requested pause.
     """
 
     remaining: int | None = None
@@ -84,7 +84,7 @@ class RateHeaders(Struct, frozen=True):
         """Read `Retry-After` (seconds or a date) and `x-ratelimit-*` or `ratelimit-*`.
 
         *now* is Unix time. A reset is a date in Unix seconds or milliseconds, or a number of
-        seconds, told apart by its size. What cannot be read counts as not said.
+        seconds, distinguished by its size. Invalid values count as absent.
         """
         remaining = _number(_first(headers, "x-ratelimit-remaining", "ratelimit-remaining"))
         return cls(
@@ -94,10 +94,9 @@ class RateHeaders(Struct, frozen=True):
         )
 
     def pause(self, status: int) -> float | None:
-        """Give the seconds to wait after an answer with *status*, or None where nothing is said.
+        """Return the seconds to wait after a response with *status*, or None.
 
-        At least one second and at most `LONGEST_PAUSE`. A reset counts only when the budget is
-        used up.
+        At least one second and at most `LONGEST_PAUSE`. A reset counts only if no calls remain.
         """
         spent = status == 429 or self.remaining == 0
         wait = self.retry_after if self.retry_after is not None else self.reset if spent else None
@@ -117,41 +116,41 @@ class ThrottleState:
 
 
 class RateStore(Protocol):
-    """Where a throttle's marks are kept, by all who share one budget."""
+    """Keeps the state of throttles that share one rate limit."""
 
     def read(self) -> ThrottleState:
-        """Give the current marks."""
+        """Return the current state."""
 
     def swap(self, seen: ThrottleState, new: ThrottleState) -> bool:
-        """Replace the marks if they are still as *seen*; tell whether they were."""
+        """Replace the state if it still equals *seen*; return whether it did."""
 
 
 class LocalRateStore:
-    """Marks kept in memory, for the threads of one process."""
+    """State kept in memory, for the threads of one process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._marks = ThrottleState()
+        self._state = ThrottleState()
 
     def read(self) -> ThrottleState:
-        """Give the current marks."""
-        return self._marks
+        """Return the current state."""
+        return self._state
 
     def swap(self, seen: ThrottleState, new: ThrottleState) -> bool:
-        """Replace the marks if they are still as *seen*; tell whether they were."""
+        """Replace the state if it still equals *seen*; return whether it did."""
         with self._lock:
-            fits = self._marks == seen
+            fits = self._state == seen
             if fits:
-                self._marks = new
+                self._state = new
             return fits
 
 
 class Throttle:
-    """Lets calls out at a rate; several threads may share one.
+    """Limits the rate of calls; several threads may share one.
 
-    Without a *rate* it only keeps the pauses that the partner asks for. *patience* is the longest
-    wait in seconds that `take` accepts. Processes that share a budget share a *ledger*, and a
-    *clock* whose `monotonic` they have in common.
+    Without a *rate* it only keeps the pauses that the partner requests. *patience* is the longest
+    wait in seconds that `take` accepts. Processes that share a rate limit share a *store*, and a
+    *clock* with the same `monotonic`.
     """
 
     def __init__(
@@ -159,33 +158,33 @@ class Throttle:
         rate: Limit | None = None,
         *,
         clock: Clock | None = None,
-        ledger: RateStore | None = None,
+        store: RateStore | None = None,
         patience: float = 90.0,
     ) -> None:
         self._pace = Pace.of(rate) if rate else Pace()
         self._clock = clock or SystemClock()
-        self._ledger = ledger or LocalRateStore()
+        self._store = store or LocalRateStore()
         self._patience = patience
 
     def take(self) -> None:
-        """Return when a call may go out.
+        """Wait until a call is allowed.
 
-        Raises RetryableError (429, `THROTTLED`) at once, with the wait as its pause, when that is
+        Raises RetryableError (429, `THROTTLED`) at once, with the wait as its pause, if that is
         longer than the patience.
         """
-        if not self._pace.interval and self._ledger.read().held <= self._clock.monotonic():
+        if not self._pace.interval and self._store.read().held <= self._clock.monotonic():
             return
         while True:
             start = self._book()
             ahead = start - self._clock.monotonic()
             if ahead > 0:
                 self._clock.sleep(ahead)
-            if self._ledger.read().held <= start:
+            if self._store.read().held <= start:
                 return
-            # A pause was asked for meanwhile: the booking is void.
+            # A pause was requested meanwhile: the booking is void.
 
     def tell(self, status: int, headers: Mapping[str, str]) -> None:
-        """Take in what an answer says about the budget, so that the next calls keep to it."""
+        """Apply the rate limit in the headers of a response to the next calls."""
         told = RateHeaders.read(headers, self._clock.time())
         pause = told.pause(status)
         if status == 429 or pause is not None:
@@ -195,26 +194,26 @@ class Throttle:
 
     def _hold(self, seconds: float) -> None:
         until = self._clock.monotonic() + seconds
-        while (seen := self._ledger.read()).held < until:
-            self._ledger.swap(seen, replace(seen, held=until))
+        while (seen := self._store.read()).held < until:
+            self._store.swap(seen, replace(seen, held=until))
 
     def _leave(self, remaining: int, reset: float) -> None:
-        """Book what others must have used, so that *remaining* calls last until *reset*."""
+        """Book the calls that others have made, so that *remaining* calls last until *reset*."""
         # Half an interval keeps the call after the last one clear of the reset's edge.
         needed = (remaining - 0.5) * self._pace.interval
         ahead = min(reset, LONGEST_PAUSE) + self._pace.slack - needed
         booked = self._clock.monotonic() + ahead
-        while (seen := self._ledger.read()).booked < booked:
-            self._ledger.swap(seen, replace(seen, booked=booked))
+        while (seen := self._store.read()).booked < booked:
+            self._store.swap(seen, replace(seen, booked=booked))
 
     def _book(self) -> float:
         while True:
-            now, seen = self._clock.monotonic(), self._ledger.read()
+            now, seen = self._clock.monotonic(), self._store.read()
             start = max(now, seen.held, seen.booked - self._pace.slack)
             if start - now > self._patience:
                 raise _throttled(start - now)
             booked = max(seen.booked, start) + self._pace.interval
-            if self._ledger.swap(seen, replace(seen, booked=booked)):
+            if self._store.swap(seen, replace(seen, booked=booked)):
                 return start
 
 
@@ -236,7 +235,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _until(value: float | None, now: float) -> float | None:
-    """Give the seconds from *now* until a date, or the seconds themselves."""
+    """Return the seconds from *now* until a date, or the seconds themselves."""
     if value is None:
         return None
     if value < _EPOCH:

@@ -1,4 +1,4 @@
-"""Where requests go: the network, another origin, an app in this process, or nowhere."""
+"""Destinations of requests: the network, another origin, an app in this process, or nowhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from wsgiref.types import WSGIApplication
 import httpx
 
 from framework.delivery.http_errors import REDIRECTED
+from framework.delivery.http_messages import PlainRequest
 from framework.errors import ConfigurationError
 
 Origin: TypeAlias = tuple[str, str, int]
@@ -27,11 +28,11 @@ def make_transport(
     apps: Mapping[str, WSGIApplication] | None = None,
     network: httpx.BaseTransport | None = None,
 ) -> httpx.BaseTransport:
-    """Give a transport that sends some origins elsewhere and everything else to *network*.
+    """Return a transport that sends some origins elsewhere and everything else to *network*.
 
-    *redirect* maps origins to the origins that are called in their place; *apps* maps origins to
-    WSGI apps of this process. An origin reads `https://api.example.com`, with a port where it is
-    not the usual one. Raises ConfigurationError with every origin that is not one.
+    *redirect* maps origins to the origins that are called instead; *apps* maps origins to
+    WSGI apps of this process. An origin has the form `https://api.example.com`, with a port unless
+    it is the default. Raises ConfigurationError with every invalid origin.
     """
     _check_origins([*(redirect or {}), *(redirect or {}).values(), *(apps or {})])
     transport = network or Network()
@@ -71,19 +72,16 @@ class OriginRewrite(httpx.BaseTransport):
         self._origins = {_origin(old): _origin(new) for old, new in origins.items()}
         self._transport = transport
         self._moved = lru_cache(maxsize=_KEPT_URLS)(_moved)
+        self._target = lru_cache(maxsize=_KEPT_URLS)(self._target_of)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* to the origin that stands in for its own, if one does."""
-        target = self._origins.get(_origin_of(request.url))
+        """Send *request* to the origin that replaces its own, if any."""
+        target = self._target(request.url.scheme, request.url.netloc)
         if target is None:
             return self._transport.handle_request(request)
         url = self._moved(target, request.url.raw_path)
-        moved = httpx.Request(
-            request.method,
-            url,
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
+        moved = PlainRequest(
+            request.method, url, request.headers, request.stream, request.extensions
         )
         moved.headers["Host"] = url.netloc.decode("ascii")
         try:
@@ -93,8 +91,11 @@ class OriginRewrite(httpx.BaseTransport):
             raise
 
     def close(self) -> None:
-        """Close the transport behind."""
+        """Close the wrapped transport."""
         self._transport.close()
+
+    def _target_of(self, scheme: str, netloc: bytes) -> Origin | None:
+        return self._origins.get(_origin_of(httpx.URL(f"{scheme}://{netloc.decode('ascii')}")))
 
 
 def _moved(target: Origin, raw_path: bytes) -> httpx.URL:
@@ -112,19 +113,19 @@ class InProcess(httpx.BaseTransport):
         self._otherwise = otherwise
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Let the app of the request's origin answer it, if there is one."""
+        """Send *request* to the app of its origin, if any."""
         app = self._apps.get(_origin_of(request.url), self._otherwise)
         return app.handle_request(request)
 
     def close(self) -> None:
-        """Close the transport behind."""
+        """Close the wrapped transport."""
         self._otherwise.close()
 
 
 class DryRun(httpx.BaseTransport):
-    """Sends nothing: keeps the requests and answers each with what *answer* makes of it.
+    """Sends nothing: keeps the requests and answers each with the response of *answer*.
 
-    Without *answer*, requests for a token get one that opens nothing, all others `200 {}`.
+    Without *answer*, token requests receive an invalid token, all others `200 {}`.
     """
 
     def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
@@ -132,7 +133,7 @@ class DryRun(httpx.BaseTransport):
         self._answer = answer or _nothing
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Keep *request* and make up an answer."""
+        """Keep *request* and return a made-up response."""
         request.read()
         self.requests.append(request)
         return self._answer(request)

@@ -88,10 +88,10 @@ def test_threads_share_one_budget() -> None:
     assert sorted(clock.slept) == pytest.approx([1.001 * slot for slot in range(1, 200)])
 
 
-def test_two_throttles_on_one_ledger_share_one_budget() -> None:
-    clock, ledger = FakeClock(), LocalRateStore()
-    one = Throttle(Rate(1, 10), clock=clock, ledger=ledger)
-    other = Throttle(Rate(1, 10), clock=clock, ledger=ledger)
+def test_two_throttles_on_one_store_share_one_budget() -> None:
+    clock, store = FakeClock(), LocalRateStore()
+    one = Throttle(Rate(1, 10), clock=clock, store=store)
+    other = Throttle(Rate(1, 10), clock=clock, store=store)
     one.take()
     other.take()
     assert clock.slept == pytest.approx([10.01])
@@ -111,7 +111,7 @@ class Contended(LocalRateStore):
 
 def test_a_booking_that_somebody_else_overtook_is_made_again() -> None:
     clock = FakeClock()
-    assert sent(Throttle(Rate(1, 10), clock=clock, ledger=Contended()), clock, 1) == [1010.0]
+    assert sent(Throttle(Rate(1, 10), clock=clock, store=Contended()), clock, 1) == [1010.0]
 
 
 def test_a_wait_beyond_the_patience_is_refused_with_its_length() -> None:
