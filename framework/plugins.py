@@ -48,11 +48,11 @@ class Plugin:
     origin: str = ""
 
     def implements(self, hook: str) -> bool:
-        """Tell whether the destination itself or an extension does something for *hook*."""
+        """Return whether the destination itself or an extension does something for *hook*."""
         return any(not _wraps(impl) for impl in self._implementations(hook))
 
     def wants(self, hook: str) -> frozenset[str]:
-        """Give the names of all arguments that implementations of *hook* ask for."""
+        """Return the names of all arguments that implementations of *hook* ask for."""
         return frozenset(name for impl in self._implementations(hook) for name in impl.argnames)
 
     def call(self, hook: str, **arguments: Any) -> Any:
@@ -97,7 +97,7 @@ class Registry:
     problems: tuple[PluginProblem, ...] = ()
 
     def get(self, slug: str) -> Plugin:
-        """Give the destination called *slug*; raises UnknownNameError with the known ones.
+        """Return the destination called *slug*; raises UnknownNameError with the known ones.
 
         A part of the slug between hyphens will do where only one destination has it.
         """
@@ -130,7 +130,7 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Registry:
 
 
 def open_plugin(module: Any, extensions: Iterable[Any] = ()) -> Plugin:
-    """Give the destination that *module* (any object with hook implementations) defines.
+    """Return the destination that *module* (any object with hook implementations) defines.
 
     Raises PluginError, or DefinitionError with every problem.
     """
@@ -159,7 +159,7 @@ def _import_all(found: Iterable[EntryPoint], problems: list[PluginProblem]) -> I
 def _guarded(
     load: Callable[[_Loaded], T], loaded: _Loaded, problems: list[PluginProblem]
 ) -> T | None:
-    """Give what *load* gives; what it raises becomes a problem."""
+    """Return what *load* gives; what it raises becomes a problem."""
     try:
         return load(loaded)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin can fail in any way
@@ -187,7 +187,7 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
 
 
 def _manager(loaded: _Loaded) -> pluggy.PluginManager:
-    """Give a manager with the hooks of one module; raises PluginError with all that do not fit."""
+    """Return a manager with the hooks of one module; raises PluginError with all that do not fit."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.register(loaded.module, name=loaded.name)
     hooks = manager.get_hookcallers(loaded.module) or []

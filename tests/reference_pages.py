@@ -39,28 +39,28 @@ A trigger can have at most 10,000 characters, and groups can be nested up to 50 
 MAPPINGS = """\
 # Mappings
 
-A mapping says what goes into each field of a payload.
-It is JSON: values stand for themselves, and an object whose only key begins with `@` is a \
-directive, computed from the event.
-Directives stand anywhere, inside each other too.
-A path such as `$.traits.address.city` enters objects by key and lists by position: \
+A mapping defines the value of each field of a payload.
+It is JSON: an object whose only key begins with `@` is a directive, computed from the event; any \
+other value is a constant.
+Directives can be used anywhere, also inside each other.
+A path such as `$.traits.address.city` selects keys of objects and positions of lists: \
 `$.products[0].sku`.
-A path that leads nowhere gives no value, and a key without a value is left out; null is a value.
-A path that meets null, false, 0 or empty text on its way ends there and gives that.
-A mapping of a wrong shape is refused before the first event, with every problem; what only an \
-event shows fails that event.
+A path that does not exist has no value, and a key without a value is left out; null is a value.
+A path that meets null, false, 0 or an empty string ends there, with that value.
+A mapping with an invalid shape is rejected before the first event, with every problem; a problem \
+that depends on an event fails that event only.
 """
 
 FIELDS = """\
 # Fields
 
-An action declares what it needs as a table of fields, written as a typed class, as `Field` \
-objects, or as a JSON Schema document (draft 2020-12).
-All of them mean the same, and convert both ways without loss.
-In a document the ordinary keywords say what they can, and `x-` keywords the rest.
-Empty values are dropped first, then values are converted where nothing is lost, then they are \
-checked.
-A field required under conditions has `x-required`; for validators the same stands in `allOf`.
+An action declares its input as a table of fields, written as a typed class, as `Field` objects, \
+or as a JSON Schema document (draft 2020-12).
+These forms are equivalent and convert into each other without loss.
+A document uses standard keywords where they exist, and `x-` keywords for all other options.
+Values are processed in this order: empty values are dropped, values are converted if the \
+conversion is lossless, and the result is validated.
+A conditionally required field has `x-required`; for validators, `allOf` expresses the same.
 """
 
 SAMPLES: dict[str, Field] = {
@@ -99,31 +99,31 @@ SAMPLES: dict[str, Field] = {
 
 MEANINGS = {
     "label": "The name in forms and messages.",
-    "description": "What the field is for.",
+    "description": "The purpose of the field.",
     "type": "`string`, `text`, `password`, `number`, `integer`, `boolean`, `datetime` or `object`.",
-    "required": "True, or conditions on other fields or the sync mode: `any` or `all` of them.",
-    "multiple": "A list; a single value becomes a list of one.",
-    "nullable": "Null is a value; elsewhere null is dropped.",
-    "default": "The value that a new subscription starts with.",
-    "mapping": "The mapping that a new subscription starts with.",
-    "choices": "The values that are accepted.",
-    "format": "How a string must look.",
+    "required": "True, or conditions on other fields or the sync mode, combined by `any` or `all`.",
+    "multiple": "The field is a list; a single value becomes a list of one.",
+    "nullable": "Null is a value; otherwise null is dropped.",
+    "default": "The initial value in a new subscription.",
+    "mapping": "The initial mapping in a new subscription.",
+    "choices": "The accepted values.",
+    "format": "The format of a string.",
     "pattern": "A regular expression that a string must match.",
-    "minimum": "The least number, or characters of a string.",
-    "maximum": "The greatest number, or characters of a string.",
-    "placeholder": "What an empty form shows.",
-    "category": "What the field is to the action.",
+    "minimum": "The smallest number, or the minimum length of a string.",
+    "maximum": "The largest number, or the maximum length of a string.",
+    "placeholder": "The text in an empty input of a form.",
+    "category": "The role of the field in the action.",
     "depends_on": "Conditions under which a form shows the field.",
-    "dynamic": "Choices are asked of the partner.",
+    "dynamic": "The choices are requested from the partner.",
     "properties": "The fields of an object; undeclared keys are dropped.",
     "additional_properties": "Undeclared keys are kept.",
     "object_ui": "How a form edits an object.",
-    "disabled_input_methods": "Ways of input that a form does not offer.",
-    "display_mode": "How much room a form gives.",
-    "read_only": "A form shows the value and does not change it.",
+    "disabled_input_methods": "Input methods that a form does not offer.",
+    "display_mode": "How a form displays the field.",
+    "read_only": "A form shows the value but cannot change it.",
     "hidden": "Forms leave the field out.",
     "secret": "The value is never shown.",
-    "extra": "What a manifest said beyond these options.",
+    "extra": "Options of a manifest that are not listed here.",
 }
 
 
@@ -157,7 +157,7 @@ def fields() -> str:
 
 
 def generated_code() -> str:
-    """Make the page on generated code: as it is, with what its example comes to now."""
+    """Return the page about generated code with the current output of its example."""
     page = (DOCS / "generated-code.md").read_text(encoding="utf-8")
     example = page.partition("```yaml\n")[2].partition("```")[0]
     environment = {"CRITEO_CLIENT_SECRET": "a secret"}
@@ -222,8 +222,9 @@ def _part(part: dict[str, Any]) -> str:
 def _mapped(example: Mapped) -> str:
     code = json.dumps(example.mapping, indent=2, ensure_ascii=False)
     result = "no value" if example.output is MISSING else _code(example.output)
-    told = f"Refused: {example.refusal}" if example.refusal is not None else f"Gives {result}."
-    return f"\n{example.note}\n\n```json\n{code}\n```\n\nOn {_code(dict(example.event))}: {told}"
+    outcome = f"error: {example.refusal}" if example.refusal is not None else f"{result}."
+    event = _code(dict(example.event))
+    return f"\n{example.note}\n\n```json\n{code}\n```\n\nFor the event {event}: {outcome}"
 
 
 def _code(value: Any) -> str:

@@ -66,7 +66,7 @@ class SubscriptionItem:
     parts: Mapping[str, DocumentNode] = field(repr=False)
 
     def spot(self, part: str, *path: str | int) -> Spot:
-        """Give where *part* (or what *path* leads to in it) stands; else the subscription."""
+        """Return where *part* (or what *path* leads to in it) stands; else the subscription."""
         if part not in self.parts:
             return self.node.spot
         return self.parts[part].at(*path).spot
@@ -113,7 +113,7 @@ class Reading:
 
 
 def load_connection(path: str | Path) -> ConnectionFile:
-    """Give the connection that a file holds; raises ConfigurationError with every problem."""
+    """Return the connection that a file holds; raises ConfigurationError with every problem."""
     reading = read_connection(path)
     if reading.connection is None:
         raise refuse(str(path), reading.diagnostics)
@@ -121,7 +121,7 @@ def load_connection(path: str | Path) -> ConnectionFile:
 
 
 def read_connection(path: str | Path, environment: Mapping[str, str] = os.environ) -> Reading:
-    """Give what a file holds and everything that is wrong with it; raises nothing for either."""
+    """Return what a file holds and everything that is wrong with it; raises nothing for either."""
     text, findings = _text_of(path)
     if text is None:
         return Reading(None, findings)
@@ -129,7 +129,7 @@ def read_connection(path: str | Path, environment: Mapping[str, str] = os.enviro
 
 
 def read_document(path: Path) -> tuple[str, DocumentNode | None, DiagnosticList]:
-    """Give the text of any YAML or JSON file, its value, and the findings so far."""
+    """Return the text of any YAML or JSON file, its value, and the findings so far."""
     text, findings = _text_of(path)
     if text is None:
         return "", None, findings
@@ -167,7 +167,7 @@ def _too_large(findings: DiagnosticList) -> DiagnosticList:
 def parse_connection(
     text: str, file: str, folder: Path, environment: Mapping[str, str] = os.environ
 ) -> Reading:
-    """Give what *text* holds; *file* is its name, *folder* what `${file:...}` starts from.
+    """Return what *text* holds; *file* is its name, *folder* what `${file:...}` starts from.
 
     A name that ends in `.json` and a text that begins with `{` mean JSON, all others YAML.
     """

@@ -52,7 +52,7 @@ class Diagnostic:
         return f"{self.file}:{self.line}:{self.column}: {self.message}{hint}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the finding as a JSON object."""
+        """Return the finding as a JSON object."""
         return asdict(self)
 
 
@@ -105,7 +105,7 @@ class DiagnosticList:
         return frozenset((one.line, one.column) for one in errors(self._found))
 
     def within(self, spot: Spot, text: str, offset: int, length: int) -> Spot:
-        """Give where a part of a text stands, of which *spot* tells the beginning.
+        """Return where a part of a text stands, of which *spot* tells the beginning.
 
         Escapes and quotes are counted as they are written; where the text cannot be followed (in
         folded texts and behind aliases) the spot of the whole is given.
@@ -145,7 +145,7 @@ class DiagnosticList:
         return tuple(replace(one, excerpt=self.excerpt(one.line)) for one in found)
 
     def excerpt(self, line: int) -> str:
-        """Give one line of the document with secrets covered, column for column.
+        """Return one line of the document with secrets covered, column for column.
 
         A line that is too long to be read is not shown.
         """
@@ -177,7 +177,7 @@ def _without_secrets(line: str, *, covered: bool) -> str:
 
 
 def _secret_start(line: str, *, covered: bool) -> int:
-    """Give where something begins in a line that is not to be shown; its end where nothing is."""
+    """Return where something begins in a line that is not to be shown; its end where nothing is."""
     if covered:
         return line.find(":") + 1
     found = (each for each in _MEMBER.finditer(line) if _sounds_secret(each["key"]))
@@ -205,12 +205,12 @@ def _written(line: str, place: int) -> int | None:
 
 
 def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Give those findings that keep the document from being used."""
+    """Return those findings that keep the document from being used."""
     return tuple(found for found in diagnostics if found.severity == "error")
 
 
 def refuse(file: str, diagnostics: Iterable[Diagnostic]) -> ConfigurationError:
-    """Give the error that lists everything that keeps *file* from being used."""
+    """Return the error that lists everything that keeps *file* from being used."""
     problems = [str(found) for found in errors(diagnostics)]
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return ConfigurationError(f"`{file}` has {count}:\n" + "\n".join(problems), problems)

@@ -15,7 +15,7 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 def load_manifest(path: str | Path) -> tuple[Destination | None, DiagnosticList]:
-    """Give the destination that a manifest describes, and everything that is wrong with it.
+    """Return the destination that a manifest describes, and everything that is wrong with it.
 
     The destination is None where there is nothing to use. Raises nothing for either.
     """
@@ -33,7 +33,7 @@ def load_manifest(path: str | Path) -> tuple[Destination | None, DiagnosticList]
 
 
 def parse_manifest(text: str, file: str) -> tuple[Destination | None, DiagnosticList]:
-    """Give the destination that the text of a manifest describes, and what is wrong with it."""
+    """Return the destination that the text of a manifest describes, and what is wrong with it."""
     findings = DiagnosticList(file, text)
     try:
         document = json.loads(text, parse_constant=_refuse)
@@ -62,7 +62,7 @@ def _told(text: str, findings: DiagnosticList) -> DiagnosticList:
 
 
 def _nodes(text: str, file: str) -> DocumentNode:
-    """Give the document with its places; without any where it is too large for that."""
+    """Return the document with its places; without any where it is too large for that."""
     try:
         return read_json(text, DiagnosticList(file))
     except Unreadable:
@@ -70,7 +70,7 @@ def _nodes(text: str, file: str) -> DocumentNode:
 
 
 def _spot(problem: str, root: DocumentNode) -> Spot:
-    """Give where the path stands with which a problem begins, as far as it leads."""
+    """Return where the path stands with which a problem begins, as far as it leads."""
     path = problem.split("`")[1] if problem.startswith("`/") else ""
     node, spot = root, root.spot
     for part in path.split("/")[1:]:

@@ -31,7 +31,7 @@ class References:
         self._findings = findings
 
     def resolve(self, node: DocumentNode) -> Any:
-        """Give the node as plain JSON with every reference replaced; notes those that fail."""
+        """Return the node as plain JSON with every reference replaced; notes those that fail."""
         if isinstance(node.value, dict):
             return {key: self.resolve(member) for key, member in node.value.items()}
         if isinstance(node.value, list):

@@ -49,7 +49,7 @@ class Case:
 
     @classmethod
     def of(cls, name: str, events: list[dict[str, Any]]) -> Case:
-        """Give a test that stands in no document yet and expects nothing."""
+        """Return a test that stands in no document yet and expects nothing."""
         return cls(name, events, None, None, DocumentNode(Spot(), {}, {}))
 
 
@@ -65,7 +65,7 @@ class CaseFile:
 
 
 def load_cases(path: Path) -> CaseFile:
-    """Give the tests that a file holds; raises ConfigurationError with every problem."""
+    """Return the tests that a file holds; raises ConfigurationError with every problem."""
     read, found = read_cases(path)
     if read is None:
         raise refuse(str(path), found)
@@ -73,7 +73,7 @@ def load_cases(path: Path) -> CaseFile:
 
 
 def read_cases(path: Path) -> tuple[CaseFile | None, tuple[Diagnostic, ...]]:
-    """Give the tests that a file holds, None where there are errors, and everything found."""
+    """Return the tests that a file holds, None where there are errors, and everything found."""
     text, root, findings = read_document(path)
     read = _file(path, text, root, findings) if root else None
     return None if errors(findings.all) else read, findings.all
@@ -136,7 +136,7 @@ def _connection_of(path: Path) -> str:
 
 
 def rewritten(file: CaseFile, expectations: Mapping[int, Mapping[str, Any]]) -> str:
-    """Give the text of *file* with new values of `expect` and `calls`; the rest stays as it is.
+    """Return the text of *file* with new values of `expect` and `calls`; the rest stays as it is.
 
     *expectations* holds them by the place of the test. Raises ConfigurationError for a file that
     is not written in YAML's block style, where the places of values cannot be replaced.
@@ -148,7 +148,7 @@ def rewritten(file: CaseFile, expectations: Mapping[int, Mapping[str, Any]]) -> 
 
 
 def write_cases(tests: list[dict[str, Any]]) -> str:
-    """Give the text of a new file with *tests*, each with its `name`, `events` and `expect`."""
+    """Return the text of a new file with *tests*, each with its `name`, `events` and `expect`."""
     from framework.config.yamltext import write_yaml  # noqa: PLC0415 - heavy, at first use
 
     return write_yaml({"tests": tests})
@@ -165,7 +165,7 @@ def _rewrite(lines: list[str], node: DocumentNode, values: Mapping[str, Any]) ->
 
 
 def _block(lines: list[str], node: DocumentNode, key: str, indent: int) -> tuple[int, int]:
-    """Give the lines that a key of a test takes; where it has none, the end of the test twice."""
+    """Return the lines that a key of a test takes; where it has none, the end of the test twice."""
     first = node.keys[key].line - 1 if key in node.keys else node.spot.line - 1
     end = first + 1
     while end < len(lines) and _belongs(lines[end], indent, key in node.keys):

@@ -19,7 +19,7 @@ _ROWS: Final[dict[str, dict[str, bool]]] = {
 
 
 def membership(event: JSON, sync_mode: str | None = None) -> bool | None:
-    """Tell whether an event adds (True) or removes (False); None where it does not say.
+    """Return whether an event adds (True) or removes (False); None where it does not say.
 
     Audiences and journeys say it under their own key, `context.personas.computation_key`: in the
     properties of a track event, in the traits of an identify event. Rows of a warehouse say it by
@@ -45,7 +45,7 @@ def _computed(event: dict[str, Any]) -> bool | None:
 
 
 def _key(value: JSON) -> str | None:
-    """Give a computation key as the text that it is as a key; numbers happen."""
+    """Return a computation key as the text that it is as a key; numbers happen."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if value else None
     return value or None if isinstance(value, str) else None

@@ -43,7 +43,7 @@ Coercer: TypeAlias = Callable[[Any], Any]
 
 
 def to_string(value: JSON) -> str | Refused:
-    """Give a text: of a number or boolean as JavaScript prints it, the empty text for null."""
+    """Return a text: of a number or boolean as JavaScript prints it, the empty text for null."""
     value = unwrap(value)
     if isinstance(value, str):
         return value
@@ -55,7 +55,7 @@ def to_string(value: JSON) -> str | Refused:
 
 
 def to_number(value: JSON) -> float | Refused:
-    """Give a number: what a text says in JavaScript's notation, 1 and 0 for booleans, 0 for null.
+    """Return a number: what a text says in JavaScript's notation, 1 and 0 for booleans, 0 for null.
 
     A float without a fraction becomes an integer, so that it is sent without one.
     """
@@ -70,7 +70,7 @@ def to_number(value: JSON) -> float | Refused:
 
 
 def to_integer(value: JSON) -> int | Refused:
-    """Give an integer: a number without a fraction, from what `to_number` takes."""
+    """Return an integer: a number without a fraction, from what `to_number` takes."""
     number = to_number(value)
     if isinstance(number, float) and number.is_integer():
         return int(number)
@@ -78,7 +78,7 @@ def to_integer(value: JSON) -> int | Refused:
 
 
 def to_boolean(value: JSON) -> bool | Refused:
-    """Give a boolean: `true` or `false` from such texts and from 1 and 0, false for null."""
+    """Return a boolean: `true` or `false` from such texts and from 1 and 0, false for null."""
     value = unwrap(value)
     if isinstance(value, bool):
         return value
@@ -89,7 +89,7 @@ def to_boolean(value: JSON) -> bool | Refused:
 
 
 def to_datetime(value: JSON) -> str | float | Refused:
-    """Give a text or a number; whether a text means a moment is checked like a format.
+    """Return a text or a number; whether a text means a moment is checked like a format.
 
     The number in a list of one item becomes a text, as with the reference.
     """
@@ -101,12 +101,12 @@ def to_datetime(value: JSON) -> str | float | Refused:
 
 
 def to_object(value: JSON) -> dict[str, Any] | Refused:
-    """Give an object as it is; nothing becomes one."""
+    """Return an object as it is; nothing becomes one."""
     return value if isinstance(value, dict) else REFUSED
 
 
 def coercer_of(field: Field) -> Coercer:
-    """Give the function for one value of a field (for one item where it is multiple)."""
+    """Return the function for one value of a field (for one item where it is multiple)."""
     if not field.nullable or field.multiple:
         return _PLAIN[field.type]
     if field.properties is not None and field.type == "object":
@@ -155,12 +155,12 @@ _NULLABLE: Mapping[str, Coercer] = {
 
 
 def unwrap(value: JSON) -> JSON:
-    """Give the item of a list of one item; anything else as it is."""
+    """Return the item of a list of one item; anything else as it is."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def same(left: JSON, right: JSON) -> bool:
-    """Tell whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
+    """Return whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, list):

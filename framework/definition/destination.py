@@ -195,7 +195,7 @@ class Destination:
         return self.settings
 
     def action(self, slug: str) -> Action:
-        """Give the action called *slug*; raises UnknownNameError."""
+        """Return the action called *slug*; raises UnknownNameError."""
         for action in self.actions:
             if action.slug == slug:
                 return action
@@ -203,7 +203,7 @@ class Destination:
         raise UnknownNameError.of(f"action of {self.slug}", slug, known, "actions")
 
     def complete(self, settings: type[Settings] | None, actions: tuple[Action, ...]) -> Destination:
-        """Give the same destination with the settings and actions that its hooks returned."""
+        """Return the same destination with the settings and actions that its hooks returned."""
         return replace(self, settings=settings or self.settings, actions=actions or self.actions)
 
     def _twice(self) -> list[str]:

@@ -52,7 +52,7 @@ def checks_of(field: Field) -> list[FieldCheck]:
 
 
 def pruner_of(field: Field) -> Prune:
-    """Give the function that takes empty values out, as the reference does before validating.
+    """Return the function that takes empty values out, as the reference does before validating.
 
     Null is empty unless the field is nullable; the empty text is, unless the field may hold text.
     Items of lists are dropped but not looked into; values without a declaration stay as they are.
@@ -72,7 +72,7 @@ def pruner_of(field: Field) -> Prune:
 
 
 def top_pruner_of(field: Field) -> Prune:
-    """Give the pruning of a top-level field: no empty texts, and lists where they are declared."""
+    """Return the pruning of a top-level field: no empty strings, and lists where declared."""
     if not field.multiple and not (field.type == "object" and field.properties):
         null = None if field.nullable else MISSING
         return lambda value: null if value is None else MISSING if value == "" else value

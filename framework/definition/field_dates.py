@@ -28,16 +28,16 @@ _DAYJS = re.compile(
     r"([0-9]{1,2})?:?([0-9]{1,2})?:?([0-9]{1,2})?[.:]?([0-9]+)?"
 )
 is_common_date = _COMMON.fullmatch
-"""Tell whether a text is date or time as they are mostly written, which the reference accepts."""
+"""Return whether a text is date or time as they are mostly written, which the reference accepts."""
 
 
 def is_date_like(text: str) -> bool:
-    """Tell whether the reference accepts a text as a `datetime`."""
+    """Return whether the reference accepts a text as a `datetime`."""
     return bool(is_common_date(text)) or read_milliseconds(text) is not None
 
 
 def read_datetime(value: str | float) -> datetime:
-    """Give the moment of a shaped `datetime` value, in UTC.
+    """Return the moment of a shaped `datetime` value, in UTC.
 
     Numbers, and texts that hold only a number, are seconds since 1970, or milliseconds where their
     size is that of milliseconds (100,000,000,000 and more); but texts of four, six or eight digits
@@ -67,7 +67,7 @@ def _milliseconds_of(value: str | float) -> float | None:
 
 
 def read_milliseconds(text: str) -> float | None:
-    """Give the moment that a text means in milliseconds since 1970; None for an invalid date."""
+    """Return the moment that a text means in milliseconds since 1970; None for an invalid date."""
     number = _plain_number(text)
     if number is not None:
         return within(number * 1000)
@@ -79,7 +79,7 @@ def read_milliseconds(text: str) -> float | None:
 
 
 def _plain_number(text: str) -> float | None:
-    """Give the number that a text is printed from, as a double."""
+    """Return the number that a text is printed from, as a double."""
     if not text or text[0] not in "-0123456789" or len(text) > 25:
         return None
     number = to_number(text)

@@ -40,7 +40,7 @@ from framework.paths import JSON, MISSING
 
 
 def read_table(document: JSON, place: JsonPointer, always: frozenset[str]) -> dict[str, Field]:
-    """Give a table's fields by key; what cannot be read is left out and noted.
+    """Return a table's fields by key; what cannot be read is left out and noted.
 
     *always* says which keys the fields of such a table have even where they say nothing.
     """
@@ -90,7 +90,7 @@ def _write_field(field: Field, always: frozenset[str]) -> dict[str, JSON]:
 
 
 def _is_expression(value: JSON) -> bool:
-    """Tell whether there is a directive anywhere in a default, so that it is no plain value."""
+    """Return whether there is a directive anywhere in a default, so that it is no plain value."""
     if isinstance(value, dict):
         return any(key.startswith("@") or _is_expression(inner) for key, inner in value.items())
     return isinstance(value, list) and any(map(_is_expression, value))

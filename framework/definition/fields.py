@@ -227,7 +227,7 @@ def _unasked(properties: FieldTable, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def conditions_of(field: Field) -> Iterator[Condition]:
-    """Give the conditions under which a field is required or shown."""
+    """Return the conditions under which a field is required or shown."""
     for conditions in (field.required, field.depends_on):
         if isinstance(conditions, Conditions):
             yield from conditions.conditions

@@ -65,7 +65,7 @@ _TEMPLATE = re.compile(
 
 
 def is_date(text: str) -> bool:
-    """Tell whether a text is a day of the calendar, `2024-02-29`; the year 0000 counts."""
+    """Return whether a text is a day of the calendar, `2024-02-29`; the year 0000 counts."""
     found = _DATE.fullmatch(text)
     if found is None:
         return False
@@ -76,13 +76,13 @@ def is_date(text: str) -> bool:
 
 
 def is_date_time(text: str) -> bool:
-    """Tell whether a text is a date and a time, with `T` or white space between them."""
+    """Return whether a text is a date and a time, with `T` or white space between them."""
     parts = _BETWEEN.split(text, maxsplit=2)
     return len(parts) == 2 and is_date(parts[0]) and bool(_TIME.fullmatch(parts[1]))
 
 
 def is_ipv6(text: str) -> bool:
-    """Tell whether a text is an IPv6 address, without a zone."""
+    """Return whether a text is an IPv6 address, without a zone."""
     import ipaddress  # noqa: PLC0415 - rarely needed
 
     try:
@@ -93,22 +93,22 @@ def is_ipv6(text: str) -> bool:
 
 
 def is_uri(text: str) -> bool:
-    """Tell whether a text is a URI with a scheme."""
+    """Return whether a text is a URI with a scheme."""
     return _is_located(_URI, text)
 
 
 def is_uri_reference(text: str) -> bool:
-    """Tell whether a text is a URI, or the end of one."""
+    """Return whether a text is a URI, or the end of one."""
     return _is_located(_REFERENCE, text)
 
 
 def is_hostname(text: str) -> bool:
-    """Tell whether a text is the name of a host, of at most 253 characters."""
+    """Return whether a text is the name of a host, of at most 253 characters."""
     return len(text.removesuffix(".")) <= 253 and bool(_HOSTNAME.fullmatch(text))
 
 
 def is_regex(text: str) -> bool:
-    """Tell whether a text is a regular expression as JavaScript writes them.
+    """Return whether a text is a regular expression as JavaScript writes them.
 
     Judged by Python's compiler, after the notations that only one of the two has.
     """

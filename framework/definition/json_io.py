@@ -28,7 +28,7 @@ class JsonPointer(NamedTuple):
     warnings: list[tuple[str, str]]
 
     def at(self, *keys: str | int) -> JsonPointer:
-        """Give the place that *keys* lead to from here."""
+        """Return the place that *keys* lead to from here."""
         steps = "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in keys)
         return JsonPointer(self.path + steps, self.errors, self.warnings)
 
@@ -42,7 +42,7 @@ class JsonPointer(NamedTuple):
 
 
 def told(notes: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Give notes as sentences that begin with their path, ordered by it."""
+    """Return notes as sentences that begin with their path, ordered by it."""
     return tuple(f"`{path or '/'}` {text}" for path, text in sorted(notes, key=_by_path))
 
 
@@ -55,7 +55,7 @@ WireReader: TypeAlias = Callable[[JSON, JsonPointer], Any]
 
 
 def is_a(kind: type, value: JSON, place: JsonPointer) -> bool:
-    """Tell whether *value* is of a JSON kind (dict, list, str or bool); note it where not."""
+    """Return whether *value* is of a JSON kind (dict, list, str or bool); note it where not."""
     if type(value) is kind:
         return True
     place.error(f"must be {_KINDS[kind]}, got {shown(value)}.")
@@ -63,7 +63,7 @@ def is_a(kind: type, value: JSON, place: JsonPointer) -> bool:
 
 
 def shown(value: JSON) -> str:
-    """Give a JSON value as a message shows it: objects and lists by kind, long texts cut."""
+    """Return a JSON value as a message shows it: objects and lists by kind, long texts cut."""
     if isinstance(value, dict | list):
         return _KINDS[type(value)]
     text = json.dumps(value, ensure_ascii=False)
@@ -120,7 +120,7 @@ def read_each(read: WireReader) -> WireReader:
 
 
 def residue(written: Mapping[str, JSON], document: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Give what a document says beyond what was understood, or differently.
+    """Return what a document says beyond what was understood, or differently.
 
     A key that the document does not have is MISSING there.
     """
@@ -130,19 +130,19 @@ def residue(written: Mapping[str, JSON], document: Mapping[str, JSON]) -> dict[s
 
 
 def restore(written: Mapping[str, JSON], extra: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Give the document that `residue` was taken from."""
+    """Return the document that `residue` was taken from."""
     return {key: v for key, v in {**written, **extra}.items() if v is not MISSING}
 
 
 def same(one: JSON, other: JSON) -> bool:
-    """Tell whether two JSON values are the same text; 1, 1.0 and true are three values."""
+    """Return whether two JSON values are the same text; 1, 1.0 and true are three values."""
     if one is MISSING or other is MISSING:
         return one is other
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def is_shallow(document: JSON) -> bool:
-    """Tell whether a document is nested at most MAX_DEPTH levels."""
+    """Return whether a document is nested at most MAX_DEPTH levels."""
     level = [document]
     for _ in range(MAX_DEPTH):
         level = [inner for value in level for inner in _members(value)]

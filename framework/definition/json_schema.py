@@ -258,7 +258,7 @@ def _unsaid(given: JSON, written: JSON, path: tuple[str, ...]) -> list[str]:
 def _read_keywords(
     schema: Mapping[str, Any], path: tuple[str, ...], notes: list[str]
 ) -> dict[str, Any]:
-    """Give the options of a field that the keywords of its schema say."""
+    """Return the options of a field that the keywords of its schema say."""
     texts = {option: schema[word] for word, option in _TEXTS_OF_FIELD.items() if word in schema}
     if schema["type"] != "array":
         return texts | _read_value(schema, path, notes)
@@ -296,7 +296,7 @@ def _read_type(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _read_annotations(
     schema: Mapping[str, Any], path: tuple[str, ...], notes: list[str]
 ) -> dict[str, Any]:
-    """Give the options of a field that its annotations say."""
+    """Return the options of a field that its annotations say."""
     options = {o: schema[annotation(o)] for o in OPTIONS if annotation(o) in schema}
     for option in ("required", "depends_on"):
         if isinstance(options.get(option), dict):

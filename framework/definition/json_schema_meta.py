@@ -27,13 +27,13 @@ _TYPES: Final = [
 
 
 def annotation(option: str) -> str:
-    """Give the keyword of an option that JSON Schema has no keyword for."""
+    """Return the keyword of an option that JSON Schema has no keyword for."""
     return f"x-{option.replace('_', '-')}"
 
 
 @cache
 def dialect_schema() -> dict[str, Any]:
-    """Give the schema that a document must keep to."""
+    """Return the schema that a document must keep to."""
     root = {
         "$schema": _TEXT,
         "$id": _TEXT,
@@ -89,7 +89,7 @@ def _field_keywords() -> dict[str, JSON]:
 
 
 def _option(option: str) -> JSON:
-    """Give the schema of an annotation: the JSON that an option of `Field` is written as."""
+    """Return the schema of an annotation: the JSON that an option of `Field` is written as."""
     conditions = {"if": {"type": "object"}, "then": _conditions()}
     number, text = {"type": ["number", "null"]}, {"type": ["string", "null"]}
     special: dict[str, JSON] = {

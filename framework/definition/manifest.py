@@ -68,7 +68,7 @@ class ManifestReading:
 
 
 def from_manifest(document: JSON) -> Destination:
-    """Give the destination that a manifest describes; raises DefinitionError with every error.
+    """Return the destination that a manifest describes; raises DefinitionError with every error.
 
     What had to be left out is told by `read_manifest`. Writing it with `to_manifest` gives the
     same document back, with everything that had no meaning here.
@@ -80,7 +80,7 @@ def from_manifest(document: JSON) -> Destination:
 
 
 def read_manifest(document: JSON) -> ManifestReading:
-    """Give as much of the destination as a manifest describes, and all that is wrong with it."""
+    """Return as much of the destination as a manifest describes, and all that is wrong with it."""
     root = JsonPointer("", [], [])
     destination = None
     if not is_shallow(document):
@@ -197,7 +197,7 @@ def _read_batching(
 
 
 def _declared_batching(table: FieldTable) -> Batching:
-    """Give the rules that the reference keeps in the defaults of fields with fixed names."""
+    """Return the rules that the reference keeps in the defaults of fields with fixed names."""
     said = {key: table[key].default for key in table if key.startswith("batch_")}
     limits = {
         name: said[key]

@@ -13,7 +13,7 @@ _NULL = {"type": "null"}
 
 
 def rules_of(fields: FieldTable) -> list[dict[str, Any]]:
-    """Give one rule for each conditional requirement of a table and of its fields' properties.
+    """Return one rule for each conditional requirement of a table and of its fields' properties.
 
     What depends on the sync mode is left out, for values do not hold it: such a condition among
     those of which all must hold leaves out the rule, among others only itself.
@@ -22,7 +22,7 @@ def rules_of(fields: FieldTable) -> list[dict[str, Any]]:
 
 
 def rules_inside(fields: FieldTable) -> list[dict[str, Any]]:
-    """Give the rules that stand in the schema of an object with these properties.
+    """Return the rules that stand in the schema of an object with these properties.
 
     They are about the properties of its properties; those of its own stand one level higher.
     """

@@ -95,7 +95,7 @@ def _required_in(
 
 
 def tests_of(conditions: Conditions, fields: FieldTable) -> tuple[tuple[str | None, Test], ...]:
-    """Give each condition as the key that it is about (None: the sync mode) and its test."""
+    """Return each condition as the key that it is about (None: the sync mode) and its test."""
     tests = []
     for condition in conditions.conditions:
         key, inside = key_of(condition, fields)

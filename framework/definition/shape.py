@@ -39,7 +39,7 @@ class Shape:
     sources: Mapping[str, str] | None = None
 
     def apply(self, raw: JSON, *, sync_mode: str | None = None) -> dict[str, Any]:
-        """Give the shaped values; *raw* is not changed, but values without a type are shared.
+        """Return the shaped values; *raw* is not changed, but values without a type are shared.
 
         Raises PayloadValidationError, whose `problems` are sentences ordered by path. A directive
         at the root of a mapping can give something that is no object, which is refused too.
@@ -91,7 +91,7 @@ class Shape:
         return writer.write_object(sync_mode)
 
     def keys(self, mapped: Iterable[str]) -> tuple[str, ...]:
-        """Give the keys that shaped values may have, of which *mapped* are mapped."""
+        """Return the keys that shaped values may have, of which *mapped* are mapped."""
         return (*self.fields, *({KEPT}.intersection(mapped) - self.fields.keys()))
 
     @cached_property
@@ -128,7 +128,7 @@ def compile_shape(
     name: str = "the payload",
     sources: Mapping[str, str] | None = None,
 ) -> Shape:
-    """Give the shape of a field table, or of the table of a typed class; `Shape` explains the rest.
+    """Return the shape of a field table, or of the table of a typed class; `Shape` explains the rest.
 
     Its function is compiled when it is first applied: who fuses shapes needs none.
     """
@@ -141,7 +141,7 @@ def shape_settings(fields: type[S], raw: Mapping[str, JSON]) -> S: ...
 @overload
 def shape_settings(fields: FieldTable, raw: Mapping[str, JSON]) -> dict[str, Any]: ...
 def shape_settings(fields: Any, raw: Mapping[str, JSON]) -> Any:
-    """Give the settings as an instance of their class, or as a dict where there is only a table.
+    """Return the settings as an instance of their class, or as a dict where there is only a table.
 
     Keys that are not declared are ignored. Raises SettingsError, whose `problems` list everything
     that is wrong, ordered by path; secret values are not shown.

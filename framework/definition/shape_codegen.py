@@ -94,7 +94,7 @@ class Writer:
         return conditions
 
     def _mapped(self) -> dict[str, CodeValue]:
-        """Give the mapped values, made where they are asked for as they are, or by nobody."""
+        """Return the mapped values, made where they are asked for as they are, or by nobody."""
         asked = {key for one in self.requirements for key in _asked(one)}
         return {
             key: value if key in self.fields and key not in asked else self.code.made(value)
@@ -152,7 +152,7 @@ class _ValueWriter:
             code.line(f"elif {when}not {other}({made}, {text}): {self.refusal}")
 
     def _quickly(self, check: FieldCheck, name: str) -> str:
-        """Give the quick expression that holds for most values that pass a check, or its own."""
+        """Return the quick expression that holds for most values that pass a check, or its own."""
         if check.common is None:
             return f"{self.code.literal(check.holds, 'is')}({name})"
         return f"{self.code.literal(check.common, 'common')}({name})"
@@ -238,7 +238,7 @@ class _ValueWriter:
             self.code.line(f"if not ({told}): {self.refusal}")
 
     def _held(self, check: FieldCheck, name: str, field: Field) -> str:
-        """Give the expression that holds where a check does: the quick test comes first."""
+        """Return the expression that holds where a check does: the quick test comes first."""
         holds = f"{self.code.literal(check.holds, 'is')}({name})"
         if check.common is None:
             return holds
@@ -281,7 +281,7 @@ class _ConditionWriter:
             code.note(shaped[head])
 
     def pruned(self, key: str) -> str:
-        """Give the variable of a value without its empty parts, before conversion."""
+        """Return the variable of a value without its empty parts, before conversion."""
         if key not in self._known:
             self._known[key] = self._prune(key)
         return self._known[key]
@@ -300,7 +300,7 @@ class _ConditionWriter:
         return name
 
     def _holds(self, requirement: Requirement, sync_mode: str) -> str:
-        """Give the condition of a requirement; what constants decide is decided now."""
+        """Return the condition of a requirement; what constants decide is decided now."""
         decides = requirement.match != "all"  # one such verdict settles the whole
         open_tests = []
         for key, test in requirement.tests:

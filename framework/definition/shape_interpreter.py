@@ -28,7 +28,7 @@ def interpret(
     requirements: Sequence[Requirement],
     sync_mode: str | None,
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """Give the shaped values, as far as they are right, and every problem, ordered by path."""
+    """Return the shaped values, as far as they are right, and every problem, ordered by path."""
     if not fields:
         return dict(raw), []
     pruned = prune_top(raw, fields)

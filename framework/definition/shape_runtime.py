@@ -43,17 +43,17 @@ IN_ITEM: Final = Fallback(_keeper_of, blank=False)
 
 
 def is_plain(field: Field) -> bool:
-    """Tell whether a field's value has no parts to shape; it is converted first, then checked."""
+    """Return whether a field's value has no parts to shape; it is converted first, then checked."""
     return not field.multiple and not has_properties(field)
 
 
 def has_properties(field: Field) -> bool:
-    """Tell whether a field's value is an object, or a list of objects, with declared properties."""
+    """Return whether a field's value is an object, or a list of objects, with declared properties."""
     return field.type == "object" and field.properties is not None
 
 
 def converter_of(field: Field, standing: Fallback = AS_FIELD) -> Coercer:
-    """Give the function for values of a field that are not ready.
+    """Return the function for values of a field that are not ready.
 
     It gives MISSING for what is empty and REFUSED for what is wrong; plain values are not checked
     yet.
@@ -71,7 +71,7 @@ def converter_of(field: Field, standing: Fallback = AS_FIELD) -> Coercer:
 def putter_of(
     key: str, field: Field, standing: Fallback
 ) -> Callable[[dict[str, Any], JSON | Missing], bool]:
-    """Give the function that shapes a value of a plain field and puts it into an object.
+    """Return the function that shapes a value of a plain field and puts it into an object.
 
     It tells whether the value is right, and puts nothing where it is empty. That is right, too,
     unless the field is required.
@@ -103,7 +103,7 @@ def shaped_constant(field: Field, constant: JSON, standing: Fallback) -> Any:
 
 
 def _shaper_of(field: Field) -> Coercer:
-    """Give the function that converts and checks a pruned value of a field."""
+    """Return the function that converts and checks a pruned value of a field."""
     one = _shaper_of_one(field)
     if not field.multiple:
         return one

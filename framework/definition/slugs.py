@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 
 def meant(name: str, slugs: Collection[str]) -> str | None:
-    """Give the slug that *name* stands for, or None where it is not one, or not one only.
+    """Return the slug that *name* stands for, or None where it is not one, or not one only.
 
     A slug stands for itself; so does a part of it between hyphens, which only this one has.
     """

@@ -29,7 +29,7 @@ PUBLIC_API = {"action": "actionSlug", "trigger": "trigger", "mapping": "settings
 
 
 def subscription_from_wire(document: JSON) -> Subscription:
-    """Give the subscription that a JSON object describes, in either form.
+    """Return the subscription that a JSON object describes, in either form.
 
     Other keys are ignored: both forms carry ids. Raises ConfigurationError with every problem.
     """
@@ -58,7 +58,7 @@ def subscription_to_public_api(subscription: Subscription) -> dict[str, JSON]:
 
 
 def preset_subscription(preset: Preset) -> Subscription:
-    """Give the subscription that a preset stands for."""
+    """Return the subscription that a preset stands for."""
     return Subscription(
         name=preset.name,
         action=preset.action,
@@ -68,7 +68,7 @@ def preset_subscription(preset: Preset) -> Subscription:
 
 
 def starting_subscriptions(destination: Destination) -> tuple[Subscription, ...]:
-    """Give what a new connection starts with: the subscriptions of the automatic presets."""
+    """Return what a new connection starts with: the subscriptions of the automatic presets."""
     presets = (preset for preset in destination.presets if preset.kind == "automatic")
     return tuple(preset_subscription(preset) for preset in presets)
 

@@ -197,7 +197,7 @@ class TypedClass(type):
 
     @property
     def build(cls: type[T]) -> Callable[[Mapping[str, Any]], T]:
-        """Give the function that fills an instance from shaped values by key.
+        """Return the function that fills an instance from shaped values by key.
 
         Absent optional fields become their default, else None; undeclared keys are ignored, so a
         field that wants them is better annotated `dict[str, Any]`; `datetime` fields are read from
@@ -208,12 +208,12 @@ class TypedClass(type):
 
 
 def fields_of(cls: TypedClass) -> dict[str, Field]:
-    """Give the field table that a typed class writes, by key, in the order of declaration."""
+    """Return the field table that a typed class writes, by key, in the order of declaration."""
     return {slot.key: slot.field for slot in _slots(cls).values()}
 
 
 def values_of(instance: object) -> dict[str, Any]:
-    """Give an instance's values by key: nested instances as dicts, without absent optional ones."""
+    """Return an instance's values by key: nested instances as dicts, without absent optional ones."""
     found = {}
     for name, slot in _slots(type(instance)).items():
         value = getattr(instance, name)

@@ -1,7 +1,8 @@
 """The mapping language: what goes into each field of a payload.
 
-A mapping is JSON. Values stand for themselves; an object with one key that begins with `@` is a
-directive, whose value is computed from the event. `compile_mapping` gives a function of it.
+A mapping is JSON. An object with one key that begins with `@` is a directive, whose value is
+computed from the event; any other value is a constant. `compile_mapping` compiles a mapping into
+a function.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From JSON to a compiled mapping: all problems of its shape at once, then one function."""
+"""Compile a mapping: report all problems of its shape, or generate one function."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from framework.codegen import CodeValue, EventReader, JSONReader, SourceCode
 from framework.errors import MappingError, PayloadValidationError
-from framework.mapping.builtin.lookup import READING
-from framework.mapping.builtin.objects import SHAPING
-from framework.mapping.builtin.strings import TEXTS
+from framework.mapping.builtin.control import CONTROL
+from framework.mapping.builtin.lookup import LOOKUP
+from framework.mapping.builtin.objects import OBJECTS
+from framework.mapping.builtin.rendering import RENDERING
+from framework.mapping.builtin.strings import STRINGS
 from framework.mapping.directives import DIRECTIVES, directive_of, register_directive
 from framework.mapping.expressions import (
     ConstantExpression,
@@ -28,30 +30,30 @@ from framework.mapping.shape_checks import check_value
 from framework.paths import JSON, MISSING, Path, PathSteps
 
 ROOT_DIRECTIVE: Final = "__segment_internal_directive"
-"""The key of a mapping that holds a directive for all other keys."""
+"""The key of a mapping whose directive is applied to all other keys."""
 
 MAX_DEPTH: Final = 100
 """Levels of lists and objects in a mapping."""
 
 MAX_CHARACTERS: Final = 1_000_000
-"""Characters of the texts in a mapping, all together."""
+"""Total characters of the strings in a mapping."""
 
 MAX_PARTS: Final = 20_000
 """Values in a mapping."""
 
 _COMPILED_HEIGHT: Final = 12
-"""Levels of expressions that are written as one piece of source; deeper ones are interpreted."""
+"""Levels of expressions that are compiled together; deeper ones are interpreted."""
 
-for _directive in (*READING, *SHAPING, *TEXTS):
+for _directive in (*LOOKUP, *CONTROL, *OBJECTS, *RENDERING, *STRINGS):
     register_directive(_directive)
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping whose shape is right: it can fail only on what is in an event.
+    """A mapping with a valid shape: only the contents of an event can make it fail.
 
-    *faults* are places that fail whenever they are reached, or for some values, and that the
-    reference finds only then: full sentences, ordered by path.
+    *faults* describe parts that fail whenever they are evaluated, or for some values, and that
+    Segment's implementation reports only then: full sentences, ordered by path.
     """
 
     expression: Expression
@@ -59,10 +61,10 @@ class Mapping:
 
     @cached_property
     def resolve(self) -> Callable[[JSON], Any]:
-        """The compiled function: gives what the mapping makes of an event.
+        """The compiled function from an event to the mapped values.
 
-        That is an object, unless a directive stands at the root. Neither the event nor the
-        mapping is changed; parts of the event are in the result as they are, not copied.
+        The result is an object, unless the root of the mapping is a directive. Neither the event
+        nor the mapping is changed; the result shares parts of the event instead of copying them.
         Raises PayloadValidationError when the event cannot be mapped, and nothing else.
         """
         code = SourceCode()
@@ -75,23 +77,23 @@ class Mapping:
         return code.build("resolve")
 
     def interpret(self, event: JSON) -> Any:
-        """Give what `resolve` gives, without generated source."""
+        """Return the result of `resolve` without generated code."""
         _check_event(event)
         return self.expression.evaluate(event)
 
     @property
     def paths(self) -> frozenset[Path]:
-        """What is read of an event; the empty path where anything may be."""
+        """The paths read from an event; the empty path if any part of it may be read."""
         return self.expression.paths
 
     @property
     def places(self) -> frozenset[PathSteps]:
-        """The same as `paths`, but where items of a list are gone through, what is read of them."""
+        """Like `paths`, but for lists that are iterated, the paths read from each item."""
         return self.expression.places
 
     @property
     def fields(self) -> tuple[str, ...] | None:
-        """The keys of what is made; None where a directive at the root decides them."""
+        """The keys of the result; None if a directive at the root determines them."""
         if isinstance(self.expression, Object):
             return tuple(key for key, _ in self.expression.items)
         if isinstance(self.expression, ConstantExpression) and isinstance(
@@ -101,12 +103,12 @@ class Mapping:
         return None
 
     def emit(self, code: SourceCode, reader: EventReader) -> dict[str, CodeValue]:
-        """Write the lines that compute the fields, and give what stands for each.
+        """Write the lines that compute the fields; return the code value of each.
 
-        The reader must have loaded `paths`; it gives decoded JSON. A variable may hold MISSING.
-        Objects and lists may not be made yet; whoever does not need one has to make it even so,
-        because an event can be refused there.
-        For mappings whose `fields` are None, `emit_whole` writes what there is.
+        The reader must have loaded `paths`; it provides decoded JSON. A variable may hold MISSING.
+        Objects and lists may not be built yet; a caller that does not need one must build it
+        nevertheless, because building it can reject the event.
+        For mappings whose `fields` are None use `emit_whole`.
         """
         scope = EvaluationScope(code, reader, entered=True)
         if isinstance(self.expression, ConstantExpression):
@@ -114,11 +116,11 @@ class Mapping:
                 key: ConstantExpression(item).emit(scope)
                 for key, item in self.expression.value.items()
             }
-        assert isinstance(self.expression, Object), "`fields` are None: there is nothing to name"
+        assert isinstance(self.expression, Object), "`fields` is None: use emit_whole"
         return {key: child.emit_value(scope) for key, child in self.expression.items}
 
     def emit_whole(self, code: SourceCode, reader: EventReader) -> str:
-        """Write the lines that compute the result, and give its variable or literal."""
+        """Write the lines that compute the result; return its variable or literal."""
         return self.expression.emit(EvaluationScope(code, reader, entered=True))
 
 
@@ -128,11 +130,11 @@ def _check_event(event: JSON) -> None:
 
 
 def compile_mapping(raw: JSON) -> Mapping:
-    """Give the compiled form of a mapping as it is saved.
+    """Compile a mapping in its saved form.
 
     A mapping is an object with a value or directive for each field. A directive may also be the
-    whole mapping, or stand under `__segment_internal_directive` and be given the other keys as
-    its `mapping`. Raises MappingError with every problem of its shape.
+    whole mapping, or the value of `__segment_internal_directive`, which receives the other keys
+    as its `mapping`. Raises MappingError with every problem of its shape.
     """
     problems = _measure(raw)
     whole = _with_root_directive(raw) if not problems else None
@@ -147,15 +149,15 @@ def compile_mapping(raw: JSON) -> Mapping:
 
 
 def check_mapping_shape(raw: JSON) -> list[str]:
-    """Give the problems of a mapping's shape, in the words and order of the reference.
+    """Return the problems of a mapping's shape, worded and ordered as by Segment.
 
-    The root directive is not looked for: it is a matter of whole mappings.
+    The root directive gets no special treatment: it applies to complete mappings only.
     """
     return _measure(raw) or check_value(raw)
 
 
 def mapping_faults(raw: JSON) -> list[str]:
-    """Give the problems of a mapping's shape and of what the reference finds only per event."""
+    """Return all problems of a mapping, those that Segment reports only per event included."""
     try:
         return list(compile_mapping(raw).faults)
     except MappingError as error:
@@ -163,18 +165,16 @@ def mapping_faults(raw: JSON) -> list[str]:
 
 
 def _measure(raw: JSON) -> list[str]:
-    """Give the problem of a mapping that is too large or that is not JSON."""
+    """Return the problem of a mapping that exceeds the limits."""
     waiting, parts, characters = [(raw, 1)], 0, 0
     while waiting:
         value, depth = waiting.pop()
         parts += 1
         if depth > MAX_DEPTH or parts > MAX_PARTS:
-            return [
-                f"A mapping may have {MAX_DEPTH} levels and {MAX_PARTS:,} values; this has more."
-            ]
+            return [f"A mapping may have at most {MAX_DEPTH} levels and {MAX_PARTS:,} values."]
         characters += len(value) if isinstance(value, str) else 0
         if characters > MAX_CHARACTERS:
-            return [f"A mapping may hold {MAX_CHARACTERS:,} characters of text; this holds more."]
+            return [f"A mapping may hold at most {MAX_CHARACTERS:,} characters of text."]
         if isinstance(value, dict):
             waiting.extend((item, depth + 1) for item in value.values())
         elif isinstance(value, list):
@@ -183,7 +183,7 @@ def _measure(raw: JSON) -> list[str]:
 
 
 def _with_root_directive(raw: JSON) -> dict[str, JSON] | str:
-    """Give a mapping with its root directive wrapped around the other keys; or what is wrong."""
+    """Return a mapping with its root directive applied to the other keys, or the problem."""
     if raw is None:
         return "A mapping must be an object, got null."
     if not isinstance(raw, dict):
@@ -193,14 +193,14 @@ def _with_root_directive(raw: JSON) -> dict[str, JSON] | str:
     directive = raw[ROOT_DIRECTIVE]
     argument = next(iter(directive.values()), None) if isinstance(directive, dict) else None
     if not isinstance(argument, (dict, list)) or len(directive) > 1:
-        return f"/{ROOT_DIRECTIVE} should be an object with one directive that has an object."
+        return f"/{ROOT_DIRECTIVE} should be an object with one directive that takes an object."
     rest = {key: item for key, item in raw.items() if key != ROOT_DIRECTIVE}
     wrapped = {**argument, "mapping": rest} if isinstance(argument, dict) else argument
     return dict.fromkeys(directive, wrapped)
 
 
 def _spread(raw: JSON) -> dict[str, JSON]:
-    """Give the object that the reference makes of another value: its items by number."""
+    """Return the object that Segment makes of another value: its items by index."""
     if isinstance(raw, str):
         units = raw.encode("utf-16-le", "surrogatepass")
         pairs = (units[place : place + 2] for place in range(0, len(units), 2))
@@ -209,7 +209,7 @@ def _spread(raw: JSON) -> dict[str, JSON]:
 
 
 class MappingBuilder:
-    """Builds expressions, and collects the *faults* that it meets."""
+    """Builds expressions and collects *faults*."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
@@ -227,15 +227,15 @@ class MappingBuilder:
         return _shallow(_folded(built))
 
     def fields(self, raw: JSON, where: str) -> Expression:
-        """Build a mapping inside a directive, which the reference checks when it gets there."""
+        """Build a mapping inside a directive, which Segment checks when it evaluates it."""
         whole = _with_root_directive(raw)
         problems = [whole] if isinstance(whole, str) else check_value(whole)
         if problems:
-            return self.refuse(where, f"is no mapping: {' '.join(problems)}".rstrip("."))
+            return self.refuse(where, f"is not a valid mapping: {' '.join(problems)}".rstrip("."))
         return self.build(whole, where)
 
     def refuse(self, where: str, what: str) -> Expression:
-        """Record a fault, and give what fails with it."""
+        """Record a fault; return an expression that fails with it."""
         self.fault(where, what)
         return DirectiveError(where, what)
 
@@ -254,7 +254,7 @@ class MappingBuilder:
 
 
 def _folded(expression: Expression) -> Expression:
-    """Give the value itself where it depends on no event, and keys without value are not lost."""
+    """Return a constant for an expression that reads no event and erases no key in merges."""
     if expression.paths or not _folds(expression):
         return expression
     try:
@@ -270,5 +270,5 @@ def _folds(expression: Expression) -> bool:
 
 
 def _shallow(expression: Expression) -> Expression:
-    """Give the expression, or one that interprets it where its source would be nested too far."""
+    """Return the expression, or a wrapper that interprets it if it is nested too deeply."""
     return Interpreted(expression) if expression.height > _COMPILED_HEIGHT else expression

@@ -1,4 +1,4 @@
-"""What a directive is, and the register of those that are known."""
+"""The directive type and the registry of known directives."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from framework.paths import JSON, MISSING
 
 
 class DirectiveBuilder(Protocol):
-    """What a directive is given to turn its argument into an expression."""
+    """The services that a directive uses to turn its argument into an expression."""
 
     def build(self, raw: JSON, where: str) -> Expression:
         """Build any part of a mapping: a directive, an object, a list or a plain value."""
 
     def fields(self, raw: JSON, where: str) -> Expression:
-        """Build a mapping of its own, in which a root directive is allowed."""
+        """Build a nested mapping, in which a root directive is allowed."""
 
     def refuse(self, where: str, what: str) -> Expression:
-        """Record that the place fails whenever it is reached, and give what fails there."""
+        """Record that *where* fails whenever it is evaluated; return the failing expression."""
 
     def fault(self, where: str, what: str) -> None:
-        """Record that the place fails for some events whatever they hold."""
+        """Record that *where* can fail."""
 
 
 ArgumentCheck: TypeAlias = Callable[[JSON, tuple[str, ...]], list[str]]
-"""Gives the problems of a directive's argument, each with the path of keys that leads to it."""
+"""Returns the problems of a directive's argument, given the keys that lead to it."""
 
 
 class DirectiveExample(NamedTuple):
-    """A mapping, an event and what comes of them: an output, or the text of a refusal.
+    """A mapping, an event and the result: an output or an error message.
 
-    *refusal* is the problem of the mapping's shape or the message of the failing event.
-    An *output* of MISSING means that there is no value.
+    *refusal* is the problem of the mapping's shape or the message of the rejected event.
+    An *output* of MISSING means no value.
     """
 
     note: str
@@ -52,9 +52,9 @@ class Directive:
     """One `@` function of the mapping language.
 
     *schema* is the JSON Schema of its argument, in which `#/$defs/value` is any part of a
-    mapping and `#/$defs/directive` is an object with one directive. *check* finds what is wrong
-    with an argument before anything is built; *build* turns it into an expression, which holds
-    both meanings of the directive: interpreted and as generated source.
+    mapping and `#/$defs/directive` is an object with one directive. *check* returns the problems
+    of an argument before anything is built; *build* turns it into an expression, which implements
+    the directive twice: interpreted and as generated code.
     """
 
     name: str
@@ -73,16 +73,18 @@ DIRECTIVES: Final[Mapping[str, Directive]] = MappingProxyType(_known)
 
 
 def register_directive(directive: Directive) -> None:
-    """Make a directive known to mappings that are compiled from now on.
+    """Register a directive for mappings that are compiled afterwards.
 
-    Raises DefinitionError when its name is not `@` and a camel-case word, is taken, or when it
-    has fewer than three examples or none that is a refusal.
+    Raises DefinitionError when its name is not `@` and a camel-case word or is taken, or when it
+    has fewer than three examples or none with a refusal.
     """
     name, examples = directive.name, directive.examples
     if not _NAME.match(name):
-        raise DefinitionError(f"A directive is named like `@word`, not `{name}`.")
+        raise DefinitionError(
+            f"`{name}` is not a valid directive name. Write `@` and a camel-case word."
+        )
     if _known.get(name, directive) is not directive:
-        raise DefinitionError(f"There is already a directive `{name}`.")
+        raise DefinitionError(f"The directive `{name}` is already registered.")
     if len(examples) < 3 or all(example.refusal is None for example in examples):
         raise DefinitionError(
             f"Directive `{name}` needs at least three examples, one of them a refusal."
@@ -91,7 +93,7 @@ def register_directive(directive: Directive) -> None:
 
 
 def directive_of(raw: JSON) -> str | None:
-    """Give the name of the directive that an object is, if it is one."""
+    """Return the directive's name if *raw* is an object with one directive, else None."""
     if not isinstance(raw, dict):
         return None
     names = [key for key in raw if key[:1] == "@"]
@@ -108,11 +110,10 @@ def value_directive(  # noqa: PLR0913 - a directive has these parts
     check: ArgumentCheck,
     function: Callable[[JSON], JSON],
 ) -> Directive:
-    """Give a directive that applies a *function* to its argument, which may hold directives.
+    """Return a directive that applies a *function* to its argument, which may hold directives.
 
-    The function gets a JSON value or MISSING and gives one, and leaves what it gets as it is. For
-    a value that it cannot take it raises ValueError, whose text goes on after the place: `must be
-    a text`.
+    The function takes and returns a JSON value or MISSING and must not change its argument. It
+    rejects a value with ValueError, whose text completes a sentence: `must be a string`.
     """
 
     def build(argument: JSON, where: str, builder: DirectiveBuilder) -> Expression:

@@ -1,4 +1,4 @@
-"""The parts of a compiled mapping, each of which can be interpreted and written as source."""
+"""The expressions of a compiled mapping, each interpreted or emitted as source."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ WHOLE = Path(())
 
 
 class EvaluationScope(NamedTuple):
-    """Where source is being written: the code, and how it reads the input that paths start from.
+    """The code being generated and the reader of the input that paths start from.
 
-    *entered* says that the input is known to be an object.
+    *entered* means that the input is known to be an object.
     """
 
     code: SourceCode
@@ -28,13 +28,13 @@ class EvaluationScope(NamedTuple):
     entered: bool
 
     def call(self, function: Callable[..., JSON], *arguments: str) -> str:
-        """Write a call of a bound function and give the variable of its result."""
+        """Write a call of a bound function; return the variable of its result."""
         name = self.code.fresh()
         self.code.line(f"{name} = {self.code.literal(function, 'call')}({', '.join(arguments)})")
         return name
 
     def held(self, text: str) -> str:
-        """Give a variable for what may be a literal."""
+        """Return a variable with the value of a variable or literal."""
         if text.isidentifier():
             return text
         name = self.code.fresh()
@@ -42,11 +42,11 @@ class EvaluationScope(NamedTuple):
         return name
 
     def enter(self, variable: str, paths: Iterable[Path], *, entered: bool) -> EvaluationScope:
-        """Load *paths* of another variable, and give the scope in which they can be read."""
+        """Load *paths* of another variable; return the scope that reads them."""
         return self.into(JSONReader(self.code, variable), paths, entered=entered)
 
     def into(self, reader: EventReader, paths: Iterable[Path], *, entered: bool) -> EvaluationScope:
-        """Load *paths* with another reader, and give the scope in which they can be read."""
+        """Load *paths* with another reader; return the scope that reads them."""
         reader.load(in_order(paths))
         return EvaluationScope(self.code, reader, entered)
 
@@ -57,13 +57,13 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 
 
 class Expression(ABC):
-    """What stands at one place of a mapping: gives a JSON value, or MISSING for no value.
+    """One part of a mapping; its value is JSON, or MISSING for no value.
 
-    Values never hold MISSING inside. Parts of the input are given as they are, not copied.
+    Values never contain MISSING. Parts of the input are shared, not copied.
     """
 
     folds: ClassVar[bool] = True
-    """Whether the value depends on nothing but the input."""
+    """Whether the value depends on the input alone."""
 
     @property
     def children(self) -> tuple[Expression, ...]:
@@ -82,24 +82,24 @@ class Expression(ABC):
 
     @cached_property
     def paths(self) -> frozenset[Path]:
-        """What is read of the input."""
+        """The paths read from the input."""
         return frozenset(path for child in self.children for path in child.paths)
 
     @cached_property
     def places(self) -> frozenset[PathSteps]:
-        """The same as `paths`, but where items of a list are gone through, what is read of them."""
+        """Like `paths`, but for lists that are iterated, the paths read from each item."""
         inside = frozenset[Path]().union(*(child.paths for child in self.children))
         own = frozenset(path.parts for path in self.paths - inside)
         return own.union(*(child.places for child in self.children))
 
     @cached_property
     def height(self) -> int:
-        """How many expressions stand inside each other here."""
+        """The number of levels of expressions."""
         return 1 + max((child.height for child in self.children), default=0)
 
     @cached_property
     def transforms(self) -> int:
-        """How many `@transform` stand inside each other here."""
+        """The number of nested `@transform` directives."""
         return max((child.transforms for child in self.children), default=0)
 
     @abstractmethod
@@ -108,15 +108,15 @@ class Expression(ABC):
 
     @abstractmethod
     def emit(self, scope: EvaluationScope) -> str:
-        """Write the lines that compute the value; give a variable or literal that stands for it."""
+        """Write the lines that compute the value; return its variable or literal."""
 
     def emit_value(self, scope: EvaluationScope) -> CodeValue:
-        """Do what `emit` does, but leave the making of objects and lists to who needs them."""
+        """Do what `emit` does, but leave building objects and lists to the caller."""
         text = self.emit(scope)
         return scope.code.note(text) if self.always else text
 
     def patch(self, value: JSON) -> JSON:
-        """Give what a merge takes: as `evaluate`, but places without a value hold MISSING.
+        """Return the input of a merge: like `evaluate`, but with MISSING for keys without value.
 
         Such keys erase those of earlier objects, and such items of lists are not null.
         """
@@ -128,12 +128,12 @@ class Expression(ABC):
 
 
 def refuse(where: str, what: str) -> NoReturn:
-    """Refuse an event: *where* is a place of the mapping, *what* the rest of the sentence."""
+    """Reject an event: *where* is a position in the mapping, *what* the rest of the sentence."""
     raise PayloadValidationError(f"`{where}` {what}.")
 
 
 def located(where: str, function: Callable[..., JSON]) -> Callable[..., JSON]:
-    """Give the function with *where* in front of its refusals of long and deep values."""
+    """Return the function with its TooMuch errors turned into rejections at *where*."""
 
     def call(*arguments: JSON) -> JSON:
         try:
@@ -145,18 +145,18 @@ def located(where: str, function: Callable[..., JSON]) -> Callable[..., JSON]:
 
 
 def found(value: JSON) -> str:
-    """Say what was found instead of what is needed."""
+    """Return the name of a value's type, as messages say what was found."""
     return "nothing" if value is MISSING else kind_of(value)
 
 
 def listed(value: JSON) -> JSON:
-    """Give a value as it stands in a list, where no value is null."""
+    """Return a value as an item of a list, where no value becomes null."""
     return None if value is MISSING else value
 
 
 @dataclass(frozen=True)
 class ConstantExpression(Expression):
-    """A value of the mapping itself; each result gets its own copy of lists and objects."""
+    """A constant; each result gets its own copy of lists and objects."""
 
     value: JSON
 
@@ -176,7 +176,7 @@ class ConstantExpression(Expression):
 
 
 def display(code: SourceCode, value: JSON) -> str:
-    """Give an expression that makes a new copy of a constant."""
+    """Return a source expression that makes a new copy of a constant."""
     if isinstance(value, list):
         return f"[{', '.join(display(code, item) for item in value)}]"
     if isinstance(value, dict):
@@ -229,7 +229,7 @@ def _emit_display(scope: EvaluationScope, items: list[tuple[str, str]]) -> str:
 
 @dataclass(frozen=True)
 class Items(Expression):
-    """A list with a value for each place; no value is null."""
+    """A list with a value for each position; no value becomes null."""
 
     items: tuple[Expression, ...]
 
@@ -264,7 +264,7 @@ class Items(Expression):
 
 
 def emit_listed(item: Expression, scope: EvaluationScope) -> str:
-    """Write an item of a list and give the text that stands for it there."""
+    """Write an item of a list; return its source expression."""
     text = item.emit(scope)
     return text if item.always else f"None if {text} is MISSING else {text}"
 
@@ -290,8 +290,8 @@ class PathOf(Expression):
 class Applied(Expression):
     """A function of the values of other expressions.
 
-    *patcher* is the same function for merges: it gives a patch. Where functions need patches,
-    the arguments are PatchOf.
+    *patcher* is the same function for merges and returns a patch. A function of patches gets
+    PatchOf arguments.
     """
 
     function: Callable[..., JSON]
@@ -347,7 +347,7 @@ class PatchOf(Expression):
 
 @dataclass(frozen=True)
 class Dynamic(Expression):
-    """A function of a text that is only known per event, and of the whole input."""
+    """A function of a string that is only known per event, and of the whole input."""
 
     where: str
     argument: Expression
@@ -372,7 +372,7 @@ class Dynamic(Expression):
         return scope.call(self.apply, self.argument.emit(scope), scope.reader.read(WHOLE))
 
     def apply(self, text: JSON, value: JSON) -> JSON:
-        """Apply the function, or refuse what is not a text."""
+        """Apply the function; reject anything but a string."""
         if not isinstance(text, str):
             refuse(self.where, f"must give a string, got {found(text)}")
         return self.function(text, value)
@@ -380,7 +380,7 @@ class Dynamic(Expression):
 
 @dataclass(frozen=True)
 class Interpreted(Expression):
-    """An expression that generated source calls instead of containing it: it is very deep."""
+    """A deeply nested expression that generated code calls instead of containing it."""
 
     inner: Expression
 
@@ -415,7 +415,7 @@ class Interpreted(Expression):
 
 @dataclass(frozen=True)
 class DirectiveError(Expression):
-    """A place that fails whenever it is reached."""
+    """A part that fails whenever it is evaluated."""
 
     folds: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""How JavaScript prints, converts and encodes JSON values, which saved mappings rely on."""
+"""How JavaScript prints, converts and encodes JSON values; saved mappings rely on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framework.numbers import as_float, number_text
 from framework.paths import JSON, MISSING
 
 MAX_TEXT: Final = 1_000_000
-"""Characters of the longest text that a directive gives."""
+"""Characters of the longest string that a directive produces."""
 
 MAX_NESTING: Final = 200
 """Levels of lists and objects that a directive enters."""
@@ -22,28 +22,28 @@ BLANKS: Final = (
     "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-"""What `trim` takes off the ends of a text."""
+"""The characters that `trim` removes from the ends of a string."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
 class TooMuch(Exception):  # noqa: N818 - says what is wrong with the value, not with the program
-    """A value is longer or deeper than a directive takes; the text says which."""
+    """A value is longer or deeper than a directive accepts; the text says which."""
 
 
 def too_long() -> TooMuch:
-    """Give the refusal of a text that would be too long."""
-    return TooMuch(f"would give more than {MAX_TEXT:,} characters")
+    """Return the error for a string that would be too long."""
+    return TooMuch(f"would produce more than {MAX_TEXT:,} characters")
 
 
 def too_deep() -> TooMuch:
-    """Give the refusal of a value that is nested too deeply."""
+    """Return the error for a value that is nested too deeply."""
     return TooMuch(f"got a value nested more than {MAX_NESTING} levels deep")
 
 
 def kind_of(value: JSON) -> str:
-    """Give the name of a value's type as messages use it; `undefined` for MISSING."""
+    """Return the name of a value's type as messages use it; `undefined` for MISSING."""
     if value is MISSING:
         return "undefined"
     if value is None:
@@ -62,12 +62,12 @@ _KINDS = {
 
 
 def is_truthy(value: JSON) -> bool:
-    """Tell whether a condition on the value holds: empty lists and objects are true."""
+    """Return whether a condition on the value holds: empty lists and objects are true."""
     return bool(value) or isinstance(value, (list, dict))
 
 
 def is_filled(value: JSON) -> bool:
-    """Tell whether the value is neither missing nor null nor loosely equal to the empty text.
+    """Return whether the value is neither missing nor null nor loosely equal to the empty string.
 
     Loosely equal are 0, false and the lists that print as nothing.
     """
@@ -80,7 +80,7 @@ def is_filled(value: JSON) -> bool:
 
 
 def length(value: str) -> int:
-    """Count the UTF-16 units of a text."""
+    """Return the number of UTF-16 units of a string."""
     return len(value) if value.isascii() else len(value) + len(_ASTRAL.findall(value))
 
 
@@ -128,7 +128,7 @@ _NUMBER = re.compile(r"([-+]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|Infin
 
 
 def to_number(value: JSON) -> float:
-    """Convert a value to a number, as operators do; not-a-number where it is none."""
+    """Convert a value to a number, as operators do; NaN if it is not numeric."""
     if isinstance(value, (str, list)):
         digits = text(value).strip(BLANKS)
         return float(digits or 0) if _NUMBER.fullmatch(digits) else math.nan
@@ -138,14 +138,14 @@ def to_number(value: JSON) -> float:
 
 
 def compare(operator: Callable[[Any, Any], bool], left: JSON, right: JSON) -> bool:
-    """Apply `<` or the like: two strings are compared as they are, anything else as numbers."""
+    """Apply an ordering operator: two strings are compared as strings, anything else as numbers."""
     if isinstance(left, str) and isinstance(right, str):
         return operator(left, right)
     return operator(to_number(left), to_number(right))
 
 
 class _Budget:
-    """Counts characters as they are made, and refuses when they are too many."""
+    """Counts characters as they are produced; raises TooMuch beyond the limit."""
 
     def __init__(self) -> None:
         self._left = MAX_TEXT
@@ -157,10 +157,10 @@ class _Budget:
 
 
 def encode(value: JSON, *, indent: str = "") -> str:
-    """Write a value as JSON text: compact, integer-like keys first, characters as they are.
+    """Return a value as JSON text: compact, integer-like keys first, characters not escaped.
 
-    What JSON cannot hold becomes null; MISSING is left out of objects. *indent* is repeated for
-    each level, each on a line of its own, where it is given.
+    Values that JSON cannot represent become null; objects leave out MISSING. With *indent*, each
+    key and item is on a line of its own, and *indent* is repeated for each level.
     """
     pieces: list[str] = []
     budget = _Budget()
@@ -218,7 +218,7 @@ def _entries(value: list[JSON] | dict[str, JSON]) -> list[tuple[str | None, JSON
 
 
 def ordered_keys(value: dict[str, Any]) -> list[str]:
-    """Give the keys in JavaScript's order: integer-like ones first, ascending."""
+    """Return the keys in JavaScript's order: integer-like ones first, ascending."""
     indexes = [key for key in value if key[:1].isdecimal() and _is_index(key)]
     if not indexes:
         return list(value)
@@ -233,7 +233,7 @@ def _is_index(key: str) -> bool:
 
 
 def decode(value: str) -> JSON:
-    """Read JSON text; MISSING where it is not JSON."""
+    """Return the value of JSON text; MISSING if it is not valid JSON."""
     try:
         return json.loads(value, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:

@@ -1,7 +1,7 @@
-"""Checks of a mapping's shape: what is reported, and in which words, is the reference's.
+"""Checks of a mapping's shape, with the findings and the wording of Segment's implementation.
 
-Each check takes a value and the keys that lead to it, and gives its problems. The reference does
-not look into lists, nor into the plain objects below `@literal` and `@excludeWhenNull`.
+Each check takes a value and the keys that lead to it, and returns its problems. Segment does not
+check lists, nor the plain objects below `@literal` and `@excludeWhenNull`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Where: TypeAlias = tuple[str, ...]
 
 
 def problem(where: Where, what: str) -> list[str]:
-    """Give one problem as the reference words it."""
+    """Return one problem as Segment words it."""
     return [f"/{'/'.join(where)} {what}."]
 
 
@@ -36,7 +36,7 @@ def _but(value: JSON) -> str:
 
 
 def check_value(value: JSON, where: Where = ()) -> list[str]:
-    """Check any part of a mapping: objects and directives are entered."""
+    """Check any part of a mapping; objects and directives are checked recursively."""
     shape = _shape_of(value)
     if shape == "directive":
         return check_directive(value, where)
@@ -57,53 +57,53 @@ def check_directive(value: dict[str, JSON], where: Where) -> list[str]:
 
 
 def check_object(value: JSON, where: Where) -> list[str]:
-    """Check that a value is an object without directive, and everything in it."""
+    """Check that a value is an object without directive, recursively."""
     if _shape_of(value) != "object":
         return problem(where, f"should be an object {_instead(value)}")
     return [text for key, item in value.items() for text in check_value(item, (*where, key))]
 
 
 def check_list(value: JSON, where: Where) -> list[str]:
-    """Check that a value is a list; its items are not looked at."""
+    """Check that a value is a list; its items are not checked."""
     return [] if isinstance(value, list) else problem(where, f"should be an array {_but(value)}")
 
 
 def check_directive_or_any(value: JSON, where: Where) -> list[str]:
-    """Check a value that may be anything; only a directive is entered."""
+    """Check a value of any type; only a directive is checked recursively."""
     return check_directive(value, where) if _shape_of(value) == "directive" else []
 
 
 def check_directive_or_string(value: JSON, where: Where) -> list[str]:
-    """Check a value that is text or a directive that gives text."""
+    """Check a value that is a string or a directive."""
     return be_directive_or_string(value, where) or check_directive_or_any(value, where)
 
 
 def check_directive_or_object(value: JSON, where: Where) -> list[str]:
-    """Check a value that is an object or a directive that gives one."""
+    """Check a value that is an object or a directive, recursively."""
     return be_directive_or_object(value, where) or check_value(value, where)
 
 
-def be_anything(value: JSON, where: Where) -> list[str]:  # noqa: ARG001 - it need only be there
-    """Check a part that may be anything."""
+def be_anything(value: JSON, where: Where) -> list[str]:  # noqa: ARG001 - any value is valid
+    """Accept any value."""
     return []
 
 
 def be_directive_or_string(value: JSON, where: Where) -> list[str]:
-    """Check a part that is text or a directive, which is not entered."""
+    """Check a part that is a string or a directive, not recursively."""
     if isinstance(value, str) or _shape_of(value) == "directive":
         return []
     return problem(where, f"should be a string or a mapping directive {_instead(value)}")
 
 
 def be_directive_or_object(value: JSON, where: Where) -> list[str]:
-    """Check a part that is an object or a directive, which are not entered."""
+    """Check a part that is an object or a directive, not recursively."""
     if isinstance(value, dict):
         return []
     return problem(where, f"should be a object or a mapping directive {_instead(value)}")
 
 
 def check_string(value: JSON, where: Where) -> list[str]:
-    """Check that a value is text."""
+    """Check that a value is a string."""
     return [] if isinstance(value, str) else problem(where, f"should be a string {_instead(value)}")
 
 
@@ -115,7 +115,7 @@ def check_boolean(value: JSON, where: Where) -> list[str]:
 
 
 def one_of(*allowed: str) -> ArgumentCheck:
-    """Give a check that a value is one of some words, in any letter case."""
+    """Return a check that a value is one of some words, ignoring case."""
 
     def check(value: JSON, where: Where) -> list[str]:
         if not isinstance(value, str):
@@ -128,7 +128,7 @@ def one_of(*allowed: str) -> ArgumentCheck:
 
 
 def string_of(shortest: int, longest: int) -> ArgumentCheck:
-    """Give a check that a value is text of some length in UTF-16 units."""
+    """Return a check that a value is a string with a length in UTF-16 units."""
 
     def check(value: JSON, where: Where) -> list[str]:
         if not isinstance(value, str):
@@ -147,10 +147,10 @@ def object_with(
     required: dict[str, ArgumentCheck] | None = None,
     optional: dict[str, ArgumentCheck] | None = None,
 ) -> ArgumentCheck:
-    """Give a check of an argument with named parts; *required* ones are reported first.
+    """Return a check of an argument with named parts; *required* ones are reported first.
 
-    Everything inside the argument is checked before; what is wrong there hides what is wrong with
-    the parts, as in the reference. The checks of parts therefore need not enter them.
+    The contents of the argument are checked first; problems there hide problems of the parts, as
+    in Segment's implementation. The checks of parts are therefore not recursive.
     """
 
     def check(value: JSON, where: Where) -> list[str]:

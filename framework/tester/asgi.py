@@ -44,7 +44,7 @@ _TYPES: Final[Mapping[str, str]] = {
 
 
 def tester_app(workspace: Workspace, rules: Rules) -> Guard:
-    """Give the tester's app: everything behind the guard."""
+    """Return the tester's app: everything behind the guard."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for operation in OPERATIONS:
         endpoints = by_path.setdefault(operation.path, {})
@@ -67,7 +67,7 @@ def tester_app(workspace: Workspace, rules: Rules) -> Guard:
 
 
 def beside(tester: Guard, reference: ASGIApp) -> ASGIApp:
-    """Give both in one: what is not the page or our own API is for the reference's API."""
+    """Return both in one: what is not the page or our own API is for the reference's API."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "/")
@@ -176,7 +176,7 @@ async def _file(request: Request) -> Response:
 
 
 def _sent(path: Path) -> Response:
-    """Give a file of the page; nothing that is not in its folder, however it is asked for."""
+    """Return a file of the page; nothing that is not in its folder, however it is asked for."""
     try:
         found = path.resolve(strict=True)
         if not found.is_relative_to(PAGE.resolve()) or not found.is_file():

@@ -35,7 +35,7 @@ def write_json(value: JSON) -> bytes:
 
 
 def check_body(operation: str, value: JSON) -> dict[str, Any]:
-    """Give the body of an operation; raises Refusal with everything that its schema refuses."""
+    """Return the body of an operation; raises Refusal with everything that its schema refuses."""
     problems = sorted(
         _validator(operation).iter_errors(value), key=lambda error: list(map(str, error.path))
     )

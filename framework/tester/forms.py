@@ -19,7 +19,7 @@ from framework.plugins import Plugin
 
 
 def definition_to_json(plugin: Plugin) -> dict[str, JSON]:
-    """Give a destination's definition with its forms."""
+    """Return a destination's definition with its forms."""
     definition = plugin.definition
     rate = definition.rate
     manifest = to_manifest(definition)
@@ -41,7 +41,7 @@ def definition_to_json(plugin: Plugin) -> dict[str, JSON]:
 
 
 def starting(definition: Destination) -> list[dict[str, JSON]]:
-    """Give the subscriptions of a new connection, with trigger and mapping in full."""
+    """Return the subscriptions of a new connection, with trigger and mapping in full."""
     found = []
     for subscription in starting_subscriptions(definition):
         action = definition.action(subscription.action)
@@ -67,7 +67,7 @@ def _action(action: Action, written: Mapping[str, Any]) -> dict[str, JSON]:
 
 
 def _form(fields: Mapping[str, Field], written: Mapping[str, Any]) -> list[JSON]:
-    """Give a form: one entry for each field; *written* is the table's wire form."""
+    """Return a form: one entry for each field; *written* is the table's wire form."""
     return [_entry(key, field, written[key]) for key, field in fields.items()]
 
 

@@ -133,7 +133,7 @@ def _check_origin(headers: Mapping[str, str], scope: Scope) -> None:
 
 
 def _telling(send: Send, origin: str | None) -> Send:
-    """Give a *send* that tells the browser whether the page of *origin* may read the answer."""
+    """Return a *send* that tells the browser whether the page of *origin* may read the answer."""
     more = [(b"x-content-type-options", b"nosniff"), (b"vary", b"Origin")]
     if origin is not None:
         more += [
@@ -152,7 +152,7 @@ def _telling(send: Send, origin: str | None) -> Send:
 
 
 class Limited:
-    """Gives the messages of a request; raises Refusal where its body is over the limit."""
+    """Returns the messages of a request; raises Refusal where its body is over the limit."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
@@ -162,7 +162,7 @@ class Limited:
         self._announced = any(not one.isdigit() or int(one) > MAX_BODY for one in lengths)
 
     async def __call__(self) -> Message:
-        """Give the next message."""
+        """Return the next message."""
         if self._announced:
             raise _too_large()
         message = await self._next()

@@ -67,7 +67,7 @@ def _names(chosen: Chosen) -> Iterator[dict[str, JSON]]:
 
 
 def _readable(chosen: Chosen, number: int) -> str:
-    """Give the text of a subscription's trigger; nothing where it has none that parses."""
+    """Return the text of a subscription's trigger; nothing where it has none that parses."""
     subscription = chosen.subscriptions[number]
     action = chosen.plugin.definition.action(subscription.action)
     text = subscription.trigger if subscription.trigger is not None else action.trigger
@@ -79,7 +79,7 @@ def _readable(chosen: Chosen, number: int) -> str:
 
 
 def caret(error: FrameworkError) -> dict[str, JSON]:
-    """Give the place that the caret of a trigger's error points at, as `offset`, if it has one."""
+    """Return the place that the caret of a trigger's error points at, as `offset`, if it has one."""
     pointed = [line for line in str(error).splitlines() if line.strip() == "^"]
     return {"offset": max(pointed[-1].index("^") - 2, 0)} if pointed else {}
 

@@ -18,12 +18,12 @@ _GRACE: Final = 1
 
 
 def new_token() -> str:
-    """Give a token that nobody can guess."""
+    """Return a token that nobody can guess."""
     return secrets.token_urlsafe(24)
 
 
 def host_names(host: str) -> frozenset[str]:
-    """Give what requests may call a server on *host*: loopback has several names."""
+    """Return what requests may call a server on *host*: loopback has several names."""
     own = {host.strip("[]").lower(), socket.gethostname().lower()}
     return LOOPBACK_NAMES if host in LOOPBACK_NAMES else LOOPBACK_NAMES | own
 

@@ -18,9 +18,9 @@ class ApiRefusal(Exception):  # noqa: N818 - an answer, not an accident
 
     @classmethod
     def of(cls, status: int, code: str, error: FrameworkError) -> ApiRefusal:
-        """Give the refusal that an error of the framework stands for."""
+        """Return the refusal that an error of the framework stands for."""
         return cls(status, code, str(error), getattr(error, "problems", ()))
 
     def to_json(self) -> dict[str, Any]:
-        """Give the answer's body."""
+        """Return the answer's body."""
         return {"error": {"code": self.code, "message": str(self), "problems": self.problems}}

@@ -29,7 +29,7 @@ def changes(paths: Sequence[Path], before: Mapping[str, tuple[int, int]]) -> Ite
 
 
 def snapshot(paths: Iterable[Path]) -> dict[str, tuple[int, int]]:
-    """Give the time of change and the size of every file of interest below *paths*."""
+    """Return the time of change and the size of every file of interest below *paths*."""
     found = {}
     for file in _files(paths):
         try:

@@ -58,7 +58,7 @@ class ApiReply:
 
 
 def reference_app(workspace: Workspace, slug: str, names: frozenset[str], mode: Mode) -> ASGIApp:
-    """Give the app of the destination *slug*, for requests to *names*, delivering in *mode*."""
+    """Return the app of the destination *slug*, for requests to *names*, delivering in *mode*."""
     return Gate(_app(SegmentApi(workspace, slug, mode)), names, ORIGINS)
 
 
@@ -109,7 +109,7 @@ class SegmentApi:
         self._mode = mode
 
     def route(self, method: str, path: str) -> Callable[[_Body], ApiReply] | None:
-        """Give what answers a request; None where there is nothing at that place."""
+        """Return what answers a request; None where there is nothing at that place."""
         parts = path.strip("/").split("/")
         if (method, parts) == ("GET", ["manifest"]):
             return self._manifest
@@ -311,7 +311,7 @@ class _Captor(httpx.BaseTransport):
 
 
 def _named(body: _Body, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the credentials beside the settings by the names that settings mostly have."""
+    """Return the credentials beside the settings by the names that settings mostly have."""
     names = {
         "access_token": "accessToken",
         "refresh_token": "refreshToken",
@@ -327,7 +327,7 @@ def _called(connection: Connection, hook: str, given: _Body) -> Any:
 
 
 def _mapping(action: Action, given: _Body, events: Sequence[Any]) -> dict[str, JSON]:
-    """Give the mapping over the action's defaults; where that is nothing, the payload itself."""
+    """Return the mapping over the action's defaults; where that is nothing, the payload itself."""
     whole = {**action.default_mapping, **given}
     if whole or not events or not isinstance(events[0], dict):
         return whole
@@ -372,7 +372,7 @@ def _entry(status: int, message: JSON, kind: str) -> dict[str, JSON]:
 
 
 def _fields(problems: Sequence[str]) -> dict[str, str]:
-    """Give the messages of settings by their names."""
+    """Return the messages of settings by their names."""
     return {problem.split("`")[1]: problem for problem in problems if problem.count("`") > 1}
 
 

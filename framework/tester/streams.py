@@ -38,7 +38,7 @@ async def watch(state: Callable[[], JSON]) -> AsyncIterator[bytes]:
 
 
 async def once(kind: str, value: JSON) -> AsyncIterator[bytes]:
-    """Give one message, and then nothing until the other side goes away."""
+    """Return one message, and then nothing until the other side goes away."""
     import anyio  # noqa: PLC0415 - heavy, imported at first use
 
     yield message(kind, value)
@@ -56,7 +56,7 @@ class Filter:
     text: str = ""
 
     def lets(self, row: dict[str, Any]) -> bool:
-        """Tell whether a row is shown."""
+        """Return whether a row is shown."""
         return (
             (not self.outcomes or row.get("outcome") in self.outcomes)
             and (not self.subscription or row.get("subscription") == self.subscription)
@@ -65,7 +65,7 @@ class Filter:
 
 
 async def follow(path: Path, chosen: Filter) -> AsyncIterator[bytes]:
-    """Give the rows of an outcome file as a run appends them; `restart` where it begins anew.
+    """Return the rows of an outcome file as a run appends them; `restart` where it begins anew.
 
     The file need not be there yet. Of a long file only the last part is given.
     """
@@ -94,7 +94,7 @@ class Tail:
         self.restarted = False
 
     def read(self) -> list[dict[str, Any]]:
-        """Give the whole rows that were appended since the last call."""
+        """Return the whole rows that were appended since the last call."""
         self.restarted = False
         try:
             with self._path.open("rb") as file:
@@ -122,7 +122,7 @@ class Tail:
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
-    """Give the row of a line; None for the broken line at which reading may have begun."""
+    """Return the row of a line; None for the broken line at which reading may have begun."""
     try:
         row = json.loads(line)
     except ValueError:

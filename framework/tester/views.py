@@ -170,7 +170,7 @@ def _resolve(call: ApiRequest) -> JSON:
 
 
 def _route(call: ApiRequest, subscription: Mapping[str, Any]) -> CompiledSubscription:
-    """Give one subscription compiled; settings do not matter for that."""
+    """Return one subscription compiled; settings do not matter for that."""
     raw = {
         "destination": call.body["destination"],
         "subscriptions": [{**subscription, "enabled": True}],
@@ -222,7 +222,7 @@ def _deliver(call: ApiRequest, mode: Mode) -> JSON:
 
 
 def _shown(told: EventTrace) -> JSON:
-    """Give a journey; beyond the first ones, exchanges stand with their batch only."""
+    """Return a journey; beyond the first ones, exchanges stand with their batch only."""
     legs = (replace(leg, batch=leg.batch and _brief(leg.batch, told)) for leg in told.subscriptions)
     shown = replace(told, subscriptions=tuple(legs)).to_json()
     for leg, given in zip(told.subscriptions, shown["legs"], strict=True):
@@ -312,7 +312,7 @@ def _move_clock(call: ApiRequest) -> JSON:
 
 
 def sandbox_to_json(slug: str, sandbox: Sandbox) -> dict[str, JSON]:
-    """Give the state of a pretend partner: no secrets, and no personal values but in panels."""
+    """Return the state of a pretend partner: no secrets, and no personal values but in panels."""
     with sandbox.lock:
         panels, calls = sandbox.panels(), sandbox.requests[-_LAST_REQUESTS:]
         counts, now = dict(sorted(sandbox.calls.items())), sandbox.clock.time()

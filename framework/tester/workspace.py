@@ -79,7 +79,7 @@ class Workspace:
         self._sandboxes: dict[str, Sandbox] = {}
 
     def plugin(self, slug: str) -> Plugin:
-        """Give a destination; raises Refusal 404."""
+        """Return a destination; raises Refusal 404."""
         try:
             return self.setup.registry.get(slug)
         except UnknownNameError as error:
@@ -109,7 +109,7 @@ class Workspace:
             yield connection
 
     def connect(self, chosen: Chosen, mode: Mode, transport: httpx.BaseTransport) -> Connection:
-        """Give an open connection; only what is real is paced, and nothing is tried twice.
+        """Return an open connection; only what is real is paced, and nothing is tried twice.
 
         Raises SettingsError or ConfigurationError with every problem.
         """
@@ -123,7 +123,7 @@ class Workspace:
         )
 
     def sandbox(self, slug: str) -> Sandbox:
-        """Give the pretend partner of a destination; raises Refusal 409 where there is none."""
+        """Return the pretend partner of a destination; raises Refusal 409 where there is none."""
         plugin = self.plugin(slug)
         with self._lock:
             if slug not in self._sandboxes:
@@ -142,11 +142,11 @@ class Workspace:
         return sandbox
 
     def default_mode(self, slug: str) -> Mode:
-        """Give the mode of requests that name none."""
+        """Return the mode of requests that name none."""
         return "sandbox" if self.plugin(slug).implements("sandbox") else "dry"
 
     def kept(self, definition: Destination) -> dict[str, Any]:
-        """Give the secret settings that the connection file has for a destination."""
+        """Return the secret settings that the connection file has for a destination."""
         file = self.setup.file
         if file is None or file.destination != definition.slug:
             return {}
@@ -168,13 +168,13 @@ class Workspace:
         return sandbox
 
     def transport(self, chosen: Chosen, mode: Mode) -> httpx.BaseTransport:
-        """Give where requests go in a mode; raises Refusal 409 where there is no sandbox."""
+        """Return where requests go in a mode; raises Refusal 409 where there is no sandbox."""
         if mode == "sandbox":
             return SandboxTransport(self.sandbox(chosen.slug))
         return DryRun() if mode == "dry" else make_transport()
 
     def examples(self) -> dict[str, list[Event]]:
-        """Give the saved events by name."""
+        """Return the saved events by name."""
         path = self.setup.examples
         try:
             found = json.loads(path.read_text(encoding="utf-8")) if path else {}
@@ -224,7 +224,7 @@ def admit(sandbox: Sandbox, settings: Mapping[str, Any]) -> None:
 
 
 def secrets_of(definition: Destination, settings: Mapping[str, Any]) -> list[str]:
-    """Give the values of secret settings."""
+    """Return the values of secret settings."""
     fields = definition.settings_fields
     return [str(settings[key]) for key, one in fields.items() if one.secret and settings.get(key)]
 

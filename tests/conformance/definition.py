@@ -107,7 +107,7 @@ def _compare_payload(shape: Shape, raw: dict[str, Any], expected: Case) -> str |
 
 
 def _ours(problem: Problem) -> bool:
-    """Tell whether only we see a problem.
+    """Return whether only we see a problem.
 
     The reference puts formats and limits of a multiple field on the list, where they check
     nothing, and ignores limits of integers and limits of 0; we honour them.
@@ -121,7 +121,7 @@ def _ours(problem: Problem) -> bool:
 
 
 def _said(problem: Problem, shape: Shape) -> Iterator[tuple[str, str]]:
-    """Give the reference's pairs of pointer and message for a problem."""
+    """Return the reference's pairs of pointer and message for a problem."""
     if problem.code == "required":
         parent = problem.path[:-1]
         subject = _subject(parent, shape)
@@ -164,7 +164,7 @@ def _is_no_choice(problem: Problem) -> bool:
 
 
 def _is_misformed(problem: Problem) -> bool:
-    """Tell whether a text, where the field takes no texts, lacks the field's format as well."""
+    """Return whether a text, where the field takes no texts, lacks the field's format as well."""
     holds = PREDICATES.get(problem.field.format or "")
     return isinstance(problem.found, str) and holds is not None and not holds(problem.found)
 
@@ -260,7 +260,7 @@ def _takes_any_operator(case: Case) -> bool:
 
 
 def _unusable(schema: Any) -> bool:
-    """Tell whether the reference's validator refuses the schema, or the schema everything."""
+    """Return whether the reference's validator refuses the schema, or the schema everything."""
     if isinstance(schema, list):
         return any(map(_unusable, schema))
     if not isinstance(schema, dict):
@@ -313,7 +313,7 @@ def _compare_annotations(document: Any, schema: Any, path: str) -> str | None:
 
 
 def _amended(schema: dict[str, Any], table: Any) -> dict[str, Any]:
-    """Give the reference's schema with what it forgets of the fields: limits, formats, null."""
+    """Return the reference's schema with what it forgets of the fields: limits, formats, null."""
     properties = {
         key: _amended_field(theirs, table[key]) for key, theirs in schema["properties"].items()
     }
@@ -365,7 +365,7 @@ def _compare_acceptance(table: Any, ours: Any, theirs: Any, seed: str) -> str | 
 
 
 def _probes(table: dict[str, Field], chance: random.Random) -> Iterator[dict[str, Any]]:
-    """Give values to try: each field alone, and many mixtures of all fields."""
+    """Return values to try: each field alone, and many mixtures of all fields."""
     yield {}
     yield {"undeclared": 1}
     for key, field in table.items():

@@ -130,7 +130,7 @@ class Partner(httpx.BaseTransport):
         return self.answer(len(self.calls))
 
     def answer(self, number: int) -> Case:
-        """Give the behaviour that answers a call; the first one is number 1."""
+        """Return the behaviour that answers a call; the first one is number 1."""
         found: Case = self._script[min(number, len(self._script)) - 1]
         return found
 
@@ -294,7 +294,7 @@ def _failure(entry: Case) -> Failed:
 
 
 def _error(told: Case) -> Exception:
-    """Give our exception for one of the reference, with the code and status that it has there."""
+    """Return our exception for one of the reference, with the code and status that it has there."""
     message = told["message"]
     if told.get("class") not in _ERRORS:
         return RuntimeError(message)
@@ -342,7 +342,7 @@ class Outcome:
     answers: list[Case] = field(default_factory=list)
 
     def answer(self, item: ReportItem) -> Case:
-        """Give what the call of an item was answered with; empty where it was in none."""
+        """Return what the call of an item was answered with; empty where it was in none."""
         return {} if item.batch is None else self.answers[item.batch]
 
 
@@ -378,7 +378,7 @@ def _run(case: Case, partner: Partner) -> Outcome:
 
 
 def _answers(report: Report, partner: Partner) -> Iterator[Case]:
-    """Give what the last call of each batch was answered with."""
+    """Return what the last call of each batch was answered with."""
     number = 0
     for batch in report.batches:
         number += sum(exchange.url.endswith("/send") for exchange in batch.exchanges)
@@ -408,7 +408,7 @@ def _subscriptions(case: Case) -> list[Case]:
 
 
 def _mapping(case: Case, raw: Case) -> Case:
-    """Give a subscription's mapping; a sync mode that is not mapped has no default either."""
+    """Return a subscription's mapping; a sync mode that is not mapped has no default either."""
     nothing = {SYNC_MODE_KEY: {"@path": "$.missing.sync.mode"}} if "syncMode" in case else {}
     return nothing | (raw.get("mapping") or {})
 
@@ -454,7 +454,7 @@ def _tell_refused(case: Case, raw: Case, outcome: Outcome) -> None:
 
 
 def _steps(item: ReportItem, shape: Shape, outcome: Outcome) -> Iterator[Case]:
-    """Give the steps of a single event; one that fails on the way is an error."""
+    """Return the steps of a single event; one that fails on the way is an error."""
     yield {"output": "Mappings resolved"}
     if item.payload is None:
         outcome.error = outcome.error or _invalid(shape, item.mapped or {})
@@ -472,7 +472,7 @@ def _steps(item: ReportItem, shape: Shape, outcome: Outcome) -> Iterator[Case]:
 
 
 def _entry(item: ReportItem, shape: Shape, answer: Case) -> Case:
-    """Give the entry of one event in a batch."""
+    """Return the entry of one event in a batch."""
     result = item.result
     if isinstance(result, Skipped):
         return _refusal(400, "PAYLOAD_VALIDATION_FAILED", ACCEPTED)
@@ -494,7 +494,7 @@ def _entry(item: ReportItem, shape: Shape, answer: Case) -> Case:
 
 
 def _unread(body: Any, answer: Case) -> Any:
-    """Give the body of an answer as text where only its text is recorded, which we read as JSON."""
+    """Return the body of an answer as text where only its text is recorded, which we read as JSON."""
     text = answer.get("content")
     if text is None or answer.get("data") is not None:
         return body
@@ -577,7 +577,7 @@ def _compare_errors(theirs: Case, ours: Case, case: Case) -> str | None:
 
 
 def _ours(case: Case, ours: Outcome, partner: Partner) -> bool:
-    """Tell whether this is something that we do otherwise, as the page of differences says."""
+    """Return whether this is something that we do otherwise, as the page of differences says."""
     theirs = case["expected"].get("error", {})
     if theirs.get("code") == "NotImplemented":
         # Events of an action that knows no batches are performed one by one, and once more where
@@ -608,7 +608,7 @@ def _distinct(payloads: list[Any]) -> set[str]:
 
 
 def _empty_settings(case: Case) -> dict[str, str]:
-    """Give the label of each declared setting that is there and empty."""
+    """Return the label of each declared setting that is there and empty."""
     fields = (case.get("authentication") or {}).get("fields") or {}
     settings = case.get("settings") or {}
     empty = [key for key in fields if key in settings and settings[key] in ("", None)]
@@ -616,7 +616,7 @@ def _empty_settings(case: Case) -> dict[str, str]:
 
 
 def _said_of_settings(error: Case | None, empty: Case) -> list[str]:
-    """Give the problems of settings, without those of the empty ones."""
+    """Return the problems of settings, without those of the empty ones."""
     return [
         text
         for text in sorted((error or {}).get("messages", ()))

@@ -60,7 +60,7 @@ def read_rows() -> list[Row]:
 
 
 def page(rows: list[Row]) -> str:
-    """Give the page of differences as Markdown."""
+    """Return the page of differences as Markdown."""
     order = list(dict.fromkeys(ROOMS.values()))
     placed = sorted(rows, key=lambda row: order.index(row.heading))
     parts = [HEAD.rstrip()]
@@ -81,7 +81,7 @@ def _line(row: Row) -> str:
 
 
 def _cell(text: str) -> str:
-    """Give a text as the cell of a table: a capital first, no full stop at the end."""
+    """Return a text as the cell of a table: a capital first, no full stop at the end."""
     return (text[:1].upper() + text[1:].removesuffix(".")).replace("|", "\\|")
 
 

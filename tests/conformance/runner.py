@@ -50,7 +50,7 @@ def absent_files() -> list[Path]:
 
 
 def excuses() -> frozenset[str]:
-    """Give the tags whose differences from the reference are on purpose."""
+    """Return the tags whose differences from the reference are on purpose."""
     rows = json.loads((ROOT / "docs" / "differences.json").read_text(encoding="utf-8"))
     return frozenset(row["tag"] for row in rows if row.get("tag"))
 
@@ -62,7 +62,7 @@ def read_cases(file: Path) -> Iterable[Case]:
 
 
 def run_case(case: Case) -> str | None:
-    """Give the difference between the reference's behaviour and ours; None where there is none."""
+    """Return the difference between the reference's behaviour and ours; None where there is none."""
     adapter = ADAPTERS.get(case["kind"])
     if adapter is None:
         return f"there is no adapter for the kind `{case['kind']}`"

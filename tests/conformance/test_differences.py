@@ -25,7 +25,7 @@ def written_in(file: str) -> frozenset[str]:
 
 @cache
 def named_tags() -> frozenset[str]:
-    """Give the tags that the cases' own documentation explains."""
+    """Return the tags that the cases' own documentation explains."""
     text = (CASES / "README.md").read_text(encoding="utf-8")
     notes = text.partition("## Notes")[2]
     cells = [line.split("|")[1] for line in notes.splitlines() if line.startswith("| `")]
@@ -45,7 +45,7 @@ def test_rows_are_kept_in_order() -> None:
 
 
 @pytest.mark.parametrize("row", read_rows(), ids=lambda row: row.tag or row.topic)
-def test_a_row_says_everything_and_its_test_exists(row: object) -> None:
+def test_a_row_is_complete_and_its_test_exists(row: object) -> None:
     fields = {name: str(value) for name, value in vars(row).items()}
     assert all(text.strip() for name, text in fields.items() if name != "tag")
     assert "\n" not in "".join(fields.values())

@@ -104,7 +104,7 @@ def test_a_broken_plugin_is_reported_and_left_out(third_parties: Registry, insta
     assert list(third_parties.destinations) == ["webhook"]
 
 
-def test_our_own_destination_comes_in_by_entry_point_too() -> None:
+def test_our_own_destination_is_loaded_by_entry_point() -> None:
     registry = load_plugins()
     assert registry.problems == ()
     found = registry.get("actions-criteo-audiences")
@@ -315,7 +315,7 @@ def no_wrapper() -> None:
         ),
     ],
 )
-def test_a_plugin_that_is_wrong_is_left_out(point: Any, hooks: Any, told: str) -> None:
+def test_an_invalid_plugin_is_left_out(point: Any, hooks: Any, told: str) -> None:
     """Every way to be wrong is a problem with place, hook and fix; the others are available."""
     registry = load_plugins([point("bad", hooks), point("good", named("good"))])
     places = {name: place_of(hook) for name, hook in vars(hooks).items()}
@@ -418,7 +418,7 @@ def test_a_plugin_that_cannot_be_imported_is_left_out() -> None:
     )
 
 
-def test_opening_a_plugin_oneself_raises_what_is_wrong() -> None:
+def test_opening_an_invalid_plugin_raises() -> None:
     hooks = module()
     with pytest.raises(PluginError) as caught:
         open_plugin(hooks)
@@ -574,7 +574,7 @@ def passing(hook: str) -> Any:
 
 
 @pytest.mark.parametrize("extensions", [(), (passing("perform"),)], ids=["alone", "wrapped"])
-def test_a_hook_gets_what_it_names_and_nothing_in_place_of_what_is_missing(
+def test_a_hook_gets_the_arguments_it_names(
     extensions: tuple[Any, ...],
 ) -> None:
     """It makes no difference whether anybody stands around it."""

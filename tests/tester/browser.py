@@ -73,7 +73,7 @@ class Held:
     waiting: list[Route] = field(default_factory=list)
 
     def take(self) -> Route:
-        """Give the request that has waited longest, once there is one."""
+        """Return the request that has waited longest, once there is one."""
         for _ in range(_PATIENCE // 10):
             if self.waiting:
                 return self.waiting.pop(0)
@@ -124,12 +124,12 @@ class Window:
         ]
 
     def markup(self) -> str:
-        """Give all markup, that of shadow roots included."""
+        """Return all markup, that of shadow roots included."""
         text: str = self.page.evaluate(_ALL_MARKUP)
         return text
 
     def kept(self) -> str:
-        """Give everything that the browser keeps or shows of the page beside its markup."""
+        """Return everything that the browser keeps or shows of the page beside its markup."""
         text: str = self.page.evaluate(
             "() => JSON.stringify([location.href, {...localStorage}, {...sessionStorage},"
             " document.cookie, document.title, history.state])"
@@ -145,7 +145,7 @@ class Window:
         self.page.wait_for_function(_HOLDS, arg=[box.element_handle(), text])
 
     def text(self, label: str) -> str:
-        """Give what an editor holds, lines that it shows."""
+        """Return what an editor holds, lines that it shows."""
         box = self.page.get_by_role("textbox", name=label).first
         return "\n".join(box.locator(".cm-line").all_text_contents())
 
@@ -186,11 +186,11 @@ class Window:
         self.page.click(f"[data-step={name}]")
 
     def stage(self, name: str) -> str:
-        """Give the text of a stage of the journey that is shown."""
+        """Return the text of a stage of the journey that is shown."""
         return self.page.locator(f"[data-stage={name}]").inner_text()
 
     def case(self) -> Any:
-        """Give the case that the address holds, once it has caught up with the page."""
+        """Return the case that the address holds, once it has caught up with the page."""
         return self.page.evaluate(_CASE)
 
 

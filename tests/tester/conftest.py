@@ -37,7 +37,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def both(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a tester that has a second destination, with unusual forms."""
+    """Return the address of a tester that has a second destination, with unusual forms."""
     folder = tmp_path_factory.mktemp("both")
     shutil.copy(ODD_FORMS, folder)
     about = folder / "odd_forms-1.0.dist-info"
@@ -51,14 +51,14 @@ def both(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def address(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a tester that a module's tests share."""
+    """Return the address of a tester that a module's tests share."""
     with serving(installed, tmp_path_factory.mktemp("tester")) as printed:
         yield printed
 
 
 @pytest.fixture(scope="module")
 def browser(installed: Path) -> Iterator[Browser]:
-    """Give a browser; it ends with its module, since its loop would be in the way of others."""
+    """Return a browser; it ends with its module, since its loop would be in the way of others."""
     assert installed.is_dir()
     with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
@@ -68,7 +68,7 @@ def browser(installed: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def window(browser: Browser, serve: Callable[..., str], tmp_path: Path) -> Iterator[Window]:
-    """Give a window that closes before its tester; it must not complain nor go elsewhere."""
+    """Return a window that closes before its tester; it must not complain nor go elsewhere."""
     del serve  # it has to be there before and to end after
     with open_window(browser, tmp_path) as opened:
         yield opened

@@ -205,7 +205,7 @@ def test_nearest_subscription(window: Window, address: str) -> None:
     window.page.locator("[data-stage=outcome]").get_by_text("delivered").wait_for()
 
 
-def test_payload_problems_stand_in_place(window: Window, address: str) -> None:
+def test_payload_problems_are_shown_at_their_fields(window: Window, address: str) -> None:
     _start(window, address)
     _run(window, make_event("track", event="Audience Entered", properties={}, context={}))
     assert "2 problems" in window.stage("payload")
@@ -226,7 +226,7 @@ def test_curl_is_copied_redacted(window: Window, address: str) -> None:
     assert "sandbox-secret" not in command
 
 
-def test_triggers_and_mappings_tell_errors_where_they_are(window: Window, address: str) -> None:
+def test_triggers_and_mappings_show_errors_in_place(window: Window, address: str) -> None:
     """Both editors mark what is wrong, and complete directives and the event's own paths."""
     _start(window, address)
     page = window.page
@@ -334,7 +334,7 @@ def test_several_events_are_read(shared: Window, text: str, told: str) -> None:
 def shared(
     browser: Browser, address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Window]:
-    """Give one window to tests that only look at the event's editor."""
+    """Return one window to tests that only look at the event's editor."""
     with open_window(browser, tmp_path_factory.mktemp("shared")) as opened:
         _start(opened, address)
         yield opened
@@ -361,7 +361,7 @@ def test_keyboard(window: Window, address: str) -> None:
     page.locator("[data-stage=outcome]").get_by_text("delivered").wait_for()
 
 
-def test_sandbox_panel_forgets_and_goes_on(window: Window, address: str) -> None:
+def test_sandbox_panel_resets_and_moves_its_clock(window: Window, address: str) -> None:
     _start(window, address)
     _run(window, _person("ada@example.com"))
     aside = window.page.locator("#aside")

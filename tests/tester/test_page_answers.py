@@ -150,7 +150,7 @@ def test_slow_answers_do_not_pile_up(window: Window, address: str) -> None:
     assert page.evaluate(_LATER) == ["first", "third"]
 
 
-def test_what_cannot_be_judged_is_not_called_wrong(window: Window, address: str) -> None:
+def test_unknown_truth_is_not_shown_as_false(window: Window, address: str) -> None:
     """Without an answer the page says so, and not that a trigger does not parse."""
     page = _start(window, address)
     page.route("**/api/trigger", lambda route: route.abort())
@@ -239,7 +239,7 @@ def test_a_run_is_shown_with_its_destination_only(window: Window, both: str) -> 
     page.get_by_text("Nothing has been run yet.").wait_for()
 
 
-def test_why_nothing_was_run_stays(window: Window, address: str) -> None:
+def test_the_reason_for_no_run_stays(window: Window, address: str) -> None:
     """Until the next run, on whichever steps somebody looks for the reason."""
     page = _choose(window, address)
     window.step("event")
@@ -253,7 +253,7 @@ def test_why_nothing_was_run_stays(window: Window, address: str) -> None:
     window.forgive("status of 400")
 
 
-def test_an_answer_that_breaks_off_is_none(window: Window, address: str) -> None:
+def test_an_incomplete_response_is_an_error(window: Window, address: str) -> None:
     page = _start(window, address)
     window.step("event")
     window.write(EVENTS, json.dumps(make_event("page")))

@@ -110,7 +110,7 @@ def test_choosing_a_destination_again_keeps_its_settings(window: Window, both: s
     assert page.input_value("#setting-key") == SECRET
 
 
-def test_a_mapping_that_is_not_finished_stays(window: Window, both: str) -> None:
+def test_an_unfinished_mapping_stays(window: Window, both: str) -> None:
     """In both panes, over steps and over other subscriptions; it is said what is wrong with it."""
     page = _map(window, both)
     card = page.locator(".subscription").first

@@ -23,7 +23,7 @@ _WIDER = """() => [...document.querySelectorAll("section")]
 
 
 def _lasting(route: Route) -> None:
-    """Give the page without what makes it load again, which may be at any time."""
+    """Return the page without what makes it load again, which may be at any time."""
     answer = route.fetch()
     lasting, number = re.subn(r'<meta http-equiv="refresh"[^>]*>', "", answer.text())
     assert number == 1

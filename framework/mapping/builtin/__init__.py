@@ -1,1 +1,1 @@
-"""The built-in directives: lookups, objects and lists, strings and rendering."""
+"""The built-in directives: lookup, control, objects, rendering and strings."""

@@ -1,4 +1,4 @@
-"""Directives that say where values come from: @path, @arrayPath, @literal, @if, @transform."""
+"""Directives that say where values come from: @path, @arrayPath, @literal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from framework.codegen import CodeValue, Each
 from framework.mapping.directives import Directive, DirectiveBuilder, DirectiveExample
 from framework.mapping.expressions import (
     WHOLE,
-    ConstantExpression,
     Dynamic,
     EvaluationScope,
     Expression,
@@ -20,27 +19,19 @@ from framework.mapping.expressions import (
     emit_listed,
     found,
     listed,
-    located,
     refuse,
 )
-from framework.mapping.javascript import TooMuch, is_filled, is_truthy
 from framework.mapping.shape_checks import (
     Where,
-    be_directive_or_object,
     check_directive_or_any,
     check_directive_or_string,
     check_list,
     check_value,
-    object_with,
 )
 from framework.paths import ITEM, JSON, MISSING, Path, PathSteps
 
-MAX_VALUES: Final = 200_000
-"""Values that an inner `@transform` may be given: each level can multiply them."""
-
-
 MAX_PATH: Final = 10_000
-"""Characters of a path that comes from the event."""
+"""Characters of the longest path read from an event."""
 
 
 def _build_path(argument: JSON, where: str, builder: DirectiveBuilder) -> Expression:
@@ -60,27 +51,27 @@ def _reader(where: str) -> Callable[[str, JSON], JSON]:
 
 PATH = Directive(
     name="@path",
-    summary="Give the value at a path of the event.",
+    summary="Read the value at a path of the event.",
     schema={
         "title": "Path",
-        "description": "Where in the event, such as `$.context.traits.email`.",
+        "description": "A path in the event, such as `$.context.traits.email`.",
         "anyOf": [{"type": "string"}, {"$ref": "#/$defs/directive"}],
     },
     examples=(
         DirectiveExample(
-            note="Dots enter objects, brackets enter lists.",
+            note="Dots select keys of objects, brackets select positions of lists.",
             mapping={"sku": {"@path": "$.properties.products[0].sku"}},
             event={"properties": {"products": [{"sku": "A1"}]}},
             output={"sku": "A1"},
         ),
         DirectiveExample(
-            note="A path that leads nowhere gives no value, and the key is left out.",
+            note="A path that does not exist has no value, and the key is left out.",
             mapping={"sku": {"@path": "$.properties.sku"}},
             event={"properties": {}},
             output={},
         ),
         DirectiveExample(
-            note="A path ends early at null, false, 0 or empty text, and gives that.",
+            note="A path that meets null, false, 0 or an empty string ends there, with that value.",
             mapping={"city": {"@path": "$.traits.address.city"}},
             event={"traits": {"address": None}},
             output={"city": None},
@@ -92,7 +83,7 @@ PATH = Directive(
             output={"id": "u1"},
         ),
         DirectiveExample(
-            note="A path is text.",
+            note="A path is a string.",
             mapping={"id": {"@path": 5}},
             event={},
             refusal="/id/@path should be a string or a mapping directive but it is a number.",
@@ -105,7 +96,7 @@ PATH = Directive(
 
 @dataclass(frozen=True)
 class ArrayOf(Expression):
-    """A list from the input, each item put into a shape; an object counts as a list of one."""
+    """A list from the input with each item mapped; an object counts as a list of one."""
 
     folds: ClassVar[bool] = False
 
@@ -192,10 +183,11 @@ def _build_array_path(argument: JSON, where: str, builder: DirectiveBuilder) -> 
 
 ARRAY_PATH = Directive(
     name="@arrayPath",
-    summary="Give a list of the event, each item put into a shape.",
+    summary="Read a list from the event and map each item.",
     schema={
         "title": "Array path",
-        "description": "A path to a list, and the shape of each item; its paths start there.",
+        "description": "A path to a list, and the mapping of each item; its paths start at the "
+        "item.",
         "type": "array",
         "prefixItems": [
             {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/directive"}]},
@@ -205,7 +197,7 @@ ARRAY_PATH = Directive(
     },
     examples=(
         DirectiveExample(
-            note="Paths of the shape start at the item.",
+            note="Paths of the second part start at the item.",
             mapping={"ids": {"@arrayPath": ["$.products", {"id": {"@path": "$.sku"}}]}},
             event={"products": [{"sku": "A1"}, {"sku": "B2"}, {}]},
             output={"ids": [{"id": "A1"}, {"id": "B2"}, {}]},
@@ -217,7 +209,7 @@ ARRAY_PATH = Directive(
             output={"ids": ["A1"]},
         ),
         DirectiveExample(
-            note="Without a shape, and for what is no list or object, the value is given as it is.",
+            note="Without a second part, or for values of other types, the value is unchanged.",
             mapping={"ids": {"@arrayPath": ["$.products"]}},
             event={"products": 3},
             output={"ids": 3},
@@ -240,29 +232,29 @@ def _build_literal(argument: JSON, where: str, builder: DirectiveBuilder) -> Exp
 
 LITERAL = Directive(
     name="@literal",
-    summary="Give the argument itself, for values that must not look like something else.",
+    summary="Use the argument itself as the value.",
     schema={"title": "Literal", "description": "The value.", "$ref": "#/$defs/value"},
     examples=(
         DirectiveExample(
-            note="Braces are not filled in.",
+            note="Placeholders are not replaced.",
             mapping={"text": {"@literal": "{{userId}}"}},
             event={"userId": "u1"},
             output={"text": "{{userId}}"},
         ),
         DirectiveExample(
-            note="False, 0, null and the empty text are values.",
+            note="False, 0, null and the empty string are values.",
             mapping={"consent": {"@literal": False}},
             event={},
             output={"consent": False},
         ),
         DirectiveExample(
-            note="Directives inside are followed.",
+            note="Directives inside are evaluated.",
             mapping={"ids": {"@literal": [{"@path": "$.userId"}, 1]}},
             event={"userId": "u1"},
             output={"ids": ["u1", 1]},
         ),
         DirectiveExample(
-            note="A directive stands alone in its object.",
+            note="A directive is the only key of its object.",
             mapping={"id": {"@literal": {"a": 1, "@path": "$.userId"}}},
             event={},
             refusal="/id/@literal should only have one @-prefixed key but it has 2 keys.",
@@ -272,314 +264,4 @@ LITERAL = Directive(
     build=_build_literal,
 )
 
-
-def _is_present(value: JSON) -> bool:
-    return value is not MISSING and value is not None
-
-
-_EMITTED: Final[dict[Callable[[JSON], bool], str]] = {
-    _is_present: "{0} is not MISSING and {0} is not None",
-    is_filled: "({0} != '' if type({0}) is str else {1}({0}))",
-}
-
-
-@dataclass(frozen=True)
-class ConditionalExpression(Expression):
-    """One of two expressions, depending on a test of a third."""
-
-    tested: Expression
-    test: Callable[[JSON], bool]
-    then: Expression
-    otherwise: Expression
-
-    @property
-    def children(self) -> tuple[Expression, ...]:
-        return (self.tested, self.then, self.otherwise)
-
-    @property
-    def always(self) -> bool:
-        return self.then.always and self.otherwise.always
-
-    @property
-    def patches(self) -> bool:
-        return self.then.patches or self.otherwise.patches
-
-    def _chosen(self, value: JSON) -> Expression:
-        return self.then if self.test(self.tested.evaluate(value)) else self.otherwise
-
-    def evaluate(self, value: JSON) -> JSON:
-        return self._chosen(value).evaluate(value)
-
-    def patch(self, value: JSON) -> JSON:
-        return self._chosen(value).patch(value)
-
-    def emit(self, scope: EvaluationScope) -> str:
-        return self._emit(scope, lambda branch: branch.emit(scope))
-
-    def emit_patch(self, scope: EvaluationScope) -> str:
-        return self._emit(scope, lambda branch: branch.emit_patch(scope))
-
-    def _emit(self, scope: EvaluationScope, write: Callable[[Expression], str]) -> str:
-        code, tested = scope.code, scope.held(self.tested.emit(scope))
-        condition = _EMITTED[self.test].format(tested, code.literal(self.test, "holds"))
-        result = code.fresh()
-        with code.block(f"if {condition}:"):
-            code.line(f"{result} = {write(self.then)}")
-        with code.block("else:"):
-            code.line(f"{result} = {write(self.otherwise)}")
-        return result
-
-
-def _build_if(argument: JSON, where: str, builder: DirectiveBuilder) -> Expression:
-    if not isinstance(argument, dict):
-        return builder.refuse(where, f"must be an object, got {found(argument)}")
-    if not (is_truthy(argument.get("exists")) or is_truthy(argument.get("blank"))):
-        return builder.refuse(where, "must have something to test in `exists` or `blank`")
-    part = "exists" if "exists" in argument else "blank"
-    tested = builder.build(argument[part], f"{where}/{part}")
-    test = _is_present if part == "exists" else is_filled
-    then = _build_branch(argument, "then", where, builder)
-    # A field of the reference's editor that is left open is saved as null or empty text.
-    is_open = argument.get("else") is None or argument["else"] == ""
-    otherwise = (
-        ConstantExpression(MISSING) if is_open else _build_branch(argument, "else", where, builder)
-    )
-    if isinstance(tested, ConstantExpression):
-        return then if test(tested.value) else otherwise
-    return ConditionalExpression(tested, test, then, otherwise)
-
-
-def _build_branch(
-    argument: dict[str, JSON], name: str, where: str, builder: DirectiveBuilder
-) -> Expression:
-    if name not in argument:
-        return ConstantExpression(MISSING)
-    return builder.build(argument[name], f"{where}/{name}")
-
-
-_ANY_PART = {"$ref": "#/$defs/value"}
-
-IF = Directive(
-    name="@if",
-    summary="Choose between two values by whether a third is there.",
-    schema={
-        "title": "If",
-        "description": "`then` is given when the tested value is there, otherwise `else`.",
-        "type": "object",
-        "properties": {
-            "exists": {"description": "There when neither missing nor null.", **_ANY_PART},
-            "blank": {
-                "description": "There when also not empty text, 0, false or an empty list.",
-                **_ANY_PART,
-            },
-            "then": {"description": "Given when the tested value is there.", **_ANY_PART},
-            "else": {"description": "Given when it is not.", **_ANY_PART},
-        },
-    },
-    examples=(
-        DirectiveExample(
-            note="`exists` holds for anything but null and no value.",
-            mapping={
-                "id": {
-                    "@if": {
-                        "exists": {"@path": "$.userId"},
-                        "then": {"@path": "$.userId"},
-                        "else": {"@path": "$.anonymousId"},
-                    }
-                }
-            },
-            event={"userId": None, "anonymousId": "a1"},
-            output={"id": "a1"},
-        ),
-        DirectiveExample(
-            note="`blank`, in spite of its name, gives `then` when the value is not blank.",
-            mapping={"has": {"@if": {"blank": {"@path": "$.name"}, "then": "yes", "else": "no"}}},
-            event={"name": ""},
-            output={"has": "no"},
-        ),
-        DirectiveExample(
-            note="0, false and lists that print as nothing are blank; white space is not.",
-            mapping={"has": {"@if": {"blank": {"@path": "$.count"}, "then": "yes", "else": "no"}}},
-            event={"count": 0},
-            output={"has": "no"},
-        ),
-        DirectiveExample(
-            note="Without `else` there is no value; an `else` of null or empty text is none.",
-            mapping={"has": {"@if": {"exists": {"@path": "$.name"}, "then": 1, "else": ""}}},
-            event={},
-            output={},
-        ),
-        DirectiveExample(
-            note="There must be something to test.",
-            mapping={"has": {"@if": {"then": 1, "else": 2}}},
-            event={},
-            refusal="`/has/@if` must have something to test in `exists` or `blank`.",
-        ),
-        DirectiveExample(
-            note="The argument is an object.",
-            mapping={"has": {"@if": "yes"}},
-            event={},
-            refusal="/has/@if should be an object but it is a string.",
-        ),
-    ),
-    check=object_with(),
-    build=_build_if,
-)
-
-
-@dataclass(frozen=True)
-class Transformed(Expression):
-    """A mapping of what another mapping gives."""
-
-    folds: ClassVar[bool] = False
-
-    where: str
-    applied: Expression
-    mapping: Expression
-
-    @property
-    def children(self) -> tuple[Expression, ...]:
-        return (self.applied,)
-
-    @property
-    def always(self) -> bool:
-        return self.mapping.always
-
-    @property
-    def patches(self) -> bool:
-        return self.mapping.patches
-
-    @cached_property
-    def height(self) -> int:
-        return 1 + max(self.applied.height, self.mapping.height)
-
-    @cached_property
-    def transforms(self) -> int:
-        return 1 + max(self.applied.transforms, self.mapping.transforms)
-
-    def evaluate(self, value: JSON) -> JSON:
-        return self.mapping.evaluate(self._input(value))
-
-    def patch(self, value: JSON) -> JSON:
-        return self.mapping.patch(self._input(value))
-
-    def _input(self, value: JSON) -> JSON:
-        self.enter(value)
-        applied = self.applied.evaluate(value)
-        return self.weigh(applied) if self.transforms > 1 else applied
-
-    def enter(self, value: JSON) -> None:
-        """Refuse an input that is no object, as the reference does inside lists."""
-        if not isinstance(value, dict) and value is not MISSING:
-            refuse(self.where, f"must be applied to an object, got {found(value)}")
-
-    def weigh(self, value: JSON) -> JSON:
-        """Give the value unless it holds too many others."""
-        return located(self.where, _weighed)(value)
-
-    def emit(self, scope: EvaluationScope) -> str:
-        return self.mapping.emit(self._emit_input(scope))
-
-    def emit_patch(self, scope: EvaluationScope) -> str:
-        return self.mapping.emit_patch(self._emit_input(scope))
-
-    def _emit_input(self, scope: EvaluationScope) -> EvaluationScope:
-        code, whole = scope.code, Path(())
-        if not scope.entered:
-            code.line(f"{code.literal(self.enter, 'enter')}({scope.reader.read(whole)})")
-        applied = scope.held(self.applied.emit(scope))
-        if self.transforms > 1:
-            applied = scope.call(self.weigh, applied)
-        return scope.enter(applied, self.mapping.paths, entered=isinstance(self.applied, Object))
-
-
-def _weighed(value: JSON) -> JSON:
-    waiting, left = [value], MAX_VALUES
-    while waiting:
-        item = waiting.pop()
-        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
-        left -= 1 + len(inner)
-        if left < 0:
-            raise TooMuch(f"would be applied to more than {MAX_VALUES:,} values")
-        waiting.extend(inner)
-    return value
-
-
-def _build_transform(argument: JSON, where: str, builder: DirectiveBuilder) -> Expression:
-    if not isinstance(argument, dict):
-        return builder.refuse(where, f"must be an object, got {found(argument)}")
-    apply, mapping = argument.get("apply"), argument.get("mapping")
-    if not is_truthy(mapping):
-        return builder.refuse(where, "must have a `mapping`")
-    if not isinstance(apply, dict):
-        return builder.refuse(f"{where}/apply", f"must be an object, got {found(apply)}")
-    inner = builder.fields(apply, f"{where}/apply")
-    return Transformed(where, inner, builder.build(mapping, f"{where}/mapping"))
-
-
-_OBJECT_PART = {"anyOf": [{"type": "object"}, {"$ref": "#/$defs/directive"}]}
-
-TRANSFORM = Directive(
-    name="@transform",
-    summary="Map twice: what the first mapping gives is the event of the second.",
-    schema={
-        "title": "Transform",
-        "description": "Two mappings, one after the other.",
-        "type": "object",
-        "properties": {
-            "apply": {"description": "The first mapping, of the event.", **_OBJECT_PART},
-            "mapping": {"description": "The second, of what the first gives.", **_OBJECT_PART},
-        },
-        "required": ["apply", "mapping"],
-    },
-    examples=(
-        DirectiveExample(
-            note="Paths of the second mapping start at the result of the first.",
-            mapping={
-                "user": {
-                    "@transform": {
-                        "apply": {"id": {"@path": "$.userId"}},
-                        "mapping": {"key": {"@template": "user:{{id}}"}},
-                    }
-                }
-            },
-            event={"userId": "u1"},
-            output={"user": {"key": "user:u1"}},
-        ),
-        DirectiveExample(
-            note="The event itself is out of reach of the second mapping.",
-            mapping={
-                "user": {
-                    "@transform": {"apply": {"a": 1}, "mapping": {"id": {"@path": "$.userId"}}}
-                }
-            },
-            event={"userId": "u1"},
-            output={"user": {}},
-        ),
-        DirectiveExample(
-            note="Both parts are needed.",
-            mapping={"user": {"@transform": {"mapping": {}}}},
-            event={},
-            refusal='/user/@transform should have field "apply" but it doesn\'t.',
-        ),
-        DirectiveExample(
-            note="Items of lists are transformed when they are objects.",
-            mapping={
-                "l": {
-                    "@arrayPath": [
-                        "$.l",
-                        {"@transform": {"apply": {"a": {"@path": "$.b"}}, "mapping": {"c": 1}}},
-                    ]
-                }
-            },
-            event={"l": ["text"]},
-            refusal="`/l/@arrayPath/1/@transform` must be applied to an object, got string.",
-        ),
-    ),
-    check=object_with(
-        required={"apply": be_directive_or_object, "mapping": be_directive_or_object}
-    ),
-    build=_build_transform,
-)
-
-READING: Final = (PATH, ARRAY_PATH, LITERAL, IF, TRANSFORM)
+LOOKUP: Final = (PATH, ARRAY_PATH, LITERAL)

@@ -1,4 +1,4 @@
-"""Directives that change the shape of values: @merge, @flatten, @json, @excludeWhenNull."""
+"""Directives that combine and change objects: @merge, @flatten, @excludeWhenNull."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ from framework.mapping.expressions import (
 from framework.mapping.javascript import (
     MAX_NESTING,
     MAX_TEXT,
-    decode,
-    encode,
     is_truthy,
     too_deep,
     too_long,
@@ -53,7 +51,7 @@ def _without_missing(value: dict[str, JSON]) -> dict[str, JSON]:
 
 @dataclass(frozen=True)
 class Merged(Expression):
-    """One object of several, of which later ones win; what is no object adds nothing."""
+    """Objects merged into one, later ones first in precedence; other values add nothing."""
 
     parts: tuple[Expression, ...]
 
@@ -154,7 +152,7 @@ def _merged_by(direction: JSON, *objects: JSON) -> dict[str, JSON]:
 
 def _check_merge(argument: JSON, where: Where) -> list[str]:
     problems = _check_merge_parts(argument, where)
-    # The reference stops at the first bad object and does not say where it stands.
+    # Segment stops at the first invalid object and does not report its position.
     objects = [] if problems else argument["objects"]
     return problems or next(
         (found for item in objects if (found := check_directive_or_object(item, ()))), []
@@ -167,16 +165,16 @@ _check_merge_parts = object_with(
 
 MERGE = Directive(
     name="@merge",
-    summary="Make one object of several.",
+    summary="Merge objects into one.",
     schema={
         "title": "Merge",
-        "description": "Objects to put together, one level deep.",
+        "description": "Objects to merge, one level deep.",
         "type": "object",
         "properties": {
             "objects": {"type": "array", "items": _ANY_PART},
             "direction": {
-                "description": "Who wins where a key is in several: `right` the last, `left` the "
-                "first.",
+                "description": "The object whose value is used if several have a key: `right` for "
+                "the last, `left` for the first.",
                 "enum": ["left", "right"],
             },
         },
@@ -184,7 +182,7 @@ MERGE = Directive(
     },
     examples=(
         DirectiveExample(
-            note="With `right` later objects win.",
+            note="With `right`, later objects take precedence.",
             mapping={
                 "user": {
                     "@merge": {
@@ -197,13 +195,13 @@ MERGE = Directive(
             output={"user": {"plan": "pro", "id": 1}},
         ),
         DirectiveExample(
-            note="With `left` earlier ones do.",
+            note="With `left`, earlier ones do.",
             mapping={"user": {"@merge": {"direction": "left", "objects": [{"a": 1}, {"a": 2}]}}},
             event={},
             output={"user": {"a": 1}},
         ),
         DirectiveExample(
-            note="What is no object adds nothing.",
+            note="Values that are not objects add nothing.",
             mapping={
                 "user": {
                     "@merge": {"direction": "right", "objects": [{"a": 1}, {"@path": "$.tags"}]}
@@ -213,7 +211,7 @@ MERGE = Directive(
             output={"user": {"a": 1}},
         ),
         DirectiveExample(
-            note="A key without a value takes away what an earlier object has there.",
+            note="A key without a value removes the key of an earlier object.",
             mapping={
                 "user": {
                     "@merge": {
@@ -226,7 +224,7 @@ MERGE = Directive(
             output={"user": {}},
         ),
         DirectiveExample(
-            note="There are two directions.",
+            note="Only two directions are valid.",
             mapping={"user": {"@merge": {"direction": "up", "objects": []}}},
             event={},
             refusal='/user/@merge/direction should be one of left, right but it is "up".',
@@ -238,7 +236,7 @@ MERGE = Directive(
 
 
 def _flattener(separator: str, *, lists: bool) -> Callable[[JSON], JSON]:
-    """Give the function that flattens objects, and lists too where *lists* says so."""
+    """Return a function that flattens objects, and with *lists* also lists."""
     entered = (dict, list) if lists else (dict,)
 
     def flatten(value: JSON) -> JSON:
@@ -275,7 +273,7 @@ def _build_flatten(argument: JSON, where: str, builder: DirectiveBuilder) -> Exp
     if not isinstance(argument, dict):
         return builder.refuse(where, f"must be an object, got {found(argument)}")
     if not is_truthy(argument.get("separator")):
-        return builder.refuse(f"{where}/separator", "must be a text that is not empty")
+        return builder.refuse(f"{where}/separator", "must be a non-empty string")
     separator = builder.build(argument["separator"], f"{where}/separator")
     value = builder.build(argument.get("value", MISSING), f"{where}/value")
     lists = not is_truthy(argument.get("omitArrays"))
@@ -297,31 +295,34 @@ def _build_flatten(argument: JSON, where: str, builder: DirectiveBuilder) -> Exp
 
 FLATTEN = Directive(
     name="@flatten",
-    summary="Put nested values into one flat object, their keys joined.",
+    summary="Flatten nested values into one object with joined keys.",
     schema={
         "title": "Flatten",
-        "description": "A value, and what is put between the joined keys.",
+        "description": "A value, and the separator of the joined keys.",
         "type": "object",
         "properties": {
             "value": _ANY_PART,
             "separator": {
                 "type": "string",
                 "minLength": 1,
-                "description": "What is put between keys.",
+                "description": "The text between two keys.",
             },
-            "omitArrays": {"type": "boolean", "description": "Leave lists as they are."},
+            "omitArrays": {
+                "type": "boolean",
+                "description": "Keep lists unchanged. Default: false.",
+            },
         },
         "required": ["value", "separator"],
     },
     examples=(
         DirectiveExample(
-            note="Items of lists have their numbers for keys.",
+            note="Keys of list items are their positions.",
             mapping={"flat": {"@flatten": {"value": {"@path": "$.p"}, "separator": "."}}},
             event={"p": {"a": {"b": 1}, "c": [True, {"d": None}]}},
             output={"flat": {"a.b": 1, "c.0": True, "c.1.d": None}},
         ),
         DirectiveExample(
-            note="`omitArrays` leaves lists as they are.",
+            note="`omitArrays` keeps lists unchanged.",
             mapping={
                 "flat": {
                     "@flatten": {"value": {"@path": "$.p"}, "separator": "_", "omitArrays": True}
@@ -331,19 +332,19 @@ FLATTEN = Directive(
             output={"flat": {"a_b": [1, 2]}},
         ),
         DirectiveExample(
-            note="Empty objects and lists disappear; anything else than those has an empty key.",
+            note="Empty objects and lists are dropped; a value of another type has the empty key.",
             mapping={"flat": {"@flatten": {"value": {"@path": "$.p"}, "separator": "."}}},
             event={"p": 5},
             output={"flat": {"": 5}},
         ),
         DirectiveExample(
-            note="The separator is needed.",
+            note="The separator is required.",
             mapping={"flat": {"@flatten": {"value": {"@path": "$.p"}}}},
             event={"p": {}},
-            refusal="`/flat/@flatten/separator` must be a text that is not empty.",
+            refusal="`/flat/@flatten/separator` must be a non-empty string.",
         ),
         DirectiveExample(
-            note="So is the value.",
+            note="The value is required.",
             mapping={"flat": {"@flatten": {"separator": "."}}},
             event={},
             refusal='/flat/@flatten should have field "value" but it doesn\'t.',
@@ -354,95 +355,8 @@ FLATTEN = Directive(
 )
 
 
-def _encoded(value: JSON) -> JSON:
-    return MISSING if value is MISSING else encode(value)
-
-
-def _decoded(value: JSON) -> JSON:
-    if not isinstance(value, str):
-        return value
-    decoded = decode(value)
-    return value if decoded is MISSING else decoded
-
-
-_MODES: Final = {"encode": _encoded, "decode": _decoded}
-
-
-def _build_json(argument: JSON, where: str, builder: DirectiveBuilder) -> Expression:
-    if not isinstance(argument, dict):
-        return builder.refuse(where, f"must be an object, got {found(argument)}")
-    mode, value = argument.get("mode"), argument.get("value")
-    if not is_truthy(mode):
-        return builder.refuse(f"{where}/mode", "must be one of encode, decode")
-    if not is_truthy(value):
-        return builder.refuse(
-            f"{where}/value", "must be a directive, an object, a list or a value that is not empty"
-        )
-    function = _MODES.get(mode.lower()) if isinstance(mode, str) else None
-    if function is None:
-        builder.fault(f"{where}/mode", "must be one of encode, decode")
-        return ConstantExpression(MISSING)
-    return Applied(located(where, function), (builder.build(value, f"{where}/value"),))
-
-
-JSON_DIRECTIVE = Directive(
-    name="@json",
-    summary="Write a value as JSON text, or read one from it.",
-    schema={
-        "title": "JSON",
-        "description": "A value and what to do with it.",
-        "type": "object",
-        "properties": {
-            "value": _ANY_PART,
-            "mode": {
-                "description": "`encode` gives text, `decode` reads it.",
-                "enum": ["encode", "decode"],
-            },
-        },
-        "required": ["value", "mode"],
-    },
-    examples=(
-        DirectiveExample(
-            note="Text is compact, as JavaScript writes it.",
-            mapping={"t": {"@json": {"mode": "encode", "value": {"@path": "$.traits"}}}},
-            event={"traits": {"age": 33.0, "tags": ["é"]}},
-            output={"t": '{"age":33,"tags":["é"]}'},
-        ),
-        DirectiveExample(
-            note="What is not JSON text is left as it is.",
-            mapping={"t": {"@json": {"mode": "decode", "value": {"@path": "$.text"}}}},
-            event={"text": "[1, 2"},
-            output={"t": "[1, 2"},
-        ),
-        DirectiveExample(
-            note="What is JSON text is read.",
-            mapping={"t": {"@json": {"mode": "decode", "value": {"@path": "$.text"}}}},
-            event={"text": '{"a": [1, 2]}'},
-            output={"t": {"a": [1, 2]}},
-        ),
-        DirectiveExample(
-            note="There are two modes.",
-            mapping={"t": {"@json": {"mode": "pretty", "value": {"@path": "$.traits"}}}},
-            event={},
-            refusal='/t/@json/mode should be one of encode, decode but it is "pretty".',
-        ),
-        DirectiveExample(
-            note="A fixed value that is empty is taken for a missing one.",
-            mapping={"t": {"@json": {"mode": "encode", "value": 0}}},
-            event={},
-            refusal=(
-                "`/t/@json/value` must be a directive, an object, a list or a value that is not "
-                "empty."
-            ),
-        ),
-    ),
-    check=object_with(required={"value": be_anything, "mode": one_of("encode", "decode")}),
-    build=_build_json,
-)
-
-
 def _nulls_missing(value: JSON, depth: int = 1) -> JSON:
-    """Give the value with MISSING for the nulls of its object, and without those further in."""
+    """Return the value with MISSING for the nulls of its object, and without deeper ones."""
     if value is None:
         return MISSING
     if not isinstance(value, dict):
@@ -476,23 +390,23 @@ def _build_exclude_when_null(argument: JSON, where: str, builder: DirectiveBuild
 
 EXCLUDE_WHEN_NULL = Directive(
     name="@excludeWhenNull",
-    summary="Leave out nulls, also those inside objects.",
+    summary="Remove nulls, also those inside objects.",
     schema={"title": "Exclude when null", "description": "The value.", "$ref": "#/$defs/value"},
     examples=(
         DirectiveExample(
-            note="Null becomes no value.",
+            note="A null has no value.",
             mapping={"id": {"@excludeWhenNull": {"@path": "$.userId"}}},
             event={"userId": None},
             output={},
         ),
         DirectiveExample(
-            note="Objects inside objects lose their nulls, lists keep them.",
+            note="Nulls are removed from nested objects, but not from lists.",
             mapping={"traits": {"@excludeWhenNull": {"@path": "$.traits"}}},
             event={"traits": {"a": None, "b": {"c": None}, "d": [None], "e": 0}},
             output={"traits": {"b": {}, "d": [None], "e": 0}},
         ),
         DirectiveExample(
-            note="The argument's directive is checked.",
+            note="A directive in the argument is checked.",
             mapping={"id": {"@excludeWhenNull": {"@path": 5}}},
             event={},
             refusal=(
@@ -505,4 +419,4 @@ EXCLUDE_WHEN_NULL = Directive(
     build=_build_exclude_when_null,
 )
 
-SHAPING: Final = (MERGE, FLATTEN, JSON_DIRECTIVE, EXCLUDE_WHEN_NULL)
+OBJECTS: Final = (MERGE, FLATTEN, EXCLUDE_WHEN_NULL)

@@ -1,171 +1,50 @@
-"""Directives that make or change text: @template, @case, @replace, @liquid, @jinja."""
+"""Directives that change or write strings: @case, @replace, @json."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import ClassVar, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from framework.codegen import SourceCode
 from framework.mapping.directives import Directive, DirectiveBuilder, DirectiveExample
 from framework.mapping.expressions import (
+    Applied,
     ConstantExpression,
-    Dynamic,
     EvaluationScope,
     Expression,
     found,
     located,
     refuse,
 )
-from framework.mapping.javascript import MAX_TEXT, TooMuch, is_truthy, length, text, too_long
+from framework.mapping.javascript import (
+    MAX_TEXT,
+    TooMuch,
+    decode,
+    encode,
+    is_truthy,
+    length,
+    text,
+    too_long,
+)
 from framework.mapping.shape_checks import (
+    be_anything,
     be_directive_or_string,
     check_boolean,
-    check_directive_or_string,
     check_string,
     object_with,
+    one_of,
     string_of,
 )
-from framework.mapping.templates import (
-    Template,
-    TemplateError,
-    compile_jinja,
-    compile_liquid,
-    parse_placeholders,
-)
-from framework.paths import JSON, MISSING, Path
+from framework.paths import JSON, MISSING
 
 MAX_PATTERN: Final = 10
-"""UTF-16 units of the longest pattern and replacement; the reference's limit."""
-
-_INLINE: Final = 4
-"""How many placeholders are written into generated source; more are filled in by a loop."""
-
-
-def _fill(*values: JSON) -> str:
-    """Join the texts of values, and refuse what would be too long before it is made."""
-    texts = [text(value) for value in values]
-    if sum(map(len, texts)) > MAX_TEXT:
-        raise too_long()
-    return "".join(texts)
-
-
-@dataclass(frozen=True)
-class TemplateExpression(Expression):
-    """A text with placeholders."""
-
-    where: str
-    pieces: tuple[str | Path, ...]
-
-    @property
-    def always(self) -> bool:
-        return True
-
-    @cached_property
-    def paths(self) -> frozenset[Path]:
-        return frozenset(piece for piece in self.pieces if isinstance(piece, Path))
-
-    def evaluate(self, value: JSON) -> JSON:
-        return self._filled(
-            *(piece if isinstance(piece, str) else piece.get(value) for piece in self.pieces)
-        )
-
-    @cached_property
-    def _filled(self) -> Callable[..., JSON]:
-        return located(self.where, _fill)
-
-    def emit(self, scope: EvaluationScope) -> str:
-        read, literal = scope.reader.read, scope.code.literal
-        texts = [literal(p) if isinstance(p, str) else read(p) for p in self.pieces]
-        if sum(isinstance(piece, Path) for piece in self.pieces) > _INLINE:
-            filled = scope.call(self._filled, *texts)
-        else:
-            filled = self._emit_inline(scope, texts)
-        return scope.code.note(filled, str)
-
-    def _emit_inline(self, scope: EvaluationScope, texts: list[str]) -> str:
-        code, shown = scope.code, [self._printed(scope, text) for text in texts]
-        result = code.fresh()
-        code.line(f"{result} = {' + '.join(shown) or repr('')}")
-        if self.paths:
-            refuse_long = code.literal(self._filled, "refuse")
-            code.line(f"if len({result}) > {MAX_TEXT}: {refuse_long}({result})")
-        return result
-
-    def _printed(self, scope: EvaluationScope, value: str) -> str:
-        """Give the expression that prints a value; texts and what is missing need no call."""
-        if isinstance(scope.code.constant(value), str):
-            return value
-        held = scope.held(value)
-        rest = f"{scope.code.literal(self._text, 'text')}({held})"
-        return f"({held} if type({held}) is str else '' if {held} is MISSING else {rest})"
-
-    @cached_property
-    def _text(self) -> Callable[[JSON], str]:
-        return located(self.where, text)
-
-
-def _build_template(argument: JSON, where: str, builder: DirectiveBuilder) -> Expression:
-    if isinstance(argument, str):
-        return TemplateExpression(where, parse_placeholders(argument))
-
-    def fill(template: str, value: JSON) -> JSON:
-        return TemplateExpression(where, parse_placeholders(template)).evaluate(value)
-
-    return Dynamic(where, builder.build(argument, where), fill)
-
-
-TEMPLATE = Directive(
-    name="@template",
-    summary="Fill paths of the event into a text.",
-    schema={
-        "title": "Template",
-        "description": "A text with placeholders such as `{{context.traits.first_name}}`.",
-        "anyOf": [{"type": "string"}, {"$ref": "#/$defs/directive"}],
-    },
-    examples=(
-        DirectiveExample(
-            note="A placeholder is a path in double or triple braces.",
-            mapping={"name": {"@template": "{{traits.first}} {{ traits.last }}"}},
-            event={"traits": {"first": "Ana", "last": "B"}},
-            output={"name": "Ana B"},
-        ),
-        DirectiveExample(
-            note="Null and what is missing print as nothing, lists joined by commas, objects "
-            "without their contents, numbers as in JavaScript.",
-            mapping={"t": {"@template": "{{a}}|{{b}}|{{c}}|{{d}}|{{e}}"}},
-            event={"a": None, "c": [1, [True]], "d": {"x": 1}, "e": 1e21},
-            output={"t": "||1,true|[object Object]|1e+21"},
-        ),
-        DirectiveExample(
-            note="What is filled in is not searched for placeholders.",
-            mapping={"t": {"@template": "{{{a}}}"}},
-            event={"a": "{{b}}", "b": "no"},
-            output={"t": "{{b}}"},
-        ),
-        DirectiveExample(
-            note="A leading `$.` is dropped, as in `@path`.",
-            mapping={"id": {"@template": "{{$.userId}}"}},
-            event={"userId": "u1"},
-            output={"id": "u1"},
-        ),
-        DirectiveExample(
-            note="A template that comes from the event must be a text.",
-            mapping={"t": {"@template": {"@path": "$.template"}}},
-            event={"template": 5},
-            refusal="`/t/@template` must give a string, got number.",
-        ),
-    ),
-    check=check_directive_or_string,
-    build=_build_template,
-)
+"""UTF-16 units of the longest pattern and replacement; the same limit as Segment's."""
 
 
 @dataclass(frozen=True)
 class Cased(Expression):
-    """A text in lower or upper case; anything else as it is."""
+    """A string in lower or upper case; other values unchanged."""
 
     where: str
     operator: JSON
@@ -196,11 +75,11 @@ class Cased(Expression):
         return scope.code.note(result, str) if scope.code.kind(text) is str else result
 
     def rest(self, value: JSON) -> JSON:
-        """Give what is no text as it is."""
+        """Return the value with changed case if it is a string."""
         return self.change(value) if isinstance(value, str) else value
 
     def change(self, value: str) -> str:
-        """Change the case of a text, or refuse an operator that is not known."""
+        """Return a string with changed case; reject an unknown operator."""
         if not self._is_known:
             refuse(f"{self.where}/operator", _CASES_TEXT)
         if len(value) > MAX_TEXT:
@@ -230,15 +109,15 @@ def _build_case(argument: JSON, where: str, builder: DirectiveBuilder) -> Expres
 
 CASE = Directive(
     name="@case",
-    summary="Change text to lower or upper case.",
+    summary="Change a string to lower or upper case.",
     schema={
         "title": "Case",
-        "description": "A text and its new letter case.",
+        "description": "A string and its new letter case.",
         "type": "object",
         "properties": {
             "operator": {"description": "The new letter case.", "enum": ["lower", "upper"]},
             "value": {
-                "description": "The text.",
+                "description": "The string.",
                 "anyOf": [{"type": "string"}, {"$ref": "#/$defs/directive"}],
             },
         },
@@ -246,19 +125,19 @@ CASE = Directive(
     },
     examples=(
         DirectiveExample(
-            note="Text changes.",
+            note="Strings change.",
             mapping={"email": {"@case": {"operator": "lower", "value": {"@path": "$.email"}}}},
             event={"email": "Ana@Example.org"},
             output={"email": "ana@example.org"},
         ),
         DirectiveExample(
-            note="Anything else is given as it is.",
+            note="Other values are unchanged.",
             mapping={"n": {"@case": {"operator": "upper", "value": {"@path": "$.n"}}}},
             event={"n": 5},
             output={"n": 5},
         ),
         DirectiveExample(
-            note="There are two operators.",
+            note="Only two operators are valid.",
             mapping={"t": {"@case": {"operator": "title", "value": {"@path": "$.t"}}}},
             event={"t": "text"},
             refusal="`/t/@case/operator` must be one of lower, upper.",
@@ -270,10 +149,10 @@ CASE = Directive(
 
 
 def _same_case(value: str) -> str:
-    """Give a text of the same length in which texts that differ in letter case are equal.
+    """Return a string of the same length that is equal for strings that differ in case only.
 
-    As patterns of JavaScript compare: by single upper-case letters, which an ASCII letter and
-    another never share, and not beyond the basic plane.
+    Case is folded as by JavaScript's regular expressions: to single upper-case letters of the
+    basic plane, and never from another letter to an ASCII letter.
     """
     if value.isascii():
         return value.upper()
@@ -287,7 +166,7 @@ def _upper(character: str) -> str:
 
 
 class Replacement(NamedTuple):
-    """A pattern of plain text and what stands in its place."""
+    """A plain-text pattern and its replacement."""
 
     pattern: str
     text: str
@@ -295,7 +174,7 @@ class Replacement(NamedTuple):
     ignoring_case: bool
 
     def apply(self, value: str) -> str:
-        """Replace in a text."""
+        """Return a string with the replacement made."""
         searched, pattern = value, self.pattern
         if self.ignoring_case:
             searched, pattern = _same_case(value), _same_case(pattern)
@@ -307,7 +186,7 @@ class Replacement(NamedTuple):
         return self._apply(value, searched.split(pattern, count), len(pattern))
 
     def call(self, code: SourceCode) -> str:
-        """Give the call, as written after a text, that does the same when case matters."""
+        """Return the source of a method call that does the same when case matters."""
         count = "" if self.every else ", 1"
         return f".replace({code.literal(self.pattern)}, {code.literal(self.text)}{count})"
 
@@ -321,9 +200,9 @@ class Replacement(NamedTuple):
 
 @dataclass(frozen=True)
 class Replaced(Expression):
-    """A text with replacements, or the *fault* with which every text is refused.
+    """A string with replacements, or the *fault* with which every string is rejected.
 
-    Numbers, true and false are replaced in as texts; anything else gives the empty text, as does
+    Numbers and booleans are printed first; any other value results in the empty string, as does
     an argument whose parts have wrong types.
     """
 
@@ -344,7 +223,7 @@ class Replaced(Expression):
         return self.replace(self.value.evaluate(value))
 
     def emit(self, scope: EvaluationScope) -> str:
-        """Write the replacement in a text that cannot become too long; the rest is a call."""
+        """Write the replacements for a string that cannot become too long; else write a call."""
         code, value, result = scope.code, scope.held(self.value.emit(scope)), scope.code.fresh()
         changed = f"{code.literal(self.replace, 'replace')}({value})"
         if self.replacements and not self.fault and not self.replacements[0].ignoring_case:
@@ -357,7 +236,7 @@ class Replaced(Expression):
         return code.note(result, str)
 
     def replace(self, value: JSON) -> str:
-        """Replace in what can be written as a text, or refuse the event."""
+        """Return a string, number or boolean with replacements, or reject the event."""
         if not isinstance(value, (str, int, float)) or not self.replacements:
             return ""
         if self.fault:
@@ -375,7 +254,7 @@ def _build_replace(argument: JSON, where: str, builder: DirectiveBuilder) -> Exp
     if not isinstance(argument, dict):
         return builder.refuse(where, f"must be an object, got {found(argument)}")
     if not is_truthy(argument.get("pattern")):
-        return builder.refuse(f"{where}/pattern", "must be a text that is not empty")
+        return builder.refuse(f"{where}/pattern", "must be a non-empty string")
     if not is_truthy(argument.get("value")):
         return ConstantExpression(MISSING)
     replacements = _replacements(argument)
@@ -387,7 +266,7 @@ def _build_replace(argument: JSON, where: str, builder: DirectiveBuilder) -> Exp
 
 
 def _replacements(argument: dict[str, JSON]) -> tuple[Replacement, ...]:
-    """Give the replacements that an argument asks for; none where the first is not all right."""
+    """Return the replacements of an argument; none if the first is invalid."""
     every, ignoring_case = argument.get("global"), argument.get("ignorecase")
     switches = (every is None or every, bool(ignoring_case))
     typed = all(switch is None or isinstance(switch, bool) for switch in (every, ignoring_case))
@@ -406,22 +285,22 @@ def _fault_of(argument: dict[str, JSON], where: str) -> tuple[str, str] | None:
     for key in ("pattern", "replacement", "pattern2", "replacement2"):
         value = argument.get(key)
         if isinstance(value, str) and length(value) > MAX_PATTERN:
-            return f"{where}/{key}", f"must have {MAX_PATTERN} characters or less"
+            return f"{where}/{key}", f"must have at most {MAX_PATTERN} characters"
     return None
 
 
 _TEXT_PART: Final = {
-    "description": "The text.",
+    "description": "The string.",
     "anyOf": [{"type": "string"}, {"$ref": "#/$defs/directive"}],
 }
 _PATTERN: Final = {
-    "description": "What to look for.",
+    "description": "The text to search for.",
     "type": "string",
     "minLength": 1,
     "maxLength": MAX_PATTERN,
 }
 _REPLACEMENT: Final = {
-    "description": "What to put there.",
+    "description": "The replacement. Default: the empty string.",
     "type": "string",
     "maxLength": MAX_PATTERN,
     "default": "",
@@ -429,17 +308,17 @@ _REPLACEMENT: Final = {
 
 REPLACE = Directive(
     name="@replace",
-    summary="Replace plain text in a text, with one or two patterns.",
+    summary="Replace parts of a string, with one or two plain-text patterns.",
     schema={
         "title": "Replace",
-        "description": "A text, what to look for in it and what to put there.",
+        "description": "A string, the text to search for and its replacement.",
         "type": "object",
         "properties": {
             "value": _TEXT_PART,
             "pattern": _PATTERN,
             "replacement": _REPLACEMENT,
             "pattern2": {
-                "description": "What to look for afterwards.",
+                "description": "A second text to search for, afterwards.",
                 "type": "string",
                 "maxLength": MAX_PATTERN,
             },
@@ -447,19 +326,19 @@ REPLACE = Directive(
             "ignorecase": {
                 "type": "boolean",
                 "default": False,
-                "description": "In any letter case.",
+                "description": "Ignore letter case. Default: false.",
             },
             "global": {
                 "type": "boolean",
                 "default": True,
-                "description": "Every place, not only the first.",
+                "description": "Replace every occurrence, not only the first. Default: true.",
             },
         },
         "required": ["value", "pattern"],
     },
     examples=(
         DirectiveExample(
-            note="Patterns are plain text, and so are replacements.",
+            note="Patterns and replacements are plain text.",
             mapping={
                 "phone": {
                     "@replace": {"pattern": "+", "replacement": "$&", "value": {"@path": "$.phone"}}
@@ -469,7 +348,7 @@ REPLACE = Directive(
             output={"phone": "$&47 5"},
         ),
         DirectiveExample(
-            note="Without a replacement the pattern is taken out; a second pair comes after.",
+            note="Without a replacement the pattern is removed; a second pair comes afterwards.",
             mapping={
                 "t": {
                     "@replace": {
@@ -485,7 +364,7 @@ REPLACE = Directive(
             output={"t": "bbc"},
         ),
         DirectiveExample(
-            note="Numbers, true and false are texts here; anything else gives the empty text.",
+            note="Numbers and booleans count as strings; for other values the result is empty.",
             mapping={
                 "a": {"@replace": {"pattern": "1", "replacement": "x", "value": {"@path": "$.n"}}},
                 "b": {"@replace": {"pattern": "1", "replacement": "x", "value": {"@path": "$.l"}}},
@@ -494,18 +373,18 @@ REPLACE = Directive(
             output={"a": "x.5", "b": ""},
         ),
         DirectiveExample(
-            note="Patterns are short.",
+            note="A pattern has at most 10 characters.",
             mapping={"t": {"@replace": {"pattern": "longer than ten", "value": "text"}}},
             event={},
             refusal="/t/@replace/pattern should be a string of length 10 or less.",
         ),
         DirectiveExample(
-            note="So is the second pattern, which is looked at when there is a text.",
+            note="So has the second pattern, which is checked when there is a string.",
             mapping={
                 "t": {"@replace": {"pattern": "a", "pattern2": "longer than ten", "value": "text"}}
             },
             event={},
-            refusal="`/t/@replace/pattern2` must have 10 characters or less.",
+            refusal="`/t/@replace/pattern2` must have at most 10 characters.",
         ),
     ),
     check=object_with(
@@ -520,140 +399,89 @@ REPLACE = Directive(
 )
 
 
-@dataclass(frozen=True)
-class Rendered(Expression):
-    """A text made by a template engine."""
-
-    folds: ClassVar[bool] = False
-
-    where: str
-    template: Template
-
-    @property
-    def always(self) -> bool:
-        return True
-
-    @cached_property
-    def paths(self) -> frozenset[Path]:
-        return frozenset(self.template.paths)
-
-    def evaluate(self, value: JSON) -> JSON:
-        return self.render(*(path.get(value) for path in self.template.paths))
-
-    def emit(self, scope: EvaluationScope) -> str:
-        values = (scope.reader.read(path) for path in self.template.paths)
-        return scope.code.note(scope.call(self.render, *values), str)
-
-    def render(self, *values: JSON) -> str:
-        """Fill in the values of the template's paths, or refuse the event."""
-        try:
-            return self.template.render(*values)
-        except (TemplateError, TooMuch) as error:
-            refuse(self.where, str(error))
-        except RecursionError:
-            refuse(self.where, "got a value that is nested too deep")
+def _encoded(value: JSON) -> JSON:
+    return MISSING if value is MISSING else encode(value)
 
 
-def _build_rendered(
-    compile_template: Callable[[str], Template],
-    argument: JSON,
-    where: str,
-    builder: DirectiveBuilder,
-) -> Expression:
-    if not isinstance(argument, str):
-        return builder.refuse(where, f"must be a string, got {found(argument)}")
-    if not argument:
-        return ConstantExpression("")
-    try:
-        return Rendered(where, compile_template(argument))
-    except TemplateError as error:
-        return builder.refuse(where, str(error))
+def _decoded(value: JSON) -> JSON:
+    if not isinstance(value, str):
+        return value
+    decoded = decode(value)
+    return value if decoded is MISSING else decoded
 
 
-LIQUID = Directive(
-    name="@liquid",
-    summary="Give the text of a Liquid template.",
+_MODES: Final = {"encode": _encoded, "decode": _decoded}
+
+
+def _build_json(argument: JSON, where: str, builder: DirectiveBuilder) -> Expression:
+    if not isinstance(argument, dict):
+        return builder.refuse(where, f"must be an object, got {found(argument)}")
+    mode, value = argument.get("mode"), argument.get("value")
+    if not is_truthy(mode):
+        return builder.refuse(f"{where}/mode", "must be one of encode, decode")
+    if not is_truthy(value):
+        return builder.refuse(
+            f"{where}/value", "must be a directive, an object, a list or a non-empty value"
+        )
+    function = _MODES.get(mode.lower()) if isinstance(mode, str) else None
+    if function is None:
+        builder.fault(f"{where}/mode", "must be one of encode, decode")
+        return ConstantExpression(MISSING)
+    return Applied(located(where, function), (builder.build(value, f"{where}/value"),))
+
+
+JSON_DIRECTIVE = Directive(
+    name="@json",
+    summary="Encode a value as JSON text, or decode JSON text.",
     schema={
-        "title": "Liquid",
-        "description": "A Liquid template; the keys of the event are its variables.",
-        "type": "string",
-        "maxLength": 1000,
+        "title": "JSON",
+        "description": "A value and the operation.",
+        "type": "object",
+        "properties": {
+            "value": {"$ref": "#/$defs/value"},
+            "mode": {
+                "description": "`encode` writes JSON text, `decode` reads it.",
+                "enum": ["encode", "decode"],
+            },
+        },
+        "required": ["value", "mode"],
     },
     examples=(
         DirectiveExample(
-            note="Variables, filters and conditions.",
-            mapping={
-                "t": {
-                    "@liquid": "{{ traits.name | upcase }}{% if n > 1 %} and {{ n | minus: 1 }}"
-                    "{% endif %}"
-                }
-            },
-            event={"traits": {"name": "Ana"}, "n": 3},
-            output={"t": "ANA and 2"},
+            note="Text is compact, as JavaScript writes it.",
+            mapping={"t": {"@json": {"mode": "encode", "value": {"@path": "$.traits"}}}},
+            event={"traits": {"age": 33.0, "tags": ["é"]}},
+            output={"t": '{"age":33,"tags":["é"]}'},
         ),
         DirectiveExample(
-            note="What is missing prints as nothing, lists without commas.",
-            mapping={"t": {"@liquid": "[{{ no.such.thing }}{{ tags }}]"}},
-            event={"tags": ["a", "b"]},
-            output={"t": "[ab]"},
+            note="A string that is not JSON is unchanged.",
+            mapping={"t": {"@json": {"mode": "decode", "value": {"@path": "$.text"}}}},
+            event={"text": "[1, 2"},
+            output={"t": "[1, 2"},
         ),
         DirectiveExample(
-            note="Some tags are switched off.",
-            mapping={"t": {"@liquid": "{% for x in tags %}{% endfor %}"}},
+            note="JSON text is decoded.",
+            mapping={"t": {"@json": {"mode": "decode", "value": {"@path": "$.text"}}}},
+            event={"text": '{"a": [1, 2]}'},
+            output={"t": {"a": [1, 2]}},
+        ),
+        DirectiveExample(
+            note="Only two modes are valid.",
+            mapping={"t": {"@json": {"mode": "pretty", "value": {"@path": "$.traits"}}}},
             event={},
-            refusal='`/t/@liquid` has a template that does not parse: tag "for" is disabled.',
+            refusal='/t/@json/mode should be one of encode, decode but it is "pretty".',
         ),
         DirectiveExample(
-            note="So are some filters.",
-            mapping={"t": {"@liquid": "{{ tags | sort }}"}},
-            event={"tags": []},
-            refusal='`/t/@liquid` cannot be rendered: filter "sort" is disabled.',
+            note="An empty constant counts as missing.",
+            mapping={"t": {"@json": {"mode": "encode", "value": 0}}},
+            event={},
+            refusal=(
+                "`/t/@json/value` must be a directive, an object, a list or a non-empty value."
+            ),
         ),
     ),
-    check=check_string,
-    build=partial(_build_rendered, compile_liquid),
+    check=object_with(required={"value": be_anything, "mode": one_of("encode", "decode")}),
+    build=_build_json,
 )
 
-JINJA = Directive(
-    name="@jinja",
-    summary="Give the text of a Jinja template.",
-    schema={
-        "title": "Jinja",
-        "description": "A Jinja template without functions; the keys of the event are its "
-        "variables.",
-        "type": "string",
-        "maxLength": 4000,
-    },
-    examples=(
-        DirectiveExample(
-            note="Loops and filters; a variable that is missing prints as nothing.",
-            mapping={
-                "t": {"@jinja": "{% for p in products %}{{ p.sku|lower }};{% endfor %}{{ x }}"}
-            },
-            event={"products": [{"sku": "A1"}, {"sku": "B2"}]},
-            output={"t": "a1;b2;"},
-        ),
-        DirectiveExample(
-            note="Values print as in JSON text, null as nothing.",
-            mapping={"t": {"@jinja": "{{ a }} {{ b }} {{ c }} {{ d }}"}},
-            event={"a": True, "b": 1.0, "c": {"x": ["é", None]}, "d": None},
-            output={"t": 'true 1 {"x":["é",null]} '},
-        ),
-        DirectiveExample(
-            note="Only keys of objects and places of lists can be reached.",
-            mapping={"t": {"@jinja": "{{ ''.__class__ }}{{ items.items }}"}},
-            event={"items": {"items": 5}},
-            output={"t": "5"},
-        ),
-        DirectiveExample(
-            note="There is nothing to call.",
-            mapping={"t": {"@jinja": "{{ range(1000000000) }}"}},
-            event={},
-            refusal="`/t/@jinja` has a template that does not parse: calls are not allowed.",
-        ),
-    ),
-    check=check_string,
-    build=partial(_build_rendered, compile_jinja),
-)
-
-TEXTS: Final = (TEMPLATE, CASE, REPLACE, LIQUID, JINJA)
+STRINGS: Final = (CASE, REPLACE, JSON_DIRECTIVE)

@@ -1,6 +1,6 @@
-"""Texts with gaps: placeholders, Liquid and Jinja, each with its limits.
+"""Templates: placeholders, Liquid and Jinja, each with its limits.
 
-A template is parsed once, when the mapping is compiled, and tells which parts of the input it
+A template is parsed once, when the mapping is compiled, and lists the paths of the input that it
 reads. The engines are imported when the first template needs them.
 """
 
@@ -13,7 +13,7 @@ __all__ = ["Template", "TemplateError", "compile_jinja", "compile_liquid", "pars
 
 
 def compile_liquid(source: str) -> Template:
-    """Give a Liquid template; raises TemplateError when it does not parse or is too long."""
+    """Compile a Liquid template; raises TemplateError when it does not parse or is too long."""
     from framework.mapping.templates.liquid import (  # noqa: PLC0415 - heavy, at first use
         parse_liquid,
     )
@@ -22,7 +22,7 @@ def compile_liquid(source: str) -> Template:
 
 
 def compile_jinja(source: str) -> Template:
-    """Give a Jinja template; raises TemplateError when it does not parse or is too long."""
+    """Compile a Jinja template; raises TemplateError when it does not parse or is too long."""
     from framework.mapping.templates.jinja import (  # noqa: PLC0415 - heavy, at first use
         parse_jinja,
     )

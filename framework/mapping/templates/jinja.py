@@ -1,7 +1,7 @@
-"""Jinja templates without functions: only keys of objects and places of lists can be reached.
+"""Jinja templates without functions: only keys of objects and positions of lists are accessible.
 
-What a template may hold is a list of allowed parts, so that nothing can be called, imported or
-defined; loops and whatever makes values longer are counted against a budget.
+A list of allowed syntax nodes keeps templates from calling, importing or defining anything; loops
+and operations that make values longer are counted against a budget.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _spend(*values: Any) -> None:
 
 
 def _shown(value: Any) -> str:
-    """Print a value as JSON text, texts as they are, null and what is missing as nothing."""
+    """Print a value as JSON text, strings unchanged, null and undefined values as nothing."""
     if isinstance(value, str):
         return value
     if value is None or isinstance(value, Undefined):
@@ -128,7 +128,7 @@ def _finalize(_: Context, value: Any) -> str:
 
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a filter whose values count; what marks how it is called is kept."""
+    """Return a filter whose values count as work; its pass-context marks are kept."""
 
     @wraps(function)
     def apply(*values: Any, **options: Any) -> Any:
@@ -156,7 +156,7 @@ def _replaced(value: Any, old: str, new: str) -> str:
     shown = _shown(value)
     growth = shown.count(old) * len(new)
     if growth > MAX_TEXT:
-        raise TemplateError(f"would give more than {MAX_TEXT:,} characters")
+        raise TemplateError(f"would produce more than {MAX_TEXT:,} characters")
     return shown.replace(old, new)
 
 
@@ -165,7 +165,7 @@ def _rounded(value: float, digits: int = 0) -> float:
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja with nothing but data in reach."""
+    """A Jinja environment that exposes data only."""
 
     intercepted_binops = frozenset({"+", "*", "%"})
 
@@ -222,7 +222,7 @@ _ENGINE: Final = _environment()
 
 
 def parse_jinja(source: str) -> Template:
-    """Give a compiled template; raises TemplateError when it is too long or does not parse."""
+    """Return a compiled template; raises TemplateError when it is too long or does not parse."""
     if length(source) > MAX_LENGTH:
         raise TemplateError(f"has a template of more than {MAX_LENGTH:,} characters")
     try:
@@ -235,7 +235,7 @@ def parse_jinja(source: str) -> Template:
     except JinjaError as error:
         raise TemplateError(f"has a template that does not parse: {_message(error)}") from None
     except (SyntaxError, RecursionError, MemoryError):
-        raise TemplateError("has a template that does not parse: it is nested too deep") from None
+        raise TemplateError("has a template that does not parse: it is nested too deeply") from None
     return Template(
         tuple(Path((name,)) for name in names),
         lambda *values: _render(template, dict(zip(names, values, strict=True))),
@@ -256,7 +256,7 @@ def _restrict(tree: nodes.Template) -> None:
 
 
 class _Watched(NodeTransformer):
-    """Makes loops and concatenations go through filters that count."""
+    """Routes loops and concatenations through counting filters."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - the library's name for it
         node.iter = _through(node.iter, "counted")
@@ -282,12 +282,12 @@ def _render(template: JinjaTemplate, known: dict[str, Any]) -> str:
         ):
             left -= len(piece)
             if left < 0:
-                raise TemplateError(f"would give more than {MAX_TEXT:,} characters")
+                raise TemplateError(f"would produce more than {MAX_TEXT:,} characters")
             pieces.append(piece)
     except (JinjaError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise TemplateError(f"cannot be rendered: {_message(error)}") from None
     except RecursionError:
-        raise TemplateError("cannot be rendered: a value is nested too deep") from None
+        raise TemplateError("cannot be rendered: a value is nested too deeply") from None
     finally:
         _budget.reset(token)
     return "".join(pieces)

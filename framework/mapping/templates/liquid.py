@@ -21,16 +21,16 @@ from framework.mapping.templates.language import RenderBudget, Template, Templat
 from framework.paths import MISSING, Path
 
 MAX_LENGTH: Final = 1000
-"""UTF-16 units of the longest template; the reference's limit."""
+"""UTF-16 units of the longest template; the same limit as Segment's."""
 
 MAX_RANGE: Final = 10_000
 
 DISABLED: Final = ("case", "for", "include", "layout", "render", "tablerow")
-"""Tags that the reference has switched off: a template with one of them does not parse."""
+"""Tags that Segment disables: a template with one of them does not parse."""
 
 
 class _Context(RenderContext):
-    """The variables of one rendering, and what it may still use of time and work."""
+    """The variables and the budget of one rendering."""
 
     budget: RenderBudget
 
@@ -58,7 +58,7 @@ class _Computed(Expression):
 
 
 class _Filter(Filter):
-    """A filter whose values count as work; an unknown one changes nothing."""
+    """A filter whose values count as work; an unknown filter changes nothing."""
 
     def evaluate(self, left: object, context: Any) -> object:
         if values.DISABLED.fullmatch(self.name):
@@ -111,7 +111,7 @@ _ADAPTERS: Final[dict[type[Expression], Callable[..., Expression]]] = {
 
 
 def _adapted(expression: Any) -> Any:
-    """Return an expression of the library with the semantics of the reference."""
+    """Return an expression of the library with the semantics of Segment's engine."""
     kind = type(expression)
     if kind in _OPERATORS:
         return _Computed(_OPERATORS[kind], *map(_adapted, expression.children()))
@@ -138,7 +138,7 @@ class _Disabled(Tag):
 
 
 class _Engine(Environment):
-    """The tags and filters of the reference, within the library's limits."""
+    """The tags and filters of Segment's engine, within the library's limits."""
 
     block_nesting_limit = 100
     context_depth_limit = 5

@@ -26,7 +26,7 @@ DISABLED: Final = re.compile(
     "array_to_sentence_string|concat|find(_index)?(_exp)?|group_by(_exp)?|has(_exp)?|map|"
     "newline_to_br|reject(_exp)?|reverse|sample|sort(_natural)?|uniq|where_exp|type"
 )
-"""Filters that the reference has switched off, and `sample`, whose value is left to chance."""
+"""Filters that Segment disables, and `sample`, whose value is random."""
 
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
 _ESCAPED_ONCE: Final = re.compile("&(?!(?:amp|lt|gt|#34|#39);)|[<>\"']")
@@ -85,7 +85,7 @@ def of_strings(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter that gets its value and arguments as numbers, zero where they are none."""
+    """Return a filter that gets its value and arguments as numbers, zero for other values."""
     return lambda *given: function(*(0 if math.isnan(n := to_number(v)) else n for v in given))
 
 
@@ -109,7 +109,7 @@ def _truncated(value: Any, size: Any = 50, end: Any = "...") -> str:
 
 def _without_html(value: str) -> str:
     for opening, closing in _HTML:
-        # What comes after the last end is left out, as looking for an end again and again is slow.
+        # Text after the last closing tag is left out: searching it repeatedly is slow.
         start, end, rest = value.rpartition(closing)
         value = re.sub(f"{opening}.*?{closing}", "", start + end, flags=re.DOTALL) + rest
     return value
@@ -151,7 +151,7 @@ _CODES: Final[dict[str, Callable[[datetime], object]]] = {
 
 
 def _dated(value: Any, pattern: Any = None, zone: Any = None) -> Any:
-    """Print a date by `%` codes in UTC or a named zone; what is no date is given unchanged."""
+    """Print a date by `%` codes in UTC or a named zone; other values are unchanged."""
     shown = stringify(pattern) if is_true(pattern) else "%A, %B %-e, %Y at %-l:%M %P %z"
     if len(shown) > _MAX_PATTERN:
         raise too_long()

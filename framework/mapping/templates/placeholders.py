@@ -1,4 +1,4 @@
-"""Placeholders: `{{path}}` and `{{{path}}}` in a text, as the reference finds them."""
+"""Placeholders: `{{path}}` and `{{{path}}}` in a string, recognized as by Segment."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from framework.mapping.javascript import BLANKS
 from framework.paths import Path
 
 Piece: TypeAlias = str | Path
-"""Text that stands as it is, or the path of what is filled in."""
+"""Literal text, or the path of a value to insert."""
 
 _TRIPLE: Final = ("{{{", "}}}")
 _DOUBLE: Final = ("{{", "}}")
 
 
 def parse_placeholders(text: str) -> tuple[Piece, ...]:
-    """Split a text into pieces; triple braces are found first, then double ones between them.
+    """Split a string into pieces: triple braces first, then double braces between them.
 
-    A placeholder holds anything but `}`; white space around it is dropped. There is no wrong
-    text: braces that are no placeholder stand for themselves. What is filled in is not searched
-    for placeholders again.
+    A placeholder holds anything but `}`; white space around it is ignored. Every string is valid:
+    braces that form no placeholder are literal text. Inserted values are not searched for
+    placeholders.
     """
     pieces: list[Piece] = []
     for piece in _split(text, *_TRIPLE):
@@ -28,7 +28,7 @@ def parse_placeholders(text: str) -> tuple[Piece, ...]:
 
 
 def _split(text: str, opening: str, closing: str) -> list[Piece]:
-    """Split at one kind of braces, in one pass: the first `}` must begin the closing ones."""
+    """Split at one kind of braces in one pass; the first `}` must begin the closing braces."""
     pieces: list[Piece] = []
     start = 0
     begin = text.find(opening)

@@ -198,7 +198,7 @@ def write(value: Any, indent: int = 0) -> Iterator[str]:
 
 
 def lines_of(document: Document, place: Place) -> range:
-    """Give the lines on which a place of a document stands, counted from 1."""
+    """Return the lines on which a place of a document stands, counted from 1."""
     value: Any = document
     start = 0
     for part in place:
@@ -235,7 +235,7 @@ class Mutation:
 
 
 def mutate(random: Random, document: Document, kind: str) -> Mutation | None:
-    """Give the document with a fault of a kind; None where it has nothing for that."""
+    """Return the document with a fault of a kind; None where it has nothing for that."""
     changed = copy.deepcopy(document)
     place = _MUTATIONS[kind](random, changed)
     return None if place is None else Mutation(kind, changed, place)

@@ -70,7 +70,7 @@ FULL = """\
 """
 
 
-def test_a_connection_file_says_what_to_do() -> None:
+def test_a_connection_file_is_read() -> None:
     """Both spellings of a subscription are accepted; what only Segment needs is passed over."""
     made = connection(FULL, environment={"SECRET": "s3cret"})
     assert (made.file, made.destination, made.name, made.enabled) == (
@@ -194,7 +194,7 @@ def test_references_are_replaced_wherever_settings_have_text(tmp_path: Path) -> 
         ("large", b"x" * 65_537, "The file `large` is larger than 64 KiB."),
     ],
 )
-def test_a_file_that_cannot_be_used_is_said(
+def test_an_invalid_file_is_reported(
     tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     if content is not None:
@@ -226,7 +226,7 @@ def test_loading_lists_every_problem(tmp_path: Path) -> None:
         (b"#" * (1024 * 1024 + 1), "1:1: The document is larger than 1,024 KiB."),
     ],
 )
-def test_a_file_that_cannot_be_read_is_said(
+def test_an_unreadable_file_is_reported(
     tmp_path: Path, content: bytes | None, problem: str
 ) -> None:
     path = tmp_path / "c.yaml"
@@ -237,7 +237,7 @@ def test_a_file_that_cannot_be_read_is_said(
     assert [str(finding) for finding in reading.diagnostics] == [f"{path}:{problem}"]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
     for name in ("c.yaml", "c.json"):
         path = tmp_path / name
         path.write_bytes(b'\xef\xbb\xbf{"destination": "x"}')

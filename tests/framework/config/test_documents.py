@@ -149,7 +149,7 @@ def test_what_only_yaml_allows_is_refused_in_json(text: str, problems: list[str]
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(alphabet='{}[]",:\\ \n\t10-.eEtrufalsn/b\x01', max_size=14))
-def test_what_is_no_json_is_refused_with_a_place(text: str) -> None:
+def test_invalid_json_is_refused_with_a_position(text: str) -> None:
     """Python's own reader decides; its `NaN` and `Infinity` cannot be spelled here."""
     try:
         expected = [json.loads(text)]
@@ -270,7 +270,7 @@ def test_a_colon_without_a_space_is_refused_by_the_parser_in_c_only(
 
 
 def _placed(node: DocumentNode) -> Any:
-    """Give a node as data that can be compared."""
+    """Return a node as data that can be compared."""
     if isinstance(node.value, dict):
         members = {key: (node.key(key), _placed(inner)) for key, inner in node.value.items()}
         return node.spot, members

@@ -53,7 +53,7 @@ def mutated(random: Random) -> dict[str, Any]:
     return made
 
 
-def test_mutated_manifests_are_told_or_used() -> None:
+def test_mutated_manifests_are_reported_or_used() -> None:
     """A destination comes of most of them, and connections to it can be checked."""
     used = 0
     for seed in range(MUTATIONS):

@@ -46,7 +46,7 @@ def test_a_file_holds_tests_and_names_its_connection(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["yaml", "json"])
-def test_the_connection_beside_the_file_is_meant_where_none_is_named(
+def test_the_connection_next_to_the_file_is_the_default(
     tmp_path: Path, ending: str
 ) -> None:
     (tmp_path / f"ours.connection.{ending}").write_text("{}", encoding="utf-8")
@@ -90,7 +90,7 @@ def test_rewriting_adds_what_was_not_there(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_everything_wrong_is_told_at_once(tmp_path: Path, text: str, problems: list[str]) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path, text: str, problems: list[str]) -> None:
     file = write(tmp_path, text)
 
     with pytest.raises(ConfigurationError) as caught:

@@ -78,7 +78,7 @@ def fields(draw: st.DrawFn, depth: int = 2) -> Field:
 
 
 def tables(depth: int = 2) -> st.SearchStrategy[dict[str, Field]]:
-    """Give tables of a few fields."""
+    """Return tables of a few fields."""
     return st.dictionaries(st.sampled_from(KEYS), fields(depth), max_size=3)
 
 

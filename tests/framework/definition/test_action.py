@@ -26,7 +26,7 @@ def test_a_payload_class_with_pointless_options_is_refused() -> None:
     assert str(caught.value) == f"Action `send` is defined wrongly: {text}"
 
 
-def test_a_table_that_others_wrote_works_as_far_as_it_goes() -> None:
+def test_a_table_with_pointless_options_works() -> None:
     """Manifests hold conditions that lead nowhere; only classes are the author's own."""
     table = {"email": Field("E-mail", required=Conditions.all(Condition("phnoe")))}
 

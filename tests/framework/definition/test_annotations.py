@@ -99,7 +99,7 @@ def test_a_field_may_be_called_like_its_type() -> None:
 
 
 @pytest.mark.parametrize("annotation", ["Nowhere", "list[Nowhere]", "Nowhere | None"])
-def test_a_forward_reference_that_leads_nowhere_is_named(annotation: str) -> None:
+def test_an_unknown_forward_reference_is_named(annotation: str) -> None:
     with pytest.raises(DefinitionError) as caught:
         TypedClass("Lost", (Payload,), body(__annotations__={"a": annotation}))
     assert str(caught.value) == (
@@ -148,7 +148,7 @@ def test_a_field_without_annotation_is_refused(base: type[Payload | Settings]) -
     )
 
 
-def test_a_client_is_no_field() -> None:
+def test_a_client_is_not_a_field_type() -> None:
     with pytest.raises(DefinitionError, match=r"^Line is defined wrongly\. `client`: the annot"):
 
         class Line(Payload):

@@ -71,6 +71,6 @@ def test_only_named_track_events_are_rows(event: Any) -> None:
     assert membership(event, "mirror") is None
 
 
-def test_what_an_audience_says_comes_first() -> None:
+def test_an_audience_takes_precedence() -> None:
     assert membership(computed(event="deleted", properties={"vip": True}), "mirror") is True
     assert membership(computed(event="new", properties={"vip": "x"}), "add") is True

@@ -74,7 +74,7 @@ def test_a_default_is_checked(entry: Field, problems: list[str]) -> None:
     assert default_problems(entry) == problems
 
 
-def test_a_class_with_wrong_defaults_is_refused() -> None:
+def test_a_class_with_invalid_defaults_is_refused() -> None:
     """Every wrong default is named with its class and its field."""
     with pytest.raises(DefinitionError) as caught:
 

@@ -84,7 +84,7 @@ def test_impossible_options_are_refused(options: dict[str, Any], problem: str) -
     assert caught.value.problems == (f"Field `Email` {problem}",)
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(DefinitionError) as caught:
         Field(type="bogus", category="pii")  # type: ignore[arg-type]  # the point
 
@@ -116,7 +116,7 @@ def test_impossible_conditions_are_refused(made: Any, message: str) -> None:
     assert str(caught.value) == message
 
 
-def test_a_single_condition_stands_for_itself() -> None:
+def test_a_single_condition_needs_no_group() -> None:
     condition = Condition("a", "is", "x")
 
     assert Field(required=condition).required == Conditions.all(condition)  # type: ignore[arg-type]  # short form
@@ -149,7 +149,7 @@ def test_a_single_condition_stands_for_itself() -> None:
         ),
     ],
 )
-def test_pointless_options_are_told(field: Field, problem: str) -> None:
+def test_pointless_options_are_reported(field: Field, problem: str) -> None:
     table = {
         "target": field,
         "object": Field(type="object", properties={"x": Field()}),

@@ -74,7 +74,7 @@ def test_right_texts_are_accepted(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text"), [(name, text) for name, (_, wrong) in CASES.items() for text in wrong]
 )
-def test_wrong_texts_are_refused(name: str, text: str) -> None:
+def test_invalid_strings_are_refused(name: str, text: str) -> None:
     assert not PREDICATES[name](text)
 
 

@@ -248,7 +248,7 @@ def test_a_document_may_be_a_file(tmp_path: Path) -> None:
     assert read_fields(file) == TABLE
 
 
-def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_named(tmp_path: Path) -> None:
     file = tmp_path / "fields.json"
     file.write_text("{", encoding="utf-8")
 
@@ -297,13 +297,13 @@ CHECKER = checker()
 @pytest.mark.parametrize("kind", ["string", "text", "password"])
 @pytest.mark.parametrize("secret", [True, False])
 @pytest.mark.parametrize("shown", [None, "text", "password"])
-def test_what_is_secret_stays_so(kind: FieldType, shown: Format | None, *, secret: bool) -> None:
+def test_secrets_stay_hidden(kind: FieldType, shown: Format | None, *, secret: bool) -> None:
     """Whatever else the format says, by which types are told apart."""
     table = {"a": Field(type=kind, format=shown, secret=secret)}
     assert read_fields(to_document(table)) == table
 
 
-def test_a_document_with_wrong_defaults_is_refused() -> None:
+def test_a_document_with_invalid_defaults_is_refused() -> None:
     inner = {"type": "object", "properties": {"n": {"type": "integer", "default": "x"}}}
     document: Any = {
         "type": "object",

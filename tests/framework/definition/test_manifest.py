@@ -33,7 +33,7 @@ from framework.errors import DefinitionError
 
 
 def wire_field(**options: Any) -> dict[str, Any]:
-    """Give a field as the reference publishes it, with null for what is absent."""
+    """Return a field as the reference publishes it, with null for what is absent."""
     silent = {
         "label": "Label",
         "description": "Description.",
@@ -165,11 +165,11 @@ REFERENCE: dict[str, Any] = {
 
 
 def text(document: Any) -> str:
-    """Give a document as text in which 1, 1.0 and true differ."""
+    """Return a document as text in which 1, 1.0 and true differ."""
     return json.dumps(document, sort_keys=True)
 
 
-def test_a_manifest_of_the_reference_is_written_again_as_it_was() -> None:
+def test_a_manifest_of_segment_round_trips() -> None:
     assert text(to_manifest(from_manifest(REFERENCE))) == text(REFERENCE)
 
 
@@ -253,7 +253,7 @@ OURS = Destination(
 )
 
 
-def test_our_own_words_are_written_beside_those_of_the_reference() -> None:
+def test_our_own_keys_are_written_in_addition_to_those_of_segment() -> None:
     document = to_manifest(OURS)
     assert document["rate"] == {"calls": 5, "seconds": 1.5}
     assert document["actions"]["post"]["batching"] == {
@@ -293,7 +293,7 @@ def test_a_manifest_is_not_shared_with_its_reader() -> None:
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """Give the reference's manifest with *value* at a path; a `-` before it removes the key."""
+    """Return the reference's manifest with *value* at a path; a `-` before it removes the key."""
     document = copy.deepcopy(REFERENCE)
     place: Any = document
     *way, last = path.lstrip("-").split("/")
@@ -344,7 +344,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("path", "value", "message"), ERRORS)
-def test_what_makes_a_manifest_wrong(path: str, value: Any, message: str) -> None:
+def test_problems_of_a_manifest(path: str, value: Any, message: str) -> None:
     """Every error names its place; what else the document says is read all the same."""
     document = changed(path, value)
     with pytest.raises(DefinitionError) as caught:
@@ -449,7 +449,7 @@ def test_problems_are_ordered_by_path() -> None:
 
 
 @pytest.mark.parametrize("document", [None, 5, "x", [], {}, {"actions": {}}])
-def test_what_is_no_manifest_gives_no_destination(document: Any) -> None:
+def test_an_invalid_manifest_has_no_destination(document: Any) -> None:
     assert read_manifest(document).destination is None
     with pytest.raises(DefinitionError):
         from_manifest(document)
@@ -480,7 +480,7 @@ CONDITIONS = st.builds(
 
 
 def fields(properties: st.SearchStrategy[Any]) -> st.SearchStrategy[Field]:
-    """Give fields of every kind; a mapping is an expression, a default is not."""
+    """Return fields of every kind; a mapping is an expression, a default is not."""
     defaults = st.fixed_dictionaries({"default": SCALARS | st.lists(SCALARS) | st.none()})
     mappings = st.fixed_dictionaries({"mapping": st.builds(lambda p: {"@path": p}, TEXT)})
     start = st.one_of(defaults, mappings)
@@ -556,7 +556,7 @@ JUNK = st.recursive(
 
 
 def spots(document: Any) -> list[tuple[Any, Any]]:
-    """Give every place of a document as its container and its key."""
+    """Return every place of a document as its container and its key."""
     keys = list(document) if isinstance(document, dict) else range(len(document))
     found = [(document, key) for key in keys]
     for key in keys:

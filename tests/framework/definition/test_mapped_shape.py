@@ -44,7 +44,7 @@ EVENTS = st.fixed_dictionaries(
 
 @st.composite
 def mapped(draw: st.DrawFn, fields: FieldTable) -> JSON:
-    """Give an object whose keys are mostly those of *fields*, their values mostly of their kind."""
+    """Return an object whose keys are mostly those of *fields*, their values mostly of their kind."""
     keys = draw(st.lists(st.sampled_from([*fields, "more", "dynamicAuthSettings"]), unique=True))
     return {key: draw(_mapped_to(fields.get(key, Field()))) for key in keys}
 
@@ -57,13 +57,13 @@ def _mapped_to(field: Field) -> st.SearchStrategy[JSON]:
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[dict[str, Field], JSON, JSON]:
-    """Give a table, a mapping to it and an event."""
+    """Return a table, a mapping to it and an event."""
     table = draw(tables())
     return table, draw(mapped(table)), draw(EVENTS)
 
 
 def in_one(mapping: Mapping, shape: Shape) -> Callable[[JSON, str | None], Any]:
-    """Give one function for both, REFUSED where either refuses; objects and values agree in it."""
+    """Return one function for both, REFUSED where either refuses; objects and values agree in it."""
     as_object, as_values = (fused(mapping, shape, whole=whole) for whole in (True, False))
 
     def run(event: JSON, mode: str | None) -> Any:
@@ -76,7 +76,7 @@ def in_one(mapping: Mapping, shape: Shape) -> Callable[[JSON, str | None], Any]:
 
 
 def fused(mapping: Mapping, shape: Shape, *, whole: bool) -> Callable[[JSON, str | None], Any]:
-    """Give one function that makes the shaped object at once, or of its values at the end."""
+    """Return one function that makes the shaped object at once, or of its values at the end."""
     code = SourceCode()
     with code.block("def both(event, sync_mode):"):
         reader = JSONReader(code, "event")

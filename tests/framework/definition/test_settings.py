@@ -44,14 +44,14 @@ def test_a_table_without_a_class_gives_a_dict() -> None:
         ({"limit": "x"}, 'Setting `limit` must be an integer or null, got "x".'),
     ],
 )
-def test_wrong_settings_are_shown_unless_secret(raw: dict[str, Any], problem: str) -> None:
+def test_invalid_settings_are_shown_unless_secret(raw: dict[str, Any], problem: str) -> None:
     with pytest.raises(SettingsError) as caught:
         shape_settings(Access, {"advertiser_id": "1", "client_secret": "s-1", **raw})
 
     assert caught.value.problems == (problem,)
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         shape_settings(Access, {"region": "mars"})
 

@@ -119,7 +119,7 @@ def test_values_are_shaped(option: Field, raw: Any, shaped: Any) -> None:
         (Field(required=True), "", "is required."),
     ],
 )
-def test_refusals_are_said(option: Field, raw: Any, text: str) -> None:
+def test_refusals_have_messages(option: Field, raw: Any, text: str) -> None:
     """Values of payloads are personal data: their kind is shown, never they themselves."""
     shape = compile_shape({"a": option}, name="action `send`")
 
@@ -129,7 +129,7 @@ def test_refusals_are_said(option: Field, raw: Any, text: str) -> None:
     assert str(caught.value) == f"Field `a` of action `send` {text}"
 
 
-def test_all_problems_are_told_by_path() -> None:
+def test_all_problems_are_ordered_by_path() -> None:
     shape = compile_shape(
         {
             "z": Field(required=True),
@@ -320,7 +320,7 @@ def test_the_sync_mode_may_be_a_condition(
         assert shape.apply({}, sync_mode=mode) == {}
 
 
-def test_properties_are_required_under_conditions_beside_their_object() -> None:
+def test_properties_are_required_under_conditions_with_their_object() -> None:
     """The object that should hold the property is required with it; other needs stay."""
     inner = {"x": required(Condition("a", "is", "v")), "y": Field(required=True)}
     shape = compile_shape({"a": Field(), "o": Field(type="object", properties=inner)})

@@ -93,7 +93,7 @@ def test_writing() -> None:
         ),
     ],
 )
-def test_what_makes_a_subscription_wrong(document: Any, problems: list[str]) -> None:
+def test_invalid_subscriptions(document: Any, problems: list[str]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         subscription_from_wire(document)
     assert list(caught.value.problems) == problems

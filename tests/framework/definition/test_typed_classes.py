@@ -54,7 +54,7 @@ class Order(Payload):
     country_code: str
 
 
-def test_the_annotation_says_type_and_need() -> None:
+def test_the_annotation_decides_type_and_requirement() -> None:
     fields = fields_of(Order)
     item = {
         "sku": Field("SKU", required=True),
@@ -179,7 +179,7 @@ def test_a_field_may_be_called_build() -> None:
     assert house.build == "brick"
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(DefinitionError) as caught:
 
         class Wrong(Payload):

@@ -137,7 +137,7 @@ PATH = {"@path": "$.properties.a"}
          [("AD501 error x/@path: /x/@path should be a string or a mapping directive but it is a "
           "number.")]),
         (Field(), {"@if": {"then": 1}},
-         ["AD502 error x/@if: `/x/@if` must have something to test in `exists` or `blank`."]),
+         ["AD502 error x/@if: `/x/@if` needs a value to test in `exists` or `blank`."]),
     ],
 )  # fmt: skip
 def test_issues_of_a_value(field: Field, value: Any, expected: list[str]) -> None:
@@ -352,7 +352,7 @@ def test_a_mapping_with_a_root_directive_is_not_checked() -> None:
     assert said(wrong.issues) == [
         (
             "AD501 error __segment_internal_directive: /__segment_internal_directive should be "
-            "an object with one directive that has an object."
+            "an object with one directive that takes an object."
         )
     ]
 

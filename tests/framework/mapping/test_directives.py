@@ -1,4 +1,4 @@
-"""Every directive is described, has examples that run, and can be joined by others."""
+"""Every directive is documented, its examples run, and others can be registered."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = (
 
 
 def outcome(example: DirectiveExample, way: str) -> Any:
-    """Give what comes of an example: its output, or the text of its refusal."""
+    """Return the result of an example: its output or its error message."""
     try:
         mapping = compile_mapping(example.mapping)
         return getattr(mapping, way)(copy.deepcopy(example.event))
@@ -44,14 +44,14 @@ def outcome(example: DirectiveExample, way: str) -> Any:
         return str(error)
 
 
-def test_the_directives_are_those_of_the_reference_and_jinja() -> None:
+def test_the_directives_are_those_of_segment_and_jinja() -> None:
     assert sorted(DIRECTIVES) == sorted(NAMES.split())
 
 
 @pytest.mark.parametrize("way", ["resolve", "interpret"])
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_examples_come_out_as_told(example: DirectiveExample, way: str) -> None:
-    """The documentation of a directive is true, compiled and interpreted."""
+def test_examples_hold(example: DirectiveExample, way: str) -> None:
+    """The examples of a directive hold, compiled and interpreted."""
     expected = example.output if example.refusal is None else example.refusal
 
     assert outcome(example, way) == expected
@@ -64,7 +64,7 @@ def test_examples_say_what_they_show(example: DirectiveExample) -> None:
 
 @pytest.mark.parametrize("name", sorted(DIRECTIVES))
 def test_directives_have_a_published_schema(name: str) -> None:
-    """The schema of an argument is a schema, has texts, and takes the examples that work."""
+    """The schema of an argument is valid, has descriptions, and accepts the valid examples."""
     directive = DIRECTIVES[name]
     anything = {"$defs": {"value": {}, "directive": {"type": "object"}}}
 
@@ -94,7 +94,7 @@ def shout(value: JSON) -> JSON:
 
 def shouting(**changes: Any) -> Directive:
     parts: dict[str, Any] = {
-        "schema": {"title": "Shout", "description": "The text.", "$ref": "#/$defs/value"},
+        "schema": {"title": "Shout", "description": "The string.", "$ref": "#/$defs/value"},
         "examples": (
             DirectiveExample(note="Loud.", mapping={"@shout": "a"}, event={}, output="A!"),
             DirectiveExample(note="Louder.", mapping={"@shout": "A"}, event={}, output="A!"),
@@ -112,7 +112,7 @@ def shouting(**changes: Any) -> Directive:
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
-    """Forget what a test registers."""
+    """Remove the directives that a test registers."""
     before = dict(directives._known)
     yield
     directives._known.clear()
@@ -142,9 +142,15 @@ def test_registering_the_same_directive_again_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("directive", "text"),
     [
-        (shouting(name="shout"), "A directive is named like `@word`, not `shout`."),
-        (shouting(name="@Shout"), "A directive is named like `@word`, not `@Shout`."),
-        (shouting(name="@path"), "There is already a directive `@path`."),
+        (
+            shouting(name="shout"),
+            "`shout` is not a valid directive name. Write `@` and a camel-case word.",
+        ),
+        (
+            shouting(name="@Shout"),
+            "`@Shout` is not a valid directive name. Write `@` and a camel-case word.",
+        ),
+        (shouting(name="@path"), "The directive `@path` is already registered."),
         (
             shouting(examples=shouting().examples[:2]),
             "Directive `@shout` needs at least three examples, one of them a refusal.",
@@ -155,7 +161,7 @@ def test_registering_the_same_directive_again_changes_nothing() -> None:
         ),
     ],
 )
-def test_a_directive_that_is_no_good_is_refused(directive: Directive, text: str) -> None:
+def test_an_invalid_directive_is_refused(directive: Directive, text: str) -> None:
     with pytest.raises(DefinitionError) as refused:
         register_directive(directive)
 

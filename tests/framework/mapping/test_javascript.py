@@ -1,4 +1,4 @@
-"""Values print, compare and are encoded as in JavaScript."""
+"""Values are printed, compared and encoded as in JavaScript."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_json_text_can_be_read_again(value: Any) -> None:
         "9" * 5000,
     ],
 )
-def test_what_is_no_json_text_is_not_read(written: str) -> None:
+def test_invalid_json_text_is_not_read(written: str) -> None:
     assert decode(written) is MISSING
 
 
@@ -159,7 +159,7 @@ def nested(depth: int) -> JSON:
     ("value", "refusal"),
     [
         (nested(201), "got a value nested more than 200 levels deep"),
-        (["x" * 999_999, "yy"], "would give more than 1,000,000 characters"),
+        (["x" * 999_999, "yy"], "would produce more than 1,000,000 characters"),
     ],
 )
 def test_what_is_too_long_or_too_deep_is_refused(function: Any, value: JSON, refusal: str) -> None:

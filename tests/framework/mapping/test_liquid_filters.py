@@ -1,4 +1,4 @@
-"""The filters of Liquid give what the reference's engine gives."""
+"""Liquid filters return the same values as in Segment's engine."""
 
 from __future__ import annotations
 
@@ -292,7 +292,7 @@ RECORDED: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("template", "printed"), RECORDED)
-def test_filters_give_what_the_reference_gives(template: str, printed: str) -> None:
+def test_filters_return_what_segment_returns(template: str, printed: str) -> None:
     assert compile_mapping({"@liquid": template}).resolve(EVENT) == printed
 
 
@@ -357,8 +357,8 @@ DIFFERENT: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("template", "reference", "ours"), DIFFERENT)
-def test_differences_from_the_reference(template: str, reference: str, ours: str) -> None:
-    """Each has its row among the differences."""
+def test_differences_from_segment(template: str, reference: str, ours: str) -> None:
+    """Each has its row in the table of differences."""
     event = EVENT | {"p": dict(EVENT["o"]), "half": "\ud83d"}
     try:
         given = compile_mapping({"@liquid": template}).resolve(event)

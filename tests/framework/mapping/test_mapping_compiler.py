@@ -1,4 +1,4 @@
-"""A mapping becomes one function, which reads what it says and can be fused with others."""
+"""A mapping compiles to one function, which reads declared paths only and can be fused."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ def test_a_mapping_knows_what_it_reads(raw: JSON, paths: set[str]) -> None:
     ],
 )
 def test_whole_mappings(raw: JSON, event: JSON, expected: JSON) -> None:
-    """The root directive, a directive at the root and what is no object, as in the reference."""
+    """Root directives, directives at the root and other values are treated as by Segment."""
     mapping = compile_mapping(raw)
 
     assert mapping.resolve(event) == mapping.interpret(event) == expected
 
 
 def test_constants_are_folded_and_paths_are_read_once() -> None:
-    """What depends on no event is computed when the mapping is compiled."""
+    """Parts that read no event are computed when the mapping is compiled."""
     mapping = compile_mapping({**CRITEO, "c": {"@case": {"operator": "upper", "value": "x"}}})
     source = mapping.resolve.__source__  # type: ignore[attr-defined]
 
@@ -111,7 +111,7 @@ def test_constants_are_folded_and_paths_are_read_once() -> None:
 
 
 def test_results_do_not_share_constants() -> None:
-    """Who changes a result changes no other."""
+    """Changing one result does not change another."""
     mapping = compile_mapping({"a": {"b": [1]}, "c": {"@literal": {"d": []}}})
     for way in (mapping.resolve, mapping.interpret):
         first = way({})
@@ -135,7 +135,7 @@ def test_a_merge_leaves_the_event_as_it_is() -> None:
 
 
 def test_text_of_a_mapping_enters_source_as_literals_only() -> None:
-    """Keys, paths and texts that look like source stay what they are."""
+    """Keys, paths and strings that look like source are treated as data."""
     evil = "'] + exit() #\n\\"
     raw = {
         evil: {"@path": evil},
@@ -152,7 +152,7 @@ def test_text_of_a_mapping_enters_source_as_literals_only() -> None:
 
 
 def test_very_deep_mappings_are_interpreted_in_their_depths() -> None:
-    """Generated source is nested only so far; the rest reads the whole event."""
+    """Nesting of generated source is limited; deeper parts read the whole event."""
     raw: Any = {"@path": "$.a"}
     for level in range(40):
         raw = {"@if": {"exists": {"@path": f"$.l{level}"}, "then": 0, "else": raw}}
@@ -163,7 +163,7 @@ def test_very_deep_mappings_are_interpreted_in_their_depths() -> None:
 
 
 class Given:
-    """A reader that is handed the value of each path."""
+    """A reader that is given the value of each path."""
 
     def __init__(self, code: SourceCode, values: dict[Path, Any]) -> None:
         self._code = code
@@ -218,7 +218,7 @@ def fused(mapping: Mapping, event: JSON) -> dict[str, Any]:
     ],
 )
 def test_fields_can_be_emitted_over_another_reader(raw: JSON) -> None:
-    """The fields and their values are those of `resolve`."""
+    """The fields and their values equal those of `resolve`."""
     mapping = compile_mapping(raw)
 
     assert mapping.fields == tuple(raw)
@@ -226,7 +226,7 @@ def test_fields_can_be_emitted_over_another_reader(raw: JSON) -> None:
 
 
 def test_a_directive_at_the_root_has_no_fields() -> None:
-    """The whole result can be emitted all the same."""
+    """The whole result can be emitted in any case."""
     mapping = compile_mapping({"@path": "$.a.b"})
     code = SourceCode()
     with code.block("def whole():"):

@@ -1,4 +1,4 @@
-"""Compiled and interpreted mappings agree, harm nothing, and fail only in one way."""
+"""Compiled and interpreted mappings agree, change no input, and raise one kind of error."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ EVENTS = st.dictionaries(st.sampled_from(KEYS), json_values(), max_size=6)
 
 
 def directives(inner: st.SearchStrategy[JSON]) -> st.SearchStrategy[JSON]:
-    """Give directives with any parts, right and wrong."""
+    """Return directives with arbitrary parts, valid and invalid."""
     path = st.sampled_from(PATHS)
     objects = st.dictionaries(st.sampled_from(KEYS), inner, max_size=3)
     parts: dict[str, st.SearchStrategy[JSON]] = {
@@ -134,7 +134,7 @@ def outcome(way: Callable[[JSON], Any], event: JSON) -> Any:
 @settings(max_examples=400)
 @given(MAPPINGS, EVENTS)
 def test_compiled_and_interpreted_mappings_agree(raw: JSON, event: JSON) -> None:
-    """They give the same or refuse with the same words, and change neither mapping nor event."""
+    """Both return the same value or raise the same error, and change neither mapping nor event."""
     if check_mapping_shape(raw):
         return
     before = copy.deepcopy((raw, event))
@@ -145,7 +145,7 @@ def test_compiled_and_interpreted_mappings_agree(raw: JSON, event: JSON) -> None
 
 
 def only(paths: frozenset[Path], event: JSON) -> JSON:
-    """Give an event that holds nothing but what stands at some paths."""
+    """Return an event with values at some paths only."""
     kept: dict[str, Any] = {}
     for path in paths:
         if not path.parts:
@@ -185,7 +185,7 @@ SEEDS: tuple[JSON, ...] = (
 
 
 def made(random_source: random.Random, depth: int = 0) -> JSON:
-    """Give any JSON value."""
+    """Return any JSON value."""
     kind = random_source.random()
     if depth < 4 and kind < 0.3:
         return {random_source.choice(KEYS): made(random_source, depth + 1) for _ in range(3)}
@@ -195,7 +195,7 @@ def made(random_source: random.Random, depth: int = 0) -> JSON:
 
 
 def test_ten_thousand_events_and_mappings_raise_nothing_unexpected() -> None:
-    """Whatever an event holds, there is a JSON value or one kind of refusal."""
+    """Every event results in a JSON value or in one kind of error."""
     source = random.Random(7)  # noqa: S311 - the same events every time
     mappings = [compile_mapping({"f": seed, "g": [seed, 1]}) for seed in SEEDS]
     delivered = 0
@@ -211,7 +211,7 @@ def test_ten_thousand_events_and_mappings_raise_nothing_unexpected() -> None:
 
 
 def chain(levels: int) -> JSON:
-    """Give a mapping that doubles what it is given at every level."""
+    """Return a mapping that doubles its input at every level."""
     inner: JSON = {"@path": ""}
     for _ in range(levels):
         inner = {
@@ -230,10 +230,10 @@ def deep_lists() -> JSON:
 @pytest.mark.parametrize(
     ("directive", "refusal"),
     [
-        ({"@template": "{{huge}}"}, "`/f/@template` would give more than 1,000,000 characters."),
+        ({"@template": "{{huge}}"}, "`/f/@template` would produce more than 1,000,000 characters."),
         (
             {"@template": "{{huge}}" * 9},
-            "`/f/@template` would give more than 1,000,000 characters.",
+            "`/f/@template` would produce more than 1,000,000 characters.",
         ),
         ({"@template": "{{deep}}"}, "`/f/@template` got a value nested more than 200 levels deep."),
         (
@@ -244,11 +244,11 @@ def deep_lists() -> JSON:
                     "value": {"@path": "$.long"},
                 }
             },
-            "`/f/@replace` would give more than 1,000,000 characters.",
+            "`/f/@replace` would produce more than 1,000,000 characters.",
         ),
         (
             {"@json": {"mode": "encode", "value": {"@path": "$.huge"}}},
-            "`/f/@json` would give more than 1,000,000 characters.",
+            "`/f/@json` would produce more than 1,000,000 characters.",
         ),
         (
             {"@json": {"mode": "encode", "value": {"@path": "$.deep"}}},
@@ -264,7 +264,7 @@ def deep_lists() -> JSON:
         ),
         (
             {"@flatten": {"value": {"@path": "$.wide"}, "separator": "."}},
-            "`/f/@flatten` would give more than 1,000,000 characters.",
+            "`/f/@flatten` would produce more than 1,000,000 characters.",
         ),
         (
             {"@excludeWhenNull": {"@path": "$.tree"}},
@@ -294,7 +294,7 @@ def test_what_would_grow_beyond_bounds_is_refused(directive: JSON, refusal: str)
 
 
 def test_transforms_inside_each_other_are_weighed() -> None:
-    """Each level may double what the one before gives, and says when it is too much."""
+    """Each level may double its input, and fails with a message beyond the limit."""
     mapping = compile_mapping(chain(20))
     inner = "/mapping/@transform" * 15
 

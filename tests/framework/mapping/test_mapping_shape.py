@@ -1,4 +1,4 @@
-"""What is wrong with a mapping is said at once, in full, in the reference's words."""
+"""All problems of a mapping are reported at once, worded as by Segment."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ SHAPES: list[tuple[JSON, list[str]]] = [
         {"b": {"@path": 1}, "a": {"@path": 2}},
         [f"/b/@path {TEXT_OR} a number.", f"/a/@path {TEXT_OR} a number."],
     ),
-    (DEEP, ["A mapping may have 100 levels and 20,000 values; this has more."]),
-    ([1] * 20_001, ["A mapping may have 100 levels and 20,000 values; this has more."]),
+    (DEEP, ["A mapping may have at most 100 levels and 20,000 values."]),
+    ([1] * 20_001, ["A mapping may have at most 100 levels and 20,000 values."]),
     ({"a": [{"@path": 5}]}, []),
     ({"a": {"@literal": {"b": {"@nope": 1}}}}, []),
     ({"a": {"@case": {"operator": "loud", "value": "x"}}}, []),
@@ -77,13 +77,13 @@ SHAPES: list[tuple[JSON, list[str]]] = [
 
 
 @pytest.mark.parametrize(("raw", "problems"), SHAPES)
-def test_shape_problems_are_those_of_the_reference(raw: JSON, problems: list[str]) -> None:
+def test_shape_problems_equal_those_of_segment(raw: JSON, problems: list[str]) -> None:
     assert check_mapping_shape(raw) == problems
 
 
 @pytest.mark.parametrize(("raw", "problems"), [case for case in SHAPES if case[1]])
 def test_a_mapping_with_shape_problems_is_not_compiled(raw: JSON, problems: list[str]) -> None:
-    """All problems are told together, ordered by path."""
+    """All problems are reported together, ordered by path."""
     with pytest.raises(MappingError) as refused:
         compile_mapping(raw)
 
@@ -92,7 +92,9 @@ def test_a_mapping_with_shape_problems_is_not_compiled(raw: JSON, problems: list
     assert mapping_faults(raw) == sorted(problems)
 
 
-NO_ROOT = "/__segment_internal_directive should be an object with one directive that has an object."
+NO_ROOT = (
+    "/__segment_internal_directive should be an object with one directive that takes an object."
+)
 ROOTS: list[JSON] = [None, 5, "x", {}, {"@path": "$.a"}, {"@merge": {}, "@if": {}}]
 
 
@@ -107,7 +109,7 @@ ROOTS: list[JSON] = [None, 5, "x", {}, {"@path": "$.a"}, {"@merge": {}, "@if": {
         ),
     ],
 )
-def test_what_is_no_whole_mapping_is_refused(raw: JSON, problem: str) -> None:
+def test_an_invalid_root_is_rejected(raw: JSON, problem: str) -> None:
     with pytest.raises(MappingError) as refused:
         compile_mapping(raw)
 
@@ -118,7 +120,7 @@ NO_LIST = {"@merge": {"direction": "left", "objects": {"@path": "$.l"}}}
 FAULTS: list[tuple[JSON, str]] = [
     ({"@nope": 1}, "`/a/0` has an invalid directive: @nope."),
     ({"@if": []}, "`/a/0/@if` must be an object, got array."),
-    ({"@if": {"exists": 0}}, "`/a/0/@if` must have something to test in `exists` or `blank`."),
+    ({"@if": {"exists": 0}}, "`/a/0/@if` needs a value to test in `exists` or `blank`."),
     ({"@case": "x"}, "`/a/0/@case` must be an object, got string."),
     ({"@case": {"value": "x"}}, "`/a/0/@case/operator` must be one of lower, upper."),
     (
@@ -126,17 +128,17 @@ FAULTS: list[tuple[JSON, str]] = [
         "`/a/0/@case/operator` must be one of lower, upper.",
     ),
     ({"@replace": 5}, "`/a/0/@replace` must be an object, got number."),
-    ({"@replace": {"value": "x"}}, "`/a/0/@replace/pattern` must be a text that is not empty."),
+    ({"@replace": {"value": "x"}}, "`/a/0/@replace/pattern` must be a non-empty string."),
     (
         {"@replace": {"pattern": "longer than ten", "value": {"@path": "$.s"}}},
-        "`/a/0/@replace/pattern` must have 10 characters or less.",
+        "`/a/0/@replace/pattern` must have at most 10 characters.",
     ),
     ({"@arrayPath": None}, "`/a/0/@arrayPath` must be a list, got null."),
     ({"@merge": 5}, "`/a/0/@merge` must be an object, got number."),
     ({"@merge": {"objects": []}}, "`/a/0/@merge/direction` must be one of left, right."),
     (NO_LIST, "`/a/0/@merge/objects` must be a list, got object."),
     ({"@flatten": None}, "`/a/0/@flatten` must be an object, got null."),
-    ({"@flatten": {"value": 1}}, "`/a/0/@flatten/separator` must be a text that is not empty."),
+    ({"@flatten": {"value": 1}}, "`/a/0/@flatten/separator` must be a non-empty string."),
     (
         {"@flatten": {"value": 1, "separator": 5}},
         "`/a/0/@flatten/separator` must be a string, got number.",
@@ -145,7 +147,7 @@ FAULTS: list[tuple[JSON, str]] = [
     ({"@json": {"value": 1}}, "`/a/0/@json/mode` must be one of encode, decode."),
     (
         {"@json": {"mode": "encode", "value": ""}},
-        "`/a/0/@json/value` must be a directive, an object, a list or a value that is not empty.",
+        "`/a/0/@json/value` must be a directive, an object, a list or a non-empty value.",
     ),
     ({"@transform": "x"}, "`/a/0/@transform` must be an object, got string."),
     ({"@transform": {"apply": {}}}, "`/a/0/@transform` must have a `mapping`."),
@@ -155,7 +157,7 @@ FAULTS: list[tuple[JSON, str]] = [
     ),
     (
         {"@transform": {"apply": {"x": {"@path": 5}}, "mapping": {}}},
-        f"`/a/0/@transform/apply` is no mapping: /x/@path {TEXT_OR} a number.",
+        f"`/a/0/@transform/apply` is not a valid mapping: /x/@path {TEXT_OR} a number.",
     ),
     ({"@liquid": 5}, "`/a/0/@liquid` must be a string, got number."),
     ({"@liquid": "x" * 1001}, "`/a/0/@liquid` has a template of more than 1,000 characters."),
@@ -164,10 +166,10 @@ FAULTS: list[tuple[JSON, str]] = [
 
 
 @pytest.mark.parametrize(("directive", "fault"), FAULTS)
-def test_faults_that_the_reference_finds_per_event_are_told_at_once(
+def test_problems_that_segment_finds_per_event_are_reported_at_once(
     directive: JSON, fault: str
 ) -> None:
-    """Inside lists nothing is checked; such a mapping compiles, says so, and fails when reached."""
+    """Lists are not checked; such a mapping compiles, lists the fault, and fails when evaluated."""
     mapping = compile_mapping({"a": [directive]})
 
     assert mapping.faults == (fault,)
@@ -183,7 +185,7 @@ def test_faults_that_the_reference_finds_per_event_are_told_at_once(
 
 
 @pytest.mark.parametrize("directive", [directive for directive, _ in FAULTS])
-def test_a_fault_that_is_not_reached_does_no_harm(directive: JSON) -> None:
+def test_a_fault_that_is_not_evaluated_has_no_effect(directive: JSON) -> None:
     mapping = compile_mapping(
         {"a": {"@if": {"exists": {"@path": "$.a"}, "then": [directive], "else": "fine"}}}
     )

@@ -1,4 +1,4 @@
-"""Directives give what the reference gives, also where their parts are odd."""
+"""Directives return the same values as in Segment's implementation, also for unusual parts."""
 
 from __future__ import annotations
 
@@ -345,8 +345,8 @@ RECORDED: list[tuple[JSON, JSON]] = [
 
 
 @pytest.mark.parametrize(("raw", "value"), RECORDED)
-def test_directives_give_what_the_reference_gives(raw: JSON, value: JSON) -> None:
-    """Compiled and interpreted, and inside a merge of its own."""
+def test_directives_return_what_segment_returns(raw: JSON, value: JSON) -> None:
+    """The value holds compiled, interpreted, and inside a merge."""
     mapping = compile_mapping({"a": raw})
     expected = {} if value is NONE else {"a": value}
 
@@ -355,7 +355,7 @@ def test_directives_give_what_the_reference_gives(raw: JSON, value: JSON) -> Non
 
 @pytest.mark.parametrize(("raw", "value"), RECORDED)
 def test_values_are_the_same_inside_merges(raw: JSON, value: JSON) -> None:
-    """What is no object adds nothing; an object adds what it has."""
+    """Values that are not objects add nothing; objects add their keys."""
     merge = {"@merge": {"direction": "right", "objects": [{}, {"@literal": raw}, {"end": 1}]}}
     mapping = compile_mapping({"a": [merge]})
     expected = {**value, "end": 1} if isinstance(value, dict) else {"end": 1}
@@ -385,7 +385,7 @@ DIFFERENT: list[tuple[JSON, JSON]] = [
 
 
 @pytest.mark.parametrize(("raw", "value"), DIFFERENT)
-def test_differences_from_the_reference(raw: JSON, value: JSON) -> None:
+def test_differences_from_segment(raw: JSON, value: JSON) -> None:
     mapping = compile_mapping({"a": raw})
     event = EVENT | {"braces": "{{s}}"}
     expected = {} if value is NONE else {"a": value}

@@ -1,4 +1,4 @@
-"""Texts with gaps: what they can say, and what keeps them in bounds."""
+"""Templates: their results and their limits."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_placeholders(template: str, pieces: tuple[Any, ...]) -> None:
 
 @given(st.text(alphabet="{}ab. ", max_size=30))
 def test_text_around_placeholders_is_kept(template: str) -> None:
-    """Every piece of text stands in the template, in order."""
+    """Every piece of text occurs in the template, in order."""
     place = 0
     for piece in parse_placeholders(template):
         if isinstance(piece, str):
@@ -73,7 +73,7 @@ EVENT: dict[str, Any] = {
 
 
 def rendered(name: str, template: str, event: JSON = EVENT) -> str:
-    """Render a template compiled and interpreted, or give its refusal."""
+    """Render a template compiled and interpreted; return the text or the error."""
     mapping = compile_mapping({name: template})
     outcomes = set()
     for way in (mapping.resolve, mapping.interpret):
@@ -134,7 +134,7 @@ def test_jinja_prints_values_as_json_text(template: str, printed: str) -> None:
         ("{{ s|center(10) }}", "No filter named 'center'"),
         ("{{ s|attr('x') }}", "No filter named 'attr'"),
         ("{% for %}", "Expected an expression, got 'end of statement block'"),
-        ("{{ " + "(" * 1500 + "1" + ")" * 1500 + " }}", "it is nested too deep"),
+        ("{{ " + "(" * 1500 + "1" + ")" * 1500 + " }}", "it is nested too deeply"),
     ],
 )
 def test_jinja_holds_nothing_but_data(template: str, refusal: str) -> None:
@@ -156,24 +156,24 @@ def test_jinja_holds_nothing_but_data(template: str, refusal: str) -> None:
         ),
         (
             "{% set x = s %}" + "{% set x = x ~ x %}" * 30 + "{{ x }}",
-            "handles more than 5,000,000 characters and items",
+            "processes more than 5,000,000 characters and items",
         ),
         ("{{ long|replace('x', s * 0) }}", "cannot be rendered: `*` is for numbers"),
-        ("{{ long|replace('x', 'abcdefghij') }}", "would give more than 1,000,000 characters"),
+        ("{{ long|replace('x', 'abcdefghij') }}", "would produce more than 1,000,000 characters"),
         (
             "{{ many|join(long) }}",
-            "handles more than 5,000,000 characters and items",
+            "processes more than 5,000,000 characters and items",
         ),
         (
             "{% for a in many %}{{ page }}{% endfor %}",
-            "would give more than 1,000,000 characters",
+            "would produce more than 1,000,000 characters",
         ),
         (
             "{% for a in many %}{% for b in many %}{% endfor %}{% endfor %}",
-            "handles more than 5,000,000 characters and items",
+            "processes more than 5,000,000 characters and items",
         ),
-        ("{{ huge }}", "handles more than 5,000,000 characters and items"),
-        ("{{ huge|upper }}", "handles more than 5,000,000 characters and items"),
+        ("{{ huge }}", "processes more than 5,000,000 characters and items"),
+        ("{{ huge|upper }}", "processes more than 5,000,000 characters and items"),
         ("{{ deep }}", "got a value nested more than 200 levels deep"),
         ("{{ n|join }}", "cannot be rendered: 'int' object is not iterable"),
     ],
@@ -181,7 +181,7 @@ def test_jinja_holds_nothing_but_data(template: str, refusal: str) -> None:
 def test_jinja_keeps_within_its_budget(
     template: str, refusal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of work, that is: here no time passes."""
+    """The limit is on work: no time passes in this test."""
     monkeypatch.setattr("time.monotonic", lambda: 1.0)
     deep: JSON = 1
     for _ in range(300):
@@ -204,7 +204,7 @@ def test_jinja_keeps_within_its_budget(
 def test_a_rendering_takes_half_a_second_at_most(
     directive: str, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock that goes on whenever it is read, about once for each of ten things."""
+    """The clock advances whenever it is read, about once for ten items."""
     readings = itertools.count()
 
     def run(step: float) -> Any:
@@ -217,7 +217,7 @@ def test_a_rendering_takes_half_a_second_at_most(
 
 
 def bounded(run: Any) -> Any:
-    """Give what comes of a call that must use little memory."""
+    """Return the result of a call that must use little memory."""
     tracemalloc.start()
     try:
         outcome = run()
@@ -267,7 +267,7 @@ def bounded(run: Any) -> Any:
         ("{{ 'never' | date: '%Y' }}", "never"),
     ],
 )
-def test_liquid_reads_as_the_reference_does(template: str, printed: str) -> None:
+def test_liquid_reads_as_segment_does(template: str, printed: str) -> None:
     assert rendered("@liquid", template) == printed
 
 
@@ -290,13 +290,13 @@ def test_liquid_reads_as_the_reference_does(template: str, printed: str) -> None
     ],
 )
 def test_liquid_reads_the_dates_that_javascript_reads(text: str, read: str) -> None:
-    """What is no date, or beyond the year 9999, stays as it is."""
+    """Values that are not dates, or beyond the year 9999, are unchanged."""
     mapping = compile_mapping({"@liquid": "{{ text | date: '%Y-%m-%dT%H:%M:%S.%L' }}"})
     assert mapping.resolve({"text": text}) == read
 
 
 def test_liquid_counts_within_its_template() -> None:
-    """From zero, apart from the event; the reference counts in the event itself."""
+    """Counters start at zero, independently of the event; Segment's engine counts in the event."""
     event: dict[str, JSON] = {"n": 5}
     found = compile_mapping(
         {
@@ -337,7 +337,7 @@ def test_liquid_counts_within_its_template() -> None:
     ],
 )
 def test_liquid_that_does_not_parse_is_a_fault(template: str, refusal: str) -> None:
-    """As in the reference, it fails when it is reached."""
+    """As in Segment's implementation, it fails when it is evaluated."""
     expected = f"`/@liquid` has a template that does not parse: {refusal}."
 
     assert rendered("@liquid", template) == expected
@@ -357,7 +357,7 @@ def test_liquid_that_does_not_parse_is_a_fault(template: str, refusal: str) -> N
             "{{ '\\ud800' | url_encode }}",
             "cannot be rendered: filter `url_encode` does not take these values",
         ),
-        ("{{ 0 | date: long }}", "would give more than 1,000,000 characters"),
+        ("{{ 0 | date: long }}", "would produce more than 1,000,000 characters"),
         (
             "{{ 0 | date: '%H', 'Nowhere' }}",
             "cannot be rendered: filter `date` does not take these values",
@@ -366,9 +366,9 @@ def test_liquid_that_does_not_parse_is_a_fault(template: str, refusal: str) -> N
         ("{{ (1..10000000000000000) | size }}", "has a range that is too large"),
         (
             "{% assign x = s %}" + "{% assign x = x | append: x %}" * 30,
-            "handles more than 5,000,000 characters and items",
+            "processes more than 5,000,000 characters and items",
         ),
-        ("{{ huge | upcase }}", "handles more than 5,000,000 characters and items"),
+        ("{{ huge | upcase }}", "processes more than 5,000,000 characters and items"),
         ("{{ huge }}", "cannot be rendered: output stream limit reached"),
         (
             "{% capture x %}{{ huge }}{% endcapture %}",
@@ -377,7 +377,7 @@ def test_liquid_that_does_not_parse_is_a_fault(template: str, refusal: str) -> N
         (
             "{% capture x %}{{ long }}{% endcapture %}"
             + "".join(f"{{% assign x{number} = x | append: '' %}}" for number in range(25)),
-            "handles more than 5,000,000 characters and items",
+            "processes more than 5,000,000 characters and items",
         ),
         (
             "".join(
@@ -387,11 +387,11 @@ def test_liquid_that_does_not_parse_is_a_fault(template: str, refusal: str) -> N
         ),
         (
             "{{ long | replace: 'x', 'abcdefghijklmnop' }}",
-            "would give more than 1,000,000 characters",
+            "would produce more than 1,000,000 characters",
         ),
         ("{{ deep | json }}", "got a value nested more than 200 levels deep"),
-        ("{{ deeper }}", "got a value that is nested too deep"),
-        ("{% if deeper == deepest %}{% endif %}", "got a value that is nested too deep"),
+        ("{{ deeper }}", "got a value that is nested too deeply"),
+        ("{% if deeper == deepest %}{% endif %}", "got a value that is nested too deeply"),
     ],
 )
 def test_liquid_keeps_within_its_budget(template: str, refusal: str) -> None:
@@ -442,7 +442,7 @@ values = st.recursive(
 
 @given(st.sampled_from(sorted(FILTERS)), values, st.lists(values, max_size=2))
 def test_filters_take_anything(name: str, value: JSON, arguments: list[JSON]) -> None:
-    """A filter gives a text or a clear refusal for every value and arguments."""
+    """A filter returns a string or a clear error for every value and arguments."""
     names = [f"a{number}" for number in range(len(arguments))]
     template = compile_liquid(f"{{{{ v | {name}{': ' * bool(names)}{', '.join(names)} }}}}")
     known = dict(zip(names, arguments, strict=True)) | {"v": value}
@@ -466,4 +466,4 @@ def test_a_budget_counts_work_and_time() -> None:
     assert str(refused.value) == "takes longer than 0.5 seconds"
     with pytest.raises(TemplateError) as refused:
         RenderBudget(left=10).use(10)
-    assert str(refused.value) == "handles more than 5,000,000 characters and items"
+    assert str(refused.value) == "processes more than 5,000,000 characters and items"

@@ -39,7 +39,7 @@ def registry(bazaar: ModuleType) -> Registry:
 
 @pytest.fixture(scope="session")
 def serve(registry: Registry) -> Iterator[Callable[..., LocalServer]]:
-    """Give what serves a tester until the tests end."""
+    """Return what serves a tester until the tests end."""
     with ExitStack() as stack:
 
         def start(*, reference: bool = False, **options: Any) -> LocalServer:
@@ -57,13 +57,13 @@ def serve(registry: Registry) -> Iterator[Callable[..., LocalServer]]:
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the file in which a tester keeps events."""
+    """Return the file in which a tester keeps events."""
     return tmp_path_factory.mktemp("kept") / "examples.json"
 
 
 @pytest.fixture(scope="module")
 def client(serve: Callable[..., LocalServer], examples: Path) -> Iterator[httpx.Client]:
-    """Give a client that knows the token of a tester."""
+    """Return a client that knows the token of a tester."""
     server = serve(examples=examples, destination="actions-bazaar")
     headers = {"X-Actions-Token": TOKEN}
     with httpx.Client(base_url=server.url, headers=headers, timeout=20) as client:
@@ -72,7 +72,7 @@ def client(serve: Callable[..., LocalServer], examples: Path) -> Iterator[httpx.
 
 @pytest.fixture
 def connection() -> dict[str, Any]:
-    """Give a connection that the pretend partner lets in."""
+    """Return a connection that the pretend partner lets in."""
     return {
         "destination": "actions-bazaar",
         "settings": dict(SETTINGS),

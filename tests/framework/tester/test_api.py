@@ -64,7 +64,7 @@ def test_the_catalogue_leads_to_definitions(client: httpx.Client) -> None:
     ]
 
 
-def test_unknown_names_are_told_with_the_known(client: httpx.Client) -> None:
+def test_unknown_names_are_reported_with_the_known_names(client: httpx.Client) -> None:
     response = client.get("/api/destinations/bazar")
     assert response.status_code == 404
     assert response.json()["error"] == {
@@ -188,7 +188,7 @@ def test_credentials_are_tested(client: httpx.Client, connection: dict[str, Any]
     assert (told["ok"], told["status"], told["code"]) == (False, 401, "invalid_client")
 
 
-def test_faults_hit_the_calls_they_are_meant_for(
+def test_faults_affect_the_chosen_calls(
     client: httpx.Client, connection: dict[str, Any]
 ) -> None:
     state = post(client, "sandboxes/actions-bazaar/faults", kind="closed", route="orders", times=1)
@@ -200,7 +200,7 @@ def test_faults_hit_the_calls_they_are_meant_for(
     assert code[:2] == (400, "INVALID_FAULT")
 
 
-def test_a_sandbox_lets_in_who_it_is_told_to(
+def test_a_sandbox_accepts_the_settings_it_is_given(
     client: httpx.Client, connection: dict[str, Any]
 ) -> None:
     """Its clock can be moved, and a reset forgets what happened."""
@@ -238,7 +238,7 @@ def test_a_case_becomes_a_test(client: httpx.Client, connection: dict[str, Any])
     assert "  expect:\n  - Orders:\n      payload:\n        thing: lamp\n" in told["text"]
 
 
-def test_wrong_connections_are_refused_with_every_problem(
+def test_invalid_connections_are_refused_with_every_problem(
     client: httpx.Client, connection: dict[str, Any]
 ) -> None:
     connection["subscriptions"][0]["subscribe"] = "type ="
@@ -258,7 +258,7 @@ def test_wrong_connections_are_refused_with_every_problem(
 def filed(
     serve: Callable[..., LocalServer], registry: Registry, tmp_path: Path
 ) -> Iterator[httpx.Client]:
-    """Give a tester that was started with a connection file."""
+    """Return a tester that was started with a connection file."""
     del registry
     path = tmp_path / "bazaar.connection.json"
     settings = {"client_id": "trader", "client_secret": "from-the-file", "region": "us"}
@@ -275,7 +275,7 @@ def filed(
         yield client
 
 
-def test_secrets_of_a_connection_file_stay_here(filed: httpx.Client) -> None:
+def test_secrets_of_a_connection_file_never_reach_the_page(filed: httpx.Client) -> None:
     """The page gets the rest, and sends it back without them: they are filled in."""
     told = filed.get("/api/status").json()["connection"]
     assert (told["file"], told["kept"]) == ("bazaar.connection.json", ["client_secret"])
@@ -285,7 +285,7 @@ def test_secrets_of_a_connection_file_stay_here(filed: httpx.Client) -> None:
     assert "from-the-file" not in json.dumps(run)
 
 
-def test_streams_tell_what_happens(
+def test_streams_report_events(
     client: httpx.Client, connection: dict[str, Any], serve: Callable[..., LocalServer]
 ) -> None:
     """A sandbox's state at once and after each change; a restart by another name."""

@@ -47,7 +47,7 @@ _started: list[str] = []
 
 
 def started(serve: Callable[..., LocalServer], examples: Path) -> str:
-    """Give the address of one tester for all requests."""
+    """Return the address of one tester for all requests."""
     if not _started:
         _started.append(serve(examples=examples).url)
     return _started[0]

@@ -64,7 +64,7 @@ def test_the_api_needs_the_token(client: httpx.Client, token: str) -> None:
             assert (response.status_code, error_of(response)) == (401, "NO_TOKEN")
 
 
-def test_the_token_may_stand_in_the_address(client: httpx.Client) -> None:
+def test_the_token_may_be_in_the_address(client: httpx.Client) -> None:
     url = client.base_url.join("/api/status?token=only-the-page-knows")
     assert httpx.get(url).status_code == 200
 
@@ -132,7 +132,7 @@ def test_a_large_body_is_refused(client: httpx.Client) -> None:
         (b'{"move": "1"}', "INVALID"),
     ],
 )
-def test_a_body_that_is_no_json_is_refused(client: httpx.Client, body: bytes, code: str) -> None:
+def test_a_body_that_is_not_json_is_refused(client: httpx.Client, body: bytes, code: str) -> None:
     headers = {"Content-Type": "application/json"}
     path = "/api/sandboxes/actions-bazaar/clock"
     response = client.post(path, content=body, headers=headers)
@@ -159,7 +159,7 @@ def test_every_answer_is_secured(client: httpx.Client) -> None:
         assert "server" not in headers
 
 
-def test_scripts_stay_texts(
+def test_scripts_are_shown_as_text(
     client: httpx.Client, connection: dict[str, Any], serve: Callable[..., LocalServer]
 ) -> None:
     """In names, events, paths and errors: answers are JSON by type, and pages escape."""
@@ -207,7 +207,7 @@ def test_secrets_are_nowhere(
         assert "fresh-token-0815" not in response.text
 
 
-def test_wrong_settings_are_told_without_secrets(
+def test_invalid_settings_are_reported_without_secrets(
     client: httpx.Client, connection: dict[str, Any]
 ) -> None:
     """Nor do the texts of problems hold what was entered as one."""

@@ -19,7 +19,7 @@ SECRETS = ("open-sesame-4711", "not-the-secret", "fresh-token-0815")
 
 @pytest.fixture(scope="module")
 def talk(serve: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
-    """Give a client without a token."""
+    """Return a client without a token."""
     with httpx.Client(base_url=serve(reference=True).url, timeout=20) as client:
         yield client
 
@@ -63,7 +63,7 @@ def exchanges(response: httpx.Response) -> list[dict[str, Any]]:
 
 
 def error(response: httpx.Response) -> dict[str, Any]:
-    """Give the error entry, without what is the same in every one."""
+    """Return the error entry, without what is the same in every one."""
     (entry,) = response.json()
     assert entry.pop("requestError") is True
     assert all(isinstance(line, str) for line in entry.pop("stack"))
@@ -101,7 +101,7 @@ def test_exchanges_are_redacted(talk: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("origin", sorted(ORIGINS))
-def test_the_reference_s_pages_may_read_the_answers(talk: httpx.Client, origin: str) -> None:
+def test_segment_s_pages_may_read_the_responses(talk: httpx.Client, origin: str) -> None:
     """Before a request and with it, without a token."""
     asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     before = talk.options("/order", headers=asked)
