@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import pluggy
 
 from framework import hookspecs
-from framework.definition import Action, Destination, Settings, meant
+from framework.definition import Action, Destination, Settings, resolve_slug
 from framework.errors import DefinitionError, FrameworkError, PluginError, UnknownNameError
 from framework.hook_checks import check_implementation, place_of, place_of_error, unmarked_hooks
 from framework.mapping import register_directive
@@ -101,7 +101,7 @@ class Registry:
 
         A part of the slug between hyphens will do where only one destination has it.
         """
-        found = meant(slug, self.destinations)
+        found = resolve_slug(slug, self.destinations)
         if found is None:
             raise UnknownNameError.of("destination", slug, self.destinations)
         return self.destinations[found]
@@ -187,7 +187,7 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
 
 
 def _manager(loaded: _Loaded) -> pluggy.PluginManager:
-    """Return a manager with the hooks of one module; raises PluginError with all that do not fit."""
+    """Return a manager with the hooks of one module; raises PluginError for invalid hooks."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.register(loaded.module, name=loaded.name)
     hooks = manager.get_hookcallers(loaded.module) or []

@@ -26,9 +26,9 @@ class Sandboxes(click.Group):
 
         A part of a slug between hyphens is enough where only one destination has it.
         """
-        from framework.definition import meant  # noqa: PLC0415 - heavy, imported at first use
+        from framework.definition import resolve_slug  # noqa: PLC0415 - heavy, imported at first use
 
-        slug = meant(cmd_name, self.list_commands(ctx))
+        slug = resolve_slug(cmd_name, self.list_commands(ctx))
         return _command(slug, _destinations()[slug]) if slug else None
 
     def resolve_command(

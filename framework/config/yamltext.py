@@ -162,7 +162,7 @@ class NodeComposer(Composer):
                     text = f"`<<` merges objects, got {node.kind}."
                     self.findings.error("AD201", node.spot, text)
         elif isinstance(key.value.value, dict | list):
-            text = f"A key must be text, got {key.value.kind}."
+            text = f"A key must be a string, got {key.value.kind}."
             self.findings.error("AD104", key.value.spot, text)
 
     def _value(self, node: yaml.Node, event: Any, spot: Spot, *, is_key: bool) -> DocumentNode:

@@ -1,4 +1,4 @@
-"""What a destination is: its fields, their shape and its actions, checked when constructed."""
+"""Definitions of destinations: fields, shapes, actions and manifests, validated on construction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from framework.definition.destination import (
     SyncMode,
 )
 from framework.definition.fields import (
-    TEXTS,
+    STRING_TYPES,
     Category,
     Choice,
     Condition,
@@ -41,7 +41,7 @@ from framework.definition.problems import (
     Problem,
     ProblemCode,
     condition_text,
-    demand,
+    requirement_text,
     setting_text,
 )
 from framework.definition.shape import (
@@ -50,7 +50,7 @@ from framework.definition.shape import (
     shape_settings,
 )
 from framework.definition.slugs import (
-    meant,
+    resolve_slug,
 )
 from framework.definition.subscriptions import (
     preset_subscription,
@@ -70,7 +70,7 @@ from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from framework.definition.coercion import (
-        same,
+        equal_json,
     )
     from framework.definition.field_checks import (
         checks_of,
@@ -95,7 +95,7 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
-    "coercion": "same",
+    "coercion": "equal_json",
     "field_checks": "checks_of top_pruner_of",
     "json_schema": "read_fields to_document",
     "manifest": "INTERNAL ManifestReading from_manifest read_manifest to_manifest",
@@ -107,9 +107,9 @@ __all__ = [
     "INTERNAL",
     "MATCHING_KEY",
     "MAX_SUBSCRIPTIONS",
+    "STRING_TYPES",
     "SYNC_MODES",
     "SYNC_MODE_KEY",
-    "TEXTS",
     "Action",
     "AuthScheme",
     "Batching",
@@ -140,17 +140,17 @@ __all__ = [
     "checks_of",
     "compile_shape",
     "condition_text",
-    "demand",
+    "equal_json",
     "field",
     "fields_of",
     "from_manifest",
     "interpret",
-    "meant",
     "membership",
     "preset_subscription",
     "read_fields",
     "read_manifest",
-    "same",
+    "requirement_text",
+    "resolve_slug",
     "setting_text",
     "shape_settings",
     "starting_subscriptions",

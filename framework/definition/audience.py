@@ -1,4 +1,4 @@
-"""Whether an event adds a person to an audience or removes one."""
+"""Audience membership: whether an event adds a user to an audience or removes one."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _ROWS: Final[dict[str, dict[str, bool]]] = {
     "delete": {"deleted": False},
     "mirror": {"new": True, "updated": True, "deleted": False},
 }
-"""What the events of reverse ETL mean in each sync mode."""
+"""The membership of reverse ETL events in each sync mode."""
 
 
 def membership(event: JSON, sync_mode: str | None = None) -> bool | None:
-    """Return whether an event adds (True) or removes (False); None where it does not say.
+    """Return whether an event adds (True) or removes (False) a user; None if it does neither.
 
-    Audiences and journeys say it under their own key, `context.personas.computation_key`: in the
-    properties of a track event, in the traits of an identify event. Rows of a warehouse say it by
-    the event's name (`new`, `updated`, `deleted`), as far as the subscription's sync mode covers
-    it. The reference knows the same and asks in the same order.
+    Audiences and journeys state it under the key `context.personas.computation_key`: in the
+    properties of a track event, in the traits of an identify event. Rows of a warehouse state it
+    by the event's name (`new`, `updated`, `deleted`), if the subscription's sync mode covers it.
+    Segment's implementation applies the same rules in the same order.
     """
     if not isinstance(event, dict):
         return None
-    told = _computed(event)
-    if told is None and sync_mode is not None and event.get("type") == "track":
+    member = _computed(event)
+    if member is None and sync_mode is not None and event.get("type") == "track":
         name = event.get("event")
         return _ROWS.get(sync_mode, {}).get(name) if isinstance(name, str) else None
-    return told
+    return member
 
 
 def _computed(event: dict[str, Any]) -> bool | None:
@@ -40,12 +40,12 @@ def _computed(event: dict[str, Any]) -> bool | None:
     kind, type_ = personas.get("computation_class"), event.get("type")
     if not (isinstance(kind, str) and kind in _CLASSES and isinstance(type_, str)):
         return None
-    told = _object(event.get(_MEMBERS.get(type_, ""))).get(_key(personas.get("computation_key")))
-    return told if isinstance(told, bool) else None
+    member = _object(event.get(_MEMBERS.get(type_, ""))).get(_key(personas.get("computation_key")))
+    return member if isinstance(member, bool) else None
 
 
 def _key(value: JSON) -> str | None:
-    """Return a computation key as the text that it is as a key; numbers happen."""
+    """Return a computation key, which may be a number, as a string."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if value else None
     return value or None if isinstance(value, str) else None

@@ -1,9 +1,9 @@
-"""Raw values as values of a field's type, one pure function a type.
+"""Convert raw values to a field's type, with one pure function for each type.
 
-The rules are those of the reference, whose validator is ajv 8 with `coerceTypes: "array"`: text
-and numbers and booleans become each other where nothing is lost, null becomes the type's empty
-value, and a list of one item is taken for its item. Each function gives REFUSED for what cannot
-be converted. Generated code asks for the right type itself and calls these only for other values.
+The rules are those of Segment's validator, ajv 8 with `coerceTypes: "array"`: strings, numbers
+and booleans are converted into each other if the conversion is lossless, null becomes the type's
+empty value, and a list of one item counts as its item. Each function returns REFUSED for values
+that cannot be converted. Generated code calls these functions only for values of other types.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, final
 
-from framework.definition.fields import TEXTS, Field
+from framework.definition.fields import STRING_TYPES, Field
 from framework.numbers import number_text
 from framework.paths import JSON
 
 BLANKS: Final = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-"""What JavaScript takes for white space, as the inside of a character class."""
+"""JavaScript's white space, as the contents of a character class."""
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
@@ -28,7 +28,7 @@ _BASED = re.compile(r"0(?:[xX]([0-9a-fA-F]+)|[oO]([0-7]+)|[bB]([01]+))")
 
 @final
 class Refused:
-    """The type of REFUSED: a value that cannot be what its field declares."""
+    """The type of REFUSED."""
 
     __slots__ = ()
 
@@ -37,13 +37,13 @@ class Refused:
 
 
 REFUSED: Final = Refused()
-"""The value cannot be converted to the field's type."""
+"""Marks a value that cannot be converted to the field's type."""
 
 Coercer: TypeAlias = Callable[[Any], Any]
 
 
 def to_string(value: JSON) -> str | Refused:
-    """Return a text: of a number or boolean as JavaScript prints it, the empty text for null."""
+    """Return a string: numbers and booleans as JavaScript prints them, null as the empty string."""
     value = unwrap(value)
     if isinstance(value, str):
         return value
@@ -55,7 +55,7 @@ def to_string(value: JSON) -> str | Refused:
 
 
 def to_number(value: JSON) -> float | Refused:
-    """Return a number: what a text says in JavaScript's notation, 1 and 0 for booleans, 0 for null.
+    """Return a number: strings in JavaScript's notation, 1 and 0 for booleans, 0 for null.
 
     A float without a fraction becomes an integer, so that it is sent without one.
     """
@@ -70,7 +70,7 @@ def to_number(value: JSON) -> float | Refused:
 
 
 def to_integer(value: JSON) -> int | Refused:
-    """Return an integer: a number without a fraction, from what `to_number` takes."""
+    """Return an integer: the result of `to_number` if it has no fraction."""
     number = to_number(value)
     if isinstance(number, float) and number.is_integer():
         return int(number)
@@ -78,7 +78,7 @@ def to_integer(value: JSON) -> int | Refused:
 
 
 def to_boolean(value: JSON) -> bool | Refused:
-    """Return a boolean: `true` or `false` from such texts and from 1 and 0, false for null."""
+    """Return a boolean, from the strings `true` and `false`, from 1 and 0, and false for null."""
     value = unwrap(value)
     if isinstance(value, bool):
         return value
@@ -89,9 +89,9 @@ def to_boolean(value: JSON) -> bool | Refused:
 
 
 def to_datetime(value: JSON) -> str | float | Refused:
-    """Return a text or a number; whether a text means a moment is checked like a format.
+    """Return a string or a number; a format check decides whether a string is a date.
 
-    The number in a list of one item becomes a text, as with the reference.
+    The number in a list of one item becomes a string, as in Segment's implementation.
     """
     if isinstance(value, float):
         return _tidy(value)
@@ -101,12 +101,12 @@ def to_datetime(value: JSON) -> str | float | Refused:
 
 
 def to_object(value: JSON) -> dict[str, Any] | Refused:
-    """Return an object as it is; nothing becomes one."""
+    """Return an object unchanged; other values are never converted to objects."""
     return value if isinstance(value, dict) else REFUSED
 
 
 def coercer_of(field: Field) -> Coercer:
-    """Return the function for one value of a field (for one item where it is multiple)."""
+    """Return the conversion of one value of a field, or of one item if the field is multiple."""
     if not field.nullable or field.multiple:
         return _PLAIN[field.type]
     if field.properties is not None and field.type == "object":
@@ -137,7 +137,7 @@ def _is_blank(value: JSON) -> bool:
 
 
 _PLAIN: Mapping[str, Coercer] = {
-    **dict.fromkeys(TEXTS, to_string),
+    **dict.fromkeys(STRING_TYPES, to_string),
     "number": to_number,
     "integer": to_integer,
     "boolean": to_boolean,
@@ -145,7 +145,7 @@ _PLAIN: Mapping[str, Coercer] = {
     "object": to_object,
 }
 _NULLABLE: Mapping[str, Coercer] = {
-    **dict.fromkeys(TEXTS, _nullable_text(to_string)),
+    **dict.fromkeys(STRING_TYPES, _nullable_text(to_string)),
     "number": _nullable_blanks(to_number),
     "integer": _nullable_blanks(to_integer),
     "boolean": _nullable_blanks(to_boolean),
@@ -155,16 +155,18 @@ _NULLABLE: Mapping[str, Coercer] = {
 
 
 def unwrap(value: JSON) -> JSON:
-    """Return the item of a list of one item; anything else as it is."""
+    """Return the item of a list of one item, or any other value unchanged."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def same(left: JSON, right: JSON) -> bool:
+def equal_json(left: JSON, right: JSON) -> bool:
     """Return whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(
+            equal_json(left[key], right[key]) for key in left
+        )
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
+        return len(left) == len(right) and all(map(equal_json, left, right))
     return bool(left == right) and isinstance(left, bool) is isinstance(right, bool)
 
 

@@ -1,4 +1,4 @@
-"""Whether the default value of a field is a value that the field accepts, as it is written."""
+"""Check that the default value of a field is valid without conversion."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 from framework.definition.field_checks import checks_of
-from framework.definition.fields import SECRET, TEXTS, Field
-from framework.definition.problems import Problem, demand
+from framework.definition.fields import SECRET, STRING_TYPES, Field
+from framework.definition.problems import Problem, requirement_text
 from framework.paths import JSON, MISSING
 
 
 def default_problems(field: Field) -> list[str]:
-    """List what is wrong with the default of *field*: its type, choices, format and bounds.
+    """Return the problems of the default of *field*: its type, choices, format and bounds.
 
-    A default is not converted, unlike the values of events: `"7"` is no default of an integer.
+    Unlike the values of events, a default is not converted: `"7"` is invalid for an integer.
     """
     if field.default is None:
         return []
@@ -25,7 +25,7 @@ def default_problems(field: Field) -> list[str]:
 
 
 def _text(problem: Problem) -> str:
-    text = f"`{problem.place}` {demand(problem)}"
+    text = f"`{problem.place}` {requirement_text(problem)}"
     if problem.found is MISSING:
         return f"{text}."
     found = problem.found
@@ -69,7 +69,7 @@ def _check_properties(
 def _is_of_type(value: Any, field: Field) -> bool:
     if field.type == "boolean" or isinstance(value, bool):
         return field.type == "boolean" and isinstance(value, bool)
-    if field.type in TEXTS:
+    if field.type in STRING_TYPES:
         return isinstance(value, str)
     if field.type == "object":
         return isinstance(value, dict)

@@ -1,4 +1,4 @@
-"""What a destination is: its actions, settings, batching rules and presets, checked on creation."""
+"""Destinations: actions, settings, batching rules and presets, validated on construction."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from framework.mapping import check_mapping_shape
 from framework.triggers import parse
 
 MAX_SUBSCRIPTIONS = 50
-"""Subscriptions that one connection may have, as Segment documents for its users."""
+"""Maximum number of subscriptions of a connection, as documented by Segment."""
 
 SYNC_MODES = ("add", "update", "upsert", "delete", "mirror")
-"""The sync modes of reverse ETL, in the reference's spelling."""
+"""The sync modes of reverse ETL, in Segment's spelling."""
 
 SYNC_MODE_KEY = "__segment_internal_sync_mode"
 MATCHING_KEY = "__segment_internal_matching_key"
@@ -28,7 +28,7 @@ PresetKind: TypeAlias = Literal["automatic", "specificEvent"]
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """How often a partner may be called: *calls* in any *seconds*."""
+    """A rate limit: at most *calls* requests in any period of *seconds*."""
 
     calls: int
     seconds: float = 60.0
@@ -36,13 +36,13 @@ class Rate:
 
 @dataclass(frozen=True, kw_only=True)
 class Batching:
-    """Rules for grouping payloads into one call.
+    """Rules for grouping payloads into one request.
 
-    A batch holds payloads of one action that agree in all *keys* (names of fields), at most
-    *max_size* of them and about *max_bytes* of JSON; *max_age* is the longest wait in seconds
-    where a stream is slow.
-    Actions with the same *lane* change the same things at the partner: within a lane the last
-    event about one identifier wins (see the hook `identify`).
+    A batch holds payloads of one action with equal values in all *keys* (names of fields), at
+    most *max_size* of them and about *max_bytes* of JSON; *max_age* is the longest wait in
+    seconds in a slow stream.
+    Actions with the same *lane* change the same data at the partner: within a lane, the last
+    event for an identifier wins (see the hook `identify`).
     """
 
     keys: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Batching:
 
 @dataclass(frozen=True, kw_only=True)
 class SyncMode:
-    """Which sync modes an action offers to warehouse-driven events."""
+    """The sync modes of an action for warehouse-driven events."""
 
     label: str
     description: str = ""
@@ -74,16 +74,16 @@ class SyncMode:
         unknown = [choice for choice in (*self.choices, self.default) if choice not in SYNC_MODES]
         if unknown:
             raise DefinitionError(
-                f"Sync mode `{unknown[0]}` is not known. Known sync modes: {', '.join(SYNC_MODES)}."
+                f"Unknown sync mode `{unknown[0]}`. Known sync modes: {', '.join(SYNC_MODES)}."
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A subscription that a new connection starts with, or that an event of the host creates.
+    """A subscription of a new connection, or one that an event of the host creates.
 
-    Here and in Action and Destination, *extra* is what a manifest said that the other attributes
-    cannot: kept for writing it again.
+    Here and in Action and Destination, *extra* holds the keys of a manifest that no attribute
+    represents, so that it can be written again.
     """
 
     name: str
@@ -97,11 +97,11 @@ class Preset:
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """One thing a destination can do.
+    """One operation of a destination.
 
-    *trigger* is the text a new subscription starts with; *payload* a Payload class, or a table
+    *trigger* is the default trigger of a subscription; *payload* is a Payload class, or a table
     of fields for actions without Python code.
-    Raises DefinitionError with every problem when something does not fit together.
+    Raises DefinitionError with every problem of the definition.
     """
 
     slug: str
@@ -119,7 +119,7 @@ class Action:
         problems = list(self._problems())
         if problems:
             raise DefinitionError(
-                f"Action `{self.slug}` is defined wrongly: {' '.join(problems)}", problems
+                f"Action `{self.slug}` is invalid: {' '.join(problems)}", problems
             )
 
     @cached_property
@@ -131,13 +131,13 @@ class Action:
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """What stands for absent values, by field: the default of a typed payload, else None."""
+        """The replacements of absent values, by field: the default of a typed payload or None."""
         typed = isinstance(self.payload, type)
         return {key: one.default if typed else None for key, one in self.fields.items()}
 
     @property
     def default_mapping(self) -> dict[str, Any]:
-        """The mapping a new subscription starts with: each field's mapping, else its default."""
+        """The default mapping of a subscription: each field's mapping or default value."""
         chosen = {key: f.mapping if f.mapping is not None else f.default
                   for key, f in self.fields.items()}  # fmt: skip
         return {key: value for key, value in chosen.items() if value is not None}
@@ -155,18 +155,18 @@ class Action:
         unknown = [key for key in keys if key not in self.fields]
         if unknown:
             yield (
-                f"Batch key `{unknown[0]}` is no field of the action. "
+                f"Batch key `{unknown[0]}` is not a field of the action. "
                 f"Known fields: {', '.join(self.fields)}."
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """A partner's system as a definition: identity, settings, actions and presets.
+    """The definition of a partner's system: identity, settings, actions and presets.
 
-    A destination module gives *settings* and *actions* by hooks of their own; a definition
-    read from a manifest has them here.
-    Raises DefinitionError with every problem when the parts do not fit together.
+    A destination module returns *settings* and *actions* from separate hooks; a definition read
+    from a manifest has them here.
+    Raises DefinitionError with every problem of the definition.
     """
 
     slug: str
@@ -184,7 +184,7 @@ class Destination:
         problems = [*self._twice(), *self._preset_problems()]
         if problems:
             raise DefinitionError(
-                f"Destination `{self.slug}` is defined wrongly: {' '.join(problems)}", problems
+                f"Destination `{self.slug}` is invalid: {' '.join(problems)}", problems
             )
 
     @property
@@ -209,7 +209,7 @@ class Destination:
     def _twice(self) -> list[str]:
         slugs = [action.slug for action in self.actions]
         doubled = sorted({slug for slug in slugs if slugs.count(slug) > 1})
-        return [f"Two actions are called `{slug}`." for slug in doubled]
+        return [f"Two actions have the slug `{slug}`." for slug in doubled]
 
     def _preset_problems(self) -> list[str]:
         if not self.actions:
@@ -225,7 +225,7 @@ class Destination:
                 continue
             fields = known[preset.action].fields
             found += [
-                f"Preset `{preset.name}` maps `{key}`, which is no field of `{preset.action}`."
+                f"Preset `{preset.name}` maps `{key}`, which is not a field of `{preset.action}`."
                 for key in preset.mapping
                 if key not in fields and not key.startswith("__segment_internal_")
             ]
@@ -234,9 +234,9 @@ class Destination:
 
 @dataclass(frozen=True, kw_only=True)
 class Subscription:
-    """A user's choice: when (*trigger*) to do what (*action*, a slug) with which *mapping*.
+    """A user's configuration: *trigger* selects events for *action* (a slug), *mapping* its values.
 
-    A mapping leaves out what it does not change: missing fields take the action's default.
+    Fields that a mapping leaves out use the action's default.
     """
 
     action: str

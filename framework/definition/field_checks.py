@@ -1,4 +1,4 @@
-"""What a field asks of a value beyond its type, and which values count as empty."""
+"""The checks of a field beyond its type, and the removal of empty values."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from framework.definition.coercion import same
-from framework.definition.fields import TEXTS, Field
+from framework.definition.coercion import equal_json
+from framework.definition.fields import STRING_TYPES, Field
 from framework.definition.problems import ProblemCode
 from framework.paths import JSON, MISSING
 
 Prune: TypeAlias = Callable[[JSON], JSON]
-"""Takes the empty values out of a value; gives MISSING where nothing is left."""
+"""Removes empty values from a value; returns MISSING if nothing is left."""
 
 
 class FieldCheck(NamedTuple):
-    """A code for what may be wrong, and a predicate for the values that are right.
+    """A problem code, and a predicate that valid values fulfil.
 
-    *common* is quicker and true for most texts that are right, and for no others.
+    *common* is a faster predicate that is true for most valid strings and for no invalid one.
     """
 
     code: ProblemCode
@@ -27,13 +27,13 @@ class FieldCheck(NamedTuple):
 
 
 _PARTS: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
-"""The parts of a regular expression among which a `$` that stands for the end is told apart."""
+"""The tokens of a regular expression, to find each `$` that matches the end."""
 
-_BLANK_TEXT_KEPT: Final = TEXTS | {"datetime"}
+_BLANK_TEXT_KEPT: Final = STRING_TYPES | {"datetime"}
 
 
 def checks_of(field: Field) -> list[FieldCheck]:
-    """List the checks on one converted value of a field (not null); items of multiple fields."""
+    """Return the checks of one converted value of a field, or of one item if it is multiple."""
     checks: list[FieldCheck] = []
     if field.choices:
         checks.append(FieldCheck("choices", _is_among([choice.value for choice in field.choices])))
@@ -41,7 +41,7 @@ def checks_of(field: Field) -> list[FieldCheck]:
         checks += _limits(field, "too_short", "too_long", len)
     if field.type in {"number", "integer"}:
         checks += _limits(field, "too_small", "too_large", _itself)
-    if field.type in TEXTS and field.pattern is not None:
+    if field.type in STRING_TYPES and field.pattern is not None:
         checks.append(FieldCheck("pattern", _pattern(field.pattern).search))
     if field.type == "string" and field.format not in {None, "text", "password"}:
         checks.append(_format(str(field.format)))
@@ -52,10 +52,11 @@ def checks_of(field: Field) -> list[FieldCheck]:
 
 
 def pruner_of(field: Field) -> Prune:
-    """Return the function that takes empty values out, as the reference does before validating.
+    """Return the function that removes empty values, as Segment does before validation.
 
-    Null is empty unless the field is nullable; the empty text is, unless the field may hold text.
-    Items of lists are dropped but not looked into; values without a declaration stay as they are.
+    Null is empty unless the field is nullable; the empty string is empty unless the field accepts
+    strings. Empty items of lists are dropped, but items are not pruned themselves; values without
+    a declaration are unchanged.
     """
     keeps_null = field.nullable and not field.multiple
     keeps_blank = field.type in _BLANK_TEXT_KEPT and not field.multiple
@@ -115,7 +116,7 @@ def _pruner_of_properties(pruners: dict[str, Prune]) -> Prune:
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern as JSON Schema means it: the end is no line break, digits are 0 to 9."""
+    """Compile a pattern of JSON Schema: `$` matches only the end, and digits are 0 to 9."""
     meant = _PARTS.sub(lambda part: r"\Z" if part[0] == "$" else part[0], pattern)
     return re.compile(meant, re.ASCII)
 
@@ -139,7 +140,7 @@ def _is_among(values: list[Any]) -> Callable[[Any], bool]:
     if all(isinstance(value, str) for value in values):
         known = frozenset(values)
         return lambda value: isinstance(value, str) and value in known
-    return lambda value: any(same(value, choice) for choice in values)
+    return lambda value: any(equal_json(value, choice) for choice in values)
 
 
 def _format(name: str) -> FieldCheck:

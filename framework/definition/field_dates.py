@@ -1,8 +1,8 @@
-"""Texts that mean moments, as dayjs reads them.
+"""Date strings, parsed as by dayjs.
 
-The reference accepts a `datetime` text when dayjs 1.10 makes a valid date of it. dayjs reads a few
-layouts itself and gives the others to JavaScript's `Date`. Its reader is rebuilt here, with the
-time zone UTC, so that the same texts are accepted and mean the same moments.
+Segment accepts a `datetime` string if dayjs 1.10 makes a valid date of it. dayjs parses a few
+layouts itself and passes the others to JavaScript's `Date`. This parser accepts the same strings
+with the same meaning, in the time zone UTC.
 """
 
 from __future__ import annotations
@@ -28,21 +28,20 @@ _DAYJS = re.compile(
     r"([0-9]{1,2})?:?([0-9]{1,2})?:?([0-9]{1,2})?[.:]?([0-9]+)?"
 )
 is_common_date = _COMMON.fullmatch
-"""Return whether a text is date or time as they are mostly written, which the reference accepts."""
+"""Return whether a string has a common date or time layout, which Segment accepts."""
 
 
 def is_date_like(text: str) -> bool:
-    """Return whether the reference accepts a text as a `datetime`."""
+    """Return whether Segment accepts a string as a `datetime`."""
     return bool(is_common_date(text)) or read_milliseconds(text) is not None
 
 
 def read_datetime(value: str | float) -> datetime:
-    """Return the moment of a shaped `datetime` value, in UTC.
+    """Return a shaped `datetime` value as a datetime in UTC.
 
-    Numbers, and texts that hold only a number, are seconds since 1970, or milliseconds where their
-    size is that of milliseconds (100,000,000,000 and more); but texts of four, six or eight digits
-    are a year, with month and day. Raises PayloadValidationError for what is no moment between the
-    years 1 and 9999.
+    Numbers, and strings that hold only a number, are seconds since 1970, or milliseconds from
+    100,000,000,000 on; but strings of four, six or eight digits are a year, with month and day.
+    Raises PayloadValidationError for values outside the years 1 to 9999 or that are not dates.
     """
     milliseconds = _milliseconds_of(value)
     try:
@@ -50,9 +49,7 @@ def read_datetime(value: str | float) -> datetime:
             return _EPOCH + timedelta(milliseconds=milliseconds)
     except (OverflowError, ValueError):
         pass
-    raise PayloadValidationError(
-        "A date and time cannot be read, or is not in the years 1 to 9999."
-    )
+    raise PayloadValidationError("A date and time is invalid or not within the years 1 to 9999.")
 
 
 def _milliseconds_of(value: str | float) -> float | None:
@@ -67,7 +64,7 @@ def _milliseconds_of(value: str | float) -> float | None:
 
 
 def read_milliseconds(text: str) -> float | None:
-    """Return the moment that a text means in milliseconds since 1970; None for an invalid date."""
+    """Return the time of a date string in milliseconds since 1970; None for an invalid date."""
     number = _plain_number(text)
     if number is not None:
         return within(number * 1000)
@@ -79,7 +76,7 @@ def read_milliseconds(text: str) -> float | None:
 
 
 def _plain_number(text: str) -> float | None:
-    """Return the number that a text is printed from, as a double."""
+    """Return the number that a string represents, as a double."""
     if not text or text[0] not in "-0123456789" or len(text) > 25:
         return None
     number = to_number(text)

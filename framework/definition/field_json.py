@@ -1,4 +1,4 @@
-"""The wire form of a field table, both ways: the reference's field objects, as published."""
+"""Read and write a field table in its wire form: Segment's published field objects."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from framework.definition.fields import (
 from framework.definition.json_io import (
     JsonPointer,
     WireReader,
+    display_of,
     is_a,
     read_each,
     read_flag,
@@ -32,7 +33,6 @@ from framework.definition.json_io import (
     read_word,
     residue,
     restore,
-    shown,
 )
 from framework.errors import DefinitionError
 from framework.mapping import check_mapping_shape
@@ -40,18 +40,18 @@ from framework.paths import JSON, MISSING
 
 
 def read_table(document: JSON, place: JsonPointer, always: frozenset[str]) -> dict[str, Field]:
-    """Return a table's fields by key; what cannot be read is left out and noted.
+    """Return a table's fields by key; unusable fields are left out and noted.
 
-    *always* says which keys the fields of such a table have even where they say nothing.
+    *always* lists the keys that the fields of such a table have even with default values.
     """
     table = _read_fields(document, place, always)
     for problem in check_fields(table):
-        place.warn(f"has a doubtful field. {problem}")
+        place.warn(f"has a field with an ineffective option. {problem}")
     return table
 
 
 def table_to_wire(table: FieldTable, always: frozenset[str]) -> dict[str, JSON]:
-    """Write a field table, each field with the keys *always* and those that say something."""
+    """Return a field table in wire form, each field with the keys *always* and non-default keys."""
     return {key: _write_field(field, always) for key, field in table.items()}
 
 
@@ -90,7 +90,7 @@ def _write_field(field: Field, always: frozenset[str]) -> dict[str, JSON]:
 
 
 def _is_expression(value: JSON) -> bool:
-    """Return whether there is a directive anywhere in a default, so that it is no plain value."""
+    """Return whether a default contains a directive and is therefore a mapping."""
     if isinstance(value, dict):
         return any(key.startswith("@") or _is_expression(inner) for key, inner in value.items())
     return isinstance(value, list) and any(map(_is_expression, value))
@@ -99,14 +99,14 @@ def _is_expression(value: JSON) -> bool:
 def _read_default(value: JSON, place: JsonPointer) -> Any:
     problems = check_mapping_shape({"default": value}) if _is_expression(value) else []
     for problem in problems:
-        place.warn(f"is no mapping that works, and is left out. {problem}")
+        place.warn(f"is not a valid mapping and is left out. {problem}")
     return MISSING if problems else value
 
 
 def _read_type(value: JSON, place: JsonPointer) -> Any:
     if value in get_args(FieldType):
         return value
-    place.error(f"must be one of {', '.join(get_args(FieldType))}, got {shown(value)}.")
+    place.error(f"must be one of {', '.join(get_args(FieldType))}, got {display_of(value)}.")
     return MISSING
 
 
@@ -118,7 +118,7 @@ def _read_choices(value: JSON, place: JsonPointer) -> Any:
     for choice in choices:
         text = json.dumps(choice.value, sort_keys=True)
         if text in known:
-            place.warn(f"offers {shown(choice.value)} twice.")
+            place.warn(f"offers {display_of(choice.value)} twice.")
         known.setdefault(text, choice)
     return tuple(known.values())
 
@@ -127,7 +127,7 @@ def _read_choice(value: JSON, place: JsonPointer) -> Any:
     document = value if isinstance(value, dict) else {"value": value}
     value = document.get("value")
     if value is None:
-        place.warn("is a choice without a value, and is left out.")
+        place.warn("is a choice without a value and is left out.")
         return MISSING
     texts = {
         key: read_text(document.get(key), place.at(key)) or "" for key in ("label", "description")
@@ -163,7 +163,7 @@ def _read_conditions(value: JSON, place: JsonPointer) -> Any:
     match = read_word(("all", "any"))(value.get("match"), place.at("match"))
     conditions = read_each(_read_condition)(value.get("conditions"), place.at("conditions"))
     if match is MISSING or not conditions or len(conditions) < len(value["conditions"]):
-        place.warn("is not a condition that can be used, and is left out.")
+        place.warn("is not a usable condition and is left out.")
         return MISSING
     return Conditions(conditions, match or "all")
 
@@ -198,14 +198,14 @@ def _read_properties(value: JSON, place: JsonPointer) -> Any:
 
 
 def _read_additional(value: JSON, place: JsonPointer) -> Any:
-    """Read whether other keys are welcome; the reference writes false where nothing was said."""
+    """Read whether undeclared keys are allowed; Segment writes false for an absent option."""
     allowed = read_flag(value, place)
     return allowed if allowed is MISSING else allowed or None
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """One key of a field object: the attribute it stands for, and how it is read and written."""
+    """One key of a field object: its attribute, and how it is read and written."""
 
     name: str
     read: WireReader
@@ -261,7 +261,7 @@ _KEYS: Mapping[str, _Key] = {
 _SILENT = Field()
 
 IN_ACTIONS: frozenset[str] = frozenset(_KEYS) - {"description", "format", "pattern", "secret"}
-"""The keys that every field of an action has, as the reference publishes them."""
+"""The keys that every field of an action has in Segment's manifests."""
 
 IN_SETTINGS: frozenset[str] = frozenset(
     {"label", "description", "type", "required", "multiple", "choices", "default", "depends_on"}

@@ -1,7 +1,7 @@
 """The field table: every input of an action or of a destination's settings, with all its options.
 
-A table is a `dict` from key to `Field`. `framework.definition.records` gives the comfortable way to
-write one as a class; `framework.definition.document` gives its form as a JSON Schema document.
+A table is a `dict` from key to `Field`. `framework.definition.typed_classes` declares one as a
+class; `framework.definition.json_schema` converts one to a JSON Schema document.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from framework.paths import JSON, MISSING
 FieldType: TypeAlias = Literal[
     "string", "text", "password", "number", "integer", "boolean", "datetime", "object"
 ]
-"""What a field holds; `text` and `password` are strings that a form shows differently."""
+"""The type of a field; `text` and `password` are strings that a form shows differently."""
 
 Format: TypeAlias = Literal[
     "date",
@@ -39,7 +39,7 @@ Format: TypeAlias = Literal[
     "password",
     "text",
 ]
-"""How a string must look; `password` and `text` accept any string."""
+"""The format of a string; `password` and `text` accept any string."""
 
 Category: TypeAlias = Literal["identifier", "data", "internal", "config", "sync", "hashedPII"]
 ObjectUI: TypeAlias = Literal["keyvalue", "object", "keyvalue:only", "object:only", "arrayeditor"]
@@ -48,11 +48,11 @@ DisplayMode: TypeAlias = Literal["expanded", "normal", "collapsed"]
 
 FieldTable: TypeAlias = Mapping[str, "Field"]
 
-TEXTS = frozenset({"string", "text", "password"})
-"""The types whose values are strings."""
+STRING_TYPES = frozenset({"string", "text", "password"})
+"""The field types whose values are strings."""
 
-SECRET = "(secret)"  # noqa: S105 - what is shown instead of one
-"""Stands for a secret value wherever a value is shown."""
+SECRET = "(secret)"  # noqa: S105 - shown in place of a secret
+"""Shown in place of a secret value."""
 
 _LIMITED = frozenset({"string", "number", "integer"})
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -66,7 +66,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value that a field may take, and how a form shows it."""
+    """One value of a field, and its label in a form."""
 
     value: JSON
     label: str = ""
@@ -75,17 +75,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A statement about another field, or about the subscription's sync mode.
+    """A condition on another field, or on the subscription's sync mode.
 
-    *field* is the key of a field, with dots where it leads into objects; None speaks about the sync
-    mode. *value* is what it is compared with: one value, a list (any of them), or nothing at all,
-    which asks whether the field has no value (is missing or null).
+    *field* is the key of a field, with dots for keys inside objects; None is the sync mode.
+    *value* is the expected value or a list of them; without it, the condition is that the field
+    has no value (is missing or null).
 
-    The reference reads some things its own way, and saved definitions mean them so: a condition on
-    a value is about what the mapping gave, before it is converted; the condition of a field deeper
-    than the properties of a field is looked up in the object that holds its parent; and a dotted
-    key compared with nothing asks the opposite (`is`: there is a value). The properties of objects
-    in a list are not required of each item. `check_fields` tells of the last two.
+    Some rules follow Segment's implementation, because saved definitions rely on them: a condition
+    applies to the mapped value before conversion; the condition of a field deeper than the
+    properties of a field is looked up in the object that holds its parent; and a dotted key
+    without *value* means the opposite (`is`: the field has a value). Conditions for properties of
+    objects in a list do not apply to each item. `check_fields` reports the last two cases.
     """
 
     field: str | None
@@ -101,7 +101,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Statements of which `all` must hold, or `any`."""
+    """Conditions of which `all` or `any` must hold."""
 
     conditions: tuple[Condition, ...]
     match: Literal["all", "any"] = "all"
@@ -115,29 +115,29 @@ class Conditions:
 
     @classmethod
     def all(cls, *conditions: Condition) -> Conditions:
-        """Ask for every one of *conditions*."""
+        """Require every one of *conditions*."""
         return cls(conditions, "all")
 
     @classmethod
     def any(cls, *conditions: Condition) -> Conditions:
-        """Ask for at least one of *conditions*."""
+        """Require at least one of *conditions*."""
         return cls(conditions, "any")
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One named input: its type, its texts, what it accepts and how a form shows it.
+    """One named input: its type, texts, accepted values and appearance in forms.
 
-    The options are those of the reference's field table, spelled the Python way, and `pattern`.
-    *default* is a value and *mapping* an expression that a new subscription starts with. *minimum*
-    and *maximum* bound numbers, or the number of characters of the type `string`. Like *format*
-    (of the type `string` only, as in the reference), *pattern* and *choices*, they speak about each
-    member of a `multiple` field. *properties* and *additional_properties* describe objects: without
-    properties anything is kept; with them, undeclared keys are dropped unless allowed. *extra* is
-    what a manifest said that the other options cannot, kept for writing it again.
+    The options are those of Segment's field table in Python spelling, and `pattern`.
+    *default* is the initial value and *mapping* the initial expression in a new subscription.
+    *minimum* and *maximum* bound numbers, or the number of characters of the type `string`. Like
+    *format* (of the type `string` only, as in Segment's implementation), *pattern* and *choices*,
+    they apply to each item of a `multiple` field. *properties* and *additional_properties*
+    describe objects: without properties all keys are kept; with them, undeclared keys are dropped
+    unless allowed. *extra* holds the keys of a manifest that no option represents.
 
-    Raises DefinitionError with everything that can never be right. What is only pointless (bounds
-    that exclude each other, conditions about fields that do not exist) is told by `check_fields`.
+    Raises DefinitionError with every invalid option. `check_fields` reports options without effect
+    (bounds that exclude each other, conditions on fields that do not exist).
     """
 
     label: str = ""
@@ -194,16 +194,16 @@ def refuse(subject: str, problems: Iterable[str]) -> None:
 
 
 def check_options(fields: FieldTable) -> list[str]:
-    """List the options of a table's fields that are pointless, whatever the other fields are."""
+    """Return the problems of fields whose options have no effect, each field on its own."""
     return [f"Field `{key}` {text}" for key, entry in fields.items() for text in _pointless(entry)]
 
 
 def check_fields(fields: FieldTable) -> list[str]:
-    """List what is pointless in a table although each field is possible, in the table's order.
+    """Return the options of a table that have no effect, in the table's order.
 
-    These are bounds that exclude each other, options that the field's type does not have, a default
-    that is not among the choices, and conditions about fields that the table does not have.
-    Definitions that others wrote may hold all of this and still work as far as they go.
+    These are bounds that exclude each other, options that do not apply to the field's type, a
+    default that is not among the choices, and conditions on fields that the table does not have.
+    Definitions from other sources may contain them and still work.
     """
     return [f"Field `{key}` {text}" for key, text in _doubts(fields, "", fields)]
 
@@ -223,11 +223,11 @@ def _doubts(fields: FieldTable, prefix: str, beside: FieldTable) -> Iterator[tup
 def _unasked(properties: FieldTable, prefix: str) -> Iterator[tuple[str, str]]:
     for key, entry in properties.items():
         if isinstance(entry.required, Conditions):
-            yield prefix + key, "is required under conditions, which items of a list are not asked."
+            yield prefix + key, "is conditionally required, which has no effect on items of a list."
 
 
 def conditions_of(field: Field) -> Iterator[Condition]:
-    """Return the conditions under which a field is required or shown."""
+    """Return the conditions under which a field is required or displayed."""
     for conditions in (field.required, field.depends_on):
         if isinstance(conditions, Conditions):
             yield from conditions.conditions
@@ -248,7 +248,7 @@ def _conditions(value: Any) -> Any:
 def _impossible(field: Field) -> Iterator[str]:
     for text in ("label", "description"):
         if not isinstance(getattr(field, text), str):
-            yield f"has a {text} that is no text."
+            yield f"has a {text} that is not a string."
     for option, allowed in _OPTIONS.items():
         value = getattr(field, option)
         if value not in (*allowed, None):
@@ -303,10 +303,10 @@ def _pointless(field: Field) -> Iterator[str]:
         yield f"accepts nothing: its minimum {low} is above its maximum {high}."
     for limit in (low, high):
         if limit is not None and field.type == "string" and (limit < 0 or limit % 1):
-            yield f"has the limit {limit}; there are no texts of that length."
+            yield f"has the limit {limit}; the length of a string is a whole number from 0 on."
     if (low is not None or high is not None) and field.type not in _LIMITED:
         yield f"is of type {field.type}, which has no minimum or maximum."
-    if field.type not in TEXTS and (field.format or field.pattern):
+    if field.type not in STRING_TYPES and (field.format or field.pattern):
         yield f"is of type {field.type}, which has no format or pattern."
     open_ = field.properties is not None or field.additional_properties is not None
     if field.type != "object" and open_:
@@ -321,7 +321,7 @@ def _astray(condition: Condition, fields: FieldTable) -> Iterator[str]:
         known = ", ".join(fields)
         yield f"has a condition on the unknown field `{condition.field}`. Known fields: {known}."
     if condition.field is not None and condition.value is MISSING and "." in condition.field:
-        yield f"asks whether `{condition.field}` has no value; the reference reads the opposite."
+        yield f"asks whether `{condition.field}` has no value; Segment tests the opposite."
 
 
 def _reachable(fields: FieldTable, key: str) -> bool:

@@ -1,8 +1,8 @@
-"""The formats of string fields: a predicate for each, accepting what the reference accepts.
+"""The formats of string fields: a predicate for each, accepting what Segment accepts.
 
-The reference checks with ajv-formats 2.1 in its strict mode, which follows the RFCs but for small
-things: a host may be empty, a time zone may be missing, a second 60 is only good at 23:59.
-No pattern here backtracks more than a constant number of times over a text.
+Segment uses ajv-formats 2.1 in strict mode, which follows the RFCs with small deviations: a host
+may be empty, a time zone may be missing, a second 60 is valid only at 23:59.
+No pattern here backtracks more than a constant number of times over a string.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from framework.definition.coercion import BLANKS
 from framework.definition.field_dates import is_common_date, is_date_like
 
 Predicate = Callable[[str], object]
-"""Truthy for the texts that are right."""
+"""Truthy for valid strings."""
 
 _FLAGS: Final = re.ASCII | re.IGNORECASE
 
-_ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]++"  # letters in both cases: quicker than the flag
+_ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]++"  # letters in both cases: faster than the flag
 _LABEL = r"(?!-)[a-zA-Z0-9-]++(?<!-)"
 _EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+@{_LABEL}(?:\.{_LABEL})++")
 _SHORT_EMAIL = re.compile(rf"(?=.{{1,254}}\Z){_EMAIL.pattern}")
@@ -43,7 +43,7 @@ _VERSIONED = r"v[0-9a-f]+\.[a-z0-9\-._~!$&'()*+,;=:]+"
 
 
 def _uri(scheme: str, also: str, empty: str) -> re.Pattern[str]:
-    """Write the pattern of a URI; *also* are characters that its host and path may have too."""
+    """Return the pattern of a URI; *also* are additional characters of its host and path."""
     name = rf"(?:[a-z0-9\-._~!$&'()*+,;={also}]|%[0-9a-f]{{2}})"
     piece = rf"(?:[a-z0-9\-._~!$&'()*+,;=:@{also}]|%[0-9a-f]{{2}})"
     rest = rf"(?:[a-z0-9\-._~!$&'()*+,;=:@/?{also}]|%[0-9a-f]{{2}})*"
@@ -65,7 +65,7 @@ _TEMPLATE = re.compile(
 
 
 def is_date(text: str) -> bool:
-    """Return whether a text is a day of the calendar, `2024-02-29`; the year 0000 counts."""
+    """Return whether a string is a calendar date such as `2024-02-29`; the year 0000 is valid."""
     found = _DATE.fullmatch(text)
     if found is None:
         return False
@@ -76,13 +76,13 @@ def is_date(text: str) -> bool:
 
 
 def is_date_time(text: str) -> bool:
-    """Return whether a text is a date and a time, with `T` or white space between them."""
+    """Return whether a string is a date and a time, separated by `T` or white space."""
     parts = _BETWEEN.split(text, maxsplit=2)
     return len(parts) == 2 and is_date(parts[0]) and bool(_TIME.fullmatch(parts[1]))
 
 
 def is_ipv6(text: str) -> bool:
-    """Return whether a text is an IPv6 address, without a zone."""
+    """Return whether a string is an IPv6 address without a zone."""
     import ipaddress  # noqa: PLC0415 - rarely needed
 
     try:
@@ -93,24 +93,24 @@ def is_ipv6(text: str) -> bool:
 
 
 def is_uri(text: str) -> bool:
-    """Return whether a text is a URI with a scheme."""
+    """Return whether a string is a URI with a scheme."""
     return _is_located(_URI, text)
 
 
 def is_uri_reference(text: str) -> bool:
-    """Return whether a text is a URI, or the end of one."""
+    """Return whether a string is a URI or a relative reference."""
     return _is_located(_REFERENCE, text)
 
 
 def is_hostname(text: str) -> bool:
-    """Return whether a text is the name of a host, of at most 253 characters."""
+    """Return whether a string is a host name of at most 253 characters."""
     return len(text.removesuffix(".")) <= 253 and bool(_HOSTNAME.fullmatch(text))
 
 
 def is_regex(text: str) -> bool:
-    """Return whether a text is a regular expression as JavaScript writes them.
+    """Return whether a string is a regular expression in JavaScript's syntax.
 
-    Judged by Python's compiler, after the notations that only one of the two has.
+    Python's compiler decides, after syntax that only one of the two has is converted.
     """
     if _FOREIGN.search(text):
         return False
@@ -149,7 +149,7 @@ def _any(_text: str) -> bool:
 
 
 MAX_FORMATTED: Final = 100_000
-"""Characters of the longest text that can have a format other than `password` and `text`."""
+"""Characters of the longest string that can have a format other than `password` and `text`."""
 
 
 def _bounded(holds: Predicate) -> Predicate:
@@ -177,7 +177,7 @@ PREDICATES: Mapping[str, Predicate] = {
     "password": _any,
     "text": _any,
 }
-"""Every format by name, and `date-like`, which is that of the type `datetime`."""
+"""Every format by name, and `date-like`, the format of the type `datetime`."""
 
 COMMON: Mapping[str, Predicate] = {"date-like": is_common_date, "email": _SHORT_EMAIL.fullmatch}
-"""Quicker predicates of some formats: true for most texts that are right, and for no others."""
+"""Faster predicates of some formats: true for most valid strings and for no invalid one."""

@@ -1,8 +1,8 @@
-"""What reading and writing any wire form has in common: places, simple values, what is left over.
+"""What all wire forms share: JSON pointers, simple values and unknown content.
 
-Reading never gives up at the first problem: every place of a document reports what is wrong there.
-What cannot be read is left out of the object but kept in its `extra`, so that writing gives the
-document back.
+Reading does not stop at the first problem: every location of a document reports its own.
+Unusable content is left out of the object but kept in its `extra`, so that writing restores the
+document.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from typing import Any, NamedTuple, TypeAlias
 from framework.paths import JSON, MISSING
 
 MAX_DEPTH = 100
-"""How many levels a document may be nested; real ones have about twenty."""
+"""Maximum nesting of a document; real ones have about twenty levels."""
 
-_KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
 
 
 class JsonPointer(NamedTuple):
-    """A place in a document, and the lists of what is wrong there and elsewhere."""
+    """A location in a document, with the document's lists of errors and warnings."""
 
     path: str
     errors: list[tuple[str, str]]
     warnings: list[tuple[str, str]]
 
     def at(self, *keys: str | int) -> JsonPointer:
-        """Return the place that *keys* lead to from here."""
+        """Return the location that *keys* lead to from here."""
         steps = "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in keys)
         return JsonPointer(self.path + steps, self.errors, self.warnings)
 
     def error(self, text: str) -> None:
-        """Note what makes the document wrong; *text* goes on after the path."""
+        """Note a problem that makes the document invalid; *text* follows the path."""
         self.errors.append((self.path, text))
 
     def warn(self, text: str) -> None:
-        """Note what cannot be used although the rest of the document can."""
+        """Note an unusable part of a document that is usable otherwise."""
         self.warnings.append((self.path, text))
 
 
-def told(notes: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Return notes as sentences that begin with their path, ordered by it."""
+def sentences(notes: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return notes as sentences that begin with their path, ordered by path."""
     return tuple(f"`{path or '/'}` {text}" for path, text in sorted(notes, key=_by_path))
 
 
@@ -51,19 +51,19 @@ def _by_path(note: tuple[str, str]) -> list[str]:
 
 
 WireReader: TypeAlias = Callable[[JSON, JsonPointer], Any]
-"""Turns a wire value into ours; MISSING when it is unusable, which it has noted then."""
+"""Converts a wire value; returns MISSING for an unusable value after noting the problem."""
 
 
 def is_a(kind: type, value: JSON, place: JsonPointer) -> bool:
-    """Return whether *value* is of a JSON kind (dict, list, str or bool); note it where not."""
+    """Return whether *value* is of a JSON type (dict, list, str or bool); note it if not."""
     if type(value) is kind:
         return True
-    place.error(f"must be {_KINDS[kind]}, got {shown(value)}.")
+    place.error(f"must be {_KINDS[kind]}, got {display_of(value)}.")
     return False
 
 
-def shown(value: JSON) -> str:
-    """Return a JSON value as a message shows it: objects and lists by kind, long texts cut."""
+def display_of(value: JSON) -> str:
+    """Return a JSON value as a message shows it: objects and lists by type, long strings cut."""
     if isinstance(value, dict | list):
         return _KINDS[type(value)]
     text = json.dumps(value, ensure_ascii=False)
@@ -71,7 +71,7 @@ def shown(value: JSON) -> str:
 
 
 def read_text(value: JSON, place: JsonPointer) -> Any:
-    """Read text; null is the empty text."""
+    """Read a string; null is the empty string."""
     if value is None:
         return ""
     return value if is_a(str, value, place) else MISSING
@@ -88,25 +88,25 @@ def read_number(value: JSON, place: JsonPointer) -> Any:
     """Read a finite number or null."""
     if value is None or (type(value) in {int, float} and math.isfinite(value)):
         return value
-    place.error(f"must be a finite number, got {shown(value)}.")
+    place.error(f"must be a finite number, got {display_of(value)}.")
     return MISSING
 
 
 def read_word(allowed: Iterable[str]) -> WireReader:
-    """Read one of some words, or null; a word that is not known is left out with a warning."""
+    """Read one of some words, or null; an unknown word is left out with a warning."""
     words = tuple(allowed)
 
     def read(value: JSON, place: JsonPointer) -> Any:
         if value is None or value in words:
             return value
-        place.warn(f"must be one of {', '.join(words)}, got {shown(value)}; it is left out.")
+        place.warn(f"must be one of {', '.join(words)}, got {display_of(value)}; it is left out.")
         return MISSING
 
     return read
 
 
 def read_each(read: WireReader) -> WireReader:
-    """Read a list of what *read* reads, without what is unusable; null is the empty list."""
+    """Read a list of values with *read*, without unusable ones; null is the empty list."""
 
     def read_list(value: JSON, place: JsonPointer) -> Any:
         if value is None:
@@ -120,13 +120,13 @@ def read_each(read: WireReader) -> WireReader:
 
 
 def residue(written: Mapping[str, JSON], document: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return what a document says beyond what was understood, or differently.
+    """Return the keys of a document that differ from *written*.
 
-    A key that the document does not have is MISSING there.
+    Keys that the document does not have are MISSING in the result.
     """
     keys = [*document, *(key for key in written if key not in document)]
     pairs = ((key, written.get(key, MISSING), document.get(key, MISSING)) for key in keys)
-    return {key: said for key, ours, said in pairs if not same(ours, said)}
+    return {key: given for key, ours, given in pairs if not identical_json(ours, given)}
 
 
 def restore(written: Mapping[str, JSON], extra: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -134,8 +134,8 @@ def restore(written: Mapping[str, JSON], extra: Mapping[str, JSON]) -> dict[str,
     return {key: v for key, v in {**written, **extra}.items() if v is not MISSING}
 
 
-def same(one: JSON, other: JSON) -> bool:
-    """Return whether two JSON values are the same text; 1, 1.0 and true are three values."""
+def identical_json(one: JSON, other: JSON) -> bool:
+    """Return whether two JSON values have the same JSON text; 1, 1.0 and true all differ."""
     if one is MISSING or other is MISSING:
         return one is other
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -1,21 +1,21 @@
-"""A field table as a JSON Schema document (draft 2020-12), both ways and without loss.
+"""A field table as a JSON Schema document (draft 2020-12), converted both ways without loss.
 
-What JSON Schema has a keyword for is written with it: `title` (the label), `description`, `type`,
+Standard keywords are used where they exist: `title` (the label), `description`, `type`,
 `default`, `enum` (the choices), `format`, `pattern`, `minLength`, `maxLength`, `minimum`,
 `maximum`, `properties`, `required`, `additionalProperties`, `items` (of a multiple field) and
-`readOnly`. Types are told apart by `type` and `format`: `text` and `password` are strings of that
-format, and a `datetime` is a string or number of the format `date-like`.
+`readOnly`. `type` and `format` together determine the field type: `text` and `password` are
+strings of that format, and a `datetime` is a string or number of the format `date-like`.
 
 Everything else is an annotation `x-<option>`, named like the option of `Field`: `x-mapping`,
 `x-category`, `x-depends-on`, `x-dynamic`, `x-secret`, `x-hidden`, `x-placeholder`, `x-object-ui`,
-`x-display-mode`, `x-disabled-input-methods`, `x-choices` (choices with labels, beside `enum`), and
-any other option where the keywords alone would mean something else. Conditions are
+`x-display-mode`, `x-disabled-input-methods`, `x-choices` (choices with labels, in addition to
+`enum`), and any other option that the keywords alone would not represent. Conditions are
 
     {"match": "all", "conditions": [{"field": "country", "operator": "is", "value": "NO"}]}
 
-without `value` to ask whether there is one, and with the field null for the sync mode. A field
-that is required under conditions has them as `x-required`; for validators the same stands in the
-document's `allOf`, as far as it does not depend on the sync mode, which payloads do not hold.
+without `value` to test whether there is one, and with the field null for the sync mode. A
+conditionally required field has the conditions as `x-required`; for validators, the document's
+`allOf` expresses the same, except for conditions on the sync mode, which is not in payloads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from framework.definition.defaults import default_problems
 from framework.definition.fields import (
-    TEXTS,
+    STRING_TYPES,
     Choice,
     Condition,
     Conditions,
@@ -43,13 +43,13 @@ from framework.errors import DefinitionError
 from framework.paths import JSON, MISSING
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-"""What `$schema` says."""
+"""The value of `$schema`."""
 
 _LEAVE_OUT: Final = "must be left out; conditions are written as `x-required`."
 _KINDS: Final = {
     "object": "an object",
     "array": "a list",
-    "string": "text",
+    "string": "a string",
     "number": "a number",
     "boolean": "true or false",
     "null": "null",
@@ -62,7 +62,7 @@ _LIMITS: Final = {
 
 
 def to_document(fields: FieldTable) -> dict[str, Any]:
-    """Write a field table as a JSON Schema of shaped values."""
+    """Return the JSON Schema of a table's shaped values."""
     document = {"$schema": DIALECT, **_write_object(fields), "additionalProperties": False}
     rules = rules_of(fields)
     return {**document, "allOf": rules} if rules else document
@@ -71,10 +71,9 @@ def to_document(fields: FieldTable) -> dict[str, Any]:
 def read_fields(source: JSON | Path) -> dict[str, Field]:
     """Read a field table from a JSON Schema document, or from the file that holds one.
 
-    The document keeps to what `to_document` writes. Root keywords that say nothing about fields
-    (`$id`, `$comment`, `title`, `description`) are accepted and dropped. A default must be a
-    value that its field accepts unchanged. Raises DefinitionError, whose `problems` list
-    everything that is wrong by JSON pointer.
+    The document has the form that `to_document` writes. Root keywords that do not describe fields
+    (`$id`, `$comment`, `title`, `description`) are accepted and dropped. A default must be valid
+    without conversion. Raises DefinitionError, whose `problems` begin with a JSON pointer.
     """
     document = _read_file(source) if isinstance(source, Path) else source
     if not is_shallow(document):
@@ -104,13 +103,13 @@ def _write_object(fields: FieldTable) -> dict[str, Any]:
 
 
 def _write_field(field: Field) -> dict[str, Any]:
-    """Write the keywords, read them back, and annotate what they failed to say."""
+    """Write the keywords, read them back, and annotate the options that they do not represent."""
     written = _write_keywords(field)
     read = _read_keywords(written, (), [])
-    said = Field(**read | {"type": field.type})
+    declared = Field(**read | {"type": field.type})
     for option in OPTIONS:
         value = getattr(field, option)
-        known = read["type"] if option == "type" else getattr(said, option)
+        known = read["type"] if option == "type" else getattr(declared, option)
         if value != known and not (option == "required" and value is True):
             written[annotation(option)] = _write_option(value)
     return written
@@ -136,9 +135,9 @@ def _write_value(field: Field) -> dict[str, Any]:
     if field.choices:
         value["enum"] = [choice.value for choice in field.choices] + ([None] if nullable else [])
     fixed = _FORMATS.get(field.type, field.format if field.type == "string" else None)
-    pattern = field.pattern if field.type in TEXTS else None
+    pattern = field.pattern if field.type in STRING_TYPES else None
     words = {"format": fixed, "pattern": pattern, **_limits(field)}
-    value |= {word: said for word, said in words.items() if said is not None}
+    value |= {word: declared for word, declared in words.items() if declared is not None}
     if field.type == "object" and field.properties is not None:
         value |= _write_object(field.properties)
         value["type"] = types[0] if len(types) == 1 else types
@@ -179,28 +178,28 @@ def _pairs(value: Condition | Choice) -> list[tuple[str, JSON]]:
 
 
 def _write_required(field: Field) -> dict[str, Any]:
-    """Write a field of properties that are only annotated, where no list says what is required."""
+    """Write a field whose properties are annotated only and not listed in `required`."""
     written = _write_field(field)
     return {**written, "x-required": True} if field.required is True else written
 
 
 def _faults(document: JSON) -> list[str]:
-    """Hold a document against the schema of such documents."""
+    """Validate a document by the schema of such documents."""
     import jsonschema  # noqa: PLC0415 - heavy, imported at first use
 
     validator = jsonschema.Draft202012Validator(dialect_schema())
     found = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
-    return [text for error in found for text in _said(error)]
+    return [text for error in found for text in _messages_of(error)]
 
 
-def _said(error: Any) -> Iterable[str]:
-    """Say one error of the validator."""
+def _messages_of(error: Any) -> Iterable[str]:
+    """Return the messages of one error of the validator."""
     place, wanted = f"`{_pointer(error.path)}`:", error.validator_value
     got = json.dumps(error.instance, ensure_ascii=False)
     got = got if len(got) < 40 else f"{got[:36]} ..."
     if error.validator == "additionalProperties":
         for key in error.instance.keys() - error.schema["properties"].keys():
-            yield f"`{_pointer([*error.path, key])}`: is a keyword that no field has."
+            yield f"`{_pointer([*error.path, key])}`: is not a keyword of fields."
     elif error.validator == "required":
         missing = [key for key in wanted if key not in error.instance]
         yield f"{place} needs {', '.join(f'`{key}`' for key in missing)}."
@@ -237,28 +236,28 @@ def _read_object(
             notes += [f"`{_pointer(place)}`: {problem}" for problem in error.problems]
             continue
         notes += [f"`{_pointer(place)}`: {text}" for text in default_problems(fields[key])]
-        notes += _unsaid(inner, _write_field(fields[key]), place)
+        notes += _ineffective(inner, _write_field(fields[key]), place)
     return fields
 
 
-def _unsaid(given: JSON, written: JSON, path: tuple[str, ...]) -> list[str]:
-    """List the keywords of a field that say nothing, for they would be lost."""
+def _ineffective(given: JSON, written: JSON, path: tuple[str, ...]) -> list[str]:
+    """Return the keywords of a field that have no effect, because they would be lost."""
     if not isinstance(given, dict) or not isinstance(written, dict):
         return []
     notes = [
-        f"`{_pointer([*path, key])}`: says nothing about a field of this type."
+        f"`{_pointer([*path, key])}`: has no effect on a field of this type."
         for key, value in given.items()
         if key not in {*written, "allOf"} and value not in (None, False, "", [], {})
     ]
     if given.get("allOf", []) not in ([], written.get("allOf")):
         notes.append(f"`{_pointer([*path, 'allOf'])}`: {_LEAVE_OUT}")
-    return notes + _unsaid(given.get("items"), written.get("items"), (*path, "items"))
+    return notes + _ineffective(given.get("items"), written.get("items"), (*path, "items"))
 
 
 def _read_keywords(
     schema: Mapping[str, Any], path: tuple[str, ...], notes: list[str]
 ) -> dict[str, Any]:
-    """Return the options of a field that the keywords of its schema say."""
+    """Return the options of a field that the keywords of its schema represent."""
     texts = {option: schema[word] for word, option in _TEXTS_OF_FIELD.items() if word in schema}
     if schema["type"] != "array":
         return texts | _read_value(schema, path, notes)
@@ -282,9 +281,11 @@ def _read_value(
 
 
 def _read_type(schema: Mapping[str, Any]) -> dict[str, Any]:
-    said = schema["type"]
-    types = [name for name in (said if isinstance(said, list) else [said]) if name != "null"]
-    options: dict[str, Any] = {"nullable": True} if "null" in said else {}
+    declared = schema["type"]
+    types = [
+        name for name in (declared if isinstance(declared, list) else [declared]) if name != "null"
+    ]
+    options: dict[str, Any] = {"nullable": True} if "null" in declared else {}
     format_ = schema.get("format")
     if len(types) == 2:
         return {**options, "type": "datetime"}
@@ -296,7 +297,7 @@ def _read_type(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _read_annotations(
     schema: Mapping[str, Any], path: tuple[str, ...], notes: list[str]
 ) -> dict[str, Any]:
-    """Return the options of a field that its annotations say."""
+    """Return the options of a field that its annotations represent."""
     options = {o: schema[annotation(o)] for o in OPTIONS if annotation(o) in schema}
     for option in ("required", "depends_on"):
         if isinstance(options.get(option), dict):

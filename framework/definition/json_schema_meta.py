@@ -27,13 +27,13 @@ _TYPES: Final = [
 
 
 def annotation(option: str) -> str:
-    """Return the keyword of an option that JSON Schema has no keyword for."""
+    """Return the annotation keyword of an option."""
     return f"x-{option.replace('_', '-')}"
 
 
 @cache
 def dialect_schema() -> dict[str, Any]:
-    """Return the schema that a document must keep to."""
+    """Return the schema of the documents."""
     root = {
         "$schema": _TEXT,
         "$id": _TEXT,
@@ -89,7 +89,7 @@ def _field_keywords() -> dict[str, JSON]:
 
 
 def _option(option: str) -> JSON:
-    """Return the schema of an annotation: the JSON that an option of `Field` is written as."""
+    """Return the schema of an annotation, the JSON form of an option of `Field`."""
     conditions = {"if": {"type": "object"}, "then": _conditions()}
     number, text = {"type": ["number", "null"]}, {"type": ["string", "null"]}
     special: dict[str, JSON] = {

@@ -1,8 +1,7 @@
-"""The wire form of a definition, both ways: the reference's published `metadata.json` and ours.
+"""Read and write the wire form of a definition: Segment's `metadata.json` with extensions.
 
-Ours has four keys more, each written only where it says something: `rate`, an action's `batching`,
-a field's `pattern` and `secret`. Keys without a meaning here (hooks, audience configuration, what
-will come) are kept as they are.
+The extensions are four optional keys: `rate`, an action's `batching`, and a field's `pattern` and
+`secret`. Keys without a meaning here (hooks, audience configuration, future keys) are kept.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from framework.definition.fields import Field, FieldTable
 from framework.definition.json_io import (
     MAX_DEPTH,
     JsonPointer,
+    display_of,
     is_a,
     is_shallow,
     read_each,
@@ -38,8 +38,7 @@ from framework.definition.json_io import (
     read_word,
     residue,
     restore,
-    shown,
-    told,
+    sentences,
 )
 from framework.errors import DefinitionError, FrameworkError
 from framework.mapping import check_mapping_shape
@@ -50,16 +49,16 @@ T = TypeVar("T", Destination, Action, Preset)
 N = TypeVar("N", Batching, Rate)
 
 INTERNAL = "__segment_internal_"
-"""How keys of a mapping begin that are for the framework and not for a field."""
+"""The prefix of keys in a mapping that are for the framework, not for a field."""
 
 
 @dataclass(frozen=True)
 class ManifestReading:
-    """What came of reading a manifest: *destination* is None where there is nothing to use.
+    """The result of reading a manifest; *destination* is None for an unusable document.
 
-    *errors* is what makes the document wrong, *warnings* what had to be left out although the
-    document can be used: default triggers and mappings that do not work, presets for actions that
-    do not exist, words that are not known. Each is a sentence that begins with its path.
+    *errors* make the document invalid; *warnings* name parts that were left out of a usable
+    document: invalid default triggers and mappings, presets for actions that do not exist, unknown
+    words. Each is a sentence that begins with its path.
     """
 
     destination: Destination | None
@@ -70,8 +69,8 @@ class ManifestReading:
 def from_manifest(document: JSON) -> Destination:
     """Return the destination that a manifest describes; raises DefinitionError with every error.
 
-    What had to be left out is told by `read_manifest`. Writing it with `to_manifest` gives the
-    same document back, with everything that had no meaning here.
+    `read_manifest` also reports the parts that were left out. `to_manifest` restores the same
+    document, including keys without a meaning here.
     """
     reading = read_manifest(document)
     if reading.errors or reading.destination is None:
@@ -80,18 +79,18 @@ def from_manifest(document: JSON) -> Destination:
 
 
 def read_manifest(document: JSON) -> ManifestReading:
-    """Return as much of the destination as a manifest describes, and all that is wrong with it."""
+    """Return the destination that a manifest describes, as far as usable, and all problems."""
     root = JsonPointer("", [], [])
     destination = None
     if not is_shallow(document):
         root.error(f"is nested more than {MAX_DEPTH} levels deep.")
     elif is_a(dict, document, root):
         destination = _read_destination(copy.deepcopy(document), root)
-    return ManifestReading(destination, told(root.errors), told(root.warnings))
+    return ManifestReading(destination, sentences(root.errors), sentences(root.warnings))
 
 
 def to_manifest(destination: Destination) -> dict[str, JSON]:
-    """Write a destination as a manifest, with null for what is absent, as the reference does."""
+    """Return a destination as a manifest, with null for absent values as in Segment's manifests."""
     return copy.deepcopy(_write_destination(destination))
 
 
@@ -197,14 +196,14 @@ def _read_batching(
 
 
 def _declared_batching(table: FieldTable) -> Batching:
-    """Return the rules that the reference keeps in the defaults of fields with fixed names."""
-    said = {key: table[key].default for key in table if key.startswith("batch_")}
+    """Return the rules that Segment keeps in the defaults of fields with fixed names."""
+    defaults = {key: table[key].default for key in table if key.startswith("batch_")}
     limits = {
-        name: said[key]
+        name: defaults[key]
         for key, name in (("batch_size", "max_size"), ("batch_bytes", "max_bytes"))
-        if type(said.get(key)) is int and said[key] > 0
+        if type(defaults.get(key)) is int and defaults[key] > 0
     }
-    keys = said.get("batch_keys")
+    keys = defaults.get("batch_keys")
     known = isinstance(keys, list) and all(isinstance(key, str) and key in table for key in keys)
     return Batching(keys=tuple(keys) if known and keys else (), **limits)
 
@@ -221,7 +220,7 @@ def _read_own_batching(value: JSON, table: FieldTable, place: JsonPointer) -> Ba
 
 
 def _read_numbers(cls: type[N], value: JSON, place: JsonPointer) -> N | None:
-    """Read a dataclass of positive numbers; None where it is absent or wrong."""
+    """Read a dataclass of positive numbers; None if it is absent or invalid."""
     if value is None or not is_a(dict, value, place):
         return None
     found, wrong = {}, False
@@ -230,7 +229,7 @@ def _read_numbers(cls: type[N], value: JSON, place: JsonPointer) -> N | None:
             found[entry.name] = number = value.get(entry.name)
             if type(number) not in _NUMBERS[entry.type] or not 0 < number < math.inf:
                 wrong = True
-                text = f"must be a positive {_NAMES[entry.type]}, got {shown(number)}."
+                text = f"must be a positive {_NAMES[entry.type]}, got {display_of(number)}."
                 place.at(entry.name).error(text)
     return None if wrong else cls(**found)
 
@@ -242,7 +241,7 @@ def _read_sync_mode(value: JSON, place: JsonPointer) -> SyncMode | None:
     choices = read_each(_read_mode)(value.get("choices"), place.at("choices"))
     label, description = (_text(value, key, place) for key in ("label", "description"))
     if not default or not choices:
-        place.warn("has no default or no choices that can be used, and is left out.")
+        place.warn("has no default or no usable choices and is left out.")
         return None
     return SyncMode(label=label, description=description, default=default, choices=choices)
 
@@ -276,7 +275,7 @@ def _read_preset(document: JSON, known: Mapping[str, Action], place: JsonPointer
     action = read_word(known)(document.get("partnerAction"), place.at("partnerAction"))
     kind = read_word(get_args(PresetKind))(document.get("type"), place.at("type"))
     if not action or kind is MISSING:
-        place.warn("is no preset for an action that exists, and is left out.")
+        place.warn("is not a preset of a known action and is left out.")
         return None
     mapping = _read_mapping(document.get("mapping"), known[action], place.at("mapping"))
     options = {
@@ -312,7 +311,7 @@ def _read_mapping(value: JSON, action: Action, place: JsonPointer) -> dict[str, 
     for key, member in value.items():
         problems = check_mapping_shape({key: member})
         if key not in action.fields and not key.startswith(INTERNAL):
-            problems = [f"There is no such field of `{action.slug}`."]
+            problems = [f"`{action.slug}` has no such field."]
         for problem in problems:
             place.at(key).warn(f"is left out of the mapping. {problem}")
         if not problems:
@@ -327,7 +326,7 @@ def _read_trigger(document: Mapping[str, JSON], key: str, place: JsonPointer) ->
     try:
         parse(trigger)
     except FrameworkError as error:
-        place.at(key).warn(f"is no trigger that works, and is left out. {error}")
+        place.at(key).warn(f"is not a valid trigger and is left out. {error}")
         return None
     return trigger
 
@@ -346,7 +345,7 @@ def _required_text(document: Mapping[str, JSON], key: str, place: JsonPointer) -
 def _build(
     cls: type[T], options: dict[str, Any], document: dict[str, JSON], place: JsonPointer
 ) -> T | None:
-    """Construct what was read, with what it cannot hold as its `extra`; None where it refuses."""
+    """Construct the object with unknown content in `extra`; note its problems and return None."""
     try:
         built = cls(**options)
     except DefinitionError as error:

@@ -1,7 +1,7 @@
-"""What is wrong with a value, as data and in words.
+"""Problems of values, as data and as messages.
 
-A `Problem` is what the shape found; payloads and settings say it in their own words. Values of
-payloads are never shown, for they are personal data; values of settings are, unless secret.
+A shape returns `Problem` objects; payloads and settings have different messages. Values of
+payloads are never shown, because they are personal data; values of settings are, unless secret.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from framework.definition.fields import SECRET, TEXTS, Condition, Conditions, Field
+from framework.definition.fields import SECRET, STRING_TYPES, Condition, Conditions, Field
 from framework.paths import JSON, MISSING, Path
 
 ProblemCode: TypeAlias = Literal[
@@ -28,15 +28,15 @@ ProblemCode: TypeAlias = Literal[
 ]
 
 MAX_LISTED: Final = 50
-"""Choices that a message names."""
+"""Maximum number of choices in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One value that its field refuses.
+    """One invalid value.
 
     *path* leads to it, with the key of each object and the index of each list. *found* is the
-    value, as far as it was converted; MISSING where there is none.
+    value, as far as it was converted; MISSING for an absent value.
     """
 
     path: tuple[str | int, ...]
@@ -46,16 +46,16 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """The path as it is written: `items[0].sku`."""
+        """The path in written form, such as `items[0].sku`."""
         return str(Path(tuple(str(part) for part in self.path))).removeprefix("$").lstrip(".")
 
 
 def payload_text(problem: Problem, name: str, sources: Mapping[str, str] | None = None) -> str:
-    """Say what is wrong with the payload of *name*, such as "action `send`".
+    """Return the message about a payload of *name*, such as "action `send`".
 
-    *sources* says for each top-level key what is mapped to it, where that is known.
+    *sources* holds the mapping of each top-level key, where it is known.
     """
-    text = f"Field `{problem.place}` of {name} {demand(problem)}"
+    text = f"Field `{problem.place}` of {name} {requirement_text(problem)}"
     if problem.code == "required":
         return text + _why_missing(problem, sources)
     if problem.code == "type":
@@ -66,14 +66,14 @@ def payload_text(problem: Problem, name: str, sources: Mapping[str, str] | None 
 
 
 def not_object_text(found: JSON, name: str) -> str:
-    """Say that the payload of *name* is no object at all."""
+    """Return the message about a payload of *name* that is not an object."""
     given = "no value" if found is MISSING else _KINDS[type(found)]
-    return f"The payload of {name} must be an object; its mapping gave {given}."
+    return f"The payload of {name} must be an object; its mapping returned {given}."
 
 
 def setting_text(problem: Problem) -> str:
-    """Say what is wrong with a setting."""
-    text = f"Setting `{problem.place}` {demand(problem)}"
+    """Return the message about a setting."""
+    text = f"Setting `{problem.place}` {requirement_text(problem)}"
     if problem.found is MISSING:
         return f"{text}."
     shown = SECRET if problem.field.secret else json.dumps(problem.found, ensure_ascii=False)
@@ -81,7 +81,7 @@ def setting_text(problem: Problem) -> str:
 
 
 def condition_text(condition: Condition) -> str:
-    """Say a condition: "`a` is "x" or "y"", "the sync mode is not "add""."""
+    """Return the text of a condition: "`a` is "x" or "y"", "the sync mode is not "add""."""
     subject = "the sync mode" if condition.field is None else f"`{condition.field}`"
     verb = "is" if condition.operator == "is" else "is not"
     if condition.value is MISSING:
@@ -92,8 +92,8 @@ def condition_text(condition: Condition) -> str:
     return f"{subject} {verb} {_listing(values)}"
 
 
-def demand(problem: Problem) -> str:
-    """Say what the field asks for: `must be a number`."""
+def requirement_text(problem: Problem) -> str:
+    """Return the requirement that a value violates, such as `must be a number`."""
     field = problem.field
     name = "date-like" if field.type == "datetime" else field.format or "text"
     demands: dict[ProblemCode, str] = {
@@ -130,7 +130,7 @@ def _noun(problem: Problem) -> str:
     field = problem.field
     if field.multiple and not isinstance(problem.path[-1], int):
         return "a list"
-    noun = "text" if field.type in TEXTS else _NOUNS[field.type]
+    noun = "a string" if field.type in STRING_TYPES else _NOUNS[field.type]
     return f"{noun} or null" if field.nullable and not field.multiple else noun
 
 
@@ -157,7 +157,7 @@ _KINDS: Final = {
     bool: "a boolean",
     int: "a number",
     float: "a number",
-    str: "text",
+    str: "a string",
     list: "a list",
     dict: "an object",
 }
@@ -167,14 +167,14 @@ _FORMATS: Final = {
     "date-time": "a date and time such as 2024-03-05T06:07:08Z",
     "date-like": "a date and time",
     "uri": "a URI",
-    "uri-reference": "a URI or the end of one",
+    "uri-reference": "a URI or a relative reference",
     "uri-template": "a URI template",
     "email": "an e-mail address",
-    "hostname": "the name of a host",
+    "hostname": "a host name",
     "ipv4": "an IPv4 address",
     "ipv6": "an IPv6 address",
     "regex": "a regular expression",
     "uuid": "a UUID",
-    "text": "text",
-    "password": "text",
+    "text": "a string",
+    "password": "a string",
 }

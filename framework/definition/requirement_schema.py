@@ -1,4 +1,4 @@
-"""Conditional requirements as JSON Schema: `if` and `then` that mean what the shape does."""
+"""Conditional requirements as JSON Schema: `if` and `then` rules equivalent to the shape."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _NULL = {"type": "null"}
 def rules_of(fields: FieldTable) -> list[dict[str, Any]]:
     """Return one rule for each conditional requirement of a table and of its fields' properties.
 
-    What depends on the sync mode is left out, for values do not hold it: such a condition among
-    those of which all must hold leaves out the rule, among others only itself.
+    Conditions on the sync mode are left out, because values do not contain it: if all conditions
+    must hold, the whole rule is left out, otherwise only the condition.
     """
     return _rules([r for r in requirements_of(fields) if not r.scope], fields)
 
 
 def rules_inside(fields: FieldTable) -> list[dict[str, Any]]:
-    """Return the rules that stand in the schema of an object with these properties.
+    """Return the rules in the schema of an object with these properties.
 
-    They are about the properties of its properties; those of its own stand one level higher.
+    They apply to the properties of its properties; rules for its own are one level higher.
     """
     inside = [r for r in requirements_of(fields) if not r.scope and len(r.path) > 1]
     return _rules(inside, fields)

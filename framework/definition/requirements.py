@@ -1,7 +1,7 @@
 """Conditions as functions of mapped values.
 
-A condition speaks about what the mapping gave once empty values are gone, before conversion: that
-is where the reference's validator evaluates it, and saved definitions were written against it.
+A condition applies to mapped values after empty values are removed and before conversion, as in
+Segment's validator, because saved definitions rely on it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from framework.definition.coercion import same
+from framework.definition.coercion import equal_json
 from framework.definition.fields import Condition, Conditions, Field, FieldTable
 from framework.paths import JSON, MISSING
 
@@ -17,15 +17,15 @@ ConditionPath: TypeAlias = tuple[str | int, ...]
 """A path through objects and lists."""
 
 Test: TypeAlias = Callable[[JSON], bool]
-"""Judges the value of one top-level key, or the sync mode; MISSING where there is none."""
+"""Tests the value of one top-level key, or the sync mode; the value may be MISSING."""
 
 
 class Requirement(NamedTuple):
-    """A field that is required when conditions hold.
+    """A field that is required if conditions hold.
 
     *scope* leads to the object (or the objects of a list) in which the conditions are looked up:
     the payload itself for its fields and their properties, for deeper ones the object that holds
-    their parent. *path* leads on from there to the field. *tests* are pairs of a key in the scope
+    their parent. *path* leads from there to the field. *tests* are pairs of a key in the scope
     (None for the sync mode) and the test of its value.
     """
 
@@ -36,7 +36,7 @@ class Requirement(NamedTuple):
     tests: tuple[tuple[str | None, Test], ...]
 
     def unmet(self, value: JSON, sync_mode: str | None) -> list[ConditionPath]:
-        """List the places where the field, or what should hold it, is missing in a payload."""
+        """Return the paths at which the field or its parent is missing in a payload."""
         return self._unmet(value, self.scope, sync_mode)
 
     def _unmet(self, value: JSON, scope: tuple[str, ...], mode: str | None) -> list[ConditionPath]:
@@ -56,7 +56,7 @@ class Requirement(NamedTuple):
 
 
 def requirements_of(fields: FieldTable, scope: tuple[str, ...] = ()) -> list[Requirement]:
-    """List the conditional requirements of a table: its fields, their properties, all below."""
+    """Return the conditional requirements of a table, those of nested properties included."""
     found = [] if scope else _required_in(fields, (), (), fields)
     for key, field in fields.items():
         if field.type == "object" and field.properties:
@@ -66,7 +66,7 @@ def requirements_of(fields: FieldTable, scope: tuple[str, ...] = ()) -> list[Req
 
 
 def lacking(value: JSON, path: tuple[str, ...]) -> list[ConditionPath]:
-    """List the place below *value* where nothing is at *path*; lists and texts lack nothing."""
+    """Return the missing path below *value*, if any; lists and strings lack nothing."""
     if not path or not isinstance(value, dict):
         return []
     if path[0] not in value:
@@ -75,7 +75,7 @@ def lacking(value: JSON, path: tuple[str, ...]) -> list[ConditionPath]:
 
 
 def key_of(condition: Condition, fields: FieldTable) -> tuple[str | None, tuple[str, ...]]:
-    """Split what a condition speaks about into a top-level key and the keys inside its value."""
+    """Split the field of a condition into a top-level key and the keys inside its value."""
     if condition.field is None or condition.field in fields:
         return condition.field, ()
     head, *rest = condition.field.split(".")
@@ -95,7 +95,7 @@ def _required_in(
 
 
 def tests_of(conditions: Conditions, fields: FieldTable) -> tuple[tuple[str | None, Test], ...]:
-    """Return each condition as the key that it is about (None: the sync mode) and its test."""
+    """Return each condition as its key (None for the sync mode) and its test."""
     tests = []
     for condition in conditions.conditions:
         key, inside = key_of(condition, fields)
@@ -115,7 +115,7 @@ def _plain(condition: Condition) -> Test:
 
 
 def _inner(condition: Condition) -> Test:
-    """Judge a value inside an object; without a value to compare, `is` asks for presence."""
+    """Test a value inside an object; without an expected value, `is` tests for presence."""
     if condition.value is MISSING:
         return lambda _value: condition.operator == "is"
     matches = _matching(condition.value)
@@ -123,7 +123,7 @@ def _inner(condition: Condition) -> Test:
 
 
 def _follow(inside: tuple[str, ...], judge: Test) -> Test:
-    """Enter objects by keys; nothing there fails, and something that is no object holds."""
+    """Test a value inside objects; a missing value fails, and a value that is no object passes."""
 
     def test(value: JSON) -> bool:
         for key in inside:
@@ -147,6 +147,6 @@ def _matching(expected: Any) -> Test:
     def matches(value: JSON) -> bool:
         if type(value) is str:
             return value in texts
-        return same(value, expected) or any(same(value, item) for item in items)
+        return equal_json(value, expected) or any(equal_json(value, item) for item in items)
 
     return matches

@@ -1,8 +1,8 @@
-"""Raw mapped values into the shape that a field table declares, or everything that is wrong.
+"""Bring mapped values into the shape that a field table declares, or report all problems.
 
-A table is compiled once into a function that takes what a mapping gave, drops empty values, wraps
-single values of multiple fields, converts, checks, and drops what is not declared: all that the
-reference does between mapping and perform. What it refuses is explained by `explanation`.
+A table is compiled once into a function that takes mapped values, drops empty values, wraps
+single values of multiple fields, converts, validates, and drops undeclared keys: all steps of
+Segment's implementation between mapping and perform. `shape_interpreter` explains rejected values.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ S = TypeVar("S", bound=TypedInstance)
 class Shape:
     """A compiled field table.
 
-    *name* says in messages whose fields these are ("action `send`"); *sources* says what is mapped
-    to each key, where that is known. A table without fields lets everything through as it is.
+    *name* is the owner of the fields in messages ("action `send`"); *sources* holds the mapping of
+    each key, where it is known. A table without fields leaves all values unchanged.
     """
 
     fields: FieldTable
@@ -41,8 +41,8 @@ class Shape:
     def apply(self, raw: JSON, *, sync_mode: str | None = None) -> dict[str, Any]:
         """Return the shaped values; *raw* is not changed, but values without a type are shared.
 
-        Raises PayloadValidationError, whose `problems` are sentences ordered by path. A directive
-        at the root of a mapping can give something that is no object, which is refused too.
+        Raises PayloadValidationError, whose `problems` are sentences ordered by path, also if
+        *raw* is not an object, which a directive at the root of a mapping can return.
         """
         if not isinstance(raw, dict):
             raise PayloadValidationError(not_object_text(raw, self.name))
@@ -55,7 +55,7 @@ class Shape:
     def refusal(
         self, raw: Mapping[str, JSON], *, sync_mode: str | None = None
     ) -> PayloadValidationError:
-        """Say what is wrong with values that were refused: the first hundred problems."""
+        """Return the error about rejected values, with the first hundred problems."""
         _, problems = self.interpret(raw, sync_mode=sync_mode)
         told = problems[:MAX_PROBLEMS]
         texts = [payload_text(problem, self.name, self.sources) for problem in told]
@@ -64,18 +64,18 @@ class Shape:
     def interpret(
         self, raw: Mapping[str, JSON], *, sync_mode: str | None = None
     ) -> tuple[dict[str, Any], list[Problem]]:
-        """Do the same plainly: the shaped values, and every problem as data, ordered by path."""
+        """Return the shaped values without generated code, and every problem, ordered by path."""
         return interpret(raw, self.fields, self.requirements, sync_mode)
 
     def emit(
         self, code: SourceCode, values: Mapping[str, CodeValue], sync_mode: str, refusal: str
     ) -> dict[str, str]:
-        """Write the lines that shape mapped values; give the variable of each shaped value.
+        """Write the lines that shape mapped values; return the variable of each shaped value.
 
-        *values* says what stands for each mapped value (it may be MISSING), *sync_mode* is an
-        expression. *refusal* is the statement to run when something is wrong; whoever runs it asks
-        the method `refusal` for the words. The variables of required fields hold a value then, the
-        others may hold MISSING.
+        *values* holds the code value of each mapped value (it may be MISSING), *sync_mode* is an
+        expression. *refusal* is the statement to run for invalid values; the caller gets the
+        message from the method `refusal`. Variables of required fields hold a value afterwards,
+        the others may hold MISSING.
         """
         if not self.fields:
             return {key: code.made(value) for key, value in values.items()}
@@ -84,14 +84,14 @@ class Shape:
     def emit_object(
         self, code: SourceCode, values: Mapping[str, CodeValue], sync_mode: str, refusal: str
     ) -> str:
-        """Do what `emit` does for an object of the shaped values; give its variable."""
+        """Write the lines that build an object of the shaped values; return its variable."""
         if not self.fields:
             return code.object(self.emit(code, values, sync_mode, refusal))
         writer = Writer(self.fields, self.requirements, code, values, refusal)
         return writer.write_object(sync_mode)
 
     def keys(self, mapped: Iterable[str]) -> tuple[str, ...]:
-        """Return the keys that shaped values may have, of which *mapped* are mapped."""
+        """Return the keys that shaped values may have if *mapped* are mapped."""
         return (*self.fields, *({KEPT}.intersection(mapped) - self.fields.keys()))
 
     @cached_property
@@ -128,9 +128,9 @@ def compile_shape(
     name: str = "the payload",
     sources: Mapping[str, str] | None = None,
 ) -> Shape:
-    """Return the shape of a field table, or of the table of a typed class; `Shape` explains the rest.
+    """Return the shape of a field table or typed class; see `Shape` for the other arguments.
 
-    Its function is compiled when it is first applied: who fuses shapes needs none.
+    Its function is compiled when it is first applied, because fused shapes do not need it.
     """
     table = fields_of(fields) if isinstance(fields, TypedClass) else dict(fields)
     return Shape(table, name, sources)
@@ -141,10 +141,10 @@ def shape_settings(fields: type[S], raw: Mapping[str, JSON]) -> S: ...
 @overload
 def shape_settings(fields: FieldTable, raw: Mapping[str, JSON]) -> dict[str, Any]: ...
 def shape_settings(fields: Any, raw: Mapping[str, JSON]) -> Any:
-    """Return the settings as an instance of their class, or as a dict where there is only a table.
+    """Return the settings as an instance of their class, or as a dict if there is only a table.
 
-    Keys that are not declared are ignored. Raises SettingsError, whose `problems` list everything
-    that is wrong, ordered by path; secret values are not shown.
+    Undeclared keys are ignored. Raises SettingsError with all `problems`, ordered by path; secret
+    values are not shown.
     """
     table = fields_of(fields) if isinstance(fields, TypedClass) else fields
     shaped, problems = Shape(table).interpret(raw)
@@ -155,6 +155,6 @@ def shape_settings(fields: Any, raw: Mapping[str, JSON]) -> Any:
 
 
 def _asked(shape: Shape) -> list[str]:
-    """List the undeclared keys that conditions ask for."""
+    """Return the undeclared keys that conditions refer to."""
     keys = {key for r in shape.requirements if not r.scope for key, _ in r.tests}
     return sorted(key for key in keys if key is not None and key not in shape.fields)

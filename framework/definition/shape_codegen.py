@@ -1,8 +1,8 @@
-"""Shaping as generated code: one flat run of lines for the fields of a table.
+"""Shaping as generated code: one flat sequence of lines for the fields of a table.
 
-Values of the right type pass without a call; everything else goes through functions that are made
-for its field when the code is written. Objects and lists that a mapping has not made yet are made
-here, of shaped values: what is as usual is put into its object at once.
+Values of the expected type need no call; other values are passed to functions that are created
+for the field when the code is generated. Objects and lists that a mapping has not built yet are
+built here, directly of shaped values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from framework.codegen import VARIABLE, CodeValue, Each, Parts, SourceCode
 from framework.definition.coercion import REFUSED
 from framework.definition.field_checks import FieldCheck, checks_of, top_pruner_of
-from framework.definition.fields import TEXTS, Field, FieldTable
+from framework.definition.fields import STRING_TYPES, Field, FieldTable
 from framework.definition.requirements import Requirement, lacking
 from framework.definition.shape_interpreter import KEPT
 from framework.definition.shape_runtime import (
@@ -31,8 +31,8 @@ from framework.definition.shape_runtime import (
 )
 from framework.paths import JSON, MISSING
 
-_TEXTUAL: Final = frozenset({*TEXTS, "datetime"})
-"""Types whose values are texts, or mostly so."""
+_TEXTUAL: Final = frozenset({*STRING_TYPES, "datetime"})
+"""Types whose values are strings, or mostly strings."""
 
 _READY: Final = {
     **dict.fromkeys(_TEXTUAL, "type({0}) is str"),
@@ -41,7 +41,7 @@ _READY: Final = {
     "boolean": "type({0}) is bool",
     "object": "type({0}) is dict",
 }
-"""Expressions that hold for values which need no conversion, by type."""
+"""Expressions that are true for values that need no conversion, by type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Writer:
     refusal: str
 
     def write(self, sync_mode: str) -> dict[str, str]:
-        """Write them; give the variable of each shaped value."""
+        """Write the lines; return the variable of each shaped value."""
         write = _ValueWriter(self.code, self.refusal).value
         mapped = self._mapped()
         shaped = {
@@ -68,7 +68,7 @@ class Writer:
         return shaped
 
     def write_object(self, sync_mode: str) -> str:
-        """Write them so that they make an object; give its variable."""
+        """Write the lines that build an object; return its variable."""
         writer, mapped = _ValueWriter(self.code, self.refusal), self._mapped()
         made, shaped = self.code.empty_object(), dict[str, str]()
         conditional = {one.path[0] for one in self.requirements if not one.scope}
@@ -87,14 +87,14 @@ class Writer:
     def _conditions(
         self, mapped: Mapping[str, CodeValue], shaped: Mapping[str, str], sync_mode: str
     ) -> _ConditionWriter:
-        """Write what is required under conditions of values that are shaped."""
+        """Write the checks of conditional requirements for shaped values."""
         conditions = _ConditionWriter(self.fields, self.code, mapped, self.refusal)
         for requirement in self.requirements:
             conditions.write(requirement, shaped, sync_mode)
         return conditions
 
     def _mapped(self) -> dict[str, CodeValue]:
-        """Return the mapped values, made where they are asked for as they are, or by nobody."""
+        """Return the mapped values, built if they are used unshaped or not shaped at all."""
         asked = {key for one in self.requirements for key in _asked(one)}
         return {
             key: value if key in self.fields and key not in asked else self.code.made(value)
@@ -103,7 +103,7 @@ class Writer:
 
 
 def _asked(requirement: Requirement) -> list[str | None]:
-    """List the keys whose mapped values a requirement looks into."""
+    """Return the keys whose mapped values a requirement reads."""
     inside = [requirement.path[0]] if len(requirement.path) > 1 else []
     return [*requirement.scope[:1], *inside, *(key for key, _ in requirement.tests)]
 
@@ -116,7 +116,7 @@ class _ValueWriter:
     refusal: str
 
     def value(self, value: CodeValue, field: Field, standing: Fallback) -> str:
-        """Write the lines for one value; give the variable or literal of the shaped one."""
+        """Write the lines for one value; return the variable or literal of the shaped value."""
         if isinstance(value, Parts) and has_properties(field) and not field.multiple:
             shaped = self._object(value, field, IN_ITEM if standing is IN_ITEM else AS_PROPERTY)
         elif isinstance(value, Each) and has_properties(field) and field.multiple:
@@ -152,7 +152,7 @@ class _ValueWriter:
             code.line(f"elif {when}not {other}({made}, {text}): {self.refusal}")
 
     def _quickly(self, check: FieldCheck, name: str) -> str:
-        """Return the quick expression that holds for most values that pass a check, or its own."""
+        """Return the fast expression of a check if it has one, else its exact expression."""
         if check.common is None:
             return f"{self.code.literal(check.holds, 'is')}({name})"
         return f"{self.code.literal(check.common, 'common')}({name})"
@@ -164,7 +164,7 @@ class _ValueWriter:
             self.code.line(f"if {self.code.note(shaped)} is MISSING: {self.refusal}")
 
     def _object(self, parts: Parts, field: Field, standing: Fallback) -> str:
-        """Write the lines that make a shaped object of its parts."""
+        """Write the lines that build a shaped object of its parts."""
         code, properties = self.code, field.properties or {}
         made = code.empty_object()
         for key, inner in properties.items():
@@ -178,7 +178,7 @@ class _ValueWriter:
         return made
 
     def _list(self, each: Each, field: Field, standing: Fallback) -> str:
-        """Write the loop that makes shaped objects."""
+        """Write the loop that builds shaped objects."""
         code, result = self.code, self.code.fresh("list")
         with code.each(each.root, result) as item:
             code.line(f"{result}.append({self._object(each.part(item), field, IN_ITEM)})")
@@ -187,7 +187,7 @@ class _ValueWriter:
         return result
 
     def _made(self, text: str, field: Field, standing: Fallback) -> str:
-        """Write the lines for a value that a variable or literal stands for."""
+        """Write the lines for the value of a variable or literal."""
         constant = self.code.constant(text)
         if constant is VARIABLE:
             return self._variable(text, field, standing)
@@ -216,7 +216,7 @@ class _ValueWriter:
         return name
 
     def _convert(self, name: str, field: Field, standing: Fallback, ready: str) -> None:
-        """Write the conversion of what a variable holds, unless *ready* holds for that."""
+        """Write the conversion of a variable's value, unless *ready* holds for it."""
         code, tests = self.code, [f"{name} is not MISSING"]
         if standing.blank and ready == _READY["string"]:
             with code.block(f"if type({name}) is str:"):
@@ -229,16 +229,16 @@ class _ValueWriter:
             code.line(f"if {name} is {code.literal(REFUSED, 'REFUSED')}: {self.refusal}")
 
     def _checks(self, name: str, field: Field) -> None:
-        """Write what is asked of a converted value beyond its type."""
+        """Write the checks of a converted value beyond its type."""
         held = [self._held(check, name, field) for check in checks_of(field)]
         if held:
             absent = [] if self.code.always(name) else [f"{name} is MISSING"]
             null = [f"{name} is None"] if field.nullable else []
-            told = " or ".join([*absent, *null, " and ".join(held)])
-            self.code.line(f"if not ({told}): {self.refusal}")
+            lacking = " or ".join([*absent, *null, " and ".join(held)])
+            self.code.line(f"if not ({lacking}): {self.refusal}")
 
     def _held(self, check: FieldCheck, name: str, field: Field) -> str:
-        """Return the expression that holds where a check does: the quick test comes first."""
+        """Return the expression of a check, with the fast test first."""
         holds = f"{self.code.literal(check.holds, 'is')}({name})"
         if check.common is None:
             return holds
@@ -248,7 +248,7 @@ class _ValueWriter:
 
 
 class _ConditionWriter:
-    """Writes what is required under conditions; they are about mapped values without empty ones."""
+    """Writes conditional requirements; conditions apply to mapped values without empty ones."""
 
     def __init__(
         self, fields: FieldTable, code: SourceCode, mapped: Mapping[str, CodeValue], refusal: str
@@ -274,14 +274,14 @@ class _ConditionWriter:
             below = f"{self.pruned(head)}, {code.literal(tuple(inside))}"
             lacks.append(f"{code.literal(lacking)}({below})")
         if lacks:
-            told = " or ".join(lacks)
-            when = f"({told})" if holds == "True" else f"({holds}) and ({told})"
+            absent = " or ".join(lacks)
+            when = f"({absent})" if holds == "True" else f"({holds}) and ({absent})"
             code.line(f"if {when}: {self._refusal}")
         if holds == "True" and shaped[head] != "MISSING":
             code.note(shaped[head])
 
     def pruned(self, key: str) -> str:
-        """Return the variable of a value without its empty parts, before conversion."""
+        """Return the variable of a value without empty parts, before conversion."""
         if key not in self._known:
             self._known[key] = self._prune(key)
         return self._known[key]
@@ -300,8 +300,8 @@ class _ConditionWriter:
         return name
 
     def _holds(self, requirement: Requirement, sync_mode: str) -> str:
-        """Return the condition of a requirement; what constants decide is decided now."""
-        decides = requirement.match != "all"  # one such verdict settles the whole
+        """Return the condition of a requirement, with constant conditions evaluated now."""
+        decides = requirement.match != "all"  # one such result decides the whole
         open_tests = []
         for key, test in requirement.tests:
             asked = f"({sync_mode} or MISSING)" if key is None else self.pruned(key)

@@ -1,6 +1,6 @@
-"""Shaping by walking the table plainly: slow, and it says everything that is wrong.
+"""Shaping by interpreting the table: slow, but it reports every problem.
 
-The compiled function of a shape must agree with it; it runs when that one refuses.
+The compiled function of a shape must agree with it; it runs when that function rejects values.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from framework.definition.requirements import ConditionPath, Requirement
 from framework.paths import JSON, MISSING
 
 MAX_PROBLEMS: Final = 100
-"""Problems after which the items of a list are no longer looked at."""
+"""Problems after which the items of a list are no longer checked."""
 
 KEPT: Final = "dynamicAuthSettings"
-"""The one undeclared key that the reference lets through, as it is."""
+"""The one undeclared key that Segment keeps, unchanged."""
 
 
 def interpret(
@@ -28,7 +28,7 @@ def interpret(
     requirements: Sequence[Requirement],
     sync_mode: str | None,
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the shaped values, as far as they are right, and every problem, ordered by path."""
+    """Return the valid shaped values and every problem, ordered by path."""
     if not fields:
         return dict(raw), []
     pruned = prune_top(raw, fields)
@@ -42,7 +42,7 @@ def interpret(
 
 
 def prune_top(raw: Mapping[str, JSON], fields: FieldTable) -> dict[str, JSON]:
-    """Take the empty values out; conditions may ask for undeclared keys, so these stay."""
+    """Remove empty values; undeclared keys stay, because conditions may refer to them."""
     found = {}
     for key, value in raw.items():
         pruned = top_pruner_of(fields[key])(value) if key in fields else value

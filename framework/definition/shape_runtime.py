@@ -1,6 +1,6 @@
-"""What generated code calls for values that are not ready: functions made for one field.
+"""Functions that generated code calls for values that are not ready, each made for one field.
 
-A value is ready when it has the field's type already; generated code takes it as it is.
+A value is ready if it already has the field's type; generated code uses it unchanged.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from framework.definition.fields import Field
 from framework.paths import JSON, MISSING, Missing
 
 FOLDED: Final = (str, int, float, bool, NoneType, Missing)
-"""The kinds of constants that are shaped when code is written."""
+"""The types of constants that are shaped when code is generated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """Where a value stands, which decides what is empty there; *blank* says that no text is."""
+    """The position of a value, which decides what counts as empty; *blank* keeps empty strings."""
 
     pruner_of: Callable[[Field], Prune]
     blank: bool
@@ -43,20 +43,19 @@ IN_ITEM: Final = Fallback(_keeper_of, blank=False)
 
 
 def is_plain(field: Field) -> bool:
-    """Return whether a field's value has no parts to shape; it is converted first, then checked."""
+    """Return whether a field's value has no parts to shape: it is converted, then checked."""
     return not field.multiple and not has_properties(field)
 
 
 def has_properties(field: Field) -> bool:
-    """Return whether a field's value is an object, or a list of objects, with declared properties."""
+    """Return whether a field's value is an object or list of objects with declared properties."""
     return field.type == "object" and field.properties is not None
 
 
 def converter_of(field: Field, standing: Fallback = AS_FIELD) -> Coercer:
     """Return the function for values of a field that are not ready.
 
-    It gives MISSING for what is empty and REFUSED for what is wrong; plain values are not checked
-    yet.
+    It returns MISSING for empty and REFUSED for invalid values; plain values are not checked yet.
     """
     prune = standing.pruner_of(field)
     convert = coercer_of(field) if is_plain(field) else _shaper_of(field)
@@ -73,7 +72,7 @@ def putter_of(
 ) -> Callable[[dict[str, Any], JSON | Missing], bool]:
     """Return the function that shapes a value of a plain field and puts it into an object.
 
-    It tells whether the value is right, and puts nothing where it is empty. That is right, too,
+    It returns whether the value is valid. An empty value is not put into the object; it is valid
     unless the field is required.
     """
     convert = converter_of(field, standing)
@@ -92,7 +91,7 @@ def putter_of(
 
 
 def shaped_constant(field: Field, constant: JSON, standing: Fallback) -> Any:
-    """Shape a value that is the same for every event; VARIABLE where each needs its own copy."""
+    """Return the shape of a constant; VARIABLE if each event needs its own copy."""
     shaped = converter_of(field, standing)(constant)
     if shaped is REFUSED or not isinstance(shaped, FOLDED):
         return REFUSED if shaped is REFUSED else VARIABLE
@@ -103,7 +102,7 @@ def shaped_constant(field: Field, constant: JSON, standing: Fallback) -> Any:
 
 
 def _shaper_of(field: Field) -> Coercer:
-    """Return the function that converts and checks a pruned value of a field."""
+    """Return the function that converts and validates a pruned value of a field."""
     one = _shaper_of_one(field)
     if not field.multiple:
         return one

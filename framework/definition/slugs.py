@@ -1,14 +1,14 @@
-"""Names of destinations, as people shorten them."""
+"""Abbreviated names of destinations."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 
-def meant(name: str, slugs: Collection[str]) -> str | None:
-    """Return the slug that *name* stands for, or None where it is not one, or not one only.
+def resolve_slug(name: str, slugs: Collection[str]) -> str | None:
+    """Return the slug that *name* abbreviates; None if there is none or more than one.
 
-    A slug stands for itself; so does a part of it between hyphens, which only this one has.
+    A name is a slug, or a part of a slug between hyphens that no other slug has.
     """
     if name in slugs:
         return name

@@ -1,7 +1,7 @@
-"""The wire forms of a subscription, and the subscriptions that presets stand for.
+"""The wire forms of a subscription, and the subscriptions of presets.
 
 The engine's form names the action `partnerAction`, the trigger `subscribe` and the mapping
-`mapping`; the public configuration API names them `actionSlug`, `trigger` and `settings`.
+`mapping`; Segment's public configuration API names them `actionSlug`, `trigger` and `settings`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from framework.definition.json_io import (
     is_shallow,
     read_flag,
     read_text,
-    told,
+    sentences,
 )
 from framework.errors import ConfigurationError
 from framework.paths import JSON, MISSING
@@ -31,7 +31,7 @@ PUBLIC_API = {"action": "actionSlug", "trigger": "trigger", "mapping": "settings
 def subscription_from_wire(document: JSON) -> Subscription:
     """Return the subscription that a JSON object describes, in either form.
 
-    Other keys are ignored: both forms carry ids. Raises ConfigurationError with every problem.
+    Other keys, such as ids, are ignored. Raises ConfigurationError with every problem.
     """
     root = JsonPointer("", [], [])
     options: dict[str, Any] = {}
@@ -42,23 +42,23 @@ def subscription_from_wire(document: JSON) -> Subscription:
         if options["action"] == "":
             root.at(ENGINE["action"]).error("is required.")
     if root.errors:
-        problems = told(root.errors)
+        problems = sentences(root.errors)
         raise ConfigurationError("\n".join(problems), problems)
     return Subscription(**options)
 
 
 def subscription_to_wire(subscription: Subscription) -> dict[str, JSON]:
-    """Write a subscription in the engine's form, which connection files have too."""
+    """Return a subscription in the engine's form, which connection files also use."""
     return _write(subscription, ENGINE)
 
 
 def subscription_to_public_api(subscription: Subscription) -> dict[str, JSON]:
-    """Write a subscription in the form of the public configuration API."""
+    """Return a subscription in the form of Segment's public configuration API."""
     return _write(subscription, PUBLIC_API)
 
 
 def preset_subscription(preset: Preset) -> Subscription:
-    """Return the subscription that a preset stands for."""
+    """Return the subscription of a preset."""
     return Subscription(
         name=preset.name,
         action=preset.action,
@@ -68,7 +68,7 @@ def preset_subscription(preset: Preset) -> Subscription:
 
 
 def starting_subscriptions(destination: Destination) -> tuple[Subscription, ...]:
-    """Return what a new connection starts with: the subscriptions of the automatic presets."""
+    """Return the subscriptions of a new connection: those of the automatic presets."""
     presets = (preset for preset in destination.presets if preset.kind == "automatic")
     return tuple(preset_subscription(preset) for preset in presets)
 
@@ -78,7 +78,7 @@ def _read(document: Mapping[str, JSON], root: JsonPointer) -> Iterator[tuple[str
         engine, api = ENGINE.get(name, name), PUBLIC_API.get(name, name)
         key = engine if engine in document else api
         if engine != api and engine in document and api in document:
-            root.at(api).error(f"says the same as `/{engine}`. Keep one of them.")
+            root.at(api).error(f"duplicates `/{engine}`. Keep one of them.")
         value = read(document.get(key), root.at(key))
         yield name, (None if value == "" and name == "trigger" else value)
 

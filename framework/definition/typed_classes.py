@@ -1,4 +1,4 @@
-"""Typed classes that write a field table: Settings and Payload, and how they are filled.
+"""Typed classes that declare a field table: Settings and Payload.
 
 A class is compiled when it is defined: its fields become slots, and a generated function builds
 instances from shaped values.
@@ -7,9 +7,7 @@ instances from shaped values.
 from __future__ import annotations
 
 import copy
-import functools
 import keyword
-import operator
 import sys
 import types
 import typing
@@ -18,10 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import (
     TYPE_CHECKING,
-    Annotated,
     Any,
-    ClassVar,
-    ForwardRef,
     Literal,
     NamedTuple,
     TypeAlias,
@@ -33,10 +28,11 @@ from typing import (
 )
 
 from framework.codegen import SourceCode
+from framework.definition.annotations import annotations_of
 from framework.definition.defaults import default_problems
 from framework.definition.fields import (
     SECRET,
-    TEXTS,
+    STRING_TYPES,
     Category,
     Condition,
     Conditions,
@@ -55,7 +51,7 @@ from framework.paths import JSON
 
 T = TypeVar("T")
 V = TypeVar("V", bound="_Value | Sequence[_Value] | None")
-"""What a field may hold: type checkers see a default of another type than the annotation."""
+"""The values of a field, so that type checkers find a default that contradicts the annotation."""
 
 _SCALARS: dict[Any, FieldType] = {
     str: "string",
@@ -66,7 +62,7 @@ _SCALARS: dict[Any, FieldType] = {
     dict: "object",
 }
 _WRITTEN_AS: dict[str, frozenset[str]] = {
-    "string": TEXTS | {"datetime"},
+    "string": STRING_TYPES | {"datetime"},
     "number": frozenset({"number"}),
     "integer": frozenset({"integer"}),
     "boolean": frozenset({"boolean"}),
@@ -76,7 +72,7 @@ _WRITTEN_AS: dict[str, frozenset[str]] = {
 
 
 class FieldOptions(TypedDict, total=False):
-    """The options of `field()` beside label, description and default; `Field` explains them."""
+    """The options of `field()` besides label, description and default; see `Field`."""
 
     type: FieldType | None
     required: bool | Condition | Conditions | None
@@ -146,26 +142,26 @@ def field(  # noqa: PLR0913 - the options are those of a Field
     hidden: bool = False,
     secret: bool = False,
 ) -> Any:
-    """Declare one field of a Settings or Payload class; `Field` explains the options.
+    """Declare one field of a Settings or Payload class; see `Field` for the options.
 
-    The annotation decides what is left out here. `str`, `int` (an integer), `float`, `bool`,
+    The annotation determines the other options. `str`, `int` (an integer), `float`, `bool`,
     `datetime`, `Literal["a", "b"]` (choices), `dict[str, Any]` and nested Payload classes (objects)
-    give the type; `list[...]` makes it multiple; `| None` makes it optional and nullable. A field
-    without `| None` and without *default* is required. Without a label, the name is the label.
-    *default* is a value of the annotated type: a `datetime` or a Payload instance too, which the
-    field table holds as text and object.
+    determine the type; `list[...]` makes it multiple; `| None` makes it optional and nullable. A
+    field without `| None` and without *default* is required. The default label is the name.
+    *default* is a value of the annotated type, also a `datetime` or a Payload instance, which the
+    field table holds as a string and an object.
     """
     return _Declared(locals())
 
 
 class _Declared(NamedTuple):
-    """What `field()` was given, until the annotation says the rest."""
+    """The arguments of `field()`, until the annotation completes them."""
 
     options: dict[str, Any]
 
 
 class _Slot(NamedTuple):
-    """One field of a typed class: its key in payloads, the table's entry, how values are held."""
+    """One field of a typed class: its key in payloads, its table entry and its value type."""
 
     key: str
     field: Field
@@ -180,12 +176,12 @@ class TypedClass(type):
     __slots_of__: dict[str, _Slot]
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> TypedClass:
-        """Define a class; raises DefinitionError with everything that is wrong with its fields."""
+        """Define a class; raises DefinitionError with every problem of its fields."""
         declared = {key: v for key, v in namespace.items() if isinstance(v, _Declared)}
         for key in declared:
             del namespace[key]
         names = sys._getframe(1).f_locals  # noqa: SLF001 - classes may be written in functions
-        notes = _annotations(name, namespace, names)
+        notes = annotations_of(name, namespace, names)
         for key in notes:
             if key not in declared:
                 declared[key] = _Declared({"default": namespace.pop(key, None)})
@@ -199,21 +195,21 @@ class TypedClass(type):
     def build(cls: type[T]) -> Callable[[Mapping[str, Any]], T]:
         """Return the function that fills an instance from shaped values by key.
 
-        Absent optional fields become their default, else None; undeclared keys are ignored, so a
-        field that wants them is better annotated `dict[str, Any]`; `datetime` fields are read from
-        text or numbers. Raises KeyError where a required value is absent: values are shaped first.
+        Absent optional fields become their default or None; undeclared keys are ignored, so
+        annotate a field that needs them `dict[str, Any]`; `datetime` fields are read from strings
+        or numbers. Raises KeyError if a required value is absent: values must be shaped first.
         """
         made: Callable[[Mapping[str, Any]], T] = cls.__build__  # type: ignore[attr-defined]
         return made
 
 
 def fields_of(cls: TypedClass) -> dict[str, Field]:
-    """Return the field table that a typed class writes, by key, in the order of declaration."""
+    """Return the field table of a typed class, by key, in the order of declaration."""
     return {slot.key: slot.field for slot in _slots(cls).values()}
 
 
 def values_of(instance: object) -> dict[str, Any]:
-    """Return an instance's values by key: nested instances as dicts, without absent optional ones."""
+    """Return an instance's values by key, with nested instances as dicts and without None."""
     found = {}
     for name, slot in _slots(type(instance)).items():
         value = getattr(instance, name)
@@ -261,69 +257,10 @@ def _compile(made: Any, notes: Mapping[str, Any], declared: Mapping[str, _Declar
             problems += [f"`{name}`: {problem}" for problem in error.problems]
     if not problems:
         problems = check_options({slot.key: slot.field for slot in slots.values()})
-    refuse(f"{made.__name__} is defined wrongly.", problems)
+    refuse(f"{made.__name__} is invalid.", problems)
     made.__slots_of__ = slots
     made.__init__ = _write_init(made, slots)
     made.__build__ = _write_build(made, slots)
-
-
-def _annotations(
-    owner: str, namespace: Mapping[str, Any], names: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the annotation of each field of a class body; those of class variables are none."""
-    written = _written(namespace)
-    inner = {name: value for name, value in namespace.items() if name not in written}
-    spaces = {**vars(sys.modules.get(namespace.get("__module__", ""), types)), **names, **inner}
-    notes = {}
-    for name, note in written.items():
-        try:
-            notes[name] = _evaluated(note, spaces)
-        except (NameError, AttributeError, SyntaxError) as error:
-            raise DefinitionError(
-                f"{owner} is defined wrongly. `{name}`: its annotation is not known: {error}."
-            ) from error
-    return {name: note for name, note in notes.items() if not _is_class_variable(note)}
-
-
-def _written(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the annotations of a class body as they are written.
-
-    From Python 3.14 on, a class body holds a function that gives them, unless its module postpones
-    annotations; what the function cannot name yet becomes a forward reference.
-    """
-    annotate = namespace.get("__annotate_func__") or namespace.get("__annotate__")
-    if annotate is None:
-        found: Mapping[str, Any] = namespace.get("__annotations__", {})
-        return found
-    try:
-        found = annotate(1)  # the format VALUE
-    except NameError:
-        if sys.version_info >= (3, 14):
-            from annotationlib import Format, call_annotate_function  # noqa: PLC0415 - seldom
-
-            return call_annotate_function(annotate, Format.FORWARDREF)
-        raise
-    return found
-
-
-def _evaluated(note: Any, spaces: dict[str, Any]) -> Any:
-    """Return an annotation with its texts and forward references evaluated, the inner ones too."""
-    if isinstance(note, ForwardRef):
-        note = note.__forward_arg__
-    if isinstance(note, str):
-        return _evaluated(eval(note, spaces), spaces)  # noqa: S307 - the class's own annotation
-    origin, arguments = typing.get_origin(note), typing.get_args(note)
-    if origin is Annotated:
-        return _evaluated(arguments[0], spaces)
-    if origin is list:
-        return list[_evaluated(arguments[0], spaces)]  # type: ignore[misc]
-    if origin in {typing.Union, types.UnionType}:
-        return functools.reduce(operator.or_, (_evaluated(one, spaces) for one in arguments))
-    return note
-
-
-def _is_class_variable(note: Any) -> bool:
-    return note is ClassVar or typing.get_origin(note) is ClassVar
 
 
 def _slot(name: str, annotation: Any, declared: _Declared) -> _Slot:
@@ -352,7 +289,7 @@ def _slot(name: str, annotation: Any, declared: _Declared) -> _Slot:
 
 
 def _as_json(value: Any) -> Any:
-    """Return a default as a field table holds it: texts for times, objects for instances."""
+    """Return a default in the form of a field table: strings for times, objects for instances."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, list):
@@ -375,7 +312,7 @@ def _agree(annotation: Any, note: _Note, entry: Field) -> None:
 
 
 class _Note(NamedTuple):
-    """What an annotation says: the field's type, and how a shaped value becomes the attribute."""
+    """The meaning of an annotation: the field's type, and the conversion of shaped values."""
 
     type: FieldType
     optional: bool = False
@@ -403,7 +340,7 @@ def _read(note: Any) -> _Note:
     kind = _SCALARS.get(origin or note)
     if kind is None:
         raise DefinitionError(
-            f"the annotation `{getattr(note, '__name__', note)}` names no type of field. Use str, "
+            f"the annotation `{getattr(note, '__name__', note)}` is not a field type. Use str, "
             "int, float, bool, datetime, Literal, dict, list, a Payload class, or one of them "
             "`| None`."
         )
@@ -473,7 +410,7 @@ def _setter(made: Any, name: str) -> Callable[[Any, Any], None]:
 
 
 class TypedInstance(metaclass=TypedClass):
-    """What Settings and Payload have in common: immutable, compared by value, silent on secrets."""
+    """The base of Settings and Payload: immutable, compared by value, hides secrets in `repr`."""
 
     def __repr__(self) -> str:
         return _show(self)
@@ -499,14 +436,14 @@ if TYPE_CHECKING:
 
 
 class Settings(TypedInstance):
-    """What a whole destination needs to know; subclasses declare fields with `field()`.
+    """The settings of a destination; subclasses declare fields with `field()`.
 
     Instances are immutable, compare by value and do not show secret fields.
     """
 
 
 class Payload(TypedInstance):
-    """What an action receives for one event; subclasses declare fields with `field()`.
+    """The input of an action for one event; subclasses declare fields with `field()`.
 
     A Payload class may also be the annotation of a field: an object with its fields as properties.
 

@@ -14,7 +14,7 @@ from framework.config import (
     Spot,
     SubscriptionItem,
 )
-from framework.definition import Destination, meant
+from framework.definition import Destination, resolve_slug
 from framework.errors import TriggerError, UnknownNameError
 from framework.linting.event_models import EventModel
 from framework.linting.issues import Issue, suggestion
@@ -33,7 +33,7 @@ def choose(reading: Reading, known: Mapping[str, Destination]) -> Destination | 
     draft = reading.draft
     if draft is None or not draft.destination:
         return None
-    found = meant(draft.destination, known)
+    found = resolve_slug(draft.destination, known)
     if found is None:
         error = UnknownNameError.of("destination", draft.destination, known)
         reading.findings.error("AD401", draft.node.at("destination").spot, str(error))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from framework.definition import (
-    TEXTS,
+    STRING_TYPES,
     Conditions,
     Field,
     FieldTable,
@@ -158,7 +158,7 @@ def _fit_list(found: Type, field: Field, place: DocumentPath, *, top: bool) -> I
 
 
 def _keeps_blank(field: Field) -> bool:
-    return field.type in TEXTS or field.type == "datetime"
+    return field.type in STRING_TYPES or field.type == "datetime"
 
 
 def _fit_inner(found: Type, field: Field, place: DocumentPath, *, item: bool) -> list[Fit]:

@@ -14,7 +14,7 @@ from framework.definition import (
     Conditions,
     Field,
     condition_text,
-    same,
+    equal_json,
     tests_of,
     top_pruner_of,
 )
@@ -83,11 +83,11 @@ def check_rules(effective: EffectiveMapping) -> Iterator[Issue]:
 def _check_field(effective: EffectiveMapping, key: str, field: Field) -> Iterator[Issue]:
     value = effective.mapping[key]
     start = field.mapping if field.mapping is not None else field.default
-    if field.read_only and not same(value, start):
+    if field.read_only and not equal_json(value, start):
         hint = "Remove it: the default applies." if start is not None else "Remove it."
         message = f"Field `{key}` is read-only: its value cannot be set."
         yield effective.issue("AD521", "warning", (key,), message, hint)
-    elif field.hidden and not same(value, start):
+    elif field.hidden and not equal_json(value, start):
         message = f"Field `{key}` is hidden: it is not intended to be mapped."
         yield effective.issue("AD522", "hint", (key,), message)
     if field.depends_on and effective.verdict(field.depends_on) is False:

@@ -17,7 +17,7 @@ from framework.definition import (
     Field,
     Problem,
     Subscription,
-    demand,
+    requirement_text,
 )
 from framework.errors import MappingError
 from framework.linting.event_models import EventModel
@@ -358,7 +358,7 @@ class _FieldIssues:
 
     def _demand(self, mismatch: Mismatch) -> str:
         path = tuple(int(part) if part.isdecimal() else part for part in mismatch.place)
-        return demand(Problem(path, mismatch.code, mismatch.field))
+        return requirement_text(Problem(path, mismatch.code, mismatch.field))
 
     @property
     def _certain_severity(self) -> Severity:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 
-from framework.definition import MAX_SUBSCRIPTIONS, Action, Destination, Field, meant, to_document
+from framework.definition import (
+    MAX_SUBSCRIPTIONS,
+    Action,
+    Destination,
+    Field,
+    resolve_slug,
+    to_document,
+)
 from framework.schemas.mapping_schema import internal_keys, mapping_body, mapping_parts
 from framework.schemas.schema_parts import (
     Schema,
@@ -131,7 +138,7 @@ def _names_of(slug: str, slugs: list[str]) -> list[str]:
     parts = slug.split("-")
     ends = itertools.combinations(range(len(parts) + 1), 2)
     names = ("-".join(parts[start:end]) for start, end in ends)
-    return [slug, *sorted({name for name in names if meant(name, slugs) == slug} - {slug})]
+    return [slug, *sorted({name for name in names if resolve_slug(name, slugs) == slug} - {slug})]
 
 
 def _rules_of(definition: Destination, known: list[Destination]) -> Schema:

@@ -79,7 +79,7 @@ def _readable(chosen: Chosen, number: int) -> str:
 
 
 def caret(error: FrameworkError) -> dict[str, JSON]:
-    """Return the place that the caret of a trigger's error points at, as `offset`, if it has one."""
+    """Return the position of the caret in a trigger's error as `offset`, if there is one."""
     pointed = [line for line in str(error).splitlines() if line.strip() == "^"]
     return {"offset": max(pointed[-1].index("^") - 2, 0)} if pointed else {}
 

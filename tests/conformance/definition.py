@@ -16,9 +16,9 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 
 from framework.definition import Field, Problem, Shape, compile_shape, membership, to_document
-from framework.definition.coercion import same
+from framework.definition.coercion import equal_json
 from framework.definition.field_json import IN_ACTIONS, read_table
-from framework.definition.fields import TEXTS
+from framework.definition.fields import STRING_TYPES
 from framework.definition.formats import PREDICATES
 from framework.definition.json_io import JsonPointer
 from framework.errors import ConfigurationError, PayloadValidationError
@@ -84,7 +84,7 @@ def declared(case: Case) -> dict[str, Field] | None:
     """
     place = JsonPointer("", [], [])
     table = read_table(case.get("fields"), place, IN_ACTIONS)
-    doubts = [note for note in place.warnings if "has a doubtful field" not in str(note)]
+    doubts = [note for note in place.warnings if "an ineffective option" not in str(note)]
     return None if place.errors or doubts else table
 
 
@@ -94,11 +94,13 @@ def _compare_payload(shape: Shape, raw: dict[str, Any], expected: Case) -> str |
         applied = shape.apply(raw)
     except PayloadValidationError:
         applied = None
-    if (applied is None) != bool(problems) or (applied is not None and not same(applied, shaped)):
+    if (applied is None) != bool(problems) or (
+        applied is not None and not equal_json(applied, shaped)
+    ):
         return f"the compiled shape gives {applied!r}, the plain one {shaped!r}"
     problems = [problem for problem in problems if not _ours(problem)]
     if "payload" in expected:
-        wrong = problems or not same(shaped, expected["payload"])
+        wrong = problems or not equal_json(shaped, expected["payload"])
         return f"{shaped!r} with {problems!r}" if wrong else None
     said = {text for problem in problems for text in _said(problem, shape)}
     wanted = {(error["pointer"], error["message"]) for error in expected["errors"]}
@@ -160,7 +162,7 @@ def _is_one(problem: Problem) -> bool:
 
 def _is_no_choice(problem: Problem) -> bool:
     choices = [choice.value for choice in problem.field.choices]
-    return bool(choices) and not any(same(problem.found, value) for value in choices)
+    return bool(choices) and not any(equal_json(problem.found, value) for value in choices)
 
 
 def _is_misformed(problem: Problem) -> bool:
@@ -198,7 +200,7 @@ def _types(problem: Problem) -> str:
     field = problem.field
     if not _is_one(problem):
         return "an array"
-    names: list[str] = ["string"] if field.type in TEXTS else [field.type]
+    names: list[str] = ["string"] if field.type in STRING_TYPES else [field.type]
     if field.type == "datetime":
         names = ["string", "number"]
     if field.nullable and not field.multiple and field.properties is None:
@@ -297,10 +299,10 @@ def _compare_annotations(document: Any, schema: Any, path: str) -> str | None:
             if (ours.get(word) or "") != (theirs.get(word) or ""):
                 return f"{path}/{key}: {word} is {ours.get(word)!r}"
         default = ours.get("default", ours.get("x-mapping"))
-        if not same(default, theirs.get("default")):
+        if not equal_json(default, theirs.get("default")):
             return f"{path}/{key}: default is {default!r}"
         item, theirs_item = ours.get("items", ours), theirs.get("items", theirs)
-        if not same(item.get("enum"), theirs_item.get("enum")):
+        if not equal_json(item.get("enum"), theirs_item.get("enum")):
             return f"{path}/{key}: enum is {item.get('enum')!r}"
         said = ours.get("x-format", item.get("format"))
         if theirs.get("format", theirs_item.get("format")) != (item.get("format") or said):

@@ -29,7 +29,7 @@ from framework.definition import (
     compile_shape,
     subscription_from_wire,
 )
-from framework.definition.coercion import same
+from framework.definition.coercion import equal_json
 from framework.delivery import (
     Connection,
     OAuthRefreshToken,
@@ -72,7 +72,11 @@ def execute(case: Case) -> str | None:
     if _ours(case, ours, partner):
         return None
     told = _compare(case, ours)
-    if told is None and not ours.refused and not same(partner.calls, case["expected"]["calls"]):
+    if (
+        told is None
+        and not ours.refused
+        and not equal_json(partner.calls, case["expected"]["calls"])
+    ):
         told = f"calls are {partner.calls!r}"
     return told
 
@@ -494,7 +498,7 @@ def _entry(item: ReportItem, shape: Shape, answer: Case) -> Case:
 
 
 def _unread(body: Any, answer: Case) -> Any:
-    """Return the body of an answer as text where only its text is recorded, which we read as JSON."""
+    """Return the body of a response as a string where only its text is recorded."""
     text = answer.get("content")
     if text is None or answer.get("data") is not None:
         return body
@@ -502,7 +506,7 @@ def _unread(body: Any, answer: Case) -> Any:
         read = json.loads(text)
     except ValueError:
         read = text or None
-    return text if same(read, body) else body
+    return text if equal_json(read, body) else body
 
 
 def _refusal(status: int, code: str, message: str) -> Case:
@@ -536,7 +540,7 @@ def _compare(case: Case, ours: Outcome) -> str | None:
         return _compare_errors(expected["error"], ours.error, case)
     if ours.error is not None:
         return f"an error: {ours.error!r}"
-    alike = same(_comparable(ours.results), _comparable(expected["results"]))
+    alike = equal_json(_comparable(ours.results), _comparable(expected["results"]))
     return None if alike else f"results are {ours.results!r}"
 
 
@@ -589,7 +593,7 @@ def _ours(case: Case, ours: Outcome, partner: Partner) -> bool:
         # A token that cannot be renewed is refused, each event for itself.
         results = [item.result for item in ours.items if item.payload is not None]
         refused = [one for one in results if isinstance(one, Failed) and one.status == 401]
-        return results == refused != [] and same(partner.calls, case["expected"]["calls"])
+        return results == refused != [] and equal_json(partner.calls, case["expected"]["calls"])
     before = theirs.get("status") == 400 and not case["expected"]["calls"]
     refused_settings = ours.refused == "settings"
     if (refused_settings or before) and (empty := _empty_settings(case)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.definition.coercion import same
+from framework.definition.coercion import equal_json
 from framework.errors import MappingError, PayloadValidationError
 from framework.mapping import check_mapping_shape, compile_mapping
 from framework.paths import MISSING, Path
@@ -13,7 +13,7 @@ Case = dict[str, Any]
 
 
 def _difference(ours: Any, theirs: Any) -> str | None:
-    return None if same(ours, theirs) else f"expected {theirs!r}, got {ours!r}"
+    return None if equal_json(ours, theirs) else f"expected {theirs!r}, got {ours!r}"
 
 
 def _value(expected: dict[str, Any], key: str) -> Any:
@@ -45,7 +45,7 @@ def transform(case: Case) -> str | None:
         return _refused(list(error.problems), expected, is_shape=True)
     except PayloadValidationError as error:
         return _refused([str(error)], expected, is_shape=False)
-    if not same(ours, interpreted):
+    if not equal_json(ours, interpreted):
         return f"compiled {ours!r}, interpreted {interpreted!r}"
     if "error" in expected:
         return f"expected {expected['error']['messages']!r}, got {ours!r}"

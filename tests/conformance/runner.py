@@ -62,7 +62,7 @@ def read_cases(file: Path) -> Iterable[Case]:
 
 
 def run_case(case: Case) -> str | None:
-    """Return the difference between the reference's behaviour and ours; None where there is none."""
+    """Return the difference between Segment's behaviour and ours, if there is one."""
     adapter = ADAPTERS.get(case["kind"])
     if adapter is None:
         return f"there is no adapter for the kind `{case['kind']}`"

@@ -240,7 +240,7 @@ def no_wrapper() -> None:
         (named("x", actions=lambda: sys.exit(3)), "In hook `actions`: SystemExit: 3"),
         (
             named("x", actions=lambda: [SEND, SEND]),
-            "{destination}: Destination `x` is defined wrongly: Two actions are called `send`.",
+            "{destination}: Destination `x` is invalid: Two actions have the slug `send`.",
         ),
         (module(), "{destination}: It implements neither `perform` nor `perform_batch`."),
         (
@@ -388,8 +388,8 @@ def perform():
         ("", "", 10, "In hook `actions`: IndexError: list index out of range"),
         ("class Line(Payload):", "class Line(Payload)", 5, "SyntaxError: expected ':'"),
         ("auth\n", "nothing\n", 2, "ImportError: cannot import name 'nothing' from 'elsewhere' "),
-        ("field(default=7)", "field(default='x')", 5, "Line is defined wrongly. `count`: "),
-        ("count: int", "count", 5, "Line is defined wrongly. `count` has no annotation. "),
+        ("field(default=7)", "field(default='x')", 5, "Line is invalid. `count`: "),
+        ("count: int", "count", 5, "Line is invalid. `count` has no annotation. "),
         ("def pick", "raise SystemExit\ndef pick", 9, "SystemExit: "),
         ("def pick", "def auth(settings):\n    pass\n\ndef pick", 9, "Function `auth` is named"),
     ],

@@ -154,7 +154,7 @@ def test_an_unusual_file_is_fine(here: Bench, content: bytes, members: dict[str,
         ),
         ('"advertiser_id": "12345",', "", ["`advertiser_id` is required"]),
         ('"12345"', '"abc"', ["`advertiser_id` must match", "^[0-9]+$", '"abc"']),
-        ('"12345"', '{"id": 12345}', ["`advertiser_id` must be text", '{"id": 12345}']),
+        ('"12345"', '{"id": 12345}', ["`advertiser_id` must be a string", '{"id": 12345}']),
         (
             "CRITEO_CLIENT_SECRET",
             "CRITEO_KEY",

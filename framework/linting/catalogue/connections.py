@@ -23,7 +23,7 @@ MANIFESTS: Final = (
         "A part of the manifest is ignored.",
         "The rest is usable: mappings are checked and documented without that part.",
         _BARE % '{"send": {"title": "Send", "fields": {}, "defaultSubscription": "type ="}}',
-        "`/actions/send/defaultSubscription` is no trigger that works, and is left out. "
+        "`/actions/send/defaultSubscription` is not a valid trigger and is left out. "
         "Expected a value after `=`.",
         "metadata.json",
     ),

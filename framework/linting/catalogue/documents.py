@@ -71,7 +71,7 @@ FILES: Final = (
         "A value has the wrong type.",
         "In YAML, unquoted numbers and dates are a frequent cause.",
         f"destination: letters\nname: 2024\n{_SENDS}",
-        "`name` must be text, got a number. Put it into quotes.",
+        "`name` must be a string, got a number. Put it into quotes.",
     ),
     Entry(
         "AD202",

@@ -46,9 +46,7 @@ def test_a_file_holds_tests_and_names_its_connection(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["yaml", "json"])
-def test_the_connection_next_to_the_file_is_the_default(
-    tmp_path: Path, ending: str
-) -> None:
+def test_the_connection_next_to_the_file_is_the_default(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"ours.connection.{ending}").write_text("{}", encoding="utf-8")
 
     read = load_cases(write(tmp_path, "tests: [{events: [{}]}]"))

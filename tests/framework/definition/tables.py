@@ -44,7 +44,7 @@ CONDITIONS = st.builds(
 
 @st.composite
 def fields(draw: st.DrawFn, depth: int = 2) -> Field:
-    """Return a field with options that may or may not suit its type; a default does."""
+    """Return a field with options that may or may not apply to its type, and a valid default."""
     kind: FieldType = draw(st.sampled_from(get_args(FieldType)))
     some = st.none() | st.sampled_from([0, 1, 2, 5, -1, 2.5])
     inner = tables(depth - 1) if depth and kind == "object" else st.none()

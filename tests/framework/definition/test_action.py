@@ -1,4 +1,4 @@
-"""An action is checked when it is made: what its author mistyped is found then."""
+"""An action is validated when it is constructed."""
 
 from __future__ import annotations
 
@@ -23,27 +23,28 @@ def test_a_payload_class_with_pointless_options_is_refused() -> None:
         Action(slug="send", title="Send", payload=Mistyped)
 
     assert caught.value.problems == (text,)
-    assert str(caught.value) == f"Action `send` is defined wrongly: {text}"
+    assert str(caught.value) == f"Action `send` is invalid: {text}"
 
 
 def test_a_table_with_pointless_options_works() -> None:
-    """Manifests hold conditions that lead nowhere; only classes are the author's own."""
+    """Manifests may hold conditions on unknown fields; classes may not."""
     table = {"email": Field("E-mail", required=Conditions.all(Condition("phnoe")))}
 
     assert Action(slug="send", title="Send", payload=table).fields == table
 
 
 @pytest.mark.parametrize(
-    ("raw", "given"), [("text", "text"), (["a"], "a list"), (MISSING, "no value"), (None, "null")]
+    ("raw", "given"),
+    [("text", "a string"), (["a"], "a list"), (MISSING, "no value"), (None, "null")],
 )
 @pytest.mark.parametrize("fields", [{}, {"email": Field("E-mail")}])
 def test_a_payload_is_an_object(fields: dict[str, Field], raw: object, given: str) -> None:
-    """A directive at the root of a mapping can give anything."""
+    """A directive at the root of a mapping can return any value."""
     shape = compile_shape(fields, name="action `send`")
 
     with pytest.raises(PayloadValidationError) as caught:
         shape.apply(raw)
 
     assert str(caught.value) == (
-        f"The payload of action `send` must be an object; its mapping gave {given}."
+        f"The payload of action `send` must be an object; its mapping returned {given}."
     )

@@ -103,7 +103,7 @@ def test_an_unknown_forward_reference_is_named(annotation: str) -> None:
     with pytest.raises(DefinitionError) as caught:
         TypedClass("Lost", (Payload,), body(__annotations__={"a": annotation}))
     assert str(caught.value) == (
-        "Lost is defined wrongly. `a`: its annotation is not known: name 'Nowhere' is not defined."
+        "Lost is invalid. `a`: its annotation is unknown: name 'Nowhere' is not defined."
     )
 
 
@@ -116,8 +116,7 @@ def test_a_name_that_is_not_defined_yet_is_a_forward_reference() -> None:
             later: list[Late] | None  # type: ignore[name-defined]  # noqa: F821 - the point
 
     assert str(caught.value) == (
-        "Early is defined wrongly. `later`: its annotation is not known: name 'Late' is not "
-        "defined."
+        "Early is invalid. `later`: its annotation is unknown: name 'Late' is not defined."
     )
 
 
@@ -127,7 +126,7 @@ def body(**names: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["__annotate_func__", "__annotate__"])
 def test_a_class_body_may_hold_a_function_that_gives_its_annotations(name: str) -> None:
-    """This is what a class statement hands over from Python 3.14 on."""
+    """This is the namespace of a class statement from Python 3.14 on."""
     given = typing.get_type_hints(Message, include_extras=True)
     annotate: Callable[[int], dict[str, Any]] = lambda _format: given  # noqa: E731 - as compiled
     texts = {"text": "Text", "note": "Note", "quoted": "Quoted", "at": "At", "parts": "Parts"}
@@ -143,13 +142,12 @@ def test_a_field_without_annotation_is_refused(base: type[Payload | Settings]) -
     with pytest.raises(DefinitionError) as caught:
         TypedClass("Line", (base,), body(__annotations__={"text": str}, lost=field("Lost")))
     assert str(caught.value) == (
-        "Line is defined wrongly. `lost` has no annotation. "
-        "Write its type: `lost: str = field(...)`."
+        "Line is invalid. `lost` has no annotation. Write its type: `lost: str = field(...)`."
     )
 
 
 def test_a_client_is_not_a_field_type() -> None:
-    with pytest.raises(DefinitionError, match=r"^Line is defined wrongly\. `client`: the annot"):
+    with pytest.raises(DefinitionError, match=r"^Line is invalid\. `client`: the annot"):
 
         class Line(Payload):
             client: httpx.Client

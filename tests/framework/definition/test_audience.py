@@ -1,4 +1,4 @@
-"""Events tell whether somebody joins an audience or leaves it."""
+"""Events state whether a user enters or leaves an audience."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from framework.definition.coercion import (
     REFUSED,
     coercer_of,
-    same,
+    equal_json,
     to_boolean,
     to_datetime,
     to_integer,
@@ -82,7 +82,7 @@ def test_to_string(value: Any, expected: Any) -> None:
 def test_to_number(value: Any, expected: Any) -> None:
     number = to_number(value)
 
-    assert same(number, expected) or number is expected
+    assert equal_json(number, expected) or number is expected
     assert type(number) is type(expected)
 
 
@@ -183,8 +183,8 @@ def test_items_of_a_multiple_field_are_not_nullable() -> None:
     ],
 )
 def test_json_values_are_the_same(left: Any, right: Any, equal: bool) -> None:  # noqa: FBT001 - expected value
-    assert same(left, right) is equal
-    assert same(right, left) is equal
+    assert equal_json(left, right) is equal
+    assert equal_json(right, left) is equal
 
 
 def test_refusal_has_a_name() -> None:

@@ -1,4 +1,4 @@
-"""Texts mean the moments that dayjs and V8 read from them."""
+"""Date strings have the same meaning as in dayjs and V8."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_moments_outside_the_calendar_are_refused(value: str | float) -> None:
     with pytest.raises(PayloadValidationError) as caught:
         read_datetime(value)
 
-    assert str(caught.value) == "A date and time cannot be read, or is not in the years 1 to 9999."
+    assert str(caught.value) == "A date and time is invalid or not within the years 1 to 9999."
 
 
 @settings(max_examples=300)

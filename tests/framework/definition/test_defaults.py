@@ -1,4 +1,4 @@
-"""A default is a value that its field accepts as it is written; otherwise the class is refused."""
+"""A default must be valid without conversion; otherwise the class is rejected."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ITEM = {"sku": Field("SKU", required=True), "amount": Field("Amount", type="inte
     [
         (Field(default="x"), []),
         (Field(default=""), []),
-        (Field(default=7), ["`default` must be text, got 7."]),
-        (Field(type="password", default=7), ["`default` must be text, got (secret)."]),
+        (Field(default=7), ["`default` must be a string, got 7."]),
+        (Field(type="password", default=7), ["`default` must be a string, got (secret)."]),
         (Field(type="integer", default=7), []),
         (Field(type="integer", default="7"), ['`default` must be an integer, got "7".']),
         (Field(type="integer", default=True), ["`default` must be an integer, got true."]),
@@ -61,7 +61,7 @@ ITEM = {"sku": Field("SKU", required=True), "amount": Field("Amount", type="inte
         (Field(multiple=True, default="a"), ['`default` must be a list, got "a".']),
         (
             Field(multiple=True, nullable=True, default=["a", 1, None]),
-            ["`default[1]` must be text, got 1.", "`default[2]` must be text, got null."],
+            ["`default[1]` must be a string, got 1.", "`default[2]` must be a string, got null."],
         ),
         (Field(type="object", properties=ITEM, default={"sku": "s", "amount": 1}), []),
         (
@@ -75,7 +75,7 @@ def test_a_default_is_checked(entry: Field, problems: list[str]) -> None:
 
 
 def test_a_class_with_invalid_defaults_is_refused() -> None:
-    """Every wrong default is named with its class and its field."""
+    """Every invalid default is reported with its class and its field."""
     with pytest.raises(DefinitionError) as caught:
 
         class Line(Payload):
@@ -87,17 +87,17 @@ def test_a_class_with_invalid_defaults_is_refused() -> None:
             plain: int = "x"  # type: ignore[assignment]
 
     assert caught.value.problems == (
-        'Line is defined wrongly. `count`: `default` must be an integer, got "seven".',
-        'Line is defined wrongly. `url`: `default` must be a URI, got "x y".',
-        'Line is defined wrongly. `region`: `default` must be "eu" or "us", got "uk".',
-        "Line is defined wrongly. `rate`: `default` must be at most 5, got 9.",
-        "Line is defined wrongly. `tags`: `default[1]` must be text, got 1.",
-        'Line is defined wrongly. `plain`: `default` must be an integer, got "x".',
+        'Line is invalid. `count`: `default` must be an integer, got "seven".',
+        'Line is invalid. `url`: `default` must be a URI, got "x y".',
+        'Line is invalid. `region`: `default` must be "eu" or "us", got "uk".',
+        "Line is invalid. `rate`: `default` must be at most 5, got 9.",
+        "Line is invalid. `tags`: `default[1]` must be a string, got 1.",
+        'Line is invalid. `plain`: `default` must be an integer, got "x".',
     )
 
 
 def test_a_default_may_be_a_value_of_the_annotated_type() -> None:
-    """Moments and instances stand as texts and objects in the field table."""
+    """The field table holds dates as strings and instances as objects."""
     noon = datetime(2024, 3, 5, 12, tzinfo=UTC)
 
     class Item(Payload):

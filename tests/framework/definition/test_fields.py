@@ -1,4 +1,4 @@
-"""The field table: what is refused when it is made, and what is merely pointless."""
+"""The field table: invalid options are rejected, options without effect are reported."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ FORMATS = (
                 "enrichment, freeform."
             ),
         ),
-        ({"description": 5}, "has a description that is no text."),
+        ({"description": 5}, "has a description that is not a string."),
         (
             {"default": "x", "mapping": {"@path": "$.x"}},
             ("has both a default value and a default mapping."),
@@ -127,8 +127,14 @@ def test_a_single_condition_needs_no_group() -> None:
     ("field", "problem"),
     [
         (Field(minimum=5, maximum=1), "accepts nothing: its minimum 5 is above its maximum 1."),
-        (Field(minimum=2.5), "has the limit 2.5; there are no texts of that length."),
-        (Field(maximum=-1), "has the limit -1; there are no texts of that length."),
+        (
+            Field(minimum=2.5),
+            "has the limit 2.5; the length of a string is a whole number from 0 on.",
+        ),
+        (
+            Field(maximum=-1),
+            "has the limit -1; the length of a string is a whole number from 0 on.",
+        ),
         (Field(type="text", maximum=1), "is of type text, which has no minimum or maximum."),
         (
             Field(type="boolean", format="email"),
@@ -145,7 +151,7 @@ def test_a_single_condition_needs_no_group() -> None:
         ),
         (
             Field(required=Conditions.all(Condition("object.x"))),
-            "asks whether `object.x` has no value; the reference reads the opposite.",
+            "asks whether `object.x` has no value; Segment tests the opposite.",
         ),
     ],
 )
@@ -164,7 +170,7 @@ def test_items_of_a_list_are_not_asked_for_conditions() -> None:
     table = {"kind": Field(), "list": Field(type="object", multiple=True, properties={"a": inner})}
 
     assert check_fields(table) == [
-        "Field `list.a` is required under conditions, which items of a list are not asked."
+        "Field `list.a` is conditionally required, which has no effect on items of a list."
     ]
 
 
@@ -196,7 +202,7 @@ def test_a_password_is_a_secret() -> None:
 
 
 def test_a_field_may_have_many_choices() -> None:
-    """A refusal names the first of them."""
+    """The message names the first ones."""
     values = tuple(Choice(f"c{number}") for number in range(10_000))
     shape = compile_shape({"f": Field(choices=values)}, name="action `send`")
     first = ", ".join(f'"{choice.value}"' for choice in values[:50])

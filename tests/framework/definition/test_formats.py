@@ -91,7 +91,7 @@ EMAIL = re.compile(rf"{ATOM}(\.{ATOM})*@({LABEL}\.)+{LABEL}", re.ASCII | re.IGNO
 @example("a@b.c" + "d" * 250)
 @example("a@b." + "c" * 250)
 def test_addresses_are_those_of_a_plain_pattern(text: str) -> None:
-    """Nothing that takes a letter for another case of an ASCII one is an address."""
+    """Letters that fold to an ASCII letter are not valid in an address."""
     right = bool(EMAIL.fullmatch(text))
 
     assert bool(PREDICATES["email"](text)) is right

@@ -1,4 +1,4 @@
-"""Field tables are JSON Schema documents, both ways, and accept what the shape accepts."""
+"""Field tables convert to and from JSON Schema documents, which accept what the shape accepts."""
 
 from __future__ import annotations
 
@@ -175,8 +175,8 @@ def test_written_by_hand_it_may_leave_out_what_follows() -> None:
                 },
             },
             [
-                "`/properties/a/oneOf`: is a keyword that no field has.",
-                "`/properties/a/title`: must be text, got 5.",
+                "`/properties/a/oneOf`: is not a keyword of fields.",
+                "`/properties/a/title`: must be a string, got 5.",
                 (
                     '`/properties/a/type`: must be one of "string", "number", "integer", '
                     '"boolean", '
@@ -201,7 +201,7 @@ def test_written_by_hand_it_may_leave_out_what_follows() -> None:
             },
             [
                 "`/required`: `z` is not among the properties.",
-                "`/properties/a/minimum`: says nothing about a field of this type.",
+                "`/properties/a/minimum`: has no effect on a field of this type.",
             ],
         ),
         (
@@ -213,7 +213,7 @@ def test_written_by_hand_it_may_leave_out_what_follows() -> None:
                 },
             },
             [
-                "`/properties/a~1b/items/pattern`: says nothing about a field of this type.",
+                "`/properties/a~1b/items/pattern`: has no effect on a field of this type.",
                 (
                     '`/properties/c`: A field has the category "pii"; it must be one of '
                     "identifier, "
@@ -298,7 +298,7 @@ CHECKER = checker()
 @pytest.mark.parametrize("secret", [True, False])
 @pytest.mark.parametrize("shown", [None, "text", "password"])
 def test_secrets_stay_hidden(kind: FieldType, shown: Format | None, *, secret: bool) -> None:
-    """Whatever else the format says, by which types are told apart."""
+    """The format determines the type of a string."""
     table = {"a": Field(type=kind, format=shown, secret=secret)}
     assert read_fields(to_document(table)) == table
 
@@ -320,7 +320,7 @@ def test_a_document_with_invalid_defaults_is_refused() -> None:
 @settings(max_examples=100, deadline=None)
 @given(tables(), RAW)
 def test_tables_and_documents_say_the_same(table: dict[str, Field], raw: dict[str, Any]) -> None:
-    """Nothing is lost either way, and shaped values are what the document accepts."""
+    """Nothing is lost either way, and the document accepts shaped values."""
     document = json.loads(json.dumps(to_document(table)))
     Draft202012Validator.check_schema(document)
     assert read_fields(document) == table

@@ -1,4 +1,4 @@
-"""Manifests: written, read, and read and written again, whatever somebody did to them."""
+"""Manifests are written and read, and round-trip also after arbitrary changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from framework.errors import DefinitionError
 
 
 def wire_field(**options: Any) -> dict[str, Any]:
-    """Return a field as the reference publishes it, with null for what is absent."""
+    """Return a field as in Segment's manifests, with null for absent values."""
     silent = {
         "label": "Label",
         "description": "Description.",
@@ -293,7 +293,7 @@ def test_a_manifest_is_not_shared_with_its_reader() -> None:
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """Return the reference's manifest with *value* at a path; a `-` before it removes the key."""
+    """Return Segment's manifest with *value* at a path; a `-` before it removes the key."""
     document = copy.deepcopy(REFERENCE)
     place: Any = document
     *way, last = path.lstrip("-").split("/")
@@ -310,7 +310,7 @@ FIELD = "actions/sync/fields/email"
 TYPES = "string, text, password, number, integer, boolean, datetime, object"
 ERRORS = [
     ("-slug", None, "`/slug` is required."),
-    ("slug", 5, "`/slug` must be text, got 5."),
+    ("slug", 5, "`/slug` must be a string, got 5."),
     ("name", "", "`/name` is required."),
     ("authentication", [], "`/authentication` must be an object, got a list."),
     ("actions", "x", '`/actions` must be an object, got "x".'),
@@ -322,7 +322,7 @@ ERRORS = [
     (FIELD, "x", f'`/{FIELD}` must be an object, got "x".'),
     (f"-{FIELD}/type", None, f"`/{FIELD}/type` is required."),
     (f"{FIELD}/type", "strnig", f'`/{FIELD}/type` must be one of {TYPES}, got "strnig".'),
-    (f"{FIELD}/label", ["x"], f"`/{FIELD}/label` must be text, got a list."),
+    (f"{FIELD}/label", ["x"], f"`/{FIELD}/label` must be a string, got a list."),
     (f"{FIELD}/minimum", "1", f'`/{FIELD}/minimum` must be a finite number, got "1".'),
     (f"{FIELD}/maximum", math.inf, f"`/{FIELD}/maximum` must be a finite number, got Infinity."),
     (f"{FIELD}/choices", "x" * 80, f'`/{FIELD}/choices` must be a list, got "{"x" * 56}....'),
@@ -345,7 +345,7 @@ ERRORS = [
 
 @pytest.mark.parametrize(("path", "value", "message"), ERRORS)
 def test_problems_of_a_manifest(path: str, value: Any, message: str) -> None:
-    """Every error names its place; what else the document says is read all the same."""
+    """Every error has its path, and the rest of the document is read."""
     document = changed(path, value)
     with pytest.raises(DefinitionError) as caught:
         from_manifest(document)
@@ -378,24 +378,25 @@ WARNINGS = [
     (
         f"{FIELD}/choices",
         [{"label": "A"}],
-        f"`/{FIELD}/choices/0` is a choice without a value, and is left out.",
+        f"`/{FIELD}/choices/0` is a choice without a value and is left out.",
     ),
     (
         f"{FIELD}/depends_on",
         {"conditions": []},
-        f"`/{FIELD}/depends_on` is not a condition that can be used, and is left out.",
+        f"`/{FIELD}/depends_on` is not a usable condition and is left out.",
     ),
     (
         f"{FIELD}/required",
         {},
-        (f"`/{FIELD}/required` is not a condition that can be used, and is left out."),
+        (f"`/{FIELD}/required` is not a usable condition and is left out."),
     ),
     (
         "actions/sync/fields/phone/depends_on/conditions/0/fieldKey",
         "fax",
         (
-            "`/actions/sync/fields` has a doubtful field. Field `phone` has a condition on the "
-            "unknown field `fax`. Known fields: email, phone, person, batch_size, batch_keys."
+            "`/actions/sync/fields` has a field with an ineffective option. Field `phone` has a "
+            "condition on the unknown field `fax`. "
+            "Known fields: email, phone, person, batch_size, batch_keys."
         ),
     ),
     (
@@ -411,14 +412,14 @@ WARNINGS = [
     (
         "presets/0/mapping/fax",
         1,
-        "`/presets/0/mapping/fax` is left out of the mapping. There is no such field of `sync`.",
+        "`/presets/0/mapping/fax` is left out of the mapping. `sync` has no such field.",
     ),
 ]
 
 
 @pytest.mark.parametrize(("path", "value", "message"), WARNINGS)
 def test_what_is_left_out_of_a_manifest(path: str, value: Any, message: str) -> None:
-    """What cannot be used is told, kept for writing, and no reason to refuse the rest."""
+    """Unusable parts are reported and kept for writing, and do not affect the rest."""
     document = changed(path, value)
     assert message in read_manifest(document).warnings
     assert text(to_manifest(from_manifest(document))) == text(document)
@@ -427,7 +428,7 @@ def test_what_is_left_out_of_a_manifest(path: str, value: Any, message: str) -> 
 def test_a_trigger_that_does_not_work_is_left_out() -> None:
     document = changed("actions/sync/defaultSubscription", "type = = 5")
     (warning,) = read_manifest(document).warnings
-    start = "`/actions/sync/defaultSubscription` is no trigger that works, and is left out. "
+    start = "`/actions/sync/defaultSubscription` is not a valid trigger and is left out. "
     assert warning.startswith(start)
     assert from_manifest(document).action("sync").trigger is None
     assert text(to_manifest(from_manifest(document))) == text(document)
@@ -436,7 +437,7 @@ def test_a_trigger_that_does_not_work_is_left_out() -> None:
 def test_a_default_mapping_that_does_not_work_is_left_out() -> None:
     document = changed(f"{FIELD}/default", {"@pth": "$.x"})
     (warning,) = read_manifest(document).warnings
-    assert warning.startswith(f"`/{FIELD}/default` is no mapping that works, and is left out. ")
+    assert warning.startswith(f"`/{FIELD}/default` is not a valid mapping and is left out. ")
     assert from_manifest(document).action("sync").fields["email"].mapping is None
     assert text(to_manifest(from_manifest(document))) == text(document)
 
@@ -556,7 +557,7 @@ JUNK = st.recursive(
 
 
 def spots(document: Any) -> list[tuple[Any, Any]]:
-    """Return every place of a document as its container and its key."""
+    """Return every position of a document as its container and its key."""
     keys = list(document) if isinstance(document, dict) else range(len(document))
     found = [(document, key) for key in keys]
     for key in keys:
@@ -568,7 +569,7 @@ def spots(document: Any) -> list[tuple[Any, Any]]:
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_no_change_to_a_manifest_is_lost_or_a_crash(data: st.DataObject) -> None:
-    """Whatever a document became: it is read, each error is told, and it is written as it was."""
+    """A changed document is read, each error is reported, and it is written back unchanged."""
     document = copy.deepcopy(REFERENCE)
     for _ in range(data.draw(st.integers(1, 3))):
         container, key = data.draw(st.sampled_from(spots(document)))

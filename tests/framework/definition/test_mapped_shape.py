@@ -1,4 +1,4 @@
-"""A mapping and a shape in one function do what they do one after the other."""
+"""A mapping and a shape fused into one function have the same result as one after the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from framework.codegen import JSONReader, SourceCode
 from framework.definition import Field, compile_shape
-from framework.definition.coercion import REFUSED, same
+from framework.definition.coercion import REFUSED, equal_json
 from framework.definition.fields import FieldTable
 from framework.definition.shape import Shape
 from framework.errors import PayloadValidationError
@@ -44,7 +44,7 @@ EVENTS = st.fixed_dictionaries(
 
 @st.composite
 def mapped(draw: st.DrawFn, fields: FieldTable) -> JSON:
-    """Return an object whose keys are mostly those of *fields*, their values mostly of their kind."""
+    """Return an object with mostly the keys of *fields* and mostly values of their types."""
     keys = draw(st.lists(st.sampled_from([*fields, "more", "dynamicAuthSettings"]), unique=True))
     return {key: draw(_mapped_to(fields.get(key, Field()))) for key in keys}
 
@@ -63,20 +63,20 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Field], JSON, JSON]:
 
 
 def in_one(mapping: Mapping, shape: Shape) -> Callable[[JSON, str | None], Any]:
-    """Return one function for both, REFUSED where either refuses; objects and values agree in it."""
+    """Return one function for both; REFUSED if either rejects; objects and values agree."""
     as_object, as_values = (fused(mapping, shape, whole=whole) for whole in (True, False))
 
     def run(event: JSON, mode: str | None) -> Any:
         made, values = as_object(event, mode), as_values(event, mode)
         assert (made is REFUSED) is (values is REFUSED)
-        assert made is REFUSED or (same(made, values) and list(made) == list(values))
+        assert made is REFUSED or (equal_json(made, values) and list(made) == list(values))
         return made
 
     return run
 
 
 def fused(mapping: Mapping, shape: Shape, *, whole: bool) -> Callable[[JSON, str | None], Any]:
-    """Return one function that makes the shaped object at once, or of its values at the end."""
+    """Return one function that builds the shaped object directly, or from its values at the end."""
     code = SourceCode()
     with code.block("def both(event, sync_mode):"):
         reader = JSONReader(code, "event")
@@ -119,7 +119,7 @@ def test_both_in_one_function_do_what_the_plain_ones_do(
 
     assert event == before
     assert (made is REFUSED) is (expected is REFUSED)
-    assert made is REFUSED or same(made, expected)
+    assert made is REFUSED or equal_json(made, expected)
 
 
 ITEM = {"id": Field(required=True), "n": Field(type="number"), "tags": Field(multiple=True)}
@@ -164,7 +164,7 @@ MAPPED = {
     ],
 )
 def test_objects_and_lists_are_made_of_shaped_values(event: JSON, made: Any) -> None:
-    """Nothing is declared but what the table declares, and empties go as they do elsewhere."""
+    """Only keys of the table are kept, and empty values are dropped as elsewhere."""
     mapping, shape = compile_mapping(MAPPED), compile_shape(TABLE)
 
     assert in_one(mapping, shape)(event, None) == made
@@ -172,7 +172,7 @@ def test_objects_and_lists_are_made_of_shaped_values(event: JSON, made: Any) -> 
 
 
 def test_what_nobody_declared_may_refuse_an_event() -> None:
-    """A mapping is followed whole, also where the shape drops what it gives."""
+    """A mapping is evaluated completely, also where the shape drops its values."""
     items = {"@arrayPath": ["$.list", {"a": {"@template": "{{a}}{{a}}"}}]}
     mapping, shape = compile_mapping({"more": items}), compile_shape({"a": Field()})
 

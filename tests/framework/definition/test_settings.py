@@ -1,4 +1,4 @@
-"""Settings are shaped with the same machinery; everything wrong is said, but no secret."""
+"""Settings are shaped like payloads; all problems are reported, but no secret."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def test_a_table_without_a_class_gives_a_dict() -> None:
     ("raw", "problem"),
     [
         ({"advertiser_id": "abc"}, r'Setting `advertiser_id` must match `^\d+$`, got "abc".'),
-        ({"advertiser_id": {}}, "Setting `advertiser_id` must be text, got {}."),
+        ({"advertiser_id": {}}, "Setting `advertiser_id` must be a string, got {}."),
         ({"advertiser_id": ""}, "Setting `advertiser_id` is required."),
         ({"client_secret": "hunter2"}, "Setting `client_secret` must match `^s-`, got (secret)."),
-        ({"client_secret": ["a", "b"]}, "Setting `client_secret` must be text, got (secret)."),
+        ({"client_secret": ["a", "b"]}, "Setting `client_secret` must be a string, got (secret)."),
         ({"region": "é"}, 'Setting `region` must be "eu" or "us", got "é".'),
         ({"limit": "0"}, "Setting `limit` must be at least 1, got 0."),
         ({"limit": "x"}, 'Setting `limit` must be an integer or null, got "x".'),

@@ -1,4 +1,4 @@
-"""Raw values are shaped as a table declares, or everything wrong with them is said."""
+"""Raw values are shaped as a table declares, or all their problems are reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from framework.codegen import SourceCode
 from framework.definition import Choice, Condition, Conditions, Field, Payload, compile_shape, field
-from framework.definition.coercion import REFUSED, same
+from framework.definition.coercion import REFUSED, equal_json
 from framework.errors import PayloadValidationError
 from framework.paths import MISSING
 from tests.framework.definition.tables import MODES, RAW, tables
@@ -76,7 +76,7 @@ def test_values_are_shaped(option: Field, raw: Any, shaped: Any) -> None:
     result = compile_shape({"a": option}).apply(given_)
 
     expected = {} if shaped is MISSING else {"a": shaped}
-    assert same(result, expected)
+    assert equal_json(result, expected)
     assert type(result.get("a")) is type(expected.get("a"))
     assert given_ == {"a": raw, "undeclared": 1}
 
@@ -84,11 +84,11 @@ def test_values_are_shaped(option: Field, raw: Any, shaped: Any) -> None:
 @pytest.mark.parametrize(
     ("option", "raw", "text"),
     [
-        (Field(), {}, "must be text, got an object."),
-        (Field(nullable=True), ["x", "y"], "must be text or null, got a list."),
-        (Field(type="number"), "x", "must be a number, got text."),
+        (Field(), {}, "must be a string, got an object."),
+        (Field(nullable=True), ["x", "y"], "must be a string or null, got a list."),
+        (Field(type="number"), "x", "must be a number, got a string."),
         (Field(type="integer"), 2.5, "must be an integer, got a number."),
-        (Field(type="boolean"), "maybe", "must be true or false, got text."),
+        (Field(type="boolean"), "maybe", "must be true or false, got a string."),
         (Field(type="datetime"), {}, "must be a date and time, got an object."),
         (Field(type="datetime"), "x", "must be a date and time."),
         (Field(type="object"), True, "must be an object, got a boolean."),
@@ -97,10 +97,10 @@ def test_values_are_shaped(option: Field, raw: Any, shaped: Any) -> None:
         (Field(format="time"), "x", "must be a time such as 06:07:08Z."),
         (Field(format="date-time"), "x", "must be a date and time such as 2024-03-05T06:07:08Z."),
         (Field(format="uri"), "x", "must be a URI."),
-        (Field(format="uri-reference"), "a b", "must be a URI or the end of one."),
+        (Field(format="uri-reference"), "a b", "must be a URI or a relative reference."),
         (Field(format="uri-template"), "{", "must be a URI template."),
         (Field(format="email"), "x", "must be an e-mail address."),
-        (Field(format="hostname"), "-", "must be the name of a host."),
+        (Field(format="hostname"), "-", "must be a host name."),
         (Field(format="ipv4"), "x", "must be an IPv4 address."),
         (Field(format="ipv6"), "x", "must be an IPv6 address."),
         (Field(format="regex"), "(", "must be a regular expression."),
@@ -120,7 +120,7 @@ def test_values_are_shaped(option: Field, raw: Any, shaped: Any) -> None:
     ],
 )
 def test_refusals_have_messages(option: Field, raw: Any, text: str) -> None:
-    """Values of payloads are personal data: their kind is shown, never they themselves."""
+    """Values of payloads are personal data: messages show their type, never the value."""
     shape = compile_shape({"a": option}, name="action `send`")
 
     with pytest.raises(PayloadValidationError) as caught:
@@ -150,9 +150,9 @@ def test_all_problems_are_ordered_by_path() -> None:
 
     assert caught.value.problems == (
         "Field `list[9].id` of action `send` is required.",
-        "Field `list[10].n` of action `send` must be a number, got text.",
-        "Field `sp ace` of action `send` must be a number, got text.",
-        "Field `tags[0]` of action `send` must be a number, got text.",
+        "Field `list[10].n` of action `send` must be a number, got a string.",
+        "Field `sp ace` of action `send` must be a number, got a string.",
+        "Field `tags[0]` of action `send` must be a number, got a string.",
         "Field `tags[2]` of action `send` must be a number, got an object.",
         "Field `z` of action `send` is required.",
     )
@@ -321,7 +321,7 @@ def test_the_sync_mode_may_be_a_condition(
 
 
 def test_properties_are_required_under_conditions_with_their_object() -> None:
-    """The object that should hold the property is required with it; other needs stay."""
+    """The object that should hold the property is required with it; other requirements stay."""
     inner = {"x": required(Condition("a", "is", "v")), "y": Field(required=True)}
     shape = compile_shape({"a": Field(), "o": Field(type="object", properties=inner)})
 
@@ -350,7 +350,7 @@ def test_deeper_properties_look_for_conditions_in_the_object_that_holds_their_pa
 
 
 def test_items_of_a_list_are_not_asked_for_conditions() -> None:
-    """As in the reference, where the requirement stands on the list."""
+    """As in Segment's implementation, where the requirement belongs to the list."""
     inner = {"x": required(Condition("a", "is", "v"))}
     shape = compile_shape(
         {"a": Field(), "l": Field(type="object", multiple=True, properties=inner)}
@@ -361,7 +361,7 @@ def test_items_of_a_list_are_not_asked_for_conditions() -> None:
 
 
 def test_shapes_are_written_into_other_functions() -> None:
-    """A caller that has mapped values in variables needs no dict in between."""
+    """Mapped values in variables are shaped without an intermediate dict."""
     shape = compile_shape({"email": Field(required=True), "n": Field(type="number")})
     code = SourceCode()
     with code.block("def both(email, n):"):
@@ -380,7 +380,7 @@ def test_shapes_are_written_into_other_functions() -> None:
 def test_the_compiled_shape_does_what_the_plain_one_does(
     table: dict[str, Field], raw: dict[str, Any], mode: str | None
 ) -> None:
-    """And shaping shaped values again changes nothing.
+    """Shaping shaped values again changes nothing.
 
     It may refuse them, though: where a condition compares with what a value was before it was
     converted. Empty texts that were unwrapped from a list are dropped the second time.
@@ -396,8 +396,8 @@ def test_the_compiled_shape_does_what_the_plain_one_does(
     if accepted is REFUSED:
         assert len(shape.refusal(raw, sync_mode=mode).problems) == len(problems)
         return
-    assert same(accepted, shaped)
+    assert equal_json(accepted, shaped)
     if "" not in shaped.values():
         again, later = shape.interpret(shaped, sync_mode=mode)
         assert all(isinstance(problem.field.required, Conditions) for problem in later)
-        assert later or same(again, shaped)
+        assert later or equal_json(again, shaped)

@@ -56,7 +56,7 @@ PUBLIC_API = {
     ],
 )
 def test_reading(document: Any, subscription: Subscription) -> None:
-    """Both forms are read, also mixed; what is absent, null or empty is not said."""
+    """Both forms are read, also mixed; absent, null and empty values have no effect."""
     assert subscription_from_wire(document) == subscription
 
 
@@ -77,18 +77,18 @@ def test_writing() -> None:
     [
         (None, ["`/` must be an object, got null."]),
         ({}, ["`/partnerAction` is required."]),
-        ({"partnerAction": 5}, ["`/partnerAction` must be text, got 5."]),
+        ({"partnerAction": 5}, ["`/partnerAction` must be a string, got 5."]),
         (
             {"partnerAction": "a", "actionSlug": "a"},
-            ["`/actionSlug` says the same as `/partnerAction`. Keep one of them."],
+            ["`/actionSlug` duplicates `/partnerAction`. Keep one of them."],
         ),
         (
             {"actionSlug": "a", "enabled": "yes", "trigger": 1, "settings": [], "name": False},
             [
                 '`/enabled` must be true or false, got "yes".',
-                "`/name` must be text, got false.",
+                "`/name` must be a string, got false.",
                 "`/settings` must be an object, got a list.",
-                "`/trigger` must be text, got 1.",
+                "`/trigger` must be a string, got 1.",
             ],
         ),
     ],

@@ -1,4 +1,4 @@
-"""Typed classes write a field table, and are filled from shaped values."""
+"""Typed classes declare a field table and are filled from shaped values."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_annotation_decides_type_and_requirement() -> None:
 
 
 def test_type_checkers_and_the_program_know_the_same_options() -> None:
-    """Label, description and default are spelled out in the overloads of `field`."""
+    """The overloads of `field` declare label, description and default."""
     own = {"label", "description", "default"}
     assert set(FieldOptions.__annotations__) == set(inspect.signature(field).parameters) - own
     assert set(FieldOptions.__annotations__) | own == set(Field.__slots__) - {"extra"}
@@ -92,7 +92,7 @@ def test_secrets_are_passwords_and_literals_are_choices() -> None:
 
 
 def test_instances_are_built_from_shaped_values() -> None:
-    """Nested objects become instances, times become moments, absent fields their default."""
+    """Nested objects become instances, times become datetimes, absent fields their default."""
     order = Order.build(
         {
             "email": "a@b.co",
@@ -191,10 +191,10 @@ def test_all_problems_are_reported_at_once() -> None:
             f: str = field(nullable=True)
             g: str = field(required=Condition("a", "is", "x"))
 
-    start = "Wrong is defined wrongly."
+    start = "Wrong is invalid."
     assert caught.value.problems == (
         (
-            f"{start} `a`: the annotation `set` names no type of field. Use str, int, float, bool, "
+            f"{start} `a`: the annotation `set` is not a field type. Use str, int, float, bool, "
             "datetime, Literal, dict, list, a Payload class, or one of them `| None`."
         ),
         f"{start} `b`: a field of type string cannot be annotated `int`.",
@@ -213,10 +213,7 @@ def test_pointless_options_are_refused_in_classes() -> None:
             a: str = field(minimum=3, maximum=1)
 
     assert caught.value.problems == (
-        (
-            "Narrow is defined wrongly. Field `a` accepts nothing: its minimum 3 is above its "
-            "maximum 1."
-        ),
+        ("Narrow is invalid. Field `a` accepts nothing: its minimum 3 is above its maximum 1."),
     )
 
 
@@ -227,5 +224,5 @@ def test_an_unknown_annotation_is_named() -> None:
             a: Nowhere = field()  # type: ignore[name-defined]  # noqa: F821 - the point
 
     assert str(caught.value) == (
-        "Lost is defined wrongly. `a`: its annotation is not known: name 'Nowhere' is not defined."
+        "Lost is invalid. `a`: its annotation is unknown: name 'Nowhere' is not defined."
     )

@@ -106,9 +106,9 @@ def test_a_subscription_may_replace_the_trigger() -> None:
 def test_an_event_that_does_not_fit_fails_with_every_problem() -> None:
     made = route("line", number={"@path": "$.n"}, where="there")
     failed = prepare_event(made, {"type": "track", "n": "many"})
-    number = "Field `number` of action `line` must be a number or null, got text."
+    number = "Field `number` of action `line` must be a number or null, got a string."
     text = "Field `text` of action `line` is required; nothing is mapped to it."
-    where = "Field `where` of action `line` must be an object or null, got text."
+    where = "Field `where` of action `line` must be an object or null, got a string."
     problems = (number, text, where)
     assert failed == Failed(400, "PAYLOAD_VALIDATION_FAILED", " ".join(problems), problems=problems)
 

@@ -254,7 +254,7 @@ def test_a_report_tells_the_whole_journey() -> None:
         {"text": ["no", "text"], "room": "r"},
         None,
     )
-    problem = "Field `text` of action `send` must be text."
+    problem = "Field `text` of action `send` must be a string."
     assert isinstance(failed.result, Failed)
     assert failed.result.message.startswith(problem[:-1])
     (sent,) = report.batches

@@ -188,9 +188,7 @@ def test_credentials_are_tested(client: httpx.Client, connection: dict[str, Any]
     assert (told["ok"], told["status"], told["code"]) == (False, 401, "invalid_client")
 
 
-def test_faults_affect_the_chosen_calls(
-    client: httpx.Client, connection: dict[str, Any]
-) -> None:
+def test_faults_affect_the_chosen_calls(client: httpx.Client, connection: dict[str, Any]) -> None:
     state = post(client, "sandboxes/actions-bazaar/faults", kind="closed", route="orders", times=1)
     assert state["faults"]["pending"][0]["kind"] == "closed"
     told = post(client, "run", connection=connection, events=[EVENT, EVENT])
