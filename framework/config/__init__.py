@@ -1,4 +1,4 @@
-"""Connection files (YAML or JSON): read with positions, references to secrets, all problems."""
+"""Connection files (YAML or JSON): read with positions, secret references and all problems."""
 
 from __future__ import annotations
 

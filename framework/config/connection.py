@@ -1,8 +1,8 @@
-"""Connection files: a destination, its settings and its subscriptions, as an operator keeps them.
+"""Connection files: a destination, its settings and its subscriptions.
 
-Subscriptions are accepted in the spelling of connection files and in that of a subscription of
-the public configuration API, which calls the trigger `trigger`, the action `actionSlug` and the
-mapping `settings`.
+Subscriptions are accepted with the keys of connection files and with those of Segment's public
+configuration API, which names the trigger `trigger`, the action `actionSlug` and the mapping
+`settings`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from framework.config.references import References
 from framework.definition import MAX_SUBSCRIPTIONS, Subscription
 
 MAX_BYTES = 1024 * 1024
-"""How large a connection file may be."""
+"""Bytes of the largest connection file."""
 
-_TEXT, _SWITCH, _OBJECT, _LIST = "text", "true or false", "an object", "a list"
+_STRING, _BOOLEAN, _OBJECT, _LIST = "a string", "true or false", "an object", "a list"
 _FILE_KEYS = {
-    "destination": _TEXT,
-    "name": _TEXT,
-    "enabled": _SWITCH,
+    "destination": _STRING,
+    "name": _STRING,
+    "enabled": _BOOLEAN,
     "settings": _OBJECT,
     "subscriptions": _LIST,
 }
@@ -38,11 +38,11 @@ _SPELLINGS = {
     "enabled": ("enabled",),
 }
 _PART_KINDS = {
-    "name": _TEXT,
-    "action": _TEXT,
-    "trigger": _TEXT,
+    "name": _STRING,
+    "action": _STRING,
+    "trigger": _STRING,
     "mapping": _OBJECT,
-    "enabled": _SWITCH,
+    "enabled": _BOOLEAN,
 }
 _SUBSCRIPTION_KEYS = [key for keys in _SPELLINGS.values() for key in keys]
 _LONG_KEY = 50
@@ -59,14 +59,14 @@ _IGNORED = {
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionItem:
-    """A subscription and where it stands: *node* as a whole, *parts* by attribute's name."""
+    """A subscription and its position: *node* of the whole, *parts* by attribute name."""
 
     subscription: Subscription
     node: DocumentNode = field(repr=False)
     parts: Mapping[str, DocumentNode] = field(repr=False)
 
     def spot(self, part: str, *path: str | int) -> Spot:
-        """Return where *part* (or what *path* leads to in it) stands; else the subscription."""
+        """Return the position of *part*, or of *path* inside it; else of the subscription."""
         if part not in self.parts:
             return self.node.spot
         return self.parts[part].at(*path).spot
@@ -74,10 +74,10 @@ class SubscriptionItem:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFile:
-    """A connection file that can be used: names are checked against a destination elsewhere.
+    """A usable connection file; names are checked against a destination elsewhere.
 
     *settings* has its references replaced, so it holds secrets and is left out of `repr`.
-    *node* is the whole document, for findings that come later.
+    *node* is the whole document, for later findings.
     """
 
     file: str
@@ -96,10 +96,10 @@ class ConnectionFile:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of reading a connection file: *connection* is None where there are errors.
+    """The result of reading a connection file; *connection* is None if there are errors.
 
-    *findings* takes what later checks find; *diagnostics* lists all of it by place. *draft* is as
-    much of the connection as could be read, for checks that go on in spite of errors.
+    *findings* also collects the findings of later checks; *diagnostics* lists all of them by
+    position. *draft* holds the readable parts of the connection, for checks in spite of errors.
     """
 
     connection: ConnectionFile | None
@@ -108,12 +108,12 @@ class Reading:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Everything found, in the order of the document."""
+        """All findings, in the order of the document."""
         return self.findings.all
 
 
 def load_connection(path: str | Path) -> ConnectionFile:
-    """Return the connection that a file holds; raises ConfigurationError with every problem."""
+    """Read a connection file; raises ConfigurationError with every problem."""
     reading = read_connection(path)
     if reading.connection is None:
         raise refuse(str(path), reading.diagnostics)
@@ -121,7 +121,7 @@ def load_connection(path: str | Path) -> ConnectionFile:
 
 
 def read_connection(path: str | Path, environment: Mapping[str, str] = os.environ) -> Reading:
-    """Return what a file holds and everything that is wrong with it; raises nothing for either."""
+    """Read a connection file; problems are part of the result, not raised."""
     text, findings = _text_of(path)
     if text is None:
         return Reading(None, findings)
@@ -129,7 +129,7 @@ def read_connection(path: str | Path, environment: Mapping[str, str] = os.enviro
 
 
 def read_document(path: Path) -> tuple[str, DocumentNode | None, DiagnosticList]:
-    """Return the text of any YAML or JSON file, its value, and the findings so far."""
+    """Return the text of a YAML or JSON file, its value, and the findings so far."""
     text, findings = _text_of(path)
     if text is None:
         return "", None, findings
@@ -167,9 +167,9 @@ def _too_large(findings: DiagnosticList) -> DiagnosticList:
 def parse_connection(
     text: str, file: str, folder: Path, environment: Mapping[str, str] = os.environ
 ) -> Reading:
-    """Return what *text* holds; *file* is its name, *folder* what `${file:...}` starts from.
+    """Read the *text* of *file*; paths in `${file:...}` are relative to *folder*.
 
-    A name that ends in `.json` and a text that begins with `{` mean JSON, all others YAML.
+    The format is JSON if the name ends in `.json` or the text begins with `{`, otherwise YAML.
     """
     if len(text) > MAX_BYTES:
         return Reading(None, _too_large(DiagnosticList(file)))
@@ -263,11 +263,11 @@ def _item(
 def _spelled(
     node: DocumentNode, findings: DiagnosticList
 ) -> Iterator[tuple[str, tuple[str, DocumentNode]]]:
-    """Yield each part that a subscription has, with the key and the value of its spelling."""
+    """Yield each part of a subscription, with its key and its value."""
     for part, spellings in _SPELLINGS.items():
         given = [key for key in spellings if key in node.members]
         if len(given) > 1:
-            text = f"`{given[0]}` and `{given[1]}` say the same."
+            text = f"`{given[0]}` and `{given[1]}` are the same key."
             findings.error("AD204", node.key(given[1]), text, "Keep one of them.")
         if given:
             yield part, (given[0], node.members[given[0]])
@@ -296,9 +296,9 @@ def _check_kinds(
 
 
 def _kind_hint(node: DocumentNode, kind: str) -> str:
-    if kind == _TEXT and not isinstance(node.value, dict | list):
+    if kind == _STRING and not isinstance(node.value, dict | list):
         return "Put it into quotes."
-    if kind == _SWITCH:
+    if kind == _BOOLEAN:
         return "Write `true` or `false`."
     return ""
 
@@ -316,7 +316,7 @@ def _value(parts: Mapping[str, DocumentNode], part: str, default: Any) -> Any:
 def _check_name(item: SubscriptionItem, names: dict[str, int], findings: DiagnosticList) -> None:
     name = item.subscription.name
     if name in names:
-        text = f'The subscription in line {names[name]} is called "{name}" already.'
-        hint = "Give each a `name` of its own: outcomes are reported by it."
+        text = f'The subscription in line {names[name]} is already called "{name}".'
+        hint = "Give each subscription a unique `name`: results are reported by it."
         findings.error("AD204", item.spot("name"), text, hint)
     names.setdefault(name, item.node.spot.line)

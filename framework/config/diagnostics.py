@@ -1,4 +1,4 @@
-"""Findings in a document, as data: where, how bad, what is wrong, what would be right."""
+"""Findings in a document, as data: position, severity, problem and hint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HIDDEN = re.compile(r"(\$\{[^{}]*\})|[^\s,{}\[\]\"']+?(?=\$\{|[\s,{}\[\]\"']|\Z
 
 
 class Spot(NamedTuple):
-    """Where something stands in a document: *line* and *column* from 1, *length* in characters."""
+    """A position in a document: *line* and *column* from 1, *length* in characters."""
 
     line: int = 1
     column: int = 1
@@ -32,9 +32,9 @@ class Spot(NamedTuple):
 class Diagnostic:
     """One finding in a document.
 
-    *line* and *column* count from 1, *length* says how many characters to underline; *code* is
-    one of CODES; *message* says what is wrong, *hint* what would be right, where that is known.
-    *excerpt* is the line itself, with the values of keys that sound secret covered by asterisks.
+    *line* and *column* count from 1, *length* is the number of characters to underline; *code* is
+    one of CODES; *message* states the problem, *hint* a correction where it is known. *excerpt*
+    is the line itself, with asterisks for the values of keys that may be secret.
     """
 
     file: str
@@ -57,13 +57,13 @@ class Diagnostic:
 
 
 MAX_EXCERPT = 2_000
-"""Characters of the longest line that is shown."""
+"""Characters of the longest line in an excerpt."""
 
 MAX_MESSAGE = 2_000
 """Characters of the longest message."""
 
 MAX_FINDINGS = 1_000
-"""Findings of one severity that are listed."""
+"""Maximum number of findings of one severity."""
 
 
 class DiagnosticList:
@@ -78,19 +78,19 @@ class DiagnosticList:
         self._excerpts: dict[int, str] = {}
 
     def error(self, code: str, spot: Spot, message: str, hint: str = "") -> None:
-        """Note something that keeps the document from being used."""
+        """Note a problem that makes the document unusable."""
         self._add("error", code, spot, message, hint)
 
     def warning(self, code: str, spot: Spot, message: str, hint: str = "") -> None:
-        """Note something that is probably not meant."""
+        """Note a likely mistake."""
         self._add("warning", code, spot, message, hint)
 
     def hint(self, code: str, spot: Spot, message: str, hint: str = "") -> None:
-        """Note something that may be meant, and is worth a thought."""
+        """Note a suggestion."""
         self._add("hint", code, spot, message, hint)
 
     def cover(self, line: int) -> None:
-        """Keep the values of a line, which holds a secret, out of every excerpt."""
+        """Hide the values of a line that contains a secret in every excerpt."""
         self._covered.add(line)
         self._excerpts.pop(line, None)
 
@@ -101,14 +101,14 @@ class DiagnosticList:
 
     @property
     def refused(self) -> frozenset[tuple[int, int]]:
-        """The lines and columns where there are errors."""
+        """The lines and columns of errors."""
         return frozenset((one.line, one.column) for one in errors(self._found))
 
     def within(self, spot: Spot, text: str, offset: int, length: int) -> Spot:
-        """Return where a part of a text stands, of which *spot* tells the beginning.
+        """Return the position of a part of a string that begins at *spot*.
 
-        Escapes and quotes are counted as they are written; where the text cannot be followed (in
-        folded texts and behind aliases) the spot of the whole is given.
+        Escapes and quotes count with their written length; in folded strings and behind aliases,
+        the position of the whole string is returned.
         """
         line = self._line(spot.line)[spot.column - 1 :]
         if line[:1] == "|":
@@ -140,15 +140,12 @@ class DiagnosticList:
 
     @property
     def all(self) -> tuple[Diagnostic, ...]:
-        """Everything found, in the order of the document."""
+        """All findings, in the order of the document."""
         found = sorted(self._found, key=lambda one: (one.line, one.column))
         return tuple(replace(one, excerpt=self.excerpt(one.line)) for one in found)
 
     def excerpt(self, line: int) -> str:
-        """Return one line of the document with secrets covered, column for column.
-
-        A line that is too long to be read is not shown.
-        """
+        """Return one line of the document with secrets hidden, or nothing if it is too long."""
         if line not in self._excerpts:
             text = self._line(line)
             is_shown, covered = len(text) <= MAX_EXCERPT, line in self._covered
@@ -161,7 +158,7 @@ class DiagnosticList:
             return
         if self._counts[severity] == MAX_FINDINGS:
             code, message = "AD103", f"No more than {MAX_FINDINGS:,} {severity}s are listed."
-            hint = "Mend these first."
+            hint = "Fix these first."
         if len(message) > MAX_MESSAGE:
             message = f"{message[:MAX_MESSAGE]}…"
         length = max(spot.length, 1)
@@ -177,7 +174,7 @@ def _without_secrets(line: str, *, covered: bool) -> str:
 
 
 def _secret_start(line: str, *, covered: bool) -> int:
-    """Return where something begins in a line that is not to be shown; its end where nothing is."""
+    """Return the column at which the hidden part of a line begins; its end if nothing is hidden."""
     if covered:
         return line.find(":") + 1
     found = (each for each in _MEMBER.finditer(line) if _sounds_secret(each["key"]))
@@ -190,7 +187,7 @@ def _sounds_secret(key: str) -> bool:
 
 
 def _written(line: str, place: int) -> int | None:
-    """Count the characters that a quoted text takes before its *place*-th one, quote included."""
+    """Return the written length of a quoted string before its *place*-th character."""
     quote, index = line[0], 1
     for _ in range(place):
         if index >= len(line) or (line[index] == quote and line[index : index + 2] != "''"):
@@ -205,12 +202,12 @@ def _written(line: str, place: int) -> int | None:
 
 
 def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Return those findings that keep the document from being used."""
+    """Return the findings that make the document unusable."""
     return tuple(found for found in diagnostics if found.severity == "error")
 
 
 def refuse(file: str, diagnostics: Iterable[Diagnostic]) -> ConfigurationError:
-    """Return the error that lists everything that keeps *file* from being used."""
+    """Return the error that lists every problem that makes *file* unusable."""
     problems = [str(found) for found in errors(diagnostics)]
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return ConfigurationError(f"`{file}` has {count}:\n" + "\n".join(problems), problems)

@@ -78,7 +78,7 @@ class _JsonComposer(NodeComposer):
 
 
 def _error(text: str) -> tuple[str, int] | None:
-    """Return why *text* is no JSON, as the json module words it, and the offset of that place."""
+    """Return the json module's message about *text*, and the offset of the error."""
     try:
         _DECODER.decode(text)
     except RecursionError:
@@ -104,7 +104,7 @@ def _skeleton(text: str) -> str:
 
 
 def _emptied(match: re.Match[str]) -> str:
-    """Empty a string, and put the colon of a key right behind it; what follows stays in place."""
+    """Empty a string and move a key's colon next to it, without moving the following text."""
     blank, space = " " * (len(match[1]) - 2), (match[2] or "")[:-1]
     if not space:
         return f'"":{blank}' if match[2] else f'""{blank}'

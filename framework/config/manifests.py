@@ -1,4 +1,4 @@
-"""Manifests: what is wrong with one, told in its place."""
+"""Manifests with the positions of their problems."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from framework.config.nodes import DocumentNode, Unreadable
 from framework.definition import Destination, read_manifest
 
 MAX_BYTES = 16 * 1024 * 1024
-"""How large a manifest may be."""
+"""Bytes of the largest manifest."""
 
 
 def load_manifest(path: str | Path) -> tuple[Destination | None, DiagnosticList]:
-    """Return the destination that a manifest describes, and everything that is wrong with it.
+    """Read a manifest; return its destination and all findings.
 
-    The destination is None where there is nothing to use. Raises nothing for either.
+    The destination is None for an unusable manifest. Problems are not raised.
     """
     findings = DiagnosticList(str(path))
     try:
@@ -33,7 +33,7 @@ def load_manifest(path: str | Path) -> tuple[Destination | None, DiagnosticList]
 
 
 def parse_manifest(text: str, file: str) -> tuple[Destination | None, DiagnosticList]:
-    """Return the destination that the text of a manifest describes, and what is wrong with it."""
+    """Return the destination of a manifest's text, and all findings."""
     findings = DiagnosticList(file, text)
     try:
         document = json.loads(text, parse_constant=_refuse)
@@ -52,7 +52,7 @@ def _refuse(constant: str) -> None:
 
 
 def _told(text: str, findings: DiagnosticList) -> DiagnosticList:
-    """Say why a text is no JSON."""
+    """Note why a text is not valid JSON."""
     try:
         read_json(text, findings)
         findings.error("AD101", Spot(), "This is not valid JSON.")
@@ -62,7 +62,7 @@ def _told(text: str, findings: DiagnosticList) -> DiagnosticList:
 
 
 def _nodes(text: str, file: str) -> DocumentNode:
-    """Return the document with its places; without any where it is too large for that."""
+    """Return the document with positions, or None if it is too large for them."""
     try:
         return read_json(text, DiagnosticList(file))
     except Unreadable:
@@ -70,7 +70,7 @@ def _nodes(text: str, file: str) -> DocumentNode:
 
 
 def _spot(problem: str, root: DocumentNode) -> Spot:
-    """Return where the path stands with which a problem begins, as far as it leads."""
+    """Return the position of the path at the start of a problem, as far as it exists."""
     path = problem.split("`")[1] if problem.startswith("`/") else ""
     node, spot = root, root.spot
     for part in path.split("/")[1:]:

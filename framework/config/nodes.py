@@ -20,7 +20,7 @@ MAX_REPEATED = 1024 * 1024
 
 DocumentScalar: TypeAlias = str | int | float | bool | None
 
-# Longer numbers are texts.
+# Longer numbers are strings.
 _NUMBER = re.compile(
     r"(?=.{1,400}\Z)-?(?:0|[1-9][0-9]{0,300})(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?\Z", re.ASCII
 )
@@ -29,7 +29,7 @@ _KINDS = {
     dict: "an object",
     list: "a list",
     type(None): "nothing",
-    str: "text",
+    str: "a string",
     bool: "true or false",
     int: "a number",
     float: "a number",
@@ -37,7 +37,7 @@ _KINDS = {
 
 
 class Unreadable(Exception):  # noqa: N818 - not an error: it ends a reading, after what was noted
-    """The rest of the document cannot be read; the findings say why."""
+    """The rest of the document cannot be read; the findings state the reason."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +90,7 @@ class DocumentNode:
 
 
 def plain_scalar(text: str) -> DocumentScalar:
-    """Read a scalar as JSON does; what JSON does not know is text."""
+    """Return a scalar's value by JSON's rules; anything else is a string."""
     if text in _WORDS:
         return _WORDS[text]
     match = _NUMBER.match(text)

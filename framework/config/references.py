@@ -1,6 +1,6 @@
-"""References to secrets inside settings: `${env:NAME}` and `${file:PATH}`.
+"""References to secrets in settings: `${env:NAME}` and `${file:PATH}`.
 
-`$${` stands for a literal `${`.
+`$${` is a literal `${`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from framework.config.diagnostics import DiagnosticList, Spot
 from framework.config.nodes import DocumentNode
 
 MAX_FILE_BYTES = 64 * 1024
-"""How large a file behind `${file:PATH}` may be."""
+"""Bytes of the largest file for `${file:PATH}`."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 _HINT = "Use `${env:NAME}` or `${file:PATH}`; write `$${` for a literal `${`."
@@ -31,7 +31,7 @@ class References:
         self._findings = findings
 
     def resolve(self, node: DocumentNode) -> Any:
-        """Return the node as plain JSON with every reference replaced; notes those that fail."""
+        """Return the node as plain JSON with every reference replaced; note invalid references."""
         if isinstance(node.value, dict):
             return {key: self.resolve(member) for key, member in node.value.items()}
         if isinstance(node.value, list):
@@ -41,12 +41,12 @@ class References:
         return node.value
 
     def warn_outside(self, node: DocumentNode) -> None:
-        """Note references at a place where they stay as they are."""
+        """Note references that are not replaced at their position."""
         for text, spot in _texts(node):
             for match in _REFERENCE.finditer(text):
                 if match[1] and match[1].startswith(("env:", "file:")):
                     self._findings.warning(
-                        "AD304", spot, f"`{match[0]}` stays as it is here.",
+                        "AD304", spot, f"`{match[0]}` is not replaced here.",
                         "References are resolved in `settings` only.",
                     )  # fmt: skip
 
@@ -58,7 +58,7 @@ class References:
             return self._variable(name, spot)
         if kind == "file" and name:
             return self._file(name, spot)
-        self._findings.error("AD303", spot, f"`{match[0]}` is no reference that is known.", _HINT)
+        self._findings.error("AD303", spot, f"`{match[0]}` is not a known reference.", _HINT)
         return ""
 
     def _variable(self, name: str, spot: Spot) -> str:

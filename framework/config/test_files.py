@@ -1,14 +1,14 @@
-"""Mapping tests beside a connection file: events, and what is expected to come of them.
+"""Mapping tests of a connection file: events and their expected results.
 
 ::
 
-    # criteo.test.yaml, beside criteo.connection.yaml
+    # criteo.test.yaml, next to criteo.connection.yaml
     environment: {CRITEO_CLIENT_ID: any, CRITEO_CLIENT_SECRET: any}
     tests:
-      - name: A person who enters is added
+      - name: A user who enters is added
         events:
           - {type: track, event: Audience Entered, ...}
-        expect:                      # one object for each event: only what matches is named
+        expect:                      # one object for each event, with the matching subscriptions
           - Add users: {payload: {audience_key: spring, ...}}
         calls:                       # optional: the requests, in order
           - {method: PATCH, url: https://..., body: {...}}
@@ -27,18 +27,18 @@ from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, error
 from framework.config.nodes import DocumentNode
 
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
-"""How the names of such files end."""
+"""The suffixes of their file names."""
 
-_FILE_KEYS = {"connection": "text", "environment": "an object", "tests": "a list"}
-_CASE_KEYS = {"name": "text", "events": "a list", "expect": "a list", "calls": "a list"}
+_FILE_KEYS = {"connection": "a string", "environment": "an object", "tests": "a list"}
+_CASE_KEYS = {"name": "a string", "events": "a list", "expect": "a list", "calls": "a list"}
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test: *events* go in together; *expect* has an object for each, by subscription.
+    """One test: *events* are delivered together; *expect* has an object for each, by subscription.
 
-    *calls* is None where the requests do not matter. *expect* is None where nothing is expected
-    yet. *node* is the test in the document.
+    *calls* is None if the requests do not matter. *expect* is None if no result is expected yet.
+    *node* is the test in the document.
     """
 
     name: str
@@ -49,13 +49,13 @@ class Case:
 
     @classmethod
     def of(cls, name: str, events: list[dict[str, Any]]) -> Case:
-        """Return a test that stands in no document yet and expects nothing."""
+        """Return a test without a document and without expectations."""
         return cls(name, events, None, None, DocumentNode(Spot(), {}, {}))
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A file of tests, and the connection file that they try."""
+    """A file of tests, and the connection file that they test."""
 
     file: Path
     connection: Path
@@ -65,7 +65,7 @@ class CaseFile:
 
 
 def load_cases(path: Path) -> CaseFile:
-    """Return the tests that a file holds; raises ConfigurationError with every problem."""
+    """Read a file of tests; raises ConfigurationError with every problem."""
     read, found = read_cases(path)
     if read is None:
         raise refuse(str(path), found)
@@ -73,7 +73,7 @@ def load_cases(path: Path) -> CaseFile:
 
 
 def read_cases(path: Path) -> tuple[CaseFile | None, tuple[Diagnostic, ...]]:
-    """Return the tests that a file holds, None where there are errors, and everything found."""
+    """Read a file of tests; return None if there are errors, and all findings."""
     text, root, findings = read_document(path)
     read = _file(path, text, root, findings) if root else None
     return None if errors(findings.all) else read, findings.all
@@ -136,10 +136,10 @@ def _connection_of(path: Path) -> str:
 
 
 def rewritten(file: CaseFile, expectations: Mapping[int, Mapping[str, Any]]) -> str:
-    """Return the text of *file* with new values of `expect` and `calls`; the rest stays as it is.
+    """Return the text of *file* with new values of `expect` and `calls`, otherwise unchanged.
 
-    *expectations* holds them by the place of the test. Raises ConfigurationError for a file that
-    is not written in YAML's block style, where the places of values cannot be replaced.
+    *expectations* holds them by the index of the test. Raises ConfigurationError for a file that
+    is not in YAML's block style, in which values cannot be replaced.
     """
     lines = file.text.splitlines(keepends=True)
     for place in sorted(expectations, reverse=True):
@@ -165,7 +165,7 @@ def _rewrite(lines: list[str], node: DocumentNode, values: Mapping[str, Any]) ->
 
 
 def _block(lines: list[str], node: DocumentNode, key: str, indent: int) -> tuple[int, int]:
-    """Return the lines that a key of a test takes; where it has none, the end of the test twice."""
+    """Return the range of lines of a key in a test; an empty range at its end if it is absent."""
     first = node.keys[key].line - 1 if key in node.keys else node.spot.line - 1
     end = first + 1
     while end < len(lines) and _belongs(lines[end], indent, key in node.keys):

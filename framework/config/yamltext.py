@@ -1,12 +1,13 @@
-"""Read YAML into nodes; its scalars mean what they mean in JSON.
+"""Read YAML into nodes, with scalars as in JSON.
 
-`true`, `false`, `null`, `~`, nothing at all and decimal numbers without leading zeros are what
-they look like; anything else, `yes`, `0123` and `2024-01-01` among it, is text.
-Anchors, aliases and merge keys work; tags other than `!!str` and further documents do not.
+`true`, `false`, `null`, `~`, empty values and decimal numbers without leading zeros are literals;
+any other scalar, such as `yes`, `0123` or `2024-01-01`, is a string.
+Anchors, aliases and merge keys are supported; tags other than `!!str` and multiple documents are
+not.
 
-PyYAML's parser in C reads the text, where PyYAML was built with it, as it is in its wheels: only
-so a document of a mebibyte ends within a second, whatever it holds. It refuses `{key:, ...}`, which
-PyYAML's own parser reads: within braces and brackets a space follows the `:` of a bare key.
+PyYAML's C parser is used where it is available, as in PyYAML's wheels: only with it, any document
+of a mebibyte is read within a second. It rejects `{key:, ...}`, which PyYAML's Python parser
+accepts: within braces and brackets, write a space after the `:` of an unquoted key.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ class NodeComposer(Composer):
         return cast("yaml.Node", node)
 
     def scalar(self, event: yaml.ScalarEvent, spot: Spot, *, is_key: bool) -> DocumentNode:
-        """Return a scalar's value; a key counts as one, too."""
+        """Return a scalar's value; keys count as values."""
         del is_key
         self.count(spot)
         value: DocumentScalar = event.value
@@ -175,7 +176,7 @@ class NodeComposer(Composer):
         return DocumentNode(spot, nodes, {}, *self._measure(spot, nodes))
 
     def _object(self, node: yaml.MappingNode, spot: Spot) -> DocumentNode:
-        """Return an object; of a key that is given twice the first stays."""
+        """Return an object; the first of duplicate keys is kept."""
         keys: dict[str, Spot] = {}
         members: dict[str, DocumentNode] = {}
         for key, key_spot, value in _pairs(node):
@@ -252,7 +253,7 @@ def _syntax(text: str, error: yaml.MarkedYAMLError, findings: DiagnosticList) ->
 
 
 def _found(text: str, line: int, column: int) -> tuple[Spot, str]:
-    """Return a position counted from 0 as a spot, at most that of the end, and what is there."""
+    """Return a position counted from 0 as a spot within the document, and the text at it."""
     lines = re.split(_BREAKS, text)
     if line >= len(lines):
         line, column = len(lines) - 1, len(lines[-1])

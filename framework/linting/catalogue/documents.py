@@ -94,7 +94,7 @@ FILES: Final = (
         "other.",
         "destination: letters\nsubscriptions:\n"
         "  - partnerAction: sendLetter\n    actionSlug: sendLetter\n",
-        "`partnerAction` and `actionSlug` say the same. Keep one of them.",
+        "`partnerAction` and `actionSlug` are the same key. Keep one of them.",
     ),
     Entry(
         "AD205",
@@ -130,7 +130,7 @@ FILES: Final = (
         "A reference has an unknown kind.",
         "References name environment variables or files.",
         f"destination: letters\nsettings:\n  key: ${{vault:letters}}\n{_SENDS}",
-        "`${vault:letters}` is no reference that is known. Use `${env:NAME}` or "
+        "`${vault:letters}` is not a known reference. Use `${env:NAME}` or "
         "`${file:PATH}`; write `$${` for a literal `${`.",
     ),
     Entry(
@@ -138,7 +138,7 @@ FILES: Final = (
         "A reference is not resolved.",
         "Text outside of `settings` is sent unchanged.",
         mapping("sender: ${env:SENDER}"),
-        "`${env:SENDER}` stays as it is here. References are resolved in `settings` only.",
+        "`${env:SENDER}` is not replaced here. References are resolved in `settings` only.",
     ),
     Entry(
         "AD305",

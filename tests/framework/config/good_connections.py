@@ -1,4 +1,4 @@
-"""Good connection files, and mutations of them that a check must find in their lines."""
+"""Valid connection files, and mutations that a check must find in their lines."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ _MAPPINGS: dict[str, list[dict[str, Any]]] = {
 
 
 def good_connections(count: int) -> Iterator[Document]:
-    """Yield connection documents that have no error, of all destinations in turn."""
+    """Yield valid connection documents, of all destinations in turn."""
     actions = [
         (slug, action.slug)
         for slug, each in DESTINATIONS.items()
@@ -198,7 +198,7 @@ def write(value: Any, indent: int = 0) -> Iterator[str]:
 
 
 def lines_of(document: Document, place: Place) -> range:
-    """Return the lines on which a place of a document stands, counted from 1."""
+    """Return the lines of a position in a document, counted from 1."""
     value: Any = document
     start = 0
     for part in place:
@@ -227,7 +227,7 @@ def _height(value: Any, *, in_list: bool) -> int:
 
 @dataclass(frozen=True)
 class Mutation:
-    """A document with one fault of a *kind*, and the place that it concerns."""
+    """A document with one mutation of a *kind*, and its position."""
 
     kind: str
     document: Document
@@ -235,7 +235,7 @@ class Mutation:
 
 
 def mutate(random: Random, document: Document, kind: str) -> Mutation | None:
-    """Return the document with a fault of a kind; None where it has nothing for that."""
+    """Return the document with a mutation of a kind; None if it is not applicable."""
     changed = copy.deepcopy(document)
     place = _MUTATIONS[kind](random, changed)
     return None if place is None else Mutation(kind, changed, place)
@@ -261,7 +261,7 @@ def _walk(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
 
 
 def _typo(random: Random, word: str) -> str:
-    """Change a word as fingers do: exchange two letters, leave one out, or hit one twice."""
+    """Add a typing error to a word: swap two letters, omit one, or repeat one."""
     letters = [i for i in range(1, len(word) - 1) if word[i].isalpha() and word[i + 1].isalpha()]
     letters = [i for i in letters if word[i] != word[i + 1]] or [1]
     i = random.choice(letters)

@@ -1,4 +1,4 @@
-"""Connection files: what they may say, and every problem with its place and exact text."""
+"""Connection files: their contents, and every problem with its position and exact text."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ FULL = """\
 
 
 def test_a_connection_file_is_read() -> None:
-    """Both spellings of a subscription are accepted; what only Segment needs is passed over."""
+    """Both spellings of a subscription are accepted; keys that only Segment uses are ignored."""
     made = connection(FULL, environment={"SECRET": "s3cret"})
     assert (made.file, made.destination, made.name, made.enabled) == (
         "c.yaml",
@@ -106,7 +106,7 @@ def test_json_and_yaml_say_the_same() -> None:
 
 
 def test_every_part_of_a_subscription_knows_its_place() -> None:
-    """Findings about triggers and mappings, made elsewhere, point into the file."""
+    """Findings about triggers and mappings point into the file."""
     first, second = connection(FULL, environment={"SECRET": "s"}).items
     assert first.spot("trigger") == Spot(9, 16, 14)
     assert first.spot("mapping", "email", "@path") == Spot(10, 51, 7)
@@ -121,7 +121,7 @@ CASES = json.loads((Path(__file__).parents[2] / "cases/connection_problems.json"
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"][:40]))
 def test_all_problems_are_found_at_once(case: dict[str, Any]) -> None:
-    """Code, line, column and text of each problem stand in the case."""
+    """The case states code, line, column and text of each problem."""
     reading = parse(case["text"], case["file"], environment={"EMPTY": ""})
     assert reading.connection is None
     assert [
@@ -152,7 +152,7 @@ def test_warnings_do_not_keep_a_file_from_being_used() -> None:
     reading = parse(text)
     assert reading.connection is not None
     hint = "References are resolved in `settings` only."
-    assert found(reading) == [("AD304", 3, 35, 10, f"`${{env:A}}` stays as it is here. {hint}")]
+    assert found(reading) == [("AD304", 3, 35, 10, f"`${{env:A}}` is not replaced here. {hint}")]
     assert {finding.severity for finding in reading.diagnostics} == {"warning"}
     reading = parse("destination: x")
     assert reading.connection is not None
@@ -245,7 +245,7 @@ def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
 
 
 def test_a_diagnostic_is_data_without_secrets() -> None:
-    """Whoever shows it needs nothing else; values of keys that sound secret are covered."""
+    """A finding contains its excerpt; values of keys that may be secret are hidden."""
     text = 'destination: x\nsettings: {client_secret: "a${env:B}c", apiKey: d}\n' + SUBSCRIPTION
     (finding,) = parse(text).diagnostics
     assert finding == Diagnostic(
@@ -264,6 +264,6 @@ def test_a_diagnostic_is_data_without_secrets() -> None:
 
 
 def test_every_code_is_explained() -> None:
-    """Codes of one kind share a hundred; each says in a sentence what it stands for."""
+    """Codes of one kind share a hundred; each has a sentence as its title."""
     assert sorted(CODES) == list(CODES)
     assert all(text.endswith(".") for text in CODES.values())

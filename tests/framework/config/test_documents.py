@@ -1,4 +1,4 @@
-"""YAML and JSON with places: what values mean, what is refused and where."""
+"""YAML and JSON with positions: the meaning of values, and the positions of errors."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_json_is_read_as_python_reads_it(value: Any, indent: int | None) -> None
 def test_json_is_read_as_json_where_yaml_differs(
     text: str, path: str | int, value: Any, spot: Spot
 ) -> None:
-    """Escapes, tabs, line breaks, keys and numbers are those of JSON, with their places."""
+    """Escapes, tabs, line breaks, keys and numbers follow JSON, with their positions."""
     findings = DiagnosticList("c.json", text)
     node = read_json(text, findings).at(path)
     assert (node.plain(), node.spot, findings.all) == (value, spot, ())
@@ -137,7 +137,7 @@ def test_json_is_read_as_json_where_yaml_differs(
     ],
 )
 def test_what_only_yaml_allows_is_refused_in_json(text: str, problems: list[str]) -> None:
-    """At its place, after what was found before it."""
+    """It is reported at its position, after earlier findings."""
     findings = DiagnosticList("c", text)
     with pytest.raises(Unreadable):
         read_json(text, findings)
@@ -150,7 +150,7 @@ def test_what_only_yaml_allows_is_refused_in_json(text: str, problems: list[str]
 @settings(max_examples=150, deadline=None)
 @given(st.text(alphabet='{}[]",:\\ \n\t10-.eEtrufalsn/b\x01', max_size=14))
 def test_invalid_json_is_refused_with_a_position(text: str) -> None:
-    """Python's own reader decides; its `NaN` and `Infinity` cannot be spelled here."""
+    """Python's reader decides; `NaN` and `Infinity` are invalid."""
     try:
         expected = [json.loads(text)]
     except ValueError:
@@ -202,7 +202,7 @@ MERGES = "a: &a {b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, i: 1, j: 1}\n" + "\n"
     ],
 )
 def test_no_document_grows_beyond_the_limits(read: Reader, text: str, problem: str) -> None:
-    """What aliases repeat counts as often as it is repeated."""
+    """Values that aliases repeat count each time."""
     findings = DiagnosticList("c", text)
     with pytest.raises(Unreadable):
         read(text, findings)
@@ -220,7 +220,7 @@ def test_any_text_is_a_document_or_a_finding(text: str) -> None:
 
 
 def test_yaml_is_read_alike_by_both_parsers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyYAML comes with a parser in C, as a rule; what a file means and its places are the same.
+    """Meaning and positions are the same with and without PyYAML's C parser.
 
     One thing differs, which the next test holds: a bare key's `:` without a space in braces.
     """
@@ -254,7 +254,7 @@ def test_yaml_is_read_alike_by_both_parsers(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_colon_without_a_space_is_refused_by_the_parser_in_c_only(
     text: str, column: int, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The refusal points to the colon and says what to write; with a space both read the same."""
+    """The error points to the colon and says what to write; with a space both parsers agree."""
     findings = DiagnosticList("c.yaml", text)
     monkeypatch.setattr("framework.config.yamltext._PARSER", pyyaml.CSafeLoader)
     with pytest.raises(Unreadable):
@@ -303,7 +303,7 @@ def test_places_count_from_one_in_characters() -> None:
     ],
 )
 def test_excerpts_cover_what_sounds_secret(line: str, shown: str) -> None:
-    """Columns stay where they are."""
+    """Columns do not move."""
     assert DiagnosticList("c.yaml", f"a: 1\n{line}\n").excerpt(2) == shown
     assert DiagnosticList("c.yaml", line).excerpt(2) == ""
 
@@ -319,7 +319,7 @@ def test_findings_are_listed_up_to_a_number() -> None:
 
     assert len(warnings) == MAX_FINDINGS
     assert str(warnings[-2]) == "c.yaml:1:1: 998"
-    last = "c.yaml:1:1: No more than 1,000 warnings are listed. Mend these first."
+    last = "c.yaml:1:1: No more than 1,000 warnings are listed. Fix these first."
     assert str(warnings[-1]) == last
     assert (error.severity, error.message) == ("error", f"{'x' * 2_000}…")
     assert findings.lists_errors

@@ -1,4 +1,4 @@
-"""Manifests of others: whatever is in them, checking a connection against them never crashes."""
+"""Arbitrary manifests: checking a connection against them never crashes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 def mutated(random: Random) -> dict[str, Any]:
-    """Put junk at some places of a manifest, or leave them out."""
+    """Replace some values of a manifest by arbitrary ones, or remove them."""
     made = copy.deepcopy(random.choice((MANIFEST, WEBHOOK, CRM)))
     for _ in range(random.randrange(1, 4)):
         *outer, last = random.choice([place for place in places(made) if place])
@@ -54,7 +54,7 @@ def mutated(random: Random) -> dict[str, Any]:
 
 
 def test_mutated_manifests_are_reported_or_used() -> None:
-    """A destination comes of most of them, and connections to it can be checked."""
+    """Most of them result in a destination, and connections to it can be checked."""
     used = 0
     for seed in range(MUTATIONS):
         random = Random(seed)  # noqa: S311 - for tests, not for secrets

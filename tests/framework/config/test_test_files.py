@@ -98,7 +98,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path, text: str, problems: 
 
 
 def test_validate_takes_test_files_for_what_they_are(tmp_path: Path) -> None:
-    """`actions validate *.yaml` beside tests reports their own problems only."""
+    """`actions validate *.yaml` in a folder with tests reports the tests' own problems only."""
     good, bad = write(tmp_path, FILE), tmp_path / "bad.test.yaml"
     bad.write_text("tests: [{events: [], expected: []}]", encoding="utf-8")
 
