@@ -78,7 +78,7 @@ def _check_argument(hook: str, argument: Parameter, known: Collection[str]) -> I
 def unmarked_hooks(plugin: Any, hooks: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield place and problem of each function that is named like one of *hooks* but not marked.
 
-    Functions that a module imports from other packages are not meant as hooks.
+    Functions that a module imports from other packages are not hooks.
     """
     for name in sorted(hooks):
         function = inspect.getattr_static(plugin, name, None)

@@ -1,7 +1,7 @@
 """Plugins found by entry point: each loaded on its own, checked, and kept apart from the others.
 
-A plugin that cannot be imported, has hooks that can never be called rightly or returns an invalid
-definition becomes a problem of the registry, with the file and line to mend; the others live on.
+A plugin that cannot be imported, has hooks that cannot be called correctly or returns an invalid
+definition becomes a problem of the registry, with file and line; the others are loaded.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _EXTENSIONS: Final = frozenset({"register_directives", "delivery_finished"})
 class Plugin:
     """A destination ready to be connected: its definition and its hooks.
 
-    *name* is the entry point's name, *origin* says which distribution it came from.
+    *name* is the entry point's name, *origin* its distribution.
     """
 
     definition: Destination
@@ -48,25 +48,25 @@ class Plugin:
     origin: str = ""
 
     def implements(self, hook: str) -> bool:
-        """Return whether the destination itself or an extension does something for *hook*."""
+        """Return whether the destination or an extension implements or wraps *hook*."""
         return any(not _wraps(impl) for impl in self._implementations(hook))
 
     def wants(self, hook: str) -> frozenset[str]:
-        """Return the names of all arguments that implementations of *hook* ask for."""
+        """Return the names of all arguments that implementations of *hook* use."""
         return frozenset(name for impl in self._implementations(hook) for name in impl.argnames)
 
     def call(self, hook: str, **arguments: Any) -> Any:
-        """Call *hook*; only the arguments that are asked for need to be given."""
+        """Call *hook*; only arguments that implementations use are required."""
         alone = self._alone.get(hook)
         if alone:
-            # What comes of it through pluggy too, which takes longer than many a hook.
+            # The same result as through pluggy, whose call takes longer than many hooks.
             return alone.function(*map(arguments.get, alone.argnames))
         caller = getattr(self.manager.hook, hook)
         return caller(**{**dict.fromkeys(caller.spec.argnames), **arguments})
 
     @cached_property
     def _alone(self) -> Mapping[str, pluggy.HookImpl]:
-        """The implementation of each hook that has a single one, and gives a single result."""
+        """The implementation of each hook with one implementation and one result."""
         found = {name: self._implementations(name) for name in HOOKS}
         return {
             name: impls[0]
@@ -82,7 +82,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class PluginProblem:
-    """Why a plugin was left out: the entry point's *name*, its *origin*, and a full sentence."""
+    """A plugin that was left out: the entry point's *name*, its *origin* and the reason."""
 
     name: str
     origin: str
@@ -91,7 +91,7 @@ class PluginProblem:
 
 @dataclass(frozen=True)
 class Registry:
-    """What was found: destinations by slug, and the problems of what was left out."""
+    """The loaded plugins: destinations by slug, and the problems of invalid plugins."""
 
     destinations: Mapping[str, Plugin]
     problems: tuple[PluginProblem, ...] = ()
@@ -99,7 +99,7 @@ class Registry:
     def get(self, slug: str) -> Plugin:
         """Return the destination called *slug*; raises UnknownNameError with the known ones.
 
-        A part of the slug between hyphens will do where only one destination has it.
+        A part of the slug between hyphens is sufficient if no other destination has it.
         """
         found = resolve_slug(slug, self.destinations)
         if found is None:
@@ -130,7 +130,7 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Registry:
 
 
 def open_plugin(module: Any, extensions: Iterable[Any] = ()) -> Plugin:
-    """Return the destination that *module* (any object with hook implementations) defines.
+    """Open the destination that *module* (any object with hook implementations) defines.
 
     Raises PluginError, or DefinitionError with every problem.
     """
@@ -159,7 +159,7 @@ def _import_all(found: Iterable[EntryPoint], problems: list[PluginProblem]) -> I
 def _guarded(
     load: Callable[[_Loaded], T], loaded: _Loaded, problems: list[PluginProblem]
 ) -> T | None:
-    """Return what *load* gives; what it raises becomes a problem."""
+    """Return the result of *load*; an exception becomes a problem."""
     try:
         return load(loaded)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin can fail in any way
@@ -286,7 +286,7 @@ def _problem(loaded: _Loaded, error: BaseException) -> PluginProblem:
     kind = "" if isinstance(error, FrameworkError) else f"{type(error).__name__}: "
     what = error.msg if isinstance(error, SyntaxError) else error
     place = place_of_error(error, loaded.package) if loaded.package else ""
-    told = ": ".join([*getattr(error, "__notes__", ()), f"{kind}{what}"])
+    message = ": ".join([*getattr(error, "__notes__", ()), f"{kind}{what}"])
     where = f" of {loaded.origin}" if loaded.origin else ""
-    text = f"Plugin `{loaded.name}`{where} is left out: {_at(place, told)}"
+    text = f"Plugin `{loaded.name}`{where} is left out: {_at(place, message)}"
     return PluginProblem(loaded.name, loaded.origin, text)

@@ -1,4 +1,4 @@
-"""The hooks are the plugin system's table of contents: each is documented and can be done."""
+"""The hooks are the plugin system's table of contents: each is documented and implementable."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_is_documented(name: str) -> None:
-    """Its first line is a sentence, and every argument and the answer have a type."""
+    """Its first line is a sentence, and every argument and the result have a type."""
     hook = getattr(hookspecs, name)
     first = (inspect.getdoc(hook) or "").partition("\n")[0]
     assert first.endswith((".", ":", "`.")) or "." in first
@@ -53,7 +53,7 @@ def test_a_specification_does_nothing_itself(name: str) -> None:
 
 
 def test_one_implementation_answers_except_where_all_are_heard() -> None:
-    """Extensions hear of reports and give directives beside each other; else the first answers."""
+    """Every extension gets reports and adds directives; else the first result counts."""
     options = {name: getattr(hookspecs, name).action_destinations_spec for name in HOOKS}
     heard = {name for name, option in options.items() if not option["firstresult"]}
     assert heard == {"delivery_finished", "register_directives"}

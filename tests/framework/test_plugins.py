@@ -1,4 +1,4 @@
-"""Plugins are found by entry point, each on its own; a bad one is reported and harms nobody."""
+"""Plugins are found by entry point, each on its own; an invalid one affects no other."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KNOWN_HOOKS = ", ".join(sorted(HOOKS))
 
 
 def extension(**hooks: Any) -> Any:
-    """Return an extension's module; hooks that are marked already stay as they are."""
+    """Return an extension's module; functions that are already marked are unchanged."""
     mark = f"{hookspecs.PROJECT}_impl"
     return SimpleNamespace(
         **{name: hook if hasattr(hook, mark) else hookimpl(hook) for name, hook in hooks.items()}
@@ -117,7 +117,7 @@ def test_our_own_destination_is_loaded_by_entry_point() -> None:
 
 @pytest.fixture
 def point(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that makes an entry point whose module has given attributes."""
+    """Return a function that creates an entry point for a module with given attributes."""
 
     def make(name: str, hooks: Any = None) -> EntryPoint:
         made = ModuleType(f"third_party_{name}")
@@ -316,7 +316,7 @@ def no_wrapper() -> None:
     ],
 )
 def test_an_invalid_plugin_is_left_out(point: Any, hooks: Any, told: str) -> None:
-    """Every way to be wrong is a problem with place, hook and fix; the others are available."""
+    """Every invalid plugin is a problem with position, hook and fix; the others are available."""
     registry = load_plugins([point("bad", hooks), point("good", named("good"))])
     places = {name: place_of(hook) for name, hook in vars(hooks).items()}
     text = f"Plugin `bad` is left out: {told.format_map(places)}"
@@ -325,7 +325,7 @@ def test_an_invalid_plugin_is_left_out(point: Any, hooks: Any, told: str) -> Non
 
 
 def test_a_function_that_is_not_marked_as_a_hook_is_named() -> None:
-    """Unless its hook is implemented under another name."""
+    """It is accepted if its hook is implemented under another name."""
 
     class Mail:
         destination, actions, perform = (
@@ -397,7 +397,7 @@ def perform():
 def test_a_problem_shows_the_authors_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, line: int, told: str
 ) -> None:
-    """It is the innermost line of the plugin's own files; a function of others is no hook."""
+    """It is the innermost line in the plugin's own files; imported functions are not hooks."""
     file = tmp_path / "written.py"
     file.write_text(IMPORTED.replace(old, new, 1))
     (tmp_path / "elsewhere.py").write_text("def auth(settings, more=None):\n    pass\n")
@@ -429,7 +429,7 @@ def test_opening_an_invalid_plugin_raises() -> None:
 
 
 def test_anything_with_hooks_can_be_a_plugin() -> None:
-    """A module, a namespace, an instance; a hook may be called otherwise with `specname`."""
+    """A plugin is a module, a namespace or an instance; `specname` allows other function names."""
 
     class Mail:
         """Hooks as methods."""
@@ -458,14 +458,14 @@ def test_anything_with_hooks_can_be_a_plugin() -> None:
 
 @hookimpl(wrapper=True)
 def perform(payload: Any) -> Generator[None, Any, Any]:
-    """Keep what a destination answers, and note that it did."""
+    """Pass a destination's result on and record the call."""
     answer = yield
     return Delivered(answer.status, {"wrapped": payload.text, "answer": answer.body})
 
 
 @hookimpl(wrapper=True)
 def perform_batch(events: Any) -> Generator[None, Any, Any]:
-    """Make something else of what a destination raises."""
+    """Replace an exception of a destination."""
     try:
         return (yield)
     except ValueError:
@@ -476,7 +476,7 @@ WRAPPERS = SimpleNamespace(perform=perform, perform_batch=perform_batch)
 
 
 def test_an_extension_wraps_perform() -> None:
-    """It gets the arguments that it names, also those that the destination does not ask for."""
+    """It gets the arguments that it names, also those that the destination does not use."""
     opened = open_plugin(module(perform=lambda: Delivered(201, "made")), [WRAPPERS])
     with connected(opened) as connection:
         (result,) = connection.deliver([said("a")]).results
@@ -493,7 +493,7 @@ def test_an_extension_wraps_perform_batch() -> None:
 
 
 def test_a_wrapper_alone_implements_nothing() -> None:
-    """A destination is not given the hook that an extension only wraps."""
+    """A hook that an extension only wraps does not count as implemented."""
     opened = open_plugin(module(perform_batch=lambda: None), [WRAPPERS])
     assert opened.implements("perform_batch")
     assert not opened.implements("perform")
@@ -518,7 +518,7 @@ def test_an_installed_extension_serves_every_destination(point: Any) -> None:
 
 @pytest.fixture
 def shout() -> Iterator[Directive]:
-    """Return a further directive, and forget it after the test."""
+    """Return an additional directive, and remove it after the test."""
 
     def shouted(value: JSON) -> JSON:
         return f"{value}!"
@@ -540,7 +540,7 @@ def shout() -> Iterator[Directive]:
 
 
 def test_an_extension_adds_directives(shout: Directive, point: Any) -> None:
-    """They are known before any destination is opened; loading twice does no harm."""
+    """They are registered before any destination is opened; loading twice has no effect."""
     hooks = extension(register_directives=lambda: [shout])
     for _ in range(2):
         registry = load_plugins([point("x", named("x")), point("zz", hooks)])
@@ -577,7 +577,7 @@ def passing(hook: str) -> Any:
 def test_a_hook_gets_the_arguments_it_names(
     extensions: tuple[Any, ...],
 ) -> None:
-    """It makes no difference whether anybody stands around it."""
+    """The result is the same with and without a wrapper."""
 
     def perform(payload: Any, settings: Any) -> Any:
         return payload, settings
