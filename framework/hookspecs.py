@@ -1,8 +1,8 @@
-"""The hooks of a destination and of an extension: the table of contents of the plugin system.
+"""The hooks of destinations and extensions: the table of contents of the plugin system.
 
 A destination module implements the hooks it needs with `@hookimpl`; each implementation is a plain
 function that names only the arguments it uses, without default values.
-Every destination lives in a plugin manager of its own, next to the registered extensions.
+Every destination has its own plugin manager, which also holds the registered extensions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec(firstresult=True)
 def destination() -> Destination:
-    """Return the destination's identity: slug, name, presets, rate. Required."""
+    """Return the destination: slug, name, presets and rate limit. Required."""
     raise NotImplementedError
 
 
@@ -50,7 +50,7 @@ def auth(settings: Any) -> httpx.Auth | None:
 
 @hookspec(firstresult=True)
 def check_authentication(client: httpx.Client, settings: Any) -> None:
-    """Raise when the settings do not give access; called before the first event moves."""
+    """Raise an exception if the settings do not grant access; called before the first event."""
     raise NotImplementedError
 
 
@@ -69,12 +69,12 @@ def identify(
 ) -> Sequence[str | Failed]:
     """Return the identifier of each payload, in exactly the form that is sent to the partner.
 
-    A Failed in a place fails that event at once.
-    *columns* are the same payloads by field, see `framework.Columns`; for those who ask for
-    columns alone, payloads are never made.
-    Within a batching lane and its keys the last event about one identifier wins: earlier events
-    of other actions are skipped as superseded, earlier ones of the same action share its outcome.
-    The answer depends on the arguments alone: it may be asked for in another process.
+    A Failed in place of an identifier fails that event at once.
+    *columns* holds the same payloads by field, see `framework.Columns`; if only *columns* is used,
+    payloads are not created.
+    Within a batching lane and its keys, the last event for an identifier wins: earlier events
+    of other actions are skipped as superseded, earlier ones of the same action share its result.
+    The result must depend on the arguments only: the hook may be called in another process.
     """
     raise NotImplementedError
 
@@ -95,11 +95,11 @@ def perform(
     cache: Any,
     logger: logging.Logger,
 ) -> httpx.Response | Result | None:
-    """Do it for one payload; returning normally means delivered.
+    """Deliver one payload; a normal return means delivered.
 
-    Raise an IntegrationError to fail the event, RetryableError to have it tried again later.
-    *event* is the event as it came, *membership* whether it adds to an audience (True), removes
-    (False) or cannot be told (None), *cache* lives as long as the connection.
+    Raise IntegrationError to fail the event, RetryableError to have it retried later.
+    *event* is the original event; *membership* is True if it adds to an audience, False if it
+    removes, else None; *cache* exists as long as the connection.
     """
     raise NotImplementedError
 
@@ -121,11 +121,11 @@ def perform_batch(
     cache: Any,
     logger: logging.Logger,
 ) -> httpx.Response | Sequence[Result] | None:
-    """Do it for many payloads of one action that agree in the batch keys.
+    """Deliver a batch of payloads of one action with equal batch keys.
 
-    Return nothing (all delivered), one response or one result (it speaks for all), or one result
-    for each payload in order.
-    *key* holds the values of the batch keys by name, in which all payloads agree.
+    Return nothing (all delivered), one response or result (for all), or one result for each
+    payload in order.
+    *key* holds the values of the batch keys by name.
     An exception fails every payload of the batch.
     """
     raise NotImplementedError
@@ -133,7 +133,7 @@ def perform_batch(
 
 @hookspec(firstresult=True)
 def sandbox() -> Any:
-    """Give a simulated partner: see `framework.testing.Sandbox`."""
+    """Return a sandbox that simulates the partner, see `framework.testing.Sandbox`."""
     raise NotImplementedError
 
 
@@ -179,13 +179,13 @@ def get_audience(
 def delete_user(
     client: httpx.Client, settings: Any, user_id: str | None, anonymous_id: str | None
 ) -> httpx.Response | None:
-    """Delete what the partner knows of a person."""
+    """Delete a user's data at the partner."""
     raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def poll(client: httpx.Client, settings: Any, job: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Ask how a job that the partner does in its own time is getting on."""
+    """Return the state of an asynchronous job of the partner."""
     raise NotImplementedError
 
 
