@@ -18,7 +18,7 @@ import pytest
 from framework.delivery.client import Client
 from framework.delivery.exchanges import Redactor
 from framework.delivery.http_errors import describe_error, json_body
-from framework.delivery.http_messages import TooLargeError
+from framework.delivery.http_messages import ResponseTooLargeError
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
 from framework.errors import (
@@ -170,7 +170,7 @@ TRANSPORT_CASES = [
     (httpx.PoolTimeout, 503, "POOL_TIMEOUT", "had to wait too long for a free connection"),
     (httpx.ProxyError, 503, "PROXY_ERROR", "could not be reached through the proxy"),
     (httpx.ConnectError, 503, "CONNECT_ERROR", "could not be reached"),
-    (TooLargeError, 502, "RESPONSE_TOO_LARGE", "sent a response that is too large"),
+    (ResponseTooLargeError, 502, "RESPONSE_TOO_LARGE", "sent a response that is too large"),
     (httpx.ReadError, 503, "READ_ERROR", "broke off the connection"),
     (httpx.WriteError, 503, "WRITE_ERROR", "broke off the connection"),
     (httpx.CloseError, 503, "TRANSPORT_ERROR", "failed"),
@@ -301,7 +301,7 @@ def test_what_may_have_been_taken_in_is_not_repeated(failed: Exception) -> None:
 
 
 def test_a_response_that_is_too_large_is_not_asked_for_again() -> None:
-    assert attempts("PATCH", TooLargeError(""), DONE)[0] == -1
+    assert attempts("PATCH", ResponseTooLargeError(""), DONE)[0] == -1
 
 
 def test_a_call_that_closing_ends_is_not_made_again() -> None:
