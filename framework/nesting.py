@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate, repeat
+from itertools import accumulate
 from typing import Final
 
 MAX_LEVELS: Final = 200
@@ -27,15 +27,17 @@ _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 def any_too_deep(lines: Sequence[bytes]) -> bool:
     """Return whether any of *lines*, each a JSON text, is nested deeper than MAX_LEVELS.
 
-    A level takes at least two bytes as a list and five as an object. Ordinary lines are therefore
-    excluded by their length and number of lists, which are found faster than brackets are counted.
+    A level takes at least two bytes as a list and five as an object. Lines of ordinary length can
+    therefore only be too deep with many lists close together, which are quickly excluded.
     """
     longest = max(map(len, lines), default=0)
     if longest <= _SHORT:
         return False
     lists = (5 * MAX_LEVELS - longest) // 3
-    if lists > 0 and max(map(len, map(bytes.split, lines, repeat(b"[")))) <= lists:
-        return False
+    if lists > 1:
+        between = b"".join(lines).split(b"[")[1:-1]
+        if len(between) < lists - 1 or min(map(len, between)) * (lists - 1) >= longest:
+            return False
     return any(map(is_too_deep, lines))
 
 
