@@ -7,7 +7,7 @@ stack; this one is below all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -24,9 +24,21 @@ _STEPS: Final = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
-def any_too_deep(lines: Iterable[bytes]) -> bool:
-    """Return whether any of *lines*, each a JSON text, is nested deeper than MAX_LEVELS."""
-    return any(is_too_deep(line) for line in lines if len(line) > _SHORT)
+def any_too_deep(lines: Sequence[bytes]) -> bool:
+    """Return whether any of *lines*, each a JSON text, is nested deeper than MAX_LEVELS.
+
+    A level takes at least two bytes as a list and five as an object. Lines of ordinary length can
+    therefore only be too deep with many lists close together, which are quickly excluded.
+    """
+    longest = max(map(len, lines), default=0)
+    if longest <= _SHORT:
+        return False
+    lists = (5 * MAX_LEVELS - longest) // 3
+    if lists > 1:
+        between = b"".join(lines).split(b"[")[1:-1]
+        if len(between) < lists - 1 or min(map(len, between)) * (lists - 1) >= longest:
+            return False
+    return any(map(is_too_deep, lines))
 
 
 def is_too_deep(text: bytes, levels: int = MAX_LEVELS) -> bool:
