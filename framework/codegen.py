@@ -251,7 +251,7 @@ class JSONReader:
         enter = self._stepped(outer, key)
         if _PLACE.fullmatch(key):
             enter = f"{outer}[{key}] if type({outer}) is list and len({outer}) > {key} else {enter}"
-        else:
+        elif "." not in key:
             enter = f"{outer}.get({key!a}, MISSING) if type({outer}) is dict else {enter}"
         if len(parts) > 1:
             enter = f"MISSING if {outer} is MISSING else {enter}"

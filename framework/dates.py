@@ -37,6 +37,17 @@ def read_date(text: str) -> float | None:
     return within(_DateReader(text).read()) if len(text) <= _LONGEST else None
 
 
+def is_day(year: int, month: int, day: int) -> bool:
+    """Return whether a day is in the calendar; *month* counts from 1."""
+    return 1 <= month <= 12 and 1 <= day <= days(year, month, 1) - days(year, month - 1, 1)
+
+
+def names_day(text: str) -> bool:
+    """Return whether the day that a date names is in the calendar: `Date` takes February 30."""
+    reader = _DateReader(text)
+    return reader.read() is not None and is_day(*reader.year_month_day())
+
+
 def within(moment: float | None) -> float | None:
     """Return *moment*, in milliseconds since 1970, or None outside the range of `Date`."""
     return moment if moment is not None and abs(moment) <= _LIMIT else None
@@ -301,14 +312,14 @@ class _DateReader:
     def _date(self) -> int:
         if not self.day:
             raise _Invalid
-        year, month, day = self._year_month_day()
+        year, month, day = self.year_month_day()
         if not self.iso and 0 <= year < 100:
             year += 2000 if year < 50 else 1900
         if not (1 <= month <= 12 and 1 <= day <= 31):
             raise _Invalid
         return days(year, month - 1, day) * DAY
 
-    def _year_month_day(self) -> tuple[int, int, int]:
+    def year_month_day(self) -> tuple[int, int, int]:
         """Return the parts of the day in order; missing ones are 1 (so the year is 2001)."""
         first, second, third = (*self.day, *[1] * (3 - len(self.day)))
         year_first = not 1 <= first <= 31

@@ -64,6 +64,8 @@ PathSteps: TypeAlias = tuple[str | ListItem, ...]
 
 _BREAK = re.compile(r"""\[(?=["'0-9])|\.|(?<=["'0-9])\]+""")
 _QUOTE = re.compile("[\"']")
+_DOTTED = re.compile(r"""\[(["'])[^"'\[\]]*\.[^"'\[\]]*\1\]|\\\.""")
+_DOT = "\ufdd0"  # stands for a dot in a key; not a character
 _PLAIN = re.compile(r"""[^.\[\]"'0-9][^.\[\]"']*\Z""")
 
 
@@ -75,11 +77,12 @@ class Path:
 
     @classmethod
     def parse(cls, text: str) -> Path:
-        """Parse `$.a.b`, `a.b`, `a[0].b` or `a['b c']`; the empty string is the whole event.
+        r"""Parse `$.a.b`, `a.b`, `a[0].b` or `a['b c']`; the empty string is the whole event.
 
-        Parses exactly as Segment's implementation does: the first `$.` is dropped; dots, `[` before
-        a quote or digit and `]` after one separate keys; empty keys are dropped and quotes removed,
-        so a key that contains a dot cannot be written. Every string is a valid path.
+        Parses as Segment's implementation does: the first `$.` is dropped; dots, `[` before a quote
+        or digit and `]` after one separate keys; empty keys are dropped and quotes removed. In
+        addition, a key may contain dots: `a['b.c']`, `a["b.c"]` and `a.b\.c` mean the key `b.c`
+        of `a`, or its keys `b` and `c` if there is no such key. Every string is a valid path.
         """
         return _parse(text)
 
@@ -109,9 +112,13 @@ class Path:
 
 
 def step(value: JSON, part: str) -> JSON:
-    """Return the member of *value* at one key or decimal index, as `Path.get` does, or MISSING."""
+    """Return the member of *value* at one key or decimal index, as `Path.get` does, or MISSING.
+
+    A key that contains dots and is not there means the keys between its dots.
+    """
     if isinstance(value, dict):
-        return value.get(part, MISSING)
+        found = value.get(part, MISSING)
+        return found if found is not MISSING or "." not in part else _nested(value, part)
     if value and isinstance(value, (list, str)):
         return _item(value, part)
     return MISSING if value or isinstance(value, list) else value
@@ -119,9 +126,15 @@ def step(value: JSON, part: str) -> JSON:
 
 def _item(items: list[JSON] | str, part: str) -> JSON:
     if not _is_decimal(part) or (part[0] == "0" and part != "0"):
-        return MISSING
+        return _nested(items, part) if "." in part else MISSING
     index = int(part) if len(part) < 10 else len(items)
     return items[index] if index < len(items) else MISSING
+
+
+def _nested(value: JSON, part: str) -> JSON:
+    """Return what the keys between the dots of *part* lead to."""
+    keys = [key for key in part.split(".") if key]
+    return Path(tuple(keys)).get(value) if keys else MISSING
 
 
 def _is_decimal(part: str) -> bool:
@@ -130,5 +143,12 @@ def _is_decimal(part: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> Path:
+    if _DOTTED.search(text) and _DOT not in text:
+        hidden = _DOTTED.sub(lambda match: match[0].strip("\\").replace(".", _DOT), text)
+        return Path(tuple(part.replace(_DOT, ".") for part in _split(hidden)))
+    return Path(_split(text))
+
+
+def _split(text: str) -> tuple[str, ...]:
     parts = _BREAK.split(text.replace("$.", "", 1))
-    return Path(tuple(_QUOTE.sub("", part) for part in parts if part))
+    return tuple(_QUOTE.sub("", part) for part in parts if part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,10 +11,11 @@ import click
 from framework.cli import exits
 from framework.cli.findings import show_findings
 from framework.cli.installed import find_installed
-from framework.errors import SettingsError, UnknownNameError
+from framework.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from framework.config import ConnectionFile, DiagnosticList, Reading
+    from framework.config import ConnectionFile, Diagnostic, Reading
+    from framework.definition import Destination
     from framework.plugins import Plugin
 
 connection_option = click.option(
@@ -58,9 +59,9 @@ class Opened(NamedTuple):
 
 
 def open_connection(path: str) -> Opened:
-    """Read the connection file at *path*, check its settings and show every finding.
+    """Read and check the connection file at *path*; show every error and warning.
 
-    Raises click's Exit with code 2 where there are errors, StorageError where it cannot be read.
+    Raises click's Exit with code 2 if there are errors.
     """
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
 
@@ -68,48 +69,67 @@ def open_connection(path: str) -> Opened:
 
 
 def check_reading(reading: Reading) -> Opened:
-    """Check the settings of *reading* and show every finding; raises Exit if there are errors."""
+    """Check *reading* as `actions validate` does and show every error and warning.
+
+    Raises click's Exit with code 2 if there are errors.
+    """
     plugin = _plugin(reading)
-    if reading.connection is not None and plugin is not None:
-        _check_settings(reading.connection, plugin, reading.findings)
-    return _opened(reading, plugin)
+    if plugin is not None:
+        _check(reading, plugin.definition)
+    _show(reading)
+    file = reading.connection
+    if file is None or plugin is None or errors_in(reading.diagnostics):
+        raise click.exceptions.Exit(exits.USAGE)
+    return Opened(replace(file, destination=plugin.definition.slug), plugin)
 
 
 def name_connection(path: str) -> Opened:
-    """Read the connection file at *path* like `open_connection`, but do not check its settings."""
+    """Read the connection file at *path* and show what `open_connection` shows.
+
+    Raises click's Exit with code 2 only if the file is unreadable or its destination is unknown.
+    """
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
 
     reading = read_connection(path)
-    return _opened(reading, _plugin(reading))
+    plugin, file = _plugin(reading), reading.connection
+    readable = not errors_in(reading.diagnostics)
+    if plugin is not None:
+        _check(reading, plugin.definition)
+    _show(reading)
+    if file is None or plugin is None or not readable:
+        raise click.exceptions.Exit(exits.USAGE)
+    return Opened(replace(file, destination=plugin.definition.slug), plugin)
+
+
+def errors_in(findings: Iterable[Diagnostic]) -> bool:
+    """Return whether there are errors among *findings*."""
+    return any(found.severity == "error" for found in findings)
 
 
 def _plugin(reading: Reading) -> Plugin | None:
     """Return the file's destination, or None; add a finding where it is unknown."""
-    file = reading.connection
-    if file is None:
+    draft = reading.draft
+    if draft is None or not draft.destination:
         return None
     try:
-        return find_installed(file.destination)
+        return find_installed(draft.destination)
     except UnknownNameError as error:
-        reading.findings.error("AD401", file.node.at("destination").spot, str(error))
+        reading.findings.error("AD401", draft.node.at("destination").spot, str(error))
         return None
 
 
-def _check_settings(file: ConnectionFile, plugin: Plugin, findings: DiagnosticList) -> None:
-    """Add findings for invalid settings, as `actions validate` does."""
-    from framework.definition import shape_settings  # noqa: PLC0415 - heavy, at first use
+def _check(reading: Reading, destination: Destination) -> None:
+    """Add the findings of `actions validate` for *destination*."""
+    if reading.connection is not None and not reading.diagnostics:
+        from framework.cli.clearance import is_plain  # noqa: PLC0415 - not for `--help`
 
-    try:
-        shape_settings(plugin.definition.settings, file.settings)
-    except SettingsError:
-        from framework.linting import check_settings  # noqa: PLC0415 - heavy, seldom needed
+        if is_plain(reading.connection, destination):
+            return
+    from framework import linting  # noqa: PLC0415 - heavy, not needed for plain files
 
-        check_settings(file, plugin.definition, findings)
+    linting.validate(reading, destination, linting.model_from_spec())
 
 
-def _opened(reading: Reading, plugin: Plugin | None) -> Opened:
-    found, file = reading.diagnostics, reading.connection
-    show_findings(found)
-    if file is None or plugin is None or any(each.severity == "error" for each in found):
-        raise click.exceptions.Exit(exits.USAGE)
-    return Opened(replace(file, destination=plugin.definition.slug), plugin)
+def _show(reading: Reading) -> None:
+    """Show errors and warnings; hints are for `actions validate`."""
+    show_findings(found for found in reading.diagnostics if found.severity != "hint")

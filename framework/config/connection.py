@@ -59,11 +59,15 @@ _IGNORED = {
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionItem:
-    """A subscription and its position: *node* of the whole, *parts* by attribute name."""
+    """A subscription and its position: *node* of the whole, *parts* by attribute name.
+
+    *refused* are the parts whose value has the wrong kind; the subscription has their defaults.
+    """
 
     subscription: Subscription
     node: DocumentNode = field(repr=False)
     parts: Mapping[str, DocumentNode] = field(repr=False)
+    refused: frozenset[str] = frozenset()
 
     def spot(self, part: str, *path: str | int) -> Spot:
         """Return the position of *part*, or of *path* inside it; else of the subscription."""
@@ -200,9 +204,10 @@ def _connection(
         findings.error("AD201", root.spot, text)
         return None
     _check_keys(root, list(_FILE_KEYS), "A connection file", findings)
-    parts = {key: node for key, node in root.value.items() if key in _FILE_KEYS}
-    _check_kinds({key: (key, node) for key, node in parts.items()}, _FILE_KEYS, "", findings)
-    _require("destination", _value(parts, "destination", ""), root.spot, "", findings)
+    given = {key: (key, node) for key, node in root.value.items() if key in _FILE_KEYS}
+    parts = _of_right_kind(given, _FILE_KEYS, "", findings)
+    if "destination" in parts or "destination" not in given:
+        _require("destination", _value(parts, "destination", ""), root.spot, "", findings)
     settings = parts.get("settings")
     return ConnectionFile(
         file=file,
@@ -232,7 +237,8 @@ def _items(
     for index, node in enumerate(nodes[:MAX_SUBSCRIPTIONS]):
         item = _item(node, f"subscriptions[{index}]", references, findings)
         if item:
-            _check_name(item, names, findings)
+            if item.subscription.name and "name" not in item.refused:
+                _check_name(item, names, findings)
             yield item
 
 
@@ -244,12 +250,12 @@ def _item(
         return None
     _check_keys(node, _SUBSCRIPTION_KEYS, "A subscription", findings)
     spelled = dict(_spelled(node, findings))
-    _check_kinds(spelled, _PART_KINDS, f"{where}.", findings)
-    parts = {part: inner for part, (_, inner) in spelled.items()}
+    parts = _of_right_kind(spelled, _PART_KINDS, f"{where}.", findings)
     for inner in parts.values():
         references.warn_outside(inner)
     action = _value(parts, "action", "")
-    _require("partnerAction", action, node.spot, f"{where}.", findings)
+    if "action" in parts or "action" not in spelled:
+        _require("partnerAction", action, node.spot, f"{where}.", findings)
     subscription = Subscription(
         action=action,
         trigger=_value(parts, "trigger", None) or None,
@@ -257,7 +263,9 @@ def _item(
         name=_value(parts, "name", action),
         enabled=_value(parts, "enabled", True),
     )
-    return SubscriptionItem(subscription, node, MappingProxyType(parts))
+    placed = {part: inner for part, (_, inner) in spelled.items()}
+    refused = frozenset(spelled.keys() - parts.keys())
+    return SubscriptionItem(subscription, node, MappingProxyType(placed), refused)
 
 
 def _spelled(
@@ -283,16 +291,21 @@ def _check_keys(node: DocumentNode, known: list[str], what: str, findings: Diagn
             findings.error("AD203", node.key(key), f"{what} has no key `{key}`.", hint)
 
 
-def _check_kinds(
+def _of_right_kind(
     parts: Mapping[str, tuple[str, DocumentNode]],
     kinds: Mapping[str, str],
     where: str,
     findings: DiagnosticList,
-) -> None:
+) -> dict[str, DocumentNode]:
+    """Return the parts whose value has the right kind, or is nothing; note the others."""
+    right: dict[str, DocumentNode] = {}
     for part, (key, node) in parts.items():
-        if node.kind not in {kinds[part], "nothing"}:
+        if node.kind in {kinds[part], "nothing"}:
+            right[part] = node
+        else:
             text = f"`{where}{key}` must be {kinds[part]}, got {node.kind}."
             findings.error("AD201", node.spot, text, _kind_hint(node, kinds[part]))
+    return right
 
 
 def _kind_hint(node: DocumentNode, kind: str) -> str:
@@ -300,6 +313,8 @@ def _kind_hint(node: DocumentNode, kind: str) -> str:
         return "Put it into quotes."
     if kind == _BOOLEAN:
         return "Write `true` or `false`."
+    if kind == _OBJECT and isinstance(node.value, str) and node.value.lstrip()[:1] == "{":
+        return "Write the object itself, not its text."
     return ""
 
 

@@ -46,8 +46,7 @@ def checks_of(field: Field) -> list[FieldCheck]:
     if field.type == "string" and field.format not in {None, "text", "password"}:
         checks.append(_format(str(field.format)))
     if field.type == "datetime":
-        moment = _format("date-like")
-        checks.append(moment._replace(holds=_or_number(moment.holds)))
+        checks.append(_format("date-like"))
     return checks
 
 
@@ -147,7 +146,3 @@ def _format(name: str) -> FieldCheck:
     from framework.definition.formats import COMMON, PREDICATES  # noqa: PLC0415 - many patterns
 
     return FieldCheck("format", PREDICATES[name], COMMON.get(name))
-
-
-def _or_number(holds: Callable[[str], object]) -> Callable[[str | float], object]:
-    return lambda value: not isinstance(value, str) or holds(value)

@@ -1,8 +1,9 @@
 """Date strings, parsed as by dayjs.
 
 Segment accepts a `datetime` string if dayjs 1.10 makes a valid date of it. dayjs parses a few
-layouts itself and passes the others to JavaScript's `Date`. This parser accepts the same strings
-with the same meaning, in the time zone UTC.
+layouts itself and passes the others to JavaScript's `Date`. This parser reads the same strings with
+the same meaning, in the time zone UTC, except days and times that do not exist: dayjs makes March 2
+of February 30, and this parser refuses it.
 """
 
 from __future__ import annotations
@@ -11,29 +12,41 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from framework.dates import DAY, clock, days, read_date, within
+from framework.dates import DAY, clock, days, is_day, names_day, read_date, within
 from framework.definition.coercion import BLANKS, to_number
 from framework.errors import PayloadValidationError
 from framework.numbers import number_text
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+_DAY = (
+    r"(?!0000)[0-9]{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+)
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _COMMON = re.compile(
-    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]++)?Z"
-    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?"
+    rf"{_DAY}(?:[T ]{_TIME}(?::[0-5][0-9](?:\.[0-9]++)?)?|T{_TIME}:[0-5][0-9](?:\.[0-9]++)?Z)?"
 )
 _DAYJS = re.compile(
     r"([0-9]{4})[-/]?([0-9]{1,2})?[-/]?([0-9]{0,2})[Tt" + BLANKS + r"]*"
     r"([0-9]{1,2})?:?([0-9]{1,2})?:?([0-9]{1,2})?[.:]?([0-9]+)?"
 )
 is_common_date = _COMMON.fullmatch
-"""Return whether a string has a common date or time layout, which Segment accepts."""
+"""Return whether a string is a date or time in a common layout, and exists."""
 
 
 def is_date_like(text: str) -> bool:
-    """Return whether Segment accepts a string as a `datetime`."""
-    return bool(is_common_date(text)) or read_milliseconds(text) is not None
+    """Return whether a string can be a `datetime`: dayjs accepts it, and the moment exists."""
+    return bool(is_common_date(text)) or is_moment(text)
+
+
+def is_moment(value: str | float) -> bool:
+    """Return whether `read_datetime` accepts a string or number."""
+    try:
+        read_datetime(value)
+    except PayloadValidationError:
+        return False
+    return True
 
 
 def read_datetime(value: str | float) -> datetime:
@@ -41,15 +54,31 @@ def read_datetime(value: str | float) -> datetime:
 
     Numbers, and strings that hold only a number, are seconds since 1970, or milliseconds from
     100,000,000,000 on; but strings of four, six or eight digits are a year, with month and day.
-    Raises PayloadValidationError for values outside the years 1 to 9999 or that are not dates.
+    Raises PayloadValidationError for values outside the years 1 to 9999, that are not dates, or
+    whose day or time does not exist, such as February 30.
     """
     milliseconds = _milliseconds_of(value)
     try:
-        if milliseconds is not None:
+        if milliseconds is not None and not (isinstance(value, str) and _rolls_over(value)):
             return _EPOCH + timedelta(milliseconds=milliseconds)
     except (OverflowError, ValueError):
         pass
-    raise PayloadValidationError("A date and time is invalid or not within the years 1 to 9999.")
+    raise PayloadValidationError(
+        "A date and time is invalid, does not exist, or is not within the years 1 to 9999."
+    )
+
+
+def _rolls_over(text: str) -> bool:
+    """Return whether the day or time of a date does not exist, so that dayjs takes a later one."""
+    if is_common_date(text) or (_plain_number(text) is not None and len(text) not in {4, 6, 8}):
+        return False
+    found = None if text.endswith(("z", "Z")) else _DAYJS.fullmatch(text)
+    if found is None:
+        return read_date(text) is not None and not names_day(text)
+    year, month, day, hour, minute, second, _ = found.groups()
+    time = int(hour or 0), int(minute or 0), int(second or 0)
+    in_day = time < (24, 0, 1) and time[1] < 60 and time[2] < 60
+    return not (in_day and is_day(int(year), int(month or 1), int(day or 1)))
 
 
 def _milliseconds_of(value: str | float) -> float | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from framework.definition.coercion import BLANKS
-from framework.definition.field_dates import is_common_date, is_date_like
+from framework.definition.field_dates import is_common_date, is_date_like, is_moment
 
 Predicate = Callable[[str], object]
 """Truthy for valid strings."""
@@ -156,11 +156,17 @@ def _bounded(holds: Predicate) -> Predicate:
     return lambda text: len(text) <= MAX_FORMATTED and holds(text)
 
 
+def _is_date_like(value: str | float) -> bool:
+    """Return whether a text or number can be a `datetime`."""
+    if isinstance(value, str):
+        return len(value) <= MAX_FORMATTED and is_date_like(value)
+    return is_moment(value)
+
+
 _FORMATTED: Mapping[str, Predicate] = {
     "date": is_date,
     "time": _TIME.fullmatch,
     "date-time": is_date_time,
-    "date-like": is_date_like,
     "uri": is_uri,
     "uri-reference": is_uri_reference,
     "uri-template": _TEMPLATE.fullmatch,
@@ -172,8 +178,9 @@ _FORMATTED: Mapping[str, Predicate] = {
     "uuid": _UUID.fullmatch,
 }
 
-PREDICATES: Mapping[str, Predicate] = {
+PREDICATES: Mapping[str, Callable[[Any], object]] = {
     **{name: _bounded(holds) for name, holds in _FORMATTED.items()},
+    "date-like": _is_date_like,
     "password": _any,
     "text": _any,
 }

@@ -165,7 +165,7 @@ _FORMATS: Final = {
     "date": "a date such as 2024-03-05",
     "time": "a time such as 06:07:08Z",
     "date-time": "a date and time such as 2024-03-05T06:07:08Z",
-    "date-like": "a date and time",
+    "date-like": "a date and time that exists",
     "uri": "a URI",
     "uri-reference": "a URI or a relative reference",
     "uri-template": "a URI template",

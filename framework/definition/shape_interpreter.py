@@ -75,7 +75,9 @@ def _shape(value: JSON, field: Field, path: ConditionPath, problems: list[Proble
     if not field.multiple:
         return _shape_one(value, field, path, problems)
     if isinstance(value, dict):
-        problems.append(Problem(path, "type", field, value))
+        item = unwrap(value)
+        whole = field.type == "object" or isinstance(item, dict | list)
+        problems.append(Problem(path, "type", field, value if whole else item))
         return None
     items = value if isinstance(value, list) else [value]
     shaped = []
@@ -89,8 +91,9 @@ def _shape(value: JSON, field: Field, path: ConditionPath, problems: list[Proble
 def _shape_one(value: JSON, field: Field, path: ConditionPath, problems: list[Problem]) -> Any:
     shaped = coercer_of(field)(value)
     if shaped is REFUSED:
-        kept = field.type == "object" and (not field.nullable or field.properties is not None)
-        problems.append(Problem(path, "type", field, value if kept else unwrap(value)))
+        item = unwrap(value)
+        whole = field.type == "object" or isinstance(item, dict | list)
+        problems.append(Problem(path, "type", field, value if whole else item))
         return None
     if shaped is None:
         return None

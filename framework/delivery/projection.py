@@ -128,9 +128,9 @@ def _plant(tree: _Tree, parts: PathSteps) -> None:
 
 
 def _nameable(key: str | ListItem) -> bool:
-    """Return whether msgspec accepts *key* as the name of a field."""
+    """Return whether *key* can be a field: msgspec takes it as a name, and it means one key."""
     return isinstance(key, ListItem) or not any(
-        letter in '"\\' or letter < " " or "\ud800" <= letter <= "\udfff" for letter in key
+        letter in '"\\.' or letter < " " or "\ud800" <= letter <= "\udfff" for letter in key
     )
 
 

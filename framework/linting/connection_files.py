@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from framework.config import (
@@ -25,6 +26,7 @@ from framework.paths import JSON
 from framework.triggers import parse
 
 _REFERENCE: Final = "${"
+_ANY_EVENT: Final = 'type != "none"'
 _SETTING_CODES: Final = {"required": "AD311"}
 
 
@@ -43,7 +45,8 @@ def choose(reading: Reading, known: Mapping[str, Destination]) -> Destination | 
 def validate(reading: Reading, destination: Destination, model: EventModel) -> None:
     """Check a connection against its destination and add the problems to the reading's findings.
 
-    Unreadable parts are skipped, so that one run reports all problems of a file.
+    Every command that uses a connection file refuses it if there are errors. Parts that cannot be
+    read are skipped, so that all problems of a file are reported together.
     """
     if reading.draft is not None:
         check_settings(reading.draft, destination, reading.findings)
@@ -86,24 +89,54 @@ def _is_plain_text(value: JSON) -> bool:
 def _check_subscriptions(
     file: ConnectionFile, destination: Destination, model: EventModel, findings: DiagnosticList
 ) -> None:
-    known = {action.slug for action in destination.actions}
     triggers: dict[int, str] = {}
     budget = WorkBudget()
     for index, item in enumerate(file.items):
-        subscription = item.subscription
-        if subscription.action in known:
-            checked = check_subscription(destination, subscription, model, budget)
-            for issue in checked.issues:
-                _report(issue, item, findings, budget)
-            if subscription.enabled:
-                triggers |= _parsed_trigger(index, item, destination, budget)
-        elif subscription.action:
-            text = f"Destination `{destination.slug}` has no action `{subscription.action}`."
-            hint = suggestion(subscription.action, known, "actions")
-            findings.error("AD402", item.spot("action"), text, hint)
+        for issue in _subscription_issues(item, destination, model, budget):
+            _report(issue, item, findings, budget)
+        has_trigger = item.subscription.enabled and "trigger" not in item.refused
+        if has_trigger and item.subscription.action in _slugs(destination):
+            triggers |= _parsed_trigger(index, item, destination, budget)
     subscriptions = file.subscriptions
     for index, issue in check_exclusion(destination, subscriptions, triggers, budget):
         _report(issue, file.items[index], findings, budget)
+
+
+def _slugs(destination: Destination) -> frozenset[str]:
+    return frozenset(action.slug for action in destination.actions)
+
+
+def _subscription_issues(
+    item: SubscriptionItem, destination: Destination, model: EventModel, budget: WorkBudget
+) -> Iterator[Issue]:
+    """Yield the issues of a subscription; those of parts of the wrong kind are found already.
+
+    Errors of a disabled subscription are warnings: they keep nothing from being delivered.
+    """
+    for issue in _found_issues(item, destination, model, budget):
+        disabled = issue.severity == "error" and not item.subscription.enabled
+        yield replace(issue, severity="warning") if disabled else issue
+
+
+def _found_issues(
+    item: SubscriptionItem, destination: Destination, model: EventModel, budget: WorkBudget
+) -> Iterator[Issue]:
+    subscription, known = item.subscription, _slugs(destination)
+    if subscription.action not in known:
+        if subscription.action:
+            text = f"Destination `{destination.slug}` has no action `{subscription.action}`."
+            hint = suggestion(subscription.action, known, "actions")
+            yield Issue("AD402", "error", "action", text, hint)
+        return
+    if "trigger" in item.refused:
+        subscription = replace(subscription, trigger=_ANY_EVENT)
+    for issue in check_subscription(destination, subscription, model, budget).issues:
+        if issue.part == "trigger":
+            shown = "trigger" not in item.refused
+        else:
+            shown = "mapping" not in item.refused or issue.code == "AD403"
+        if shown:
+            yield issue
 
 
 def _parsed_trigger(

@@ -8,14 +8,14 @@ notes paths that do not exist and templates that render objects.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
-from framework.config import Severity
 from framework.errors import MappingError
-from framework.linting.event_models import EventModel
-from framework.linting.issues import DocumentPath, Issue, likely_typo, nearest
+from framework.linting.issues import DocumentPath
+from framework.linting.text_spellings import spelling_of
+from framework.linting.type_scopes import TypeScope, check_path
 from framework.linting.value_types import (
     ANYTHING,
     NOTHING,
@@ -23,69 +23,17 @@ from framework.linting.value_types import (
     Text,
     Type,
     constant,
-    enter,
     fallible,
-    follow,
     join,
     listed,
     optional,
     present,
 )
-from framework.linting.work_budget import WorkBudget
 from framework.mapping import ROOT_DIRECTIVE, compile_mapping
 from framework.paths import JSON, MISSING, Path
 
-_SOURCES: Final[Mapping[str | None, str]] = {
-    "spec": "Segment's spec",
-    "schema": "the schema of the events",
-    "sample": "any event of the sample",
-    None: "the result of `apply`",
-}
 _NONE: Final = Members({}, NOTHING)
-_LISTED: Final = 8
 _ONE: Final = re.compile(r"\{\{[^{}]+\}\}|\{\{\{[^{}]+\}\}\}")
-
-
-@dataclass(frozen=True)
-class TypeScope:
-    """The input of a part of a mapping: its type *whole*, and *facts* known from conditions.
-
-    *model* is set if the input is an event. *issues* collects each issue once; *budget* bounds the
-    work. With *tentative*, unknown paths are hints, because the mapping provides an alternative.
-    """
-
-    whole: Type
-    issues: dict[Issue, None]
-    budget: WorkBudget
-    model: EventModel | None = None
-    facts: Mapping[Path, Type] = field(default_factory=dict)
-    tentative: bool = False
-
-    def read(self, path: Path) -> Type:
-        """Return the type of the value at a path."""
-        return self.facts[path] if path in self.facts else follow(self.whole, path)
-
-    def join(self, *types: Type) -> Type:
-        """Return the union of *types*."""
-        self.budget.visit(*types)
-        return join(*types)
-
-    def knowing(self, path: Path, fact: Type) -> TypeScope:
-        """Return the scope with a known type for a path."""
-        return replace(self, facts={**self.facts, path: fact})
-
-    def note(
-        self,
-        code: str,
-        place: DocumentPath,
-        message: str,
-        hint: str = "",
-        *,
-        severity: Severity = "warning",
-    ) -> None:
-        """Add an issue about the mapping."""
-        found = Issue(code, severity, "mapping", message, hint, place)
-        self.issues.setdefault(found)
 
 
 def infer(raw: JSON, place: DocumentPath, scope: TypeScope) -> Type:
@@ -104,48 +52,6 @@ def infer(raw: JSON, place: DocumentPath, scope: TypeScope) -> Type:
         return fallible(made) if any(item.may_fail for item in known.values()) else made
     typing = TYPINGS.get(name, _typed_unknown)
     return typing(raw[name], (*place, name), scope)
-
-
-def check_path(path: Path, place: DocumentPath, scope: TypeScope) -> None:
-    """Note a path that does not exist, or a likely typo in one."""
-    scope.budget.spend(80 * len(path.parts))
-    found = scope.whole
-    for index, part in enumerate(path.parts):
-        before, found = found, enter(found, part)
-        known = before.members.known if before.members else {}
-        if part in known or before.is_anything or not (before.is_present or before.missing):
-            continue
-        words = set(known)
-        scope.budget.compare(part, known)
-        if scope.model and before.members and before.members.rest is None:
-            words |= scope.model.words.get(path.parts[:index], frozenset())
-        if not found.is_present:
-            _note_absent(path, index, words, place, scope)
-            return
-        likely = likely_typo(part, words)
-        if likely:
-            better = Path((*path.parts[:index], likely, *path.parts[index + 1 :]))
-            scope.note(
-                "AD505", place, f"`{part}` in `{path}` looks like a typo.",
-                f"Did you mean `{better}`?",
-            )  # fmt: skip
-            return
-
-
-def _note_absent(
-    path: Path, index: int, words: set[str], place: DocumentPath, scope: TypeScope
-) -> None:
-    near = nearest(path.parts[index], words)
-    hint = ""
-    if near:
-        better = Path((*path.parts[:index], near, *path.parts[index + 1 :]))
-        hint = f"Did you mean `{better}`?"
-    elif 0 < len(words) <= _LISTED:
-        holder = f" of `{Path(path.parts[:index])}`" if index else ""
-        hint = f"Known keys{holder}: {', '.join(sorted(words))}."
-    text = f"`{path}` does not exist in {_SOURCES[scope.model.source if scope.model else None]}."
-    certain = not scope.tentative or likely_typo(path.parts[index], words) is not None
-    scope.note("AD504", place, text, hint, severity="warning" if certain else "hint")
 
 
 def _has_directive(raw: JSON) -> bool:
@@ -236,6 +142,7 @@ def _typed_if(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
     scope = replace(scope, tentative=True)
     tested = infer(argument[part], (*place, part), scope)
     holds, fails = _outcomes(tested, part)
+    _check_branches(argument, part, place, scope)
     known = _knowing(argument[part], part, tested, scope)
     ways = []
     if holds:
@@ -244,6 +151,32 @@ def _typed_if(argument: JSON, place: DocumentPath, scope: TypeScope) -> Type:
         ways.append(_branch(argument, "else", place, scope))
     made = scope.join(*ways) if ways else NOTHING
     return fallible(made) if tested.may_fail else made
+
+
+def _check_branches(
+    argument: dict[str, JSON], part: str, place: DocumentPath, scope: TypeScope
+) -> None:
+    """Note a condition that has the same result for every event, whatever events contain."""
+    if not scope.checks_branches or spelling_of(argument[part]):
+        return
+    anything = replace(
+        scope,
+        whole=replace(ANYTHING, missing=False),
+        issues={},
+        model=None,
+        checks_branches=False,
+    )
+    holds, fails = _outcomes(infer(argument[part], (*place, part), anything), part)
+    if holds and fails:
+        return
+    always, unused = ("always", "else") if holds else ("never", "then")
+    message = f"The condition `{part}` {always} holds"
+    unused_text = f", so `{unused}` is never used" if unused in argument else ""
+    template = isinstance(argument[part], dict) and "@template" in argument[part]
+    hint = "A template always gives text, which may be empty; `blank` tests for that." if (
+        template and part == "exists"
+    ) else "Test a path of the event, or remove the condition."  # fmt: skip
+    scope.note("AD516", (*place, part), f"{message}{unused_text}.", hint)
 
 
 def _branch(argument: dict[str, JSON], name: str, place: DocumentPath, scope: TypeScope) -> Type:
@@ -292,7 +225,7 @@ def _typed_array_path(argument: JSON, place: DocumentPath, scope: TypeScope) -> 
     items += [constant(value) for value in root.values if isinstance(value, dict)]
     items += [root.items] if root.items is not None else []
     items += [Type(members=root.members)] if root.members else []
-    inner = TypeScope(replace(scope.join(*items), missing=False), scope.issues, scope.budget)
+    inner = scope.inside(replace(scope.join(*items), missing=False))
     if root.is_anything or root.items is ANYTHING:
         inner = replace(inner, whole=replace(ANYTHING, missing=False))
     made = listed(infer(shape, (*place, "1"), inner)) if items else Type()
@@ -405,9 +338,7 @@ def _typed_transform(argument: JSON, place: DocumentPath, scope: TypeScope) -> T
     inner = infer(apply, (*place, "apply"), scope)
     if isinstance(apply, dict) and ROOT_DIRECTIVE in apply:
         inner = fallible(ANYTHING)
-    found = infer(
-        argument["mapping"], (*place, "mapping"), TypeScope(inner, scope.issues, scope.budget)
-    )
+    found = infer(argument["mapping"], (*place, "mapping"), scope.inside(inner))
     objects_only = scope.model is not None or _is_object(scope.whole)
     nested = _mapping_faults({"@transform": argument}, scope)
     return found if objects_only and not (inner.may_fail or nested) else fallible(found)

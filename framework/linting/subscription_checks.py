@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from framework.config import Severity
 from framework.definition import (
-    INTERNAL,
     SYNC_MODE_KEY,
     Action,
     Conditions,
@@ -22,7 +21,7 @@ from framework.definition import (
 from framework.errors import MappingError
 from framework.linting.event_models import EventModel
 from framework.linting.fit import UNKNOWN, Mismatch, fit, is_always_empty, may_be_empty
-from framework.linting.inference import TypeScope, infer
+from framework.linting.inference import infer
 from framework.linting.issues import (
     INCOMPLETE,
     DocumentPath,
@@ -38,6 +37,7 @@ from framework.linting.mapping_rules import (
     effective_mapping,
     is_computed,
 )
+from framework.linting.nested_checks import check_keys, check_texts
 from framework.linting.trigger_rules import (
     CheckedTrigger,
     check_trigger,
@@ -46,6 +46,7 @@ from framework.linting.trigger_rules import (
     find_overlap,
     shown_event,
 )
+from framework.linting.type_scopes import TypeScope
 from framework.linting.value_types import NOTHING, Type, type_of
 from framework.linting.work_budget import BudgetExhausted, WorkBudget
 from framework.mapping import (
@@ -58,10 +59,6 @@ from framework.mapping import (
 from framework.paths import JSON, MISSING, Path
 from framework.triggers import parse
 
-_CONTROLS = frozenset(
-    {"batch_bytes", "batch_keys", "batch_size", "dynamicAuthSettings", "enable_batching",
-     "onMappingSave", "retlOnMappingSave"}
-)  # fmt: skip
 _END = re.compile(r"[/` ]|\Z")
 _UNKNOWN_DIRECTIVE = "has an invalid directive: "
 _OPPOSITES = (
@@ -119,17 +116,29 @@ def check_mapping(
     try:
         safe = _check_mapping(effective_mapping(action, own), model, budget or WorkBudget(), issues)
     except BudgetExhausted:
+        issues += _unreadable(action, own, issues)
         issues.append(incomplete_check("mapping"))
         safe = False
     return CheckResult(tuple(issues), safe)
+
+
+def _unreadable(action: Action, own: Mapping[str, JSON], found: list[Issue]) -> Iterator[Issue]:
+    """Yield what keeps a mapping from being compiled, unless errors are found already."""
+    if not any(issue.severity == "error" for issue in found):
+        effective = effective_mapping(action, own)
+        for problem in check_mapping_shape(dict(effective.mapping)):
+            yield effective.issue("AD501", "error", tuple(own)[:1], problem)
 
 
 def _check_mapping(
     effective: EffectiveMapping, model: EventModel, budget: WorkBudget, issues: list[Issue]
 ) -> bool:
     """Collect the issues of a mapping; return whether it cannot fail."""
-    issues += _check_keys(effective, budget)
+    issues += check_keys(effective, budget)
+    if any(issue.code == "AD501" for issue in issues):
+        return False
     issues += _check_sync_mode(effective)
+    issues += check_texts(effective, budget)
     budget.compile(dict(effective.mapping))
     if ROOT_DIRECTIVE in effective.mapping:
         whole = mapping_faults(dict(effective.mapping))
@@ -227,18 +236,6 @@ def _words(action: Action) -> dict[tuple[str, ...], frozenset[str]]:
         for index, part in enumerate(path.parts):
             found.setdefault(path.parts[:index], set()).add(part)
     return {key: frozenset(words) for key, words in found.items()}
-
-
-def _check_keys(effective: EffectiveMapping, budget: WorkBudget) -> Iterator[Issue]:
-    action = effective.action
-    for key in sorted(effective.own):
-        if key in action.fields or key in _CONTROLS or key.startswith(INTERNAL):
-            continue
-        budget.compare(key, action.fields)
-        hint = suggestion(key, action.fields, "fields")
-        severity: Severity = "error" if hint.startswith("Did") else "warning"
-        message = f"Action `{action.slug}` has no field `{key}`."
-        yield Issue("AD503", severity, "mapping", message, hint, (key,), on_key=True)
 
 
 def _check_sync_mode(effective: EffectiveMapping) -> Iterator[Issue]:
@@ -370,6 +367,11 @@ class _FieldIssues:
     def _possible_severity(self) -> Severity:
         return "hint" if self.model.source == "spec" else "warning"
 
+    @property
+    def _is_telling(self) -> bool:
+        """Whether a possible failure is reported: not of a default by the spec alone."""
+        return self.key in self.effective.own or self.model.source != "spec"
+
     def certain(self, mismatches: tuple[Mismatch, ...]) -> Iterator[Issue]:
         for mismatch in self._grouped(mismatches):
             text = f"{self._name(mismatch)} {self._demand(mismatch)}"
@@ -403,6 +405,8 @@ class _FieldIssues:
         return f"{self._source} gives no value for any event"
 
     def possible(self, mismatches: tuple[Mismatch, ...]) -> Iterator[Issue]:
+        if not self._is_telling:
+            return
         for mismatch in self._grouped(mismatches):
             if mismatch.found == UNKNOWN and (
                 mismatch.code != "required" or len(mismatch.place) > 1
@@ -425,7 +429,7 @@ class _FieldIssues:
         if always and certain:
             text = f"{demand_text}; {self._nothing(mismatch)}."
             yield self.effective.issue("AD511", self._certain_severity, (self.key,), text)
-        elif self.key in self.effective.mapping and certain:
+        elif self.key in self.effective.mapping and certain and self._is_telling:
             text = f"{demand_text}; {self._source} may give no value."
             yield self.effective.issue("AD512", self._possible_severity, (self.key,), text)
 

@@ -18,10 +18,10 @@ from framework.linting.event_models import (
     model_from_sample,
     model_from_spec,
 )
-from framework.linting.inference import TypeScope, check_path
 from framework.linting.issues import Issue, incomplete_check, nearest
 from framework.linting.satisfiability import HeldTrigger, find_event
 from framework.linting.segment_differences import difference
+from framework.linting.type_scopes import TypeScope, check_path
 from framework.linting.value_types import Type, constant, enter, join, refine, texts_in
 from framework.linting.work_budget import MAX_STEPS, BudgetExhausted, WorkBudget
 from framework.paths import Event, Path
@@ -61,11 +61,23 @@ def check_trigger(text: str, model: EventModel, budget: WorkBudget) -> CheckedTr
     try:
         return _checked(text, model, budget, found)
     except TriggerError as error:
-        message = str(error).partition("\n")[0]
-        issue = Issue("AD411", "error", "trigger", message, offset=error.offset or 0, length=1)
-        return CheckedTrigger(None, model, (issue,))
+        return CheckedTrigger(None, model, (_syntax_error(error),))
     except BudgetExhausted:
-        return CheckedTrigger(None, model, (*found, incomplete_check("trigger", len(text))))
+        incomplete = incomplete_check("trigger", len(text))
+        return CheckedTrigger(None, model, (*found, *_unreadable(text), incomplete))
+
+
+def _syntax_error(error: TriggerError) -> Issue:
+    message = str(error).partition("\n")[0]
+    return Issue("AD411", "error", "trigger", message, offset=error.offset or 0, length=1)
+
+
+def _unreadable(text: str) -> Iterator[Issue]:
+    """Yield the syntax error of a trigger that is not checked in full."""
+    try:
+        parse(text)
+    except TriggerError as error:
+        yield _syntax_error(error)
 
 
 def _checked(
@@ -294,6 +306,8 @@ def _parts(trigger: Trigger, text: str, budget: WorkBudget) -> Iterator[Issue]:
     unmatched = HeldTrigger(trigger, wanted=False)
     whole = find_event((unmatched,), fixed=fixed, spend=budget.spend)
     if whole.event is None and whole.is_certain:
+        if _selects_all(trigger.tree):
+            return
         message = "The trigger matches every event."
         yield _marked("AD415", "warning", message, "", text, text)
         return
@@ -310,6 +324,14 @@ def _parts(trigger: Trigger, text: str, budget: WorkBudget) -> Iterator[Issue]:
             if isinstance(node, And) and always.event is None and always.is_certain:
                 message = f"`{shown}` is always true."
                 yield _marked("AD415", "warning", message, "Remove it.", text, write(part))
+
+
+def _selects_all(tree: BooleanNode) -> bool:
+    """Return whether a trigger is the one that is written to match every event."""
+    match tree:
+        case Comparison(FieldNode(Path(("type",))), "!=", ConstantNode("")):
+            return True
+    return False
 
 
 def _unknown_types(trigger: Trigger, text: str, budget: WorkBudget) -> Iterator[Issue]:

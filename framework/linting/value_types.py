@@ -148,6 +148,14 @@ def join(*types: Type) -> Type:
 
 def enter(found: Type, part: str) -> Type:
     """Return the type of the results of `framework.paths.step` for one key or index."""
+    made = _entered(found, part)
+    inner = [key for key in part.split(".") if key] if "." in part and made.missing else []
+    if not inner or made.is_anything:
+        return made
+    return join(replace(made, missing=False), follow(found, Path(tuple(inner))))
+
+
+def _entered(found: Type, part: str) -> Type:
     if found.members is not None and found.members.get(part) is ANYTHING:
         return replace(ANYTHING, may_fail=found.may_fail)
     decimal = part.isdecimal() and part.isascii()

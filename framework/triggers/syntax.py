@@ -36,12 +36,14 @@ The parser adds a remark for each ignored part.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from framework.errors import TriggerError
+from framework.triggers.tokens import Token, error_at, tokenize
 from framework.triggers.tree import (
+    OBJECT_FIELDS,
+    TEXT_FIELDS,
     And,
     BooleanNode,
     Comparison,
@@ -51,8 +53,8 @@ from framework.triggers.tree import (
     Not,
     Operand,
     Or,
-    field_path,
     function_called,
+    path_of_keys,
     short,
     write,
 )
@@ -64,62 +66,15 @@ MAX_LENGTH: Final = 10_000
 MAX_DEPTH: Final = 50
 """Maximum nesting depth of groups, negations and calls."""
 
-MAX_DIGITS: Final = 400
-"""Maximum number of characters of a number."""
-
-_TOKEN: Final = re.compile(
-    r"""(?P<space>[ \t\r\n]+)
-      | (?P<word>(?:[A-Za-z_]|\\.)(?:[A-Za-z0-9_-]|\\.)*)
-      | (?P<number>[-+]?[0-9]+(?:\.[0-9]+)?|[-+]\.[0-9]+)
-      | (?P<text>"[^"]*"|'[^']*')
-      | (?P<foreign>==+|!==+|=>|=<|<>|&&?|\|\|?|~=?)
-      | (?P<mark>!=|>=|<=|[=<>!(),.\[\]])""",
-    re.VERBOSE | re.DOTALL,
-)
-_TEXT: Final = re.compile(r"""(["']).*?\1""", re.DOTALL)
-_AFTER_WORD: Final = re.compile(r"[ \t\r\n,)\].(=!<>&|~]|\Z")
-_REPLACEMENTS: Final = {
-    "=>": ">=",
-    "=<": "<=",
-    "<>": "!=",
-    "&": "and",
-    "&&": "and",
-    "|": "or",
-    "||": "or",
-    "~": "match(field, pattern)",
-    "~=": "match(field, pattern)",
-}
-_HINTS: Final = {
-    "[": "Unexpected `[`; write a position in a list as `.\\0`.",
-    '"': "The string that starts here has no closing quote.",
-    "'": "The string that starts here has no closing quote.",
-    "\\": "Expected a character after `\\`.",
-    "\N{LEFT DOUBLE QUOTATION MARK}": "Use straight quotes around a string.",
-    "\N{LEFT SINGLE QUOTATION MARK}": "Use straight quotes around a string.",
-}
 _CONSTANTS: Final[dict[str, bool | None]] = {"null": None, "true": True, "false": False}
+_OTHER_CONSTANTS: Final = {
+    **dict.fromkeys(("null", "nil", "none", "undefined"), "null"),
+    "true": "true",
+    "false": "false",
+}
 _COMPARATORS: Final = frozenset({"=", "!=", ">", ">=", "<", "<="})
-_WIDTH: Final = 70
 
 _Made = TypeVar("_Made")
-
-
-class Token(NamedTuple):
-    """A piece of a trigger's text: `word`, `number`, `text`, `mark` or `end`."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-
-    def is_word(self, word: str) -> bool:
-        """Return whether this is the given word operator, in any letter case."""
-        return self.kind == "word" and self.text.lower() == word
-
-    @property
-    def shown(self) -> str:
-        """The token as messages show it."""
-        return "the end" if self.kind == "end" else f"`{short(self.text)}`"
 
 
 def read(text: str) -> tuple[BooleanNode, tuple[str, ...]]:
@@ -129,71 +84,22 @@ def read(text: str) -> tuple[BooleanNode, tuple[str, ...]]:
     """
     if len(text) > MAX_LENGTH:
         raise TriggerError(f"A trigger can have at most {MAX_LENGTH} characters, got {len(text)}.")
-    parser = _Parser(text)
-    tree = parser.group()
-    if parser.token.kind != "end":
-        raise parser.error(f"Unexpected {parser.token.shown}.", parser.token.start)
+    try:
+        parser = _Parser(text)
+        tree = parser.group()
+        if parser.token.kind != "end":
+            raise parser.error(f"Unexpected {parser.token.shown}.", parser.token.start)
+    except TriggerError as error:
+        raise _explained(text, error) from None
     return tree, tuple(parser.remarks)
 
 
-def tokenize(text: str) -> Iterator[Token]:
-    """Split a trigger into tokens; the last one is the end.
+def _explained(text: str, error: TriggerError) -> TriggerError:
+    """Return an error that says what was probably meant, if another language was used."""
+    from framework.triggers.foreign import explain_syntax  # noqa: PLC0415 - for errors only
 
-    If no token follows a string directly, its closing quote opens another string.
-    """
-    place, closing = 0, -1
-    while place < len(text):
-        try:
-            token = _token(text, place)
-        except TriggerError:
-            reopened = _TEXT.match(text, closing) if closing >= 0 else None
-            if reopened is None:
-                raise
-            token = Token("text", reopened[0], closing, reopened.end())
-        place = token.end
-        closing = place - 1 if token.kind == "text" else -1
-        if token.kind != "space":
-            yield token
-    yield Token("end", "", place, place)
-
-
-def _token(text: str, place: int) -> Token:
-    found = _TOKEN.match(text, place)
-    if found is None:
-        raise error_at(text, place, _HINTS.get(text[place], f"Unexpected `{text[place]}`."))
-    kind, end = str(found.lastgroup), found.end()
-    if kind == "foreign":
-        ours = _REPLACEMENTS.get(found[0], "!=" if found[0][0] == "!" else "=")
-        raise error_at(text, place, f"`{found[0]}` is not an operator; write `{ours}`.")
-    if kind == "word" and not _AFTER_WORD.match(text, end):
-        raise error_at(text, end, _HINTS.get(text[end], f"Unexpected `{text[end]}`."))
-    if kind == "number":
-        _check_number(text, place, end)
-    return Token(kind, found[0], place, end)
-
-
-def _check_number(text: str, start: int, end: int) -> None:
-    if end - start > MAX_DIGITS:
-        raise error_at(
-            text, start, f"A number can have at most {MAX_DIGITS} characters, got {end - start}."
-        )
-    if text[end : end + 1] == ".":
-        raise error_at(text, end, "Unexpected `.` after a number.")
-
-
-def error_at(text: str, place: int, message: str) -> TriggerError:
-    """Return an error that shows the line and a caret at the position."""
-    lines = re.split(r"(?<=\n)", text)
-    starts = [0]
-    for line in lines[:-1]:
-        starts.append(starts[-1] + len(line))
-    row = bisect_right(starts, place) - 1
-    column = place - starts[row]
-    first = max(0, column - _WIDTH // 2)
-    shown = re.sub(r"[\t\r\n\v\f]", " ", lines[row])[first : first + _WIDTH].rstrip()
-    error = TriggerError(f"{message}\n  {shown}\n  {' ' * (column - first)}^")
-    error.offset = place
-    return error
+    found = explain_syntax(text, error.offset or 0)
+    return error if found is None else error_at(text, found.place, found.message)
 
 
 class _Parser:
@@ -208,6 +114,8 @@ class _Parser:
         """Index at which the last condition ended: a word there is ignored."""
         self.bare = -1
         """Index at which a bare field ended: nothing after it is ignored."""
+        self.below = ""
+        """The field just parsed, if it is below a text field, such as `event.name`."""
         self.remarks: list[str] = []
 
     # Tokens
@@ -268,6 +176,8 @@ class _Parser:
             ):
                 raise self.error(f"Unexpected {self.token.shown}.", self.token.start)
             elif not self.leftover():
+                if parts and not connective and self.index == self.bare:
+                    self.note_bare()
                 connectives.append(connective)
                 parts.append(self.condition())
                 self.ended, connective = self.index, ""
@@ -276,6 +186,13 @@ class _Parser:
         for idle in filter(None, (connectives[0], connective)):
             self.remarks.append(f"`{idle}` at the start or end of a group has no effect.")
         return _grouped(parts, connectives[1:])
+
+    def note_bare(self) -> None:
+        """Add a remark on a bare field that a condition follows, as in `properties.first name`."""
+        field = short(self.last.text)
+        self.remarks.append(
+            f"`{field}` ends a condition; put a backslash before a space in a key, or write `and`."
+        )
 
     def connective(self) -> str:
         """Consume `and`, `or` or a comma; return it, or an empty string if none is next."""
@@ -302,7 +219,10 @@ class _Parser:
         if self.ended == start:
             self.ended = self.index
         ignored = short(self.text[self.tokens[start].start : self.last.end])
-        self.remarks.append(f"`{ignored}` is ignored; put quotes around a value of several words.")
+        offer = "put quotes around a value of several words"
+        if start and self.tokens[start - 1].is_word("or"):
+            offer = "write `field in [...]` for one of several values"
+        self.remarks.append(f"`{ignored}` is ignored; {offer}.")
         return True
 
     def may_be_left(self) -> bool:
@@ -346,13 +266,23 @@ class _Parser:
         left = self.operand("condition")
         operator, place = self.token, self.following.start
         if operator.kind == "mark" and operator.text in _COMPARATORS:
+            self.note_below(left)
             self.take()
             return self.make(place, Comparison, left, operator.text, self.value())
+        self.check_below(left)
         if operator.is_word("in"):
             self.take()
             right = self.value() if self.token.text == "[" else self.operand("list or field")
+            self.check_below(right)
             return self.make(place, Comparison, left, "in", right)
         return self.alone(left, first)
+
+    def note_below(self, node: Operand) -> None:
+        """Add a remark if the field just parsed is below a text field, which is read instead."""
+        if self.below and isinstance(node, FieldNode):
+            read = f"`{short(self.below)}` is read as `{node.path.parts[0]}`"
+            self.remarks.append(f"{read}: {self.without_keys(node)}.")
+        self.below = ""
 
     def alone(self, operand: Operand, first: int) -> BooleanNode:
         """Return the condition that an operand without a comparison stands for."""
@@ -397,10 +327,17 @@ class _Parser:
             return self.call()
         if self.token.kind == "word":
             place, word = self.token.start, self.name()
+            self.note_constant(word)
             return self.make(place, ConstantNode, _CONSTANTS.get(word, word))
         if self.token.text == "[":
             return self.list_of_values()
         raise self.missing("value")
+
+    def note_constant(self, word: str) -> None:
+        """Add a remark if an unquoted word is text but looks like a constant."""
+        meant = _OTHER_CONSTANTS.get(word.lower())
+        if meant and word not in _CONSTANTS:
+            self.remarks.append(f"`{word}` is text; write `{meant}`, or put quotes around it.")
 
     def constant(self) -> ConstantNode:
         token = self.take()
@@ -424,10 +361,33 @@ class _Parser:
         return self.make(place, ConstantNode, tuple(items))
 
     def field(self) -> FieldNode:
+        """Parse a field; remember what is below a text field, which has no keys."""
         place = self.token.start
-        return self.make(place, FieldNode, field_path(self.name()))
+        keys = self.keys()
+        node: FieldNode = self.make(place, FieldNode, path_of_keys(keys))
+        if node.path.parts[0] in TEXT_FIELDS and ".".join(keys) != node.path.parts[0]:
+            self.below = self.text[place : self.last.end]
+        return node
+
+    def check_below(self, node: Operand) -> None:
+        """Raise TriggerError if the field just parsed is below a text field."""
+        if self.below and isinstance(node, FieldNode):
+            place = self.last.end - len(self.below)
+            message = f"`{short(self.below)}` does not exist: {self.without_keys(node)}."
+            raise self.error(message, place)
+
+    def without_keys(self, node: FieldNode) -> str:
+        """Return why a field below the text field *node* does not exist, and what to write."""
+        root = node.path.parts[0]
+        inner = self.below.removeprefix(f"{root}.")
+        other = inner if inner.split(".")[0] in OBJECT_FIELDS else f"properties.{inner}"
+        return f"`{root}` is text and has no keys; write `{root}`, or `{short(other)}`"
 
     def name(self) -> str:
+        """Parse a word, which may have dots; return it without backslashes."""
+        return ".".join(self.keys())
+
+    def keys(self) -> list[str]:
         """Parse keys separated by dots; return them without backslashes."""
         keys = [self.take().text]
         while self.accept("."):
@@ -435,7 +395,7 @@ class _Parser:
                 message = "Expected a word after `.`; put a backslash before a leading digit."
                 raise self.error(message, self.token.start)
             keys.append(self.take().text)
-        return re.sub(r"\\(.)", r"\1", ".".join(keys), flags=re.DOTALL)
+        return [re.sub(r"\\(.)", r"\1", key, flags=re.DOTALL) for key in keys]
 
     def calls(self) -> bool:
         """Return whether a call starts here, rather than a word followed by a group."""
@@ -455,6 +415,7 @@ class _Parser:
             if found and not self.accept(","):
                 raise self.error("Expected `)`.", self.token.start)
             found.append(self.value() if found else self.operand("field"))
+            self.check_below(found[-1])
         return tuple(found)
 
     # Errors

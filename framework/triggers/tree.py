@@ -9,7 +9,7 @@ cannot express it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -46,7 +46,7 @@ class FieldNode:
     path: Path
 
     def __post_init__(self) -> None:
-        if field_path(".".join(self.path.parts)) != self.path:
+        if path_of_keys(self.path.parts) != self.path:
             raise TriggerError(f"A trigger cannot express the field `{short(str(self.path))}`.")
 
 
@@ -163,12 +163,20 @@ def function_called(name: str) -> Function:
 
 
 def field_path(text: str) -> Path:
-    """Return the path of a field, given its unescaped text.
+    """Return the path of a field, given its text: keys, separated by dots or brackets."""
+    return path_of_keys(text.split("."))
 
-    As in Segment's implementation, escaped dots and brackets separate keys like plain dots; text
-    fields have no members; an object field alone names its member of the same name.
+
+def path_of_keys(keys: Iterable[str]) -> Path:
+    """Return the path of a field, given its unescaped keys.
+
+    As in Segment's implementation, brackets separate keys, text fields have no members, and an
+    object field alone names its member of the same name. A dot belongs to its key, except in the
+    first one; if an event lacks the key, dots separate keys, as in Segment's implementation.
     """
-    root, *inner = [part for part in re.split(r"[.\[\]]", text) if part] or [""]
+    first, *others = (*keys,) or ("",)
+    split = [part for key in (*first.split("."), *others) for part in re.split(r"[\[\]]", key)]
+    root, *inner = [part for part in split if part] or [""]
     if root in TEXT_FIELDS:
         return Path((root,))
     if root in OBJECT_FIELDS and not inner:

@@ -39,7 +39,10 @@ Where saved mappings rely on a result that is merely odd, we do the same and say
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One deliberate difference; *tag* is the note of recorded cases that show it, if there are."""
+    """One deliberate difference.
+
+    *tag* is the note of recorded cases that show it, *cases* are the ids of those without a note.
+    """
 
     topic: str
     reference: str
@@ -47,6 +50,7 @@ class Row:
     why: str
     test: str
     tag: str = ""
+    cases: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -56,7 +60,7 @@ class Row:
 
 def read_rows() -> list[Row]:
     """Read the rows as they are kept: ordered by topic and tag."""
-    return [Row(**row) for row in json.loads(ROWS.read_text(encoding="utf-8"))]
+    return [Row(**{**row, "cases": tuple(row.get("cases", ()))}) for row in json.loads(ROWS.read_text(encoding="utf-8"))]
 
 
 def page(rows: list[Row]) -> str:
@@ -73,7 +77,7 @@ def page(rows: list[Row]) -> str:
 
 
 def _line(row: Row) -> str:
-    tag = f" `{row.tag}`" if row.tag else ""
+    tag = "".join(f" `{name}`" for name in (row.tag, *row.cases) if name)
     file, _, name = row.test.rpartition("::")
     shown = f"[`{name}`](../{file}){tag}"
     texts = (row.topic, row.reference, row.ours, row.why)

@@ -55,7 +55,10 @@ def test_a_row_is_complete_and_its_test_exists(row: object) -> None:
 
 def test_rows_name_tags_that_exist() -> None:
     known = named_tags() | {
-        tag for file in FILES for case in read_cases(file) for tag in case.get("note", ())
+        name
+        for file in FILES
+        for case in read_cases(file)
+        for name in (case["id"], *case.get("note", ()))
     }
     assert excuses() <= known
 

@@ -31,7 +31,7 @@ from framework.paths import MISSING, Path, step
         ("a['b c']", ("a", "b c")),
         ('["a"]["b"]', ("a", "b")),
         ("a['']", ("a", "")),
-        ("a['b.c']", ("a", "b", "c")),
+        ("a['b", ("a", "b")),
         ("a[b]", ("a[b]",)),
         ("[txt] key.in", ("[txt] key", "in")),
         ("a[[0]]", ("a[", "0")),

@@ -10,7 +10,8 @@ from framework.errors import TriggerError
 from framework.paths import Path
 from framework.triggers import Trigger, parse
 from framework.triggers.globs import MAX_GLOB
-from framework.triggers.syntax import MAX_DEPTH, MAX_DIGITS, MAX_LENGTH
+from framework.triggers.syntax import MAX_DEPTH, MAX_LENGTH
+from framework.triggers.tokens import MAX_DIGITS
 from framework.triggers.tree import (
     MAX_LIST,
     And,
@@ -70,7 +71,7 @@ SIZE = FunctionCall("length", (TOTAL,))
         # fields
         ("properties . a = 1", "properties.a = 1"),
         (r"properties.first\ name = 1", r"properties.first\ name = 1"),
-        (r"properties.items\.0\.sku = A", r'properties.items.\0.sku = "A"'),
+        (r"properties.items\.0\.sku = A", r'properties.items\.0\.sku = "A"'),
         (r"properties.a\[0\] = A", r'properties.a.\0 = "A"'),
         (r"properties.na\ïve = 1", r"properties.na\ïve = 1"),
         (r"\type = 1", 'type = "1"'),
@@ -79,7 +80,6 @@ SIZE = FunctionCall("length", (TOTAL,))
         ("not.x = 1", r"\not.x = 1"),
         ("properties = 1", "properties.properties = 1"),
         ("traits.traits.a = 1", "traits.traits.a = 1"),
-        ("event.name = x", 'event = "x"'),
         ("anonymousId = x", 'anonymousId = "x"'),
         ("properties.vip", "properties.vip = true"),
         # joints, groups, negation
