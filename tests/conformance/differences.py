@@ -60,7 +60,10 @@ class Row:
 
 def read_rows() -> list[Row]:
     """Read the rows as they are kept: ordered by topic and tag."""
-    return [Row(**{**row, "cases": tuple(row.get("cases", ()))}) for row in json.loads(ROWS.read_text(encoding="utf-8"))]
+    return [
+        Row(**{**row, "cases": tuple(row.get("cases", ()))})
+        for row in json.loads(ROWS.read_text(encoding="utf-8"))
+    ]
 
 
 def page(rows: list[Row]) -> str:
