@@ -1,4 +1,4 @@
-"""The local tester: see a destination, try it, and know why an event did or did not arrive."""
+"""The local tester: inspect and test a destination, and see why an event did not arrive."""
 
 from framework.tester.asgi import beside, tester_app
 from framework.tester.guard import Rules

@@ -1,7 +1,6 @@
-"""The objects that the tester's own API takes and gives, with what its document says of them.
+"""The request and response types of the tester's own API, with their descriptions.
 
-In the document a class has its name without `Json`, and its docstring as its description; most
-need none.
+In the OpenAPI document, a class is named without `Json` and described by its docstring, if any.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ DestinationSlug: TypeAlias = Annotated[str, about("The slug of a destination.", 
 TriggerText: TypeAlias = Annotated[str, about("A trigger's text.", max_length=20_000)]
 OptionalTrigger: TypeAlias = Annotated[
     Annotated[str, Meta(max_length=20_000)] | None,
-    about("The trigger; without it the action's default."),
+    about("The trigger. Default: the action's trigger."),
 ]
 MappingObject: TypeAlias = Annotated[
-    JsonObject, about("Field to value or directive; others: default.")
+    JsonObject, about("Value or directive by field. Other fields use the default.")
 ]
 EventList: TypeAlias = Annotated[
     list[JsonObject], about("Events as decoded JSON.", max_length=MAX_EVENTS)
@@ -39,14 +38,14 @@ EventList: TypeAlias = Annotated[
 NonEmptyEventList: TypeAlias = Annotated[EventList, Meta(min_length=1)]
 ModeName: TypeAlias = Annotated[
     Mode,
-    about("Where requests go: `sandbox` (the pretend partner), `dry` (nowhere) or `live`."),
+    about("The target of requests: `sandbox`, `dry` (none) or `live`."),
 ]
 
 
 class ErrorDetailJson(Struct):
-    code: Annotated[str, about("The problem for machines.")]
-    message: Annotated[str, about("The problem for people.")]
-    problems: Annotated[list[str], about("Every problem, a sentence each.")]
+    code: Annotated[str, about("A code for programs.")]
+    message: Annotated[str, about("The message.")]
+    problems: Annotated[list[str], about("Every problem, one sentence each.")]
 
 
 class ErrorJson(Struct):
@@ -55,12 +54,10 @@ class ErrorJson(Struct):
 
 class SubscriptionJson(Struct, rename="camel"):
     partner_action: Annotated[str, about("The slug of the action.")]
-    name: Omissible[
-        Annotated[str, about("What outcomes are reported by; unique in the connection.")]
-    ] = UNSET
+    name: Omissible[Annotated[str, about("The name in reports; unique in the connection.")]] = UNSET
     subscribe: Omissible[OptionalTrigger] = UNSET
     mapping: Omissible[MappingObject] = UNSET
-    enabled: Omissible[Annotated[bool, about("Whether it takes part.")]] = UNSET
+    enabled: Omissible[Annotated[bool, about("Whether it is enabled.")]] = UNSET
 
 
 class ConnectionJson(Struct):
@@ -69,15 +66,15 @@ class ConnectionJson(Struct):
         Annotated[
             JsonObject,
             about(
-                "Settings by key. Secrets that are left out are taken from the "
-                "connection file that the tester was started with, if it is of this destination."
+                "Settings by key. Missing secrets are taken from the connection file that the "
+                "tester was started with, if it is for this destination."
             ),
         ]
     ] = UNSET
     subscriptions: Omissible[
         Annotated[
             list[SubscriptionJson],
-            about("Without it: those that a new connection starts with.", max_length=50),
+            about("Default: those of a new connection.", max_length=50),
         ]
     ] = UNSET
 
@@ -98,9 +95,9 @@ class FormFieldJson(Struct, rename="camel"):
     ]
     required: Annotated[Any, about("true, false, or conditions `{match, conditions: [...]}`.")]
     multiple: bool
-    secret: Annotated[bool, about("Show it as a password; its value is never sent back.")]
+    secret: Annotated[bool, about("Show it as a password; its value is never returned.")]
     default: Annotated[Any, about("A value, or null.")]
-    mapping: Annotated[Any, about("The expression a new subscription starts with, or null.")]
+    mapping: Annotated[Any, about("The initial expression in a new subscription, or null.")]
     choices: list[ChoiceJson]
     placeholder: str
     category: str | None
@@ -131,19 +128,22 @@ class DefinitionJson(Struct, rename="camel"):
     slug: DestinationSlug
     name: str
     description: str
-    has_sandbox: Annotated[bool, about("Whether there is a pretend partner.")]
+    has_sandbox: Annotated[bool, about("Whether there is a sandbox.")]
     checks_authentication: Annotated[bool, about("Whether credentials can be tested.")]
     rate: RateJson | None
     settings: Annotated[list[FormFieldJson], about("The form of the settings.")]
     actions: list[ActionJson]
     subscriptions: Annotated[
-        list[SubscriptionJson], about("What a new connection starts with, mappings complete.")
+        list[SubscriptionJson],
+        about("The subscriptions of a new connection, with complete mappings."),
     ]
-    manifest: Annotated[JsonObject, about("The reference's `metadata.json` of it.")]
+    manifest: Annotated[
+        JsonObject, about("Its manifest, in the form of Segment's `metadata.json`.")
+    ]
 
 
 class SeenJson(Struct):
-    """A field and its value; no `value`: the event does not have it."""
+    """A field and its value; no `value` if the event does not have it."""
 
     field: str
     value: Any = UNSET
@@ -152,7 +152,7 @@ class SeenJson(Struct):
 class ConditionJson(Struct):
     condition: Annotated[str, about("The condition's text.")]
     join: Literal["and", "or", "not", "condition"]
-    truth: Annotated[bool | None, about("null: it cannot be judged.")]
+    truth: Annotated[bool | None, about("null: neither true nor false.")]
     parts: Omissible[Annotated[list[ConditionJson], about("The conditions that are joined.")]] = (
         UNSET
     )
@@ -160,21 +160,23 @@ class ConditionJson(Struct):
 
 
 class ChangeJson(Struct):
-    path: Annotated[str, about("Where in the event: `$.properties.plan`.")]
+    path: Annotated[str, about("The path in the event: `$.properties.plan`.")]
     kind: Literal["set", "remove"]
-    text: Annotated[str, about("The change in words.")]
-    value: Annotated[Any, about("What it is set to.")] = UNSET
+    text: Annotated[str, about("The change as a sentence.")]
+    value: Annotated[Any, about("The new value.")] = UNSET
 
 
 class VerdictJson(Struct):
     matched: bool
     reason: Annotated[str, about("One sentence.")]
     tree: ConditionJson
-    changes: Annotated[list[ChangeJson], about("The smallest that would make it match.")] | None
+    changes: (
+        Annotated[list[ChangeJson], about("The smallest changes after which it matches.")] | None
+    )
 
 
 class SourceJson(Struct):
-    """A place of the event that was read; no `value`: nothing is there."""
+    """A path of the event that was read; no `value` if it does not exist."""
 
     path: str
     value: Any = UNSET
@@ -185,11 +187,11 @@ class MappedFieldJson(Struct, rename="camel"):
     mapping: Annotated[Any, about("The expression.")]
     is_default: Annotated[bool, about("Whether the expression is the action's default.")]
     sources: list[SourceJson]
-    value: Annotated[Any, about("What the mapping gave; absent where it gave nothing.")] = UNSET
+    value: Annotated[Any, about("The result of the mapping; absent if it has no value.")] = UNSET
 
 
 class FieldProblemJson(Struct):
-    field: Annotated[str, about("The field's path; empty where it is about the whole.")]
+    field: Annotated[str, about("The field's path; empty for the whole payload.")]
     code: Annotated[str, about("required, type, choices, format, ... or mapping, identifier.")]
     message: str
 
@@ -205,14 +207,14 @@ class ResponseJson(Struct, rename="camel"):
     status_code: int
     status_message: str
     headers: JsonObject
-    body: Annotated[Any, about("JSON where it is that, else text.")]
+    body: Annotated[Any, about("JSON if it can be parsed, else a string.")]
 
 
 class ExchangeJson(Struct):
     request: RequestJson
     response: ResponseJson | None
     curl: Annotated[str, about("The request as a command, redacted.")]
-    error: Omissible[Annotated[str, about("Why there is no answer.")]] = UNSET
+    error: Omissible[Annotated[str, about("Why there is no response.")]] = UNSET
 
 
 class ResultJson(Struct):
@@ -223,7 +225,7 @@ class ResultJson(Struct):
     reporter: Omissible[Literal["framework", "partner"]] = UNSET
     retryable: Omissible[bool] = UNSET
     problems: Omissible[list[str]] = UNSET
-    body: Annotated[Any, about("What the partner answered.")] = UNSET
+    body: Annotated[Any, about("The partner's response.")] = UNSET
 
 
 class LegTriggerJson(Struct):
@@ -234,54 +236,54 @@ class LegTriggerJson(Struct):
 
 
 class LegBatchJson(Struct):
-    index: Annotated[int, about("Its place among the run's batches.")]
-    key: Annotated[JsonObject, about("Fields in which all its payloads agree.")]
+    index: Annotated[int, about("Its index among the run's batches.")]
+    key: Annotated[JsonObject, about("Fields with the same value in all its payloads.")]
     size: Annotated[int, about("How many payloads it held.")]
     reason: Annotated[str, about("Why it was closed: count, bytes, age or flush.")]
     mates: Annotated[
         list[Annotated[int, about("Position")]],
-        about("The first fifty other events that settled in it."),
+        about("The first fifty other events in it."),
     ]
-    others: Annotated[int, about("How many other events settled in it.")]
+    others: Annotated[int, about("How many other events are in it.")]
 
 
 class LegJson(Struct):
-    """An event's way through one subscription."""
+    """The trace of an event in one subscription."""
 
     subscription: str
     action: str
     trigger: LegTriggerJson
     mapping: Annotated[list[MappedFieldJson], about("null where the trigger did not match.")] | None
-    payload: Annotated[JsonObject | None, about("The mapped values in shape.")]
+    payload: Annotated[JsonObject | None, about("The validated payload.")]
     problems: Annotated[list[FieldProblemJson], about("Why there is no payload.")]
     identifier: str | None
     batch: LegBatchJson | None
     exchanges: Annotated[
         list[ExchangeJson],
         about(
-            "Those of its batch. From the fiftieth event of a run on they are left out; the "
-            "run's `batches` have them all."
+            "The exchanges of its batch. They are left out after the fiftieth event of a run; "
+            "the run's `batches` contain all of them."
         ),
     ]
     result: ResultJson
 
 
 class NearestJson(Struct):
-    """Where no subscription matched: the one that came nearest."""
+    """The nearest subscription, if none matched."""
 
     subscription: str
     reason: Annotated[str, about("Why it did not match.")]
     changes: list[ChangeJson] | None
-    text: Annotated[str, about("All of it in words.")]
+    text: Annotated[str, about("The same as a sentence.")]
 
 
 class JourneyJson(Struct, rename="camel"):
-    position: Annotated[int, about("The event's place, from 0.")]
+    position: Annotated[int, about("The event's index, from 0.")]
     message_id: Any
     event: JsonObject
     outcome: Annotated[
         Literal["delivered", "failed", "skipped"],
-        about("The worst of its legs: failed before delivered before skipped."),
+        about("The combined outcome of its legs: failed before delivered before skipped."),
     ]
     legs: Annotated[list[LegJson], about("One for each enabled subscription.")]
     nearest: NearestJson | None
@@ -316,20 +318,22 @@ class DiagnosticJson(Struct):
     pointer: Annotated[str, about("JSON pointer into the connection: `/subscriptions/0/mapping`.")]
     severity: Literal["error", "warning", "hint"]
     message: str
-    hint: Annotated[str, about("What would be right, where that is known.")]
-    code: Annotated[str, about("As `actions validate` names it; may be empty.")]
-    offset: Omissible[
-        Annotated[int, about("Characters into a trigger's text, where that is known.")]
-    ] = UNSET
+    hint: Annotated[str, about("A correction, if it is known.")]
+    code: Annotated[str, about("The code of `actions validate`; may be empty.")]
+    offset: Omissible[Annotated[int, about("Character offset in a trigger, if it is known.")]] = (
+        UNSET
+    )
 
 
 class FaultJson(Struct):
     kind: Annotated[str, about("One of the known kinds.")]
     route: Omissible[Annotated[str, about("A name from `calls`, or `*`.")]] = UNSET
     call: Omissible[
-        Annotated[int, about("From which call on, counted from 1.", ge=1, le=1_000_000)]
+        Annotated[int, about("The first affected call, counted from 1.", ge=1, le=1_000_000)]
     ] = UNSET
-    times: Omissible[Annotated[int, about("How often.", ge=1, le=1_000_000)]] = UNSET
+    times: Omissible[Annotated[int, about("The number of affected calls.", ge=1, le=1_000_000)]] = (
+        UNSET
+    )
     seconds: Omissible[Annotated[float, Meta(ge=0, le=60)]] = UNSET
 
 
@@ -359,10 +363,10 @@ class FaultsJson(Struct):
 class SandboxJson(Struct):
     destination: str
     name: str
-    settings: Annotated[JsonObject, about("Made-up settings that are let in.")]
+    settings: Annotated[JsonObject, about("Sample settings that are accepted.")]
     now: float
     calls: Annotated[JsonObject, about("Calls by route.")]
-    panels: Annotated[list[PanelJson], about("Tables to show.")]
+    panels: Annotated[list[PanelJson], about("The tables of its state.")]
     requests: Annotated[list[SandboxRequestJson], about("The last fifty, newest first.")]
     faults: FaultsJson
 
@@ -388,7 +392,7 @@ class ConnectionFileJson(Struct):
 
     name: str
     file: Annotated[str, about("The file's name without its folder.")]
-    kept: Annotated[list[str], about("Secret settings that the file gives.")]
+    kept: Annotated[list[str], about("Secret settings in the file.")]
     connection: ConnectionJson
 
 

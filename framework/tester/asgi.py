@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-"""Answers the requests of one route."""
+"""Handles the requests of one route."""
 
 PAGE: Final = Path(__file__).parent / "page"
 _STARTED: Final = secrets.token_hex(8)
-"""Tells this process from the one before a restart."""
+"""Identifies this process, so that a restart can be detected."""
 
 _TYPES: Final[Mapping[str, str]] = {
     ".html": "text/html; charset=utf-8",
@@ -44,7 +44,7 @@ _TYPES: Final[Mapping[str, str]] = {
 
 
 def tester_app(workspace: Workspace, rules: Rules) -> Guard:
-    """Return the tester's app: everything behind the guard."""
+    """Return the tester's app, protected by the guard."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for operation in OPERATIONS:
         endpoints = by_path.setdefault(operation.path, {})
@@ -67,7 +67,7 @@ def tester_app(workspace: Workspace, rules: Rules) -> Guard:
 
 
 def beside(tester: Guard, reference: ASGIApp) -> ASGIApp:
-    """Return both in one: what is not the page or our own API is for the reference's API."""
+    """Return an app with the tester and, on all other paths, Segment's API."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "/")
@@ -94,7 +94,7 @@ def _endpoint(operation: Operation, workspace: Workspace) -> Endpoint:
     async def answer(request: Request) -> Response:
         body = await _body(operation, request) if operation.body is not None else {}
         call = ApiRequest(workspace, request.path_params, body)
-        # Writing a large answer takes its time too, in which others must not wait.
+        # Encoding a large response takes time, during which other requests must not wait.
         return await run_in_threadpool(lambda: _json(200, view(call)))
 
     return answer
@@ -118,7 +118,7 @@ def _watched(request: Request, workspace: Workspace) -> Any:
 def _followed(request: Request, workspace: Workspace) -> Any:
     path = workspace.setup.follows
     if path is None:
-        message = "No run is followed. Start the tester with `--follow FILE`, the run's outcomes."
+        message = "No run is followed. Start the tester with `--follow` and a run's outcome file."
         raise ApiRefusal(409, "NO_RUN", message)
     asked = request.query_params
     kinds = frozenset(filter(None, asked.get("outcome", "").split(",")))
@@ -156,12 +156,12 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _missing(request: Request, _: Exception) -> Response:
-    message = f"There is nothing at `{request.url.path[:100]}`."
+    message = f"`{request.url.path[:100]}` does not exist."
     return _json(404, ApiRefusal(404, "NOT_FOUND", message).to_json())
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:
-    message = f"`{request.url.path[:100]}` does not answer {request.method}."
+    message = f"`{request.url.path[:100]}` does not support {request.method}."
     answer = _json(405, ApiRefusal(405, "NOT_ALLOWED", message).to_json())
     answer.headers.update(getattr(error, "headers", None) or {})
     return answer
@@ -176,13 +176,13 @@ async def _file(request: Request) -> Response:
 
 
 def _sent(path: Path) -> Response:
-    """Return a file of the page; nothing that is not in its folder, however it is asked for."""
+    """Return a file of the page, and never a file outside its folder."""
     try:
         found = path.resolve(strict=True)
         if not found.is_relative_to(PAGE.resolve()) or not found.is_file():
             raise FileNotFoundError
         content = found.read_bytes()
     except (OSError, ValueError):
-        raise ApiRefusal(404, "NOT_FOUND", "There is no such file.") from None
+        raise ApiRefusal(404, "NOT_FOUND", "The file does not exist.") from None
     kind = _TYPES.get(found.suffix) or mimetypes.guess_type(found.name)[0]
     return Response(content, media_type=kind or "application/octet-stream")

@@ -1,4 +1,4 @@
-"""JSON in and out: bodies read within bounds and checked by their schema, answers always valid."""
+"""JSON bodies: requests are read within limits and validated, responses are always valid JSON."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _SHOWN: Final = 80
 
 
 def read_json(body: bytes) -> JSON:
-    """Read a body; raises Refusal where it is no JSON or nested too deeply."""
+    """Read a body; raises ApiRefusal if it is not JSON or nested too deeply."""
     try:
         value = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
-        raise ApiRefusal(400, "MALFORMED", f"The body is no JSON: {reason}.") from None
+        raise ApiRefusal(400, "MALFORMED", f"The body is not valid JSON: {reason}.") from None
     if _is_deep(value):
         raise ApiRefusal(400, "MALFORMED", f"The body is nested more than {MAX_DEPTH} levels deep.")
     return value
 
 
 def write_json(value: JSON) -> bytes:
-    """Write an answer; what JSON cannot say is written as text."""
+    """Return a response; values that JSON cannot represent become strings."""
     return json.dumps(_sayable(value), separators=(",", ":"), default=str).encode("ascii")
 
 
 def check_body(operation: str, value: JSON) -> dict[str, Any]:
-    """Return the body of an operation; raises Refusal with everything that its schema refuses."""
+    """Return the body of an operation; raises ApiRefusal with all problems found by its schema."""
     problems = sorted(
         _validator(operation).iter_errors(value), key=lambda error: list(map(str, error.path))
     )

@@ -1,4 +1,4 @@
-"""Definitions as the page needs them: forms of fields, actions, what a connection starts with."""
+"""Definitions for the page: forms of fields, actions, and the subscriptions of a new connection."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Who may ask what: hosts, origins, the token, sizes, and the headers of every answer.
+"""Access control: hosts, origins, the token, body sizes, and the headers of every response.
 
-A request passes from the outside in: its `Host` must be one of ours, so that no name on the web
-can be pointed here; its `Origin`, where it has one, must be our own page; what begins with `/api/`
-needs the token; and a body ends where the limit is.
+The checks in order: the `Host` must be one of ours, so that no DNS name can be pointed here; the
+`Origin`, if any, must be our own page; paths below `/api/` need the token; the size of a body is
+limited.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_BODY: Final = 10 * 1024 * 1024
 """Bytes of the longest body."""
 
 _MOST_DRAINED: Final = 64 * 1024 * 1024
-"""Bytes of a refused body that are read before the connection is cut."""
+"""Bytes of a refused body that are read before the connection is closed."""
 
 _PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -44,21 +44,21 @@ _SECURITY: Final = (
 
 @dataclass(frozen=True)
 class Rules:
-    """What is let in: host *names* without port, and the *token* of our own API."""
+    """The accepted requests: host *names* without port, and the *token* of our own API."""
 
     names: frozenset[str]
     token: str = field(repr=False)
 
 
 class Guard:
-    """An ASGI app that lets through to *app* what the rules allow, and secures its answers."""
+    """An ASGI app that passes allowed requests on to *app* and secures its responses."""
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self._app = app
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
@@ -88,9 +88,9 @@ class Guard:
 
 
 class Gate:
-    """An ASGI app that lets requests through by host and by the *origins* of web pages.
+    """An ASGI app that passes requests on by host and by the *origins* of web pages.
 
-    Answers say that pages of these origins may read them. There is no token: see `Guard`.
+    Responses allow pages of these origins to read them. There is no token, unlike in `Guard`.
     """
 
     def __init__(self, app: ASGIApp, names: frozenset[str], origins: frozenset[str]) -> None:
@@ -99,7 +99,7 @@ class Gate:
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         headers = _headers(scope)
         origin = headers.get("origin")
         telling = _telling(send, origin if origin in self._origins else None)
@@ -120,20 +120,20 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 def _check_host(headers: Mapping[str, str], names: frozenset[str]) -> None:
     if _name(headers.get("host", "")) not in names:
-        raise ApiRefusal(421, "WRONG_HOST", "This server answers for its own host only.")
+        raise ApiRefusal(421, "WRONG_HOST", "This server accepts requests to its own host only.")
 
 
 def _check_origin(headers: Mapping[str, str], scope: Scope) -> None:
-    """Refuse what another page asks for; to open our own page from there is fine."""
+    """Refuse requests from other pages, except to open our page."""
     origin = headers.get("origin")
     foreign = origin is not None and origin != f"{scope['scheme']}://{headers.get('host')}"
     crossed = headers.get("sec-fetch-site") == "cross-site" and scope["path"] != "/"
     if foreign or crossed:
-        raise ApiRefusal(403, "WRONG_ORIGIN", "This server answers to its own page only.")
+        raise ApiRefusal(403, "WRONG_ORIGIN", "Requests from other pages are refused.")
 
 
 def _telling(send: Send, origin: str | None) -> Send:
-    """Return a *send* that tells the browser whether the page of *origin* may read the answer."""
+    """Return a *send* with headers that allow or forbid the page of *origin* to read responses."""
     more = [(b"x-content-type-options", b"nosniff"), (b"vary", b"Origin")]
     if origin is not None:
         more += [
@@ -152,7 +152,7 @@ def _telling(send: Send, origin: str | None) -> Send:
 
 
 class Limited:
-    """Returns the messages of a request; raises Refusal where its body is over the limit."""
+    """Returns the messages of a request; raises ApiRefusal if its body exceeds the limit."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
@@ -171,7 +171,7 @@ class Limited:
         return message
 
     async def drain(self) -> None:
-        """Take in what is still sent, so that the other side gets to read the answer."""
+        """Read the rest of the body, so that the client can read the response."""
         while not self._ended and self._taken < _MOST_DRAINED:
             await self._next()
 
@@ -199,7 +199,7 @@ def _secured(send: Send) -> Send:
 
 
 async def answer(send: Send, status: int, value: Any) -> None:
-    """Send a JSON answer."""
+    """Send a JSON response."""
     body = write_json(value)
     headers = [
         (b"content-type", b"application/json"),

@@ -1,6 +1,6 @@
-"""What is wrong with a connection, each finding with the place where it stands.
+"""The problems of a connection, each with a JSON pointer.
 
-The findings are those of `actions validate`: the definition checks, here they get their places.
+The findings are those of `actions validate`; this module adds their positions.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def _names(chosen: Chosen) -> Iterator[dict[str, JSON]]:
     for number, subscription in enumerate(chosen.subscriptions):
         name = subscription.name or subscription.action
         if name in names:
-            text = f"Another subscription is called `{name}` already."
+            text = f"Another subscription is already called `{name}`."
             yield _finding(("subscriptions", number, "name"), text, "warning")
         names.add(name)
 
 
 def _readable(chosen: Chosen, number: int) -> str:
-    """Return the text of a subscription's trigger; nothing where it has none that parses."""
+    """Return the text of a subscription's trigger, or nothing if it does not parse."""
     subscription = chosen.subscriptions[number]
     action = chosen.plugin.definition.action(subscription.action)
     text = subscription.trigger if subscription.trigger is not None else action.trigger

@@ -1,4 +1,4 @@
-"""The tester on an address of this machine, served by uvicorn."""
+"""The tester on a local address, served by uvicorn."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _GRACE: Final = 1
-"""Seconds that streams have to end when the server is told to stop."""
+"""Seconds in which streams must end when the server stops."""
 
 
 def new_token() -> str:
-    """Return a token that nobody can guess."""
+    """Return a random token."""
     return secrets.token_urlsafe(24)
 
 
 def host_names(host: str) -> frozenset[str]:
-    """Return what requests may call a server on *host*: loopback has several names."""
+    """Return the accepted host names of a server on *host*: loopback has several."""
     own = {host.strip("[]").lower(), socket.gethostname().lower()}
     return LOOPBACK_NAMES if host in LOOPBACK_NAMES else LOOPBACK_NAMES | own
 
@@ -32,7 +32,7 @@ class LocalServer:
     """An ASGI app on *host* and *port* (0 lets the system choose); bound when constructed.
 
     As a context manager it serves from a thread of its own until the block ends; `run` serves
-    until it is interrupted. Raises ConfigurationError where the address is taken.
+    until it is interrupted. Raises ConfigurationError if the address is in use.
     """
 
     def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -43,8 +43,8 @@ class LocalServer:
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
-            log_level="critical",  # streams that are cut at the end are no errors
-            access_log=False,  # addresses hold tokens
+            log_level="critical",  # streams that end with the server are not errors
+            access_log=False,  # addresses contain tokens
             lifespan="off",
             ws="none",
             server_header=False,
@@ -54,7 +54,7 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        """Where the server answers: `http://` with host and port, no slash at the end."""
+        """The server's address: `http://` with host and port, without a trailing slash."""
         return f"http://{self._host}:{self.port}"
 
     def run(self) -> None:
@@ -83,7 +83,7 @@ def _bound(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
-        bound.listen(128)  # so that requests wait until the server takes them
+        bound.listen(128)  # so that requests wait until the server accepts them
     except OSError as error:
         bound.close()
         raise ConfigurationError(

@@ -1,7 +1,7 @@
-"""The document of the tester's own API: every route, what it takes and what it gives.
+"""The OpenAPI document of the tester's own API: every route with its request and response.
 
-The server reads its routes and the checks of request bodies from here, so that what is described
-is what is served. The page stands at `/` (`page/index.html`), its files at `/page/...`; neither
+The server takes its routes and the validation of request bodies from here, so that the document
+matches the server. The page is at `/` (`page/index.html`), its files are at `/page/...`; neither
 needs the token, which the page reads from the fragment of its own address, `/#token=...`.
 """
 
@@ -27,11 +27,11 @@ TOKEN_PARAMETER: Final = "token"  # noqa: S105 - the same
 
 @dataclass(frozen=True)
 class Operation:
-    """One route of the API: *body* is the type of what is posted, *answer* of what comes back.
+    """One route of the API: *body* is the type of the request body, *answer* of the response.
 
     *place* is its method and its path, separated by a space.
-    *stream* marks routes that answer with server-sent events; *parameters* are query parameters.
-    *refusals* are the statuses beyond those that every route can answer.
+    *stream* marks routes that return server-sent events; *parameters* are query parameters.
+    *refusals* are the error statuses in addition to those of every route.
     """
 
     id: str
@@ -50,12 +50,12 @@ class Operation:
 
     @property
     def path(self) -> str:
-        """The path of its requests; names in braces stand for parts of it."""
+        """The path of its requests, with the names of variable parts in braces."""
         return self.place.partition(" ")[2]
 
 
 def _object(name: str, /, *omissible: str, **fields: Any) -> Any:
-    """Return the type of an object that one operation alone takes or gives."""
+    """Return the type of an object that only one operation uses."""
     rows: list[Any] = [
         (key, kind | UnsetType, UNSET) if key in omissible else (key, kind)
         for key, kind in fields.items()
@@ -78,13 +78,13 @@ OPERATIONS: Final = (
         "status",
         "GET /api/status",
         (),
-        "What the tester was started with.",
+        "The options of the tester.",
         _object(
             "Status",
             version=str,
             destination=api.DestinationSlug | None,
             connection=api.ConnectionFileJson | None,
-            reload=Annotated[bool, about("Whether `/api/changes` tells of restarts.")],
+            reload=Annotated[bool, about("Whether `/api/changes` reports restarts.")],
             follows=Annotated[bool, about("Whether `/api/live` follows a run.")],
         ),
     ),
@@ -92,7 +92,7 @@ OPERATIONS: Final = (
         "catalogue",
         "GET /api/destinations",
         (),
-        "The destinations that are installed, and why others were left out.",
+        "The installed destinations, and the problems of plugins that were left out.",
         _object("Catalogue", destinations=list[api.InstalledJson], problems=list[str]),
     ),
     Operation(
@@ -113,7 +113,7 @@ OPERATIONS: Final = (
         "validate",
         "POST /api/validate",
         (404,),
-        "Everything that is wrong with a connection, by place.",
+        "All problems of a connection, with positions.",
         _object("Diagnostics", diagnostics=list[api.DiagnosticJson]),
         _object("ValidateBody", connection=api.ConnectionJson),
     ),
@@ -121,16 +121,14 @@ OPERATIONS: Final = (
         "trigger",
         "POST /api/trigger",
         (),
-        "Read a trigger and judge events by it: the live truth of the editor.",
+        "Parse a trigger and evaluate events.",
         _object(
             "TriggerTruth",
             "offset",
-            canonical=Annotated[str | None, about("null: does not parse.")],
+            canonical=Annotated[str | None, about("null if it does not parse.")],
             remarks=list[str],
-            error=Annotated[str | None, about("With the text and a caret.")],
-            offset=Annotated[
-                int, about("Characters into the text, where the error points at one.")
-            ],
+            error=Annotated[str | None, about("The message, with the text and a caret.")],
+            offset=Annotated[int, about("Character offset of the error in the text.")],
             verdicts=Annotated[list[api.VerdictJson], about("One for each event.")],
         ),
         _object("TriggerBody", trigger=api.TriggerText, events=api.EventList),
@@ -139,7 +137,7 @@ OPERATIONS: Final = (
         "resolve",
         "POST /api/resolve",
         (404,),
-        "What a mapping makes of an event, whatever the trigger says.",
+        "Evaluate a mapping on an event, regardless of the trigger.",
         _object(
             "Resolved",
             mapping=list[api.MappedFieldJson],
@@ -157,7 +155,7 @@ OPERATIONS: Final = (
         "explain",
         "POST /api/explain",
         (404,),
-        "One event's journey, without sending anything.",
+        "Trace one event without sending anything.",
         api.JourneyJson,
         _object("ExplainBody", connection=api.ConnectionJson, event=api.JsonObject),
     ),
@@ -165,7 +163,7 @@ OPERATIONS: Final = (
         "dryRun",
         "POST /api/dry-run",
         (404,),
-        "What would be sent for events.",
+        "Return the requests for events without sending them.",
         api.RunJson,
         _object("DryRunBody", connection=api.ConnectionJson, events=api.NonEmptyEventList),
     ),
@@ -173,7 +171,7 @@ OPERATIONS: Final = (
         "run",
         "POST /api/run",
         (404, 409),
-        "Deliver events, and show the journey of each.",
+        "Deliver events and trace each of them.",
         api.RunJson,
         _object(
             "RunBody",
@@ -191,7 +189,7 @@ OPERATIONS: Final = (
         _object(
             "Authenticated",
             ok=bool,
-            message=Annotated[str, about("What the partner says, in words.")],
+            message=Annotated[str, about("The result as a sentence.")],
             code=str | None,
             status=int | None,
             exchanges=list[api.ExchangeJson],
@@ -202,14 +200,14 @@ OPERATIONS: Final = (
         "sandbox",
         "GET /api/sandboxes/{slug}",
         (404, 409),
-        "The state of a pretend partner; it starts when it is first asked for.",
+        "The state of a sandbox, which starts with the first request.",
         api.SandboxJson,
     ),
     Operation(
         "startSandbox",
         "POST /api/sandboxes/{slug}",
         (404, 409),
-        "Let connections with these settings in, besides those that are.",
+        "Accept connections with these settings, in addition to others.",
         api.SandboxJson,
         _object("StartSandboxBody", "settings", settings=api.JsonObject),
     ),
@@ -217,7 +215,7 @@ OPERATIONS: Final = (
         "resetSandbox",
         "POST /api/sandboxes/{slug}/reset",
         (404, 409),
-        "Forget everything that happened, and all faults to come.",
+        "Reset the state and remove pending faults.",
         api.SandboxJson,
         api.JsonObject,
     ),
@@ -225,7 +223,7 @@ OPERATIONS: Final = (
         "injectFault",
         "POST /api/sandboxes/{slug}/faults",
         (404, 409),
-        "Make calls go wrong.",
+        "Inject a fault.",
         api.SandboxJson,
         api.FaultJson,
     ),
@@ -233,7 +231,7 @@ OPERATIONS: Final = (
         "moveClock",
         "POST /api/sandboxes/{slug}/clock",
         (404, 409),
-        "Make it later at the pretend partner.",
+        "Advance the clock of the sandbox.",
         api.SandboxJson,
         _object("MoveClockBody", move=Annotated[float, Meta(ge=0, le=31_536_000)]),
     ),
@@ -241,7 +239,7 @@ OPERATIONS: Final = (
         "watchSandbox",
         "GET /api/sandboxes/{slug}/events",
         (404, 409),
-        "The state of a pretend partner whenever it changes (event `state`).",
+        "The state of a sandbox whenever it changes (event `state`).",
         api.SandboxJson,
         stream=True,
     ),
@@ -249,14 +247,14 @@ OPERATIONS: Final = (
         "examples",
         "GET /api/examples",
         (),
-        "Events to try: one of each kind, and those that were saved.",
+        "Sample events: one of each kind, and saved ones.",
         _EXAMPLES,
     ),
     Operation(
         "generate",
         "POST /api/examples/generate",
         (404,),
-        "Make an event that an action's default mapping can use.",
+        "Generate an event for an action's default mapping.",
         _object("Generated", event=api.JsonObject),
         _object(
             "GenerateBody",
@@ -264,15 +262,17 @@ OPERATIONS: Final = (
             "only",
             destination=api.DestinationSlug,
             subscription=api.SubscriptionJson,
-            seed=Annotated[int, about("Same seed, same event.", ge=0, le=2**31)],
-            only=Annotated[Literal["all", "required"], about("Which fields get a value.")],
+            seed=Annotated[
+                int, about("The seed; equal seeds generate equal events.", ge=0, le=2**31)
+            ],
+            only=Annotated[Literal["all", "required"], about("The fields that get a value.")],
         ),
     ),
     Operation(
         "saveExample",
         "POST /api/examples",
         (409,),
-        "Keep events under a name, for this and later sessions.",
+        "Save events under a name, also for later sessions.",
         _EXAMPLES,
         _object("SaveExampleBody", name=_NAME, events=api.NonEmptyEventList),
     ),
@@ -280,14 +280,14 @@ OPERATIONS: Final = (
         "deleteExample",
         "DELETE /api/examples/{name}",
         (404, 409),
-        "Forget saved events.",
+        "Delete saved events.",
         _EXAMPLES,
     ),
     Operation(
         "export",
         "POST /api/export",
         (404, 409),
-        "A case as a `*.test.yaml` for `actions test`: events and what came of them.",
+        "Export a test case for `actions test`: events and their results.",
         _object("Exported", file=str, text=str),
         _object(
             "ExportBody",
@@ -303,12 +303,14 @@ OPERATIONS: Final = (
         "live",
         "GET /api/live",
         (409,),
-        "The outcomes of a run as they happen (events `outcome` and `restart`).",
+        "The outcomes of a run in real time (events `outcome` and `restart`).",
         api.OutcomeJson,
         parameters={
-            "outcome": Annotated[str, about("Only these, separated by commas.", max_length=200)],
-            "subscription": Annotated[str, about("Only of this one.", max_length=200)],
-            "text": Annotated[str, about("Only rows that contain it.", max_length=200)],
+            "outcome": Annotated[
+                str, about("Only these outcomes, separated by commas.", max_length=200)
+            ],
+            "subscription": Annotated[str, about("Only of this subscription.", max_length=200)],
+            "text": Annotated[str, about("Only rows that contain this text.", max_length=200)],
         },
         stream=True,
     ),
@@ -316,7 +318,7 @@ OPERATIONS: Final = (
         "changes",
         "GET /api/changes",
         (),
-        "Tells of the tester's start (event `started`); after a restart the page reloads.",
+        "Reports the tester's start (event `started`); after a restart the page reloads.",
         dict[str, str],
         stream=True,
     ),
@@ -325,19 +327,19 @@ OPERATIONS: Final = (
 """Every route of the API."""
 
 _REFUSALS: Final = {
-    400: "The body is no JSON, or not as described.",
+    400: "The body is not valid JSON or does not match the schema.",
     401: "The token is missing or wrong.",
     403: "The request comes from another page.",
-    404: "There is nothing of that name.",
-    409: "That is not possible with this destination or as the tester was started.",
+    404: "The name is unknown.",
+    409: "Not possible with this destination or with the options of the tester.",
     413: "The body is too large.",
-    415: "The body is not sent as `application/json`.",
-    421: "The request is meant for another host.",
+    415: "The content type is not `application/json`.",
+    421: "The request is for another host.",
 }
 
 
 def _described() -> tuple[list[Any], list[JsonSchema], dict[str, JsonSchema]]:
-    """Return the types that operations name, their schemas, and those that these refer to."""
+    """Return the types of the operations, with their schemas and all referenced schemas."""
     types: list[Any] = [api.ErrorJson]
     for one in OPERATIONS:
         types += [one.answer, *one.parameters.values()]
@@ -354,7 +356,7 @@ def _described() -> tuple[list[Any], list[JsonSchema], dict[str, JsonSchema]]:
 
 
 def _join_null(value: Any) -> None:
-    """Write a text, number or open object that may be null as one schema, which refusals quote."""
+    """Write a nullable string, number or open object as one schema, as error messages quote it."""
     match value:
         case {"anyOf": [{"type": str(kind), **more}, {"type": "null"}]} if "items" not in more:
             del value["anyOf"]
@@ -368,7 +370,7 @@ _TYPES, _SCHEMAS, SCHEMAS = _described()
 
 
 def schema_of(kind: Any) -> JsonSchema:
-    """Return the schema of a type that an operation names; it may refer to SCHEMAS."""
+    """Return the schema of an operation's type; it may refer to SCHEMAS."""
     return _SCHEMAS[_TYPES.index(kind)]
 
 
@@ -386,8 +388,8 @@ def openapi(version: str) -> dict[str, Any]:
         "info": {
             "title": "The local tester",
             "version": version,
-            "description": "Try destinations on this machine. Every route needs the token that is "
-            f"in the page's address, as the header `{TOKEN_HEADER}` or the query parameter "
+            "description": "Test destinations on this machine. Every route needs the token in the "
+            f"page's address, as the header `{TOKEN_HEADER}` or the query parameter "
             f"`{TOKEN_PARAMETER}` (for streams, which cannot send headers).",
         },
         "security": [{"header": []}, {"query": []}],
@@ -406,7 +408,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": list(_parameters(operation)),
         "responses": {
-            "200": {"description": "As asked.", "content": {kind: {"schema": schema}}},
+            "200": {"description": "Success.", "content": {kind: {"schema": schema}}},
             **{str(status): _refusal(status) for status in refused},
         },
     }

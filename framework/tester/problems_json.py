@@ -1,4 +1,4 @@
-"""What the tester refuses, as data: a status, a code for machines and a text for people."""
+"""Refused requests as data: a status, a code for programs and a message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from framework.errors import FrameworkError
 
 
 class ApiRefusal(Exception):  # noqa: N818 - an answer, not an accident
-    """A request that is answered with an error: *status*, *code*, and every problem."""
+    """A request with an error response: *status*, *code*, and every problem."""
 
     def __init__(self, status: int, code: str, message: str, problems: Any = ()) -> None:
         super().__init__(message)
@@ -18,9 +18,9 @@ class ApiRefusal(Exception):  # noqa: N818 - an answer, not an accident
 
     @classmethod
     def of(cls, status: int, code: str, error: FrameworkError) -> ApiRefusal:
-        """Return the refusal that an error of the framework stands for."""
+        """Return the refusal for an error of the framework."""
         return cls(status, code, str(error), getattr(error, "problems", ()))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the answer's body."""
+        """Return the response's body."""
         return {"error": {"code": self.code, "message": str(self), "problems": self.problems}}

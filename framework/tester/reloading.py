@@ -1,4 +1,4 @@
-"""Starting anew when files change: one process watches, another one serves."""
+"""Restart when files change: one process watches, another one serves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
 def changes(paths: Sequence[Path], before: Mapping[str, tuple[int, int]]) -> Iterator[None]:
-    """Yield whenever a file below *paths* is not as *before*, or as at the last time; never ends.
+    """Yield whenever a file below *paths* differs from *before* or the last state; never ends.
 
     *before* is an earlier `snapshot` of the same paths.
     """
@@ -29,7 +29,7 @@ def changes(paths: Sequence[Path], before: Mapping[str, tuple[int, int]]) -> Ite
 
 
 def snapshot(paths: Iterable[Path]) -> dict[str, tuple[int, int]]:
-    """Return the time of change and the size of every file of interest below *paths*."""
+    """Return the modification time and the size of every relevant file below *paths*."""
     found = {}
     for file in _files(paths):
         try:
@@ -45,15 +45,15 @@ def serve_again(
 ) -> None:
     """Run *command*, and run it again whenever *paths* change; returns when interrupted.
 
-    Where the command ends by itself, as after a mistake in a file, the next change starts it anew.
+    If the command exits by itself, such as after an error in a file, the next change restarts it.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     watched = tuple(paths)
-    before = snapshot(watched)  # what changes while the command starts, it may have read before
+    before = snapshot(watched)  # the command may have read them before they changed
     process = _start(command, environment)
     try:
         for _ in changes(watched, before):
-            print("Something has changed; starting again.", file=sys.stderr)  # noqa: T201 - for the person who waits
+            print("Files changed; restarting.", file=sys.stderr)  # noqa: T201 - for the person who waits
             _stop(process)
             process = _start(command, environment)
     except KeyboardInterrupt:

@@ -1,8 +1,8 @@
-"""The reference's HTTP API for one destination: its routes, its bodies, its answers.
+"""Segment's local HTTP API for one destination: its routes, bodies and responses.
 
-Tools that were made for the reference's local server work with it unchanged. It needs no token;
-of web pages it answers those that the reference answers. Every action error is a 200, the results
-of a batch are not told, and no trigger is asked: our own API is for those who want to know more.
+Tools for the local server of Segment's implementation work with it unchanged. It needs no token
+and accepts the same web pages. Action errors have status 200, the results of a batch are not
+returned, and triggers are not evaluated; use the tester's own API for these.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ORIGINS: Final = frozenset(
         "http://localhost:8000",
     }
 )
-"""The web pages that the reference answers to."""
+"""The web pages that Segment's local server accepts."""
 
 _HOOKS: Final = ("onMappingSave", "retlOnMappingSave")
 _Body: TypeAlias = Mapping[str, Any]
@@ -51,7 +51,7 @@ _Body: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ApiReply:
-    """An answer: its status, and a body that is JSON or, as text, a page."""
+    """A response: its status, and a body that is JSON or an HTML page."""
 
     status: int
     body: JSON
@@ -100,7 +100,7 @@ def _page(status: int, text: str) -> Response:
 
 
 class SegmentApi:
-    """One destination behind the reference's routes."""
+    """One destination with Segment's routes."""
 
     def __init__(self, workspace: Workspace, slug: str, mode: Mode) -> None:
         self._workspace = workspace
@@ -109,7 +109,7 @@ class SegmentApi:
         self._mode = mode
 
     def route(self, method: str, path: str) -> Callable[[_Body], ApiReply] | None:
-        """Return what answers a request; None where there is nothing at that place."""
+        """Return the handler of a request, or None if the path is unknown."""
         parts = path.strip("/").split("/")
         if (method, parts) == ("GET", ["manifest"]):
             return self._manifest
@@ -164,7 +164,7 @@ class SegmentApi:
         return ApiReply(200, {**to_manifest(self._definition), "directoryName": name})
 
     def _authenticate(self, body: _Body) -> ApiReply:
-        """Test credentials that stand at the root, or under `settings`."""
+        """Test credentials in the root of the body or under `settings`."""
         nested = body.get("settings")
         settings = nested if isinstance(nested, dict) else body
         try:
@@ -279,7 +279,7 @@ class SegmentApi:
         subscriptions: tuple[Subscription, ...],
         captor: _Captor | None = None,
     ) -> Iterator[Connection]:
-        """Open a connection of its own, so that no call sees what another one did."""
+        """Open a separate connection, so that no call shows exchanges of another one."""
         raw = {"destination": self._definition.slug, "settings": settings, "subscriptions": []}
         chosen = replace(self._workspace.choose(raw), subscriptions=subscriptions)
         transport = self._workspace.transport(chosen, self._mode)
@@ -295,7 +295,7 @@ class SegmentApi:
 
 
 class _Captor(httpx.BaseTransport):
-    """Carries requests for tokens on to *transport*, and keeps the token that others would send."""
+    """Passes token requests on to *transport*, and records the current token."""
 
     transport: httpx.BaseTransport
 
@@ -303,7 +303,7 @@ class _Captor(httpx.BaseTransport):
         self.token = ""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
+        """Handle one request."""
         if "token" in request.extensions:
             return self.transport.handle_request(request)
         self.token = request.headers.get("authorization", "").rpartition(" ")[2]
@@ -311,7 +311,7 @@ class _Captor(httpx.BaseTransport):
 
 
 def _named(body: _Body, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the credentials beside the settings by the names that settings mostly have."""
+    """Return the credentials, with the usual names of settings."""
     names = {
         "access_token": "accessToken",
         "refresh_token": "refreshToken",
@@ -327,7 +327,7 @@ def _called(connection: Connection, hook: str, given: _Body) -> Any:
 
 
 def _mapping(action: Action, given: _Body, events: Sequence[Any]) -> dict[str, JSON]:
-    """Return the mapping over the action's defaults; where that is nothing, the payload itself."""
+    """Return the mapping with the action's defaults; if that is empty, the payload itself."""
     whole = {**action.default_mapping, **given}
     if whole or not events or not isinstance(events[0], dict):
         return whole
@@ -372,7 +372,7 @@ def _entry(status: int, message: JSON, kind: str) -> dict[str, JSON]:
 
 
 def _fields(problems: Sequence[str]) -> dict[str, str]:
-    """Return the messages of settings by their names."""
+    """Return the messages about settings by name."""
     return {problem.split("`")[1]: problem for problem in problems if problem.count("`") > 1}
 
 

@@ -1,4 +1,4 @@
-"""What the page follows as it happens: a pretend partner's state, and the outcomes of a run."""
+"""The streams of the page: the state of a sandbox, and the outcomes of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from framework.tester.bodies import write_json
 _TICK: Final = 0.2
 _PIECE: Final = 1 << 16
 _MOST_BEHIND: Final = 1 << 20
-"""Bytes from its end at which a file that is longer begins to be followed."""
+"""Bytes at the end of a long file that are read first."""
 
 
 def message(kind: str, value: JSON) -> bytes:
@@ -24,7 +24,7 @@ def message(kind: str, value: JSON) -> bytes:
 
 
 async def watch(state: Callable[[], JSON]) -> AsyncIterator[bytes]:
-    """Give *state* now and whenever it changes; its `now` does not count."""
+    """Yield *state* now and whenever it changes, ignoring its `now`."""
     import anyio  # noqa: PLC0415 - heavy, imported at first use
 
     last: JSON = None
@@ -38,7 +38,7 @@ async def watch(state: Callable[[], JSON]) -> AsyncIterator[bytes]:
 
 
 async def once(kind: str, value: JSON) -> AsyncIterator[bytes]:
-    """Return one message, and then nothing until the other side goes away."""
+    """Yield one message, and then nothing until the client disconnects."""
     import anyio  # noqa: PLC0415 - heavy, imported at first use
 
     yield message(kind, value)
@@ -49,14 +49,14 @@ async def once(kind: str, value: JSON) -> AsyncIterator[bytes]:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which outcomes are shown: of these kinds, of one subscription, with a text; empty is all."""
+    """A filter of outcomes by kind, subscription and text; empty values match all."""
 
     outcomes: frozenset[str] = frozenset()
     subscription: str = ""
     text: str = ""
 
     def lets(self, row: dict[str, Any]) -> bool:
-        """Return whether a row is shown."""
+        """Return whether a row matches."""
         return (
             (not self.outcomes or row.get("outcome") in self.outcomes)
             and (not self.subscription or row.get("subscription") == self.subscription)
@@ -65,9 +65,9 @@ class Filter:
 
 
 async def follow(path: Path, chosen: Filter) -> AsyncIterator[bytes]:
-    """Return the rows of an outcome file as a run appends them; `restart` where it begins anew.
+    """Yield the rows of an outcome file as a run appends them, and `restart` if it is replaced.
 
-    The file need not be there yet. Of a long file only the last part is given.
+    The file need not exist yet. Of a long file, only the last part is read.
     """
     import anyio  # noqa: PLC0415 - heavy, imported at first use
 
@@ -84,7 +84,7 @@ async def follow(path: Path, chosen: Filter) -> AsyncIterator[bytes]:
 
 
 class Tail:
-    """Reads what is appended to a file of JSON lines, and notices when it begins anew."""
+    """Reads appended rows of a file of JSON lines, and detects when it is replaced."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -94,7 +94,7 @@ class Tail:
         self.restarted = False
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the whole rows that were appended since the last call."""
+        """Return the complete rows that were appended since the last call."""
         self.restarted = False
         try:
             with self._path.open("rb") as file:
@@ -109,7 +109,7 @@ class Tail:
         return [row for line in lines if (row := _row(line)) is not None]
 
     def _find(self, file: Any) -> None:
-        """Set the place to read from: the end of what was read, or the beginning of a new file."""
+        """Set the offset: the end of the last read, or the beginning of a new file."""
         found = os.fstat(file.fileno())
         begun_anew = self._place is not None and (
             found.st_ino != self._identity or found.st_size < self._place
@@ -122,7 +122,7 @@ class Tail:
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
-    """Return the row of a line; None for the broken line at which reading may have begun."""
+    """Return the row of a line; None for an incomplete first line."""
     try:
         row = json.loads(line)
     except ValueError:

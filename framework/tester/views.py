@@ -1,4 +1,4 @@
-"""What each route of the tester's own API does: plain functions from a call to a JSON answer."""
+"""The routes of the tester's own API: functions from a request to a JSON response."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ from framework.version import VERSION
 
 _LAST_REQUESTS: Final = 50
 _MOST_REPEATED: Final = 50
-"""Journeys of one run that repeat the exchanges of their batch."""
+"""Traces of a run that contain the exchanges of their batch."""
 _MOST_MATES: Final = 50
-"""Mates that a journey names; if each of a batch named all others, answers would grow squarely."""
+"""Other events of a batch in a trace; with all of them, responses would grow quadratically."""
 
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """One request to the API: the parts of its path that are names, and its checked body."""
+    """One request to the API: the names in its path, and its validated body."""
 
     workspace: Workspace
     names: Mapping[str, str]
@@ -151,7 +151,7 @@ def _verdict(trigger: Trigger, event: Event) -> JSON:
 
 def _resolve(call: ApiRequest) -> JSON:
     event = call.body["event"]
-    # Whatever the trigger says, also where it is wrong.
+    # Independent of the trigger, which may be invalid.
     route = _route(call, {**call.body["subscription"], "subscribe": "type = null"})
     try:
         mapped = route.mapping.resolve(event)
@@ -170,7 +170,7 @@ def _resolve(call: ApiRequest) -> JSON:
 
 
 def _route(call: ApiRequest, subscription: Mapping[str, Any]) -> CompiledSubscription:
-    """Return one subscription compiled; settings do not matter for that."""
+    """Return one compiled subscription, which does not depend on settings."""
     raw = {
         "destination": call.body["destination"],
         "subscriptions": [{**subscription, "enabled": True}],
@@ -222,7 +222,7 @@ def _deliver(call: ApiRequest, mode: Mode) -> JSON:
 
 
 def _shown(told: EventTrace) -> JSON:
-    """Return a journey; beyond the first ones, exchanges stand with their batch only."""
+    """Return a trace; after the first ones, exchanges are only in their batch."""
     legs = (replace(leg, batch=leg.batch and _brief(leg.batch, told)) for leg in told.subscriptions)
     shown = replace(told, subscriptions=tuple(legs)).to_json()
     for leg, given in zip(told.subscriptions, shown["legs"], strict=True):
@@ -268,7 +268,10 @@ def _authenticate(call: ApiRequest) -> JSON:
 def _checked(connection: Connection, name: str) -> dict[str, JSON]:
     told: dict[str, JSON] = {"ok": True, "code": None, "status": None}
     if not connection.plugin.implements("check_authentication"):
-        return {**told, "message": f"{name} has no check of its own; the first event will tell."}
+        return {
+            **told,
+            "message": f"{name} cannot check credentials before the first event.",
+        }
     try:
         connection.check_authentication()
     except IntegrationError as error:
@@ -312,7 +315,7 @@ def _move_clock(call: ApiRequest) -> JSON:
 
 
 def sandbox_to_json(slug: str, sandbox: Sandbox) -> dict[str, JSON]:
-    """Return the state of a pretend partner: no secrets, and no personal values but in panels."""
+    """Return the state of a sandbox, without secrets, and with personal data in panels only."""
     with sandbox.lock:
         panels, calls = sandbox.panels(), sandbox.requests[-_LAST_REQUESTS:]
         counts, now = dict(sorted(sandbox.calls.items())), sandbox.clock.time()
@@ -421,7 +424,7 @@ def _document(call: ApiRequest) -> JSON:
 
 
 def warm_up(workspace: Workspace) -> None:
-    """Load what the first run needs, so that it is as quick as the others; never raises."""
+    """Import the modules of the first run, so that it is as fast as later ones; never raises."""
     slug = workspace.setup.destination or next(iter(workspace.setup.registry.destinations), None)
     with suppress(Exception):
         plugin = workspace.plugin(slug or "")
@@ -455,4 +458,4 @@ VIEWS: Final[Mapping[str, View]] = {
     "export": _export,
     "document": _document,
 }
-"""What answers each operation that is not a stream."""
+"""The function of each operation that is not a stream."""

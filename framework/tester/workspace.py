@@ -1,4 +1,4 @@
-"""What one tester holds: the destinations, the connection file, the pretend partners, examples."""
+"""The state of a tester: the destinations, the connection file, the sandboxes and the examples."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ MAX_EXAMPLES: Final = 200
 
 @dataclass(frozen=True)
 class Setup:
-    """What the tester was started with.
+    """The options of the tester.
 
-    *destination* is the slug to begin with, *file* the connection file, *examples* the file in
-    which events are kept, *follows* the outcome file of a run that is watched.
+    *destination* is the slug of the first destination, *file* the connection file, *examples* the
+    file of saved events, *follows* the outcome file of a followed run.
     """
 
     registry: Registry
@@ -57,7 +57,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A connection as a request describes it: secrets that it left out are filled in."""
+    """The connection of a request, with missing secrets filled in."""
 
     plugin: Plugin
     settings: Mapping[str, Any] = field(repr=False)
@@ -71,7 +71,7 @@ class Chosen:
 
 
 class Workspace:
-    """The state of one tester; safe under threads."""
+    """The state of one tester; thread-safe."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -79,14 +79,14 @@ class Workspace:
         self._sandboxes: dict[str, Sandbox] = {}
 
     def plugin(self, slug: str) -> Plugin:
-        """Return a destination; raises Refusal 404."""
+        """Return a destination; raises ApiRefusal 404."""
         try:
             return self.setup.registry.get(slug)
         except UnknownNameError as error:
             raise ApiRefusal.of(404, "UNKNOWN_DESTINATION", error) from None
 
     def choose(self, raw: Mapping[str, Any]) -> Chosen:
-        """Read the connection of a request; raises Refusal."""
+        """Read the connection of a request; raises ApiRefusal."""
         plugin = self.plugin(raw["destination"])
         settings = self._settings(plugin.definition, raw.get("settings", {}))
         redactor = Redactor(secrets_of(plugin.definition, settings))
@@ -98,7 +98,7 @@ class Workspace:
 
     @contextmanager
     def open(self, chosen: Chosen, mode: Mode) -> Iterator[Connection]:
-        """Open a connection in a mode; raises Refusal with every problem of it."""
+        """Open a connection in a mode; raises ApiRefusal with every problem."""
         try:
             connection = self.connect(chosen, mode, self.transport(chosen, mode))
         except FrameworkError as error:
@@ -109,7 +109,7 @@ class Workspace:
             yield connection
 
     def connect(self, chosen: Chosen, mode: Mode, transport: httpx.BaseTransport) -> Connection:
-        """Return an open connection; only what is real is paced, and nothing is tried twice.
+        """Return an open connection without retries, and with rate limits in live mode only.
 
         Raises SettingsError or ConfigurationError with every problem.
         """
@@ -123,7 +123,7 @@ class Workspace:
         )
 
     def sandbox(self, slug: str) -> Sandbox:
-        """Return the pretend partner of a destination; raises Refusal 409 where there is none."""
+        """Return the sandbox of a destination; raises ApiRefusal 409 if there is none."""
         plugin = self.plugin(slug)
         with self._lock:
             if slug not in self._sandboxes:
@@ -142,11 +142,11 @@ class Workspace:
         return sandbox
 
     def default_mode(self, slug: str) -> Mode:
-        """Return the mode of requests that name none."""
+        """Return the default mode of requests."""
         return "sandbox" if self.plugin(slug).implements("sandbox") else "dry"
 
     def kept(self, definition: Destination) -> dict[str, Any]:
-        """Return the secret settings that the connection file has for a destination."""
+        """Return the secret settings of a destination in the connection file."""
         file = self.setup.file
         if file is None or file.destination != definition.slug:
             return {}
@@ -162,13 +162,13 @@ class Workspace:
         return {**given, **self.kept(definition), **said}
 
     def admit(self, slug: str, settings: Mapping[str, Any]) -> Sandbox:
-        """Let connections with *settings* into the pretend partner of a destination."""
+        """Make the sandbox of a destination accept *settings*."""
         sandbox = self.sandbox(slug)
         admit(sandbox, self._settings(self.plugin(slug).definition, settings))
         return sandbox
 
     def transport(self, chosen: Chosen, mode: Mode) -> httpx.BaseTransport:
-        """Return where requests go in a mode; raises Refusal 409 where there is no sandbox."""
+        """Return the transport of a mode; raises ApiRefusal 409 if there is no sandbox."""
         if mode == "sandbox":
             return SandboxTransport(self.sandbox(chosen.slug))
         return DryRun() if mode == "dry" else make_transport()
@@ -184,15 +184,15 @@ class Workspace:
         return found if usable else {}
 
     def save(self, name: str, events: Sequence[Event]) -> None:
-        """Keep events under a name; raises Refusal where that is not possible."""
+        """Save events under a name; raises ApiRefusal if that is not possible."""
         with self._lock:
             known = self.examples()
             if len(known) >= MAX_EXAMPLES and name not in known:
-                raise ApiRefusal(409, "TOO_MANY", f"There are {MAX_EXAMPLES} examples already.")
+                raise ApiRefusal(409, "TOO_MANY", f"There are already {MAX_EXAMPLES} examples.")
             self._write({**known, name: list(events)})
 
     def forget(self, name: str) -> None:
-        """Forget the events under a name; raises Refusal 404."""
+        """Delete the events under a name; raises ApiRefusal 404."""
         with self._lock:
             known = self.examples()
             if name not in known:
@@ -204,9 +204,7 @@ class Workspace:
     def _write(self, examples: Mapping[str, JSON]) -> None:
         path = self.setup.examples
         if path is None:
-            raise ApiRefusal(
-                409, "NO_PLACE", "The tester was started without a place for examples."
-            )
+            raise ApiRefusal(409, "NO_PLACE", "The tester was started without a file for examples.")
         draft = path.with_name(f"{path.name}.new")
         try:
             draft.write_text(json.dumps(examples, indent=2) + "\n", encoding="utf-8")
@@ -217,7 +215,7 @@ class Workspace:
 
 
 def admit(sandbox: Sandbox, settings: Mapping[str, Any]) -> None:
-    """Let connections with *settings* in; what they do not say is as made up by the sandbox."""
+    """Accept connections with *settings*, with the sandbox's values for missing ones."""
     known = sandbox.settings()
     said = {key: value for key, value in settings.items() if key in known and value}
     sandbox.admit({**known, **said})
@@ -230,7 +228,7 @@ def secrets_of(definition: Destination, settings: Mapping[str, Any]) -> list[str
 
 
 def read_subscriptions(raw: Sequence[Any], redactor: Redactor) -> Iterator[Subscription]:
-    """Read subscriptions in the wire's spelling; raises Refusal."""
+    """Read subscriptions in wire form; raises ApiRefusal."""
     for number, one in enumerate(raw, 1):
         try:
             yield subscription_from_wire(one)

@@ -120,9 +120,9 @@ def _map(window: Window) -> None:
     cards = window.page.locator(".subscription")
     cards.first.locator(".truth").get_by_text("matches").wait_for()
     assert cards.count() == 2
-    cards.nth(1).get_by_label("Name of the subscription").fill("People who leave")
+    cards.nth(1).get_by_label("Subscription name").fill("People who leave")
     cards.nth(1).get_by_label("Hash Emails", exact=True).select_option("true")
-    cards.nth(1).get_by_text("own", exact=True).wait_for()
+    cards.nth(1).get_by_text("custom", exact=True).wait_for()
     window.inspect("3-mappings")
     window.page.click("#next")
 
@@ -219,7 +219,7 @@ def test_curl_is_copied_redacted(window: Window, address: str) -> None:
     page = window.page
     page.locator(".exchange summary").first.click()
     page.get_by_role("button", name="Copy as curl").first.click()
-    page.get_by_text("The command is copied.").wait_for()
+    page.get_by_text("Command copied.").wait_for()
     command = page.evaluate("navigator.clipboard.readText()")
     assert command.startswith("curl ")
     assert "oauth2/token" in command
@@ -309,8 +309,8 @@ def test_samples(window: Window, address: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "There is no event yet."),
-        ("[]", "There is no event yet."),
+        ("", "Add an event first."),
+        ("[]", "Add an event first."),
         ('{"type": "page"}', "1 event: page"),
         ('{"type": "page"}\n{"type": "page"}', "2 events: page (2)"),
         ('{\n"type": "page"\n}\n\n{"type":\n"}"},{"type": "x"}', "3 events"),
@@ -324,7 +324,7 @@ def test_several_events_are_read(shared: Window, text: str, told: str) -> None:
     shared.write("Events as JSON", "7")
     expect(shared.page.locator(".count")).to_contain_text("Event 1 is not an object.")
     shared.page.keyboard.press("Backspace")
-    expect(shared.page.locator(".count")).to_contain_text("There is no event yet.")
+    expect(shared.page.locator(".count")).to_contain_text("Add an event first.")
     if text:
         shared.write("Events as JSON", text)
     expect(shared.page.locator(".count")).to_contain_text(told)
@@ -383,7 +383,7 @@ def test_connection_file_and_live_view(
     page.goto(serve("--connection", str(file), "--follow", str(outcomes)))
     page.wait_for_selector("#setting-client_secret")
     kept = page.get_attribute("#setting-client_secret", "placeholder")
-    assert kept == "kept from the connection file"
+    assert kept == "from the connection file"
     page.click("#test-credentials")
     page.wait_for_selector("#credentials-answer.good")
     window.step("live")

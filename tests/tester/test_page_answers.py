@@ -156,9 +156,9 @@ def test_unknown_truth_is_not_shown_as_false(window: Window, address: str) -> No
     page.route("**/api/trigger", lambda route: route.abort())
     page.route("**/api/resolve", lambda route: route.abort())
     window.step("mappings")
-    page.locator(".truth").get_by_text("not judged").first.wait_for()
+    page.locator(".truth").get_by_text("not evaluated").first.wait_for()
     window.settle()
-    assert page.locator(".caret").first.inner_text().startswith("The tester does not answer.")
+    assert page.locator(".caret").first.inner_text().startswith("The tester is not responding.")
     assert page.locator(".found *").count() == 0
     window.forgive("ERR_FAILED")
 
@@ -181,7 +181,7 @@ def test_late_events_replace_nothing_that_was_written_since(window: Window, addr
     window.write(EVENTS, '{"type": "pa')
     page.click("#generate-more")
     held.let_go()
-    page.locator(".toast.bad").get_by_text("Nothing was added.").wait_for()
+    page.locator(".toast.bad").get_by_text("No event was added.").wait_for()
     assert window.text(EVENTS) == '{"type": "pa'
 
 
@@ -217,7 +217,7 @@ def test_a_run_that_ends_late_leaves_people_where_they_are(window: Window, addre
     late = held.take()
     window.step("mappings")
     held.let_go(late)
-    page.get_by_text("The events were run; see Result.").wait_for()
+    page.get_by_text("The run is complete; see Result.").wait_for()
     assert page.get_attribute("main", "data-step") == "mappings"
     window.step("result")
     page.locator("[data-stage=outcome]").get_by_text("delivered").wait_for()
@@ -234,9 +234,9 @@ def test_a_run_is_shown_with_its_destination_only(window: Window, both: str) -> 
     page.click("[data-slug=actions-odd]")
     page.wait_for_selector("#setting-constructor")
     held.let_go(late)
-    page.get_by_text("another destination was chosen meanwhile").wait_for()
+    page.get_by_text("another destination is selected now").wait_for()
     window.step("result")
-    page.get_by_text("Nothing has been run yet.").wait_for()
+    page.get_by_text("No run yet.").wait_for()
 
 
 def test_the_reason_for_no_run_stays(window: Window, address: str) -> None:
@@ -260,8 +260,8 @@ def test_an_incomplete_response_is_an_error(window: Window, address: str) -> Non
     page.route("**/api/run", lambda route: route.fulfill(body='{"journeys": ['))
     page.click("#run")
     verdict = page.locator("main .verdict.bad")
-    verdict.get_by_text("The tester's answer broke off. Is").wait_for()
-    assert "No answer" in verdict.inner_text()
+    verdict.get_by_text("The tester's response is incomplete. Is").wait_for()
+    assert "No response" in verdict.inner_text()
 
 
 def test_many_travel_together(window: Window, address: str) -> None:

@@ -115,17 +115,17 @@ def test_an_unfinished_mapping_stays(window: Window, both: str) -> None:
     page = _map(window, both)
     card = page.locator(".subscription").first
     card.get_by_label("Constructor", exact=True).fill('{"@path')
-    card.locator(".problem").get_by_text("This is no JSON yet").wait_for()
+    card.locator(".problem").get_by_text("Invalid JSON").wait_for()
     window.step("event")
     window.step("mappings")
     assert card.get_by_label("Constructor", exact=True).input_value() == '{"@path'
-    card.locator(".problem").get_by_text("This is no JSON yet").wait_for()
+    card.locator(".problem").get_by_text("Invalid JSON").wait_for()
     window.settle()
-    card.locator(".problem").get_by_text("This is no JSON yet").wait_for()
+    card.locator(".problem").get_by_text("Invalid JSON").wait_for()
     assert _mapped(window) == {}
 
     card.get_by_role("button", name="JSON").click()
-    for text, told in (("[7]", "A mapping is an object"), ('{"flag": tr', "This is no JSON yet")):
+    for text, told in (("[7]", "A mapping is an object"), ('{"flag": tr', "Invalid JSON")):
         window.write(MAPPING, text)
         card.locator(".problems").get_by_text(told).wait_for()
         page.click("#add-subscription")
@@ -217,7 +217,7 @@ def test_an_action_without_fields(window: Window, both: str) -> None:
     window.write(EVENTS, '{"type": "page"}')
     page.click("#run")
     page.locator("[data-stage=outcome]").get_by_text("delivered").wait_for()
-    assert "dry run, nothing was sent" in page.inner_text("main")
+    assert "dry run, no requests sent" in page.inner_text("main")
 
 
 def test_more_events_than_the_page_takes(window: Window, both: str) -> None:
@@ -226,7 +226,7 @@ def test_more_events_than_the_page_takes(window: Window, both: str) -> None:
     window.step("event")
     many = "\r\n".join(json.dumps({"type": "page", "name": str(one)}) for one in range(10_000))
     page.set_input_files("#file", {"name": "m.ndjson", "mimeType": "", "buffer": many.encode()})
-    told = "At most 5,000 events at a time, not 10,000."
+    told = "At most 5,000 events at a time, got 10,000."
     expect(page.locator(".count")).to_have_text(told)
     page.click("#run")
     page.locator(".toast.bad").get_by_text(told, exact=True).wait_for()

@@ -60,7 +60,7 @@ def test_scripts_are_shown_as_text(window: Window, address: str) -> None:
 
     window.step("mappings")
     card = page.locator(".subscription").first
-    card.get_by_label("Name of the subscription").fill(ATTACK)
+    card.get_by_label("Subscription name").fill(ATTACK)
     window.write("Trigger of Add users to Audience", f'type = "track" or event = {ATTACK}')
     card.locator(".truth").get_by_text("does not parse").wait_for()
     _is_text(window)
@@ -129,12 +129,12 @@ def test_permalink_brings_the_case_back(window: Window, address: str) -> None:
     window.step("event")
     window.write("Events as JSON", '{"type": "page", "name": "Here"}')
     window.step("mappings")
-    page.locator(".subscription").first.get_by_label("Name of the subscription").fill("Mine")
+    page.locator(".subscription").first.get_by_label("Subscription name").fill("Mine")
     window.step("event")
     page.click("#run")
     page.wait_for_selector(".nearest")
     page.click("#permalink")
-    page.get_by_text("The link is copied").wait_for()
+    page.get_by_text("Link copied").wait_for()
     link = page.evaluate("navigator.clipboard.readText()")
     assert "token" not in link
     page.goto("about:blank")
@@ -145,7 +145,7 @@ def test_permalink_brings_the_case_back(window: Window, address: str) -> None:
     window.step("event")
     page.locator(".count").get_by_text("1 event: page · Here").wait_for()
     window.step("mappings")
-    name = page.locator(".subscription").first.get_by_label("Name of the subscription")
+    name = page.locator(".subscription").first.get_by_label("Subscription name")
     assert name.input_value() == "Mine"
 
 

@@ -1,10 +1,10 @@
-// The tester's own API. The token comes with the page's address and leaves it at once.
+// The tester's own API. The token is read from the page's address and removed from it at once.
 
 const KEPT = "actions-token";
 
 export class Refused extends Error {
   constructor(status, { code = "", message = "", problems = [] } = {}) {
-    super(message || `The tester answered with status ${status}.`);
+    super(message || `The tester responded with status ${status}.`);
     Object.assign(this, { status, code, problems });
   }
 }
@@ -20,10 +20,10 @@ export function takeToken(parameters) {
   taken();
 }
 
-// What no header can hold is no token; the tester is to say so.
+// A token that is not valid in a header is sent as an invalid one, so that the tester reports it.
 const token = () => (localStorage.getItem(KEPT) ?? "").replace(/[^!-~]/g, "?");
 
-// Another tab may have taken a token meanwhile.
+// Another tab may have stored a token since.
 const anotherToken = (known, signal) => (token() !== known ? undefined : new Promise((resume) => {
   tokens.addEventListener("taken", resume, { once: true, signal });
   signal.addEventListener("abort", resume, { once: true });
@@ -38,11 +38,11 @@ async function ask(method, path, body) {
   try {
     response = await fetch(`/api${path}`, { method, headers: headers(more), cache: "no-store", ...sent });
   } catch {
-    throw new Refused(0, { code: "GONE", message: "The tester does not answer. Is `actions serve` still running?" });
+    throw new Refused(0, { code: "GONE", message: "The tester is not responding. Is `actions serve` still running?" });
   }
   const answer = await response.json().catch(() => null);
   if (!response.ok) throw new Refused(response.status, answer?.error);
-  if (answer === null) throw new Refused(0, { code: "GONE", message: "The tester's answer broke off. Is `actions serve` still running?" });
+  if (answer === null) throw new Refused(0, { code: "GONE", message: "The tester's response is incomplete. Is `actions serve` still running?" });
   return answer;
 }
 
@@ -70,8 +70,8 @@ export const api = {
   exportCase: (connection, events, mode, name) => ask("POST", "/export", { connection, events, mode, name }),
 };
 
-// Acts while the page can be seen. A browser keeps six connections to a server: pages that are behind others must not
-// hold them with what they follow.
+// Acts while the page is visible. A browser opens at most six connections to a server: hidden pages must not
+// occupy them with streams.
 export function whileSeen(signal, act) {
   let scope = null;
   const look = () => {
@@ -88,8 +88,8 @@ export function whileSeen(signal, act) {
   look();
 }
 
-// Follow a stream of server-sent events until the signal ends it; `open` tells of every connection. Read by hand,
-// because EventSource cannot send the token as a header and would put it into an address.
+// Follow a stream of server-sent events until the signal ends it; `open` is called for every connection. EventSource
+// is not used, because it cannot send the token as a header and would put it into an address.
 export async function follow(path, signal, tell, lost = () => {}) {
   while (!signal.aborted) {
     const known = token();

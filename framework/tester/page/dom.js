@@ -1,4 +1,4 @@
-// Elements from values. Everything is inserted as text or set as an attribute; nothing is parsed.
+// Elements from values. All values are inserted as text or set as attributes; nothing is parsed as HTML.
 
 const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "open", "selected", "indeterminate"]);
 
@@ -18,8 +18,8 @@ export function h(tag, props = {}, ...children) {
 let count = 0;
 export const fresh = (prefix) => `${prefix}-${(count += 1)}`;
 
-// Acts once calls have paused for `wait` ms: one act after the other, so that no old answer follows a newer one, and of
-// the calls that came during an act only the last, so that slow answers do not pile up.
+// Acts when there was no call for `wait` ms: one act at a time, so that no old response follows a newer one, and only
+// for the last of the calls during an act, so that slow responses do not accumulate.
 export function later(wait, act) {
   let timer;
   let next = null;
@@ -77,7 +77,7 @@ export async function copy(text, said) {
     await navigator.clipboard.writeText(text);
     toast(said);
   } catch {
-    toast("The browser does not let the page copy. Select the text instead.", "bad");
+    toast("The browser does not allow copying. Select the text instead.", "bad");
   }
 }
 
@@ -90,7 +90,7 @@ export function download(name, text) {
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const MOST = 20_000;
 
-// A value as coloured JSON; texts that are no JSON stand as they are.
+// A value as highlighted JSON; strings that are not JSON are shown unchanged.
 export function pretty(value, label = "JSON") {
   const node = h("pre", { class: "json", tabindex: "0", role: "region", "aria-label": label });
   const text = typeof value === "string" ? reindented(value) : JSON.stringify(value, null, 2) ?? "";
@@ -111,10 +111,10 @@ function reindented(text) {
   }
 }
 
-// A sentence of the tester: what stands between backticks is code.
+// A message of the tester: text between backticks is code.
 export const prose = (text) => text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
 
-// All problems of a refusal, where there are several.
+// All problems of a refusal, if there are several.
 export const problemList = ({ problems }) => (problems?.length > 1 ? h("ul", { class: "problems", id: fresh("problems") }, problems.map((text) => h("li", {}, h("span", {}, prose(text))))) : null);
 
 export const short = (value, most = 120) => {
@@ -137,7 +137,7 @@ function* coloured(text) {
   if (at < text.length) yield text.slice(at);
 }
 
-// Tables that scroll on their own on narrow screens.
+// Tables that scroll separately on narrow screens.
 export function table(caption, columns, rows, empty) {
   if (!rows.length) return h("p", { class: "quiet" }, empty);
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },

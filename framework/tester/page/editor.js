@@ -1,4 +1,4 @@
-// Editors for JSON and for triggers, each in a shadow root of its own.
+// Editors for JSON and for triggers, each in its own shadow root.
 
 import {
   Annotation, Compartment, EditorState, EditorView, HighlightStyle, StreamLanguage, autocompletion, bracketMatching,
@@ -55,8 +55,8 @@ const triggers = StreamLanguage.define({
   },
 });
 
-// Text typed over a selection is put in here, not by the browser: it would write style attributes
-// on the way, which the policy forbids.
+// Text typed over a selection is inserted here: the browser would write style attributes, which the
+// content security policy forbids.
 const typing = EditorView.domEventHandlers({
   beforeinput(event, view) {
     const { main, ranges } = view.state.selection;
@@ -91,7 +91,7 @@ function mount(className, doc, extensions, changed, signal) {
       if (text === view.state.doc.toString()) return;
       view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, annotations: outside.of(true) });
     },
-    // Each finding says where it stands, `{from, to, severity, message}`.
+    // Each finding has a position: `{from, to, severity, message}`.
     mark(findings) {
       const end = view.state.doc.length;
       const within = findings.map((one) => ({ ...one, from: Math.min(one.from, end), to: Math.min(Math.max(one.to, one.from), end) }));
@@ -124,7 +124,7 @@ const unquoted = (text) => {
 
 const slice = (view, node) => view.state.sliceDoc(node.from, node.to);
 
-// Where a JSON pointer stands in the text: the value if it is there, else what is left of the way.
+// The position of a JSON pointer in the text: of the value, or of its innermost existing parent.
 export function placeOf(view, pointer) {
   let node = ensureSyntaxTree(view.state, view.state.doc.length, 200)?.topNode.firstChild;
   if (!node) return { from: 0, to: 0 };
@@ -155,7 +155,7 @@ function item(array, index) {
   return null;
 }
 
-// Completion in a mapping: fields on top, directives within, arguments in directives, paths in values.
+// Completion in a mapping: fields at the top level, directives below, arguments in directives, paths in values.
 export function mappingCompletion({ fields, paths, schemas }) {
   return (context) => {
     const before = context.matchBefore(/"(?:[^"\\\n]|\\.)*$/);
@@ -171,7 +171,7 @@ export function mappingCompletion({ fields, paths, schemas }) {
   };
 }
 
-// Where a text of JSON ends, however unfinished it is: in a key or a value, and of which objects.
+// The context at the end of unfinished JSON text: in a key or a value, and of which objects.
 function around(text) {
   const stack = [];
   for (const [token] of text.matchAll(/"(?:[^"\\\n]|\\.)*("|$)|[{}[\]:,]/gm)) {

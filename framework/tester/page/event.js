@@ -1,4 +1,4 @@
-// The events to try: an editor, samples, saved ones, and files that are dropped.
+// The events to test: an editor, samples, saved events and dropped files.
 
 import { api } from "./api.js";
 import { button, h, plural, toast } from "./dom.js";
@@ -7,16 +7,16 @@ import { changed, events, on, state, subscriptionOf } from "./state.js";
 
 let seed = 1;
 
-// Counts what was written or asked for, so that an answer that comes late replaces nothing that came after its question.
+// Counts edits and requests, so that a late response does not replace newer content.
 let turn = 0;
 
 export function eventView(signal) {
   const count = h("p", { class: "count", role: "status" });
   const editor = jsonEditor({
-    label: "Events as JSON", doc: state.text, className: "events", hint: "Paste an event, several, a list, or NDJSON. Drop a file here.",
+    label: "Events as JSON", doc: state.text, className: "events", hint: "Paste one or more events: objects, a list or NDJSON. Or drop a file here.",
     changed: (text) => { turn += 1; state.text = text; changed("events"); }, signal,
   });
-  // The editor knows one kind of line break only.
+  // The editor supports one kind of line break only.
   const put = (given) => {
     turn += 1;
     state.text = (typeof given === "string" ? given : written(given)).replace(/\r\n?/g, "\n");
@@ -32,21 +32,21 @@ export function eventView(signal) {
   tell();
 
   const zone = h("div", { class: "zone", ondragover: (event) => { event.preventDefault(); zone.classList.add("over"); }, ondragleave: () => zone.classList.remove("over"), ondrop: (event) => { event.preventDefault(); zone.classList.remove("over"); take(event.dataTransfer.files, put); } }, editor.host);
-  // The editor would insert a dropped file as text; the zone reads it as events.
+  // The editor would insert a dropped file as text; the drop zone reads it as events.
   zone.addEventListener("drop", (event) => { if (event.dataTransfer.files.length) { event.preventDefault(); event.stopPropagation(); zone.classList.remove("over"); take(event.dataTransfer.files, put); } }, { capture: true });
   const file = h("input", { type: "file", id: "file", class: "unseen", accept: ".json,.ndjson,.jsonl,.txt", onchange: ({ target }) => { take(target.files, put); target.value = ""; } });
 
   return [
     h("h1", {}, "Event"),
-    h("p", { class: "lead" }, "One event or many: a JSON object, a list, or one object after the other."),
+    h("p", { class: "lead" }, "One or more events: a JSON object, a list, or one object after another."),
     h("div", { class: "event-grid" },
-      h("section", { class: "card" }, zone, h("div", { class: "row spread" }, count, h("div", { class: "row" }, button("Tidy", () => { const { events: given, problem } = events(); if (!problem) put(given); }, { kind: "link" }), file, h("label", { class: "button", for: "file" }, "Open a file")))),
+      h("section", { class: "card" }, zone, h("div", { class: "row spread" }, count, h("div", { class: "row" }, button("Format", () => { const { events: given, problem } = events(); if (!problem) put(given); }, { kind: "link" }), file, h("label", { class: "button", for: "file" }, "Open a file")))),
       h("div", { class: "stack" }, generator(put), samples(put)))];
 }
 
 export const written = (given) => (given.length === 1 ? JSON.stringify(given[0], null, 2) : given.length <= 20 ? JSON.stringify(given, null, 2) : given.map((one) => JSON.stringify(one)).join("\n"));
 
-export const named = (event) => [event.type, event.event ?? event.name].filter((text) => typeof text === "string").join(" · ") || "without a type";
+export const named = (event) => [event.type, event.event ?? event.name].filter((text) => typeof text === "string").join(" · ") || "no type";
 
 function sorts(given) {
   const counts = new Map();
@@ -58,7 +58,7 @@ function sorts(given) {
 async function take(files, put) {
   const [file] = files;
   if (!file) return;
-  if (file.size > 8_000_000) return toast("The file is larger than 8 MB. Try a part of it here, and `actions run` for all of it.", "bad");
+  if (file.size > 8_000_000) return toast("The file is larger than 8 MB. Open a part of it here, or deliver all of it with `actions run`.", "bad");
   const mine = (turn += 1);
   const text = (await file.text()).replace(/^\uFEFF/, "");
   if (mine !== turn) return undefined;
@@ -83,7 +83,7 @@ function generator(put) {
   const add = async () => {
     const { event } = await generate();
     const { events: given, problem } = events();
-    if (problem && state.text.trim() && state.text.trim() !== "[]") throw new Error(`Nothing was added. ${problem}`);
+    if (problem && state.text.trim() && state.text.trim() !== "[]") throw new Error(`No event was added. ${problem}`);
     put([...given, event]);
   };
   const trying = (act) => () => act().catch((error) => toast(error.message, "bad"));
@@ -105,7 +105,7 @@ function samples(put) {
       one.events.length > 1 ? h("span", { class: "quiet" }, `${one.events.length}`) : null,
       one.origin === "saved" ? button("✕", () => ask(() => api.deleteExample(one.name)), { kind: "link", "aria-label": `Delete ${one.name}` }) : null)));
   };
-  // One question after the other, so that the list is the last one's.
+  // One request at a time, so that the list is that of the last one.
   let asking = Promise.resolve();
   const ask = (act, said = () => {}) => {
     asking = asking.then(act).then((answer) => { draw(answer); said(); }).catch((error) => toast([error.message, ...(error.problems ?? [])].join(" "), "bad"));
@@ -113,12 +113,12 @@ function samples(put) {
   const save = (event) => {
     event.preventDefault();
     const { events: given, problem } = events();
-    if (problem || !name.value.trim()) return toast(problem ?? "Give the sample a name.", "bad");
+    if (problem || !name.value.trim()) return toast(problem ?? "Enter a name for the sample.", "bad");
     const saved = name.value.trim();
     ask(() => api.saveExample(saved, given), () => { if (name.value.trim() === saved) name.value = ""; });
     return undefined;
   };
   ask(api.examples);
-  node.append(list, h("form", { class: "row", onsubmit: save }, h("label", { class: "unseen", for: "sample-name" }, "Name of the sample"), name, h("button", { type: "submit" }, "Save")));
+  node.append(list, h("form", { class: "row", onsubmit: save }, h("label", { class: "unseen", for: "sample-name" }, "Sample name"), name, h("button", { type: "submit" }, "Save")));
   return node;
 }

@@ -1,4 +1,4 @@
-// Requests and what was answered, redacted by the tester before they come here.
+// Requests and responses, already redacted by the tester.
 
 import { button, chip, copy, h, pretty } from "./dom.js";
 
@@ -6,25 +6,25 @@ export const exchangeViews = (exchanges) => h("div", { class: "exchanges" }, exc
 
 const went = ({ response, error }) => !error && (!response || response.statusCode < 400);
 
-// Open are those that went wrong; where none did, the last, which mostly is the one that matters.
+// Failed exchanges are expanded, or the last one if none failed, which is usually the relevant one.
 const opened = (exchanges, index) => (exchanges.every(went) ? index === exchanges.length - 1 : !went(exchanges[index]));
 
 const moodOf = (status) => (status < 300 ? "good" : status < 400 ? "idle" : "bad");
 
 function exchangeView({ request, response, error, curl }, open) {
   const { host, pathname, search } = placed(request.url);
-  const answer = response ? chip(String(response.statusCode), moodOf(response.statusCode)) : chip(error ? "no answer" : "not sent", error ? "bad" : "idle");
+  const answer = response ? chip(String(response.statusCode), moodOf(response.statusCode)) : chip(error ? "no response" : "not sent", error ? "bad" : "idle");
   return h("details", { class: "exchange", open },
     h("summary", {}, h("strong", {}, request.method), h("span", { class: "where" }, `${decoded(pathname)}${search}`), h("span", { class: "host" }, host), answer),
     h("div", { class: "halves" },
-      h("section", {}, h("header", {}, h("h5", {}, "Request"), button("Copy as curl", () => copy(curl, "The command is copied."), { kind: "link" })),
+      h("section", {}, h("header", {}, h("h5", {}, "Request"), button("Copy as curl", () => copy(curl, "Command copied."), { kind: "link" })),
         headerList(request.headers), body(request.body, "Request body")),
       h("section", {}, h("header", {}, h("h5", {}, "Response")),
         response ? [h("p", { class: "status" }, `${response.statusCode} ${response.statusMessage}`), headerList(response.headers), body(response.body, "Response body")]
-          : h("p", { class: error ? "problem" : "quiet" }, error ?? "Nothing was sent, so nothing was answered."))));
+          : h("p", { class: error ? "problem" : "quiet" }, error ?? "No request was sent."))));
 }
 
-// An address with something hidden in its host is none that the browser reads.
+// The browser cannot parse an address with a redacted host.
 function placed(url) {
   try {
     return new URL(url, location.href);

@@ -1,4 +1,4 @@
-// The outcomes of a run as they happen, filtered by the tester.
+// The outcomes of a run in real time, filtered by the tester.
 
 import { follow } from "./api.js";
 import { button, fresh, h, later, outcomeChip, short } from "./dom.js";
@@ -9,7 +9,7 @@ const MOST = 300;
 
 export function liveView(signal) {
   if (!state.status.follows) {
-    return [h("h1", {}, "Live"), h("p", { class: "lead" }, "The tester follows no run."), h("p", {}, "Start it with the outcome file of a run: ", h("code", {}, "actions serve --follow outcomes.ndjson"), ".")];
+    return [h("h1", {}, "Live"), h("p", { class: "lead" }, "The tester does not follow a run."), h("p", {}, "Start it with the outcome file of a run: ", h("code", {}, "actions serve --follow outcomes.ndjson"), ".")];
   }
   const filter = { outcome: new Set(), subscription: "", text: "" };
   const counts = new Map();
@@ -49,7 +49,7 @@ export function liveView(signal) {
     if (filter.subscription) asked.set("subscription", filter.subscription);
     if (filter.text) asked.set("text", filter.text);
     follow(`/live?${asked}`, scope.signal, (kind, row) => {
-      // Every connection tells the file anew, and so does a file that begins anew.
+      // The rows are sent again after every reconnection, and when the file is replaced.
       if (kind === "restart" || kind === "open") clear();
       if (kind !== "outcome") return;
       counts.set(row.outcome, (counts.get(row.outcome) ?? 0) + 1);
@@ -70,14 +70,14 @@ export function liveView(signal) {
     const id = fresh("live");
     return h("div", { class: "entry" }, h("label", { for: id }, label), h("input", { id, type: "search", oninput: ({ target }) => { filter[key] = target.value.trim(); soon(); } }));
   };
-  const pause = button("Pause", () => { paused = !paused; pause.textContent = paused ? "Go on" : "Pause"; });
+  const pause = button("Pause", () => { paused = !paused; pause.textContent = paused ? "Resume" : "Pause"; });
   start();
   return [
-    h("h1", {}, "Live"), h("p", { class: "lead" }, "The outcomes of a run, as they happen."),
+    h("h1", {}, "Live"), h("p", { class: "lead" }, "The outcomes of a run in real time."),
     h("section", { class: "card" },
-      h("div", { class: "row filters" }, h("div", { class: "segments", role: "group", "aria-label": "Only these outcomes" }, toggles), text("subscription", "Subscription"), text("text", "Contains"), pause),
+      h("div", { class: "row filters" }, h("div", { class: "segments", role: "group", "aria-label": "Filter by outcome" }, toggles), text("subscription", "Subscription"), text("text", "Contains"), pause),
       tally, note,
-      h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Outcomes" }, h("table", {}, h("thead", {}, h("tr", {}, ["Line", "Outcome", "Subscription", "Message id", "Why"].map((one) => h("th", { scope: "col" }, one)))), body)))];
+      h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Outcomes" }, h("table", {}, h("thead", {}, h("tr", {}, ["Line", "Outcome", "Subscription", "Message ID", "Reason"].map((one) => h("th", { scope: "col" }, one)))), body)))];
 }
 
 function rowOf(row) {

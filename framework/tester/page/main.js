@@ -1,4 +1,4 @@
-// The page: what is shown, what runs, and how the address takes part.
+// The page: views, runs, and the state in the address.
 
 import { api, follow, takeToken, whileSeen } from "./api.js";
 import { button, chip, h, later, same, toast } from "./dom.js";
@@ -37,7 +37,7 @@ function go(step) {
 
 function onward() {
   const next = { settings: "mappings", mappings: "event" }[state.step];
-  if (next) return h("p", { class: "onward" }, button(`On to ${STEPS[next]}`, () => go(next), { kind: "primary", id: "next" }));
+  if (next) return h("p", { class: "onward" }, button(`Next: ${STEPS[next]}`, () => go(next), { kind: "primary", id: "next" }));
   if (state.step === "event") return h("p", { class: "onward" }, button("Run", run, { kind: "primary", id: "run-here" }));
   return "";
 }
@@ -50,7 +50,7 @@ function drawBar() {
   document.getElementById("bar").replaceChildren(
     h("div", { class: "brand" }, h("strong", {}, definition?.name ?? "Local tester"), state.status?.connection && definition?.slug === state.status.connection.connection.destination ? h("span", { class: "quiet" }, state.status.connection.file) : null),
     h("nav", { "aria-label": "Steps" }, h("ol", {}, Object.entries(STEPS).map(step), state.status?.follows ? h("li", {}, h("button", { type: "button", "aria-current": state.step === "live" ? "step" : undefined, "data-step": "live", onclick: () => go("live") }, "Live outcomes")) : null)),
-    h("div", { class: "row run" }, definition ? h("div", { class: "segments", role: "group", "aria-label": "Where requests go" }, modes) : null, going));
+    h("div", { class: "row run" }, definition ? h("div", { class: "segments", role: "group", "aria-label": "Target of requests" }, modes) : null, going));
   document.querySelector("#bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   document.body.dataset.mode = state.mode;
 }
@@ -90,7 +90,7 @@ function taken(subscription) {
   };
 }
 
-// Start with an event that the first subscription takes, so that there is something to see.
+// Start with an event that matches the first subscription.
 async function firstEvent() {
   const { definition } = state;
   if (!state.subscriptions.length) return;
@@ -101,7 +101,7 @@ async function firstEvent() {
     state.text = JSON.stringify(event, null, 2);
     changed("events");
   } catch {
-    // The editor stays empty; the samples are there.
+    // The editor stays empty; there are samples.
   }
 }
 
@@ -116,19 +116,19 @@ function catalogueView() {
       h("h2", {}, button(one.name, () => pick(one.slug), { kind: "link cover", "data-slug": one.slug })),
       h("p", {}, one.description), h("p", { class: "chips" }, one.actions.map((action) => chip(action))),
       h("p", { class: "quiet" }, one.origin, one.hasSandbox ? [" · ", chip("sandbox", "good")] : null))));
-    if (!chosen.length) grid.append(h("li", { class: "quiet" }, "Nothing is found."));
+    if (!chosen.length) grid.append(h("li", { class: "quiet" }, "No destination found."));
   };
   const left = h("div", {});
   api.catalogue().then((answer) => {
     found = answer;
     search.hidden = answer.destinations.length < 2;
     draw();
-    left.replaceChildren(...(answer.problems.length ? [h("h2", {}, "Left out"), h("ul", { class: "problems" }, answer.problems.map((text) => h("li", {}, text)))] : []));
+    left.replaceChildren(...(answer.problems.length ? [h("h2", {}, "Plugins that were left out"), h("ul", { class: "problems" }, answer.problems.map((text) => h("li", {}, text)))] : []));
   }, (error) => toast(error.message, "bad"));
-  return [h("h1", {}, "Catalogue"), h("p", { class: "lead" }, "The destinations that are installed here. Choose one to try it."), search, grid, left];
+  return [h("h1", {}, "Catalogue"), h("p", { class: "lead" }, "Installed destinations. Choose one to test it."), search, grid, left];
 }
 
-// The destination that is chosen already stays as it is; of several wishes only the last is granted.
+// The current destination is not loaded again; of several selections only the last counts.
 async function pick(slug) {
   if (slug === state.definition?.slug) return go("settings");
   const mine = (wish += 1);
@@ -158,13 +158,13 @@ async function run() {
   const told = await api.run(connection(), given, state.mode).then((done) => ({ run: done, ran: given, refused: null }), (error) => ({ run: null, ran: [], refused: error }));
   running = false;
   document.body.classList.remove("busy");
-  if (state.definition.slug !== definition.slug) return toast(`The run of ${definition.name} has ended; another destination was chosen meanwhile.`);
+  if (state.definition.slug !== definition.slug) return toast(`The run of ${definition.name} has ended, but another destination is selected now.`);
   Object.assign(state, told, { selected: Math.min(state.selected, given.length - 1) });
   if (state.step === step || state.step === "result") return go("result");
-  return toast(told.refused ? "The run has failed; see Result." : "The events were run; see Result.", told.refused ? "bad" : "");
+  return toast(told.refused ? "The run failed; see Result." : "The run is complete; see Result.", told.refused ? "bad" : "");
 }
 
-// An answer about what has changed since is of no use: another one is on its way.
+// A response about outdated input is ignored: another request is under way.
 const diagnose = later(350, async () => {
   if (!state.definition) return;
   const { revision } = state;
@@ -187,18 +187,18 @@ function locked() {
     takeToken(new URLSearchParams({ token }));
     location.reload();
   };
-  main.replaceChildren(h("h1", {}, "Open the tester"), h("p", { class: "lead" }, "Open the address that `actions serve` printed, or paste it here; it holds the token that lets this page in."),
+  main.replaceChildren(h("h1", {}, "Open the tester"), h("p", { class: "lead" }, "Open the address that `actions serve` printed, or paste it here; it contains the access token."),
     h("form", { class: "card form", onsubmit: open }, h("div", { class: "entry" }, h("label", { for: "token" }, "Address or token"), input), h("button", { type: "submit", class: "primary" }, "Open")));
 }
 
-// The case that an address holds; raises Error where it is none.
+// The case in an address; throws Error if it is invalid.
 async function caseIn(packed) {
   const given = await unpacked(packed);
   const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
   const isText = (value) => value === undefined || typeof value === "string";
   const isSubscription = (one) => isObject(one) && isObject(one.mapping ?? {}) && [one.name, one.partnerAction, one.subscribe].every(isText);
   const { destination, settings = {}, subscriptions = [], text = "" } = isObject(given) ? given : { destination: null };
-  if (!isText(destination) || !isObject(settings) || !Array.isArray(subscriptions) || !subscriptions.every(isSubscription) || !isText(text)) throw new Error("it is not one of this page.");
+  if (!isText(destination) || !isObject(settings) || !Array.isArray(subscriptions) || !subscriptions.every(isSubscription) || !isText(text)) throw new Error("it was not created by this page.");
   return given;
 }
 
@@ -212,7 +212,7 @@ async function start() {
     state.status = await api.status();
   } catch (error) {
     if (error.status === 401) return locked();
-    return main.replaceChildren(h("h1", {}, "The tester cannot be reached"), h("p", { class: "lead" }, error.message));
+    return main.replaceChildren(h("h1", {}, "The tester is not reachable"), h("p", { class: "lead" }, error.message));
   }
   if (state.status.reload) watchRestarts();
   const wanted = parameters.get("case");
@@ -241,7 +241,7 @@ function watchRestarts() {
   }));
 }
 
-// After a restart: what was written stays; only what the tester knows is taken again.
+// After a restart: the input is kept, and the tester's data is loaded again.
 async function refresh() {
   const chosen = state.definition;
   try {
@@ -267,7 +267,7 @@ for (const topic of ["settings", "subscriptions", "diagnose"]) on(topic, diagnos
 on("mode", drawBar);
 on("run-wanted", run);
 on("step", keepAddress);
-// A case in the address is opened; a token alone lets the page that is there go on.
+// A case in the address is opened; with a token alone the current page continues.
 addEventListener("hashchange", () => {
   const parameters = new URLSearchParams(location.hash.slice(1));
   if (!parameters.has("token") && !parameters.has("case")) return;

@@ -1,12 +1,11 @@
-// One card for each subscription: its switch, its trigger with live truth, its fields, its JSON.
+// One card for each subscription: its switch, its trigger with live results, its fields, its JSON.
 
 import { api } from "./api.js";
 import { button, chip, fresh, h, inline, later, prose, same, short } from "./dom.js";
 import { jsonEditor, mappingCompletion, placeOf, triggerCompletion, triggerEditor } from "./editor.js";
 import { actionOf, changed, eventPaths, events, fullMapping, on, ownMapping, state, step, subscriptionOf } from "./state.js";
 
-// What is being written of a subscription and cannot be taken yet, and which pane it stands in: both are still there
-// when its card is drawn again.
+// Unfinished input of a subscription and its pane, which are restored when its card is drawn again.
 const drafts = new WeakMap();
 
 function draftOf(subscription) {
@@ -22,7 +21,7 @@ export function mappingsView(signal) {
       scope.abort();
       node.remove();
       state.subscriptions = state.subscriptions.filter((one) => one !== subscription);
-      state.diagnostics = []; // they say which subscription by its number
+      state.diagnostics = []; // they name subscriptions by number
       changed("subscriptions");
       changed("diagnostics");
     };
@@ -33,7 +32,7 @@ export function mappingsView(signal) {
   changed("diagnose");
   return [
     h("h1", {}, "Mappings"),
-    h("p", { class: "lead" }, "Each subscription takes the events that its trigger matches and maps them onto the fields of its action. ", judged(signal)),
+    h("p", { class: "lead" }, "Each subscription selects events with its trigger and maps them to the fields of its action. ", judged(signal)),
     list, adder((subscription) => list.append(draw(subscription, true)))];
 }
 
@@ -41,7 +40,7 @@ function judged(signal) {
   const node = h("span", {});
   const tell = () => {
     const { events: given, problem } = events();
-    node.textContent = problem ? "There is no event to judge by yet; see Event." : given.length === 1 ? "Judged by the event of the next step." : `Judged by the ${given.length} events of the next step, values by the first.`;
+    node.textContent = problem ? "Add an event to evaluate this trigger." : given.length === 1 ? "Evaluated with the event of the next step." : `Triggers are evaluated with the ${given.length} events of the next step, values with the first.`;
   };
   tell();
   on("events", tell, signal);
@@ -50,7 +49,7 @@ function judged(signal) {
 
 function adder(put) {
   const actions = state.definition.actions.filter((one) => !one.hidden);
-  if (!actions.length) return h("p", { class: "quiet" }, "This destination has no action that can be subscribed to.");
+  if (!actions.length) return h("p", { class: "quiet" }, "This destination has no actions.");
   const select = h("select", { id: "new-action", "aria-label": "Action of the new subscription" }, actions.map((one) => h("option", { value: one.slug }, one.title)));
   const add = () => {
     const action = actions.find(({ slug }) => slug === select.value);
@@ -70,12 +69,12 @@ function card(subscription, open, signal, drop) {
   if (!action) return unknown(subscription, drop);
   const id = fresh("card");
   const truth = h("span", { class: "truth" });
-  const switched = h("input", { type: "checkbox", role: "switch", checked: subscription.enabled !== false, "aria-label": `Subscription ${subscription.name} takes part`, onchange: ({ target }) => {
+  const switched = h("input", { type: "checkbox", role: "switch", checked: subscription.enabled !== false, "aria-label": `Enable subscription ${subscription.name}`, onchange: ({ target }) => {
     subscription.enabled = target.checked;
     node.classList.toggle("off", !target.checked);
     changed("subscriptions");
   } });
-  const name = h("input", { class: "title", value: subscription.name, "aria-label": "Name of the subscription", oninput: ({ target }) => { subscription.name = target.value; changed("subscriptions"); } });
+  const name = h("input", { class: "title", value: subscription.name, "aria-label": "Subscription name", oninput: ({ target }) => { subscription.name = target.value; changed("subscriptions"); } });
   const remove = button("Remove", drop, { kind: "link", "aria-label": `Remove subscription ${subscription.name}` });
   const about = h("ul", { class: "problems" });
   const body = h("div", { class: "body" }, about, triggerPart(subscription, truth, signal), mappingPart(subscription, action, signal));
@@ -90,7 +89,7 @@ function card(subscription, open, signal, drop) {
 }
 
 function unknown(subscription, drop) {
-  return h("section", { class: "card subscription" }, h("header", {}, h("strong", {}, subscription.name), chip("unknown action", "bad"), button("Remove", drop, { kind: "link" })), h("p", { class: "quiet" }, `There is no action ${subscription.partnerAction}.`));
+  return h("section", { class: "card subscription" }, h("header", {}, h("strong", {}, subscription.name), chip("unknown action", "bad"), button("Remove", drop, { kind: "link" })), h("p", { class: "quiet" }, `The action ${subscription.partnerAction} does not exist.`));
 }
 
 const told = ({ message, hint }) => [prose(message), hint ? [" ", prose(hint)] : null];
@@ -129,7 +128,7 @@ function triggerPart(subscription, truth, signal) {
     remarks.replaceChildren(...(answer.remarks ?? []).map((text) => h("li", {}, prose(text))));
     const [first] = answer.verdicts;
     const hits = answer.verdicts.filter(({ matched }) => matched).length;
-    const word = answer.unknown ? ["not judged", "warn"] : answer.error ? ["does not parse", "bad"] : !first ? ["no event", "idle"] : answer.verdicts.length === 1 ? (first.matched ? ["matches", "good"] : ["does not match", "idle"]) : [`matches ${hits} of ${answer.verdicts.length}`, hits ? "good" : "idle"];
+    const word = answer.unknown ? ["not evaluated", "warn"] : answer.error ? ["does not parse", "bad"] : !first ? ["no event", "idle"] : answer.verdicts.length === 1 ? (first.matched ? ["matches", "good"] : ["does not match", "idle"]) : [`matches ${hits} of ${answer.verdicts.length}`, hits ? "good" : "idle"];
     truth.replaceChildren(chip(...word));
     tree.replaceChildren(...(first && !answer.error ? [truthTree(first.tree)] : []));
   });
@@ -144,7 +143,7 @@ function caretOf({ offset }, text) {
   return { from, to: from + 1 };
 }
 
-const SIGN = new Map([[true, ["✓", "good", "true"]], [false, ["✗", "bad", "false"]], [null, ["?", "warn", "cannot be judged"]]]);
+const SIGN = new Map([[true, ["✓", "good", "true"]], [false, ["✗", "bad", "false"]], [null, ["?", "warn", "neither true nor false"]]]);
 
 export function truthTree(tree) {
   const [sign, mood, word] = SIGN.get(tree.truth);
@@ -164,7 +163,7 @@ function mappingPart(subscription, action, signal) {
 
   const refresh = later(200, async () => {
     const [first] = events().events;
-    // Nothing is known of a mapping that is refused: its findings tell why.
+    // An invalid mapping has no values: its findings state the reason.
     const resolved = first && await api.resolve(state.definition.slug, subscriptionOf(subscription), first).catch(() => null);
     if (!signal.aborted) rows.forEach((row) => row.show(resolved));
   });
@@ -217,7 +216,7 @@ function mappingPart(subscription, action, signal) {
       label: `Mapping of ${subscription.name} as JSON`, doc: draft.json ?? JSON.stringify(fullMapping(subscription), null, 2), changed: readJson, className: "mapping", signal,
       complete: mappingCompletion({ fields: () => action.fields, paths: eventPaths, schemas: () => state.schemas }),
     });
-    panes.json.append(editor.host, wrong, h("p", { class: "help" }, "Fields that are left out take the default mapping; null sends nothing. Completion: Ctrl Space."));
+    panes.json.append(editor.host, wrong, h("p", { class: "help" }, "Fields that are left out use the default mapping; null sends no value. Completion: Ctrl Space."));
     markJson();
   };
   on("diagnostics", () => { rows.forEach((row) => row.mark()); markJson(); }, signal);
@@ -237,26 +236,26 @@ function switcher(panes, opening, draft) {
   };
   const buttons = Object.entries(names).map(([key, text]) => button(text, () => turn(key), { "data-pane": key }));
   turn(draft.pane);
-  return h("div", { class: "segments", role: "group", "aria-label": "How to edit the mapping" }, buttons);
+  return h("div", { class: "segments", role: "group", "aria-label": "Mapping editor" }, buttons);
 }
 
-// The mapping that a text holds, or what is wrong with the text and where.
+// The mapping in a text, or the problem of the text and its position.
 function readMapping(text) {
   try {
     const full = JSON.parse(text);
     if (full !== null && typeof full === "object" && !Array.isArray(full)) return { full };
-    return { problem: "A mapping is an object: a key for each field.", place: { from: 0, to: text.length } };
+    return { problem: "A mapping is an object with a key for each field.", place: { from: 0, to: text.length } };
   } catch (error) {
     const found = /position (\d+)/.exec(error.message);
     const from = found ? Number(found[1]) : text.length;
-    return { problem: `This is no JSON yet: ${error.message}`, place: { from, to: from + 1 } };
+    return { problem: `Invalid JSON: ${error.message}`, place: { from, to: from + 1 } };
   }
 }
 
 const PATH = /^\$(?:$|[.[])/;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-// An expression as one line: `$.path`, a text, `{{template}}`, or JSON where that line would be read as something else.
+// An expression as one line: `$.path`, a string, `{{template}}`, or JSON if that line would be ambiguous.
 export function lineOf(value, field) {
   if (value === undefined || value === null) return "";
   const { "@path": path, "@template": template, ...others } = typeof value === "object" && !Array.isArray(value) ? value : {};
@@ -264,7 +263,7 @@ export function lineOf(value, field) {
   return typeof line === "string" && !/[\r\n]/.test(line) && same(readLine(line, field), value) ? line : JSON.stringify(value);
 }
 
-// The value of a line; raises SyntaxError where it begins like JSON and is none.
+// The value of a line; throws SyntaxError if it begins like JSON and is invalid.
 export function expressionOf(line, field) {
   const text = line.trim();
   if (PATH.test(text)) return { "@path": text };
@@ -294,7 +293,7 @@ function fieldRow(field, subscription, action, set) {
   const current = () => (own() ? subscription.mapping[field.key] : standardOf(action, field.key));
   const undo = button("Default", () => { set(field.key, undefined); refill(); }, { kind: "link", "aria-label": `Default mapping for ${field.label}` });
   const label = () => {
-    origin.replaceChildren(own() ? chip("own", "accent") : Object.hasOwn(action.mapping, field.key) ? chip("default") : chip("not mapped", "faint"));
+    origin.replaceChildren(own() ? chip("custom", "accent") : Object.hasOwn(action.mapping, field.key) ? chip("default") : chip("not mapped", "faint"));
     undo.hidden = !own() && !draft.has(field.key);
   };
   const write = (value) => { set(field.key, value); label(); };
@@ -342,7 +341,7 @@ function fieldRow(field, subscription, action, set) {
       const one = resolved?.mapping.find((given) => given.field === field.key);
       const wrong = resolved?.problems.filter((given) => given.field === field.key || given.field.startsWith(`${field.key}.`)) ?? [];
       found.replaceChildren(...(resolved ? [
-        h("span", { class: "arrow", "aria-hidden": "true" }, "→ "), h("span", { class: "unseen" }, "gives "),
+        h("span", { class: "arrow", "aria-hidden": "true" }, "→ "), h("span", { class: "unseen" }, "result: "),
         one && "value" in one ? inline(one.value, 90) : h("em", {}, "nothing"),
         ...wrong.map((given) => h("span", { class: "wrong" }, prose(given.message)))] : []));
     },
@@ -357,7 +356,7 @@ function kindOf(field, value) {
 
 const standsFor = (field) => (field.default === null || field.default === undefined ? "–" : `– (${short(field.default)})`);
 
-// How a field is edited, by kind of its value: the input, the node that holds it, and what fills it.
+// The editor of a field by type of its value: the input, its node, and the function that fills it.
 const INPUTS = {
   boolean: (field, { current, write }, attributes) => choosing(attributes, [["", standsFor(field)], ["true", "true"], ["false", "false"]], current, write),
   choice: (field, { current, write }, attributes) => choosing(attributes, [["", standsFor(field)], ...field.choices.map((choice) => [JSON.stringify(choice.value), choice.label])], current, write),

@@ -1,4 +1,4 @@
-// The journey of each event as stages, from its trigger to its outcome.
+// The trace of each event as stages, from its trigger to its outcome.
 
 import { api } from "./api.js";
 import { MOODS, button, chip, copy, download, h, inline, outcomeChip, plural, pretty, problemList, prose, same, toast } from "./dom.js";
@@ -7,20 +7,20 @@ import { exchangeViews } from "./exchanges.js";
 import { truthTree } from "./mappings.js";
 import { address, changed, connection, events, isLong, on, state } from "./state.js";
 
-const WHERE = { sandbox: "the sandbox", dry: "dry run, nothing was sent", live: "the real partner" };
-const calling = ({ type, event, name }) => [event, name, type].find((text) => typeof text === "string") ?? "without a type";
+const WHERE = { sandbox: "the sandbox", dry: "dry run, no requests sent", live: "the real partner" };
+const calling = ({ type, event, name }) => [event, name, type].find((text) => typeof text === "string") ?? "no type";
 const MOST_LISTED = 200;
 
 export function resultView(signal, run) {
   const { run: done, refused } = state;
   if (refused) return [h("h1", {}, "Result"), refusedView(refused), button("Run again", run, { kind: "primary" })];
-  if (!done) return [h("h1", {}, "Result"), h("p", { class: "lead" }, "Nothing has been run yet."), button("Run the events", run, { kind: "primary" })];
+  if (!done) return [h("h1", {}, "Result"), h("p", { class: "lead" }, "No run yet."), button("Run the events", run, { kind: "primary" })];
   const detail = h("div", { class: "journey", id: "journey" });
   const show = (position) => {
     state.selected = position;
     detail.replaceChildren(...journeyView(done.journeys[position]));
   };
-  const old = h("p", { class: "notice", hidden: !state.stale }, "Something has changed since. ", button("Run again", run, { kind: "link" }));
+  const old = h("p", { class: "notice", hidden: !state.stale }, "The configuration has changed since this run. ", button("Run again", run, { kind: "link" }));
   for (const topic of ["settings", "subscriptions", "events", "mode"]) on(topic, () => { old.hidden = false; }, signal);
   const selected = Math.min(state.selected, done.journeys.length - 1);
   const only = done.journeys.length === 1;
@@ -32,7 +32,7 @@ export function resultView(signal, run) {
     h("div", { class: only ? "" : "result-grid" }, list, detail)];
 }
 
-const refusedView = (error) => h("section", { class: "verdict bad", role: "alert" }, h("strong", {}, error.status ? "Not run" : "No answer"), h("span", {}, prose(error.message)), problemList(error));
+const refusedView = (error) => h("section", { class: "verdict bad", role: "alert" }, h("strong", {}, error.status ? "Not run" : "No response"), h("span", {}, prose(error.message)), problemList(error));
 
 function summary(done) {
   const counts = Object.entries(done.counts).filter(([, number]) => number).map(([kind, number]) => chip(`${number.toLocaleString("en")} ${kind}`, MOODS[kind]));
@@ -44,7 +44,7 @@ function exporting(done) {
     try {
       const { file, text } = await api.exportCase(connection(), events().events, state.mode, named(done.journeys[0].event));
       download(file, text);
-      toast(`${file} is saved; try it with \`actions test ${file}\`.`);
+      toast(`Saved ${file}; run it with \`actions test ${file}\`.`);
     } catch (error) {
       toast(error.message, "bad");
     }
@@ -52,7 +52,7 @@ function exporting(done) {
   const link = async () => {
     const fragment = await address();
     history.replaceState(null, "", fragment);
-    await copy(new URL(fragment, location.href).href, isLong() ? "The link is copied; it holds no secret, no token, and not the events, which are too long." : "The link is copied; it holds no secret and no token.");
+    await copy(new URL(fragment, location.href).href, isLong() ? "Link copied, without secrets and token, and without the events, which are too long." : "Link copied, without secrets and token.");
   };
   return h("div", { class: "row" }, button("Copy link", link, { id: "permalink" }), button("Export as test", take, { id: "export" }));
 }
@@ -69,7 +69,7 @@ function journeyList(done, selected, show) {
     if (!chosen.length) list.append(h("li", { class: "quiet" }, "None."));
   };
   state.selected = selected;
-  const filter = h("select", { "aria-label": "Which events", onchange: ({ target }) => { kind = target.value; draw(); } }, kinds.map((one) => {
+  const filter = h("select", { "aria-label": "Filter events", onchange: ({ target }) => { kind = target.value; draw(); } }, kinds.map((one) => {
     const number = one === "all" ? done.journeys.length : done.journeys.filter(({ outcome }) => outcome === one).length;
     return h("option", { value: one }, `${one} (${number})`);
   }));
@@ -84,7 +84,7 @@ function journeyView(journey) {
   const body = h("div", { class: "leg", id: "leg" });
   const pick = (index) => {
     tabs.forEach((tab, at) => tab.setAttribute("aria-pressed", String(at === index)));
-    body.replaceChildren(...(legs[index] ? legView(legs[index]) : [h("p", { class: "quiet" }, "No subscription is switched on.")]));
+    body.replaceChildren(...(legs[index] ? legView(legs[index]) : [h("p", { class: "quiet" }, "No subscription is enabled.")]));
   };
   const tabs = legs.map((leg, index) => h("button", { type: "button", "aria-pressed": "false", onclick: () => pick(index) }, h("span", {}, leg.subscription), outcomeChip(leg.result.outcome)));
   pick(start);
@@ -97,7 +97,7 @@ function journeyView(journey) {
 function nearestView({ nearest, position }) {
   const isThere = () => same(events().events[position], state.ran[position]);
   const apply = () => {
-    if (!isThere()) return toast("The event has changed since; run it again first.", "bad");
+    if (!isThere()) return toast("The event has changed since this run; run it again first.", "bad");
     const given = events().events.map((event) => structuredClone(event));
     nearest.changes.forEach((change) => applyChange(given[position], change));
     state.text = written(given);
@@ -106,14 +106,14 @@ function nearestView({ nearest, position }) {
     return undefined;
   };
   return h("section", { class: "notice nearest", "aria-label": "Nearest subscription" },
-    h("p", {}, "No subscription took this event. Nearest: ", h("strong", {}, nearest.subscription), "."),
+    h("p", {}, "No subscription matches this event. Nearest: ", h("strong", {}, nearest.subscription), "."),
     nearest.changes?.length ? [h("p", {}, "It would match after ", nearest.changes.length === 1 ? "this change:" : "these changes:"),
       h("ul", {}, nearest.changes.map((change) => h("li", {}, h("code", {}, change.path), change.kind === "remove" ? " removed" : [" = ", inline(change.value)]))),
-      isThere() ? button(`Make the change${nearest.changes.length === 1 ? "" : "s"} and run again`, apply, { id: "apply-changes" }) : null]
+      isThere() ? button(`Apply the change${nearest.changes.length === 1 ? "" : "s"} and run again`, apply, { id: "apply-changes" }) : null]
       : h("p", {}, prose(nearest.reason), " No small change to the event would make it match."));
 }
 
-// Paths as the tester writes them: `$.properties.plan`, `$['a b']`, `$.list[0]`.
+// Paths in the tester's notation: `$.properties.plan`, `$['a b']`, `$.list[0]`.
 export function applyChange(event, { path, kind, value }) {
   const steps = [...path.matchAll(/\.([^.[\]]+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]/g)].map(([, name, number, one, two]) => name ?? (number === undefined ? (one ?? two).replace(/\\(.)/g, "$1") : Number(number)));
   const last = steps.pop();
@@ -131,7 +131,7 @@ function legView(leg) {
   if (leg.trigger.matched) stages.push(mappingStage(leg), payloadStage(leg));
   if (leg.batch) stages.push(batchStage(leg), requestStage(leg));
   stages.push(outcomeStage(leg));
-  return [h("ol", { class: "timeline", "aria-label": `Journey through ${leg.subscription}` }, stages)];
+  return [h("ol", { class: "timeline", "aria-label": `Trace of ${leg.subscription}` }, stages)];
 }
 
 function stage(kind, mood, title, told, body, open = true) {
@@ -151,15 +151,15 @@ function mappingStage({ mapping, problems }) {
   const row = (one) => h("tr", { class: broken.has(one.field) ? "wrong" : "" },
     h("th", { scope: "row" }, h("code", {}, one.field)),
     h("td", {}, "value" in one ? inline(one.value, 160) : h("em", {}, "nothing")),
-    h("td", {}, sources(one), one.isDefault ? chip("default") : chip("own", "accent")));
+    h("td", {}, sources(one), one.isDefault ? chip("default") : chip("custom", "accent")));
   const body = [
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Mapped fields" }, h("table", { class: "mapped" }, h("thead", {}, h("tr", {}, ["Field", "Value", "From"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, given.map(row)))),
-    empty.length ? h("p", { class: "quiet" }, "Nothing for ", empty.map((one, index) => [index ? ", " : "", h("code", {}, one.field)]), ".") : null];
+    empty.length ? h("p", { class: "quiet" }, "No value for ", empty.map((one, index) => [index ? ", " : "", h("code", {}, one.field)]), ".") : null];
   return stage("mapping", broken.size ? "bad" : "good", "Mapping", broken.size ? plural(broken.size, "problem") : `${given.length} of ${plural(mapping.length, "field")} with a value`, body);
 }
 
 function sources({ mapping, sources: read }) {
-  if (!read.length) return h("span", { class: "source" }, "fixed value ");
+  if (!read.length) return h("span", { class: "source" }, "constant ");
   const simple = mapping && typeof mapping === "object" && Object.keys(mapping).length === 1 && "@path" in mapping;
   return h("span", { class: "source" }, simple ? null : h("span", { class: "by" }, inline(mapping, 80), " reading "),
     read.map((one, index) => [index ? ", " : "", h("code", {}, one.path), simple || one.path === "$" ? null : ["value" in one ? [" = ", inline(one.value, 60)] : h("em", {}, " (missing)")]]), " ");
@@ -167,18 +167,18 @@ function sources({ mapping, sources: read }) {
 
 function payloadStage({ payload, problems }) {
   const wrong = problems.length ? h("ul", { class: "problems" }, problems.map(({ message }) => h("li", {}, h("span", {}, prose(message))))) : null;
-  const told = problems.length ? plural(problems.length, "problem") : payload ? `${plural(Object.keys(payload).length, "field")} in shape` : "not made";
+  const told = problems.length ? plural(problems.length, "problem") : payload ? `${plural(Object.keys(payload).length, "field")} valid` : "not built";
   return stage("payload", problems.length ? "bad" : payload ? "good" : "idle", "Payload", told, [wrong, payload ? pretty(payload, "Payload") : null].some(Boolean) ? [wrong, payload ? pretty(payload, "Payload") : null] : null, Boolean(problems.length));
 }
 
-const CLOSED = { count: "because it was full", bytes: "because of its size in bytes", age: "because of its age", end: "because no more events came", flush: "because no more events came" };
+const CLOSED = { count: "because it was full", bytes: "because of its size in bytes", age: "because of its age", end: "because there were no more events", flush: "because there were no more events" };
 
 function batchStage({ batch, identifier }) {
   const key = Object.entries(batch.key).filter(([, value]) => value !== null);
   const list = h("dl", { class: "facts" },
     h("dt", {}, "Key"), h("dd", {}, key.length ? key.map(([name, value]) => h("span", { class: "pair" }, h("code", {}, name), " = ", inline(value, 80))) : "none"),
     identifier ? [h("dt", {}, "About"), h("dd", {}, h("code", { class: "long" }, identifier))] : null,
-    h("dt", {}, "Travels with"), h("dd", {}, batch.others ? mates(batch) : "no other event"),
+    h("dt", {}, "Other events"), h("dd", {}, batch.others ? mates(batch) : "none"),
     h("dt", {}, "Closed"), h("dd", {}, CLOSED[batch.reason] ?? batch.reason));
   return stage("batch", "good", "Batch", `${plural(batch.size, "payload")}, batch ${batch.index + 1}`, list);
 }
@@ -193,14 +193,14 @@ function requestStage({ exchanges, result }) {
 
 function outcomeStage({ result, problems }) {
   const several = result.problems?.length > 1;
-  const said = problems.length ? `Nothing was sent: ${plural(problems.length, "problem")} with the payload, as told above.` : several ? "" : result.message;
+  const said = problems.length ? `Nothing was sent: ${plural(problems.length, "problem")} with the payload, see above.` : several ? "" : result.message;
   const facts = [
     ["Status", result.status], ["Code", result.code], ["Reported by", result.reporter === "partner" ? "the partner" : result.reporter === "framework" ? "the framework" : null],
-    ["Try again?", result.retryable === undefined ? null : result.retryable ? "yes, that may help" : "no, that would not help"]].filter(([, value]) => value !== undefined && value !== null);
+    ["Retryable", result.retryable === undefined ? null : result.retryable ? "yes" : "no"]].filter(([, value]) => value !== undefined && value !== null);
   const body = [
     said ? h("p", { class: "message" }, prose(said)) : null,
     several && !problems.length ? h("ul", { class: "problems" }, result.problems.map((text) => h("li", {}, h("span", {}, prose(text))))) : null,
     facts.length ? h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])) : null,
-    result.body === undefined || result.body === null ? null : h("details", { class: "more" }, h("summary", {}, "What the partner answered"), pretty(result.body, "What the partner answered"))];
+    result.body === undefined || result.body === null ? null : h("details", { class: "more" }, h("summary", {}, "Response of the partner"), pretty(result.body, "Response of the partner"))];
   return stage("outcome", MOODS[result.outcome], "Outcome", outcomeChip(result.outcome), body.some(Boolean) ? body : null);
 }

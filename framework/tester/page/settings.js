@@ -1,4 +1,4 @@
-// The form of the settings, made from the definition, and the test of the credentials.
+// The form of the settings, built from the definition, and the test of the credentials.
 
 import { api } from "./api.js";
 import { button, chip, h, problemList, prose, toast } from "./dom.js";
@@ -32,10 +32,10 @@ export function settingsView(signal) {
 
   on("diagnostics", mark, signal);
   on("borrowed", () => inputs.forEach(({ fill }) => fill()), signal);
-  // What was answered is about the settings as they were.
+  // The response applies to the previous settings.
   on("settings", () => { asked += 1; answer.replaceChildren(); }, signal);
   mark();
-  return [h("h1", {}, "Settings"), h("p", { class: "lead" }, `How to reach ${definition.name}. Secrets stay in this page's memory: they are in no address and in no export.`), form];
+  return [h("h1", {}, "Settings"), h("p", { class: "lead" }, `Settings of ${definition.name}. Secrets stay in this page's memory; links and exports do not contain them.`), form];
 }
 
 function entry(field, inputs) {
@@ -50,7 +50,7 @@ function entry(field, inputs) {
     state.touched.add(field.key);
     changed("settings");
   };
-  const { input, fill } = control(field, value, tell, { id, "aria-describedby": `${help} ${id}-problem`, placeholder: kept ? "kept from the connection file" : field.placeholder || undefined });
+  const { input, fill } = control(field, value, tell, { id, "aria-describedby": `${help} ${id}-problem`, placeholder: kept ? "from the connection file" : field.placeholder || undefined });
   inputs.set(field.key, { input, problem, fill });
   fill();
   const needed = field.required === true && !kept ? chip("required") : null;
@@ -61,7 +61,7 @@ function entry(field, inputs) {
     h("p", { class: "help", id: help }, field.description), problem);
 }
 
-// An input, and what fills it with the value as it is now.
+// An input, and the function that fills it with the current value.
 function control(field, value, tell, attributes) {
   if (field.choices.length && !field.multiple) return choosing(field, value, tell, attributes);
   if (field.type === "boolean" && !field.multiple) {
@@ -91,7 +91,7 @@ function choosing(field, value, tell, attributes) {
   return { input, fill };
 }
 
-// JSON is written as JSON; a text that is none stands as it was typed.
+// JSON is formatted; other text is kept unchanged.
 const lineOf = (value) => (typeof value === "string" && readable(value) === undefined ? value : JSON.stringify(value));
 
 function readable(text) {
@@ -121,7 +121,7 @@ async function borrow() {
     changed("settings");
     changed("mode");
     changed("borrowed");
-    toast("The sandbox's made-up credentials are filled in.");
+    toast("The sandbox's credentials are filled in.");
   } catch (error) {
     toast(error.message, "bad");
   }
@@ -129,20 +129,20 @@ async function borrow() {
 
 let asked = 0;
 
-// Only the last question is answered, and only about the settings as they are.
+// Only the last request counts, and only for the current settings.
 async function test(answer, signal) {
   const mine = (asked += 1);
   const show = (...children) => { if (mine === asked && !signal.aborted) answer.replaceChildren(...children); };
   const mode = state.mode === "dry" ? (state.definition.hasSandbox ? "sandbox" : "dry") : state.mode;
-  const partner = mode === "live" ? state.definition.name : mode === "dry" ? "nobody (dry run)" : "the sandbox";
-  show(h("p", { class: "quiet" }, `Asking ${partner}…`));
+  const partner = mode === "live" ? state.definition.name : mode === "dry" ? "no one (dry run)" : "the sandbox";
+  show(h("p", { class: "quiet" }, `Testing with ${partner}…`));
   try {
     const { ok, message, exchanges } = await api.authenticate(connection(), mode);
     show(
       h("div", { class: `verdict ${ok ? "good" : "bad"}`, id: "credentials-answer" },
         h("strong", {}, ok ? "Accepted" : "Refused"), h("span", {}, prose(message)), h("span", { class: "quiet" }, `by ${partner}`)),
-      exchanges.length ? h("details", { class: "more" }, h("summary", {}, "What was said"), exchangeViews(exchanges)) : "");
+      exchanges.length ? h("details", { class: "more" }, h("summary", {}, "Requests"), exchangeViews(exchanges)) : "");
   } catch (error) {
-    show(h("div", { class: "verdict bad", id: "credentials-answer" }, h("strong", {}, "Not asked"), h("span", {}, prose(error.message)), problemList(error) ?? ""));
+    show(h("div", { class: "verdict bad", id: "credentials-answer" }, h("strong", {}, "Not tested"), h("span", {}, prose(error.message)), problemList(error) ?? ""));
   }
 }

@@ -1,4 +1,4 @@
-// What the page knows, who is told when it changes, and how it goes into an address.
+// The state of the page, its listeners, and its form in an address.
 
 import { later, same } from "./dom.js";
 
@@ -35,7 +35,7 @@ export function changed(topic) {
 
 const secret = (key) => state.definition?.settings.find((field) => field.key === key)?.secret;
 
-// The connection as the API takes it; a mapping holds only what differs from the defaults.
+// The connection in the API's form; a mapping holds only differences from the defaults.
 export function connection() {
   const settings = Object.fromEntries(Object.entries(state.settings).filter(([, value]) => value !== "" && value !== undefined));
   return {
@@ -60,7 +60,7 @@ export function ownMapping(action, full) {
 
 export const fullMapping = (subscription) => ({ ...actionOf(subscription)?.mapping, ...subscription.mapping });
 
-// Events from a text: an object, a list, or objects one after the other, on lines of their own or not.
+// Events from a text: an object, a list, or objects one after another, on separate lines or not.
 export function parseEvents(text) {
   let given = [];
   try {
@@ -77,8 +77,8 @@ export function parseEvents(text) {
   }
   const odd = given.findIndex((event) => event === null || typeof event !== "object" || Array.isArray(event));
   if (odd >= 0) return { events: [], problem: `Event ${odd + 1} is not an object.` };
-  if (given.length > 5_000) return { events: [], problem: `At most 5,000 events at a time, not ${given.length.toLocaleString("en")}.` };
-  return { events: given, problem: given.length ? null : "There is no event yet." };
+  if (given.length > 5_000) return { events: [], problem: `At most 5,000 events at a time, got ${given.length.toLocaleString("en")}.` };
+  return { events: given, problem: given.length ? null : "Add an event first." };
 }
 
 function* pieces(text) {
@@ -119,7 +119,7 @@ export function eventPaths() {
     if (Array.isArray(value)) value.slice(0, 1).forEach((one) => walk(one, `${path}[0]`, depth + 1));
     else if (value && typeof value === "object") {
       for (const [key, inner] of Object.entries(value)) {
-        if (/^$|[.[\]'"]/.test(key)) continue; // no path leads there
+        if (/^$|[.[\]'"]/.test(key)) continue; // not expressible as a path
         walk(inner, /^[\w-]+$/.test(key) ? `${path}.${key}` : `${path}['${key}']`, depth + 1);
       }
     }
@@ -132,7 +132,7 @@ const MOST = 24_000;
 
 export const isLong = () => state.text.length > MOST;
 
-// The state as it stands in the address: no token, no secret, and no events that are too long.
+// The state in the address: no token, no secret, and no events that are too long.
 export function shareable() {
   const texts = hidden();
   const open = Object.entries(state.settings).filter(([key]) => !secret(key));
@@ -148,7 +148,7 @@ export function shareable() {
   });
 }
 
-// The texts of secret settings, as they are and as JSON writes them, in JSON within JSON too; longer ones first.
+// The strings of secret settings, plain and JSON-escaped, also twice; longer ones first.
 function hidden() {
   const texts = Object.entries(state.settings).filter(([key]) => secret(key)).flatMap(([, value]) => leaves(value)).filter((text) => text.length > 3);
   const written = (text) => JSON.stringify(text).slice(1, -1);
@@ -161,7 +161,7 @@ function leaves(value) {
   return ["string", "number"].includes(typeof value) ? [String(value)] : [];
 }
 
-// Only what somebody wrote is covered, never the names that the page itself gives: those tell what is what.
+// Only user input is redacted, never the page's own names.
 function covered(value, texts) {
   if (typeof value === "string") return texts.reduce((text, one) => text.replaceAll(one, "••••"), value);
   if (typeof value === "number") return texts.some((one) => String(value).includes(one)) ? "••••" : value;
@@ -196,7 +196,7 @@ export async function address() {
 
 let leaving = false;
 
-// From now on the address is not the page's any more: another one was given.
+// The address no longer belongs to this page: another one was opened.
 export const leave = () => { leaving = true; };
 
 export const keepAddress = later(300, async () => {

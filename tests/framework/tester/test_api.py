@@ -72,11 +72,11 @@ def test_unknown_names_are_reported_with_the_known_names(client: httpx.Client) -
         "message": 'There is no destination "bazar". Known destinations: actions-bazaar.',
         "problems": ['There is no destination "bazar". Known destinations: actions-bazaar.'],
     }
-    assert client.get("/nowhere").json()["error"]["message"] == "There is nothing at `/nowhere`."
+    assert client.get("/nowhere").json()["error"]["message"] == "`/nowhere` does not exist."
     response = client.put("/api/status")
     assert response.status_code == 405
     assert sorted(response.headers["allow"].split(", ")) == ["GET", "HEAD"]
-    assert response.json()["error"]["message"] == "`/api/status` does not answer PUT."
+    assert response.json()["error"]["message"] == "`/api/status` does not support PUT."
 
 
 def test_triggers_have_live_truth(client: httpx.Client) -> None:
@@ -137,7 +137,7 @@ def test_problems_of_a_connection_have_places(
         ("/subscriptions/1/name", "warning"),
     ]
     assert found[0]["message"] == 'Setting `region` must be "eu" or "us", got "moon".'
-    assert found[-1]["message"] == "Another subscription is called `Orders` already."
+    assert found[-1]["message"] == "Another subscription is already called `Orders`."
     assert found[-2]["offset"] == 22
 
 

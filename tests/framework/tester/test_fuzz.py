@@ -98,22 +98,22 @@ def test_texts_and_limits_of_types_are_in_the_document() -> None:
             "partnerAction": {"type": "string", "description": "The slug of the action."},
             "name": {
                 "type": "string",
-                "description": "What outcomes are reported by; unique in the connection.",
+                "description": "The name in reports; unique in the connection.",
             },
             "subscribe": {
                 "type": ["string", "null"],
                 "maxLength": 20_000,
-                "description": "The trigger; without it the action's default.",
+                "description": "The trigger. Default: the action's trigger.",
             },
             "mapping": {
                 "type": "object",
-                "description": "Field to value or directive; others: default.",
+                "description": "Value or directive by field. Other fields use the default.",
             },
-            "enabled": {"type": "boolean", "description": "Whether it takes part."},
+            "enabled": {"type": "boolean", "description": "Whether it is enabled."},
         },
         "required": ["partnerAction"],
     }
-    assert SCHEMAS["Leg"]["description"] == "An event's way through one subscription."
+    assert SCHEMAS["Leg"]["description"] == "The trace of an event in one subscription."
     assert SCHEMAS["Leg"]["properties"]["mapping"] == {
         "anyOf": [
             {

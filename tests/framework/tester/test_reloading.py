@@ -45,7 +45,7 @@ def test_a_change_while_the_command_starts_starts_it_again(tmp_path: Path) -> No
         command, capture_output=True, text=True, timeout=60, check=True, env=os.environ
     )
     assert ended.stdout == "start 1\nstart 2\n"
-    assert ended.stderr == "Something has changed; starting again.\n"
+    assert ended.stderr == "Files changed; restarting.\n"
 
 
 def test_what_changed_since_a_snapshot_is_a_change(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The reference's API, as a conversation: what is asked and what is answered, in one table."""
+"""Segment's API, as a conversation: what is asked and what is answered, in one table."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ SEEN: dict[str, Callable[[httpx.Response], Any]] = {
 
 
 def test_exchanges_are_redacted(talk: httpx.Client) -> None:
-    """By header as in the reference, and also in bodies."""
+    """By header as in Segment, and also in bodies."""
     row = next(row for row in TABLE if row["title"] == "an action, with default mapping")
     token, order = ask(talk, row).json()
     form = "grant_type=client_credentials&client_id=trader&client_secret=<redacted>"
@@ -122,7 +122,7 @@ def test_other_pages_are_refused(talk: httpx.Client, origin: str) -> None:
 
 
 def test_our_own_api_keeps_its_token(talk: httpx.Client) -> None:
-    """Also for the pages that the reference answers to."""
+    """Also for the pages that Segment answers to."""
     assert talk.get("/api/status").status_code == 401
     response = talk.get("/api/status", headers={"Origin": "https://app.segment.com"})
     assert response.status_code == 403
