@@ -1,4 +1,4 @@
-"""Run recorded cases of the reference: `python -m tests.conformance [FILE...]`.
+"""Run recorded cases of Segment's implementation: `python -m tests.conformance [FILE...]`.
 
 Without a file, all recorded cases run. Prints how many passed, were excused and failed per file.
 """

@@ -1,6 +1,6 @@
-"""Field tables, payloads and audience membership, held against the reference's recorded ones.
+"""Field tables, payloads and audience membership, held against Segment's recorded ones.
 
-Our problems are data; here they are said in the reference's words. What we do on purpose although
+Our problems are data; here they are said in Segment's words. What we do on purpose although
 no tag excuses it stands in `_ours`, `_amended` and `_takes_any_operator`, each with its reason;
 `test_translations` names the cases that need it.
 """
@@ -37,7 +37,7 @@ def check_membership(case: Case) -> str | None:
 
 
 def check_payload(case: Case) -> str | None:
-    """Compare the payload that comes of an event, or everything that is wrong with it."""
+    """Compare the payload of an event, or all its problems."""
     expected = case["expected"]
     failed = "error" in expected or "errors" in expected
     table = declared(case)
@@ -55,7 +55,7 @@ def check_payload(case: Case) -> str | None:
 
 
 def check_fields_schema(case: Case) -> str | None:
-    """Compare what two schemas accept, on many values, and what they say beside."""
+    """Compare what two schemas accept, on many values, and their annotations."""
     expected = case["expected"]
     table = declared(case)
     if "error" in expected:
@@ -111,7 +111,7 @@ def _compare_payload(shape: Shape, raw: dict[str, Any], expected: Case) -> str |
 def _ours(problem: Problem) -> bool:
     """Return whether only we see a problem.
 
-    The reference puts formats and limits of a multiple field on the list, where they check
+    Segment puts formats and limits of a multiple field on the list, where they check
     nothing, and ignores limits of integers and limits of 0; we honour them.
     """
     limit = problem.field.minimum if problem.code == "too_small" else problem.field.maximum
@@ -123,7 +123,7 @@ def _ours(problem: Problem) -> bool:
 
 
 def _said(problem: Problem, shape: Shape) -> Iterator[tuple[str, str]]:
-    """Return the reference's pairs of pointer and message for a problem."""
+    """Return Segment's pairs of pointer and message for a problem."""
     if problem.code == "required":
         parent = problem.path[:-1]
         subject = _subject(parent, shape)
@@ -166,7 +166,7 @@ def _is_no_choice(problem: Problem) -> bool:
 
 
 def _is_misformed(problem: Problem) -> bool:
-    """Return whether a text, where the field takes no texts, lacks the field's format as well."""
+    """Return whether a string, where none is allowed, also violates the field's format."""
     holds = PREDICATES.get(problem.field.format or "")
     return isinstance(problem.found, str) and holds is not None and not holds(problem.found)
 
@@ -250,7 +250,7 @@ _FORMATS = {
 
 
 def _takes_any_operator(case: Case) -> bool:
-    """Among several conditions the reference takes any unknown operator for `is_not`."""
+    """Among several conditions Segment takes any unknown operator for `is_not`."""
     required = [field.get("required") for field in case["fields"].values()]
     several = [
         conditions
@@ -262,7 +262,7 @@ def _takes_any_operator(case: Case) -> bool:
 
 
 def _unusable(schema: Any) -> bool:
-    """Return whether the reference's validator refuses the schema, or the schema everything."""
+    """Return whether Segment's validator refuses the schema, or the schema everything."""
     if isinstance(schema, list):
         return any(map(_unusable, schema))
     if not isinstance(schema, dict):
@@ -282,7 +282,7 @@ def _unusable(schema: Any) -> bool:
 
 
 def _with_options(document: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Change our document as the reference's options for its code generator change its schema."""
+    """Change our document as Segment's options for its code generator change its schema."""
     if options.get("tsType") or options.get("omitRequiredSchemas"):
         document.pop("allOf", None)
     if options.get("omitRequiredSchemas"):
@@ -315,7 +315,7 @@ def _compare_annotations(document: Any, schema: Any, path: str) -> str | None:
 
 
 def _amended(schema: dict[str, Any], table: Any) -> dict[str, Any]:
-    """Return the reference's schema with what it forgets of the fields: limits, formats, null."""
+    """Return Segment's schema with the options that it ignores: limits, formats, null."""
     properties = {
         key: _amended_field(theirs, table[key]) for key, theirs in schema["properties"].items()
     }
@@ -324,7 +324,7 @@ def _amended(schema: dict[str, Any], table: Any) -> dict[str, Any]:
 
 
 def _amended_rule(rule: dict[str, Any]) -> dict[str, Any]:
-    """Let a list of values mean any of them, and null no value, also among several conditions."""
+    """Make a list of values match any of them, and null count as no value."""
     if isinstance(rule.get("const"), list):
         return {"enum": [*rule["const"], rule["const"]]}
     for word in ("allOf", "anyOf"):

@@ -1,7 +1,7 @@
-"""Whole events and batches through a small destination, and the corpus of real ones.
+"""Complete events and batches in a small destination, and the corpus of real destinations.
 
 For each case a plugin is made whose one action asks a partner in memory; the partner plays the
-recorded behaviour and keeps what it was sent. Our report is then said in the reference's shapes.
+recorded behaviour and keeps what it was sent. Our report is then said in Segment's shapes.
 What we do otherwise on purpose although no tag excuses it stands in `_ours`, each with its reason;
 `test_translations` names the cases that need it.
 """
@@ -60,9 +60,9 @@ Case = dict[str, Any]
 ACCEPTED = "Payload is either invalid or does not match the subscription"
 MISSING_PLACE = "MultiStatusResponse is missing a response at the specified index"
 THEN = 'The root value must match "then" schema.'
-"""Follows what is missing under a condition; we say only what is missing."""
+"""An additional message about a conditional requirement; we report the missing field only."""
 ERROR_AS_DATA = {"response": {"size": 0, "timeout": 0}, "request": {}, "options": {}}
-"""What is left of an HTTP error of the reference that is written as JSON."""
+"""The keys of Segment's HTTP error as JSON."""
 
 
 def execute(case: Case) -> str | None:
@@ -119,7 +119,7 @@ def _stages(fields: Any, run: Case, event: Any, expected: Case) -> str | None:
 
 
 class Partner(httpx.BaseTransport):
-    """Plays the behaviour of a case, and keeps each call in the reference's shape."""
+    """Plays the behaviour of a case, and keeps each call in Segment's shape."""
 
     def __init__(self, case: Case) -> None:
         behaviour = case.get("behaviour", {"type": "echo"})
@@ -163,7 +163,7 @@ def _answer(behaviour: Case) -> httpx.Response:
 
 
 def _plugin(case: Case, partner: Partner) -> Plugin:
-    """Make the destination of a case; its action asks the partner and does what that says."""
+    """Return the destination of a case; its action calls the partner and follows the response."""
     authentication = case.get("authentication") or {}
     tokens = (case.get("settings") or {}).get("oauth") or {}
     identity = Destination(
@@ -172,7 +172,7 @@ def _plugin(case: Case, partner: Partner) -> Plugin:
         scheme=authentication.get("scheme", "none"),
         settings=definition.declared({"fields": authentication.get("fields") or {}}) or {},
     )
-    # The reference's engine leaves defaults to its host: what is not mapped is not there.
+    # Segment's engine leaves defaults to its host: what is not mapped is not there.
     fields = {
         key: replace(entry, default=None, mapping=None)
         for key, entry in (definition.declared(case) or {}).items()
@@ -267,7 +267,7 @@ def _act(behaviour: Case, payloads: list[Any], response: httpx.Response) -> Any:
             return _places(behaviour["ops"], len(payloads))
         case "response" | "http_error":
             return response
-        case _:  # a value that is no response: the reference takes it for success
+        case _:  # a value that is no response: Segment takes it for success
             return None
 
 
@@ -298,7 +298,7 @@ def _failure(entry: Case) -> Failed:
 
 
 def _error(told: Case) -> Exception:
-    """Return our exception for one of the reference, with the code and status that it has there."""
+    """Return our exception for one of Segment, with the code and status that it has there."""
     message = told["message"]
     if told.get("class") not in _ERRORS:
         return RuntimeError(message)
@@ -325,15 +325,15 @@ _CHOSEN = {
     "InvalidAuthenticationError": ("code",),
     "APIError": ("status",),
 }
-"""What whoever throws an error of the reference can say of it; the class says the rest."""
+"""What whoever throws an error of Segment can say of it; the class says the rest."""
 
 
-# Our report in the reference's shapes
+# Our report in Segment's shapes
 
 
 @dataclass
 class Outcome:
-    """What came of a case: entries for each subscription, or an error.
+    """The result of a case: entries for each subscription, or an error.
 
     *refused* says that the configuration was, so that no event moved; *answers* are the last
     ones of each batch.
@@ -418,7 +418,7 @@ def _mapping(case: Case, raw: Case) -> Case:
 
 
 def _tell(case: Case, connection: Connection, items: list[ReportItem], outcome: Outcome) -> None:
-    """Add what became of the events of one subscription."""
+    """Add the results of the events of one subscription."""
     if not items or all(isinstance(item.result, Skipped) for item in items):
         outcome.results.append({"output": "not subscribed"})
         return
@@ -437,7 +437,7 @@ def _tell(case: Case, connection: Connection, items: list[ReportItem], outcome: 
 
 
 def _tell_refused(case: Case, raw: Case, outcome: Outcome) -> None:
-    """Add what a subscription that cannot be opened comes to: the reference finds it per event."""
+    """Add the results of a subscription that cannot be opened: Segment reports them per event."""
     single = case["kind"] == "execute_event"
     outcome.refused = "subscription"
     try:
@@ -523,7 +523,7 @@ def _failed(result: Failed) -> Case:
 
 
 def _invalid(shape: Shape, raw: Mapping[str, Any]) -> Case:
-    """Say what is wrong with values as the reference says it."""
+    """Return Segment's messages about invalid values."""
     _, problems = shape.interpret(raw)
     told = [text for problem in problems for _, text in definition._said(problem, shape)]
     return {"status": 400, "messages": sorted(told)}
@@ -545,7 +545,7 @@ def _compare(case: Case, ours: Outcome) -> str | None:
 
 
 def _comparable(results: list[Any]) -> Any:
-    """Leave out why a trigger is invalid, which we say in our words, and the order of problems."""
+    """Remove the reason of an invalid trigger, which is worded differently, and sort problems."""
     return json.loads(json.dumps(results), object_hook=_comparable_entry)
 
 
@@ -581,7 +581,7 @@ def _compare_errors(theirs: Case, ours: Case, case: Case) -> str | None:
 
 
 def _ours(case: Case, ours: Outcome, partner: Partner) -> bool:
-    """Return whether this is something that we do otherwise, as the page of differences says."""
+    """Return whether the page of differences lists this difference."""
     theirs = case["expected"].get("error", {})
     if theirs.get("code") == "NotImplemented":
         # Events of an action that knows no batches are performed one by one, and once more where
@@ -612,7 +612,7 @@ def _distinct(payloads: list[Any]) -> set[str]:
 
 
 def _empty_settings(case: Case) -> dict[str, str]:
-    """Return the label of each declared setting that is there and empty."""
+    """Return the label of each declared setting that is present and empty."""
     fields = (case.get("authentication") or {}).get("fields") or {}
     settings = case.get("settings") or {}
     empty = [key for key in fields if key in settings and settings[key] in ("", None)]

@@ -1,6 +1,6 @@
-"""The page of differences from the reference, made of the rows in `docs/differences.json`.
+"""The page of differences from Segment's implementation, from the rows in `docs/differences.json`.
 
-`python -m tests.conformance.differences` writes `docs/differences.md` anew.
+`python -m tests.conformance.differences` generates `docs/differences.md`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.conformance.runner import ROOT
 ROWS = ROOT / "docs" / "differences.json"
 PAGE = ROOT / "docs" / "differences.md"
 
-ROOMS = {
+SECTIONS = {
     "tests/framework/triggers": "Triggers",
     "tests/framework/mapping": "Mappings",
     "tests/framework/test_paths.py": "Mappings",
@@ -25,15 +25,15 @@ ROOMS = {
     "tests/framework/tester": "The local server",
     "tests/destinations/criteo_audiences": "Criteo Audiences",
 }
-"""The headings of the page in order, each for the rows whose tests lie there."""
+"""The headings of the page in order, by the folder of the rows' tests."""
 
 HEAD = """\
-# Where we differ from the reference
+# Differences from Segment's implementation
 
-The reference is the TypeScript implementation of Segment's action destinations.
-Each row says what it does, what happens here instead, and why; a test shows it.
-Recorded cases of the reference are run as tests, and only a tag with a row excuses a difference.
-Where saved mappings rely on a result that is merely odd, we do the same and say so in an example.
+Segment's implementation of action destinations is written in TypeScript.
+Each row states its behavior, the behavior of this framework, the reason, and a test.
+Recorded cases of Segment's implementation run as tests; only a tag with a row allows a difference.
+Unusual results that saved mappings rely on are the same here, and examples document them.
 """
 
 
@@ -54,12 +54,12 @@ class Row:
 
     @property
     def heading(self) -> str:
-        """The heading it stands under."""
-        return next(name for place, name in ROOMS.items() if self.test.startswith(place))
+        """The heading of its section."""
+        return next(name for place, name in SECTIONS.items() if self.test.startswith(place))
 
 
 def read_rows() -> list[Row]:
-    """Read the rows as they are kept: ordered by topic and tag."""
+    """Read the rows, ordered by topic and tag."""
     return [
         Row(**{**row, "cases": tuple(row.get("cases", ()))})
         for row in json.loads(ROWS.read_text(encoding="utf-8"))
@@ -68,12 +68,12 @@ def read_rows() -> list[Row]:
 
 def page(rows: list[Row]) -> str:
     """Return the page of differences as Markdown."""
-    order = list(dict.fromkeys(ROOMS.values()))
+    order = list(dict.fromkeys(SECTIONS.values()))
     placed = sorted(rows, key=lambda row: order.index(row.heading))
     parts = [HEAD.rstrip()]
     for heading, group in groupby(placed, key=lambda row: row.heading):
         parts.append(f"\n## {heading}\n")
-        parts.append("| Topic | The reference | Here | Why | Shown by |")
+        parts.append("| Topic | Segment | Here | Reason | Test |")
         parts.append("| --- | --- | --- | --- | --- |")
         parts += [_line(row) for row in group]
     return "\n".join(parts) + "\n"

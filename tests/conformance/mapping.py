@@ -21,7 +21,7 @@ def _value(expected: dict[str, Any], key: str) -> Any:
 
 
 def get(case: Case) -> str | None:
-    """Look a path up; a text has no `$.` to drop here, a list is the keys themselves."""
+    """Look up a path: a string without `$.`, or a list of keys."""
     path, expected = case.get("path"), case["expected"]
     if path is None:
         return _difference(MISSING, _value(expected, "value"))
@@ -32,9 +32,9 @@ def get(case: Case) -> str | None:
 
 
 def transform(case: Case) -> str | None:
-    """Map an event, compiled and interpreted; what was refused must be refused.
+    """Map an event, compiled and interpreted; rejected events must be rejected.
 
-    Problems of the shape have the reference's words, failures of an event have ours.
+    Problems of the shape have Segment's words, failures of an event have ours.
     """
     expected, event = case["expected"], case.get("data", {})
     try:

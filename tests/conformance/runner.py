@@ -1,6 +1,6 @@
-"""Runs recorded cases of the reference against the framework, and counts what came of them.
+"""Runs recorded cases of Segment's implementation against the framework and counts the results.
 
-An adapter translates our result into the reference's shape; the framework is not bent to it.
+An adapter translates our result into Segment's shape; the framework is not bent to it.
 A case that differs is excused only by its tag or its id, which `docs/differences.json` explains.
 """
 
@@ -22,7 +22,7 @@ CASES = ROOT / "tests" / "cases" / "conformance"
 OUTSIDE = tuple(
     ROOT.parent / "shared" / "conformance" / f"{name}.jsonl" for name in ("corpus", "peer_suite")
 )
-"""Files of recorded cases with other people's texts: used where they lie beside the checkout."""
+"""Files of recorded cases with texts of others: used if they are next to the checkout."""
 
 Case: TypeAlias = dict[str, Any]
 Adapter: TypeAlias = Callable[[Case], str | None]
@@ -32,7 +32,7 @@ ADAPTERS: dict[str, Adapter] = {**TRIGGERS, **MAPPING, **DEFINITION, **DELIVERY}
 
 @dataclass
 class Tally:
-    """How the cases of one file ended; the failed ones with their difference."""
+    """The results of the cases of one file, with the difference of failed ones."""
 
     passed: int = 0
     excused: int = 0
@@ -50,7 +50,7 @@ def absent_files() -> list[Path]:
 
 
 def excuses() -> frozenset[str]:
-    """Return the tags and ids of cases whose differences from the reference are on purpose."""
+    """Return the tags and ids of cases with intended differences from Segment."""
     rows = json.loads((ROOT / "docs" / "differences.json").read_text(encoding="utf-8"))
     tags = [row["tag"] for row in rows if row.get("tag")]
     return frozenset((*tags, *(case for row in rows for case in row.get("cases", ()))))
@@ -88,7 +88,7 @@ def run_file(file: Path, excused: frozenset[str]) -> Tally:
 
 
 def run_files(files: list[Path]) -> int:
-    """Run files, print their figures and the failed cases; give the exit status."""
+    """Run files, print their counts and the failed cases; return the exit status."""
     excused = excuses()
     passed = failed = 0
     for file in files:

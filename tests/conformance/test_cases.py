@@ -1,4 +1,4 @@
-"""The framework means what the reference means, but for the differences that are on purpose."""
+"""The framework behaves like Segment's implementation, except for intended differences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IN_REPOSITORY = (
 
 
 def test_the_repository_holds_the_cases() -> None:
-    """Only files with other people's texts may be absent, and no others are skipped."""
+    """Only files with texts of others may be absent, and no others are skipped."""
     here = [file.stem for file in case_files() if file not in OUTSIDE]
     assert here == list(IN_REPOSITORY)
 

@@ -1,4 +1,4 @@
-"""Every difference from the reference is on purpose: it has a row, a reason and a test."""
+"""Every difference from Segment is intended: it has a row, a reason and a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.conformance.runner import CASES, ROOT, case_files, excuses, read_case
 
 FILES = case_files()
 LOOSENING = {"engine-message", "liquid-message"}
-"""Tags that only say that a text is not the reference's own."""
+"""Tags that only note a different wording."""
 
 
 @cache

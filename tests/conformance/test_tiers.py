@@ -1,4 +1,4 @@
-"""The recorded cases through the functions that deliver in bulk: the same as event by event."""
+"""The recorded cases have the same results in the functions that deliver in bulk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MATCHING = 'not (type = "of no event")'
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_recorded_cases_have_the_same_results_in_bulk(file: Path) -> None:
-    """On structs and on plain JSON; what a route refuses is left to it."""
+    """Both structs and plain JSON are tested; other checks cover what is refused."""
     tried = 0
     for line in file.read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
@@ -40,7 +40,7 @@ def test_recorded_cases_have_the_same_results_in_bulk(file: Path) -> None:
 
 
 def _routes(case: dict[str, Any]) -> Iterator[tuple[CompiledSubscription, list[dict[str, Any]]]]:
-    """Return what a case compiles to, and its events."""
+    """Return the compiled subscription of a case, and its events."""
     runs = case.get("runs") or [{"subscribe": case.get("fql"), "mapping": case.get("mapping")}]
     events = list(case.get("events", {}).values()) or [case.get("data", case.get("event"))]
     table = declared(case) if "fields" in case else {}
@@ -65,7 +65,7 @@ def _route(
 def _fused(
     route: CompiledSubscription, projection: Projection | None, events: list[dict[str, Any]]
 ) -> list[Any]:
-    """Return what each event comes to, in a function for many."""
+    """Return the result of each event in a function for many events."""
     fusion = fuse([route], projection, whole=projection is None)
     taken: Any = events
     if projection:

@@ -1,4 +1,4 @@
-"""Untagged cases that differ on purpose are few, known by name, and each has its row."""
+"""The few untagged cases with intended differences are listed, and each has its row."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.conformance.runner import case_files, excuses, read_cases, run_case
 LISTS = "Formats of multiple fields, dates too"
 LIMITS = "Limits of integer fields"
 TRANSLATED = {
-    "batch.unknown_action.002": "A batch for an action that knows no batches",
+    "batch.unknown_action.002": "A batch for an action without batches",
     "batch.oauth.004": "A refused token that cannot be renewed",
-    "batch.settings.003": "A setting that is empty",
+    "batch.settings.003": "An empty setting",
     "payload.random.005": LISTS,
     "payload.random.017": LISTS,
     "payload.random.037": LISTS,
@@ -27,7 +27,7 @@ TRANSLATED = {
     "fields_schema.conditions_single.007": "Conditions on a list of values",
     "fields_schema.conditions_multi.007": "Unknown operators of conditions",
 }
-"""Recorded cases without a tag that are said otherwise before they are compared, and the row."""
+"""Recorded cases without a tag that are translated before the comparison, and their row."""
 
 NOTHING: dict[tuple[Any, str], Callable[..., Any]] = {
     (delivery, "_ours"): lambda *_: False,
@@ -36,7 +36,7 @@ NOTHING: dict[tuple[Any, str], Callable[..., Any]] = {
     (definition, "_amended_field"): lambda schema, _: schema,
     (definition, "_takes_any_operator"): lambda _: False,
 }
-"""The translations, and what they do where they change nothing."""
+"""The translations, and their replacements without effect."""
 
 
 def test_only_these_cases_need_a_translation(monkeypatch: pytest.MonkeyPatch) -> None:

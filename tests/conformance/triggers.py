@@ -1,7 +1,7 @@
 """Recorded triggers: reading, matching and writing them, compared by what they match.
 
-The reference's tree and ours have different shapes, so a case passes where both give the same
-answer on events made from its constants. A text that the reference reads as a condition with an
+Segment's tree and ours have different shapes, so a case passes where both give the same
+answer on events made from its constants. A text that Segment reads as a condition with an
 operator that does not exist matches nothing there; here it is refused, which comes to the same.
 """
 

@@ -25,7 +25,7 @@ EVENT: dict[str, Any] = {
     "csv": "a,b,,",
 }
 
-# Recorded from the reference, in UTC.
+# Recorded from Segment, in UTC.
 RECORDED: list[tuple[str, str]] = [
     (
         (

@@ -25,7 +25,7 @@ EVENT: dict[str, Any] = {
 }
 NONE: Any = object()
 
-# Recorded from the reference; NONE where the field has no value.
+# Recorded from Segment; NONE where the field has no value.
 RECORDED: list[tuple[JSON, JSON]] = [
     (
         {
@@ -363,7 +363,7 @@ def test_values_are_the_same_inside_merges(raw: JSON, value: JSON) -> None:
     assert mapping.resolve(EVENT) == mapping.interpret(EVENT) == {"a": [expected]}
 
 
-# Where ours differs from the reference on purpose; see the page of differences.
+# Where ours differs from Segment on purpose; see the page of differences.
 DIFFERENT: list[tuple[JSON, JSON]] = [
     ({"@template": "{{$.s}}"}, "txt"),
     ({"@template": "{{{braces}}}"}, "{{s}}"),
