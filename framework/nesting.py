@@ -34,11 +34,23 @@ def any_too_deep(lines: Sequence[bytes]) -> bool:
     if longest <= _SHORT:
         return False
     lists = (5 * MAX_LEVELS - longest) // 3
-    if lists > 1:
-        between = b"".join(lines).split(b"[")[1:-1]
-        if len(between) < lists - 1 or min(map(len, between)) * (lists - 1) >= longest:
-            return False
+    if lists > 1 and _lists_are_apart(b"".join(lines), longest / (lists - 1)):
+        return False
     return any(map(is_too_deep, lines))
+
+
+def _lists_are_apart(text: bytes, distance: float) -> bool:
+    """Return whether consecutive lists of *text* begin at least *distance* bytes apart.
+
+    Searches for a byte, which takes a fraction of the time of counting it.
+    """
+    place = text.find(b"[")
+    while place >= 0:
+        following = text.find(b"[", place + 1)
+        if 0 <= following < place + distance:
+            return False
+        place = following
+    return True
 
 
 def is_too_deep(text: bytes, levels: int = MAX_LEVELS) -> bool:
