@@ -54,8 +54,14 @@ class CompiledSubscription:
     @cached_property
     def lane(self) -> Hashable:
         """The scope within which identifiers of several subscriptions are compared."""
-        own = self.batching.lane or self.index
-        return own, self.sync_mode, self.matching_key, repr(self.hook_outputs)
+        return self.batching.lane or self.index
+
+    @cached_property
+    def agreement(self) -> Hashable:
+        """What rows of several subscriptions have to agree in to be sent together."""
+        rules = self.batching
+        limits = rules.max_size, rules.max_bytes, rules.max_age
+        return self.sync_mode, self.matching_key, repr(self.hook_outputs), limits
 
 
 def compile_subscriptions(

@@ -22,9 +22,9 @@ from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.exchanges import BODY_LIMIT, Redactor
 from framework.delivery.http_errors import error_from_response
 from framework.errors import IntegrationError
-from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
+from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
 
-_RESULTS: Final = (Delivered, Failed, Skipped)
+_RESULTS: Final = (Delivered, Failed, Skipped, Unconfirmed)
 
 
 class Implementation(Protocol):
