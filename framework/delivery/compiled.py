@@ -83,6 +83,10 @@ def compile_subscriptions(
                 compiled.append(_compile(len(compiled), destination, subscription))
             except FrameworkError as error:
                 problems += _named(number, subscription, error)
+    if not problems and destination.conflicts:
+        for one in destination.conflicts(subscriptions):
+            error = ConfigurationError(f"{one.message} {one.hint}".rstrip())
+            problems += _named(one.index + 1, subscriptions[one.index], error)
     if problems:
         raise ConfigurationError("\n".join(problems), problems)
     return tuple(compiled)
