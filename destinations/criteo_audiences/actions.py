@@ -147,8 +147,13 @@ def target_list(key: Mapping[str, Any]) -> Target:
     kind, list_id = key["identifier_type"], key["contact_list_id"]
     scope = kind, key["gum_caller_id"] if kind == "gum" else None
     if list_id:
-        return Target(list_id.lstrip("0"), "id", scope)
+        return Target(_number(list_id), "id", scope)
     return Target(key["audience_key"], "name", scope)
+
+
+def _number(list_id: str) -> str:
+    """Return the ID of a list without leading zeros."""
+    return list_id.lstrip("0") or "0"
 
 
 BATCHING = Batching(
@@ -158,6 +163,7 @@ BATCHING = Batching(
     lane="membership",
     target=target_list,
     aliases=ALIASES,
+
 )
 
 ADD = Action(
@@ -250,7 +256,7 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
         _OPERATIONS[action.slug], key["identifier_type"], identifiers, key["gum_caller_id"]
     )
     if key["contact_list_id"]:
-        return each(amend(criteo, key["contact_list_id"], amendment), identifiers)
+        return each(amend(criteo, _number(key["contact_list_id"]), amendment), identifiers)
     if key["audience_key"]:
         return each(amend_by_name(lists, key["audience_key"], amendment), identifiers)
     return NO_AUDIENCE_KEY

@@ -22,6 +22,13 @@ _COUNTING = "12345678901234567890"
 _same_digits = re.compile(r"([0-9])\1{5,}").fullmatch
 
 
+NO_PHONE_NUMBER = Failed(
+    400,
+    "MALFORMED_IDENTIFIER",
+    "Field `identifier` must be a phone number or its SHA-256 hash.",
+)
+
+
 def read_phone_number(text: str) -> str | Failed:
     """Return a phone number in E.164, or the reason why its number cannot be known.
 
@@ -30,11 +37,11 @@ def read_phone_number(text: str) -> str | Failed:
     """
     plain = _plain(text)
     if plain is None:
-        return _refused("holds characters that are not part of one")
+        return NO_PHONE_NUMBER
     if plain.startswith("00"):
         plain = f"+{plain[2:]}"
     if not plain.startswith("+"):
-        return _refused("has no country code, so whose number it is depends on the country")
+        return _refused("has no country code, so it may belong to several people")
     digits = plain[1:]
     code = _COUNTRY_CODE.match(digits)
     if code is None:
@@ -67,6 +74,6 @@ def _refused(why: str) -> Failed:
     return Failed(
         400,
         "MALFORMED_IDENTIFIER",
-        f"Field `identifier` must be a phone number or its SHA-256 hash; the value {why}. "
-        "Write `+`, the country code and the number, such as +91 98765 43210.",
+        f"The phone number in field `identifier` {why}. "
+        "Give it with `+` and country code, such as +91 98765 43210.",
     )
