@@ -163,7 +163,6 @@ BATCHING = Batching(
     lane="membership",
     target=target_list,
     aliases=ALIASES,
-
 )
 
 ADD = Action(

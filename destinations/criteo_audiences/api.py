@@ -139,7 +139,8 @@ class Criteo(NamedTuple):
     def amend(self, list_id: str, amendment: Amendment) -> Verdict:
         """Add or remove identifiers and return which of them Criteo rejected; idempotent.
 
-        A success with an empty body is an acceptance without counts. Raises ListGoneError, TooLargeError, or IntegrationError with Criteo's reason.
+        A success with an empty body is an acceptance without counts. Raises ListGoneError,
+        TooLargeError, or IntegrationError with Criteo's reason.
         """
         body = amendment.body()
         if len(body) > MAX_BYTES:
@@ -156,9 +157,9 @@ class Criteo(NamedTuple):
         except IntegrationError as error:
             raise specific_error(error) from error
         verdict = read_verdict(response, amendment.identifiers)
-        if response.get("errors") and not verdict.accepted:
-            if refused := problems_of(response, "errors"):
-                raise api_error(refused, f"Criteo did not amend contact list {list_id}")
+        refused = problems_of(response, "errors") if response.get("errors") else []
+        if refused and not verdict.accepted:
+            raise api_error(refused, f"Criteo did not amend contact list {list_id}")
         return verdict
 
     def _page(self, advertiser_id: str, offset: int) -> tuple[list[dict[str, Any]], int | None]:

@@ -182,7 +182,7 @@ def form_of(identifiers: Sequence[str]) -> str | None:
 
     Of identifiers in one form, only equal ones are about the same user.
     """
-    if _are_plain(identifiers):
+    if "".join(identifiers).count("@") == len(identifiers):
         return "plain"
     lengths = set(map(len, identifiers))
     if lengths in ({32}, {64}) and not "".join(identifiers).encode().translate(None, _HEXADECIMAL):

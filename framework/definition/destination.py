@@ -290,7 +290,8 @@ class Subscription:
     enabled: bool = True
 
 
-class Conflict(NamedTuple):
+@dataclass(frozen=True)
+class Conflict:
     """A problem of subscriptions together; *index* is the place of the one to change.
 
     *field* is the field of its mapping that the problem is about, if it is one.

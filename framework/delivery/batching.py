@@ -163,7 +163,7 @@ class _Pending(Struct):
         """Remove a row and return its id; None if there is none."""
         row_id = self.rows.pop(name, None)
         if row_id is not None:
-            self.size -= size_of_identifier(self.sent.pop(name, None) or str(name))
+            self.size -= size_of_identifier(self.sent.pop(name, str(name)))
         return row_id
 
     def identifiers(self) -> list[RowName]:

@@ -85,8 +85,8 @@ def compile_subscriptions(
                 problems += _named(number, subscription, error)
     if not problems and destination.conflicts:
         for one in destination.conflicts(subscriptions):
-            error = ConfigurationError(f"{one.message} {one.hint}".rstrip())
-            problems += _named(one.index + 1, subscriptions[one.index], error)
+            conflict = ConfigurationError(f"{one.message} {one.hint}".rstrip())
+            problems += _named(one.index + 1, subscriptions[one.index], conflict)
     if problems:
         raise ConfigurationError("\n".join(problems), problems)
     return tuple(compiled)

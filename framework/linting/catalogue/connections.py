@@ -57,9 +57,9 @@ CONNECTIONS: Final = (
         "Two subscriptions do not fit together.",
         "The destination knows that one of them would undo, or never find, what the other does.",
         f"{HEAD}subscriptions:\n  - partnerAction: addReader\n"
-        "    subscribe: event = \"Entered\"\n    mapping: {reader: a@b.example}\n"
+        '    subscribe: event = "Entered"\n    mapping: {reader: a@b.example}\n'
         "  - partnerAction: removeReader\n"
-        "    subscribe: event = \"Left\"\n    mapping: {reader: c@d.example}\n",
+        '    subscribe: event = "Left"\n    mapping: {reader: c@d.example}\n',
         "The reader that is added is not the one that is removed. Map the same reader in both.",
     ),
 )
