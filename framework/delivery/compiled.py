@@ -53,8 +53,14 @@ class CompiledSubscription:
 
     @cached_property
     def lane(self) -> Hashable:
-        """The scope within which identifiers of several subscriptions are compared."""
-        return self.batching.lane or self.index
+        """The scope within which identifiers of several subscriptions are compared.
+
+        Subscriptions that send differently share none, unless the destination says what is changed.
+        """
+        own = self.batching.lane or self.index
+        if self.batching.target is not None:
+            return own
+        return own, self.sync_mode, self.matching_key, repr(self.hook_outputs)
 
     @cached_property
     def agreement(self) -> Hashable:

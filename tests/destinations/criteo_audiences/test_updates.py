@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -173,17 +174,7 @@ def test_no_odd_answer_makes_a_rejection_of_what_may_have_been_accepted(answer: 
     by_person = {one: result for part, result in results for one in part}
     assert sorted(by_person) == sorted(PEOPLE)
     failed = {one for one, result in by_person.items() if isinstance(result, Failed)}
-    data = (
-        answer["data"][0] if isinstance(answer["data"], list) and answer["data"] else answer["data"]
-    )
-    attributes = data.get("attributes") if isinstance(data, dict) else None
-    told = attributes if isinstance(attributes, dict) else {}
-    sample = told.get("sampleInvalidIdentifiers")
-    named = (
-        {one.casefold() for one in sample if isinstance(one, str)}
-        if isinstance(sample, list)
-        else set()
-    )
-    counts = told.get("nbInvalidIdentifiers"), told.get("nbValidIdentifiers")
-    everybody = counts[0] == len(PEOPLE) or counts[1] == 0 or counts[1] in ("0", False)
-    assert failed <= named or everybody
+    told = str(answer).casefold()
+    named = {one for one in PEOPLE if f"'{one}'" in told}
+    says_everybody = re.search("'nbinvalididentifiers': '?20|'nbvalididentifiers': '?-?0", told)
+    assert failed <= named or says_everybody
