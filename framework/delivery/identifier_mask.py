@@ -16,8 +16,8 @@ MASK = "<identifier>"
 SHORTEST_IDENTIFIER = 4
 """Characters; a shorter identifier cannot be told from ordinary text and is left alone."""
 
-_FEWEST_DIGITS = 6
 _word = re.compile(r"[^\W_]+")
+_escape = re.compile(r"%[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|&#[0-9]+;")
 _number = re.compile(r"\+?[0-9](?:[ .()/\u00a0\u2010-\u2015\u2212-]{0,3}[0-9]){5,}")
 _is_number = re.compile(r"\+?[0-9]{6,}").fullmatch
 
@@ -46,7 +46,8 @@ class _Identifiers:
 
     def mask(self, text: str) -> str:
         text = _number.sub(self._mask_number, text)
-        for word in dict.fromkeys(found.casefold() for found in _word.findall(text)):
+        words = _word.findall(_escape.sub(" ", text))
+        for word in dict.fromkeys(found.casefold() for found in words):
             for identifier in self._by_word.get(word, ()):
                 text = re.sub(_escaped(identifier), MASK, text, flags=re.IGNORECASE)
         return text
