@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from framework.definition import (
         Action,
+        Aliases,
         Batching,
         Choice,
         Condition,
         Conditions,
+        Conflict,
         Destination,
         Field,
         Payload,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         Settings,
         Subscription,
         SyncMode,
+        Target,
         field,
         read_fields,
     )
@@ -54,12 +57,19 @@ if TYPE_CHECKING:
     )
     from framework.hookspecs import hookimpl
     from framework.plugins import load_plugins, open_plugin
-    from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
+    from framework.results import (
+        DELIVERED,
+        Delivered,
+        Failed,
+        Result,
+        Skipped,
+        Unconfirmed,
+    )
 
 _EXPORTS = {
     "definition": (
-        "Action Batching Choice Condition Conditions Destination Field Payload Preset Rate "
-        "Settings Subscription SyncMode field read_fields"
+        "Action Aliases Batching Choice Condition Conditions Conflict Destination Field Payload "
+        "Preset Rate Settings Subscription SyncMode Target field read_fields"
     ),
     "delivery": (
         "Cache Client Columns Connection OAuthClientCredentials OAuthRefreshToken Report api_key "
@@ -71,7 +81,7 @@ _EXPORTS = {
     ),
     "hookspecs": "hookimpl",
     "plugins": "load_plugins open_plugin",
-    "results": "DELIVERED Delivered Failed Result Skipped",
+    "results": "DELIVERED Delivered Failed Result Skipped Unconfirmed",
 }
 _ORIGIN = {name: room for room, names in _EXPORTS.items() for name in names.split()}
 
@@ -79,6 +89,7 @@ __all__ = [
     "DELIVERED",
     "APIError",
     "Action",
+    "Aliases",
     "Batching",
     "Cache",
     "Choice",
@@ -87,6 +98,7 @@ __all__ = [
     "Condition",
     "Conditions",
     "ConfigurationError",
+    "Conflict",
     "Connection",
     "DefinitionError",
     "Delivered",
@@ -109,6 +121,8 @@ __all__ = [
     "Skipped",
     "Subscription",
     "SyncMode",
+    "Target",
+    "Unconfirmed",
     "UnknownNameError",
     "api_key",
     "basic",

@@ -72,8 +72,9 @@ def identify(
     A Failed in place of an identifier fails that event at once.
     *columns* holds the same payloads by field, see `framework.Columns`; if only *columns* is used,
     payloads are not created.
-    Within a batching lane and its keys, the last event for an identifier wins: earlier events
-    of other actions are skipped as superseded, earlier ones of the same action share its result.
+    Within a batching lane and its keys (or target), the last event for an identifier wins, also
+    across its forms if the batching rules have aliases: earlier events of other actions are skipped
+    as superseded, earlier ones of the same action share its result.
     The result must depend on the arguments only: the hook may be called in another process.
     """
     raise NotImplementedError

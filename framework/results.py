@@ -1,4 +1,4 @@
-"""The result of one event: Delivered, Failed or Skipped, and their JSON form.
+"""The result of one event: Delivered, Failed, Skipped or Unconfirmed, and their JSON form.
 
 Results are immutable; results without details are shared, so that fifty thousand delivered events
 need one object.
@@ -103,7 +103,23 @@ class Skipped:
         return {"outcome": "skipped", "code": self.code, "message": self.reason}
 
 
-Result: TypeAlias = Delivered | Failed | Skipped
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """The event was sent; whether the partner accepted or refused it, the response does not say.
+
+    For partners that accept a batch in part and do not name every payload that they refuse: such a
+    result is for each payload that may be one of them. It is not retried.
+    """
+
+    code: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as a JSON object with its kind in `outcome`."""
+        return {"outcome": "unconfirmed", "code": self.code, "message": self.reason}
+
+
+Result: TypeAlias = Delivered | Failed | Skipped | Unconfirmed
 
 DELIVERED = Delivered()
 """The shared result of delivered events without details."""

@@ -11,6 +11,7 @@ from destinations.criteo_audiences.actions import (
     auth,
     check_authentication,
     describe_error,
+    find_conflicts,
     identify,
     perform_batch,
 )
@@ -45,6 +46,7 @@ def destination() -> Destination:
             for action in (ADD, REMOVE)
         ),
         rate=Rate(calls=250, seconds=60.0),
+        conflicts=find_conflicts,
     )
 
 

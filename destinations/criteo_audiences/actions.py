@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from destinations.criteo_audiences import conflicts
 from destinations.criteo_audiences.api import (
     HOST,
     MAX_BYTES,
@@ -14,7 +15,7 @@ from destinations.criteo_audiences.api import (
     Amendment,
     Criteo,
 )
-from destinations.criteo_audiences.identifiers import EMAIL_FORMS, READERS, read_emails
+from destinations.criteo_audiences.identifiers import ALIASES, EMAIL_FORMS, READERS, read_emails
 from destinations.criteo_audiences.lists import ContactLists
 from destinations.criteo_audiences.refusals import describe
 from destinations.criteo_audiences.updates import amend, amend_by_name, each
@@ -25,12 +26,15 @@ from framework import (
     Choice,
     Columns,
     Condition,
+    Conflict,
     Failed,
     InvalidAuthenticationError,
     OAuthClientCredentials,
     Payload,
     Result,
     Settings,
+    Subscription,
+    Target,
     field,
     hookimpl,
 )
@@ -135,11 +139,30 @@ class Membership(Payload):
     )
 
 
+def target_list(key: Mapping[str, Any]) -> Target:
+    """Return the contact list that a batch key means, by its ID if there is one, else by its name.
+
+    A list has members by type; a name and an ID may mean the same list.
+    """
+    kind, list_id = key["identifier_type"], key["contact_list_id"]
+    scope = kind, key["gum_caller_id"] if kind == "gum" else None
+    if list_id:
+        return Target(_number(list_id), "id", scope)
+    return Target(key["audience_key"], "name", scope)
+
+
+def _number(list_id: str) -> str:
+    """Return the ID of a list without leading zeros."""
+    return list_id.lstrip("0") or "0"
+
+
 BATCHING = Batching(
     keys=("audience_key", "contact_list_id", "identifier_type", "gum_caller_id", "email_form"),
     max_size=MAX_IDENTIFIERS,
     max_bytes=MAX_BYTES,
     lane="membership",
+    target=target_list,
+    aliases=ALIASES,
 )
 
 ADD = Action(
@@ -158,6 +181,11 @@ REMOVE = Action(
     payload=Membership,
     batching=BATCHING,
 )
+
+
+def find_conflicts(subscriptions: Sequence[Subscription]) -> list[Conflict]:
+    """Find subscriptions that add users in a form in which no other one removes them."""
+    return conflicts.find_conflicts(subscriptions, adding=ADD.slug, removing=REMOVE.slug)
 
 
 @hookimpl
@@ -227,7 +255,7 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
         _OPERATIONS[action.slug], key["identifier_type"], identifiers, key["gum_caller_id"]
     )
     if key["contact_list_id"]:
-        return each(amend(criteo, key["contact_list_id"], amendment), identifiers)
+        return each(amend(criteo, _number(key["contact_list_id"]), amendment), identifiers)
     if key["audience_key"]:
         return each(amend_by_name(lists, key["audience_key"], amendment), identifiers)
     return NO_AUDIENCE_KEY

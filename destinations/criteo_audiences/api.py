@@ -20,6 +20,7 @@ from destinations.criteo_audiences.refusals import (
     read_json,
     specific_error,
 )
+from destinations.criteo_audiences.verdicts import Verdict, read_verdict
 from framework import IntegrationError, RetryableError
 
 HOST = "https://api.criteo.com"
@@ -65,13 +66,6 @@ class Amendment(NamedTuple):
             **caller,
         }
         return orjson.dumps({"data": {"type": "ContactlistAmendment", "attributes": attributes}})
-
-
-class Verdict(NamedTuple):
-    """The number of identifiers that Criteo rejected as malformed, and a sample of them."""
-
-    invalid: int
-    sample: frozenset[str]
 
 
 class Criteo(NamedTuple):
@@ -145,7 +139,8 @@ class Criteo(NamedTuple):
     def amend(self, list_id: str, amendment: Amendment) -> Verdict:
         """Add or remove identifiers and return which of them Criteo rejected; idempotent.
 
-        Raises ListGoneError, TooLargeError, or IntegrationError with Criteo's reason.
+        A success with an empty body is an acceptance without counts. Raises ListGoneError,
+        TooLargeError, or IntegrationError with Criteo's reason.
         """
         body = amendment.body()
         if len(body) > MAX_BYTES:
@@ -155,14 +150,17 @@ class Criteo(NamedTuple):
             response = self._request(
                 "PATCH",
                 f"{_SEGMENTS}/{list_id}/contact-list",
+                may_be_empty=True,
                 content=body,
                 headers={"Content-Type": "application/json"},
             )
         except IntegrationError as error:
             raise specific_error(error) from error
-        if response.get("errors") and (refused := problems_of(response, "errors")):
+        verdict = read_verdict(response, amendment.identifiers)
+        refused = problems_of(response, "errors") if response.get("errors") else []
+        if refused and not verdict.accepted:
             raise api_error(refused, f"Criteo did not amend contact list {list_id}")
-        return _verdict(response)
+        return verdict
 
     def _page(self, advertiser_id: str, offset: int) -> tuple[list[dict[str, Any]], int | None]:
         attributes = {"advertiserIds": [advertiser_id], "audienceSegmentTypes": ["ContactList"]}
@@ -180,10 +178,18 @@ class Criteo(NamedTuple):
         total = meta.get("totalItems") if isinstance(meta, dict) else None
         return page, total if isinstance(total, int) else None
 
-    def _request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+    def _request(
+        self, method: str, path: str, *, may_be_empty: bool = False, **options: Any
+    ) -> dict[str, Any]:
+        """Return the JSON object of a response.
+
+        With *may_be_empty*, an empty body and `null` are read as `{}`.
+        """
         response = self.client.request(method, f"{HOST}/{self.version}{path}", **options)
         body = read_json(response)
         if not isinstance(body, dict):
+            if may_be_empty and response.content.strip() in {b"", b"null"}:
+                return {}
             raise RetryableError(
                 f"Criteo's response to `{method} {path}` is not a JSON object.",
                 "UNREADABLE_ANSWER",
@@ -207,10 +213,3 @@ def _contact_list(raw: Mapping[str, Any], advertiser_id: str) -> ContactList | N
     details = attributes.get("contactList")
     read_only = isinstance(details, dict) and details.get("isReadOnly") is True
     return ContactList(str(raw.get("id")), str(attributes.get("name")), read_only)
-
-
-def _verdict(response: Mapping[str, Any]) -> Verdict:
-    data = response.get("data")
-    attributes = _attributes(data) if isinstance(data, dict) else {}
-    sample = frozenset(map(str, attributes.get("sampleInvalidIdentifiers") or ()))
-    return Verdict(max(attributes.get("nbInvalidIdentifiers") or 0, len(sample)), sample)

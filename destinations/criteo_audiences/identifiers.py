@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import TypeAlias, cast
 
-from framework import Failed
+from destinations.criteo_audiences.phone_numbers import read_phone_number
+from framework import Aliases, Failed
 
 IdentifierReader: TypeAlias = Callable[[str | None], str | Failed]
 _Digest: TypeAlias = Callable[[Iterable[bytes]], list[str]]
@@ -42,9 +43,7 @@ _is_address = re.compile(rf"[^{_NEVER}]++@(?:[^.{_NEVER}]++\.)++[^.{_NEVER}]++")
 _is_hash = re.compile(r"(?:[0-9a-f]{32}){1,2}").fullmatch
 _is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
 _is_mobile_id = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
-_is_phone_number = re.compile(r"\+?[0-9]{6,15}").fullmatch
 _is_opaque = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]+").fullmatch
-_NOT_OF_A_NUMBER = dict.fromkeys(map(ord, " -.()/\u00a0"))
 
 # Many ordinary addresses at once: with letters, digits, - and _ removed, each leaves `@.` or
 # similar; with line ends and @ replaced by dots, two dots in a row show that a part is empty.
@@ -155,8 +154,7 @@ def _read_phone_number(value: str | None) -> str | Failed:
         return NO_IDENTIFIER
     if _is_sha256(text):
         return text
-    number = text.translate(_NOT_OF_A_NUMBER)
-    return number if _is_phone_number(number) else _malformed("a phone number or its SHA-256 hash")
+    return read_phone_number(text)
 
 
 def _read_opaque(value: str | None) -> str | Failed:
@@ -177,6 +175,36 @@ READERS: dict[str, IdentifierReader] = {
     "phoneNumber": _read_phone_number,
 }
 """Functions that read one identifier, by type; `email` is read by `read_emails`."""
+
+
+def form_of(identifiers: Sequence[str]) -> str | None:
+    """Return the form that all identifiers of one type have, or None if it is none or several.
+
+    Of identifiers in one form, only equal ones are about the same user.
+    """
+    if "".join(identifiers).count("@") == len(identifiers):
+        return "plain"
+    lengths = set(map(len, identifiers))
+    if lengths in ({32}, {64}) and not "".join(identifiers).encode().translate(None, _HEXADECIMAL):
+        return "md5" if lengths == {32} else "sha256"
+    return None
+
+
+def received(identifiers: Sequence[str]) -> list[str]:
+    """Return for each identifier what Criteo knows it as: the SHA-256 hash of what is no such hash.
+
+    So an address and its SHA-256 hash are one user, and an MD5 hash and its SHA-256 hash are. The
+    case of mobile advertising IDs does not matter.
+    """
+    found = []
+    for one in identifiers:
+        text = one.lower() if _is_mobile_id(one) else one
+        found.append(text if _is_sha256(text) else _sha256_of(text.encode()).hexdigest())
+    return found
+
+
+ALIASES = Aliases(form_of=form_of, canonical=received)
+"""The forms of one identifier."""
 
 
 def by_form(identifier_type: str, identifiers: Sequence[str]) -> list[list[str]]:

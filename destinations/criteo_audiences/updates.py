@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from destinations.criteo_audiences.api import MAX_IDENTIFIERS, Amendment, Criteo, Verdict
+from destinations.criteo_audiences.api import MAX_IDENTIFIERS, Amendment, Criteo
 from destinations.criteo_audiences.identifiers import by_form
 from destinations.criteo_audiences.lists import ContactLists
 from destinations.criteo_audiences.refusals import ListGoneError, TooLargeError
-from framework import DELIVERED, Delivered, Failed, IntegrationError, Result, Skipped
+from destinations.criteo_audiences.verdicts import Verdict
+from framework import DELIVERED, Delivered, Failed, IntegrationError, Result, Skipped, Unconfirmed
 
 AmendmentResult: TypeAlias = tuple[Sequence[str], Result]
 """Identifiers that share a result, and that result."""
@@ -19,6 +20,10 @@ AmendmentResults: TypeAlias = list[AmendmentResult]
 """Results of an amendment: identifiers grouped by result, each in exactly one group."""
 
 _Reporter: TypeAlias = Literal["framework", "partner"]
+
+ACCEPTED_WITHOUT_COUNTS = Delivered(
+    body={"message": "Criteo accepted the request without counts of accepted identifiers."}
+)
 
 _logger = logging.getLogger("action_destinations.criteo_audiences")
 
@@ -91,9 +96,11 @@ def _failed(part: Amendment, list_id: str, error: IntegrationError) -> Amendment
 
 
 def _results(part: Amendment, verdict: Verdict) -> AmendmentResults:
-    """Return the results of a successful request: accepted, rejected by name, or unknown."""
+    """Return the results of a successful request: accepted, rejected by name, or not known."""
     identifiers = part.identifiers
-    if not verdict.invalid:
+    if not verdict.counted:
+        return [(identifiers, ACCEPTED_WITHOUT_COUNTS)]
+    if not verdict.rejected and verdict.unnamed == 0:
         return [(identifiers, DELIVERED)]
     rejected = Failed(
         400,
@@ -101,21 +108,20 @@ def _results(part: Amendment, verdict: Verdict) -> AmendmentResults:
         f"Criteo rejected the identifier as malformed for type `{part.identifier_type}`.",
         "partner",
     )
-    _logger.warning("Criteo rejected %d of %d identifiers.", verdict.invalid, len(identifiers))
-    if verdict.invalid >= len(identifiers):
+    named, unnamed = len(verdict.rejected), verdict.unnamed
+    number = "some" if unnamed is None else named + unnamed
+    _logger.warning("Criteo rejected %s of %d identifiers.", number, len(identifiers))
+    if verdict.rejects_all:
         return [(identifiers, rejected)]
-    named = verdict.sample.intersection(identifiers)
-    unnamed = verdict.invalid - len(named)
-    others = [one for one in identifiers if one not in named]
-    rest: Result = DELIVERED if unnamed <= 0 else _possibly_rejected(unnamed, len(others))
-    return [(list(named), rejected), (others, rest)]
+    others = [one for one in identifiers if one not in verdict.rejected]
+    rest: Result = DELIVERED if unnamed == 0 else _possibly_rejected(unnamed, len(others))
+    return [(list(verdict.rejected), rejected), (others, rest)]
 
 
-def _possibly_rejected(unnamed: int, among: int) -> Delivered:
-    return Delivered(
-        body={
-            "unnamedInvalidIdentifiers": unnamed,
-            "message": f"Criteo rejected {unnamed} of {among} identifiers without naming them; "
-            "this may be one of them.",
-        }
+def _possibly_rejected(unnamed: int | None, among: int) -> Unconfirmed:
+    number = "some" if unnamed is None else unnamed
+    return Unconfirmed(
+        "UNNAMED_REJECTION",
+        f"Criteo rejected {number} of {among} identifiers without naming them; "
+        "this may be one of them.",
     )

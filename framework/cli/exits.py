@@ -26,7 +26,7 @@ INTERRUPTED: Final = 130
 
 EXIT_CODES = {
     DONE: "Success: every event was delivered or skipped.",
-    FAILED: "Some events failed permanently, or some lines were invalid.",
+    FAILED: "Some events failed permanently or are unconfirmed, or some lines were invalid.",
     USAGE: "The command, the connection file or the checkpoint is invalid; nothing was sent.",
     UNAVAILABLE: "The partner is unavailable or throttling. Run the command again to resume.",
     REFUSED: "The partner denies access. Check the credentials and run the command again.",
@@ -55,4 +55,6 @@ def code_of_summary(summary: Summary) -> int:
     stops = {"interrupted": INTERRUPTED, "unavailable": UNAVAILABLE, "refused": REFUSED}
     if summary.stopped in stops:
         return stops[summary.stopped]
-    return FAILED if summary.outcomes["failed"] or summary.rejected else DONE
+    outcomes = summary.outcomes
+    unsuccessful = outcomes["failed"] or outcomes["unconfirmed"] or summary.rejected
+    return FAILED if unsuccessful else DONE

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from framework.explain import EventTrace
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
-_OUTCOMES = {"delivered": "green", "failed": "red", "skipped": "yellow"}
+_OUTCOMES = {"delivered": "green", "failed": "red", "skipped": "yellow", "unconfirmed": "red"}
 WIDTH = 160
 """Maximum number of characters shown of a value."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from framework.definition.fields import Field, check_fields
 from framework.definition.typed_classes import Payload, Settings, fields_of
@@ -34,6 +34,33 @@ class Rate:
     seconds: float = 60.0
 
 
+class Target(NamedTuple):
+    """What a call changes at the partner, such as a list.
+
+    Rows with equal targets keep their order. Targets with the same *scope* and different *naming*
+    (such as `name` and `id`) may be one and the same: rows about one identifier keep their order
+    across them, too.
+    """
+
+    name: Hashable
+    naming: str = ""
+    scope: Hashable = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aliases:
+    """The forms in which one identifier may be sent, such as an address and its hash.
+
+    *form_of* returns the form that all of many identifiers have, within which only equal ones
+    are about the same subject, or None if it is none or several. It is called for every batch, so
+    it has to be fast. *canonical* returns for each identifier the text that is equal for all forms.
+    Both are functions of a module, and see identifiers as the hook `identify` returns them.
+    """
+
+    form_of: Callable[[Sequence[str]], Hashable]
+    canonical: Callable[[Sequence[str]], Sequence[str]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Batching:
     """Rules for grouping payloads into one request.
@@ -42,7 +69,9 @@ class Batching:
     most *max_size* of them and about *max_bytes* of JSON; *max_age* is the longest wait in
     seconds in a slow stream.
     Actions with the same *lane* change the same data at the partner: within a lane, the last
-    event for an identifier wins (see the hook `identify`).
+    event for an identifier wins (see the hook `identify`). A function *target* returns what a
+    request changes, from the values of the keys by name; without it, all keys say so together.
+    *aliases* joins the forms of one identifier.
     """
 
     keys: tuple[str, ...] = ()
@@ -50,6 +79,8 @@ class Batching:
     max_bytes: int = 4_000_000
     max_age: float = 10.0
     lane: str = ""
+    target: Callable[[Mapping[str, Any]], Target] | None = None
+    aliases: Aliases | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -59,6 +90,16 @@ class Batching:
         ]
         if problems:
             raise DefinitionError(" ".join(problems), problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rules as a JSON object, without the functions."""
+        return {
+            "keys": list(self.keys),
+            "max_size": self.max_size,
+            "max_bytes": self.max_bytes,
+            "max_age": self.max_age,
+            "lane": self.lane,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +207,8 @@ class Destination:
 
     A destination module returns *settings* and *actions* from separate hooks; a definition read
     from a manifest has them here.
+    *conflicts* is a function that finds subscriptions that do not fit together; a connection
+    with a conflict is refused.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -178,6 +221,7 @@ class Destination:
     actions: tuple[Action, ...] = ()
     presets: tuple[Preset, ...] = ()
     rate: Rate | None = None
+    conflicts: Callable[[Sequence[Subscription]], Sequence[Conflict]] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -244,3 +288,16 @@ class Subscription:
     mapping: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A problem of subscriptions together; *index* is the place of the one to change.
+
+    *field* is the field of its mapping that the problem is about, if it is one.
+    """
+
+    index: int
+    message: str
+    hint: str = ""
+    field: str = ""

@@ -182,7 +182,7 @@ def _write_action(action: Action) -> dict[str, JSON]:
         "fields": table_to_wire(action.fields, IN_ACTIONS),
     }
     if batching is not None and batching != _declared_batching(action.fields):
-        written["batching"] = {**asdict(batching), "keys": list(batching.keys)}
+        written["batching"] = batching.to_json()
     return restore(written, action.extra)
 
 

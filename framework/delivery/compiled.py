@@ -53,9 +53,21 @@ class CompiledSubscription:
 
     @cached_property
     def lane(self) -> Hashable:
-        """The scope within which identifiers of several subscriptions are compared."""
+        """The scope within which identifiers of several subscriptions are compared.
+
+        Subscriptions that send differently share none, unless the destination says what is changed.
+        """
         own = self.batching.lane or self.index
+        if self.batching.target is not None:
+            return own
         return own, self.sync_mode, self.matching_key, repr(self.hook_outputs)
+
+    @cached_property
+    def agreement(self) -> Hashable:
+        """What rows of several subscriptions have to agree in to be sent together."""
+        rules = self.batching
+        limits = rules.max_size, rules.max_bytes, rules.max_age
+        return self.sync_mode, self.matching_key, repr(self.hook_outputs), limits
 
 
 def compile_subscriptions(
@@ -77,6 +89,10 @@ def compile_subscriptions(
                 compiled.append(_compile(len(compiled), destination, subscription))
             except FrameworkError as error:
                 problems += _named(number, subscription, error)
+    if not problems and destination.conflicts:
+        for one in destination.conflicts(subscriptions):
+            conflict = ConfigurationError(f"{one.message} {one.hint}".rstrip())
+            problems += _named(one.index + 1, subscriptions[one.index], conflict)
     if problems:
         raise ConfigurationError("\n".join(problems), problems)
     return tuple(compiled)

@@ -87,12 +87,14 @@ class ThreadedDispatcher:
     def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
         """Queue as many batches as the threads may have ahead, and yield those that are finished.
 
-        Batches with equal keys go to the same thread.
+        Batches of equal order go to the same thread; a barrier waits for all earlier batches.
         """
+        most = BATCHES_AHEAD * len(self._threads)
         while closed or self._taken:
-            while closed and len(self._taken) < BATCHES_AHEAD * len(self._threads):
+            while closed and len(self._taken) < most and not (closed[0].barrier and self._taken):
                 batch = closed.popleft()
-                thread = self._threads[hash(batch.key) % len(self._threads)]
+                order = batch.key if batch.order is None else batch.order
+                thread = self._threads[hash(order) % len(self._threads)]
                 self._taken.append((batch, thread.submit(self._perform_unless_stopped, batch)))
             if not (wait or closed or self._taken[0][1].done()):
                 return

@@ -21,10 +21,11 @@ from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.exchanges import BODY_LIMIT, Redactor
 from framework.delivery.http_errors import error_from_response
+from framework.delivery.identifier_mask import masking
 from framework.errors import IntegrationError
-from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
+from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
 
-_RESULTS: Final = (Delivered, Failed, Skipped)
+_RESULTS: Final = (Delivered, Failed, Skipped, Unconfirmed)
 
 
 class Implementation(Protocol):
@@ -125,6 +126,12 @@ class HookRunner:
         If a result is 401, the token is renewed and everything is sent once more, unless the
         token was new, like Segment's implementation does.
         """
+        with masking(batch_input.identifiers):
+            return self._perform_authorized(compiled, batch_input)
+
+    def _perform_authorized(
+        self, compiled: CompiledSubscription, batch_input: BatchInput
+    ) -> list[Result]:
         if not self.credentials:
             return self._perform(compiled, batch_input)
         renewals = self.credentials.renewals
@@ -212,6 +219,8 @@ class HookRunner:
         """Return a result of a hook, redacted, or the Failed for a value that is no result."""
         if not isinstance(result, kinds):
             return _misplaced(hook, result)
+        if isinstance(result, Unconfirmed):
+            return replace(result, reason=self.redactor.text(result.reason))
         return self._redacted(result) if isinstance(result, Failed) else result
 
     def _failed(self, error: IntegrationError) -> Failed:

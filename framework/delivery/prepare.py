@@ -7,13 +7,14 @@ wanted), plain JSON through one fused function, and structs that hold only what 
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, TypeAlias, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from framework.definition import Batching, Target
 from framework.delivery.batching import RowGroup
 from framework.delivery.columns import OBJECTS, Columns, Lists
 from framework.delivery.compiled import CompiledSubscription
@@ -374,23 +375,31 @@ def _grouped(
     identifiers: Sequence[str] | None,
 ) -> list[RowGroup]:
     objects = columns.objects if identifiers is None else ()
-    action, lane = compiled.action.slug, compiled.lane
-    groups = columns.groups(compiled.batching.keys)
+    batching, groups = compiled.batching, columns.groups(compiled.batching.keys)
+    start = compiled.action.slug, batching, compiled.lane
     if len(groups) == 1:
         (key,) = groups
-        return [RowGroup(action, compiled.batching, lane, key, row_ids, identifiers, objects)]
+        end = _target(batching, key), compiled.agreement
+        return [RowGroup(*start, key, row_ids, identifiers, objects, *end)]
     return [
         RowGroup(
-            action,
-            compiled.batching,
-            lane,
+            *start,
             key,
             [row_ids[place] for place in places or ()],
             None if identifiers is None else [identifiers[place] for place in places or ()],
             [objects[place] for place in places or ()] if objects else (),
+            _target(batching, key),
+            compiled.agreement,
         )
         for key, places in groups.items()
     ]
+
+
+def _target(batching: Batching, key: tuple[Hashable, ...]) -> Target | None:
+    """Return what rows with that key change, if the destination says so."""
+    if batching.target is None:
+        return None
+    return batching.target(dict(zip(batching.keys, key, strict=True)))
 
 
 def _packed(kept: Any) -> Any:

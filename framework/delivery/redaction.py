@@ -15,6 +15,8 @@ from urllib.parse import unquote_plus
 
 from msgspec import Struct
 
+from framework.delivery.identifier_mask import mask_identifiers
+
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 """Names and values as they travel."""
 
@@ -156,7 +158,7 @@ class Redactor:
         text = self.hide(text)
         for mask in self._masks:
             text = mask.pattern.sub(mask.shown, text)
-        return text
+        return mask_identifiers(text)
 
     def protect_credentials(self, raw: Headers) -> None:
         """Protect the credentials that a request's headers carry."""

@@ -18,10 +18,10 @@ from framework.linting import Change, nearest_change
 from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
 from framework.paths import JSON, MISSING, Event, Path
-from framework.results import Delivered, Failed, Result
+from framework.results import Delivered, Failed, Result, Unconfirmed
 from framework.triggers import Explanation, Trigger
 
-StageOutcome: TypeAlias = Literal["delivered", "failed", "skipped"]
+StageOutcome: TypeAlias = Literal["delivered", "failed", "skipped", "unconfirmed"]
 
 _Known: TypeAlias = dict[tuple[Trigger, str], tuple[Change, ...] | None]
 """The smallest changes found so far, by trigger and the values it read."""
@@ -195,9 +195,13 @@ class EventTrace:
 
     @property
     def outcome(self) -> StageOutcome:
-        """The overall outcome: failed if any is, else delivered if any is, else skipped."""
+        """The overall outcome: failed if any is, else unconfirmed, delivered or skipped."""
         kinds = {type(trace.result) for trace in self.subscriptions}
-        return "failed" if Failed in kinds else "delivered" if Delivered in kinds else "skipped"
+        if Failed in kinds:
+            return "failed"
+        if Unconfirmed in kinds:
+            return "unconfirmed"
+        return "delivered" if Delivered in kinds else "skipped"
 
     def to_json(self) -> dict[str, JSON]:
         """Return the trace as a JSON object, without the connection's secrets."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,10 +15,10 @@ from framework.config import (
     Spot,
     SubscriptionItem,
 )
-from framework.definition import Destination, resolve_slug
+from framework.definition import Conflict, Destination, Subscription, resolve_slug
 from framework.errors import TriggerError, UnknownNameError
 from framework.linting.event_models import EventModel
-from framework.linting.issues import Issue, suggestion
+from framework.linting.issues import Issue, SubscriptionPart, suggestion
 from framework.linting.setting_checks import setting_problems
 from framework.linting.subscription_checks import check_exclusion, check_subscription
 from framework.linting.work_budget import WorkBudget
@@ -100,6 +100,17 @@ def _check_subscriptions(
     subscriptions = file.subscriptions
     for index, issue in check_exclusion(destination, subscriptions, triggers, budget):
         _report(issue, file.items[index], findings, budget)
+    if destination.conflicts:
+        for conflict in destination.conflicts(subscriptions):
+            _report(_issue(conflict, subscriptions), file.items[conflict.index], findings, budget)
+
+
+def _issue(conflict: Conflict, subscriptions: Sequence[Subscription]) -> Issue:
+    """Return a conflict as an issue, about its field if the mapping has it."""
+    found = conflict.field in subscriptions[conflict.index].mapping
+    part: SubscriptionPart = "mapping" if found else "action"
+    place = (conflict.field,) if found else ()
+    return Issue("AD404", "error", part, conflict.message, conflict.hint, place)
 
 
 def _slugs(destination: Destination) -> frozenset[str]:

@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 
-from framework.results import Failed, Result, Skipped
+from framework.results import Failed, Result, Skipped, Unconfirmed
 
-OutcomeKind: TypeAlias = Literal["delivered", "failed", "skipped"]
+OutcomeKind: TypeAlias = Literal["delivered", "failed", "skipped", "unconfirmed"]
 Stop: TypeAlias = Literal["", "limit", "interrupted", "unavailable", "refused"]
 """Why a run stopped early: not at all, at its limit, by a signal, in an outage, without access."""
 
@@ -38,6 +38,8 @@ class Kind(NamedTuple):
             return cls(subscription, "failed", result.code, result.message)
         if isinstance(result, Skipped):
             return cls(subscription, "skipped", result.code, result.reason)
+        if isinstance(result, Unconfirmed):
+            return cls(subscription, "unconfirmed", result.code, result.reason)
         return cls(subscription, "delivered")
 
 

@@ -87,6 +87,18 @@ def _result() -> Schema:
         },
         ("outcome", "code", "message"),
     )
+    unconfirmed = record(
+        {
+            "outcome": {
+                "const": "unconfirmed",
+                "description": "The partner refused some events of the batch without naming them; "
+                "this may be one of them.",
+            },
+            "code": value("string", "The reason code, for programs."),
+            "message": value("string", "The reason, for people."),
+        },
+        ("outcome", "code", "message"),
+    )
     waiting = record(
         {"outcome": {"const": "waiting", "description": "The event has no result yet."}},
         ("outcome",),
@@ -94,7 +106,7 @@ def _result() -> Schema:
     return {
         "title": "Result",
         "description": "The result of one event; `outcome` is its kind.",
-        "oneOf": [delivered, failed, skipped, waiting],
+        "oneOf": [delivered, failed, skipped, unconfirmed, waiting],
     }
 
 

@@ -218,7 +218,7 @@ class ExchangeJson(Struct):
 
 
 class ResultJson(Struct):
-    outcome: Literal["delivered", "failed", "skipped", "waiting"]
+    outcome: Literal["delivered", "failed", "skipped", "unconfirmed", "waiting"]
     status: Omissible[int] = UNSET
     code: Omissible[str] = UNSET
     message: Omissible[str] = UNSET
@@ -282,8 +282,8 @@ class JourneyJson(Struct, rename="camel"):
     message_id: Any
     event: JsonObject
     outcome: Annotated[
-        Literal["delivered", "failed", "skipped"],
-        about("The combined outcome of its legs: failed before delivered before skipped."),
+        Literal["delivered", "failed", "skipped", "unconfirmed"],
+        about("The worst of its legs: failed before unconfirmed before delivered before skipped."),
     ]
     legs: Annotated[list[LegJson], about("One for each enabled subscription.")]
     nearest: NearestJson | None
@@ -303,6 +303,7 @@ class CountsJson(Struct):
     delivered: int
     failed: int
     skipped: int
+    unconfirmed: int
 
 
 class RunJson(Struct):
@@ -384,7 +385,7 @@ class OutcomeJson(Struct, rename="camel"):
     line: int
     message_id: Any
     subscription: str | None
-    outcome: Literal["delivered", "failed", "skipped", "rejected"]
+    outcome: Literal["delivered", "failed", "skipped", "unconfirmed", "rejected"]
 
 
 class ConnectionFileJson(Struct):

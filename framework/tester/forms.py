@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from framework.definition import (
@@ -60,7 +59,7 @@ def _action(action: Action, written: Mapping[str, Any]) -> dict[str, JSON]:
         "description": action.description,
         "trigger": action.trigger,
         "mapping": action.default_mapping,
-        "batching": batching and {**asdict(batching), "keys": list(batching.keys)},
+        "batching": batching and batching.to_json(),
         "hidden": action.hidden,
         "fields": _form(action.fields, written),
     }

@@ -244,7 +244,7 @@ def _batches(report: Report) -> JSON:
 
 
 def _counts(report: Report) -> dict[str, int]:
-    counts = dict.fromkeys(("delivered", "failed", "skipped"), 0)
+    counts = dict.fromkeys(("delivered", "failed", "skipped", "unconfirmed"), 0)
     for (_, kind), number in report.counts().items():
         counts[kind] += number
     return counts

@@ -10,7 +10,13 @@ from typing import Any, ClassVar, Final
 from destinations.criteo_audiences.sandbox import router
 from destinations.criteo_audiences.sandbox.options import CriteoOptions
 from destinations.criteo_audiences.sandbox.responses import seven_digits
-from destinations.criteo_audiences.sandbox.state import CONTACT_LIST, App, CriteoState, Segment
+from destinations.criteo_audiences.sandbox.state import (
+    CONTACT_LIST,
+    App,
+    CriteoState,
+    Members,
+    Segment,
+)
 from framework.sandbox import (
     Fault,
     Panel,
@@ -184,7 +190,7 @@ def _describe(segment: Segment, detail: str) -> dict[str, Any]:
     }
 
 
-def _digest(members: set[str]) -> dict[str, Any]:
+def _digest(members: Members) -> dict[str, Any]:
     """Return the number of members and the SHA-256 of their sorted lines."""
     text = "\n".join(sorted(members))
     return {"count": len(members), "sha256": hashlib.sha256(text.encode()).hexdigest()}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final
@@ -46,9 +48,74 @@ class IssuedToken:
     expires: float
 
 
+class Members:
+    """The members of a contact list of one identifier type.
+
+    Like Criteo, they are known by the hash that is made on receipt: SHA-256 of everything that is
+    no SHA-256 hash yet. So an address and its SHA-256 hash are one member, and so are an MD5 hash
+    and the SHA-256 hash of that; nothing says that all four are one user. Each member is shown in
+    the form in which it was added first.
+    """
+
+    def __init__(self) -> None:
+        self._form = ""
+        self._shown: set[str] = set()
+        self._by_hash: dict[str, str] | None = None
+
+    def __len__(self) -> int:
+        return len(self._shown if self._by_hash is None else self._by_hash)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shown if self._by_hash is None else self._by_hash.values())
+
+    def amend(self, operation: str, identifiers: list[str]) -> None:
+        """Add or remove *identifiers*."""
+        held = self._hashed(identifiers)
+        if held is None:
+            change = self._shown.update if operation == "add" else self._shown.difference_update
+            change(identifiers)
+            return
+        for one in identifiers:
+            if operation == "add":
+                held.setdefault(_received(one), one)
+            else:
+                held.pop(_received(one), None)
+
+    def _hashed(self, identifiers: list[str]) -> dict[str, str] | None:
+        """Return the members by hash; None as long as all are addresses or all are hashes.
+
+        Equal members are equal texts then, and hashing millions of them is not needed.
+        """
+        if self._by_hash is None and identifiers:
+            form = _form(identifiers)
+            if form and self._form in {"", form}:
+                self._form = form
+            else:
+                self._by_hash = {_received(one): one for one in self._shown}
+        return self._by_hash
+
+
+def _form(identifiers: list[str]) -> str:
+    if "".join(identifiers).count("@") == len(identifiers):
+        return "plain" if all(one.islower() for one in identifiers) else ""
+    return "sha256" if set(map(len, identifiers)) == {64} and _are_hashes(identifiers) else ""
+
+
+def _are_hashes(identifiers: list[str]) -> bool:
+    return not "".join(identifiers).encode().translate(None, b"0123456789abcdef")
+
+
+def _received(identifier: str) -> str:
+    """Return what a member is known by, from an identifier in any form."""
+    text = identifier.strip().lower()
+    if len(text) == 64 and _are_hashes([text]):
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 @dataclass(slots=True)
 class Segment:
-    """An audience segment; a contact list has a set of members for each identifier type.
+    """An audience segment; a contact list has members for each identifier type.
 
     *created* and *updated* are Unix times; *sizes* is the history of sizes with their times.
     """
@@ -61,16 +128,12 @@ class Segment:
     created: float
     updated: float
     read_only: bool = False
-    members: dict[str, set[str]] = field(default_factory=dict)
+    members: dict[str, Members] = field(default_factory=dict)
     sizes: list[tuple[float, int]] = field(default_factory=list)
 
     def amend(self, operation: str, kind: str, identifiers: list[str], now: float) -> None:
         """Add or remove *identifiers* of one type."""
-        held = self.members.setdefault(kind, set())
-        if operation == "add":
-            held.update(identifiers)
-        else:
-            held.difference_update(identifiers)
+        self.members.setdefault(kind, Members()).amend(operation, identifiers)
         self._resize(now)
 
     def clear(self, now: float) -> None:

@@ -52,4 +52,14 @@ CONNECTIONS: Final = (
         "    mapping: {address: a@b.example, text: Hello}\n",
         "The trigger is missing: action `sendLetter` has no default trigger. Set `subscribe`.",
     ),
+    Entry(
+        "AD404",
+        "Two subscriptions do not fit together.",
+        "The destination knows that one of them would undo, or never find, what the other does.",
+        f"{HEAD}subscriptions:\n  - partnerAction: addReader\n"
+        '    subscribe: event = "Entered"\n    mapping: {reader: a@b.example}\n'
+        "  - partnerAction: removeReader\n"
+        '    subscribe: event = "Left"\n    mapping: {reader: c@d.example}\n',
+        "The reader that is added is not the one that is removed. Map the same reader in both.",
+    ),
 )

@@ -58,7 +58,7 @@ function exporting(done) {
 }
 
 function journeyList(done, selected, show) {
-  const kinds = ["all", "delivered", "failed", "skipped"];
+  const kinds = ["all", "delivered", "failed", "skipped", "unconfirmed"];
   const list = h("ol", { class: "events-list" });
   let kind = "all";
   const draw = () => {

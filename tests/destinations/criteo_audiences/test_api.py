@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from destinations.criteo_audiences.api import MAX_BYTES, Amendment, Criteo, Verdict
+from destinations.criteo_audiences.api import MAX_BYTES, Amendment, Criteo
 from destinations.criteo_audiences.refusals import (
     ListGoneError,
     NameTakenError,
     TooLargeError,
     describe,
 )
+from destinations.criteo_audiences.verdicts import Verdict
 from framework import APIError, IntegrationError, RetryableError
 
 if TYPE_CHECKING:
@@ -296,17 +297,20 @@ def test_the_gum_caller_id_travels_as_a_number(speak: Speak) -> None:
 @pytest.mark.parametrize(
     ("attributes", "verdict"),
     [
-        ({"nbValidIdentifiers": 2, "nbInvalidIdentifiers": 0}, Verdict(0, frozenset())),
+        ({"nbValidIdentifiers": 2, "nbInvalidIdentifiers": 0}, Verdict(3, accepted=2)),
         (
             {"nbInvalidIdentifiers": 3, "sampleInvalidIdentifiers": ["a", "b"]},
-            Verdict(3, frozenset("ab")),
+            Verdict(3, frozenset("ab"), 1),
         ),
         (
             {"nbInvalidIdentifiers": None, "sampleInvalidIdentifiers": ["a"]},
-            Verdict(1, frozenset("a")),
+            Verdict(3, frozenset("a"), 0),
         ),
-        ({"nbInvalidIdentifiers": 1, "sampleInvalidIdentifiers": None}, Verdict(1, frozenset())),
-        ({}, Verdict(0, frozenset())),
+        (
+            {"nbInvalidIdentifiers": 1, "sampleInvalidIdentifiers": None},
+            Verdict(3, frozenset(), 1),
+        ),
+        ({}, Verdict(3, counted=False)),
     ],
 )
 def test_verdicts(speak: Speak, attributes: dict[str, Any], verdict: Verdict) -> None:

@@ -18,7 +18,9 @@ from destinations.criteo_audiences.identifiers import (
     NO_IDENTIFIER,
     READERS,
     by_form,
+    form_of,
     read_emails,
+    received,
     sha256_of_python,
 )
 from framework import Failed
@@ -162,6 +164,138 @@ def malformed(what: str) -> Failed:
 )
 def test_other_identifiers(kind: str, value: str | None, expected: str | Failed) -> None:
     assert READERS[kind](value) == expected
+
+
+LONDON = "+442079460018"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        LONDON,
+        "+44 20 7946 0018",
+        "+44 (0)20 7946 0018",
+        "+44 (0) 20 7946 0018",
+        "+44 020 7946 0018",
+        "+44(020)7946-0018",
+        "(+44) 20 7946 0018",
+        "0044 20 7946 0018",
+        "0044 (0)20 7946 0018",
+        "(0044) 20.7946.0018",
+        "00 44 / 20 / 7946 0018",
+        "\u202a+44\u00a020\u202f7946\u20070018\u202c",
+        "\uff0b\uff14\uff14 20 7946 0018",
+        "+\u0664\u0664 20 7946 0018",
+        "+44\u00ad20\u200b7946\ufeff0018",
+        *(f"+44 20{dash}7946{dash}0018" for dash in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"),
+        "+44\u30fc20\uff0d7946\ufe580018",
+    ],
+)
+def test_a_phone_number_has_one_form(value: str) -> None:
+    assert READERS["phoneNumber"](value) == LONDON
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("+39 06 6982", "+39066982"),
+        ("+39 (0)6 6982", "+39066982"),
+        ("+225 01 23 45 67 89", "+2250123456789"),
+        ("+7 (495) 123-45-67", "+74951234567"),
+        ("+1 (202) 555-0123", "+12025550123"),
+        ("+290 22222", "+29022222"),
+    ],
+)
+def test_the_zero_of_a_country_is_kept_where_it_is_part_of_the_number(
+    value: str, expected: str
+) -> None:
+    assert READERS["phoneNumber"](value) == expected
+
+
+NO_COUNTRY = "has no country code, so it may belong to several people"
+PLACEHOLDER = "is a placeholder"
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("+0000000000", "has a country code that does not exist"),
+        ("0000000000", "has a country code that does not exist"),
+        ("+0044 20 7946 0018", "has a country code that does not exist"),
+        ("020 7946 0018", NO_COUNTRY),
+        ("98765 43210", NO_COUNTRY),
+        ("442079460018", NO_COUNTRY),
+        ("+44 000000000", PLACEHOLDER),
+        ("+1 111 111 1111", PLACEHOLDER),
+        ("+91 99999 99999", PLACEHOLDER),
+        ("+1234567890", PLACEHOLDER),
+        ("+44 20", "has 4 digits instead of 7 to 15"),
+        ("+44 20 7946 0018 0018 0018", "has 20 digits instead of 7 to 15"),
+    ],
+)
+def test_a_phone_number_that_may_be_of_anybody_is_refused(value: str, why: str) -> None:
+    refused = READERS["phoneNumber"](value)
+    assert refused == Failed(
+        400,
+        "MALFORMED_IDENTIFIER",
+        f"The phone number in field `identifier` {why}. "
+        "Give it with `+` and country code, such as +91 98765 43210.",
+    )
+
+
+@pytest.mark.parametrize(
+    "value", ["+44 20 7946 0018 ext. 2", "tel:+442079460018", "++44", "+", "(0", "+44+20", "\u0bf0"]
+)
+def test_what_is_no_phone_number_is_refused(value: str) -> None:
+    assert READERS["phoneNumber"](value) == malformed("a phone number or its SHA-256 hash")
+
+
+SEPARATORS = st.sampled_from(
+    ["", " ", "-", ".", "/", "\u00a0", "\u2011", "\u2212", "\u200e", "\u2009", " - "]
+)
+
+
+@given(
+    code=st.sampled_from(["1", "7", "33", "44", "49", "91", "353", "420", "971"]),
+    national=st.from_regex(r"[1-9][0-9]{6,9}", fullmatch=True),
+    prefix=st.sampled_from(["+", "00", "(+", "(00"]),
+    trunk=st.sampled_from(["", "(0)", "0"]),
+    data=st.data(),
+)
+@settings(max_examples=500)
+def test_however_a_phone_number_is_written_it_has_one_form_or_is_refused(
+    code: str, national: str, prefix: str, trunk: str, data: st.DataObject
+) -> None:
+    plain = READERS["phoneNumber"](f"+{code}{national}")
+    digits = "".join(digit + data.draw(SEPARATORS) for digit in national)
+    closing = ")" if prefix.startswith("(") else ""
+    assert READERS["phoneNumber"](f"{prefix}{code}{closing} {trunk}{digits}") == plain
+
+
+USERS = [f"user.{number}@example.com" for number in range(4)]
+
+
+@given(
+    users=st.lists(st.tuples(st.sampled_from(USERS), st.sampled_from(EMAIL_FORMS)), max_size=12),
+)
+def test_what_criteo_receives_is_one_for_an_address_and_its_hash(
+    users: list[tuple[str, str]],
+) -> None:
+    sent = [str(read_emails([user], form)[0]) for user, form in users]
+    kinds = [(user, form in {"plain", "sha256"}) for user, form in users]
+    hashed = received(sent)
+    assert len(set(zip(kinds, hashed, strict=True))) == len(set(kinds)) == len(set(hashed))
+
+
+def test_the_form_of_many_identifiers() -> None:
+    long = "a" * (64 - len("@example.com")) + "@example.com"
+    assert form_of([ADA, long]) == "plain"
+    assert form_of([MD5, MD5]) == "md5"
+    assert form_of([SHA256]) == "sha256"
+    for others in ([ADA, MD5], [MD5, SHA256], ["+442079460018"]):
+        assert form_of(others) is None
+    assert received([DEVICE]) == received([DEVICE.lower()])
+    assert received(["k-abc"]) != received(["K-abc"])
 
 
 def test_forms_are_never_mixed_in_a_call() -> None:

@@ -12,6 +12,8 @@ from tests.destinations.criteo_audiences.sandbox_api import OTHER, SEGMENTS, Api
 
 SHA256 = "e814ff3dc480a94c7ce9334062ec4733c75a002f4bcec0197f62ffea64059e2f"
 MD5 = "2b9150605ac374d671a306b5fcee60a0"
+SHA256_OF_MD5 = "c4621ab1cf52f07221c228fd84f7c9feb092e73500a5f18981328e838bc3ccae"
+ADDRESS = "ada.lovelace@example.com"
 
 
 @pytest.fixture
@@ -522,3 +524,28 @@ def test_apps_do_not_see_each_others_segments() -> None:
     delete = api.client.post(f"{SEGMENTS}/delete", json={"data": [{"id": segment}]})
     assert refusal(delete) == (200, "segment-not-found")
     assert refusal(api.statistics(segment)) == (403, "insufficient-advertiser-permissions")
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "size"),
+    [
+        ([ADDRESS, SHA256], 1),
+        ([SHA256.upper(), ADDRESS], 1),
+        ([ADDRESS.upper(), ADDRESS, SHA256], 1),
+        ([MD5, SHA256_OF_MD5], 1),
+        ([ADDRESS, MD5], 2),
+        ([SHA256, SHA256_OF_MD5, MD5, ADDRESS], 2),
+    ],
+)
+def test_members_are_known_by_the_hash_made_on_receipt(
+    api: Api, identifiers: list[str], size: int
+) -> None:
+    """Nothing says that an address and its MD5 hash are one user, so they are two members."""
+    segment = api.sandbox.add_segment("spring", members=["else@b.example"])
+    for identifier in identifiers:
+        api.amend(segment, "add", [identifier])
+    assert len(api.sandbox.members("spring")) == 1 + size
+    assert identifiers[0] in api.sandbox.members("spring")
+    for identifier in reversed(identifiers):
+        api.amend(segment, "remove", [identifier])
+    assert api.sandbox.members("spring") == {"else@b.example"}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.definition import Batching
+from framework.definition import Aliases, Batching, Target
 from framework.delivery.batching import Batch, Batcher, RowGroup, size_of_all
 
 LANE = Batching(keys=("audience",), max_size=3, max_bytes=100, lane="membership")
@@ -208,3 +208,103 @@ def test_single_rows_are_batched_alike_with_and_without_earlier_ones(
 
     assert list(short.flush(list(groups()))) == expected
     assert short.waiting == long.waiting == 0
+
+
+def _form_of(identifiers: Sequence[str]) -> str | None:
+    upper = {one.isupper() for one in identifiers}
+    return None if len(upper) > 1 else str(upper)
+
+
+def _lower(identifiers: Sequence[str]) -> list[str]:
+    return [one.lower() for one in identifiers]
+
+
+def _target(key: Mapping[str, Any]) -> Target:
+    """Return the target of a key: the list A is known by two namings."""
+    name = key["list"]
+    return Target(name, "id" if name.isdecimal() else "name", "lists")
+
+
+JOINED = Batching(
+    keys=("list",),
+    max_size=3,
+    lane="membership",
+    target=_target,
+    aliases=Aliases(form_of=_form_of, canonical=_lower),
+)
+LISTS = {"A": "A", "1": "A", "B": "B"}
+ENTRIES = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "remove"]),
+        st.sampled_from(sorted(LISTS)),
+        st.sampled_from(["u", "v", "w", "U", "V"]),
+        st.sampled_from(["", "x"]),
+    ),
+    max_size=40,
+)
+Entry = tuple[str, str, str, str]
+
+
+def joined_groups(numbered: list[tuple[int, Entry]]) -> Iterator[RowGroup]:
+    """Yield groups that agree in action, list and agreement, the last action first."""
+    together: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+    for number, (action, name, person, agreement) in numbered:
+        together.setdefault((action, name, agreement), []).append((number, person))
+    for (action, name, agreement), rows in sorted(together.items(), reverse=True):
+        yield RowGroup(
+            action,
+            JOINED,
+            "membership",
+            (name,),
+            [number for number, _ in rows],
+            [person for _, person in rows],
+            target=_target({"list": name}),
+            agreement=agreement,
+        )
+
+
+@given(entries=ENTRIES, together=st.integers(1, 41), flushing=st.booleans())
+def test_forms_and_namings_end_as_if_applied_one_at_a_time(
+    *, entries: list[Entry], together: int, flushing: bool
+) -> None:
+    """Order holds across actions, forms, agreements, and names that mean the same."""
+    expected: dict[str, set[str]] = {"A": set(), "B": set()}
+    for action, name, person, _ in entries:
+        held = expected[LISTS[name]]
+        (held.add if action == "add" else held.discard)(person.lower())
+    batcher, batches = Batcher(), list[Batch]()
+    numbered = list(enumerate(entries))
+    for start in range(0, len(entries), together):
+        some = list(joined_groups(numbered[start : start + together]))
+        batches += batcher.flush(some) if flushing else batcher.add(some)
+    batches += batcher.flush()
+
+    members: dict[str, set[str]] = {"A": set(), "B": set()}
+    for batch in batches:
+        people = {one.lower() for one in batch.identifiers or ()}
+        assert len(people) == len(batch.identifiers or ()) <= 3
+        if batch.action == "add":
+            members[LISTS[batch.key[0]]] |= people
+        else:
+            members[LISTS[batch.key[0]]] -= people
+    assert members == expected
+    row_ids = sorted(row_id for batch in batches for row_id in batch.all_row_ids())
+    assert row_ids == list(range(len(entries)))
+    assert batcher.waiting == 0
+
+
+def test_what_is_sent_keeps_its_form() -> None:
+    batcher = Batcher()
+    entries = [("add", "A", person, "") for person in ("u", "V", "U")]
+    (batch,) = [*batcher.add(joined_groups(list(enumerate(entries)))), *batcher.flush()]
+    assert batch.identifiers == ["V", "U"]
+    assert batch.row_ids == [1, 2]
+
+
+def test_batches_of_names_that_may_mean_the_same_wait_for_all_earlier_ones() -> None:
+    batcher = Batcher()
+    entries = [("add", "A", "u", ""), ("add", "B", "u", "")]
+    (*_,) = batcher.add(joined_groups(list(enumerate(entries))))
+    assert [batch.barrier for batch in batcher.flush()] == [False, False]
+    mixed = [(number + 2, ("remove", name, "u", "")) for number, name in enumerate("1A")]
+    assert [batch.barrier for batch in batcher.flush(list(joined_groups(mixed)))] == [True, True]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from framework.config import Diagnostic, parse_connection, parse_manifest, read_connection
-from framework.definition import from_manifest
+from framework.definition import Conflict, Subscription, from_manifest
 from framework.linting import (
     CATALOGUE,
     MANIFEST,
@@ -21,7 +23,18 @@ from framework.linting import (
 )
 
 ROOT = Path(__file__).parents[3]
-LETTERS = from_manifest(MANIFEST)
+
+
+def other_reader(subscriptions: Sequence[Subscription]) -> list[Conflict]:
+    """Find a subscription that removes another reader than the first one adds."""
+    readers = [one.mapping.get("reader") for one in subscriptions if "Reader" in one.action]
+    if len(set(map(str, readers))) < 2 or len(readers) < len(subscriptions):
+        return []
+    text = "The reader that is added is not the one that is removed."
+    return [Conflict(1, text, "Map the same reader in both.", "reader")]
+
+
+LETTERS = replace(from_manifest(MANIFEST), conflicts=other_reader)
 ENTRIES = list(CATALOGUE.values())
 
 

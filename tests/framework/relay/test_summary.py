@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from framework.relay.summary import MAX_REASONS, OTHER_REASONS, Kind, Summary, Tally
-from framework.results import DELIVERED, Failed, Skipped
+from framework.results import DELIVERED, Failed, Skipped, Unconfirmed
 
 
 def test_results_are_counted_by_subscription_outcome_code_and_reason() -> None:
     tally = Tally()
     for result in (DELIVERED, DELIVERED, Failed(400, "BAD", "It is bad."), Skipped("NO", "Why.")):
         tally.add("Add", result)
+    tally.add("Add", Unconfirmed("SOME", "Perhaps."), 5)
     assert tally.counts == {
         Kind("Add", "delivered"): 2,
         Kind("Add", "failed", "BAD", "It is bad."): 1,
         Kind("Add", "skipped", "NO", "Why."): 1,
+        Kind("Add", "unconfirmed", "SOME", "Perhaps."): 5,
     }
 
 
