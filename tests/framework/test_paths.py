@@ -37,7 +37,6 @@ from framework.paths import MISSING, Path, step
         ("a[[0]]", ("a[", "0")),
         ("a]0", ("a]0",)),
         ("a[-1]", ("a[-1",)),
-        ("a['b", ("a", "b")),
         ("us'er", ("user",)),
         ("a..b", ("a", "b")),
         (" a", (" a",)),
