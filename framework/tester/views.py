@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from framework.config import Case, write_cases
@@ -14,8 +14,6 @@ from framework.definition import subscription_to_wire
 from framework.delivery import CompiledSubscription, Connection, Report, compile_subscriptions
 from framework.errors import ConfigurationError, FrameworkError, IntegrationError, TriggerError
 from framework.explain import (
-    BatchPeers,
-    EventTrace,
     exchange_to_json,
     hidden,
     mapped_fields,
@@ -47,10 +45,6 @@ from framework.triggers import Trigger, parse
 from framework.version import VERSION
 
 _LAST_REQUESTS: Final = 50
-_MOST_REPEATED: Final = 50
-"""Journeys of one run that repeat the exchanges of their batch."""
-_MOST_MATES: Final = 50
-"""Mates that a journey names; if each of a batch named all others, answers would grow squarely."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +182,7 @@ def _explain(call: ApiRequest) -> JSON:
     event = call.body["event"]
     with call.workspace.open(chosen, "dry") as connection:
         (told,) = trace_events(connection, [event], connection.deliver([event]))
-    return _shown(told)
+    return told.to_json()
 
 
 def _dry_run(call: ApiRequest) -> JSON:
@@ -214,26 +208,11 @@ def _deliver(call: ApiRequest, mode: Mode) -> JSON:
     return {
         "mode": mode,
         "destination": chosen.slug,
-        "journeys": [_shown(one) for one in told],
+        "journeys": [one.to_json() for one in told],
         "batches": hidden(_batches(report), chosen.redactor.hide),
         "counts": _counts(report),
         "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
     }
-
-
-def _shown(told: EventTrace) -> JSON:
-    """Return a journey; beyond the first ones, exchanges stand with their batch only."""
-    legs = (replace(leg, batch=leg.batch and _brief(leg.batch, told)) for leg in told.subscriptions)
-    shown = replace(told, subscriptions=tuple(legs)).to_json()
-    for leg, given in zip(told.subscriptions, shown["legs"], strict=True):
-        if leg.batch:
-            given["batch"]["others"] = len(leg.batch.peers)
-    return shown
-
-
-def _brief(batch: BatchPeers, told: EventTrace) -> BatchPeers:
-    exchanges = batch.exchanges if told.position < _MOST_REPEATED else ()
-    return replace(batch, peers=batch.peers[:_MOST_MATES], exchanges=exchanges)
 
 
 def _batches(report: Report) -> JSON:

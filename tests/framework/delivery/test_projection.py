@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from framework.codegen import SourceCode
 from framework.delivery.projection import Projection, project
+from framework.events.decoding import decode
+from framework.events.files import START, Chunk, EventFile, Position
 from framework.paths import Path
-from framework.relay.decoding import decode
-from framework.relay.files import START, Chunk, EventFile, Position
 
 PATHS = [
     Path.parse(text)
