@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from framework.nesting import TOO_DEEP, is_too_deep
+from framework.nesting import MAX_LEVELS, TOO_DEEP, is_too_deep
 from framework.paths import JSON
 
 BOM: Final = b"\xef\xbb\xbf"
@@ -23,13 +23,17 @@ _decode = msgspec.json.Decoder(Any).decode
 
 
 class NotJSONError(ValueError):
-    """A text is not valid JSON; the message is a sentence about "the line"."""
+    """A text is not valid JSON; the message says that of a line, *reason* of anything."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The line {reason}")
+        self.reason = reason
 
 
-def parse(text: bytes) -> JSON:
-    """Return the JSON value in *text*; raises NotJSONError."""
-    if is_too_deep(text):
-        raise NotJSONError(f"The line is {TOO_DEEP}.")
+def parse(text: bytes, levels: int = MAX_LEVELS) -> JSON:
+    """Return the JSON value in *text*, of at most so many *levels*; raises NotJSONError."""
+    if is_too_deep(text, levels):
+        raise NotJSONError(f"is {TOO_DEEP}.")
     try:
         return _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -46,13 +50,13 @@ def _parse_leniently(line: bytes) -> JSON:
         text = line.removeprefix(BOM).decode().strip(" \t\r\n")
         value, end = _lenient.raw_decode(text)
     except UnicodeDecodeError as error:
-        raise NotJSONError(f"The line is not UTF-8 text (byte {error.start + 1}).") from None
+        raise NotJSONError(f"is not UTF-8 text (byte {error.start + 1}).") from None
     except json.JSONDecodeError as error:
         what = error.msg.removesuffix(" at").removesuffix(" starting").removesuffix(": ")
-        reason = f"The line is not valid JSON: {what} (column {error.colno})."
+        reason = f"is not valid JSON: {what} (column {error.colno})."
         raise NotJSONError(reason) from None
     except _NotANumberError as error:
-        raise NotJSONError(f"The line is not valid JSON: `{error}` is not a number.") from None
+        raise NotJSONError(f"is not valid JSON: `{error}` is not a number.") from None
     if rest := text[end:].strip(" \t\r\n"):
         raise NotJSONError(_glued(rest, len(text) - len(text[end:].lstrip(" \t\r\n"))))
     return _well_formed(value)
@@ -60,7 +64,7 @@ def _parse_leniently(line: bytes) -> JSON:
 
 def _glued(rest: str, column: int) -> str:
     """Return why a line with *rest* after its first value is refused."""
-    reason = f"The line is not valid JSON: Extra data (column {column + 1})."
+    reason = f"is not valid JSON: Extra data (column {column + 1})."
     if rest.startswith(("{", "[")):
         return f"{reason} It holds several objects; write each on a line of its own."
     return f"{reason} Remove the comma after the object." if rest == "," else reason

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import io
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +16,14 @@ from typing import Any, Final, TypeAlias
 from framework.config import Case, write_cases
 from framework.definition import subscription_to_wire
 from framework.delivery import CompiledSubscription, Connection, Report, compile_subscriptions
-from framework.errors import ConfigurationError, FrameworkError, IntegrationError, TriggerError
+from framework.errors import (
+    ConfigurationError,
+    FrameworkError,
+    IntegrationError,
+    StorageError,
+    TriggerError,
+)
+from framework.events import read_events
 from framework.explain import (
     exchange_to_json,
     hidden,
@@ -35,6 +46,7 @@ from framework.samples import (
 )
 from framework.sandbox import Fault, Sandbox
 from framework.schemas import schema_files
+from framework.tester.api_types import MAX_EVENTS
 from framework.tester.bodies import check_body
 from framework.tester.forms import definition_to_json
 from framework.tester.live_checks import caret, diagnostics
@@ -378,6 +390,42 @@ def _save_example(call: ApiRequest) -> JSON:
     return _examples(call)
 
 
+def _read_events(call: ApiRequest) -> JSON:
+    body = call.body
+    try:
+        content = (
+            base64.b64decode(body["base64"], validate=True)
+            if "base64" in body
+            else body.get("text", "").encode()
+        )
+        read = read_events(
+            io.BytesIO(content),
+            unpack=body.get("unpack", False),
+            max_events=MAX_EVENTS,
+            name=body.get("name") or "the text",
+        )
+    except binascii.Error:
+        raise ApiRefusal(400, "INVALID", "`base64` is no valid base64.") from None
+    except (ConfigurationError, StorageError) as error:
+        raise ApiRefusal.of(400, "NO_EVENTS", error) from None
+    return {
+        "events": [_as_javascript(event) for event in read.events],
+        "lines": read.lines,
+        "rejected": [{"line": one.line, "reason": one.reason} for one in read.rejected],
+        "unpacked": read.unpacked,
+        "whole": read.is_whole,
+    }
+
+
+def _as_javascript(value: JSON) -> JSON:
+    """Return a value with null for numbers that no JSON can hold, as JavaScript writes them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _as_javascript(inner) for key, inner in value.items()}
+    return [_as_javascript(item) for item in value] if isinstance(value, list) else value
+
+
 def _delete_example(call: ApiRequest) -> JSON:
     call.workspace.forget(call.names["name"])
     return _examples(call)
@@ -429,6 +477,7 @@ VIEWS: Final[Mapping[str, View]] = {
     "moveClock": _move_clock,
     "examples": _examples,
     "generate": _generate,
+    "readEvents": _read_events,
     "saveExample": _save_example,
     "deleteExample": _delete_example,
     "export": _export,

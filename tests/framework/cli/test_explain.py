@@ -105,8 +105,10 @@ def test_several_events_are_explained_together() -> None:
     [
         (
             "{",
-            "standard input:1: The line is not valid JSON: Expecting property name enclosed in "
-            "double quotes (column 2).\n",
+            (
+                "standard input:1: The line is not valid JSON: Expecting property name enclosed in "
+                "double quotes (column 2).\n"
+            ),
         ),
         (
             "[1]",
