@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import math
 import re
@@ -404,7 +403,7 @@ def _read_events(call: ApiRequest) -> JSON:
             max_events=MAX_EVENTS,
             name=body.get("name") or "the text",
         )
-    except binascii.Error:
+    except ValueError:
         raise ApiRefusal(400, "INVALID", "`base64` is no valid base64.") from None
     except (ConfigurationError, StorageError) as error:
         raise ApiRefusal.of(400, "NO_EVENTS", error) from None
