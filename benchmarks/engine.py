@@ -24,7 +24,8 @@ import orjson
 from destinations import criteo_audiences
 from framework import Connection, Subscription, connect, open_plugin
 from framework.delivery import Throttle, make_transport
-from framework.relay import EventFile, run_file
+from framework.events import EventFile
+from framework.relay import run_file
 
 ORIGIN = "https://api.criteo.com"
 SETTINGS = {"advertiser_id": "12345", "client_id": "an id", "client_secret": "a secret"}

@@ -24,7 +24,7 @@ from benchmarks.rounds import SCRATCH
 
 DOORS = {
     "open the connection": "benchmarks.engine:opened",
-    "read": "framework.relay.files:EventFile.chunks",
+    "read": "framework.events.files:EventFile.chunks",
     "decode": "framework.delivery.projection:Projection.decode",
     "trigger, mapping, shape": "framework.delivery.prepare:Intake.add_structs",
     "identify": "framework.delivery.performing:HookRunner.identify",

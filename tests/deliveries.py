@@ -15,7 +15,8 @@ from destinations import criteo_audiences
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework import Connection, Subscription, connect, open_plugin
 from framework.delivery import Cache, Client, Throttle
-from framework.relay import EventFile, Summary, run_file
+from framework.events import EventFile
+from framework.relay import Summary, run_file
 from framework.sandbox import FrozenClock, SandboxTransport
 
 ADD, REMOVE = "Add users to Audience", "Remove users from Audience"

@@ -20,7 +20,9 @@ LAYERS = {
     "nesting": 0,
     "paths": 0,
     "results": 0,
+    "storage": 0,
     "version": 0,
+    "events": 1,
     "mapping": 1,
     "triggers": 1,
     "definition": 2,
@@ -43,6 +45,7 @@ LAYERS = {
 # Within one layer these may use those, and nothing else in that layer.
 NEIGHBOURS = {
     "results": {"errors"},
+    "storage": {"errors"},
     "codegen": {"paths"},
     "plugins": {"hook_checks", "hookspecs"},
     "config": {"plugins"},
@@ -69,6 +72,7 @@ ALLOWED_IN = {
     "tenacity": {"framework.delivery"},
     "msgspec": {
         "framework.delivery",
+        "framework.events",
         "framework.relay",
         "framework.tester.api_types",
         "framework.tester.openapi",

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from framework.cli import exits
 from framework.cli.connections import connection_option, open_connection
+from framework.cli.event_files import read_sample, unpack_option
 from framework.cli.installed import plugins_print_to_stderr
-from framework.errors import ConfigurationError
-from framework.nesting import MAX_LEVELS, TOO_DEEP, is_too_deep
 
 if TYPE_CHECKING:
     from framework.cli.connections import Opened
@@ -30,10 +29,10 @@ WIDTH = 160
     "--event",
     "source",
     required=True,
-    type=click.File(encoding="utf-8"),
     metavar="FILE",
     help="File with a JSON event, a list of events, or one event per line; - reads standard input.",
 )
+@unpack_option
 @click.option(
     "--sandbox",
     is_flag=True,
@@ -41,52 +40,38 @@ WIDTH = 160
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the traces as JSON.")
 @click.pass_context
-def explain(
-    ctx: click.Context, /, *, path: str, source: TextIO, sandbox: bool, as_json: bool
+def explain(  # noqa: PLR0913 - click passes options as arguments
+    ctx: click.Context, /, *, path: str, source: str, unpack: bool, sandbox: bool, as_json: bool
 ) -> None:
     """Show how each subscription processes an event, without contacting the partner.
 
     Shows, for each subscription, every condition of the trigger with the value it reads, every
     field with its value and source, the problems of the payload, and its batch. If no
     subscription matches, shows the closest one and the smallest change that makes it match.
+    Reads at most 10,000 events. Exits with 1 if an event fails or a line is no event.
     """
     opened = open_connection(path)
-    events = list(_events(source))
+    read = read_sample(source, unpack=unpack)
+    failed = bool(read.rejected)
     with plugins_print_to_stderr():
-        traces = list(_traces(opened, events, sandbox=sandbox))
-    if as_json:
-        click.echo(json.dumps([trace.to_json() for trace in traces], indent=2, ensure_ascii=False))
-    else:
-        for trace in traces:
+        traces = _traces(opened, read.events, sandbox=sandbox)
+    before = "[\n  "
+    for trace in traces:
+        failed = failed or trace.outcome == "failed"
+        if as_json:
+            text = json.dumps(trace.to_json(), indent=2, ensure_ascii=False)
+            click.echo(before + text.replace("\n", "\n  "), nl=False)
+            before = ",\n  "
+        else:
             click.echo("\n".join(_event_lines(trace.to_json(), requests=sandbox)))
-    failed = any(trace.outcome == "failed" for trace in traces)
+    if as_json:
+        click.echo("\n]")
     ctx.exit(exits.FAILED if failed else exits.DONE)
 
 
-def _events(source: TextIO) -> Iterator[dict[str, Any]]:
-    text = source.read()
-    levels = MAX_LEVELS + text.lstrip().startswith("[")
-    if is_too_deep(text.encode("utf-8", "surrogatepass"), levels):
-        raise ConfigurationError(f"The event is {TOO_DEEP}.")
-    try:
-        value = json.loads(text)
-        values = value if isinstance(value, list) else [value]
-    except ValueError as error:
-        try:
-            values = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError:
-            values = []
-        if len(values) < 2:
-            raise ConfigurationError(f"The event is not valid JSON: {error}.") from None
-    for number, event in enumerate(values, 1):
-        if not isinstance(event, dict):
-            raise ConfigurationError(f"Event {number} must be an object.")
-        yield event
-
-
-def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> Iterable[EventTrace]:
+def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> Iterator[EventTrace]:
     from framework.delivery import DryRun, Retry, connect  # noqa: PLC0415 - heavy, at first use
-    from framework.explain import trace_events  # noqa: PLC0415 - heavy
+    from framework.explain import iterate_traces  # noqa: PLC0415 - heavy
     from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
     plugin, file = opened.plugin, opened.file
@@ -102,7 +87,7 @@ def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> I
     ) as connection:
         if plugin.implements("sandbox"):
             connection.check_authentication()
-        return trace_events(connection, events, connection.deliver(events))
+        return iterate_traces(connection, events, connection.deliver(events))
 
 
 def _event_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
@@ -158,6 +143,8 @@ def _request_lines(trace: dict[str, Any]) -> Iterator[str]:
             yield f"      sent {_cut(request['body'])}"
         if response:
             yield f"      got {_short(response['body'])}"
+    if trace["batch"] and not trace["exchanges"]:
+        yield "    requests: shown with the first events of the batch"
     result = trace["result"]
     outcome = click.style(result["outcome"], fg=_OUTCOMES.get(result["outcome"]))
     code = f" {result['code']}" if "code" in result else ""

@@ -19,6 +19,7 @@ from framework.cli.connections import (
     endpoint_option,
     open_connection,
 )
+from framework.cli.event_files import unpack_option
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.progress import interruptions, progress_bar
 from framework.cli.summaries import conclusion, print_panels, print_summary
@@ -46,6 +47,7 @@ class _Options(NamedTuple):
     threads: int
     processes: int
     max_line: int
+    unpack: bool
     as_json: bool
     quiet: bool
 
@@ -68,7 +70,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "-e",
     required=True,
     metavar="FILE",
-    help="Events, one JSON object per line (NDJSON, plain or gzip); - reads standard input.",
+    help="Events, one JSON object per line (NDJSON, plain or gzip), or one JSON document of up to "
+    "64 MB; - reads standard input.",
 )
 @click.option("--dry-run", is_flag=True, help="Send nothing; show the requests that would be sent.")
 @click.option(
@@ -115,6 +118,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     metavar="BYTES",
     help="Maximum length of a line; longer lines are rejected.",
 )
+@unpack_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Show neither progress nor summary.")
 @click.pass_context
@@ -180,7 +184,8 @@ def _transport(options: _Options, sandbox: Sandbox | None) -> Any:
 
 def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summary:
     from framework.delivery import connect  # noqa: PLC0415 - heavy, imported at first use
-    from framework.relay import EventFile, discard, locked, run_file  # noqa: PLC0415 - heavy
+    from framework.events import EventFile  # noqa: PLC0415 - heavy
+    from framework.relay import discard, locked, run_file  # noqa: PLC0415 - heavy
 
     with ExitStack() as stack:
         transport = _transport(options, sandbox)
@@ -188,7 +193,9 @@ def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summ
         connection = stack.enter_context(
             connect(opened.plugin, file.settings, file.subscriptions, transport=transport)
         )
-        source = stack.enter_context(EventFile(options.events, options.max_line))
+        source = stack.enter_context(
+            EventFile(options.events, options.max_line, unpack=options.unpack)
+        )
         shows = not (options.quiet or options.as_json)
         show = stack.enter_context(progress_bar()) if shows else lambda _: None
         stopping = stack.enter_context(interruptions())
@@ -233,7 +240,7 @@ def _print(summary: Summary, options: _Options, opened: Opened, sandbox: Sandbox
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
-    print_summary(summary)
+    print_summary(summary, "standard input" if options.events == "-" else options.events)
     if options.sandbox and sandbox:
         print_panels(sandbox.panels())
     if options.dry_run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +17,11 @@ _RESUME = "Run the same command again to resume."
 _START_OVER = "No checkpoint was saved, so the next run starts at the first line."
 
 
-def print_summary(summary: Summary) -> None:
-    """Print counts of outcomes by subscription and reason, and of requests by method and path."""
+def print_summary(summary: Summary, name: str) -> None:
+    """Print counts of outcomes by subscription and reason, and of requests by method and path.
+
+    *name* is the events file's.
+    """
     rows: list[TableRow] = [
         (kind.subscription, kind.outcome, f"{number:,}", kind.code, kind.reason)
         for kind, number in sorted(summary.counts.items())
@@ -30,8 +33,33 @@ def print_summary(summary: Summary) -> None:
     columns = ("Subscription", "Outcome", "Count", "Code", "Reason")
     print_table(columns, rows, empty="No outcomes.")
     click.echo()
+    if summary.rejections:
+        more = summary.rejected - len(summary.rejections)
+        print_rejected(name, [(one.line, one.reason) for one in summary.rejections], more)
+        click.echo()
+    if summary.unpacked:
+        click.echo(f"{unpacked(summary.unpacked)}\n")
     requests = [(request, f"{number:,}") for request, number in sorted(summary.calls.items())]
     print_table(("Request", "Count"), requests, empty="No requests were sent.")
+
+
+def print_rejected(
+    name: str, rejected: Iterable[tuple[int, str]], more: int, *, err: bool = False
+) -> None:
+    """Print invalid lines of the file *name* with their reasons; *more* of them are not shown."""
+    for line, reason in rejected:
+        click.echo(f"{name}:{line}: {reason}", err=err)
+    if more:
+        click.echo(f"... and {more:,} more invalid line{'' if more == 1 else 's'}.", err=err)
+
+
+def unpacked(counts: Mapping[str, int]) -> str:
+    """Return a sentence about the envelopes that were unpacked."""
+    return (
+        "Unpacked: "
+        + ", ".join(f"{number:,} times {name}" for name, number in counts.items())
+        + "."
+    )
 
 
 def print_panels(panels: Iterable[Panel]) -> None:

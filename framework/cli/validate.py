@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framework.cli import exits
+from framework.cli.event_files import read_sample, unpack_option
 from framework.cli.findings import print_findings
 from framework.cli.formats import FORMATS
 from framework.cli.installed import installed, warn_of_problems
 from framework.errors import ConfigurationError
-from framework.nesting import TOO_DEEP, is_too_deep
 
 if TYPE_CHECKING:
     from framework.config import Diagnostic
     from framework.definition import Destination
+    from framework.events import EventReading
     from framework.linting import EventModel
-
-MAX_SAMPLE = 10_000
-"""Maximum number of sample lines read from a file."""
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -32,6 +30,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--events", type=_FILE, help="Sample events, one per line; the default is Segment's spec."
 )
+@unpack_option
 @click.option(
     "--event-schema", type=_FILE, help="JSON Schema of the events; the default is Segment's spec."
 )
@@ -56,6 +55,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     files: Sequence[Path],
     events: Path | None,
+    unpack: bool,  # noqa: FBT001 - as above
     event_schema: Path | None,
     manifests: Sequence[Path],
     form: str,
@@ -65,8 +65,9 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
 
     Mapping tests (`*.test.yaml`) are checked for structure only; `actions test` runs them.
 
-    Exits with 1 if there are errors. To describe your events, pass a sample (--events) or a JSON
-    Schema (--event-schema); the default is Segment's spec.
+    Exits with 1 if there are errors, or lines in the sample that are no events. To
+    describe your events, pass a sample (--events) or a JSON Schema (--event-schema); the default
+    is Segment's spec.
     """
     if code is not None:
         click.echo(_explanation(code), nl=False)
@@ -77,14 +78,16 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
         raise click.UsageError("Specify either --events or --event-schema, not both.")
     found, known = _read_manifests(manifests)
     known = {**_installed(), **known}
-    model = _event_model(events, event_schema)
+    sample = read_sample(str(events), unpack=unpack) if events else None
+    model = _event_model(sample, event_schema)
     for file in files:
         found += _check(file, known, model)
     if form == "text":
         print_findings(found)
     else:
         click.echo(FORMATS[form](found))
-    if any(finding.severity == "error" for finding in found):
+    invalid = sample is not None and bool(sample.rejected)
+    if invalid or any(finding.severity == "error" for finding in found):
         raise click.exceptions.Exit(exits.FAILED)
 
 
@@ -123,36 +126,21 @@ def _read_manifests(
     return found, known
 
 
-def _event_model(events: Path | None, schema: Path | None) -> EventModel:
+def _event_model(sample: EventReading | None, schema: Path | None) -> EventModel:
     from framework.linting import (  # noqa: PLC0415 - heavy, imported at first use
         model_from_sample,
         model_from_schema,
         model_from_spec,
     )
 
-    if events:
-        return model_from_sample(_sample(events))
+    if sample:
+        return model_from_sample(sample.events)
     if schema:
         document = _json(_text(schema), str(schema))
         if not isinstance(document, dict):
             raise ConfigurationError(f"`{schema}` must contain an object.")
         return model_from_schema(document)
     return model_from_spec()
-
-
-def _sample(path: Path) -> list[dict[str, Any]]:
-    found = []
-    for number, line in enumerate(_text(path).splitlines()[:MAX_SAMPLE], 1):
-        if is_too_deep(line.encode("utf-8", "surrogatepass")):
-            raise ConfigurationError(f"`{path}:{number}` is {TOO_DEEP}.")
-        if line.strip():
-            event = _json(line, f"{path}:{number}")
-            if not isinstance(event, dict):
-                raise ConfigurationError(f"`{path}:{number}` must be an object.")
-            found.append(event)
-    if not found:
-        raise ConfigurationError(f"`{path}` contains no events.")
-    return found
 
 
 def _text(path: Path) -> str:

@@ -23,6 +23,7 @@ from framework.delivery.performing import HookRunner
 from framework.delivery.projection import Projection, project
 from framework.delivery.report import Completion, ReportItem
 from framework.errors import PayloadValidationError
+from framework.events import EVENT_TYPES
 from framework.paths import MISSING, Event, PathSteps
 from framework.results import Failed, Result, Skipped
 
@@ -177,7 +178,7 @@ class Intake:
         """The projection to decode lines with; None when events are needed in full."""
         if self._traced or self._hook_runner.needs_events:
             return None
-        return project(places_of(self._subscriptions) | self._named)
+        return project(places_of(self._subscriptions) | self._named, EVENT_TYPES)
 
     @property
     def size(self) -> int:

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple, TypeAlias, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,8 @@ from framework.codegen import JSONReader, SourceCode
 from framework.paths import ITEM, MISSING, ListItem, Path, PathSteps, step
 
 _Tree: TypeAlias = dict[str | ListItem, "_Tree"]
+
+_TYPE = "type"
 
 _LEVELS = 12
 """Levels of structs; deeper levels are decoded as plain JSON."""
@@ -99,19 +101,26 @@ class StructReader(JSONReader):
         self._code.line(f"if type({name}) is not {kind}: {name} = {enter}({name})")
 
 
-def project(places: Iterable[PathSteps]) -> Projection | None:
-    """Return the projection onto *places*, or None if they need the whole event."""
-    return _project(frozenset(places))
+def project(places: Iterable[PathSteps], types: tuple[str, ...] | None = None) -> Projection | None:
+    """Return the projection onto *places*, or None if they need the whole event.
+
+    With *types*, only lines whose `type` is one of these are decoded.
+    """
+    return _project(frozenset(places), types)
 
 
 @lru_cache(maxsize=64)
-def _project(places: frozenset[PathSteps]) -> Projection | None:
+def _project(
+    places: frozenset[PathSteps], types: tuple[str, ...] | None = None
+) -> Projection | None:
     tree: _Tree = {}
     for parts in sorted(places, key=lambda parts: (len(parts), list(map(str, parts)))):
         if not 0 < len(parts) <= _LONGEST or parts[0] is ITEM or not _nameable(parts[0]):
             return None
         _plant(tree, parts[:_LEVELS])
-    root = _struct(tree, "Event")
+    if types is not None and tree.setdefault(_TYPE, {}):
+        return None
+    root = _struct(tree, "Event", types)
     return Projection(root, msgspec.json.Decoder(root).decode)
 
 
@@ -134,7 +143,7 @@ def _nameable(key: str | ListItem) -> bool:
     )
 
 
-def _struct(tree: _Tree, name: str) -> type[msgspec.Struct]:
+def _struct(tree: _Tree, name: str, types: tuple[str, ...] | None = None) -> type[msgspec.Struct]:
     """Return the type for one level.
 
     A missing object counts as an empty one, since no path ends at it; the union accepts any other
@@ -150,12 +159,16 @@ def _struct(tree: _Tree, name: str) -> type[msgspec.Struct]:
             fields.append((f"f{number}", kind, struct()))
         else:
             fields.append((f"f{number}", Any, MISSING))
+    if types is not None:  # without a default: a line without it is refused
+        place = list(tree).index(_TYPE)
+        fields[place] = (f"f{place}", Literal[types], msgspec.NODEFAULT)
     return msgspec.defstruct(
         name,
         fields,
         rename={f"f{number}": str(key) for number, key in enumerate(tree)},
         frozen=True,
         gc=False,
+        kw_only=types is not None,
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Nearest,
         Source,
         SubscriptionTrace,
+        iterate_traces,
         mapped_fields,
         mapping_problems,
         payload_problems,
@@ -39,7 +40,8 @@ _EXPORTS = {
     "curl_command": "as_curl",
     "trace": (
         "BatchPeers EventTrace FieldProblem MappedField Nearest Source SubscriptionTrace "
-        "mapped_fields mapping_problems payload_problems raw_mapping trace_event trace_events"
+        "iterate_traces mapped_fields mapping_problems payload_problems raw_mapping trace_event "
+        "trace_events"
     ),
     "trace_json": "exchange_to_json hidden",
 }
@@ -56,6 +58,7 @@ __all__ = [
     "as_curl",
     "exchange_to_json",
     "hidden",
+    "iterate_traces",
     "mapped_fields",
     "mapping_problems",
     "payload_problems",

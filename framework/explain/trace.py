@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Final, Literal, TypeAlias
 
 from framework.delivery import CompiledSubscription, Connection, Exchange, Report, ReportItem
@@ -25,6 +26,12 @@ StageOutcome: TypeAlias = Literal["delivered", "failed", "skipped", "unconfirmed
 
 _Known: TypeAlias = dict[tuple[Trigger, str], tuple[Change, ...] | None]
 """The smallest changes found so far, by trigger and the values it read."""
+
+MAX_PEERS: Final = 50
+"""Maximum number of other events of its batch that a trace names."""
+
+MAX_REPEATED: Final = 50
+"""Number of events of a batch whose traces repeat the exchanges of the batch."""
 
 _EVERYTHING: Final = Path(())
 _INTERNAL: Final = "__segment_internal_"
@@ -89,13 +96,18 @@ class FieldProblem:
 
 @dataclass(frozen=True, slots=True)
 class BatchPeers:
-    """The batch of an event; *peers* are the positions of its other events."""
+    """The batch of an event: *peers* are the positions of the first MAX_PEERS other events in it.
+
+    *others* is the number of all other events. *exchanges* are there for the first MAX_REPEATED
+    events of the batch, and empty for those after them, so that cost grows with the events only.
+    """
 
     index: int
     key: Mapping[str, JSON]
     size: int
     reason: str
     peers: tuple[int, ...]
+    others: int
     exchanges: Sequence[Exchange] = field(repr=False)
 
     def to_json(self) -> dict[str, JSON]:
@@ -106,6 +118,7 @@ class BatchPeers:
             "size": self.size,
             "reason": self.reason,
             "mates": list(self.peers),
+            "others": self.others,
         }
 
 
@@ -230,25 +243,32 @@ def trace_events(
     connection: Connection, events: Sequence[Event], report: Report
 ) -> tuple[EventTrace, ...]:
     """Return the trace of each of *events*, from the *report* of their delivery."""
-    batches: dict[int, list[int]] = {}
+    return tuple(iterate_traces(connection, events, report))
+
+
+def iterate_traces(
+    connection: Connection, events: Sequence[Event], report: Report
+) -> Iterator[EventTrace]:
+    """Yield the trace of each of *events*, from the *report* of their delivery."""
+    batches: dict[int, dict[int, int]] = {}
     known: _Known = {}
     items: dict[int, list[ReportItem]] = {}
     for item in report.items:
         items.setdefault(item.position, []).append(item)
         if item.batch is not None:
-            batches.setdefault(item.batch, []).append(item.position)
-    traces = []
+            ranks = batches.setdefault(item.batch, {})
+            ranks.setdefault(item.position, len(ranks))
+    firsts = {index: tuple(islice(ranks, MAX_PEERS + 1)) for index, ranks in batches.items()}
     for position, event in enumerate(events):
         subscriptions = tuple(
-            _subscription_trace(compiled, item, _batch_peers(item, report, batches))
+            _subscription_trace(compiled, item, _batch_peers(item, report, batches, firsts))
             for compiled, item in zip(
                 connection.subscriptions, items.get(position, ()), strict=True
             )
         )
         matched = any(trace.matched for trace in subscriptions)
         nearest = None if matched else _nearest(subscriptions, event, known)
-        traces.append(EventTrace(position, event, subscriptions, nearest, connection.redactor.hide))
-    return tuple(traces)
+        yield EventTrace(position, event, subscriptions, nearest, connection.redactor.hide)
 
 
 def mapped_fields(
@@ -330,19 +350,24 @@ def _problems(compiled: CompiledSubscription, item: ReportItem) -> Iterator[Fiel
 
 
 def _batch_peers(
-    item: ReportItem, report: Report, batches: Mapping[int, list[int]]
+    item: ReportItem,
+    report: Report,
+    batches: Mapping[int, Mapping[int, int]],
+    firsts: Mapping[int, tuple[int, ...]],
 ) -> BatchPeers | None:
+    """Return the batch of an item; *batches* ranks the events of each, *firsts* has the first."""
     if item.batch is None:
         return None
-    sent = report.batches[item.batch]
-    peers = dict.fromkeys(batches[item.batch])
+    sent, ranks = report.batches[item.batch], batches[item.batch]
+    peers = tuple(peer for peer in firsts[item.batch] if peer != item.position)
     return BatchPeers(
         item.batch,
         sent.key,
         sent.size,
         sent.reason,
-        tuple(peer for peer in peers if peer != item.position),
-        sent.exchanges,
+        peers[:MAX_PEERS],
+        len(ranks) - 1,
+        sent.exchanges if ranks[item.position] < MAX_REPEATED else (),
     )
 
 

@@ -45,6 +45,7 @@ _OWN_KEYS: Final = frozenset(
         "key",
         "size",
         "mates",
+        "others",
         "exchanges",
         "result",
         "status",

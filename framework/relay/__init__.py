@@ -2,17 +2,15 @@
 
 from framework.relay.checkpoint import Checkpoint, default_path, discard, locked
 from framework.relay.file_run import run_file
-from framework.relay.files import MAX_LINE, EventFile
 from framework.relay.outcomes import OutcomeFile
-from framework.relay.summary import Kind, Progress, Summary, Tally
+from framework.relay.summary import Kind, Progress, Rejection, Summary, Tally
 
 __all__ = [
-    "MAX_LINE",
     "Checkpoint",
-    "EventFile",
     "Kind",
     "OutcomeFile",
     "Progress",
+    "Rejection",
     "Summary",
     "Tally",
     "default_path",

@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from framework.errors import ConfigurationError
-from framework.relay.files import START, EventFile, Identity, Position
-from framework.relay.storage import storage, write_durably
+from framework.events import START, EventFile, Identity, Position
 from framework.relay.summary import SummaryRow
+from framework.storage import storage, write_durably
 
 VERSION: Final = 1
 

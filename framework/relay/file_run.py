@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework.delivery import Completion, Connection
+from framework.events import Chunk, EventFile, Position, Rejected, decode
 from framework.relay.checkpoint import Checkpoint, load, pack, save
 from framework.relay.checkpoint_writer import CheckpointWriter
-from framework.relay.decoding import Rejected, decode
-from framework.relay.files import Chunk, EventFile, Position
 from framework.relay.ingest import Ingested, IngestedSpan, ingest
 from framework.relay.outcomes import OutcomeFile
 from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
@@ -110,6 +109,7 @@ class _Run:
         self._read = before.read
         self._starts = [before.position]
         self._message_ids: dict[int, object] = {}
+        self._lines: dict[int, int] = {}
         self._started = self._saved = self._shown = time.monotonic()
         self._writer = CheckpointWriter()
         self._requests_saved = self._completed_now = 0
@@ -173,6 +173,8 @@ class _Run:
             counts=self._tally.counts,
             lines=self._read.lines,
             rejected=self._tally.rejected,
+            rejections=tuple(self._tally.rejections),
+            unpacked=dict(self._source.unpacked),
             calls=self._calls(),
             seconds=time.monotonic() - self._started,
             finished=self._complete,
@@ -196,12 +198,14 @@ class _Run:
 
     def _ingest(self, chunk: Chunk) -> Iterator[list[Completion]]:
         taken = ingest(chunk, self._stream.intake, self._source.max_line, named=self._named)
+        self._store_lines(chunk)
         self._record_read(chunk.end, taken)
         return self._stream.add_from_intake(taken.completions)
 
     def _ingest_again(self, chunk: Chunk) -> Iterator[list[Completion]]:
         """Ingest a chunk that an earlier run has read; skip events that have a result."""
         decoded = decode(chunk, self._source.max_line)
+        self._store_lines(chunk)
         self._record_read(
             chunk.end, Ingested([], decoded.lines, decoded.message_ids(), decoded.rejected)
         )
@@ -227,10 +231,17 @@ class _Run:
         if self._log:
             self._message_ids.update(zip(lines, message_ids, strict=True))
 
+    def _store_lines(self, chunk: Chunk) -> None:
+        """Store the lines of events for the outcome file, where events are counted otherwise."""
+        if self._log and chunk.places:
+            numbers = range(chunk.start.lines + 1, chunk.end.lines + 1)
+            lines = (place.line for place in chunk.places)
+            self._lines.update(zip(numbers, lines, strict=True))
+
     def _reject(self, rejected: Iterable[Rejected]) -> None:
         for one in rejected:
-            if one.line > self._before.read.lines:
-                self._tally.rejected += 1
+            if one.number > self._before.read.lines:
+                self._tally.reject(one.line, one.reason)
                 if self._log:
                     self._log.reject(one)
 
@@ -243,8 +254,10 @@ class _Run:
             name = self._names[one.subscription]
             self._tally.add(name, one.result, len(one.positions))
             if self._log:
-                lines = list(one.positions)
-                self._log.add(lines, map(self._message_ids.get, lines), name, one.result)
+                positions = list(one.positions)
+                message_ids = map(self._message_ids.get, positions)
+                lines = [self._lines[one] for one in positions] if self._lines else positions
+                self._log.add(lines, message_ids, name, one.result)
 
     def _save_and_show(self) -> None:
         now = time.monotonic()
@@ -289,8 +302,9 @@ class _Run:
             if end.lines >= first
         ] + self._starts[-1:]  # fmt: skip
         if log:
-            lines = chain.from_iterable(chain.from_iterable(unsettled.values()))
+            lines = set(chain.from_iterable(chain.from_iterable(unsettled.values())))
             self._message_ids = {line: self._message_ids.get(line) for line in lines}
+            self._lines = {line: self._lines[line] for line in lines} if self._lines else {}
         length = log.flush() if log else None
         self._requests_saved = self._connection.number_of_calls
         checkpoint = self._checkpoint(unsettled, self._starts[0], length)

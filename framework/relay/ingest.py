@@ -8,9 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from framework.delivery import Completion, Intake, Prepared, RowIds
+from framework.events import Chunk, Position, Rejected, decode, reread
 from framework.nesting import any_too_deep
-from framework.relay.decoding import Rejected, decode, reread
-from framework.relay.files import Chunk, Position
 
 
 class Ingested(Struct, frozen=True):

@@ -14,9 +14,9 @@ from typing import BinaryIO, Self
 import orjson
 
 from framework.errors import ConfigurationError
-from framework.relay.decoding import Rejected
-from framework.relay.storage import storage, sync_folder
+from framework.events import Rejected
 from framework.results import Result
+from framework.storage import storage, sync_folder
 
 _BUFFER_SIZE = 256 * 1024
 _CHUNK = 1_000

@@ -21,8 +21,7 @@ from typing import Any, Final
 
 from framework.delivery import Completion, Connection, Intake
 from framework.errors import ConfigurationError, StorageError
-from framework.relay.decoding import Rejected
-from framework.relay.files import EventFile, Position
+from framework.events import EventFile, Position, Rejected
 from framework.relay.ingest import IngestedSpan, ingest
 
 SPAN_SIZE: Final = 4 * 1024 * 1024

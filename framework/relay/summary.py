@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
@@ -21,6 +21,9 @@ MAX_REASONS = 100
 """Maximum number of different reasons per subscription, outcome and code."""
 
 OTHER_REASONS = "(other reasons)"
+
+MAX_REJECTIONS = 5
+"""Number of invalid lines that a summary shows."""
 
 
 class Kind(NamedTuple):
@@ -43,10 +46,18 @@ class Kind(NamedTuple):
         return cls(subscription, "delivered")
 
 
+class Rejection(NamedTuple):
+    """An invalid line and why it is invalid."""
+
+    line: int
+    reason: str
+
+
 class Tally:
     """Counts of results by kind, of requests (*calls*) and of invalid lines; starts at *rows*.
 
-    Above MAX_REASONS different reasons, further ones are counted as OTHER_REASONS.
+    `rejections` holds the first few of the invalid lines that were added. Above MAX_REASONS
+    different reasons, further ones are counted as OTHER_REASONS.
     """
 
     def __init__(
@@ -58,6 +69,7 @@ class Tally:
         self.counts: Counter[Kind] = Counter()
         self.calls: Counter[str] = Counter(calls or {})
         self.rejected = rejected
+        self.rejections: list[Rejection] = []
         self._reasons: Counter[tuple[str, str, str]] = Counter()
         for subscription, outcome, code, reason, number in rows:
             self._count(Kind(subscription, outcome, code, reason), number)
@@ -65,6 +77,12 @@ class Tally:
     def add(self, subscription: str, result: Result, number: int = 1) -> None:
         """Count *number* events with the same result."""
         self._count(Kind.of(subscription, result), number)
+
+    def reject(self, line: int, reason: str) -> None:
+        """Count an invalid line."""
+        self.rejected += 1
+        if len(self.rejections) < MAX_REJECTIONS:
+            self.rejections.append(Rejection(line, reason))
 
     def rows(self) -> Iterator[SummaryRow]:
         """Yield the counts as rows, sorted."""
@@ -115,6 +133,8 @@ class Summary(Struct, frozen=True):
     counts: Mapping[Kind, int]
     lines: int = 0
     rejected: int = 0
+    rejections: Sequence[Rejection] = ()
+    unpacked: Mapping[str, int] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     finished: bool = True
@@ -137,6 +157,8 @@ class Summary(Struct, frozen=True):
             "lines": self.lines,
             "resumed": self.resumed,
             "rejected": self.rejected,
+            "rejections": [one._asdict() for one in self.rejections],
+            "unpacked": dict(self.unpacked),
             "seconds": round(self.seconds, 3),
             "outcomes": dict(self.outcomes),
             "counts": [

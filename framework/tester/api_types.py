@@ -52,6 +52,11 @@ class ErrorJson(Struct):
     error: ErrorDetailJson
 
 
+class RejectedJson(Struct):
+    line: Annotated[int, about("From 1.")]
+    reason: Annotated[str, about("Why it is no event, a sentence.")]
+
+
 class SubscriptionJson(Struct, rename="camel"):
     partner_action: Annotated[str, about("The slug of the action.")]
     name: Omissible[Annotated[str, about("The name in reports; unique in the connection.")]] = UNSET

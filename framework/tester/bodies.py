@@ -8,25 +8,44 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from framework.events import NotJSONError, parse
+from framework.nesting import MAX_LEVELS, TOO_DEEP
 from framework.paths import JSON
 from framework.tester.openapi import OPERATIONS, SCHEMAS, schema_of
 from framework.tester.problems_json import ApiRefusal
 
 MAX_DEPTH: Final = 100
+"""Levels of a body, apart from the events in it."""
+
+_EVENT_KEYS: Final = frozenset({"events", "event", "payload"})
 _MOST_PROBLEMS: Final = 20
 _SHOWN: Final = 80
 
 
 def read_json(body: bytes) -> JSON:
-    """Read a body; raises ApiRefusal if it is not JSON or nested too deeply."""
+    """Read a body, events in it as in files; raises ApiRefusal if it is not JSON or too deep."""
     try:
-        value = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
-        raise ApiRefusal(400, "MALFORMED", f"The body is not valid JSON: {reason}.") from None
-    if _is_deep(value):
+        value = parse(body, MAX_LEVELS + len(("body", "list")))
+    except NotJSONError as error:
+        raise ApiRefusal(400, "MALFORMED", f"The body {error.reason}") from None
+    events, rest = _parted(value)
+    if any(_is_deep(event, MAX_LEVELS) for event in events):
+        raise ApiRefusal(400, "MALFORMED", f"An event is {TOO_DEEP}.")
+    if _is_deep(rest, MAX_DEPTH):
         raise ApiRefusal(400, "MALFORMED", f"The body is nested more than {MAX_DEPTH} levels deep.")
+    if not _is_finite(rest):
+        raise ApiRefusal(400, "MALFORMED", "The body has a number that is too large.")
     return value
+
+
+def _parted(body: JSON) -> tuple[list[JSON], JSON]:
+    """Return the events in a body, and the rest of it."""
+    if not isinstance(body, dict):
+        return [], body
+    listed = body.get("events")
+    events = [*(listed if isinstance(listed, list) else ())]
+    events += [body[key] for key in ("event", "payload") if key in body]
+    return events, {key: value for key, value in body.items() if key not in _EVENT_KEYS}
 
 
 def write_json(value: JSON) -> bytes:
@@ -46,20 +65,17 @@ def check_body(operation: str, value: JSON) -> dict[str, Any]:
     return found
 
 
-def _refuse_constant(name: str) -> JSON:
-    raise ValueError(name)
+def _is_finite(value: JSON) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(digits)
-    return number
-
-
-def _is_deep(value: JSON) -> bool:
+def _is_deep(value: JSON, levels: int) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(levels + 1):
         nested = [one for one in level if isinstance(one, dict | list)]
         if not nested:
             return False

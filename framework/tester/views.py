@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from framework.config import Case, write_cases
 from framework.definition import subscription_to_wire
 from framework.delivery import CompiledSubscription, Connection, Report, compile_subscriptions
-from framework.errors import ConfigurationError, FrameworkError, IntegrationError, TriggerError
+from framework.errors import (
+    ConfigurationError,
+    FrameworkError,
+    IntegrationError,
+    StorageError,
+    TriggerError,
+)
+from framework.events import read_events
 from framework.explain import (
-    BatchPeers,
-    EventTrace,
     exchange_to_json,
     hidden,
     mapped_fields,
@@ -37,6 +45,7 @@ from framework.samples import (
 )
 from framework.sandbox import Fault, Sandbox
 from framework.schemas import schema_files
+from framework.tester.api_types import MAX_EVENTS
 from framework.tester.bodies import check_body
 from framework.tester.forms import definition_to_json
 from framework.tester.live_checks import caret, diagnostics
@@ -47,10 +56,6 @@ from framework.triggers import Trigger, parse
 from framework.version import VERSION
 
 _LAST_REQUESTS: Final = 50
-_MOST_REPEATED: Final = 50
-"""Traces of a run that contain the exchanges of their batch."""
-_MOST_MATES: Final = 50
-"""Other events of a batch in a trace; with all of them, responses would grow quadratically."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,7 @@ def _explain(call: ApiRequest) -> JSON:
     event = call.body["event"]
     with call.workspace.open(chosen, "dry") as connection:
         (told,) = trace_events(connection, [event], connection.deliver([event]))
-    return _shown(told)
+    return told.to_json()
 
 
 def _dry_run(call: ApiRequest) -> JSON:
@@ -214,26 +219,11 @@ def _deliver(call: ApiRequest, mode: Mode) -> JSON:
     return {
         "mode": mode,
         "destination": chosen.slug,
-        "journeys": [_shown(one) for one in told],
+        "journeys": [one.to_json() for one in told],
         "batches": hidden(_batches(report), chosen.redactor.hide),
         "counts": _counts(report),
         "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
     }
-
-
-def _shown(told: EventTrace) -> JSON:
-    """Return a trace; after the first ones, exchanges are only in their batch."""
-    legs = (replace(leg, batch=leg.batch and _brief(leg.batch, told)) for leg in told.subscriptions)
-    shown = replace(told, subscriptions=tuple(legs)).to_json()
-    for leg, given in zip(told.subscriptions, shown["legs"], strict=True):
-        if leg.batch:
-            given["batch"]["others"] = len(leg.batch.peers)
-    return shown
-
-
-def _brief(batch: BatchPeers, told: EventTrace) -> BatchPeers:
-    exchanges = batch.exchanges if told.position < _MOST_REPEATED else ()
-    return replace(batch, peers=batch.peers[:_MOST_MATES], exchanges=exchanges)
 
 
 def _batches(report: Report) -> JSON:
@@ -402,6 +392,42 @@ def _save_example(call: ApiRequest) -> JSON:
     return _examples(call)
 
 
+def _read_events(call: ApiRequest) -> JSON:
+    body = call.body
+    try:
+        content = (
+            base64.b64decode(body["base64"], validate=True)
+            if "base64" in body
+            else body.get("text", "").encode()
+        )
+        read = read_events(
+            io.BytesIO(content),
+            unpack=body.get("unpack", False),
+            max_events=MAX_EVENTS,
+            name=body.get("name") or "the text",
+        )
+    except ValueError:
+        raise ApiRefusal(400, "INVALID", "`base64` is no valid base64.") from None
+    except (ConfigurationError, StorageError) as error:
+        raise ApiRefusal.of(400, "NO_EVENTS", error) from None
+    return {
+        "events": [_as_javascript(event) for event in read.events],
+        "lines": read.lines,
+        "rejected": [{"line": one.line, "reason": one.reason} for one in read.rejected],
+        "unpacked": read.unpacked,
+        "whole": read.is_whole,
+    }
+
+
+def _as_javascript(value: JSON) -> JSON:
+    """Return a value with null for numbers that no JSON can hold, as JavaScript writes them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _as_javascript(inner) for key, inner in value.items()}
+    return [_as_javascript(item) for item in value] if isinstance(value, list) else value
+
+
 def _delete_example(call: ApiRequest) -> JSON:
     call.workspace.forget(call.names["name"])
     return _examples(call)
@@ -453,6 +479,7 @@ VIEWS: Final[Mapping[str, View]] = {
     "moveClock": _move_clock,
     "examples": _examples,
     "generate": _generate,
+    "readEvents": _read_events,
     "saveExample": _save_example,
     "deleteExample": _delete_example,
     "export": _export,

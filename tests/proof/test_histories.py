@@ -193,7 +193,7 @@ def test_any_history_ends_as_if_applied_one_at_a_time(
         patch.setattr("os.fsync", lambda _: None)  # these kills leave the machine running
         patch.setattr(running, "SAVE_SHARE", save_share)
         patch.setattr(running, "SAVE_EVERY", 0.0)
-        patch.setattr("framework.relay.files.BLOCK", block)
+        patch.setattr("framework.events.files.BLOCK", block)
         never = Stop("never", 0)
         for stop in itertools.chain(stops, itertools.repeat(never, 60)):
             if stop.run(compiled(batch_size), criteo, **run_options):

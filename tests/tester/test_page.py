@@ -315,14 +315,16 @@ def test_samples(window: Window, address: str) -> None:
         ('{"type": "page"}\n{"type": "page"}', "2 events: page (2)"),
         ('{\n"type": "page"\n}\n\n{"type":\n"}"},{"type": "x"}', "3 events"),
         ('[{"type": "page"}, {"type": "track"}]', "2 events: page (1), track (1)"),
-        ('{"type": "page"}\n7', "Event 2 is not an object."),
-        ('{"type": "page"}\n{"type" "track"}', "From line 2: "),
+        ('{"type": "page"}\n7', "1 event: page. Line 2: An event must be a JSON object, but "),
+        ('{"type": "page"}\n{"type" "track"}', "1 event: page. Line 2: The line is not valid JSON"),
+        ('{"type": "page"}\n{"type":NaN}', "1 event: page. Line 2: The line is not valid JSON"),
+        ('{"batch": [{"type": "page", "userId": "u"}]}', "the request body of a tracking client"),
     ],
 )
 def test_several_events_are_read(shared: Window, text: str, told: str) -> None:
     shared.step("event")
     shared.write("Events as JSON", "7")
-    expect(shared.page.locator(".count")).to_contain_text("Event 1 is not an object.")
+    expect(shared.page.locator(".count")).to_contain_text("An event must be a JSON object")
     shared.page.keyboard.press("Backspace")
     expect(shared.page.locator(".count")).to_contain_text("Add an event first.")
     if text:

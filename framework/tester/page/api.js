@@ -63,6 +63,7 @@ export const api = {
   reset: (slug) => ask("POST", `${at(slug)}/reset`, {}),
   inject: (slug, fault) => ask("POST", `${at(slug)}/faults`, fault),
   moveClock: (slug, move) => ask("POST", `${at(slug)}/clock`, { move }),
+  readEvents: (given) => ask("POST", "/events", given),
   examples: () => ask("GET", "/examples"),
   generate: (destination, subscription, seed, only) => ask("POST", "/examples/generate", { destination, subscription, seed, only }),
   saveExample: (name, events) => ask("POST", "/examples", { name, events }),

@@ -1,9 +1,9 @@
 // The events to test: an editor, samples, saved events and dropped files.
 
 import { api } from "./api.js";
-import { button, h, plural, toast } from "./dom.js";
+import { button, h, later, plural, toast } from "./dom.js";
 import { jsonEditor } from "./editor.js";
-import { changed, events, on, state, subscriptionOf } from "./state.js";
+import { changed, events, on, readEvents, state, subscriptionOf } from "./state.js";
 
 let seed = 1;
 
@@ -24,12 +24,15 @@ export function eventView(signal) {
     changed("events");
   };
   const tell = () => {
-    const { events: given, problem } = events();
-    count.className = `count ${problem && state.text.trim() ? "bad" : ""}`;
-    count.textContent = problem ?? (given.length === 1 ? `1 event: ${named(given[0])}` : `${plural(given.length, "event")}: ${sorts(given)}`);
+    const { events: given, problem, note } = events();
+    const told = given.length === 1 ? `1 event: ${named(given[0])}` : `${plural(given.length, "event")}: ${sorts(given)}`;
+    count.className = `count ${(problem || note) && state.text.trim() ? "bad" : ""}`;
+    count.textContent = problem ?? (note ? `${told}. ${note}` : told);
   };
-  on("events", () => { if (editor.text !== state.text) editor.set(state.text); tell(); }, signal);
+  const read = later(250, async () => { await readEvents(); if (!signal.aborted) tell(); });
+  on("events", () => { if (editor.text !== state.text) editor.set(state.text); tell(); read(); }, signal);
   tell();
+  read();
 
   const zone = h("div", { class: "zone", ondragover: (event) => { event.preventDefault(); zone.classList.add("over"); }, ondragleave: () => zone.classList.remove("over"), ondrop: (event) => { event.preventDefault(); zone.classList.remove("over"); take(event.dataTransfer.files, put); } }, editor.host);
   // The editor would insert a dropped file as text; the drop zone reads it as events.
@@ -38,9 +41,9 @@ export function eventView(signal) {
 
   return [
     h("h1", {}, "Event"),
-    h("p", { class: "lead" }, "One or more events: a JSON object, a list, or one object after another."),
+    h("p", { class: "lead" }, "One or more events: a JSON object, a list, or one object after another. They are read as `actions run` reads a file."),
     h("div", { class: "event-grid" },
-      h("section", { class: "card" }, zone, h("div", { class: "row spread" }, count, h("div", { class: "row" }, button("Format", () => { const { events: given, problem } = events(); if (!problem) put(given); }, { kind: "link" }), file, h("label", { class: "button", for: "file" }, "Open a file")))),
+      h("section", { class: "card" }, zone, h("div", { class: "row spread" }, count, h("div", { class: "row" }, button("Unpack", () => unpack(put), { kind: "link", title: "Take the events out of request bodies, queue records and other envelopes" }), button("Format", () => { const { events: given, problem } = events(); if (!problem) put(given); }, { kind: "link" }), file, h("label", { class: "button", for: "file" }, "Open a file")))),
       h("div", { class: "stack" }, generator(put), samples(put)))];
 }
 
@@ -58,13 +61,37 @@ function sorts(given) {
 async function take(files, put) {
   const [file] = files;
   if (!file) return;
-  if (file.size > 8_000_000) return toast("The file is larger than 8 MB. Open a part of it here, or deliver all of it with `actions run`.", "bad");
+  if (file.size > 7_000_000) return toast("The file is larger than 7 MB. Open a part of it here, or deliver all of it with `actions run`.", "bad");
   const mine = (turn += 1);
   const text = (await file.text()).replace(/^\uFEFF/, "");
+  const read = await api.readEvents({ base64: await base64(file), name: file.name }).catch((error) => ({ error }));
   if (mine !== turn) return undefined;
-  put(text);
-  toast(`${file.name}: ${events().problem ?? plural(events().events.length, "event")}.`, events().problem ? "bad" : "");
+  if (read.error) return toast(read.error.message, "bad");
+  // The editor holds the text itself where it is one; else what was read of it, such as a gzip file's events.
+  put(/^\s*[{[]/.test(text) && !/[\uFFFD\0]/.test(text) ? text : read.events);
+  const { events: given, problem } = events();
+  const bad = read.rejected.map(({ line, reason }) => `Line ${line}: ${reason}`);
+  toast([`${file.name}: ${bad.length ? plural(read.events.length, "event") : problem ?? plural(given.length, "event")}.`, ...bad.slice(0, 3)].join(" "), bad.length || problem ? "bad" : "");
   return undefined;
+}
+
+function base64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}
+
+async function unpack(put) {
+  const mine = (turn += 1);
+  const read = await api.readEvents({ text: state.text, unpack: true }).catch((error) => ({ error }));
+  if (mine !== turn) return undefined;
+  const kinds = Object.entries(read.unpacked ?? {}).map(([name, number]) => `${number} × ${name}`);
+  if (read.error || !kinds.length) return toast(read.error?.message ?? "There is no envelope to unpack.", "bad");
+  put(read.events);
+  return toast(`Unpacked ${kinds.join(", ")}.`);
 }
 
 function generator(put) {

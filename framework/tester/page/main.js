@@ -8,7 +8,7 @@ import { mappingsView } from "./mappings.js";
 import { resultView } from "./result.js";
 import { watchSandbox } from "./sandbox.js";
 import { settingsView } from "./settings.js";
-import { actionOf, changed, connection, events, keepAddress, leave, on, ownMapping, state, subscriptionOf, unpacked } from "./state.js";
+import { actionOf, changed, connection, keepAddress, leave, on, ownMapping, readEvents, state, subscriptionOf, unpacked } from "./state.js";
 
 const STEPS = { catalogue: "Catalogue", settings: "Settings", mappings: "Mappings", event: "Event", result: "Result" };
 const MODES = { sandbox: "Sandbox", dry: "Dry run", live: "Live" };
@@ -146,12 +146,14 @@ async function pick(slug) {
 let running = false;
 async function run() {
   if (!state.definition || running) return;
-  const { events: given, problem } = events();
+  running = true;
+  const { events: given, problem, note } = await readEvents();
   if (problem) {
+    running = false;
     toast(problem, "bad");
     return go("event");
   }
-  running = true;
+  if (note) toast(note, "bad");
   document.body.classList.add("busy");
   state.stale = false;
   const { definition, step } = state;

@@ -1,5 +1,6 @@
 // The state of the page, its listeners, and its form in an address.
 
+import { api } from "./api.js";
 import { later, same } from "./dom.js";
 
 export const state = {
@@ -60,8 +61,11 @@ export function ownMapping(action, full) {
 
 export const fullMapping = (subscription) => ({ ...actionOf(subscription)?.mapping, ...subscription.mapping });
 
-// Events from a text: an object, a list, or objects one after another, on separate lines or not.
-export function parseEvents(text) {
+const MOST_EVENTS = 5_000;
+
+// Events from a text: an object, a list, or objects one after another, on separate lines or not. The page shows
+// this at once; the server's reading decides, see `readEvents`.
+function parseEvents(text) {
   let given = [];
   try {
     const whole = JSON.parse(text);
@@ -77,7 +81,7 @@ export function parseEvents(text) {
   }
   const odd = given.findIndex((event) => event === null || typeof event !== "object" || Array.isArray(event));
   if (odd >= 0) return { events: [], problem: `Event ${odd + 1} is not an object.` };
-  if (given.length > 5_000) return { events: [], problem: `At most 5,000 events at a time, got ${given.length.toLocaleString("en")}.` };
+  if (given.length > MOST_EVENTS) return { events: [], tooMany: true, problem: `At most 5,000 events at a time, got ${given.length.toLocaleString("en")}.` };
   return { events: given, problem: given.length ? null : "Add an event first." };
 }
 
@@ -104,10 +108,33 @@ function* pieces(text) {
   if (start >= 0) yield [text.slice(start), from];
 }
 
-let parsed = { text: null, answer: null };
+let parsed = { text: null, answer: null, isRead: false };
 export function events() {
-  if (parsed.text !== state.text) parsed = { text: state.text, answer: parseEvents(state.text) };
+  if (parsed.text !== state.text) parsed = { text: state.text, answer: parseEvents(state.text), isRead: false };
   return parsed.answer;
+}
+
+// Events as `actions run` reads them: a line that is no event costs that line, which the note names.
+export async function readEvents() {
+  const { text } = state;
+  const own = events();
+  if (parsed.isRead || !text.trim() || own.tooMany) return own;
+  let answer;
+  try {
+    answer = answered(await api.readEvents({ text }));
+  } catch (error) {
+    if (error.status !== 400) return own;
+    answer = { events: [], problem: error.message };
+  }
+  if (parsed.text === text) parsed = { text, answer, isRead: true };
+  return answer;
+}
+
+function answered({ events: given, rejected }) {
+  const notes = rejected.slice(0, 3).map(({ line, reason }) => `Line ${line}: ${reason}`);
+  if (rejected.length > 3) notes.push(`And ${(rejected.length - 3).toLocaleString("en")} more.`);
+  const note = notes.join(" ");
+  return { events: given, problem: given.length ? null : note || "Add an event first.", note };
 }
 
 // Every path that the first events have, for completion: `$.properties.plan`.

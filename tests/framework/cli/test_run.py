@@ -30,7 +30,8 @@ MIXED = ["tea", {"type": "identify"}, "poison", ["no event"], "milk"]
 def test_a_run_reports_the_result_of_every_event(
     run_actions: Actions, connection: Path, write_events: Write
 ) -> None:
-    result = run_actions("run", "-c", connection, "-e", write_events(MIXED), "--sandbox")
+    events = write_events(MIXED)
+    result = run_actions("run", "-c", connection, "-e", events, "--sandbox")
     shown, _, end = result.stdout.rpartition("Done: ")
     assert [" ".join(line.split()) for line in shown.splitlines() if "─" not in line] == [
         "Subscription Outcome Count Code Reason",
@@ -38,6 +39,8 @@ def test_a_run_reports_the_result_of_every_event(
         f"Orders failed 1 UNPROCESSABLE_ENTITY {POISON}",
         'Orders skipped 1 NOT_MATCHED The trigger `type = "track"` does not match.',
         "rejected 1 The lines are not valid events.",
+        "",
+        f"{events}:4: An event must be a JSON object, but the line holds a list.",
         "",
         "Request Count",
         "POST shop.example/orders 3",
@@ -73,6 +76,8 @@ def test_a_run_is_printed_as_json(
         "lines": 2,
         "resumed": 0,
         "rejected": 0,
+        "rejections": [],
+        "unpacked": {},
         "outcomes": {"delivered": 2},
         "counts": [
             {

@@ -160,12 +160,9 @@ def test_events_are_known_from_a_sample_or_a_schema(run_actions: Actions) -> Non
         ({}, ("good.yaml", "--events", "a", "--event-schema", "b"),
          "Specify either --events or --event-schema, not both."),
         ({"e": ""}, ("good.yaml", "--events", "e"), "`e` contains no events."),
-        ({"e": "{\n"}, ("good.yaml", "--events", "e"), "`e:1` is not JSON: Expecting"),
-        ({"e": "\n5\n"}, ("good.yaml", "--events", "e"), "`e:2` must be an object."),
-        ({"e": "{}\n" + '{"a":' * 201 + "1" + "}" * 201}, ("good.yaml", "--events", "e"),
-         "`e:2` is nested deeper than 200 levels."),
+        ({"e": "a,b\n1,2\n"}, ("good.yaml", "--events", "e"), "`e` looks like CSV, "),
+        ({"e": "[{},\n"}, ("good.yaml", "--events", "e"), "`e:2`: the file holds a JSON array "),
         ({"s": "[]"}, ("good.yaml", "--event-schema", "s"), "`s` must contain an object."),
-        ({}, ("good.yaml", "--events", "none"), "`none` cannot be read: No such file"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_checked(
@@ -181,10 +178,29 @@ def test_what_cannot_be_checked(
     assert message in result.stderr
 
 
-def test_a_file_that_is_no_text(run_actions: Actions) -> None:
-    Path("e").write_bytes(b"\xff")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{\n", "e:1: The line is not valid JSON: Expecting property name"),
+        (b"\n5\n", "e:2: An event must be a JSON object, but the line holds a number."),
+        (b"{}\n" + b'{"a":' * 201 + b"1" + b"}" * 201, "e:2: The line is nested deeper than 200"),
+        (b"\xff", "e:1: The line is not UTF-8 text (byte 1)."),
+        (b'{"type":"track"}\n{"type":NaN}\n', "e:2: The line is not valid JSON: `NaN` is not"),
+    ],
+)
+def test_an_invalid_line_of_a_sample_is_an_error(
+    run_actions: Actions, content: bytes, message: str
+) -> None:
+    Path("e").write_bytes(content)
     result = run_actions("validate", "good.yaml", "--events", "e")
-    assert "`e` cannot be read: it is not UTF-8 text." in result.stderr
+    assert result.exit_code == exits.FAILED
+    assert message in result.stderr
+
+
+def test_a_missing_sample_is_reported(run_actions: Actions) -> None:
+    result = run_actions("validate", "good.yaml", "--events", "none")
+    assert result.exit_code == exits.STORAGE
+    assert "The events file `none` cannot be read: No such file" in result.stderr
 
 
 # import

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from framework.codegen import SourceCode
 from framework.delivery.projection import Projection, project
+from framework.events import EVENT_TYPES, START, Chunk, EventFile, Position, decode
 from framework.paths import Path
-from framework.relay.decoding import decode
-from framework.relay.files import START, Chunk, EventFile, Position
 
 PATHS = [
     Path.parse(text)
@@ -143,13 +142,25 @@ def test_what_may_have_to_be_refused_is_left_to_the_full_decoder(line: bytes) ->
     assert PROJECTION.decode([b'{"event":"good"}', line]) is None
 
 
-@given(st.lists(st.binary(max_size=12).map(lambda raw: b'{"skip":"' + raw + b'"}'), max_size=4))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                [b'"type":"page",', b'"type":"order",', b'"type":5,', b"", b'"type":"",']
+            ),
+            st.binary(max_size=12),
+        ).map(lambda parts: b'{%b"skip":"%b"}' % parts),
+        max_size=4,
+    )
+)
 @settings(max_examples=150)
 def test_no_event_is_accepted_that_the_full_decoder_rejects(lines: list[bytes]) -> None:
-    """Skipped parts are checked too."""
+    """Skipped parts and types are checked too."""
     whole = [line.replace(b"\n", b" ") + b"\n" for line in lines]
     chunk = Chunk(whole, START, Position(sum(map(len, whole)), len(whole)))
-    structs = PROJECTION.decode(chunk.lines)
+    typed = project((path.parts for path in PATHS), EVENT_TYPES)
+    assert typed is not None
+    structs = typed.decode(chunk.lines)
     if structs is not None:
         assert decode(chunk, 1_000_000).rejected == ()
         assert len(structs) == len(decode(chunk, 1_000_000).events) == len(chunk.lines)

@@ -37,9 +37,11 @@ EMAILS = st.sampled_from(
 ODD = st.sampled_from([None, 5, True, [], {}, ["ada@example.com"], {"email": "ada@example.com"}])
 EVENTS = st.lists(
     st.fixed_dictionaries(
-        {"event": st.sampled_from(["Audience Entered", "Audience Exited", "Twin"]) | ODD},
-        optional={
+        {
             "type": st.sampled_from(["track", "track", "track", "page"]),
+            "event": st.sampled_from(["Audience Entered", "Audience Exited", "Twin"]) | ODD,
+        },
+        optional={
             "context": st.fixed_dictionaries({"traits": st.fixed_dictionaries({"email": EMAILS})})
             | st.fixed_dictionaries({"traits": ODD})
             | ODD,

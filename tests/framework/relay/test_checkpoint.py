@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from framework.delivery import RowIds
 from framework.errors import ConfigurationError, StorageError
+from framework.events.files import EventFile, Position
 from framework.relay import checkpoint as kept
 from framework.relay.checkpoint import Checkpoint
-from framework.relay.files import EventFile, Position
 
 WAY_OUT = (
     "Name another one with --checkpoint, or deliver the whole file again with --restart."

@@ -16,7 +16,8 @@ import pytest
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework import Connection
 from framework.errors import ConfigurationError, StorageError
-from framework.relay import Checkpoint, EventFile, Kind, Progress, run_file
+from framework.events import EventFile
+from framework.relay import Checkpoint, Kind, Progress, run_file
 from framework.relay import checkpoint as kept
 from framework.relay import file_run as running
 from framework.sandbox import Fault, FrozenClock, SandboxTransport
@@ -123,7 +124,13 @@ def read(checkpoint: Path, events: Path, connection: Connection) -> Checkpoint:
 def test_every_event_has_one_outcome_for_each_subscription(
     connected: Connect, tmp_path: Path, outcomes: Path
 ) -> None:
-    lines = [event("Ada@example.com"), event("ada@example.com", enters=False), b"oops", b"", {}]
+    lines = [
+        event("Ada@example.com"),
+        event("ada@example.com", enters=False),
+        b"oops",
+        b"",
+        {"type": "page"},
+    ]
     events = write(tmp_path / "events", lines)
     summary = run(connected(), events, outcomes=outcomes)
     assert in_order(rows_of(outcomes)) == in_order(
@@ -284,7 +291,7 @@ def test_the_position_of_a_checkpoint_is_the_chunk_of_the_first_event_without_re
     connected: Connect, events: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = events.read_bytes().splitlines(keepends=True)
-    monkeypatch.setattr("framework.relay.files.BLOCK", len(lines[0]) * 2)
+    monkeypatch.setattr("framework.events.files.BLOCK", len(lines[0]) * 2)
     connection = connected(batch_size=5)
     run(connection, events, stopping=after(4), checkpoint=checkpoint)
     found = read(checkpoint, events, connection)
@@ -303,7 +310,7 @@ def test_a_resumed_run_that_stops_early_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Events without a result after the second run's stop still have none then."""
-    monkeypatch.setattr("framework.relay.files.BLOCK", len(events.read_bytes()) // 5)
+    monkeypatch.setattr("framework.events.files.BLOCK", len(events.read_bytes()) // 5)
     options: dict[str, Any] = {"checkpoint": checkpoint, "outcomes": outcomes}
     criteo.inject(Fault("unavailable", times=8))
     first = run(connected(), events, **options)

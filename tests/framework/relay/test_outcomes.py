@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from framework.errors import ConfigurationError, StorageError
-from framework.relay.decoding import Rejected
+from framework.events.decoding import Rejected
 from framework.relay.outcomes import OutcomeFile
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework.errors import ConfigurationError, StorageError
-from framework.relay import EventFile, Summary, processes, run_file
+from framework.events import EventFile
+from framework.relay import Summary, processes, run_file
 from framework.sandbox import FrozenClock
 from tests.deliveries import (
     counted,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.relay.summary import MAX_REASONS, OTHER_REASONS, Kind, Summary, Tally
+from framework.relay.summary import MAX_REASONS, OTHER_REASONS, Kind, Rejection, Summary, Tally
 from framework.results import DELIVERED, Failed, Skipped, Unconfirmed
 
 
@@ -48,6 +48,8 @@ def test_a_summary_has_a_json_form() -> None:
         {Kind("Add", "delivered"): 2, Kind("Add", "failed", "BAD", "It is bad."): 1},
         lines=4,
         rejected=1,
+        rejections=[Rejection(3, "It is no event.")],
+        unpacked={"a Kafka record": 2},
         calls={"PATCH /audiences/{id}": 1},
         seconds=1.23456,
         finished=False,
@@ -62,6 +64,8 @@ def test_a_summary_has_a_json_form() -> None:
         "lines": 4,
         "resumed": 2,
         "rejected": 1,
+        "rejections": [{"line": 3, "reason": "It is no event."}],
+        "unpacked": {"a Kafka record": 2},
         "seconds": 1.235,
         "outcomes": {"delivered": 2, "failed": 1},
         "counts": [

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.errors import StorageError
-from framework.relay.files import BLOCK, START, Chunk, EventFile, Position
+from framework.events.content import BLOCK
+from framework.events.files import START, Chunk, EventFile, Position
 
 LINES = st.lists(
     st.sampled_from([b"{}", b'{"a":1}', b"", b"\r", b"x" * 9, b"\xff", b"y" * 40]), max_size=12

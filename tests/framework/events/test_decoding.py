@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.relay.decoding import Rejected, decode
-from framework.relay.files import START, Chunk, Position
+from framework.events.decoding import Rejected, decode
+from framework.events.files import START, Chunk, Position
 
 LIMIT = 1_000_000
 
@@ -26,7 +26,13 @@ def chunk(data: bytes, start: Position = START) -> Chunk:
     [
         (b'{"a":', "The line is not valid JSON: Expecting value (column 6)."),
         (b"{'a':1}", "The line is not valid JSON: Expecting property name enclosed in double quotes (column 2)."),  # noqa: E501 - one row
-        (b'{"a":1} {"b":2}', "The line is not valid JSON: Extra data (column 9)."),
+        (b'{"a":1} {"b":2}', "The line is not valid JSON: Extra data (column 9). It holds several objects; write each on a line of its own."),  # noqa: E501 - one row
+        (b'{"a":1} ,', "The line is not valid JSON: Extra data (column 9). Remove the comma after the object."),  # noqa: E501 - one row
+        (b'{"a":1} 5', "The line is not valid JSON: Extra data (column 9)."),
+        (b'{"n":1}', 'The object has no `type` (such as "track"), so it is no event.'),
+        (b'{"type":5}', "The `type` of an event must be a string, but here it is a number."),
+        (b'{"type":["track"]}', "The `type` of an event must be a string, but here it is a list."),
+        (b'{"type":""}', "The `type` of an event must not be empty."),
         (b'{"a":"\x01"}', "The line is not valid JSON: Invalid control character (column 7)."),
         (b'{"a":"\\x"}', "The line is not valid JSON: Invalid \\escape (column 7)."),
         (b'{"a":"b', "The line is not valid JSON: Unterminated string (column 6)."),
@@ -45,10 +51,11 @@ def chunk(data: bytes, start: Position = START) -> Chunk:
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_event_is_rejected_alone(line: bytes, reason: str) -> None:
-    found = decode(chunk(b'{"n":1}\n' + line + b'\n{"n":3}\n', Position(100, 7)), LIMIT)
-    assert found.events == [{"n": 1}, {"n": 3}]
+    around = b'{"type":"page"}\n'
+    found = decode(chunk(around + line + b"\n" + around, Position(100, 7)), LIMIT)
+    assert found.events == [{"type": "page"}, {"type": "page"}]
     assert list(found.lines) == [8, 10]
-    assert found.rejected == (Rejected(9, 108, reason),)
+    assert found.rejected == (Rejected(9, 116, reason),)
 
 
 @pytest.mark.parametrize(
@@ -67,17 +74,19 @@ def test_a_line_that_is_no_event_is_rejected_alone(line: bytes, reason: str) -> 
     ],
 )
 def test_what_javascript_accepts_is_accepted(line: bytes, event: dict[str, Any]) -> None:
-    found = decode(chunk(line + b"\n{}"), LIMIT)
-    assert (found.events, list(found.lines), found.rejected) == ([event, {}], [1, 2], ())
+    line = line.replace(b"{", b'{"type":"page",', 1)
+    found = decode(chunk(line + b'\n{"type":"page"}'), LIMIT)
+    wanted = [{"type": "page", **event}, {"type": "page"}]
+    assert (found.events, list(found.lines), found.rejected) == (wanted, [1, 2], ())
 
 
 @pytest.mark.parametrize(
     ("data", "events", "lines"),
     [
-        (b'{"a":1}\n\n  \r\n{"b":2}\n', [{"a": 1}, {"b": 2}], [1, 4]),
+        (b'{"type":"a"}\n\n  \r\n{"type":"b"}\n', [{"type": "a"}, {"type": "b"}], [1, 4]),
         (b"\n", [], []),
-        (b'\xef\xbb\xbf\n{"a":1}', [{"a": 1}], [2]),
-        (b'{"a":1}\r\n{"b":2}\r\n', [{"a": 1}, {"b": 2}], [1, 2]),
+        (b'\xef\xbb\xbf\n{"type":"a"}', [{"type": "a"}], [2]),
+        (b'{"type":"a"}\r\n{"type":"b"}\r\n', [{"type": "a"}, {"type": "b"}], [1, 2]),
     ],
 )
 def test_blank_lines_hold_nothing_and_are_counted(
@@ -111,6 +120,7 @@ def test_a_line_that_is_too_long_is_rejected() -> None:
 )
 def test_good_and_bad_lines_keep_their_places(values: list[dict[str, Any] | None]) -> None:
     """Whether read at once or one by one, an event has the number of its line."""
+    values = [None if value is None else {**value, "type": "page"} for value in values]
     lines = [b"oops" if value is None else json.dumps(value).encode() for value in values]
     found = decode(chunk(b"\n".join(lines) + b"\n"), LIMIT)
     good = [(number, value) for number, value in enumerate(values, 1) if value is not None]

@@ -1,0 +1,62 @@
+"""Reading events: files of every shape, streams, and the envelopes that events arrive in.
+
+All commands read events here, so that they agree on what an event is and which lines are invalid.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from framework.events.content import MAX_DOCUMENT
+    from framework.events.decoding import Decoded, Rejected, decode, reread
+    from framework.events.envelopes import EVENT_TYPES, is_event, why_not
+    from framework.events.files import (
+        MAX_LINE,
+        START,
+        Chunk,
+        EventFile,
+        EventSource,
+        Identity,
+        Position,
+    )
+    from framework.events.parsing import NotJSONError, parse
+    from framework.events.reading import MAX_BYTES, MAX_EVENTS, EventReading, read_events
+
+_EXPORTS = {
+    "content": "MAX_DOCUMENT",
+    "decoding": "Decoded Rejected decode reread",
+    "envelopes": "EVENT_TYPES is_event why_not",
+    "files": "MAX_LINE START Chunk EventFile EventSource Identity Position",
+    "parsing": "NotJSONError parse",
+    "reading": "MAX_BYTES MAX_EVENTS EventReading read_events",
+}
+
+__all__ = [
+    "EVENT_TYPES",
+    "MAX_BYTES",
+    "MAX_DOCUMENT",
+    "MAX_EVENTS",
+    "MAX_LINE",
+    "START",
+    "Chunk",
+    "Decoded",
+    "EventFile",
+    "EventReading",
+    "EventSource",
+    "Identity",
+    "NotJSONError",
+    "Position",
+    "Rejected",
+    "decode",
+    "is_event",
+    "parse",
+    "read_events",
+    "reread",
+    "why_not",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_exports(__name__, _EXPORTS)

@@ -1,0 +1,79 @@
+"""Reading all events of a file at once, within limits: what commands that send nothing use."""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_left
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from framework.events.decoding import Rejected, decode
+from framework.events.files import MAX_LINE, Chunk, EventFile, EventSource
+from framework.paths import Event
+
+MAX_EVENTS = 10_000
+"""Lines with or without an event that commands read which send nothing."""
+
+MAX_BYTES = 64_000_000
+"""Bytes that these commands read, unpacked."""
+
+
+class EventReading(Struct, frozen=True):
+    """The *events* of a source and their line numbers (from 1), aligned; and the invalid lines.
+
+    *name* is the source's. *unpacked* counts envelopes by kind. *is_whole* is whether the end of
+    the source was reached, before a limit.
+    """
+
+    name: str
+    events: list[Event]
+    lines: list[int]
+    rejected: list[Rejected]
+    unpacked: Mapping[str, int] = field(default_factory=dict)
+    is_whole: bool = True
+
+
+def read_events(  # noqa: PLR0913 - each is an option of its own
+    source: EventSource,
+    *,
+    unpack: bool = False,
+    max_line: int = MAX_LINE,
+    max_events: int | None = None,
+    max_bytes: int | None = None,
+    name: str = "",
+) -> EventReading:
+    """Return the events of *source* and its invalid lines, as `actions run` reads them.
+
+    *source* is a path, `-` for standard input, or an open binary file, known as *name* in
+    messages. With *unpack*, known envelopes are replaced by the events in them. Lines longer than
+    *max_line* bytes are invalid; reading stops after *max_events* lines with or without an event,
+    or *max_bytes*.
+    Raises StorageError if the source cannot be read, ConfigurationError if it holds anything else
+    than JSON.
+    """
+    most = sys.maxsize if max_events is None else max_events
+    most_bytes = sys.maxsize if max_bytes is None else max_bytes
+    found = EventReading("", [], [], [])
+    is_whole = True
+    with EventFile(source, max_line, unpack=unpack, name=name) as file:
+        for chunk in file.chunks():
+            left = most - len(found.events) - len(found.rejected)
+            if file.passed > most_bytes or not _add(found, chunk, max_line, left):
+                is_whole = False
+                break
+    return replace(found, name=file.name, unpacked=dict(file.unpacked), is_whole=is_whole)
+
+
+def _add(found: EventReading, chunk: Chunk, max_line: int, left: int) -> bool:
+    """Add what a chunk holds, at most *left* lines; return whether that is all of it."""
+    decoded = decode(chunk, max_line)
+    end = chunk.end.lines + 1
+    if len(decoded.events) + len(decoded.rejected) > left:
+        end = sorted([*decoded.lines, *(one.number for one in decoded.rejected)])[left]
+    number = bisect_left(decoded.lines, end)
+    found.events.extend(decoded.events[:number])
+    found.lines.extend(map(chunk.line_of, decoded.lines[:number]))
+    found.rejected.extend(one for one in decoded.rejected if one.number < end)
+    return end > chunk.end.lines
