@@ -308,7 +308,7 @@ class CountsJson(Struct):
     delivered: int
     failed: int
     skipped: int
-    unconfirmed: int
+    unconfirmed: Omissible[int] = UNSET
 
 
 class RunJson(Struct):

@@ -234,9 +234,9 @@ def _batches(report: Report) -> JSON:
 
 
 def _counts(report: Report) -> dict[str, int]:
-    counts = dict.fromkeys(("delivered", "failed", "skipped", "unconfirmed"), 0)
+    counts = dict.fromkeys(("delivered", "failed", "skipped"), 0)
     for (_, kind), number in report.counts().items():
-        counts[kind] += number
+        counts[kind] = counts.get(kind, 0) + number
     return counts
 
 
