@@ -35,7 +35,7 @@ SAVE_EVERY = 1.0
 SHOW_EVERY = 0.1
 """Minimum seconds between two reports of progress."""
 
-_PLUGIN_ERRORS = frozenset({"INTERNAL_ERROR", "RESULT_COUNT"})
+_PLUGIN_ERRORS = frozenset({"INTERNAL_ERROR", "RESULT_COUNT", "RESULT_TYPE"})
 
 
 def run_file(  # noqa: PLR0913 - each is an option of its own
@@ -131,11 +131,11 @@ class _Run:
         for completions in self._completions(limit):
             self._record(completions)
             self._save_and_show()
-            if halted := self._stream.halted:
-                self._stop = "refused" if halted.status == 401 else "unavailable"
-                return
             if stopping():
                 self._stop = "interrupted"
+                return
+            if halted := self._stream.halted:
+                self._stop = _stop(halted)
                 return
         self._complete = not self._stop
 
@@ -351,6 +351,13 @@ def _halts(result: Result) -> bool:
 
     A bug in a plugin does not: it may concern one event, which would block every later run.
     """
-    if not isinstance(result, Failed) or result.code in _PLUGIN_ERRORS:
+    if not isinstance(result, Failed):
         return False
-    return result.retryable or result.status == 401
+    if result.reporter == "framework" and result.code in _PLUGIN_ERRORS:
+        return False
+    return result.retryable or result.concerns_connection
+
+
+def _stop(halted: Failed) -> Stop:
+    """Return why a result stops the run: an outage ends by itself, a refusal does not."""
+    return "unavailable" if halted.retryable else "refused"

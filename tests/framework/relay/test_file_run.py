@@ -333,7 +333,7 @@ def test_a_resumed_run_that_stops_early_loses_nothing(
         ),
         (Fault("drop-before", "amend", times=8), "unavailable", "did not answer in proper HTTP."),
         (
-            Fault("rate-limited", "amend", seconds=1_000.0),
+            Fault("rate-limited", "amend", times=8, seconds=1_000.0),
             "unavailable",
             "answered 429 Too Many Requests: too many requests",
         ),
