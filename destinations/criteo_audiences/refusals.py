@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import httpx
 import orjson
@@ -63,11 +63,14 @@ def describe(response: httpx.Response) -> ErrorDescription:
     body = read_json(response)
     found = body if isinstance(body, dict) else {}
     problems = problems_of(found)
-    concerns = "connection" if _concerns_connection(response, problems) else None
+    concerns: Literal["event", "connection"] | None = None
+    if problems and problems[0].code in LIST_CODES:
+        concerns = "event"
+    elif _concerns_connection(response, problems):
+        concerns = "connection"
     if problems:
         said = [_text(problems), _ADVICE.get(response.status_code)]
-        scope = "event" if problems[0].code in LIST_CODES else concerns
-        return ErrorDescription(problems[0].code, ". ".join(filter(None, said)), scope)
+        return ErrorDescription(problems[0].code, ". ".join(filter(None, said)), concerns)
     if isinstance(found.get("error"), str):
         return ErrorDescription(found["error"], _ADVICE[401], concerns)
     return ErrorDescription(scope=concerns)

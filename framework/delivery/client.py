@@ -65,8 +65,7 @@ class Client(httpx.Client):
         addresses: Collection[str] = (),
         **options: Any,
     ) -> None:
-        own = isinstance(clock, InterruptibleClock)
-        self.clock = clock if own else InterruptibleClock(clock)
+        self.clock = clock if isinstance(clock, InterruptibleClock) else InterruptibleClock(clock)
         self.redactor = redactor or Redactor()
         self.recorder = Recorder(self.redactor)
         self._error_reader = error_reader

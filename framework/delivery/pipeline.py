@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import traceback
 from collections import Counter
@@ -19,7 +20,13 @@ import httpx
 import orjson
 
 from framework.clock import Clock, InterruptibleClock
-from framework.definition import Field, Subscription, shape_settings, starting_subscriptions
+from framework.definition import (
+    Field,
+    Subscription,
+    shape_settings,
+    starting_subscriptions,
+    values_of,
+)
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
@@ -97,6 +104,22 @@ def _secrets(fields: Mapping[str, Field], values: Any) -> Iterator[str]:
                 yield from _secrets(entry.properties, one)
             elif entry.secret and one is not None:
                 yield str(one)
+
+
+def _public(fields: Mapping[str, Field], values: Any) -> Any:
+    """Return *values* without secrets, at any depth."""
+    if not isinstance(values, Mapping):
+        return [_public(fields, one) for one in values] if isinstance(values, list) else None
+    return {
+        key: _public(entry.properties, values[key]) if entry.properties else values[key]
+        for key, entry in fields.items()
+        if key in values and not entry.secret
+    }
+
+
+def _digest(value: Any) -> str:
+    """Return a short digest of JSON, in which the order of keys does not matter."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
 
 def _addresses(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -228,8 +251,14 @@ class Connection:
             (one.action.slug, str(one.trigger), dict(one.subscription.mapping))
             for one in self.subscriptions
         ]
-        digest = hashlib.sha256(orjson.dumps(chosen, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        return f"{self.plugin.definition.slug} {digest[:12]}"
+        return f"{self.plugin.definition.slug} {_digest(chosen)}"
+
+    @property
+    def settings_digest(self) -> str:
+        """A digest of all settings that are not secret, which say where events go."""
+        fields, values = self.plugin.definition.settings_fields, self.settings
+        plain = values if isinstance(values, Mapping) else values_of(values)
+        return _digest(json.dumps(_public(fields, plain), sort_keys=True, default=str))
 
     @property
     def number_of_calls(self) -> int:

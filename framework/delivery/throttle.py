@@ -80,9 +80,7 @@ class RateHeaders(Struct, frozen=True):
     retry_after: float | None = None
 
     @classmethod
-    def read(
-        cls, headers: Mapping[str, str], now: float, window: float = LONGEST_PAUSE
-    ) -> Self:
+    def read(cls, headers: Mapping[str, str], now: float, window: float = LONGEST_PAUSE) -> Self:
         """Read `Retry-After` and `x-ratelimit-*` or `ratelimit-*`.
 
         A time is a number of seconds, Unix time in seconds or milliseconds, distinguished by size,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from framework.delivery import Completion, Connection
 from framework.events import Chunk, EventFile, Position, Rejected, decode
-from framework.relay.checkpoint import Checkpoint, load, pack, save
+from framework.relay.checkpoint import Checkpoint, ConnectionIdentity, load, pack, save
 from framework.relay.checkpoint_writer import CheckpointWriter
 from framework.relay.ingest import Ingested, IngestedSpan, ingest
 from framework.relay.outcomes import OutcomeFile
@@ -42,6 +42,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     connection: Connection,
     source: EventFile,
     *,
+    serves: ConnectionIdentity | None = None,
     checkpoint: Path | None = None,
     outcomes: Path | None = None,
     limit: int | None = None,
@@ -52,20 +53,21 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
 ) -> Summary:
     """Deliver the events of *source* and return a summary.
 
-    With *checkpoint*, the run resumes from it and updates it; with *outcomes*, it writes a line to
+    With *checkpoint*, the run resumes from it and updates it, if it is for the same events and for
+    *serves*, by default the connection without a name; with *outcomes*, it writes a line to
     that file for each event and subscription. The run reads at most *limit* lines.
     With *threads*, so many threads send requests while the next events are read; requests with
     equal batch keys stay in order. With two or more *processes*, so many worker processes decode
     and map the unread events of a plain file, unless there is a limit; requests and their order
     stay the same.
     The run stops early when *stopping* returns true, when the partner is unavailable or when it
-    denies access; events without a result are then left for the next run.
+    refuses the whole connection; events without a result are then left for the next run.
     Raises StorageError for files that cannot be read or written, ConfigurationError for a
     checkpoint or outcome file that does not match.
     """
-    label = connection.label
-    before = load(checkpoint, label, source) if checkpoint else None
-    before = before or Checkpoint(connection=label, file=source.identity)
+    serves = serves or ConnectionIdentity.of(connection)
+    before = load(checkpoint, serves, source) if checkpoint else None
+    before = before or Checkpoint(serves=serves, file=source.identity)
     if source.identity is None or before.file != source.identity:
         before = before.unfinished()
     with ExitStack() as files:
@@ -330,8 +332,9 @@ class _Run:
         self, unsettled: Mapping[int, Sequence[range]], position: Position, length: int | None
     ) -> Checkpoint:
         return Checkpoint(
-            connection=self._connection.label,
+            serves=self._before.serves,
             file=self._source.identity,
+            head=self._source.head,
             position=position,
             read=self._read,
             unsettled=pack(unsettled),
