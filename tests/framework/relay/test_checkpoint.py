@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -348,10 +349,11 @@ def test_a_checkpoint_of_an_earlier_version_is_accepted_where_it_is_named(
     path = tmp_path / "c"
     path.write_bytes(previous(events))
     assert load(path, events) == made(events)
-    assert caplog.messages == [
+    (told,) = caplog.messages
+    assert told == (
         f"The checkpoint `{path}` is from an earlier version, which did not record the settings of "
         "its connection. It counts as one for this connection."
-    ]
+    )
 
 
 @pytest.mark.parametrize("place", ["", "localhost-8010"])
@@ -387,11 +389,12 @@ def test_no_changed_byte_changes_what_is_accepted(
     new = data.draw(st.binary(max_size=1) | st.sampled_from([b"0", b"1", b'"', b" ", b","]))
     rest = content[at + data.draw(st.integers(0, 1)) :]
     path.write_bytes(content[:at] + new + rest)
+    refusal = ""
     try:
         assert load(path, events) == made(events)
     except ConfigurationError as error:
-        assert str(error).startswith(f"The checkpoint `{path}` ")
-        assert str(error).endswith(WAY_OUT)
+        refusal = str(error)
+    assert re.fullmatch(rf"(The checkpoint `{path}` .*{WAY_OUT})?", refusal, re.DOTALL)
 
 
 IDENTITIES = st.builds(
