@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         APIError,
         ConfigurationError,
         DefinitionError,
+        ErrorDescription,
         FrameworkError,
         IntegrationError,
         InvalidAuthenticationError,
@@ -76,8 +77,9 @@ _EXPORTS = {
         "basic bearer connect json_body"
     ),
     "errors": (
-        "APIError ConfigurationError DefinitionError FrameworkError IntegrationError "
-        "InvalidAuthenticationError PayloadValidationError RetryableError UnknownNameError"
+        "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "
+        "IntegrationError InvalidAuthenticationError PayloadValidationError RetryableError "
+        "UnknownNameError"
     ),
     "hookspecs": "hookimpl",
     "plugins": "load_plugins open_plugin",
@@ -103,6 +105,7 @@ __all__ = [
     "DefinitionError",
     "Delivered",
     "Destination",
+    "ErrorDescription",
     "Failed",
     "Field",
     "FrameworkError",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from framework.errors import RetryableError
+
+HEED: Final = 0.25
+"""Seconds after which a waiting clock notices a stop request."""
 
 
 class Clock(Protocol):
@@ -58,6 +64,39 @@ class MovableClock:
         """Advance the clock by *seconds*, or set it back if negative."""
         with self._lock:
             self._offset += seconds
+
+
+class InterruptibleClock:
+    """A clock whose waits end when a stop is requested; otherwise like *clock*."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._stopping: Callable[[], bool] | None = None
+        self.monotonic = self._clock.monotonic
+        self.time = self._clock.time
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop is requested."""
+        return self._stopping is not None and self._stopping()
+
+    def heed(self, stopping: Callable[[], bool]) -> None:
+        """End waits from now on when *stopping* returns true."""
+        self._stopping = stopping
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait for *seconds*; raises RetryableError (`STOPPED`) within a second of a request."""
+        if self._stopping is None:
+            self._clock.sleep(seconds)
+            return
+        end = self.monotonic() + seconds
+        while True:
+            if self._stopping():
+                raise RetryableError("A stop was requested.", "STOPPED", scope="connection")
+            left = end - self.monotonic()
+            if left <= 0:
+                return
+            self._clock.sleep(min(left, HEED))
 
 
 class FrozenClock:

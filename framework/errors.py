@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 RETRYABLE_STATUSES = frozenset({408, 423, 429, *(s for s in range(500, 600) if s != 501)})
 """HTTP statuses after which a retry may succeed (the same as Segment's implementation)."""
@@ -38,6 +38,25 @@ _NAMES: Final = {
     509: "BANDWIDTH_LIMIT_EXCEEDED",
     529: "SITE_IS_OVERLOADED",
 }
+
+
+Scope: TypeAlias = Literal["event", "connection"]
+"""What a failure concerns: the events of the request, or the whole connection.
+
+A failure of the connection, such as a withdrawn consent, stops a run; its events stay open.
+"""
+
+
+class ErrorDescription(NamedTuple):
+    """What a partner's error response says; the hook `describe_error` returns it.
+
+    *code* is for programs, *text* for people; either may be empty. *scope* says what the failure
+    concerns; None leaves that to the framework, which decides by status and address.
+    """
+
+    code: str = ""
+    text: str = ""
+    scope: Scope | None = None
 
 
 def code_of(status: int) -> str:
@@ -114,18 +133,28 @@ class StorageError(FrameworkError):
 class IntegrationError(FrameworkError):
     """One delivery failed; the framework turns it into a `Failed` result.
 
-    *status* is the HTTP status of the failure, *code* a constant for programs; `response` is the
-    partner's response, if one caused the failure.
+    *status* is the HTTP status of the failure, *code* a constant for programs, *scope* says whether
+    it concerns the events or the whole connection; `response` is the partner's response, if one
+    caused the failure.
     """
 
     status = 500
     code = "INTEGRATION_ERROR"
+    scope: Scope = "event"
     response: Any = None
 
-    def __init__(self, message: str, code: str | None = None, status: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        code: str | None = None,
+        status: int | None = None,
+        *,
+        scope: Scope | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code or type(self).code
         self.status = status or type(self).status
+        self.scope = scope or type(self).scope
 
 
 class PayloadValidationError(IntegrationError):
@@ -150,9 +179,10 @@ class PayloadValidationError(IntegrationError):
 
 
 class InvalidAuthenticationError(IntegrationError):
-    """The credentials are invalid (401)."""
+    """The credentials are invalid (401), which concerns the whole connection."""
 
     status = 401
+    scope = "connection"
     code = "INVALID_AUTHENTICATION"
 
 
@@ -169,8 +199,9 @@ class RetryableError(IntegrationError):
         status: int | None = None,
         *,
         pause: float | None = None,
+        scope: Scope | None = None,
     ) -> None:
-        super().__init__(message, code, status)
+        super().__init__(message, code, status, scope=scope)
         self.pause = pause
 
 

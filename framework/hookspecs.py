@@ -15,6 +15,7 @@ import httpx
 import pluggy
 
 from framework.definition import Action, Destination, Settings
+from framework.errors import ErrorDescription
 from framework.results import Failed, Result
 
 PROJECT = "action_destinations"
@@ -55,10 +56,14 @@ def check_authentication(client: httpx.Client, settings: Any) -> None:
 
 
 @hookspec(firstresult=True)
-def describe_error(response: httpx.Response) -> tuple[str, str] | None:
+def describe_error(response: httpx.Response) -> tuple[str, str] | ErrorDescription | None:
     """Return code and text of an error response; None if it contains neither.
 
-    Neither may hold a secret or personal data.
+    Neither may hold a secret or personal data. An `ErrorDescription` can add what the failure
+    concerns: `connection` if every other event would fail, too, such as for a withdrawn consent (a
+    run then stops, and its events stay open), or `event` if it would not. By default, redirects,
+    401, 402, 403, 407, 429 and every failed request for a token concern the connection, and 404,
+    405, 410 and 501 do so at the root of an origin or at an address that a setting holds.
     """
     raise NotImplementedError
 

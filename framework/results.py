@@ -14,6 +14,7 @@ from framework.errors import (
     IntegrationError,
     PayloadValidationError,
     RetryableError,
+    Scope,
     code_of,
 )
 
@@ -43,7 +44,8 @@ class Failed:
 
     *status* (an HTTP status) and *code* classify the failure, *message* is for people, *problems*
     lists all problems if there are several. *pause* is the time to wait in seconds, if the partner
-    gave one; *body* is the partner's response for this event, if known.
+    gave one; *body* is the partner's response for this event, if known. With *scope* `connection`
+    every other event would fail, too: a run stops, and its events stay open.
     """
 
     status: int
@@ -53,11 +55,17 @@ class Failed:
     problems: tuple[str, ...] = ()
     pause: float | None = field(default=None, compare=False)
     body: Any = field(default=None, hash=False)
+    scope: Scope = "event"
 
     @property
     def retryable(self) -> bool:
         """Whether a retry with the same event may succeed."""
         return self.status in RETRYABLE_STATUSES
+
+    @property
+    def concerns_connection(self) -> bool:
+        """Whether every other event would fail, too: by scope, or for lack of access (401)."""
+        return self.scope == "connection" or self.status == 401
 
     @classmethod
     def by_status(cls, status: int, message: str, code: str = "", *, body: Any = None) -> Failed:
@@ -73,7 +81,8 @@ class Failed:
         """Return the Failed result for an exception raised in a delivery."""
         pause = error.pause if isinstance(error, RetryableError) else None
         problems = error.problems if isinstance(error, PayloadValidationError) else ()
-        return cls(error.status, error.code, str(error), reporter, problems, pause)
+        told = (error.status, error.code, str(error), reporter, problems)
+        return cls(*told, pause, scope=error.scope)
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON object with its kind in `outcome`."""

@@ -18,7 +18,7 @@ from destinations.criteo_audiences.api import (
 from destinations.criteo_audiences.identifiers import ALIASES, EMAIL_FORMS, READERS, read_emails
 from destinations.criteo_audiences.lists import ContactLists
 from destinations.criteo_audiences.refusals import describe
-from destinations.criteo_audiences.updates import amend, amend_by_name, each
+from destinations.criteo_audiences.updates import amend_by_id, amend_by_name, each
 from framework import (
     Action,
     Batching,
@@ -27,6 +27,7 @@ from framework import (
     Columns,
     Condition,
     Conflict,
+    ErrorDescription,
     Failed,
     InvalidAuthenticationError,
     OAuthClientCredentials,
@@ -215,8 +216,8 @@ def check_authentication(client: httpx.Client, settings: CriteoSettings) -> None
 
 
 @hookimpl
-def describe_error(response: httpx.Response) -> tuple[str, str] | None:
-    """Return code and message of Criteo's error response; None for other bodies."""
+def describe_error(response: httpx.Response) -> ErrorDescription:
+    """Return code, message and scope of Criteo's error response."""
     return describe(response)
 
 
@@ -246,8 +247,8 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
 ) -> Result | list[Result]:
     """Add users to one audience, or remove them; return one result per payload, or one for all.
 
-    Raises InvalidAuthenticationError where Criteo denies access to the advertiser, and other
-    IntegrationErrors where a contact list cannot be found or created.
+    Raises IntegrationError where a contact list cannot be found or created; where Criteo denies
+    access to the advertiser, it concerns the connection.
     """
     criteo = Criteo(client, settings.api_version)
     lists = ContactLists(criteo, settings.advertiser_id, cache)
@@ -255,7 +256,8 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
         _OPERATIONS[action.slug], key["identifier_type"], identifiers, key["gum_caller_id"]
     )
     if key["contact_list_id"]:
-        return each(amend(criteo, _number(key["contact_list_id"]), amendment), identifiers)
+        list_id = _number(key["contact_list_id"])
+        return each(amend_by_id(lists, list_id, amendment), identifiers)
     if key["audience_key"]:
         return each(amend_by_name(lists, key["audience_key"], amendment), identifiers)
     return NO_AUDIENCE_KEY

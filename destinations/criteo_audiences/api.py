@@ -173,7 +173,9 @@ class Criteo(NamedTuple):
         )
         page = objects(response.get("data"))
         if not page and (refused := problems_of(response, "errors")):
-            raise api_error(refused, "Criteo did not list the advertiser's audiences")
+            error = api_error(refused, "Criteo did not list the advertiser's audiences")
+            error.scope = "connection"  # the request contains nothing of an event
+            raise error
         meta = response.get("meta")
         total = meta.get("totalItems") if isinstance(meta, dict) else None
         return page, total if isinstance(total, int) else None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from destinations.criteo_audiences.api import Criteo
 from destinations.criteo_audiences.refusals import NameTakenError
-from framework import APIError, Cache, InvalidAuthenticationError, RetryableError
+from framework import APIError, Cache, RetryableError
 
 _TTL = 3_600.0
 """Seconds for which an ID is cached; the time in which a renamed list may go unnoticed."""
@@ -30,14 +28,13 @@ class ContactLists(NamedTuple):
     def find(self, name: str) -> str | None:
         """Return the ID of the list called *name*, or None where it does not exist.
 
-        Raises APIError when the list is read-only, InvalidAuthenticationError when the app has no
-        access to lists of this advertiser.
+        Raises APIError when the list is read-only, or when the app has no access to lists of this
+        advertiser, which concerns the connection.
         """
         known: str | None = self.cache.get(self._key(name))
         if known:
             return known
-        with _access():
-            return self._search(name)
+        return self._search(name)
 
     def find_or_create(self, name: str) -> str:
         """Return the ID of the list called *name*; create the list where it does not exist.
@@ -47,9 +44,12 @@ class ContactLists(NamedTuple):
         known: str | None = self.cache.get(self._key(name))
         if known:
             return known
-        with _access():
-            found = None if self.cache.get(self._listed) else self._search(name)
-            return found or self._create(name)
+        found = None if self.cache.get(self._listed) else self._search(name)
+        return found or self._create(name)
+
+    def check(self) -> None:
+        """Search once; raises the error of the connection if Criteo refuses that, too."""
+        next(self.criteo.contact_lists(self.advertiser_id), None)
 
     def forget(self, name: str) -> None:
         """Remove *name* from the cache, so that the next lookup searches again."""
@@ -112,16 +112,3 @@ class ContactLists(NamedTuple):
 
     def _key(self, name: str) -> str:
         return f"contact list/{self.advertiser_id}/{name}"
-
-
-@contextmanager
-def _access() -> Iterator[None]:
-    """Raise InvalidAuthenticationError for a 403: no event of the advertiser can succeed."""
-    try:
-        yield
-    except APIError as error:
-        if error.status != 403 or error.response is None:
-            raise
-        refused = InvalidAuthenticationError(str(error), error.code)
-        refused.response = error.response
-        raise refused from error

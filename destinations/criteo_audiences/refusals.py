@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import httpx
 import orjson
 
-from framework import APIError, IntegrationError
+from framework import APIError, ErrorDescription, IntegrationError, RetryableError
 
 _PLACES = ("errors", "warnings")
 _LONGEST_TITLE = 80
@@ -55,20 +55,44 @@ class TooLargeError(APIError):
     """The body of an amendment exceeds Criteo's size limit."""
 
 
-def describe(response: httpx.Response) -> tuple[str, str] | None:
-    """Return code and message of an error response, or None where its body has another form.
+def describe(response: httpx.Response) -> ErrorDescription:
+    """Return code, message and scope of an error response; code and message may be empty.
 
     The message holds title, type and trace ID of each problem, and advice.
     """
     body = read_json(response)
-    if not isinstance(body, dict):
-        return None
-    if problems := problems_of(body):
+    found = body if isinstance(body, dict) else {}
+    problems = problems_of(found)
+    concerns: Literal["event", "connection"] | None = None
+    if problems and problems[0].code in LIST_CODES:
+        concerns = "event"
+    elif _concerns_connection(response, problems):
+        concerns = "connection"
+    if problems:
         said = [_text(problems), _ADVICE.get(response.status_code)]
-        return problems[0].code, ". ".join(filter(None, said))
-    if isinstance(body.get("error"), str):
-        return body["error"], _ADVICE[401]
-    return None
+        return ErrorDescription(problems[0].code, ". ".join(filter(None, said)), concerns)
+    if isinstance(found.get("error"), str):
+        return ErrorDescription(found["error"], _ADVICE[401], concerns)
+    return ErrorDescription(scope=concerns)
+
+
+def _concerns_connection(response: httpx.Response, problems: Sequence[CriteoProblem]) -> bool:
+    """Return whether a response refuses access, the API version, or what all requests share.
+
+    Searches contain nothing of an event, so every refusal of one concerns the connection; a
+    contact list may be unknown, but the other addresses exist for every event.
+    """
+    status, path = response.status_code, response.request.url.path
+    if status >= 500 and status != 501:
+        return False
+    if status in _OF_CONNECTION or any(one.type in _ACCESS for one in problems):
+        return True
+    return path.endswith(_SEARCHES) or (status == 404 and not path.endswith("/contact-list"))
+
+
+_OF_CONNECTION = frozenset({403, 405, 406, 410, 415, 501})
+_ACCESS = frozenset({"access-control", "access_control", "authentication", "authorization"})
+_SEARCHES = ("/audience-segments/search", "/advertisers/me")
 
 
 _ADVICE = {
@@ -101,29 +125,40 @@ def _text(problems: Sequence[CriteoProblem]) -> str:
     return "; ".join(map(str, problems))
 
 
-def api_error(problems: Sequence[CriteoProblem], what: str) -> APIError:
+def api_error(problems: Sequence[CriteoProblem], what: str) -> IntegrationError:
     """Return the error for problems in a response with status 200; *what* begins its message."""
     code = problems[0].code if problems else ""
-    kind = _KINDS.get(code, APIError)
     said = _text(problems) or "no reason given"
     named = f" ({code})" if code else ""
-    return kind(f"{what}: {said}{named}.", code or "API_ERROR", _STATUSES.get(code, 400))
+    told = (f"{what}: {said}{named}.", code or "API_ERROR")
+    types = {one.type for one in problems}
+    if code in _KINDS:
+        return _KINDS[code](*told, _STATUSES.get(code, 400))
+    if types & _ACCESS:
+        return APIError(*told, 403, scope="connection")
+    if "quota" in types:
+        return RetryableError(*told, 429, scope="connection")
+    if "availability" in types:
+        return RetryableError(*told, 503)
+    return APIError(*told, 400)
 
 
 def specific_error(error: IntegrationError) -> IntegrationError:
     """Return *error* as NameTakenError, ListGoneError or TooLargeError where one applies."""
     kind = _KINDS.get(error.code) or _BY_STATUS.get(error.status)
-    if kind is None:
+    if kind is None or error.scope == "connection":
         return error
     found = kind(str(error), error.code, error.status)
     found.response = error.response
     return found
 
 
+LIST_CODES = frozenset({"audience-invalid", "segment-not-found"})
+"""Codes of problems with one contact list."""
+
 _KINDS: dict[str, type[APIError]] = {
     "name-must-be-unique": NameTakenError,
-    "audience-invalid": ListGoneError,
-    "segment-not-found": ListGoneError,
+    **dict.fromkeys(LIST_CODES, ListGoneError),
 }
 _BY_STATUS: dict[int, type[APIError]] = {404: ListGoneError, 413: TooLargeError}
-_STATUSES = {"audience-invalid": 404, "segment-not-found": 404}
+_STATUSES = dict.fromkeys(LIST_CODES, 404)

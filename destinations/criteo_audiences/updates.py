@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from destinations.criteo_audiences.api import MAX_IDENTIFIERS, Amendment, Criteo
 from destinations.criteo_audiences.identifiers import by_form
 from destinations.criteo_audiences.lists import ContactLists
-from destinations.criteo_audiences.refusals import ListGoneError, TooLargeError
+from destinations.criteo_audiences.refusals import LIST_CODES, ListGoneError, TooLargeError
 from destinations.criteo_audiences.verdicts import Verdict
 from framework import DELIVERED, Delivered, Failed, IntegrationError, Result, Skipped, Unconfirmed
 
@@ -40,6 +40,20 @@ def amend_by_name(lists: ContactLists, name: str, amendment: Amendment) -> Amend
         _logger.info("Looking up the contact list again: %s", error)
         lists.forget(name)
         return _amend_found(lists, name, amendment)
+
+
+def amend_by_id(lists: ContactLists, list_id: str, amendment: Amendment) -> AmendmentResults:
+    """Amend the list with *list_id*.
+
+    Raises ListGoneError where Criteo does not know it. Where Criteo does not say that it means the
+    list, a search shows whether the whole API is gone: its error is raised then.
+    """
+    try:
+        return amend(lists.criteo, list_id, amendment)
+    except ListGoneError as error:
+        if error.code not in LIST_CODES:
+            lists.check()
+        raise
 
 
 def _amend_found(lists: ContactLists, name: str, amendment: Amendment) -> AmendmentResults:

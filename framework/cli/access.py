@@ -9,7 +9,7 @@ from framework.cli.connections import connection_option, endpoint_option, open_c
 from framework.errors import IntegrationError
 
 _OFFERS = {
-    exits.REFUSED: "Check the settings that hold the credentials.",
+    exits.REFUSED: "Check the credentials and the other settings of the connection.",
     exits.UNAVAILABLE: "Check the network and the address, and try again later.",
 }
 

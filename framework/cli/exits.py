@@ -29,7 +29,8 @@ EXIT_CODES = {
     FAILED: "Some events failed permanently or are unconfirmed, or some lines were invalid.",
     USAGE: "The command, the connection file or the checkpoint is invalid; nothing was sent.",
     UNAVAILABLE: "The partner is unavailable or throttling. Run the command again to resume.",
-    REFUSED: "The partner denies access. Check the credentials and run the command again.",
+    REFUSED: "The partner refuses the whole connection: credentials, consent, API version or "
+    "address. Correct the settings and run the command again to resume.",
     STORAGE: "A local file cannot be read or written.",
     BUG: "A bug in the program or in a plugin; --debug shows where.",
     INTERRUPTED: "Interrupted. Run the command again to resume.",
@@ -44,9 +45,10 @@ def code_of(error: Exception) -> int:
     if isinstance(error, StorageError):
         return STORAGE
     if isinstance(error, IntegrationError):
-        if error.status in {401, 403}:
-            return REFUSED
-        return UNAVAILABLE if error.status in RETRYABLE_STATUSES else FAILED
+        if error.status in RETRYABLE_STATUSES:
+            return UNAVAILABLE
+        refused = error.scope == "connection" or error.status in {401, 403}
+        return REFUSED if refused else FAILED
     return BUG
 
 

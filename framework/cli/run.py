@@ -27,7 +27,7 @@ from framework.cli.tables import print_table
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from framework.relay import Summary
+    from framework.relay import ConnectionIdentity, Summary
     from framework.sandbox import Sandbox
 
 _EXITS = "\n".join(f"  {code:<4} {text}" for code, text in exits.EXIT_CODES.items())
@@ -50,6 +50,18 @@ class _Options(NamedTuple):
     unpack: bool
     as_json: bool
     quiet: bool
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the run has a checkpoint: a given one, or the default one of a file."""
+        return bool(self.checkpoint) or (not self.offline and Path(self.events).is_file())
+
+    @property
+    def sent_to(self) -> str:
+        """What receives the requests; empty for the partner."""
+        if self.offline:
+            return "the sandbox" if self.sandbox else "a dry run"
+        return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(self.endpoints.items()))
 
     @property
     def offline(self) -> bool:
@@ -88,8 +100,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--checkpoint",
     type=_FILE,
     metavar="FILE",
-    help="File from which the run resumes  [default: EVENTS.checkpoint, with --endpoint "
-    "EVENTS.HOST-PORT.checkpoint; none for standard input, --dry-run and --sandbox]",
+    help="File from which the run resumes  [default: EVENTS.NAME-DIGEST.checkpoint, with the name "
+    "of the connection and a digest of its settings; none for standard input, --dry-run and "
+    "--sandbox]",
 )
 @click.option("--restart", is_flag=True, help="Ignore the checkpoint and start at the first line.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N lines.")
@@ -125,9 +138,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def run(ctx: click.Context, /, **options: Any) -> None:
     """Deliver events from a file; resume an earlier run.
 
-    A checkpoint is saved next to the events file. After a crash, an interruption or an outage of
-    the partner, the same command resumes from it. Events are delivered at least once and in the
-    order of the file.
+    A checkpoint is saved next to the events file, one for each connection. After a crash, an
+    interruption or an outage of the partner, the same command resumes from it. Events are delivered
+    at least once and in the order of the file.
     """
     chosen = _Options(**options)
     _check_paths(chosen)
@@ -185,7 +198,12 @@ def _transport(options: _Options, sandbox: Sandbox | None) -> Any:
 def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summary:
     from framework.delivery import connect  # noqa: PLC0415 - heavy, imported at first use
     from framework.events import EventFile  # noqa: PLC0415 - heavy
-    from framework.relay import discard, locked, run_file  # noqa: PLC0415 - heavy
+    from framework.relay import (  # noqa: PLC0415 - heavy
+        ConnectionIdentity,
+        discard,
+        locked,
+        run_file,
+    )
 
     with ExitStack() as stack:
         transport = _transport(options, sandbox)
@@ -199,7 +217,8 @@ def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summ
         shows = not (options.quiet or options.as_json)
         show = stack.enter_context(progress_bar()) if shows else lambda _: None
         stopping = stack.enter_context(interruptions())
-        checkpoint = _checkpoint(options)
+        serves = ConnectionIdentity.of(connection, file.name, options.sent_to)
+        checkpoint = _checkpoint(options, serves)
         if checkpoint:
             stack.enter_context(locked(checkpoint))
             if options.restart:
@@ -209,6 +228,7 @@ def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summ
         return run_file(
             connection,
             source,
+            serves=serves,
             checkpoint=checkpoint,
             outcomes=options.outcomes,
             limit=options.limit,
@@ -219,14 +239,27 @@ def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summ
         )
 
 
-def _checkpoint(options: _Options) -> Path | None:
-    """Return the path of the checkpoint; dry runs and sandboxes have none by default."""
-    from framework.relay import default_path  # noqa: PLC0415 - heavy, imported at first use
+def _checkpoint(options: _Options, serves: ConnectionIdentity) -> Path | None:
+    """Return the path of the checkpoint; dry runs and sandboxes have none by default.
+
+    A new one is announced where another connection's might be meant.
+    """
+    from framework.relay import default_path, others, refuse_previous  # noqa: PLC0415 - heavy
 
     if options.checkpoint or options.offline:
         return options.checkpoint
+    path = default_path(options.events, serves)
+    if path is None or path.exists() or options.restart:
+        return path
     hosts = [urlsplit(url).netloc for url in options.endpoints.values()]
-    return default_path(options.events, "-".join(hosts).replace(":", "-"))
+    refuse_previous(options.events, "-".join(hosts).replace(":", "-"), serves)
+    if known := others(path):
+        click.echo(
+            f"Starting at the first line: the checkpoint `{known[0]}` is for other settings or "
+            "another address.",
+            err=True,
+        )
+    return path
 
 
 def _print(summary: Summary, options: _Options, opened: Opened, sandbox: Sandbox | None) -> None:
@@ -247,7 +280,7 @@ def _print(summary: Summary, options: _Options, opened: Opened, sandbox: Sandbox
         click.echo("\nDry run: nothing was sent.")
         if sandbox:
             _print_requests(sandbox)
-    click.echo(f"\n{conclusion(summary, resumable=_checkpoint(options) is not None)}")
+    click.echo(f"\n{conclusion(summary, resumable=options.resumable)}")
 
 
 def _print_requests(sandbox: Sandbox) -> None:

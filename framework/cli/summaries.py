@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from framework.sandbox import Panel
 
 _RESUME = "Run the same command again to resume."
+_REFUSED = "Check credentials, consent and settings of the connection."
 _START_OVER = "No checkpoint was saved, so the next run starts at the first line."
 
 
@@ -84,7 +85,7 @@ def conclusion(summary: Summary, *, resumable: bool) -> str:
     if summary.stopped == "unavailable":
         return f"Stopped after {lines}: {summary.message} {advice}"
     if summary.stopped == "refused":
-        return f"Stopped after {lines}: {summary.message} Check the credentials. {advice}"
+        return f"Stopped after {lines}: {summary.message} {_REFUSED} {advice}"
     return _ended(summary)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import re
 import threading
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from framework.errors import (
     RetryableError,
 )
 
+_BUSY = frozenset({"server_error", "temporarily_unavailable"})
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 Flow: TypeAlias = Generator[httpx.Request, httpx.Response, None]
 Protect: TypeAlias = Callable[[str], None]
 Style: TypeAlias = Literal["form", "basic"]
@@ -185,7 +188,7 @@ class OAuthCredentials(Credentials):
             raise
         except GeneratorExit:  # the client ends the flow when the request gets no answer
             message = f"`{place(asking)}` got no answer, on behalf of several requests."
-            self._failure = RetryableError(message, "TOKEN_UNAVAILABLE")
+            self._failure = RetryableError(message, "TOKEN_UNAVAILABLE", scope="connection")
             raise
         else:
             self._failure = None
@@ -212,11 +215,8 @@ class OAuthCredentials(Credentials):
 
     def _read(self, response: httpx.Response, asked: float) -> AccessToken:
         if not response.is_success:
-            raise _refused(error_from_response(response, self._redactor, now=self._clock.time()))
-        answer = json_body(response)
-        value = answer.get("access_token") if isinstance(answer, dict) else None
-        if not isinstance(value, str) or not value:
-            raise _without_token(response, answer)
+            raise _refused(error_from_response(response, self._redactor))
+        answer, value = _answer(response)
         self._share(value)
         self.received(answer)
         life = _seconds(answer.get("expires_in"))
@@ -307,20 +307,41 @@ def _refused(error: IntegrationError) -> IntegrationError:
     """Return a 401 for a 400, which token endpoints send for invalid credentials."""
     if not isinstance(error, APIError) or error.status != 400:
         return error
-    refused = InvalidAuthenticationError(str(error), error.code)
-    refused.response = error.response
-    return refused
+    return _denied(str(error), error.code, error.response)
 
 
-def _without_token(response: httpx.Response, answer: Any) -> IntegrationError:
-    """Return the error for a 200 without a token; some servers refuse credentials that way."""
-    code = answer.get("error") if isinstance(answer, dict) else None
+def _denied(message: str, code: str, response: httpx.Response) -> IntegrationError:
+    """Return the error for a refusal with an OAuth *code*; some say that the server is busy."""
+    error: IntegrationError = InvalidAuthenticationError(message, code)
+    if code in _BUSY:
+        error = RetryableError(message, code, 503, scope="connection")
+    error.response = response
+    return error
+
+
+def _answer(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
+    """Return the answer of a token endpoint and its access token.
+
+    Raises RetryableError (401) where it holds no usable token: such an answer may be a mishap, but
+    if it stays, it is no outage that ends by itself.
+    """
+    try:
+        answer = json_body(response)
+    except IntegrationError as error:
+        raise _unusable(str(error), error.code, response) from None
     where = f"`{place(response.request)}`"
-    error: IntegrationError
+    found = answer if isinstance(answer, dict) else {}
+    token, code = found.get("access_token"), found.get("error")
+    if isinstance(token, str) and _TOKEN.fullmatch(token):
+        return found, token
     if isinstance(code, str) and code:
-        error = InvalidAuthenticationError(f"{where} refused the credentials ({code}).", code)
-    else:
-        error = APIError(f"{where} answered without an `access_token`.", "NO_ACCESS_TOKEN")
+        raise _denied(f"{where} refused the credentials ({code}).", code, response)
+    why = "without an" if token is None or token == "" else "with an unusable"
+    raise _unusable(f"{where} answered {why} `access_token`.", "NO_ACCESS_TOKEN", response)
+
+
+def _unusable(message: str, code: str, response: httpx.Response) -> RetryableError:
+    error = RetryableError(message, code, 401, scope="connection")
     error.response = response
     return error
 
@@ -328,7 +349,7 @@ def _without_token(response: httpx.Response, answer: Any) -> IntegrationError:
 def _seconds(value: Any) -> float | None:
     try:
         return max(0.0, float(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

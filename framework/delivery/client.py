@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import httpx
 
-from framework.clock import Clock, SystemClock
+from framework.clock import Clock, InterruptibleClock
 from framework.delivery.auth import Credentials
 from framework.delivery.exchanges import Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, error_from_response, error_from_transport
@@ -46,8 +47,9 @@ class Client(httpx.Client):
     through with it, and so does a request without an answer. Requests wait for the *throttle*,
     are repeated as *retry* says where that can do no harm, and are recorded while the `recorder`
     is asked to. Texts of errors and logs pass the *redactor*. *error_reader* reads code and text
-    from the partner's errors where the common places do not hold them. A body that is streamed
-    is sent once only.
+    from the partner's errors where the common places do not hold them; *addresses* are those that
+    all events share, see `error_from_response`. A body that is streamed is sent once only.
+    While the `clock` is asked to stop, nothing is repeated or waited for.
     """
 
     def __init__(  # noqa: PLR0913 - each replaces one part of the client
@@ -60,18 +62,18 @@ class Client(httpx.Client):
         redactor: Redactor | None = None,
         clock: Clock | None = None,
         error_reader: ErrorReader | None = None,
+        addresses: Collection[str] = (),
         **options: Any,
     ) -> None:
-        self.clock = clock or SystemClock()
+        self.clock = clock if isinstance(clock, InterruptibleClock) else InterruptibleClock(clock)
         self.redactor = redactor or Redactor()
         self.recorder = Recorder(self.redactor)
-        self.error_reader = error_reader
+        self._error_reader = error_reader
+        self._addresses = addresses
         self._retry = retry or Retry()
+        self._throttle = throttle or Throttle(clock=self.clock)
         self._wire = InstrumentedTransport(
-            transport or Network(),
-            throttle or Throttle(clock=self.clock),
-            self.recorder,
-            self.redactor,
+            transport or Network(), self._throttle, self.recorder, self.redactor
         )
         self._jar = _Jar(options.pop("cookies", None))
         self._url = lru_cache(maxsize=_KEPT_URLS)(httpx.URL)
@@ -149,9 +151,13 @@ class Client(httpx.Client):
             return self._send_once(request, options)
         return self._retry.run(
             lambda: self._send_once(request, options),
-            lambda error: not self.is_closed and _repeatable(request, error),
+            lambda error: self._goes_on and _repeatable(request, error),
             self.clock,
         )
+
+    @property
+    def _goes_on(self) -> bool:
+        return not (self.is_closed or self.clock.stopping)
 
     def _send_once(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         try:
@@ -166,8 +172,27 @@ class Client(httpx.Client):
             raise error_from_transport(error, self.redactor) from cause
         except IntegrationError as error:  # of the auth flow or the throttle
             error.args = (self.redactor.text(str(error)),)
+            self._set_pause(error)
             raise
-        raise error_from_response(response, self.redactor, self.error_reader, now=self.clock.time())
+        raise self.error_of(response)
+
+    def error_of(self, response: httpx.Response) -> IntegrationError:
+        """Return the error for an unsuccessful response, see `error_from_response`.
+
+        A RetryableError has the pause that the partner requests, with jitter, so that clients with
+        the same pause do not return together.
+        """
+        reader, addresses = self._error_reader, self._addresses
+        error = error_from_response(response, self.redactor, reader, addresses)
+        self._set_pause(error)
+        return error
+
+    def _set_pause(self, error: IntegrationError) -> None:
+        if not isinstance(error, RetryableError) or error.response is None:
+            return
+        pause = self._throttle.pause(error.response.status_code, error.response.headers)
+        spread = 0.0 if pause is None else random.uniform(0, min(pause / 10, 5.0))  # noqa: S311 - spreads load only
+        error.pause = None if pause is None else pause + spread
 
 
 def _merged(

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import logging
-import random
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import httpx
 
 from framework.delivery.http_messages import ResponseTooLargeError
 from framework.delivery.redaction import Redactor
-from framework.delivery.throttle import RateHeaders
 from framework.errors import (
     RETRYABLE_STATUSES,
     APIError,
+    ErrorDescription,
     IntegrationError,
     InvalidAuthenticationError,
     RetryableError,
+    Scope,
     code_of,
 )
 
-ErrorReader: TypeAlias = Callable[[httpx.Response], tuple[str, str] | None]
-"""Reads code and text of an error from a response; returns None if it contains neither."""
+ErrorReader: TypeAlias = Callable[[httpx.Response], tuple[str, str] | ErrorDescription | None]
+"""Reads code, text and scope of an error from a response; returns None if it contains none."""
 
 REDIRECTED = "redirected"
 """The extension of a request with the origin that it was sent to instead of its own."""
@@ -36,6 +36,15 @@ _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 _CODE_KEYS = ("code", "error", "type")
 _TEXT_KEYS = ("error_description", "message", "detail", "title", "description")
 _logger = logging.getLogger("action_destinations")
+
+# Refusals of access, payment, proxy or rate, and moved APIs: at any address of the connection's.
+_OF_CONNECTION = frozenset({301, 302, 303, 307, 308, 401, 402, 403, 407, 429})
+# These concern the connection only at addresses that are the same for all events.
+_OF_ADDRESS = frozenset({404, 405, 410, 501})
+_SCOPES = (None, "event", "connection")
+
+# What keeps every request from being sent.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 # Failures without a response: the first class that fits, its status, code and text.
 _FAILURES: tuple[tuple[type[httpx.RequestError], int, str, str], ...] = (
@@ -80,36 +89,59 @@ def error_from_response(
     response: httpx.Response,
     redactor: Redactor,
     reader: ErrorReader | None = None,
-    *,
-    now: float,
+    addresses: Collection[str] = (),
 ) -> IntegrationError:
     """Return the error for an unsuccessful response, which is its `response`.
 
-    401 is an InvalidAuthenticationError; 408, 423, 429 and 5xx except 501 are RetryableErrors,
-    with the pause that the partner requests; everything else is an APIError. The code is the
-    partner's if it sends one, else the name of the status. *now* is Unix time.
+    401 is an InvalidAuthenticationError; 408, 423, 429 and 5xx except 501 are RetryableErrors;
+    everything else is an APIError. The code is the partner's if it sends one, else the name of the
+    status. Unless *reader* says so, status and address decide whether the error concerns the
+    connection: it does for every token request, for refused access, and for 404, 405, 410 and 501
+    at an origin's root or one of *addresses*.
     """
     status = response.status_code
     redactor.protect_credentials(response.request.headers.raw)
-    code, text = _read(response, redactor, reader)
+    code, text, scope = _read(response, redactor, reader)
     message = redactor.text(_sentence(response, code, text))
     error: IntegrationError
     if status == 401:
         error = InvalidAuthenticationError(message, code)
     elif status in RETRYABLE_STATUSES:
-        pause = _jittered(RateHeaders.read(response.headers, now).pause(status))
-        error = RetryableError(message, code or code_of(status), status, pause=pause)
+        error = RetryableError(message, code or code_of(status), status)
     else:
         error = APIError(message, code or code_of(status), status)
+    error.scope = scope or _scope(response.request, status, addresses)
     error.response = response
     return error
+
+
+def _scope(request: httpx.Request, status: int, addresses: Collection[str]) -> Scope:
+    """Return what a refusal concerns, as far as status and address show."""
+    if status in _OF_CONNECTION or "token" in request.extensions:
+        return "connection"
+    if status in _OF_ADDRESS and (request.url.path == "/" or address_of(request.url) in addresses):
+        return "connection"
+    return "event"
+
+
+def address_of(url: httpx.URL) -> str:
+    """Return *url* without its query, for comparison."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path.rstrip('/')}"
 
 
 def error_from_transport(error: httpx.RequestError, redactor: Redactor) -> IntegrationError:
     """Return the error for a request without a response; its code names the failure.
 
-    Retryable (503 or 504), unless the request itself can never be sent.
+    Retryable (503 or 504), unless the request itself can never be sent. It concerns the connection
+    if no request can be sent, or if it was a request for a token.
     """
+    found = _unanswered(error, redactor)
+    if isinstance(error, _NEVER_SENT) or "token" in error.request.extensions:
+        found.scope = "connection"
+    return found
+
+
+def _unanswered(error: httpx.RequestError, redactor: Redactor) -> IntegrationError:
     where = f"`{place(error.request)}`{_detour(error.request)}"
     for kind, code, did in _REFUSED:
         if isinstance(error, kind):
@@ -145,7 +177,7 @@ def json_body(response: httpx.Response) -> Any:
     """
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         where = f"`{place(response.request)}` answered {_status(response.status_code)}"
         error: IntegrationError
         if _is_page(response):
@@ -165,7 +197,7 @@ def describe_error(response: httpx.Response) -> tuple[str, str] | None:
     """
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     for found in _objects(body):
         code = next(_texts(found, _CODE_KEYS), "")
@@ -195,20 +227,27 @@ def _texts(found: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:
 
 def _read(
     response: httpx.Response, redactor: Redactor, reader: ErrorReader | None
-) -> tuple[str | None, str]:
-    found = _read_guarded(response, reader) if reader else None
-    raw_code, raw_text = found or describe_error(response) or ("", "")
+) -> tuple[str | None, str, Scope | None]:
+    found = _described(response, reader) if reader else ErrorDescription()
+    raw_code, raw_text, scope = found
+    if not (raw_code or raw_text):
+        raw_code, raw_text = describe_error(response) or ("", "")
     code, text = redactor.text(raw_code[:_LONGEST_READ]), redactor.text(raw_text[:_LONGEST_READ])
-    return (code, text) if _CODE.fullmatch(code) else (None, text or code)
+    return (code, text, scope) if _CODE.fullmatch(code) else (None, text or code, scope)
 
 
-def _read_guarded(response: httpx.Response, reader: ErrorReader) -> tuple[str, str] | None:
+def _described(response: httpx.Response, reader: ErrorReader) -> ErrorDescription:
+    """Return what *reader* reads; nothing if it raises or returns something else."""
     try:
-        return reader(response)
+        found = ErrorDescription(*(reader(response) or ()))
     except Exception as error:  # noqa: BLE001 - the partner's refusal matters more than its reader
         kind = type(error).__name__
         _logger.warning("Reading an error of `%s` raised %s.", place(response.request), kind)
-        return None
+        return ErrorDescription()
+    if isinstance(found.code, str) and isinstance(found.text, str) and found.scope in _SCOPES:
+        return found
+    _logger.warning("Hook `describe_error` must return code and text, and may add a scope.")
+    return ErrorDescription()
 
 
 def _sentence(response: httpx.Response, code: str | None, text: str) -> str:
@@ -227,10 +266,3 @@ def _status(status: int) -> str:
 def _is_page(response: httpx.Response) -> bool:
     html = "text/html" in response.headers.get("content-type", "")
     return html or response.content.lstrip()[:1] == b"<"
-
-
-def _jittered(pause: float | None) -> float | None:
-    """Return a pause with jitter, so that clients with the same pause do not return together."""
-    if pause is None:
-        return None
-    return pause + random.uniform(0, min(pause / 10, 5.0))  # noqa: S311 - spreads load only

@@ -20,7 +20,6 @@ from framework.delivery.client import Client
 from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.exchanges import BODY_LIMIT, Redactor
-from framework.delivery.http_errors import error_from_response
 from framework.delivery.identifier_mask import masking
 from framework.errors import IntegrationError
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
@@ -242,10 +241,7 @@ class HookRunner:
         if response.is_success:
             return DELIVERED if status == 200 and body is None else Delivered(status, body)
         try:
-            now = self.client.clock.time()
-            return self._failed(
-                error_from_response(response, self.redactor, self.client.error_reader, now=now)
-            )
+            return self._failed(self.client.error_of(response))
         except RuntimeError:  # a response without a request, made by hand
             failed = Failed.by_status(status, f"The partner answered {status}.", body=body)
             return replace(failed, reporter="partner")
@@ -260,7 +256,7 @@ class HookRunner:
             return None
         try:
             return json.loads(text) if len(text) <= BODY_LIMIT else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return text or None
 
 

@@ -6,7 +6,9 @@ of the record that a delivery makes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import logging
 import traceback
 from collections import Counter
@@ -17,13 +19,20 @@ from typing import Any, Self
 import httpx
 import orjson
 
-from framework.clock import Clock, SystemClock
-from framework.definition import Field, Subscription, shape_settings, starting_subscriptions
+from framework.clock import Clock, InterruptibleClock
+from framework.definition import (
+    Field,
+    Subscription,
+    shape_settings,
+    starting_subscriptions,
+    values_of,
+)
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Redactor
+from framework.delivery.http_errors import address_of
 from framework.delivery.performing import HookRunner, Implementation
 from framework.delivery.prepare import Intake
 from framework.delivery.report import Report
@@ -60,7 +69,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     if subscriptions is None:
         subscriptions = starting_subscriptions(definition)
     compiled = compile_subscriptions(definition, subscriptions)
-    clock = clock or SystemClock()
+    clock = InterruptibleClock(clock)
     redactor = Redactor(_secrets(definition.settings_fields, settings))
     auth = plugin.call("auth", settings=given) if plugin.implements("auth") else None
     client = Client(
@@ -71,6 +80,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         redactor=redactor,
         clock=clock,
         error_reader=_error_reader(plugin),
+        addresses=frozenset(_addresses(settings)),
     )
     hook_runner = HookRunner(
         plugin=plugin,
@@ -94,6 +104,30 @@ def _secrets(fields: Mapping[str, Field], values: Any) -> Iterator[str]:
                 yield from _secrets(entry.properties, one)
             elif entry.secret and one is not None:
                 yield str(one)
+
+
+def _public(fields: Mapping[str, Field], values: Any) -> Any:
+    """Return *values* without secrets, at any depth."""
+    if not isinstance(values, Mapping):
+        return [_public(fields, one) for one in values] if isinstance(values, list) else None
+    return {
+        key: _public(entry.properties, values[key]) if entry.properties else values[key]
+        for key, entry in fields.items()
+        if key in values and not entry.secret
+    }
+
+
+def _digest(value: Any) -> str:
+    """Return a short digest of JSON, in which the order of keys does not matter."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+
+
+def _addresses(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the addresses among the settings, in the form in which they are compared."""
+    for value in settings.values():
+        if isinstance(value, str) and value.startswith(("http://", "https://")):
+            with contextlib.suppress(httpx.InvalidURL):
+                yield address_of(httpx.URL(value))
 
 
 def _error_reader(plugin: Implementation) -> Callable[[httpx.Response], Any] | None:
@@ -191,8 +225,10 @@ class Connection:
         """Open a continuous delivery: add events as they arrive, flush at the end.
 
         A result for which *halts* is true stops it; calls are made by that many *threads*, or by
-        the caller's if there are none. See `Sender`.
+        the caller's if there are none. Once *stopping* returns true, no request is repeated or
+        waited for. See `Sender`.
         """
+        self.hook_runner.client.clock.heed(stopping)
         return Sender(self, halts=halts, threads=threads, stopping=stopping, named=named)
 
     def intake(self, *, named: bool = True) -> Intake:
@@ -215,8 +251,14 @@ class Connection:
             (one.action.slug, str(one.trigger), dict(one.subscription.mapping))
             for one in self.subscriptions
         ]
-        digest = hashlib.sha256(orjson.dumps(chosen, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        return f"{self.plugin.definition.slug} {digest[:12]}"
+        return f"{self.plugin.definition.slug} {_digest(chosen)}"
+
+    @property
+    def settings_digest(self) -> str:
+        """A digest of all settings that are not secret, which say where events go."""
+        fields, values = self.plugin.definition.settings_fields, self.settings
+        plain = values if isinstance(values, Mapping) else values_of(values)
+        return _digest(json.dumps(_public(fields, plain), sort_keys=True, default=str))
 
     @property
     def number_of_calls(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Protocol, Self
@@ -80,17 +80,21 @@ class RateHeaders(Struct, frozen=True):
     retry_after: float | None = None
 
     @classmethod
-    def read(cls, headers: Mapping[str, str], now: float) -> Self:
-        """Read `Retry-After` (seconds or a date) and `x-ratelimit-*` or `ratelimit-*`.
+    def read(cls, headers: Mapping[str, str], now: float, window: float = LONGEST_PAUSE) -> Self:
+        """Read `Retry-After` and `x-ratelimit-*` or `ratelimit-*`.
 
-        *now* is Unix time. A reset is a date in Unix seconds or milliseconds, or a number of
-        seconds, distinguished by its size. Invalid values count as absent.
+        A time is a number of seconds, Unix time in seconds or milliseconds, distinguished by size,
+        or a date. Dates are relative to the response's own `Date`, since clocks differ; without
+        one to *now*, the local Unix time. A reset is never further away than *window* seconds.
+        Invalid values count as absent.
         """
+        now = _date(headers.get("date")) or now
         remaining = _number(_first(headers, "x-ratelimit-remaining", "ratelimit-remaining"))
+        reset = _until(_first(headers, "x-ratelimit-reset", "ratelimit-reset"), now)
         return cls(
             None if remaining is None else max(0, int(remaining)),
-            _until(_number(_first(headers, "x-ratelimit-reset", "ratelimit-reset")), now),
-            _retry_after(headers.get("retry-after"), now),
+            None if reset is None else min(reset, window),
+            _until(headers.get("retry-after"), now),
         )
 
     def pause(self, status: int) -> float | None:
@@ -162,6 +166,7 @@ class Throttle:
         patience: float = 90.0,
     ) -> None:
         self._pace = Pace.of(rate) if rate else Pace()
+        self._window = rate.seconds if rate else LONGEST_PAUSE
         self._clock = clock or SystemClock()
         self._store = store or LocalRateStore()
         self._patience = patience
@@ -185,12 +190,16 @@ class Throttle:
 
     def tell(self, status: int, headers: Mapping[str, str]) -> None:
         """Apply the rate limit in the headers of a response to the next calls."""
-        told = RateHeaders.read(headers, self._clock.time())
+        told = RateHeaders.read(headers, self._clock.time(), self._window)
         pause = told.pause(status)
         if status == 429 or pause is not None:
             self._hold(pause or 1.0)
         elif self._pace.interval and told.remaining is not None and told.reset is not None:
             self._leave(told.remaining, told.reset)
+
+    def pause(self, status: int, headers: Mapping[str, str]) -> float | None:
+        """Return the seconds to wait after a response with *status*, or None."""
+        return RateHeaders.read(headers, self._clock.time(), self._window).pause(status)
 
     def _hold(self, seconds: float) -> None:
         until = self._clock.monotonic() + seconds
@@ -219,7 +228,7 @@ class Throttle:
 
 def _throttled(wait: float) -> RetryableError:
     message = f"The partner's rate limit leaves no room for the next {wait:.0f} seconds."
-    return RetryableError(message, "THROTTLED", 429, pause=wait)
+    return RetryableError(message, "THROTTLED", 429, pause=wait, scope="connection")
 
 
 def _first(headers: Mapping[str, str], *names: str) -> str | None:
@@ -234,21 +243,21 @@ def _number(text: str | None) -> float | None:
     return value if isfinite(value) else None
 
 
-def _until(value: float | None, now: float) -> float | None:
-    """Return the seconds from *now* until a date, or the seconds themselves."""
-    if value is None:
-        return None
-    if value < _EPOCH:
+def _until(text: str | None, now: float) -> float | None:
+    """Return the seconds from *now* until a time in one of its forms, or None if it is invalid."""
+    value = _number(text)
+    if value is not None and value < _EPOCH:
         return max(0.0, value)
-    return max(0.0, (value / 1000 if value >= _EPOCH_MS else value) - now)
+    until = _date(text) if value is None else value / 1000 if value >= _EPOCH_MS else value
+    return None if until is None else max(0.0, until - now)
 
 
-def _retry_after(text: str | None, now: float) -> float | None:
-    seconds = _number(text)
-    if seconds is not None or text is None:
-        return None if seconds is None else max(0.0, seconds)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - now)
+def _date(text: str | None) -> float | None:
+    """Return the Unix time of a date of HTTP or ISO 8601, in UTC if it names no zone."""
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            date = read(text or "")
+            return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
+        except (ValueError, OverflowError):
+            continue
+    return None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from framework.events.parsing import NotJSONError, parse
     from framework.events.reading import MAX_BYTES, MAX_EVENTS, EventReading, read_events
+    from framework.events.stream_head import StreamHead
 
 _EXPORTS = {
     "content": "MAX_DOCUMENT",
@@ -32,6 +33,7 @@ _EXPORTS = {
     "files": "MAX_LINE START Chunk EventFile EventSource Identity Position",
     "parsing": "NotJSONError parse",
     "reading": "MAX_BYTES MAX_EVENTS EventReading read_events",
+    "stream_head": "StreamHead",
 }
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "NotJSONError",
     "Position",
     "Rejected",
+    "StreamHead",
     "decode",
     "is_event",
     "parse",

@@ -25,6 +25,7 @@ from framework.events.content import BLOCK, Content, Readable, open_content
 from framework.events.documents import Place, Record
 from framework.events.envelopes import unpack
 from framework.events.parsing import NotJSONError, is_blank, parse
+from framework.events.stream_head import RecordedStream, StreamHead
 from framework.storage import storage
 
 MAX_LINE = 1_000_000
@@ -129,6 +130,10 @@ class EventFile:
                     self._file.close()
                     raise
                 self.identity = identify(Path(self.name), form=form)
+        self._stream: RecordedStream | None = None
+        if self._owned and not self._regular:
+            self._stream = RecordedStream(self._file)
+            self._file = io.BufferedReader(self._stream)
 
     def __enter__(self) -> Self:
         return self
@@ -146,6 +151,23 @@ class EventFile:
     def consumed(self) -> int:
         """The number of bytes read so far: compressed bytes for a gzip file."""
         return self._file.tell() if self._regular else self.passed
+
+    @property
+    def head(self) -> StreamHead | None:
+        """The first bytes of a stream, as far as it was read; None for a regular file."""
+        if self._stream is None:
+            return None
+        return self._stream.head(self._form() if self._content else "")
+
+    def begins_with(self, head: StreamHead) -> bool:
+        """Return whether this is a stream with *head*; raises StorageError.
+
+        The same stream counts as another one if its events are counted in another way.
+        """
+        if self._stream is None:
+            return False
+        with storage("The events file", self.name, "read"):
+            return self._stream.begins_with(head) and (not head.length or self._form() == head.form)
 
     def is_same(self, identity: Identity) -> bool:
         """Return whether this file had *identity*; it may have grown since. Raises StorageError.

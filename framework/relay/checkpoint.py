@@ -2,21 +2,76 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import json
+import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from framework.errors import ConfigurationError
-from framework.events import START, EventFile, Identity, Position
+from framework.events import START, EventFile, Identity, Position, StreamHead
 from framework.relay.summary import SummaryRow
 from framework.storage import storage, write_durably
 
-VERSION: Final = 1
+if TYPE_CHECKING:
+    from framework.delivery import Connection
+
+VERSION: Final = 2
+UNCHECKED: Final = 1
+"""The format before this one, which knew neither settings nor a checksum."""
+
+_LONGEST_NAME: Final = 40
+_logger = logging.getLogger("action_destinations")
+
+
+class ConnectionIdentity(Struct, frozen=True, kw_only=True):
+    """Whom a run serves: *destination* and *subscriptions* as a label, *name*, and where events go.
+
+    *settings* is a digest of the settings that are not secret. *sent_to* is empty for the partner,
+    otherwise what receives the requests in its place.
+    """
+
+    label: str
+    name: str = ""
+    settings: str = ""
+    sent_to: str = ""
+
+    @classmethod
+    def of(cls, connection: Connection, name: str = "", sent_to: str = "") -> ConnectionIdentity:
+        """Return the identity of *connection*, which is called *name* in its file."""
+        label, settings = connection.label, connection.settings_digest
+        return cls(label=label, name=name, settings=settings, sent_to=sent_to)
+
+    def difference(self, other: ConnectionIdentity) -> str:
+        """Return what *other* is a run for, or an empty string if it serves the same."""
+        if self.label.split()[0] != other.label.split()[0]:
+            return f"the destination `{other.label.split()[0]}`"
+        if self.name != other.name:
+            return f"the connection `{other.name}`"
+        if self.settings != other.settings:
+            return "other settings"
+        if self.label != other.label:
+            return "other subscriptions"
+        if self.sent_to != other.sent_to:
+            return other.sent_to or "the partner itself"
+        return ""
+
+    @property
+    def file_name(self) -> str:
+        """A readable part of a file's name, different for connections that send elsewhere."""
+        words = re.findall(r"[a-z0-9]+", self.name.lower())
+        readable = "-".join(words)[:_LONGEST_NAME].rstrip("-") or self.label.split()[0]
+        where = (self.label.split()[0], self.name, self.settings, self.sent_to)
+        digest = hashlib.sha256(msgspec.json.encode(where)).hexdigest()[:8]
+        return f"{readable}-{digest}"
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,12 +80,13 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     *unsettled* holds, by index of the subscription, the lines between the two that have no result
     yet, each as the distance from the previous one; `5x3` means `5 1 1`. Everything else up to
     *read* is counted in *counts*, *calls* (requests) and *rejected* (invalid lines).
-    *connection* is the connection's label; *file* is None for a stream. *outcomes* is the length of
-    the outcome file in bytes at this point, or None without one.
+    *serves* is the connection; *file* is None for a stream, which has a *head* instead.
+    *outcomes* is the length of the outcome file in bytes at this point, or None without one.
     """
 
-    connection: str
+    serves: ConnectionIdentity
     file: Identity | None
+    head: StreamHead | None = None
     position: Position = START
     read: Position = START
     unsettled: dict[int, str] = {}
@@ -76,45 +132,81 @@ def _packed(lines: Iterable[range]) -> Iterator[str]:
         last = some.stop - 1
 
 
-def default_path(events: str | Path, target: str = "") -> Path | None:
+def default_path(events: str | Path, serves: ConnectionIdentity) -> Path | None:
     """Return the path of an events file's checkpoint, next to the file; None for a stream.
 
-    *target* becomes part of the name, to distinguish deliveries to different addresses.
+    Connections that send elsewhere have checkpoints of their own.
     """
     path = Path(events)
-    suffix = f".{target}.checkpoint" if target else ".checkpoint"
-    return path.with_name(path.name + suffix) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return path.with_name(f"{path.name}.{serves.file_name}.checkpoint")
+
+
+def others(path: Path) -> list[Path]:
+    """Return the checkpoints next to the default *path* that are for the same name.
+
+    They are for other settings, such as those before a change, or another address.
+    """
+    start, _, _ = path.name.rpartition("-")
+    return sorted(set(path.parent.glob(f"{glob.escape(start)}-????????.checkpoint")) - {path})
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at *path* durably; raises StorageError."""
-    content = msgspec.json.format(msgspec.json.encode(checkpoint), indent=1)
+    content = msgspec.json.encode(checkpoint)
+    signed = b'%b,"checksum":"%b"}' % (content[:-1], _checksum(content).encode())
     with storage("The checkpoint", path, "written"):
-        write_durably(path, content + b"\n")
+        write_durably(path, msgspec.json.format(signed, indent=1) + b"\n")
 
 
-def load(path: Path, connection: str, events: EventFile) -> Checkpoint | None:
-    """Return the checkpoint at *path* for delivering *events* to *connection*, or None.
+def load(path: Path, serves: ConnectionIdentity, events: EventFile) -> Checkpoint | None:
+    """Return the checkpoint at *path* for delivering *events* to *serves*, or None.
 
     Raises StorageError if it cannot be read, ConfigurationError if it is damaged or belongs to
-    another file or connection.
+    another file or connection. One in the previous format, which knows less, counts as a
+    checkpoint for *serves* if its destination and subscriptions match.
     """
     with storage("The checkpoint", path, "read"):
         if not path.exists():
             return None
         content = path.read_bytes()
-    checkpoint = _decode(path, content)
-    if checkpoint.connection != connection:
-        raise _refuse(
-            path,
-            f"belongs to a run for `{checkpoint.connection}`, but this run is for `{connection}`",
-        )
+    checkpoint = _decode(path, content, serves)
+    if other := serves.difference(checkpoint.serves):
+        raise _refuse(path, f"belongs to a run for {other}")
+    if (checkpoint.file is None) != (events.identity is None):
+        raise _refuse(path, f"does not match `{events.name}`: only one of both is a stream")
     if checkpoint.file is not None and not events.is_same(checkpoint.file):
         raise _refuse(
             path,
             f"does not match the events file `{events.name}`, which is another one or was changed",
         )
+    if checkpoint.head is not None and not events.begins_with(checkpoint.head):
+        raise _refuse(path, f"belongs to another stream: `{events.name}` begins otherwise")
     return checkpoint
+
+
+def refuse_previous(events: str | Path, place: str, serves: ConnectionIdentity) -> None:
+    """Raise ConfigurationError if *events* have a checkpoint by the name that was usual before.
+
+    It may be for *serves*, but does not say for which settings it is. *place* is the part of its
+    name for requests that go elsewhere, empty for the partner.
+    """
+    path = Path(f"{events}{place and f'.{place}'}.checkpoint")
+    with storage("The checkpoint", path, "read"):
+        if not path.is_file():
+            return
+        content = path.read_bytes()
+    try:
+        stamp = msgspec.json.decode(content, type=_Stamp)
+    except (msgspec.DecodeError, ValueError):
+        stamp = _Stamp(UNCHECKED, None, serves.label)
+    if (stamp.version, stamp.connection) == (UNCHECKED, serves.label):
+        raise ConfigurationError(
+            f"The checkpoint `{path}` is from an earlier version, which did not record the "
+            "settings of its connection. If it is for this connection, resume from it with "
+            f"--checkpoint {path}; otherwise deliver the whole file with --restart."
+        )
 
 
 def discard(path: Path) -> None:
@@ -157,17 +249,59 @@ def _lock(descriptor: int) -> bool:
     return os.fstat(descriptor).st_nlink > 0
 
 
-def _decode(path: Path, content: bytes) -> Checkpoint:
+class _Stamp(Struct):
+    """What every format has; *connection* is the label in the previous one."""
+
+    version: Any = None
+    checksum: str | None = None
+    connection: str | None = None
+
+
+def _decode(path: Path, content: bytes, serves: ConnectionIdentity) -> Checkpoint:
     try:
-        version = msgspec.json.decode(content, type=dict[str, Any]).get("version")
-        if version != VERSION:
-            found = json.dumps(version)
+        stamp = msgspec.json.decode(content, type=_Stamp)
+        if stamp.version == UNCHECKED and stamp.checksum is None:
+            checkpoint = _previous(path, content, stamp, serves)
+        elif stamp.version == VERSION:
+            checkpoint = _current(content, stamp)
+        else:
+            found = json.dumps(stamp.version)
             raise _refuse(path, f"has format {found}, but this program reads format {VERSION}")
-        checkpoint = msgspec.json.decode(content, type=Checkpoint)
         sum(1 for _ in checkpoint.pending())
     except (msgspec.DecodeError, ValueError) as error:
         raise _refuse(path, f"is damaged ({error})") from error
     return checkpoint
+
+
+def _current(content: bytes, stamp: _Stamp) -> Checkpoint:
+    checkpoint = msgspec.json.decode(content, type=Checkpoint)
+    if stamp.checksum != _checksum(msgspec.json.encode(checkpoint)):
+        raise ValueError("its checksum does not match")
+    return checkpoint
+
+
+def _previous(path: Path, content: bytes, stamp: _Stamp, serves: ConnectionIdentity) -> Checkpoint:
+    """Return a checkpoint in the previous format as one for *serves*, as far as it can be seen."""
+    if stamp.connection is None:
+        raise ValueError("it names no connection")
+    if stamp.connection != serves.label:
+        raise _refuse(
+            path,
+            f"belongs to a run for `{stamp.connection}`, but this run is for `{serves.label}`",
+        )
+    raw = msgspec.json.decode(content, type=dict[str, Any])
+    raw.pop("connection", None)
+    raw |= {"serves": msgspec.to_builtins(serves), "version": VERSION}
+    _logger.warning(
+        "The checkpoint `%s` is from an earlier version, which did not record the settings of its "
+        "connection. It counts as one for this connection.",
+        path,
+    )
+    return msgspec.convert(raw, Checkpoint, str_keys=True)
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _refuse(path: Path, why: str) -> ConfigurationError:

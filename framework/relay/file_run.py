@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from framework.delivery import Completion, Connection
 from framework.events import Chunk, EventFile, Position, Rejected, decode
-from framework.relay.checkpoint import Checkpoint, load, pack, save
+from framework.relay.checkpoint import Checkpoint, ConnectionIdentity, load, pack, save
 from framework.relay.checkpoint_writer import CheckpointWriter
 from framework.relay.ingest import Ingested, IngestedSpan, ingest
 from framework.relay.outcomes import OutcomeFile
@@ -35,13 +35,14 @@ SAVE_EVERY = 1.0
 SHOW_EVERY = 0.1
 """Minimum seconds between two reports of progress."""
 
-_PLUGIN_ERRORS = frozenset({"INTERNAL_ERROR", "RESULT_COUNT"})
+_PLUGIN_ERRORS = frozenset({"INTERNAL_ERROR", "RESULT_COUNT", "RESULT_TYPE"})
 
 
 def run_file(  # noqa: PLR0913 - each is an option of its own
     connection: Connection,
     source: EventFile,
     *,
+    serves: ConnectionIdentity | None = None,
     checkpoint: Path | None = None,
     outcomes: Path | None = None,
     limit: int | None = None,
@@ -52,20 +53,21 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
 ) -> Summary:
     """Deliver the events of *source* and return a summary.
 
-    With *checkpoint*, the run resumes from it and updates it; with *outcomes*, it writes a line to
+    With *checkpoint*, the run resumes from it and updates it, if it is for the same events and for
+    *serves*, by default the connection without a name; with *outcomes*, it writes a line to
     that file for each event and subscription. The run reads at most *limit* lines.
     With *threads*, so many threads send requests while the next events are read; requests with
     equal batch keys stay in order. With two or more *processes*, so many worker processes decode
     and map the unread events of a plain file, unless there is a limit; requests and their order
     stay the same.
     The run stops early when *stopping* returns true, when the partner is unavailable or when it
-    denies access; events without a result are then left for the next run.
+    refuses the whole connection; events without a result are then left for the next run.
     Raises StorageError for files that cannot be read or written, ConfigurationError for a
     checkpoint or outcome file that does not match.
     """
-    label = connection.label
-    before = load(checkpoint, label, source) if checkpoint else None
-    before = before or Checkpoint(connection=label, file=source.identity)
+    serves = serves or ConnectionIdentity.of(connection)
+    before = load(checkpoint, serves, source) if checkpoint else None
+    before = before or Checkpoint(serves=serves, file=source.identity)
     if source.identity is None or before.file != source.identity:
         before = before.unfinished()
     with ExitStack() as files:
@@ -131,11 +133,11 @@ class _Run:
         for completions in self._completions(limit):
             self._record(completions)
             self._save_and_show()
-            if halted := self._stream.halted:
-                self._stop = "refused" if halted.status == 401 else "unavailable"
-                return
             if stopping():
                 self._stop = "interrupted"
+                return
+            if halted := self._stream.halted:
+                self._stop = _stop(halted)
                 return
         self._complete = not self._stop
 
@@ -330,8 +332,9 @@ class _Run:
         self, unsettled: Mapping[int, Sequence[range]], position: Position, length: int | None
     ) -> Checkpoint:
         return Checkpoint(
-            connection=self._connection.label,
+            serves=self._before.serves,
             file=self._source.identity,
+            head=self._source.head,
             position=position,
             read=self._read,
             unsettled=pack(unsettled),
@@ -351,6 +354,13 @@ def _halts(result: Result) -> bool:
 
     A bug in a plugin does not: it may concern one event, which would block every later run.
     """
-    if not isinstance(result, Failed) or result.code in _PLUGIN_ERRORS:
+    if not isinstance(result, Failed):
         return False
-    return result.retryable or result.status == 401
+    if result.reporter == "framework" and result.code in _PLUGIN_ERRORS:
+        return False
+    return result.retryable or result.concerns_connection
+
+
+def _stop(halted: Failed) -> Stop:
+    """Return why a result stops the run: an outage ends by itself, a refusal does not."""
+    return "unavailable" if halted.retryable else "refused"

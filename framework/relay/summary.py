@@ -12,7 +12,8 @@ from framework.results import Failed, Result, Skipped, Unconfirmed
 
 OutcomeKind: TypeAlias = Literal["delivered", "failed", "skipped", "unconfirmed"]
 Stop: TypeAlias = Literal["", "limit", "interrupted", "unavailable", "refused"]
-"""Why a run stopped early: not at all, at its limit, by a signal, in an outage, without access."""
+"""Why a run stopped early: not at all, at its limit, by a signal, in an outage, or because the
+partner refuses the whole connection."""
 
 SummaryRow: TypeAlias = tuple[str, OutcomeKind, str, str, int]
 """Subscription, outcome, code, reason, count."""

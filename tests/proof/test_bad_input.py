@@ -314,7 +314,9 @@ def test_refused_access_is_reported_and_the_right_settings_resume(
         refused = here.run(server.url)
         assert refused.exit_code == 4
         assert [text for text in texts if text not in last(refused)] == []
-        assert last(refused).endswith(f" Check the credentials. {AGAIN}")
+        assert last(refused).endswith(
+            f" Check credentials, consent and settings of the connection. {AGAIN}"
+        )
         here.configure()
         finished = here.run(server.url)
     assert finished.exit_code == 0

@@ -272,7 +272,8 @@ def test_without_consent_access_is_refused(bench: Bench) -> None:
     bench.wire.serve(criteo)
     with pytest.raises(IntegrationError) as caught:
         bench.perform(ADD, ADA)
-    assert (caught.value.status, caught.value.code) == (401, "insufficient-advertiser-permissions")
+    assert (caught.value.status, caught.value.code) == (403, "insufficient-advertiser-permissions")
+    assert caught.value.scope == "connection"
     assert "Check the advertiser's consent and the app's permissions" in str(caught.value)
 
 

@@ -407,7 +407,7 @@ def test_the_advertisers_of_the_app(speak: Speak) -> None:
         (
             401,
             {"error": "invalid_client"},
-            ("invalid_client", "Check `client_id` and `client_secret`"),
+            ("invalid_client", "Check `client_id` and `client_secret`", None),
         ),
         (
             401,
@@ -415,19 +415,28 @@ def test_the_advertisers_of_the_app(speak: Speak) -> None:
             (
                 "token-expired",
                 "token-expired (authentication). Check `client_id` and `client_secret`",
+                "connection",
             ),
         ),
-        (400, {"errors": [{}]}, ("", "no reason given")),
+        (400, {"errors": [{}]}, ("", "no reason given", None)),
         (
             400,
             {"errors": [TAKEN, UNKNOWN]},
-            ("name-must-be-unique", f"{SAID}; unknown audience (validation, trace ID 5b1e77)"),
+            (
+                "name-must-be-unique",
+                f"{SAID}; unknown audience (validation, trace ID 5b1e77)",
+                None,
+            ),
         ),
-        (500, {"errors": [], "warnings": None}, None),
-        (500, "<html>", None),
-        (500, [], None),
+        (500, {"errors": [], "warnings": None}, ("", "", None)),
+        (500, "<html>", ("", "", None)),
+        (500, [], ("", "", None)),
     ],
 )
-def test_descriptions_of_errors(status: int, body: Any, expected: tuple[str, str] | None) -> None:
+def test_descriptions_of_errors(
+    status: int, body: Any, expected: tuple[str, str, str | None]
+) -> None:
     content = body if isinstance(body, str) else json.dumps(body)
-    assert describe(httpx.Response(status, content=content.encode())) == expected
+    request = httpx.Request("PATCH", "https://api.criteo.com/lists/1/contact-list")
+    response = httpx.Response(status, content=content.encode(), request=request)
+    assert describe(response) == expected

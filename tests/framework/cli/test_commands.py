@@ -22,7 +22,7 @@ from framework.config import Diagnostic
 
 Actions: TypeAlias = Callable[..., Result]
 ROOT = Path(__file__).parents[3]
-CREDENTIALS = "Check the settings that hold the credentials."
+CREDENTIALS = "Check the credentials and the other settings of the connection."
 REFUSAL = "answered 401 Unauthorized: no such key."
 NAMES = Commands(name="actions").list_commands(click.Context(actions))
 

@@ -23,6 +23,7 @@ Actions: TypeAlias = Callable[..., Result]
 Write: TypeAlias = Callable[..., Path]
 
 POISON = "`POST shop.example/orders` answered 422 Unprocessable Entity: not sold here."
+CHECK = "Check credentials, consent and settings of the connection."
 NOTHING = "Nothing to do: an earlier run completed the file."
 MIXED = ["tea", {"type": "identify"}, "poison", ["no event"], "milk"]
 
@@ -212,10 +213,11 @@ def test_a_refused_key_stops_the_run(
     result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
     assert result.stdout.rpartition("\n\n")[2] == (
         "Stopped after 2 lines: `POST shop.example/orders` answered 401 Unauthorized: no such key. "
-        "Check the credentials. Run the same command again to resume.\n"
+        "Check credentials, consent and settings of the connection. "
+        "Run the same command again to resume.\n"
     )
     assert result.exit_code == exits.REFUSED
-    kept = tmp_path / f"events.ndjson.{shop.rpartition('/')[2].replace(':', '-')}.checkpoint"
+    (kept,) = tmp_path.glob("events.ndjson.spring-sale-????????.checkpoint")
     assert json.loads(kept.read_text())["finished"] is False
 
 
@@ -286,7 +288,7 @@ def test_an_outage_stops_the_run_and_the_next_resumes(
         (Summary({}, 5, stopped="unavailable", message="M."), "Stopped after 5 lines: M. {go_on}"),
         (
             Summary({}, 5, stopped="refused", message="M."),
-            "Stopped after 5 lines: M. Check the credentials. {go_on}",
+            f"Stopped after 5 lines: M. {CHECK} {{go_on}}",
         ),
     ],
 )

@@ -223,8 +223,8 @@ def test_a_second_refusal_is_the_end() -> None:
         ),
         (
             httpx.Response(200, json={"token": "x"}),
-            APIError,
-            400,
+            RetryableError,
+            401,
             "NO_ACCESS_TOKEN",
             "answered without an `access_token`.",
         ),
@@ -239,7 +239,7 @@ def test_a_second_refusal_is_the_end() -> None:
         (
             httpx.Response(200, html="<h1>Sorry</h1>"),
             RetryableError,
-            502,
+            401,
             "HTML_INSTEAD_OF_JSON",
             "answered 200 OK with a web page instead of JSON.",
         ),
@@ -267,6 +267,7 @@ def test_a_token_that_cannot_be_had_says_why(
         client.get("https://api.test/v1")
     assert type(caught.value) is kind
     assert (caught.value.status, caught.value.code) == (status, code)
+    assert caught.value.scope == "connection"
     assert str(caught.value) == f"`POST api.test/oauth2/token` {text}"
     assert partner.served == []
 

@@ -122,7 +122,7 @@ def test_what_perform_returns(answer: Any, expected: Result) -> None:
         (APIError("No.", "NOPE", 409), Failed(409, "NOPE", "No.")),
         (
             InvalidAuthenticationError("Expired."),
-            Failed(401, "INVALID_AUTHENTICATION", "Expired."),
+            Failed(401, "INVALID_AUTHENTICATION", "Expired.", scope="connection"),
         ),
         (RetryableError("Later.", pause=30.0), Failed(503, "RETRYABLE_ERROR", "Later.")),
         (IntegrationError("Hm."), Failed(500, "INTEGRATION_ERROR", "Hm.")),
@@ -185,6 +185,7 @@ def test_texts_of_results_are_redacted(hook: str) -> None:
                 "`POST partner.test/messages` answered 429 Too Many Requests: Slow down (SLOW).",
                 "partner",
                 body={"code": "SLOW", "message": "Slow down."},
+                scope="connection",
             ),
         ),
         (

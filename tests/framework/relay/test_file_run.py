@@ -116,7 +116,7 @@ def piped(events: Path) -> TextIO:
 
 def read(checkpoint: Path, events: Path, connection: Connection) -> Checkpoint:
     with EventFile(events) as source:
-        found = kept.load(checkpoint, connection.label, source)
+        found = kept.load(checkpoint, kept.ConnectionIdentity.of(connection), source)
     assert found is not None
     return found
 
@@ -333,7 +333,7 @@ def test_a_resumed_run_that_stops_early_loses_nothing(
         ),
         (Fault("drop-before", "amend", times=8), "unavailable", "did not answer in proper HTTP."),
         (
-            Fault("rate-limited", "amend", seconds=1_000.0),
+            Fault("rate-limited", "amend", times=8, seconds=1_000.0),
             "unavailable",
             "answered 429 Too Many Requests: too many requests",
         ),
@@ -439,7 +439,7 @@ def test_a_checkpoint_of_other_subscriptions_is_refused(
     connected: Connect, events: Path, checkpoint: Path
 ) -> None:
     run(connected(), events, checkpoint=checkpoint, limit=2)
-    with pytest.raises(ConfigurationError, match="belongs to a run for `actions-criteo-audiences"):
+    with pytest.raises(ConfigurationError, match="belongs to a run for other subscriptions"):
         run(connected(hash_emails=True), events, checkpoint=checkpoint)
 
 
