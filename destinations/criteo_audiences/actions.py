@@ -163,6 +163,7 @@ BATCHING = Batching(
     lane="membership",
     target=target_list,
     aliases=ALIASES,
+    coalesce="membership",
 )
 
 ADD = Action(
@@ -172,6 +173,7 @@ ADD = Action(
     trigger='type = "track" and event = "Audience Entered"',
     payload=Membership,
     batching=BATCHING,
+    membership=True,
 )
 REMOVE = Action(
     slug="removeUserFromAudience",
@@ -180,6 +182,7 @@ REMOVE = Action(
     trigger='type = "track" and event = "Audience Exited"',
     payload=Membership,
     batching=BATCHING,
+    membership=False,
 )
 
 

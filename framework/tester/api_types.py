@@ -65,6 +65,15 @@ class SubscriptionJson(Struct, rename="camel"):
     enabled: Omissible[Annotated[bool, about("Whether it is enabled.")]] = UNSET
 
 
+class ConsentJson(Struct):
+    """The consent that events need."""
+
+    categories: Annotated[
+        list[Annotated[str, about("The ID of a consent category.", min_length=1)]],
+        about("Events with preferences are sent only if all of these are true.", max_length=100),
+    ]
+
+
 class ConnectionJson(Struct):
     destination: DestinationSlug
     settings: Omissible[
@@ -76,6 +85,7 @@ class ConnectionJson(Struct):
             ),
         ]
     ] = UNSET
+    consent: Omissible[ConsentJson] = UNSET
     subscriptions: Omissible[
         Annotated[
             list[SubscriptionJson],
@@ -273,6 +283,14 @@ class LegJson(Struct):
     result: ResultJson
 
 
+class DeletionJson(Struct):
+    """The stages of an event that asks to delete a user."""
+
+    batch: LegBatchJson | None
+    exchanges: list[ExchangeJson]
+    result: ResultJson
+
+
 class NearestJson(Struct):
     """The nearest subscription, if none matched."""
 
@@ -290,8 +308,12 @@ class JourneyJson(Struct, rename="camel"):
         Literal["delivered", "failed", "skipped", "unconfirmed"],
         about("The worst of its legs: failed before unconfirmed before delivered before skipped."),
     ]
-    legs: Annotated[list[LegJson], about("One for each enabled subscription.")]
+    legs: Annotated[
+        list[LegJson],
+        about("One for each enabled subscription; none if the event asks to delete a user."),
+    ]
     nearest: NearestJson | None
+    deletion: DeletionJson | None
 
 
 class BatchJson(Struct):
