@@ -232,12 +232,10 @@ def _categories(
     if consent is None or not isinstance(consent.value, dict):
         return
     _check_keys(consent, list(_CONSENT_KEYS), "`consent`", findings)
-    parts = {key: node for key, node in consent.value.items() if key in _CONSENT_KEYS}
-    kinds = {key: (key, node) for key, node in parts.items()}
-    _check_kinds(kinds, _CONSENT_KEYS, "consent.", findings)
     references.warn_outside(consent)
-    listed = parts.get("categories")
-    if listed is None or listed.value is None or listed.value == []:
+    given = {key: (key, node) for key, node in consent.value.items() if key in _CONSENT_KEYS}
+    listed = _of_right_kind(given, _CONSENT_KEYS, "consent.", findings).get("categories")
+    if ("categories" in given) == bool(listed) and (listed is None or not listed.value):
         spot = consent.key("categories") if listed else consent.spot
         hint = "Name the consent categories that events need, or leave out `consent`."
         findings.error("AD202", spot, "`consent.categories` is required.", hint)

@@ -26,7 +26,7 @@ from framework.linting import Change, nearest_change
 from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
 from framework.paths import JSON, MISSING, Event, Path
-from framework.results import Delivered, Failed, Result, Unconfirmed
+from framework.results import Delivered, Failed, Result, Skipped, Unconfirmed
 from framework.triggers import Explanation, Trigger
 
 StageOutcome: TypeAlias = Literal["delivered", "failed", "skipped", "unconfirmed"]
@@ -302,9 +302,7 @@ def iterate_traces(
         )
         matched = any(trace.matched for trace in subscriptions)
         nearest = None if matched else _nearest(subscriptions, event, known)
-        yield EventTrace(
-            position, event, subscriptions, nearest, hide=connection.redactor.hide
-        )
+        yield EventTrace(position, event, subscriptions, nearest, hide=connection.redactor.hide)
 
 
 def mapped_fields(
@@ -359,7 +357,10 @@ def _subscription_trace(
 ) -> SubscriptionTrace:
     raw = raw_mapping(compiled)
     given = compiled.subscription.mapping
-    shown = mapped_fields(raw, given, item.event, item.mapped) if item.matched else None
+    withheld = item.mapped is None and isinstance(item.result, Skipped)
+    shown = None
+    if item.matched and not withheld:
+        shown = mapped_fields(raw, given, item.event, item.mapped)
     return SubscriptionTrace(
         subscription=item.subscription,
         action=item.action,

@@ -254,7 +254,9 @@ class LegBatchJson(Struct):
     index: Annotated[int, about("Its index among the run's batches.")]
     key: Annotated[JsonObject, about("Fields with the same value in all its payloads.")]
     size: Annotated[int, about("How many payloads it held.")]
-    reason: Annotated[str, about("Why it was closed: count, bytes, age or flush.")]
+    reason: Annotated[
+        str, about("Why it was closed: count, bytes, age, room, order, deletion or end.")
+    ]
     mates: Annotated[
         list[Annotated[int, about("Position")]],
         about("The first fifty other events in it."),
@@ -268,7 +270,13 @@ class LegJson(Struct):
     subscription: str
     action: str
     trigger: LegTriggerJson
-    mapping: Annotated[list[MappedFieldJson], about("null where the trigger did not match.")] | None
+    mapping: (
+        Annotated[
+            list[MappedFieldJson],
+            about("null if the trigger did not match, or if the event must not be sent."),
+        ]
+        | None
+    )
     payload: Annotated[JsonObject | None, about("The validated payload.")]
     problems: Annotated[list[FieldProblemJson], about("Why there is no payload.")]
     identifier: str | None

@@ -129,7 +129,7 @@ export function applyChange(event, { path, kind, value }) {
 
 function legView(leg) {
   const stages = leg.trigger ? [triggerStage(leg)] : [];
-  if (leg.trigger?.matched) stages.push(mappingStage(leg), payloadStage(leg));
+  if (leg.trigger?.matched && leg.mapping) stages.push(mappingStage(leg), payloadStage(leg));
   if (leg.batch) stages.push(batchStage(leg), requestStage(leg));
   stages.push(outcomeStage(leg));
   return [h("ol", { class: "timeline", "aria-label": `Trace of ${leg.subscription}` }, stages)];

@@ -65,9 +65,7 @@ def test_the_last_event_about_a_user_wins(
     assert criteo.members("spring") == {BOB}
 
 
-def test_of_repeated_events_the_last_is_sent(
-    connected: Connect, wire: Wire
-) -> None:
+def test_of_repeated_events_the_last_is_sent(connected: Connect, wire: Wire) -> None:
     events = [entered(ADA), entered(ADA.upper()), entered(f" {ADA}")]
     assert results(connected, events) == [SUPERSEDED, SUPERSEDED, DELIVERED]
     assert wire.sent == [("add", [ADA])]

@@ -32,8 +32,9 @@ from framework import (
 from framework import field as declared
 from framework.delivery import Connection, Retry, connect
 from framework.errors import PluginError
+from framework.events import EventFile
 from framework.plugins import open_plugin
-from framework.relay import EventFile, run_file
+from framework.relay import run_file
 from framework.results import Delivered, Failed, Result, Skipped
 
 MODES = ("none", "last", "membership", "merge")
