@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Client,
         Columns,
         Connection,
+        DeletionRequest,
         OAuthClientCredentials,
         OAuthRefreshToken,
         Report,
@@ -73,8 +74,8 @@ _EXPORTS = {
         "Preset Rate Settings Subscription SyncMode Target field read_fields"
     ),
     "delivery": (
-        "Cache Client Columns Connection OAuthClientCredentials OAuthRefreshToken Report api_key "
-        "basic bearer connect json_body"
+        "Cache Client Columns Connection DeletionRequest OAuthClientCredentials OAuthRefreshToken "
+        "Report api_key basic bearer connect json_body"
     ),
     "errors": (
         "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "
@@ -103,6 +104,7 @@ __all__ = [
     "Conflict",
     "Connection",
     "DefinitionError",
+    "DeletionRequest",
     "Delivered",
     "Destination",
     "ErrorDescription",

@@ -70,16 +70,23 @@ def describe_error(response: httpx.Response) -> tuple[str, str] | ErrorDescripti
 
 @hookspec(firstresult=True)
 def identify(
-    action: Action, settings: Any, payloads: Sequence[Any], columns: Any
+    action: Action,
+    settings: Any,
+    payloads: Sequence[Any],
+    columns: Any,
+    memberships: Sequence[bool | None],
+    sync_mode: str | None,
+    events: Sequence[dict[str, Any]],
 ) -> Sequence[str | Failed]:
     """Return the identifier of each payload, in exactly the form that is sent to the partner.
 
-    A Failed in place of an identifier fails that event at once.
+    A Failed in place of an identifier fails that event at once; so does an empty string.
     *columns* holds the same payloads by field, see `framework.Columns`; if only *columns* is used,
-    payloads are not created.
-    Within a batching lane and its keys (or target), the last event for an identifier wins, also
-    across its forms if the batching rules have aliases: earlier events of other actions are skipped
-    as superseded, earlier ones of the same action share its result.
+    payloads are not created. *memberships* and *events* are as for `perform_batch`; events are kept
+    in memory only if a hook asks for them, which is slower.
+    Within a batching lane and its keys (or target), events with the same identifier are sent in
+    order, an identifier once per batch, also across its forms if the batching rules have aliases;
+    `Batching.coalesce` decides which of them are sent.
     The result must depend on the arguments only: the hook may be called in another process.
     """
     raise NotImplementedError
@@ -105,7 +112,8 @@ def perform(
 
     Raise IntegrationError to fail the event, RetryableError to have it retried later.
     *event* is the original event; *membership* is True if it adds to an audience, False if it
-    removes, else None; *cache* exists as long as the connection.
+    removes, else None (the action's `membership`, else the event decides); *cache* exists as long
+    as the connection.
     """
     raise NotImplementedError
 
@@ -131,7 +139,8 @@ def perform_batch(
 
     Return nothing (all delivered), one response or result (for all), or one result for each
     payload in order.
-    *key* holds the values of the batch keys by name.
+    *key* holds the values of the batch keys by name. If the hook asks for *audience_settings*, all
+    payloads have the same ones, and the same key and external ID of the audience.
     An exception fails every payload of the batch.
     """
     raise NotImplementedError
@@ -182,10 +191,20 @@ def get_audience(
 
 
 @hookspec(firstresult=True)
-def delete_user(
-    client: httpx.Client, settings: Any, user_id: str | None, anonymous_id: str | None
-) -> httpx.Response | None:
-    """Delete a user's data at the partner."""
+def delete_users(
+    client: httpx.Client,
+    settings: Any,
+    requests: Sequence[Any],
+    cache: Any,
+    logger: logging.Logger,
+) -> httpx.Response | Sequence[Result] | None:
+    """Delete the data of users at the partner; return what `perform_batch` returns.
+
+    Called for events of type `delete`, which no subscription receives. Each of *requests* has a
+    `user_id` and an `anonymous_id` (strings; at most one of them is None) and the `event`. All
+    earlier events are sent before. Without this hook, such events fail with code
+    `DELETION_NOT_SUPPORTED`.
+    """
     raise NotImplementedError
 
 

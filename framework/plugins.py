@@ -180,10 +180,25 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     except DefinitionError as error:
         raise _wrong(manager, "destination", str(error), error.problems) from error
     plugin = Plugin(definition, manager, loaded.name, loaded.origin)
+    problems = list(_unidentified(plugin))
+    if problems:
+        raise _wrong(manager, "destination", " ".join(problems), problems)
     if not (plugin.implements("perform") or plugin.implements("perform_batch")):
         text = "It implements neither `perform` nor `perform_batch`."
         raise _wrong(manager, "destination", text)
     return plugin
+
+
+def _unidentified(plugin: Plugin) -> Iterator[str]:
+    """Yield a problem for each action that coalesces rows about nobody knows whom."""
+    if plugin.implements("identify"):
+        return
+    for action in plugin.definition.actions:
+        if action.batching and action.batching.coalesce != "none":
+            yield (
+                f'Action `{action.slug}` declares `coalesce="{action.batching.coalesce}"`, which '
+                "needs the hook `identify`: it says whom a payload is about."
+            )
 
 
 def _manager(loaded: _Loaded) -> pluggy.PluginManager:

@@ -164,6 +164,7 @@ BATCHING = Batching(
     lane="membership",
     target=target_list,
     aliases=ALIASES,
+    coalesce="membership",
 )
 
 ADD = Action(
@@ -173,6 +174,7 @@ ADD = Action(
     trigger='type = "track" and event = "Audience Entered"',
     payload=Membership,
     batching=BATCHING,
+    membership=True,
 )
 REMOVE = Action(
     slug="removeUserFromAudience",
@@ -181,6 +183,7 @@ REMOVE = Action(
     trigger='type = "track" and event = "Audience Exited"',
     payload=Membership,
     batching=BATCHING,
+    membership=False,
 )
 
 

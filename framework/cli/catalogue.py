@@ -82,7 +82,9 @@ def _show_generated(path: str, form: InputKind) -> None:
 
     opened = open_connection(path)
     settings, subscriptions = opened.file.settings, opened.file.subscriptions
-    with connect(opened.plugin, settings, subscriptions, transport=DryRun()) as found:
+    with connect(
+        opened.plugin, settings, subscriptions, consent=opened.file.consent, transport=DryRun()
+    ) as found:
         print_source(found.generated(form))
 
 

@@ -83,7 +83,12 @@ def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> I
     elif sandbox:
         raise click.UsageError(f"{plugin.definition.name} has no sandbox. Leave out --sandbox.")
     with connect(
-        plugin, file.settings, file.subscriptions, transport=transport, retry=Retry.never()
+        plugin,
+        file.settings,
+        file.subscriptions,
+        consent=file.consent,
+        transport=transport,
+        retry=Retry.never(),
     ) as connection:
         if plugin.implements("sandbox"):
             connection.check_authentication()
@@ -95,6 +100,9 @@ def _event_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
     yield click.style(f"Event {name}", bold=True)
     for subscription in trace["legs"]:
         yield from _subscription_lines(subscription, requests=requests)
+    if trace["deletion"]:
+        yield "  This event asks to delete a user; subscriptions do not see it."
+        yield from _request_lines(trace["deletion"], requests=requests)
     if trace["nearest"]:
         yield f"  No subscription matches. {trace['nearest']['text']}"
     yield ""
@@ -112,8 +120,8 @@ def _subscription_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[st
         keys = ", ".join(f"{key} {_short(value)}" for key, value in trace["batch"]["key"].items()
                          if value is not None)  # fmt: skip
         yield f"    batch of {trace['batch']['size']}{f' by {keys}' if keys else ''}"
-    if requests:
-        yield from _request_lines(trace)
+    if trace["trigger"]["matched"]:
+        yield from _request_lines(trace, requests=requests)
 
 
 def _condition_lines(tree: dict[str, Any], indent: str) -> Iterator[str]:
@@ -134,8 +142,9 @@ def _field_line(mapped: dict[str, Any]) -> str:
     return f"{mapped['field']} = {value}{f'   from {places}' if places else ''}"
 
 
-def _request_lines(trace: dict[str, Any]) -> Iterator[str]:
-    for exchange in trace["exchanges"]:
+def _request_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
+    """Yield the requests and the outcome; without *requests*, only the outcome without a batch."""
+    for exchange in trace["exchanges"] if requests else ():
         request, response = exchange["request"], exchange["response"]
         status = response["statusCode"] if response else exchange["error"]
         yield f"    {request['method']} {request['url']} -> {status}"
@@ -143,12 +152,12 @@ def _request_lines(trace: dict[str, Any]) -> Iterator[str]:
             yield f"      sent {_cut(request['body'])}"
         if response:
             yield f"      got {_short(response['body'])}"
-    if trace["batch"] and not trace["exchanges"]:
+    if requests and trace["batch"] and trace["batch"]["others"] and not trace["exchanges"]:
         yield "    requests: shown with the first events of the batch"
     result = trace["result"]
     outcome = click.style(result["outcome"], fg=_OUTCOMES.get(result["outcome"]))
     code = f" {result['code']}" if "code" in result else ""
-    if trace["trigger"]["matched"]:
+    if requests or "trigger" not in trace or not (trace["batch"] or trace["problems"]):
         yield f"    outcome: {outcome}{code}{_reason(result)}"
 
 

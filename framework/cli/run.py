@@ -209,7 +209,13 @@ def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summ
         transport = _transport(options, sandbox)
         file = opened.file
         connection = stack.enter_context(
-            connect(opened.plugin, file.settings, file.subscriptions, transport=transport)
+            connect(
+                opened.plugin,
+                file.settings,
+                file.subscriptions,
+                consent=file.consent,
+                transport=transport,
+            )
         )
         source = stack.enter_context(
             EventFile(options.events, options.max_line, unpack=options.unpack)

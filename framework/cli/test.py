@@ -80,4 +80,4 @@ def _results(file: CaseFile) -> Iterator[CaseResult]:
     opened = check_reading(read_connection(file.connection, file.environment))
     settings, subscriptions = opened.file.settings, opened.file.subscriptions
     for case in file.cases:
-        yield run_case(opened.plugin, settings, subscriptions, case)
+        yield run_case(opened.plugin, settings, subscriptions, case, opened.file.consent)

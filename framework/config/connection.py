@@ -28,8 +28,10 @@ _FILE_KEYS = {
     "name": _STRING,
     "enabled": _BOOLEAN,
     "settings": _OBJECT,
+    "consent": _OBJECT,
     "subscriptions": _LIST,
 }
+_CONSENT_KEYS = {"categories": _LIST}
 _SPELLINGS = {
     "name": ("name",),
     "action": ("partnerAction", "actionSlug"),
@@ -81,7 +83,8 @@ class ConnectionFile:
     """A usable connection file; names are checked against a destination elsewhere.
 
     *settings* has its references replaced, so it holds secrets and is left out of `repr`.
-    *node* is the whole document, for later findings.
+    *node* is the whole document, for later findings. *consent* names the consent categories that
+    events need.
     """
 
     file: str
@@ -91,6 +94,7 @@ class ConnectionFile:
     settings: Mapping[str, Any] = field(repr=False)
     items: tuple[SubscriptionItem, ...]
     node: DocumentNode = field(repr=False)
+    consent: tuple[str, ...] = ()
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -217,7 +221,36 @@ def _connection(
         settings=references.resolve(settings) or {} if settings else {},
         items=tuple(_items(root, parts.get("subscriptions"), references, findings)),
         node=root,
+        consent=tuple(_categories(parts.get("consent"), references, findings)),
     )
+
+
+def _categories(
+    consent: DocumentNode | None, references: References, findings: DiagnosticList
+) -> Iterator[str]:
+    """Yield the valid consent categories."""
+    if consent is None or not isinstance(consent.value, dict):
+        return
+    _check_keys(consent, list(_CONSENT_KEYS), "`consent`", findings)
+    references.warn_outside(consent)
+    given = {key: (key, node) for key, node in consent.value.items() if key in _CONSENT_KEYS}
+    listed = _of_right_kind(given, _CONSENT_KEYS, "consent.", findings).get("categories")
+    if ("categories" in given) == bool(listed) and (listed is None or not listed.value):
+        spot = consent.key("categories") if listed else consent.spot
+        hint = "Name the consent categories that events need, or leave out `consent`."
+        findings.error("AD202", spot, "`consent.categories` is required.", hint)
+    seen: set[str] = set()
+    for index, node in enumerate(listed.value if listed and isinstance(listed.value, list) else ()):
+        name = f"consent.categories[{index}]"
+        if not isinstance(node.value, str) or not node.value.strip():
+            got = "a blank one" if isinstance(node.value, str) else node.kind
+            hint = "" if isinstance(node.value, str) else _kind_hint(node, _STRING)
+            findings.error("AD201", node.spot, f"`{name}` must be a string, got {got}.", hint)
+        elif node.value in seen:
+            findings.error("AD204", node.spot, f"`{name}` repeats an earlier category.")
+        else:
+            seen.add(node.value)
+            yield node.value
 
 
 def _items(

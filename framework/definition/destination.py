@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from framework.definition.fields import Field, check_fields
 from framework.definition.typed_classes import Payload, Settings, fields_of
@@ -21,6 +21,9 @@ SYNC_MODES = ("add", "update", "upsert", "delete", "mirror")
 
 SYNC_MODE_KEY = "__segment_internal_sync_mode"
 MATCHING_KEY = "__segment_internal_matching_key"
+
+Coalesce: TypeAlias = Literal["none", "last", "membership", "merge"]
+"""Which of several rows about one identifier are sent; see `Batching`."""
 
 AuthScheme: TypeAlias = Literal["custom", "basic", "oauth2", "oauth-managed", "none"]
 PresetKind: TypeAlias = Literal["automatic", "specificEvent"]
@@ -68,10 +71,17 @@ class Batching:
     A batch holds payloads of one action with equal values in all *keys* (names of fields), at
     most *max_size* of them and about *max_bytes* of JSON; *max_age* is the longest wait in
     seconds in a slow stream.
-    Actions with the same *lane* change the same data at the partner: within a lane, the last
-    event for an identifier wins (see the hook `identify`). A function *target* returns what a
-    request changes, from the values of the keys by name; without it, all keys say so together.
-    *aliases* joins the forms of one identifier.
+    Actions with the same *lane* change the same data at the partner: within a lane, payloads with
+    the same identifier (see the hook `identify`) are sent in order, an identifier once per batch. A
+    function *target* returns what a request changes, from the values of the keys by name; without
+    it, all keys say so together. *aliases* joins the forms of one identifier.
+
+    *coalesce* selects the payloads with the same identifier that are sent while they wait: all
+    (`none`), the newest (`last`), the newest whose membership is known (`membership`; the others
+    are all sent), or one that *merge* creates from consecutive payloads of an action:
+    `merge(action, older, newer)` returns a payload. *weigh* returns the bytes that a payload adds
+    to a request; without it, the JSON of payloads is measured, or the identifiers if no hook asks
+    for payloads.
     """
 
     keys: tuple[str, ...] = ()
@@ -81,6 +91,9 @@ class Batching:
     lane: str = ""
     target: Callable[[Mapping[str, Any]], Target] | None = None
     aliases: Aliases | None = None
+    coalesce: Coalesce = "none"
+    merge: Callable[[Action, Any, Any], Any] | None = None
+    weigh: Callable[[Any], int] | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -88,8 +101,21 @@ class Batching:
             for name in ("max_size", "max_bytes", "max_age")
             if getattr(self, name) <= 0
         ]
+        problems += self._coalesce_problems()
         if problems:
             raise DefinitionError(" ".join(problems), problems)
+
+    def _coalesce_problems(self) -> Iterator[str]:
+        known = get_args(Coalesce)
+        if self.coalesce not in known:
+            kind = "value of `coalesce`"
+            yield str(UnknownNameError.of(kind, str(self.coalesce), known, "values"))
+        elif self.coalesce == "merge" and not callable(self.merge):
+            yield '`coalesce="merge"` of Batching needs a function: `merge(action, older, newer)`.'
+        elif self.coalesce != "merge" and self.merge is not None:
+            yield '`merge` of Batching has no effect without `coalesce="merge"`.'
+        if self.weigh is not None and not callable(self.weigh):
+            yield "`weigh` of Batching must be a function: `weigh(payload)` returns bytes."
 
     def to_json(self) -> dict[str, Any]:
         """Return the rules as a JSON object, without the functions."""
@@ -99,6 +125,7 @@ class Batching:
             "max_bytes": self.max_bytes,
             "max_age": self.max_age,
             "lane": self.lane,
+            **({} if self.coalesce == "none" else {"coalesce": self.coalesce}),
         }
 
 
@@ -141,7 +168,8 @@ class Action:
     """One operation of a destination.
 
     *trigger* is the default trigger of a subscription; *payload* is a Payload class, or a table
-    of fields for actions without Python code.
+    of fields for actions without Python code. *membership* is True if every payload adds to an
+    audience, False if every payload removes; if it is None, the event decides.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -152,6 +180,7 @@ class Action:
     payload: type[Payload] | Mapping[str, Field]
     batching: Batching | None = None
     sync_mode: SyncMode | None = None
+    membership: bool | None = None
     hidden: bool = False
     platform: str = "cloud"
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -225,7 +254,7 @@ class Destination:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        problems = [*self._twice(), *self._preset_problems()]
+        problems = [*self._twice(), *self._lane_problems(), *self._preset_problems()]
         if problems:
             raise DefinitionError(
                 f"Destination `{self.slug}` is invalid: {' '.join(problems)}", problems
@@ -254,6 +283,20 @@ class Destination:
         slugs = [action.slug for action in self.actions]
         doubled = sorted({slug for slug in slugs if slugs.count(slug) > 1})
         return [f"Two actions have the slug `{slug}`." for slug in doubled]
+
+    def _lane_problems(self) -> Iterator[str]:
+        lanes: dict[str, Action] = {}
+        for action in self.actions:
+            if action.batching is None or not action.batching.lane:
+                continue
+            rules = action.batching
+            first = lanes.setdefault(rules.lane, action)
+            if first.batching and first.batching.coalesce != rules.coalesce:
+                yield (
+                    f"Actions `{first.slug}` and `{action.slug}` share the lane `{rules.lane}`, "
+                    f'but declare `coalesce="{first.batching.coalesce}"` and '
+                    f'`coalesce="{rules.coalesce}"`. Declare the same for both.'
+                )
 
     def _preset_problems(self) -> list[str]:
         if not self.actions:

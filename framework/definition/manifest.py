@@ -18,6 +18,7 @@ from framework.definition.destination import (
     Action,
     AuthScheme,
     Batching,
+    Coalesce,
     Destination,
     Preset,
     PresetKind,
@@ -216,7 +217,11 @@ def _read_own_batching(value: JSON, table: FieldTable, place: JsonPointer) -> Ba
     if found is None:
         return None
     lane = _text(value, "lane", place)
-    return replace(found, keys=tuple(key for key in keys or () if key), lane=lane)
+    # A document holds no functions, so the rows of `merge` are all sent.
+    word = read_word(get_args(Coalesce))(value.get("coalesce"), place.at("coalesce"))
+    coalesce: Any = "none" if word in {None, MISSING, "merge"} else word
+    kept = tuple(key for key in keys or () if key)
+    return replace(found, keys=kept, lane=lane, coalesce=coalesce)
 
 
 def _read_numbers(cls: type[N], value: JSON, place: JsonPointer) -> N | None:

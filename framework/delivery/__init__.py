@@ -16,9 +16,11 @@ from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.performing import HookRunner, Implementation
+from framework.delivery.permission import DeletionRequest, is_deletion
 from framework.delivery.pipeline import Connection, connect
 from framework.delivery.prepare import Intake, Prepared, RowIds
 from framework.delivery.report import (
+    DELETIONS,
     SUPERSEDED,
     Completed,
     Completion,
@@ -33,6 +35,7 @@ from framework.delivery.throttle import LocalRateStore, Throttle
 from framework.delivery.transports import DryRun, make_transport
 
 __all__ = [
+    "DELETIONS",
     "SUPERSEDED",
     "Cache",
     "Client",
@@ -42,6 +45,7 @@ __all__ = [
     "Completed",
     "Completion",
     "Connection",
+    "DeletionRequest",
     "DryRun",
     "ErrorReader",
     "Exchange",
@@ -69,6 +73,7 @@ __all__ = [
     "check_request_head",
     "compile_subscriptions",
     "connect",
+    "is_deletion",
     "json_body",
     "make_transport",
 ]

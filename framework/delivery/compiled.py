@@ -20,6 +20,7 @@ from framework.definition import (
     Subscription,
     compile_shape,
 )
+from framework.delivery.permission import Permission, read_categories
 from framework.errors import ConfigurationError, FrameworkError
 from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
@@ -45,6 +46,7 @@ class CompiledSubscription:
     matching_key: str | None
     hook_outputs: Mapping[str, Any]
     unmatched: Skipped
+    permission: Permission
 
     @cached_property
     def name(self) -> str:
@@ -71,12 +73,13 @@ class CompiledSubscription:
 
 
 def compile_subscriptions(
-    destination: Destination, subscriptions: Sequence[Subscription]
+    destination: Destination, subscriptions: Sequence[Subscription], consent: Sequence[str] = ()
 ) -> tuple[CompiledSubscription, ...]:
-    """Compile every enabled subscription.
+    """Compile every enabled subscription; *consent* names the categories that events need.
 
     Raises ConfigurationError with the problems of all of them.
     """
+    permission = permission_for(destination, consent)
     if len(subscriptions) > MAX_SUBSCRIPTIONS:
         raise ConfigurationError(
             f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions, got {len(subscriptions)}."
@@ -86,7 +89,8 @@ def compile_subscriptions(
     for number, subscription in enumerate(subscriptions, 1):
         if subscription.enabled:
             try:
-                compiled.append(_compile(len(compiled), destination, subscription))
+                index = len(compiled)
+                compiled.append(_compile(index, destination, subscription, permission))
             except FrameworkError as error:
                 problems += _named(number, subscription, error)
     if not problems and destination.conflicts:
@@ -98,8 +102,14 @@ def compile_subscriptions(
     return tuple(compiled)
 
 
+def permission_for(destination: Destination, consent: Sequence[str] = ()) -> Permission:
+    """Return the rules by which events may be sent; raises ConfigurationError."""
+    names = dict.fromkeys((destination.name, destination.slug))
+    return Permission(tuple(names), read_categories(consent))
+
+
 def _compile(
-    index: int, destination: Destination, subscription: Subscription
+    index: int, destination: Destination, subscription: Subscription, permission: Permission
 ) -> CompiledSubscription:
     action = destination.action(subscription.action)
     raw = {**action.default_mapping, **subscription.mapping}
@@ -120,6 +130,7 @@ def _compile(
         matching_key=_matching_key(raw),
         hook_outputs=raw.get("onMappingSave") or raw.get("retlOnMappingSave") or {},
         unmatched=Skipped("NOT_MATCHED", f"The trigger `{trigger}` does not match."),
+        permission=permission,
     )
 
 

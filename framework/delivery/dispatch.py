@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Protocol, TypeAlias
 
-from framework.delivery.batching import Batch
 from framework.delivery.performing import distinct
+from framework.delivery.row_groups import Batch
 from framework.results import Failed, Result
 
 Perform: TypeAlias = Callable[[Batch], Sequence[Result]]
@@ -87,11 +87,12 @@ class ThreadedDispatcher:
     def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
         """Queue as many batches as the threads may have ahead, and yield those that are finished.
 
-        Batches of equal order go to the same thread; a barrier waits for all earlier batches.
+        Batches of equal order go to the same thread. A barrier waits for all earlier batches, and
+        all later ones wait for it.
         """
         most = BATCHES_AHEAD * len(self._threads)
         while closed or self._taken:
-            while closed and len(self._taken) < most and not (closed[0].barrier and self._taken):
+            while closed and len(self._taken) < most and not self._waits_for_barrier(closed[0]):
                 batch = closed.popleft()
                 order = batch.key if batch.order is None else batch.order
                 thread = self._threads[hash(order) % len(self._threads)]
@@ -111,6 +112,9 @@ class ThreadedDispatcher:
     def in_flight(self) -> Sequence[Batch]:
         """Return the batches that were taken and not yielded yet."""
         return [batch for batch, _ in self._taken]
+
+    def _waits_for_barrier(self, batch: Batch) -> bool:
+        return bool(self._taken) and (batch.barrier or self._taken[0][0].barrier)
 
     def _next(self) -> Dispatched:
         batch, future = self._taken[0]

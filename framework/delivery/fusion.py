@@ -15,6 +15,7 @@ from msgspec import Struct
 from framework.codegen import VARIABLE, JSONReader, SourceCode
 from framework.delivery.columns import OBJECTS, Layout, Lists
 from framework.delivery.compiled import CompiledSubscription
+from framework.delivery.permission import TYPE
 from framework.delivery.projection import Projection
 from framework.errors import PayloadValidationError
 from framework.paths import Path, PathSteps
@@ -22,13 +23,19 @@ from framework.triggers import Trigger
 from framework.triggers.language import And, Comparison, ConstantNode, FieldNode
 
 Slow: TypeAlias = list[tuple[int, Any, int]]
-"""Row id, event and subscription of the events that are left to `prepare_event`."""
+"""Row id, event and subscription of the events that are left to `prepare_event`.
+
+Requests to delete a user have the subscription DELETION, and the row id of the first subscription.
+"""
 
 Fused: TypeAlias = Callable[[Iterable[int], Iterable[Any], Sequence[Lists], Slow], None]
 """Takes row ids and events, aligned; adds to the lists of each subscription, and to the slow ones.
 
 The row id of an event in a subscription is that of the event plus the index of the subscription.
 """
+
+DELETION: Final = -1
+"""Stands for the subscription of events that ask to delete a user, which no subscription sees."""
 
 _FEW: Final = 4
 """Up to this number, triggers are tested one by one; more are looked up if they allow it."""
@@ -64,9 +71,13 @@ def places_of(subscriptions: Iterable[CompiledSubscription]) -> frozenset[PathSt
     read = (
         place
         for compiled in subscriptions
-        for place in (*(path.parts for path in compiled.trigger.paths), *compiled.mapping.places)
+        for place in (
+            *(path.parts for path in compiled.trigger.paths),
+            *(path.parts for path in compiled.permission.paths),
+            *compiled.mapping.places,
+        )
     )
-    return frozenset(read)
+    return frozenset(read) | {TYPE.parts}
 
 
 class _Writer:
@@ -106,7 +117,11 @@ class _Writer:
                     else JSONReader(code, "event")
                 )
                 triggers = [one.trigger for one in self._subscriptions]
-                reader.load(_in_order(path for one in triggers for path in one.paths))
+                paths = (path for one in triggers for path in one.paths)
+                reader.load(_in_order((TYPE, *paths)))
+                with code.block(f"if {reader.read(TYPE)} == 'delete':"):
+                    code.line(f"slow.append((row_id, event, {DELETION}))")
+                    code.line("continue")
                 self._write_subscriptions(reader)
         built: Fused = code.build("prepare")
         return built
@@ -156,6 +171,8 @@ class _Writer:
             for path, text in _texts(compiled.trigger).items():
                 matched.assume(path, text)
             with code.block("try:"):
+                permitted = compiled.permission.emit(code, matched)
+                code.line(f"if not ({permitted}): raise {code.literal(_Refused, 'Refused')}")
                 self._payload(compiled, matched, row_id)
             refused = code.literal((PayloadValidationError, _Refused), "Refusals")
             with code.block(f"except {refused}:"):

@@ -12,16 +12,20 @@ from typing import Any, Final, Protocol
 
 import httpx
 from msgspec import Struct
+from msgspec.structs import replace as replace_fields
 
 from framework.definition import Destination, membership
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
-from framework.delivery.columns import Columns
+from framework.delivery.columns import Columns, build_all
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.exchanges import BODY_LIMIT, Redactor
+from framework.delivery.grouping import Rows, audience_of
 from framework.delivery.identifier_mask import masking
+from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.errors import IntegrationError
+from framework.paths import Event
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
 
 _RESULTS: Final = (Delivered, Failed, Skipped, Unconfirmed)
@@ -56,6 +60,16 @@ class BatchInput(Struct, frozen=True):
     payloads: Sequence[Any] = ()
     events: Sequence[Any] = ()
 
+    def at(self, places: Sequence[int]) -> BatchInput:
+        """Return the rows at *places*."""
+        return BatchInput(
+            len(places),
+            self.key,
+            [self.identifiers[place] for place in places],
+            [self.payloads[place] for place in places] if self.payloads else (),
+            [self.events[place] for place in places] if self.events else (),
+        )
+
 
 @dataclass(frozen=True)
 class HookRunner:
@@ -77,13 +91,23 @@ class HookRunner:
 
     @cached_property
     def needs_events(self) -> bool:
-        """Return whether a hook asks for the event of a payload."""
-        return bool(self._asked & _OF_EVENTS)
+        """Return whether a hook asks for the event of a payload, or rows are told apart by it."""
+        asked = self._asked | self._wanted["identify"]
+        actions = self.plugin.definition.actions
+        if all(action.membership is not None for action in actions):
+            asked -= {"membership", "memberships"}
+        return bool(asked & _OF_EVENTS) or any(
+            action.membership is None and action.batching.coalesce == "membership"
+            for action in actions
+            if action.batching
+        )
 
     @cached_property
     def needs_payloads(self) -> bool:
-        """Return whether payloads are needed to send them, or to know their size."""
-        return bool(self._asked & {"payload", "payloads"}) or not self.identifies
+        """Return whether payloads are needed to send them, to merge them or to know their size."""
+        rules = [action.batching for action in self.plugin.definition.actions if action.batching]
+        merges = any(one.coalesce == "merge" for one in rules)
+        return bool(self._asked & {"payload", "payloads"}) or merges or not self.identifies
 
     @cached_property
     def identifies(self) -> bool:
@@ -103,21 +127,95 @@ class HookRunner:
         """Whether the destination can perform a batch, and whether it can perform one payload."""
         return self.plugin.implements("perform_batch"), self.plugin.implements("perform")
 
-    def identify(self, compiled: CompiledSubscription, columns: Columns) -> Sequence[str | Failed]:
-        """Return the identifier of each payload, or the reason why it has none."""
+    def describe(self, compiled: CompiledSubscription, rows: Rows, events: Sequence[Event]) -> Rows:
+        """Return the rows with what their events say: memberships and audiences, if needed."""
+        if compiled.batching.coalesce == "membership" and compiled.action.membership is None:
+            rows = replace_fields(rows, memberships=_memberships(compiled, events))
+        if "audience_settings" in self._asked:
+            rows = replace_fields(rows, audiences=[audience_of(event) for event in events])
+        return rows
+
+    def identify(
+        self, compiled: CompiledSubscription, columns: Columns, events: Sequence[Event]
+    ) -> Sequence[str | Failed]:
+        """Return the identifier of each payload, or the reason why it has none.
+
+        *events* are needed only if `needs_events` says so.
+        """
+        wanted = self._wanted["identify"]
         arguments = {"action": compiled.action, "settings": self.settings, "columns": columns}
-        if "payloads" in self._wanted["identify"]:
+        if "payloads" in wanted:
             arguments["payloads"] = columns.payloads
+        if "memberships" in wanted:
+            arguments["memberships"] = _memberships(compiled, events, columns.size)
+        arguments |= {"events": events, "sync_mode": compiled.sync_mode}
         found = self._call("identify", arguments)
         if isinstance(found, Failed):
             return [found] * columns.size
         if not isinstance(found, list | tuple) or len(found) != columns.size:
             return [_miscounted("identify", columns.size, found)] * columns.size
-        if {str}.issuperset(map(type, found)):
+        if {str}.issuperset(map(type, found)) and all(found):
             return found
         return [
-            one if isinstance(one, str) else self._fit("identify", one, (Failed,)) for one in found
+            (one or NO_IDENTIFIER)
+            if isinstance(one, str)
+            else self._fit("identify", one, (Failed,))
+            for one in found
         ]
+
+    def weigh(self, compiled: CompiledSubscription, columns: Columns) -> list[int | Failed]:
+        """Return the bytes that each payload adds to a request, or the reason why it has none."""
+        weigh = compiled.batching.weigh
+        assert weigh is not None
+        found = [self._guarded(weigh, payload) for payload in columns.payloads]
+        return [
+            one if isinstance(one, Failed) or (type(one) is int and one >= 0)
+            else _misfit("weigh", "a number of bytes", one)
+            for one in found
+        ]  # fmt: skip
+
+    def merge(
+        self, compiled: CompiledSubscription, older: Sequence[dict[str, Any]], newest: Any
+    ) -> Any:
+        """Return the payload of shaped objects and a newer payload together, or why there is none.
+
+        *older* are in the order of arrival.
+        """
+        merge, action = compiled.batching.merge, compiled.action
+        kind = action.payload if isinstance(action.payload, type) else dict
+        assert merge is not None
+        first, *others = build_all(action, older)
+        for newer in [*others, newest]:
+            first = self._guarded(merge, action, first, newer)
+            if isinstance(first, Failed):
+                return first
+            if not isinstance(first, kind):
+                return _misfit("merge", f"a {kind.__name__}", first)
+        return first
+
+    def delete_users(self, events: Sequence[Event]) -> list[Result]:
+        """Ask the partner to delete the users that *events* name; return a result for each."""
+        if not self.plugin.implements("delete_users"):
+            return [self._unsupported] * len(events)
+        requests = [deletion_request(event) for event in events]
+        named = [one for one in requests if not one.names_nobody]
+        with masking([text for one in named for text in (one.user_id, one.anonymous_id)]):
+            found = iter(self._renewing(lambda: self._delete(named)) if named else ())
+        return [NO_USER if one.names_nobody else next(found) for one in requests]
+
+    def _delete(self, requests: Sequence[DeletionRequest]) -> list[Result]:
+        own = {name: getattr(self, name) for name in _OF_CONNECTION}
+        answer = self._call("delete_users", {**own, "requests": requests})
+        return self._aligned("delete_users", answer, len(requests))
+
+    @cached_property
+    def _unsupported(self) -> Failed:
+        return Failed(
+            501,
+            "DELETION_NOT_SUPPORTED",
+            f"{self.plugin.definition.name} cannot delete users: it has no hook `delete_users`. "
+            "Delete the user there yourself.",
+        )
 
     def perform(self, compiled: CompiledSubscription, batch_input: BatchInput) -> list[Result]:
         """Send a batch, in one call or row by row as the plugin can; return a result per row.
@@ -133,13 +231,19 @@ class HookRunner:
     ) -> list[Result]:
         if not self.credentials:
             return self._perform(compiled, batch_input)
+        return self._renewing(lambda: self._perform(compiled, batch_input))
+
+    def _renewing(self, send: Callable[[], list[Result]]) -> list[Result]:
+        """Return the results of *send*; if one is 401, renew the token and send once more."""
+        if not self.credentials:
+            return send()
         renewals = self.credentials.renewals
-        results = self._perform(compiled, batch_input)
+        results = send()
         if results.count(DELIVERED) == len(results):
             return results
         refused = any(isinstance(one, Failed) and one.status == 401 for one in distinct(results))
         if refused and self.credentials.forget(renewals):
-            return self._perform(compiled, batch_input)
+            return send()
         return results
 
     def _perform(self, compiled: CompiledSubscription, batch_input: BatchInput) -> list[Result]:
@@ -151,7 +255,7 @@ class HookRunner:
         for name in _OF_BATCH & wanted:
             arguments[name] = getattr(batch_input, name)
         if "memberships" in wanted:
-            arguments["memberships"] = [membership(one, compiled.sync_mode) for one in events]
+            arguments["memberships"] = _memberships(compiled, events, batch_input.size)
         if "audience_settings" in wanted:
             arguments["audience_settings"] = _audience_settings(events[0])
         answer = self._call("perform_batch", arguments)
@@ -167,8 +271,8 @@ class HookRunner:
             for name in _OF_ROW.keys() & wanted:
                 arguments[name] = getattr(batch_input, _OF_ROW[name])[place]
             if "membership" in wanted:
-                event = batch_input.events[place]
-                arguments["membership"] = membership(event, compiled.sync_mode)
+                events = batch_input.events[place : place + 1]
+                (arguments["membership"],) = _memberships(compiled, events, 1)
             if "audience_settings" in wanted:
                 arguments["audience_settings"] = _audience_settings(batch_input.events[place])
             results += self._aligned("perform", self._call("perform", arguments), 1)
@@ -187,8 +291,12 @@ class HookRunner:
 
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         """Return what a hook returns, or the Failed for its exception."""
+        return self._guarded(self.plugin.call, hook, **arguments)
+
+    def _guarded(self, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        """Return what a plugin's function returns, or the Failed for its exception."""
         try:
-            return self.plugin.call(hook, **arguments)
+            return function(*given, **named)
         except IntegrationError as error:
             return self._failed(error)
         except Exception as error:
@@ -279,6 +387,28 @@ _OF_BATCH: Final = frozenset({"key", "payloads", "identifiers", "events"})
 _OF_ROW: Final = {"payload": "payloads", "identifier": "identifiers", "event": "events"}
 _OF_EVENTS: Final = frozenset({"event", "events", "membership", "memberships", "audience_settings"})
 
+NO_IDENTIFIER: Final = Failed(
+    400, "NO_IDENTIFIER", "The identifier is empty: the event does not say whom it is about."
+)
+NO_USER: Final = Failed(
+    400, "NO_IDENTIFIER", "The event names no user: it has neither `userId` nor `anonymousId`."
+)
+
+
+def _memberships(
+    compiled: CompiledSubscription, events: Sequence[Event], size: int = 0
+) -> list[bool | None]:
+    """Return whether each row adds or removes: by the action, else by the event."""
+    declared = compiled.action.membership
+    if declared is not None:
+        return [declared] * (size or len(events))
+    return [membership(event, compiled.sync_mode) for event in events]
+
+
+def _misfit(function: str, wanted: str, found: Any) -> Failed:
+    got = "nothing" if found is None else type(found).__name__
+    return Failed(500, "RESULT_TYPE", f"`{function}` of Batching must return {wanted}, got {got}.")
+
 
 def _mistyped(hook: str, answer: Any) -> Failed:
     offer = "one response or a result" if hook == "perform" else "one response or a list of results"
@@ -292,10 +422,11 @@ def _mistyped(hook: str, answer: Any) -> Failed:
 def _miscounted(hook: str, size: int, answer: Any) -> Failed:
     counted = isinstance(answer, list | tuple)
     got = f"{len(answer)} results" if counted else type(answer).__name__
+    rows = "requests" if hook == "delete_users" else "payloads"
     return Failed(
         500,
         "RESULT_COUNT",
-        f"Hook `{hook}` must return one result for each of the {size} payloads, got {got}.",
+        f"Hook `{hook}` must return one result for each of the {size} {rows}, got {got}.",
     )
 
 

@@ -52,6 +52,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     settings: Mapping[str, Any],
     subscriptions: Sequence[Subscription] | None = None,
     *,
+    consent: Sequence[str] = (),
     transport: httpx.BaseTransport | None = None,
     retry: Retry | None = None,
     clock: Clock | None = None,
@@ -61,6 +62,8 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     """Open a destination with its settings and subscriptions.
 
     Without *subscriptions* the connection has those of the destination's automatic presets.
+    *consent* names consent categories: events with preferences are sent only if they consent to
+    all of them.
     *transport* replaces the network; *strict* is for test benches, see `HookRunner`.
     Raises SettingsError or ConfigurationError with every problem.
     """
@@ -68,7 +71,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     given = shape_settings(definition.settings, settings)
     if subscriptions is None:
         subscriptions = starting_subscriptions(definition)
-    compiled = compile_subscriptions(definition, subscriptions)
+    compiled = compile_subscriptions(definition, subscriptions, consent)
     clock = InterruptibleClock(clock)
     redactor = Redactor(_secrets(definition.settings_fields, settings))
     auth = plugin.call("auth", settings=given) if plugin.implements("auth") else None
@@ -247,10 +250,12 @@ class Connection:
     @property
     def label(self) -> str:
         """The identity of this connection: the destination and its enabled subscriptions."""
-        chosen = [
+        chosen: list[Any] = [
             (one.action.slug, str(one.trigger), dict(one.subscription.mapping))
             for one in self.subscriptions
         ]
+        consent = {one.permission.categories for one in self.subscriptions} - {()}
+        chosen += map(sorted, consent)
         return f"{self.plugin.definition.slug} {_digest(chosen)}"
 
     @property

@@ -7,21 +7,22 @@ wanted), plain JSON through one fused function, and structs that hold only what 
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from framework.definition import Batching, Target
-from framework.delivery.batching import RowGroup
 from framework.delivery.columns import OBJECTS, Columns, Lists
-from framework.delivery.compiled import CompiledSubscription
-from framework.delivery.fusion import Fusion, Slow, fuse, places_of
+from framework.delivery.compiled import CompiledSubscription, permission_for
+from framework.delivery.fusion import DELETION, Fusion, Slow, fuse, places_of
+from framework.delivery.grouping import Rows, group_rows
 from framework.delivery.performing import HookRunner
+from framework.delivery.permission import Permission, is_deletion
 from framework.delivery.projection import Projection, project
-from framework.delivery.report import Completion, ReportItem
+from framework.delivery.report import DELETIONS, Completion, ReportItem
+from framework.delivery.row_groups import RowGroup
 from framework.errors import PayloadValidationError
 from framework.events import EVENT_TYPES
 from framework.paths import MISSING, Event, PathSteps
@@ -38,6 +39,9 @@ def prepare_event(compiled: CompiledSubscription, event: Event) -> dict[str, Any
     """Return the shaped payload of *event*, or the result of an event that has none."""
     if not compiled.trigger.matches(event):
         return compiled.unmatched
+    refusal = compiled.permission.refusal(event)
+    if refusal is not None:
+        return refusal
     try:
         return compiled.shape.apply(compiled.mapping.resolve(event), sync_mode=compiled.sync_mode)
     except PayloadValidationError as error:
@@ -114,19 +118,21 @@ class RemainingRows(Sequence[int]):
 class Prepared(Struct, frozen=True):
     """The product of events before any call: *groups* of rows that wait, and *completions*.
 
-    *objects* and *events* hold, by row id, what is kept with rows; see `Intake`. Between
-    processes they travel in one piece, which is faster than value by value, and the groups
-    without theirs.
+    *objects* and *events* hold, by row id, what is kept with rows, *deletions* the row ids of
+    requests to delete users; see `Intake`. Between processes they travel in one piece, which is
+    faster than value by value, and the groups without theirs.
     """
 
     groups: Sequence[RowGroup]
     completions: Sequence[Completion]
     objects: Mapping[int, dict[str, Any]]
     events: Mapping[int, Event]
+    deletions: Sequence[int] = ()
 
     def __reduce__(self) -> tuple[Callable[..., Prepared], tuple[Any, ...]]:
         groups = [replace(group, objects=()) for group in self.groups]
-        return _received, (groups, self.completions, _packed(self.objects), _packed(self.events))
+        kept = _packed(self.objects), _packed(self.events)
+        return _received, (groups, self.completions, self.deletions, *kept)
 
     def moved(self, positions: int, row_ids: RowIds) -> Prepared:
         """Return the same for events whose positions are greater by *positions*."""
@@ -136,6 +142,7 @@ class Prepared(Struct, frozen=True):
             [replace(one, positions=_moved(one.positions, positions)) for one in self.completions],
             {row_id + by: one for row_id, one in self.objects.items()},
             {row_id + by: one for row_id, one in self.events.items()},
+            _moved(self.deletions, by),
         )
 
 
@@ -144,7 +151,8 @@ class Intake:
 
     *traced* keeps the product of every stage in `items`. `objects` and `events` hold, by row id,
     the payload and the event of every row, as far as the destination asks for them. *named* adds
-    the key `messageId` to the projection.
+    the key `messageId` to the projection. `deletions` are requests to delete users, in order, by
+    the row id that the event has in the first subscription; `events` holds their events.
     """
 
     def __init__(
@@ -172,6 +180,7 @@ class Intake:
         self.items: dict[tuple[int, int], ReportItem] = {}
         self.objects: dict[int, dict[str, Any]] = {}
         self.events: dict[int, Event] = {}
+        self.deletions: list[int] = []
 
     @cached_property
     def projection(self) -> Projection | None:
@@ -182,13 +191,14 @@ class Intake:
 
     @property
     def size(self) -> int:
-        """The number of rows of the subscription with the most."""
-        return max((len(lists[0]) for lists in self._rows), default=0)
+        """The number of rows of the subscription with the most, or of requests for deletion."""
+        return max((len(lists[0]) for lists in self._rows), default=0) or len(self.deletions)
 
     def waiting(self) -> Iterator[Sequence[int]]:
         """Yield the row ids of each subscription."""
         for lists in self._rows:
             yield lists[0]
+        yield self.deletions
 
     def forget(self, row_ids: Iterable[int]) -> None:
         """Drop what is kept for completed rows."""
@@ -213,6 +223,10 @@ class Intake:
         """Add plain events with their positions, each through one stage after the other."""
         completions: list[Completion] = []
         for position, event in events:
+            if is_deletion(event):
+                if not wanted or wanted(position, 0):
+                    self._add_deletion(position, event, completions)
+                continue
             for compiled in self._subscriptions:
                 if not wanted or wanted(position, compiled.index):
                     self._add_one(position, compiled, event, completions)
@@ -227,7 +241,12 @@ class Intake:
         ]
         objects, self.objects = self.objects, {}
         events, self.events = self.events, {}
-        return Prepared(groups, completions, objects, events)
+        return Prepared(groups, completions, objects, events, self.take_deletions())
+
+    def take_deletions(self) -> list[int]:
+        """Take the requests to delete users out; return their row ids, ascending."""
+        taken, self.deletions = self.deletions, []
+        return taken
 
     def keep(self, prepared: Prepared) -> None:
         """Keep what has to be kept with rows that were taken out of another intake."""
@@ -245,6 +264,10 @@ class Intake:
                 self._rows[index] = self._layouts[index].lists()
         self._mixed.clear()
         return groups
+
+    @cached_property
+    def _permission(self) -> Permission:
+        return permission_for(self._hook_runner.plugin.definition)
 
     @cached_property
     def _fused(self) -> Fusion:
@@ -275,16 +298,32 @@ class Intake:
         step = self.row_ids.subscriptions
         for compiled, lists, start in zip(self._subscriptions, self._rows, before, strict=True):
             if len(lists[0]) - start < len(events):
-                left = [row_id for row_id, _, one in slow if one == compiled.index]
+                left = [row_id for row_id, _, one in slow if one in {compiled.index, DELETION}]
                 taken = lists[0][start:] + left
                 if len(taken) < len(events):
                     rest = RemainingRows(positions, taken, step)
                     completions.append(Completion(compiled.index, rest, compiled.unmatched))
         for row_id, event, index in slow:
-            self._mixed.add(index)
             plain = reread(row_id // step) if reread else event
+            if index == DELETION:
+                self._add_deletion(row_id // step, plain, completions)
+                continue
+            self._mixed.add(index)
             self._add_one(row_id // step, self._subscriptions[index], plain, completions)
         return completions
+
+    def _add_deletion(self, position: int, event: Event, completions: list[Completion]) -> None:
+        """Keep a request to delete a user, unless the event excludes the destination."""
+        refusal = self._permission.exclusion(event)
+        if self._traced:
+            item = ReportItem(position, DELETIONS, "", event)
+            self.items[position, DELETION] = item
+        if refusal is not None:
+            completions.append(Completion(DELETION, (position,), refusal))
+            return
+        row_id = position * self.row_ids.subscriptions
+        self.deletions.append(row_id)
+        self.events[row_id] = event
 
     def _keep_events(
         self, row_ids: Sequence[int], events: Sequence[Event], before: Sequence[int]
@@ -331,6 +370,9 @@ class Intake:
         item.matched = compiled.trigger.matches(event)
         if not item.matched:
             return Skipped("NOT_MATCHED", compiled.trigger.explain(event).reason)
+        refusal = compiled.permission.refusal(event)
+        if refusal is not None:
+            return refusal
         try:
             item.mapped = mapped = compiled.mapping.resolve(event)
             item.payload = shaped = compiled.shape.apply(mapped, sync_mode=compiled.sync_mode)
@@ -342,65 +384,47 @@ class Intake:
         self, compiled: CompiledSubscription, lists: Lists, completions: list[Completion]
     ) -> list[RowGroup]:
         """Return the rows of a subscription, identified, in groups that agree in the batch keys."""
-        row_ids: Sequence[int] = lists[0]
+        runner, row_ids = self._hook_runner, lists[0]
         columns = Columns.of(compiled.action, self._layouts[compiled.index], lists)
+        rows = Rows(row_ids, columns)
         if compiled.index in self._mixed:  # those that were slow came last
-            order = sorted(range(len(row_ids)), key=row_ids.__getitem__)
-            row_ids, columns = [row_ids[place] for place in order], columns.at(order)
-        identifiers: Sequence[str] | None = None
-        if self._hook_runner.identifies:
-            found = self._hook_runner.identify(compiled, columns)
+            rows = rows.at(sorted(range(len(row_ids)), key=row_ids.__getitem__))
+        events: Sequence[Event] = ()
+        if runner.needs_events:
+            events = [self.events[row_id] for row_id in rows.row_ids]
+            rows = runner.describe(compiled, rows, events)
+        if runner.identifies:
+            found = runner.identify(compiled, rows.columns, events)
+            rows = replace(rows, identifiers=found)
             if not {str}.issuperset(map(type, found)):
-                left: list[int] = []
-                for place, one in enumerate(found):
-                    if isinstance(one, Failed):
-                        completions += self.row_ids.completions([row_ids[place]], one)
-                    else:
-                        left.append(place)
-                row_ids, columns = [row_ids[place] for place in left], columns.at(left)
-                found = [found[place] for place in left]
-            identifiers = cast("Sequence[str]", found)
+                rows = self._without_failed(rows, found, completions)
             if self._traced:
-                for row_id, identifier in zip(row_ids, identifiers, strict=True):
+                for row_id, identifier in zip(rows.row_ids, rows.identifiers or (), strict=True):
                     item = self.items[divmod(row_id, self.row_ids.subscriptions)]
                     item.identifier = identifier
-        if self._hook_runner.needs_payloads:
-            self.objects.update(zip(row_ids, columns.objects, strict=True))
-        return _grouped(compiled, columns, row_ids, identifiers) if row_ids else []
+        if compiled.batching.weigh is not None:
+            weights = runner.weigh(compiled, rows.columns)
+            rows = replace(rows, weights=weights)
+            if not {int}.issuperset(map(type, weights)):
+                rows = self._without_failed(rows, weights, completions)
+        if runner.needs_payloads:
+            objects = rows.columns.objects
+            self.objects.update(zip(rows.row_ids, objects, strict=True))
+            rows = replace(rows, objects=objects if rows.weights is None else None)
+        return group_rows(compiled, rows)
 
-
-def _grouped(
-    compiled: CompiledSubscription,
-    columns: Columns,
-    row_ids: Sequence[int],
-    identifiers: Sequence[str] | None,
-) -> list[RowGroup]:
-    objects = columns.objects if identifiers is None else ()
-    batching, groups = compiled.batching, columns.groups(compiled.batching.keys)
-    start = compiled.action.slug, batching, compiled.lane
-    if len(groups) == 1:
-        (key,) = groups
-        end = _target(batching, key), compiled.agreement
-        return [RowGroup(*start, key, row_ids, identifiers, objects, *end)]
-    return [
-        RowGroup(
-            *start,
-            key,
-            [row_ids[place] for place in places or ()],
-            None if identifiers is None else [identifiers[place] for place in places or ()],
-            [objects[place] for place in places or ()] if objects else (),
-            _target(batching, key),
-            compiled.agreement,
-        )
-        for key, places in groups.items()
-    ]
-
-
-def _target(batching: Batching, key: tuple[Hashable, ...]) -> Target | None:
-    """Return what rows with that key change, if the destination says so."""
-    if batching.target is None:
-        return None
-    return batching.target(dict(zip(batching.keys, key, strict=True)))
+    def _without_failed(
+        self, rows: Rows, found: Sequence[Any], completions: list[Completion]
+    ) -> Rows:
+        """Return the rows for which no Failed was found; complete the others with it."""
+        left: list[int] = []
+        for place, one in enumerate(found):
+            if isinstance(one, Failed):
+                completions += self.row_ids.completions([rows.row_ids[place]], one)
+                self.forget([rows.row_ids[place]])
+            else:
+                left.append(place)
+        return rows.at(left)
 
 
 def _packed(kept: Any) -> Any:
@@ -412,7 +436,10 @@ def _packed(kept: Any) -> Any:
 
 
 def _received(
-    groups: Sequence[RowGroup], completions: Sequence[Completion], *packed: Any
+    groups: Sequence[RowGroup],
+    completions: Sequence[Completion],
+    deletions: Sequence[int],
+    *packed: Any,
 ) -> Prepared:
     """Return what another process has prepared; groups get their objects back."""
     objects, events = (
@@ -421,11 +448,11 @@ def _received(
     )
     groups = [
         replace(group, objects=[objects[row_id] for row_id in group.row_ids])
-        if group.identifiers is None
+        if objects and group.weights is None
         else group
         for group in groups
     ]
-    return Prepared(groups, completions, objects, events)
+    return Prepared(groups, completions, objects, events, deletions)
 
 
 def _runs(row_ids: Sequence[int], step: int) -> Iterator[range]:

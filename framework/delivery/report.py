@@ -15,6 +15,15 @@ from framework.results import Result, Skipped
 SUPERSEDED = Skipped("SUPERSEDED", "A later event about the same identifier was sent instead.")
 """The result of an event that a later one of its lane replaces."""
 
+
+def merged_into(place: str) -> Skipped:
+    """Return the result of an event that was merged into a later one, at *place*."""
+    return Skipped("SUPERSEDED", f"Merged into {place}, which was sent.")
+
+
+DELETIONS = "(deletions)"
+"""The name of requests to delete users where the name of a subscription stands."""
+
 Completed: TypeAlias = tuple[int, int, Result]
 """Position of an event, index of a subscription, and the result of the two."""
 

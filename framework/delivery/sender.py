@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from framework.delivery.batching import Batch, Batcher
+from framework.delivery.batching import Batcher
 from framework.delivery.columns import build_all
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.dispatch import Dispatcher, InlineDispatcher, ThreadedDispatcher
+from framework.delivery.fusion import DELETION
 from framework.delivery.performing import BatchInput, HookRunner
 from framework.delivery.prepare import Intake, Prepared, Wanted
-from framework.delivery.report import SUPERSEDED, Completion, ReportItem, Sent
+from framework.delivery.report import SUPERSEDED, Completion, ReportItem, Sent, merged_into
+from framework.delivery.row_groups import Batch, RowGroup, deletion_of
 from framework.paths import Event
-from framework.results import DELIVERED, Failed, Result
+from framework.results import DELIVERED, Delivered, Failed, Result
 
 MAX_WAITING: Final = 200_000
 """Rows that may wait for their batch; beyond that, the largest batch is sent early."""
 
 GROUPED: Final = 8_192
 """Rows that are identified and batched together when events arrive in bulk."""
+
+MAX_DELETIONS: Final = 1_000
+"""Requests to delete users that are sent together."""
 
 LINGER: Final = 0.1
 """Seconds that rows wait for others to be grouped with."""
@@ -110,19 +116,30 @@ class Sender:
     def add_prepared(self, prepared: Prepared) -> Iterator[list[Completion]]:
         """Go on with what another intake has prepared; yield like `add`."""
         self.intake.keep(prepared)
-        self._close_batches(self._batcher.add(prepared.groups))
-        yield [*prepared.completions]
+        completions = [*prepared.completions]
+        self._add_groups(prepared.groups, prepared.deletions, completions)
+        yield completions
         yield from self._send(wait=False)
 
     def flush_due(self) -> Iterator[list[Completion]]:
         """Send the batches that have reached their maximum age; yield completions."""
         self._closed.extend(self._batcher.due())
-        return self._send(wait=False)
+        completions: list[Completion] = []
+        self._complete_superseded(completions)
+        if completions:
+            yield completions
+        yield from self._send(wait=False)
 
     def flush(self) -> Iterator[list[Completion]]:
         """Send everything that waits; yield completions."""
         completions: list[Completion] = []
-        self._closed.extend(self._batcher.flush(self.intake.drain(completions)))
+        groups: Sequence[RowGroup] = ()
+        if self.intake.deletions:
+            self._batch_rows(completions)
+        else:
+            groups = self.intake.drain(completions)
+        self._closed.extend(self._batcher.flush(groups))
+        self._complete_superseded(completions)
         if completions:
             yield completions
         yield from self._send(wait=True)
@@ -142,12 +159,41 @@ class Sender:
     def _batch_rows(self, completions: list[Completion]) -> None:
         """Move the rows of the intake into batches; extend *completions* by those that fail."""
         self._drained = self._now()
-        self._close_batches(self._batcher.add(self.intake.drain(completions)))
+        groups = self.intake.drain(completions)
+        self._add_groups(groups, self.intake.take_deletions(), completions)
 
-    def _close_batches(self, batches: Iterable[Batch]) -> None:
-        self._closed.extend(batches)
+    def _add_groups(
+        self,
+        groups: Sequence[RowGroup],
+        deletions: Sequence[int],
+        completions: list[Completion],
+    ) -> None:
+        """Batch rows; whatever came before a deletion is sent before it, and not coalesced later.
+
+        Extend *completions* by the rows that others supersede.
+        """
+        together: list[int] = []
+        for deletion in deletions:
+            before, groups = _split(groups, deletion)
+            if before or self._batcher.waiting or len(together) == MAX_DELETIONS:
+                if together:
+                    self._closed.append(deletion_of(together))
+                    together = []
+                self._closed.extend(self._batcher.flush(before))
+            together.append(deletion)
+        if together:
+            self._closed.append(deletion_of(together))
+        self._closed.extend(self._batcher.add(groups))
         while self._batcher.waiting > self._max_waiting:
             self._closed.extend(self._batcher.largest())
+        self._complete_superseded(completions)
+
+    def _complete_superseded(self, completions: list[Completion]) -> None:
+        superseded = self._batcher.superseded
+        if superseded:
+            completions += self._row_ids.completions([*superseded], SUPERSEDED)
+            self.intake.forget(superseded)
+            superseded.clear()
 
     def _send(self, *, wait: bool) -> Iterator[list[Completion]]:
         if not self.halted:
@@ -161,49 +207,97 @@ class Sender:
                 self._held += self._closed.popleft().all_row_ids()
 
     def _perform(self, batch: Batch) -> Sequence[Result]:
-        row_ids, objects, events = batch.row_ids, self.intake.objects, self.intake.events
-        compiled = self._subscriptions[row_ids[0] % self._row_ids.subscriptions]
-        batch_input = BatchInput(
-            len(row_ids),
-            dict(zip(compiled.batching.keys, batch.key, strict=True)),
-            batch.identifiers or [None] * len(row_ids),
-            build_all(compiled.action, [objects[one] for one in row_ids]) if objects else (),
-            [events[one] for one in row_ids] if events else (),
-        )
         if not self._traced:
-            return self._hook_runner.perform(compiled, batch_input)
+            return self._call(batch)
         with self._hook_runner.client.recorder.recording() as exchanges:
-            results = self._hook_runner.perform(compiled, batch_input)
+            results = self._call(batch)
         for row_id in batch.all_row_ids():
-            place = divmod(row_id, self._row_ids.subscriptions)
-            self.items[place].batch = len(self.sent)
-        size = len(row_ids)
-        self.sent.append(Sent(batch.action, batch_input.key, size, batch.reason, exchanges))
+            position, index = divmod(row_id, self._row_ids.subscriptions)
+            self.items[position, DELETION if batch.deletion else index].batch = len(self.sent)
+        key = {} if batch.deletion else self._key_of(batch)
+        self.sent.append(Sent(batch.action, key, len(batch.row_ids), batch.reason, exchanges))
         return results
 
+    def _key_of(self, batch: Batch) -> dict[str, Any]:
+        """Return the values of the batch keys by name."""
+        keys = self._subscription_of(batch).batching.keys
+        return dict(zip(keys, batch.key, strict=False))  # an audience may follow
+
+    def _subscription_of(self, batch: Batch) -> CompiledSubscription:
+        return self._subscriptions[batch.row_ids[0] % self._row_ids.subscriptions]
+
+    def _call(self, batch: Batch) -> Sequence[Result]:
+        """Send a batch; return a result for each of its rows."""
+        runner, row_ids = self._hook_runner, batch.row_ids
+        objects, events = self.intake.objects, self.intake.events
+        if batch.deletion:
+            return runner.delete_users([events[one] for one in row_ids])
+        compiled = self._subscription_of(batch)
+        payloads: Sequence[Any] = ()
+        if runner.needs_payloads:
+            payloads = build_all(compiled.action, [objects[one] for one in row_ids])
+        if batch.merged:
+            payloads = [
+                self._merge(compiled, batch.merged.get(row_id, ()), payload)
+                for row_id, payload in zip(row_ids, payloads, strict=True)
+            ]
+        batch_input = BatchInput(
+            len(row_ids),
+            self._key_of(batch),
+            batch.identifiers or [None] * len(row_ids),
+            payloads,
+            [events[one] for one in row_ids] if runner.needs_events else (),
+        )
+        unmerged = {at: one for at, one in enumerate(payloads) if isinstance(one, Failed)}
+        if not (batch.merged and unmerged):
+            return runner.perform(compiled, batch_input)
+        left = [at for at in range(len(row_ids)) if at not in unmerged]
+        results = iter(runner.perform(compiled, batch_input.at(left)) if left else ())
+        return [unmerged.get(at) or next(results) for at in range(len(row_ids))]
+
+    def _merge(self, compiled: CompiledSubscription, earlier: Sequence[int], payload: Any) -> Any:
+        if not earlier:
+            return payload
+        older = [self.intake.objects[row_id] for row_id in earlier]
+        return self._hook_runner.merge(compiled, older, payload)
+
     def _complete(self, batch: Batch, results: Sequence[Result] | None) -> list[Completion]:
-        """Return the completions of a batch; rows that halt are held, with those behind them."""
+        """Return the completions of a batch; rows that halt are held, with those merged in them."""
         if results is None:
             self._held += batch.all_row_ids()
             return []
         first, row_ids = results[0], batch.row_ids
-        alike = not batch.coalesced and results.count(first) == len(results)
+        alike = not batch.merged and results.count(first) == len(results)
         if alike and (first is DELIVERED or not self._stops(first)):
             self.intake.forget(row_ids)
-            return self._row_ids.completions(row_ids, first)
+            return self._completions(batch, row_ids, first)
         completions: list[Completion] = []
         for row_id, result in zip(row_ids, results, strict=True):
-            behind = batch.coalesced.get(row_id)
-            together = [row_id, *(behind.all_row_ids() if behind else ())]
+            earlier = batch.merged.get(row_id, ())
             if self._stops(result):
-                self._held += together
+                self._held += [row_id, *earlier]
                 continue
-            shared = [row_id, *(behind.shared if behind else ())]
-            completions += self._row_ids.completions(shared, result)
-            if behind and behind.superseded:
-                completions += self._row_ids.completions(behind.superseded, SUPERSEDED)
-            self.intake.forget(together)
+            completions += self._completions(batch, [row_id], result)
+            if earlier:
+                told = self._result_of_merged(row_id, result)
+                completions += self._completions(batch, earlier, told)
+            self.intake.forget([row_id, *earlier])
         return completions
+
+    def _completions(
+        self, batch: Batch, row_ids: Sequence[int], result: Result
+    ) -> list[Completion]:
+        if not batch.deletion:
+            return self._row_ids.completions(row_ids, result)
+        positions = [row_id // self._row_ids.subscriptions for row_id in row_ids]
+        return [Completion(DELETION, positions, result)]
+
+    def _result_of_merged(self, row_id: int, result: Result) -> Result:
+        """Return the result of rows that were merged into one with *result*."""
+        if not isinstance(result, Delivered):
+            return result
+        where = "the event at position" if self._traced else "line"
+        return merged_into(f"{where} {row_id // self._row_ids.subscriptions}")
 
     def _stops(self, result: Result) -> bool:
         """Return whether *result* stops the sending, and stop it then."""
@@ -211,3 +305,17 @@ class Sender:
             self.halted = result
             return True
         return False
+
+
+def _split(groups: Iterable[RowGroup], row_id: int) -> tuple[list[RowGroup], list[RowGroup]]:
+    """Return the rows before *row_id*, and the others."""
+    before: list[RowGroup] = []
+    after: list[RowGroup] = []
+    for group in groups:
+        size = len(group.row_ids)
+        place = bisect_left(group.row_ids, row_id)
+        if place:
+            before.append(group if place == size else group.part(0, place))
+        if place < size:
+            after.append(group.part(place, size) if place else group)
+    return before, after

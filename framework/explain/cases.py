@@ -6,7 +6,7 @@ No test sends network requests: the destination's sandbox responds; without one,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from framework.config import Case
 from framework.definition import Subscription
 from framework.delivery import (
+    DELETIONS,
     Connection,
     DryRun,
     Exchange,
@@ -41,12 +42,14 @@ def run_case(
     settings: Mapping[str, Any],
     subscriptions: tuple[Subscription, ...],
     case: Case,
+    consent: Sequence[str] = (),
 ) -> CaseResult:
     """Deliver the events of *case* to a new sandbox and compare the results.
 
+    *consent* names the consent categories that events need.
     Raises ConfigurationError if the connection is invalid.
     """
-    with _open(plugin, settings, subscriptions) as connection:
+    with _open(plugin, settings, subscriptions, consent) as connection:
         if plugin.implements("sandbox"):
             connection.check_authentication()
         report = connection.deliver(case.events)
@@ -58,21 +61,31 @@ def run_case(
 
 
 def _open(
-    plugin: Implementation, settings: Mapping[str, Any], subscriptions: tuple[Subscription, ...]
+    plugin: Implementation,
+    settings: Mapping[str, Any],
+    subscriptions: tuple[Subscription, ...],
+    consent: Sequence[str],
 ) -> Connection:
     transport: Any = DryRun()
     if plugin.implements("sandbox"):
         sandbox = plugin.call("sandbox")
         sandbox.admit(settings)
         transport = SandboxTransport(sandbox)
-    return connect(plugin, settings, subscriptions, transport=transport, retry=Retry.never())
+    return connect(
+        plugin,
+        settings,
+        subscriptions,
+        consent=consent,
+        transport=transport,
+        retry=Retry.never(),
+    )
 
 
 def _expectations(report: Report, events: int) -> list[dict[str, Any]]:
     """Return the results of each event by subscription, without those that did not match."""
     found: list[dict[str, Any]] = [{} for _ in range(events)]
     for item in report.items:
-        if item.matched:
+        if item.matched or item.subscription == DELETIONS:
             result: dict[str, Any] = {} if item.payload is None else {"payload": item.payload}
             if item.result and not isinstance(item.result, Delivered):
                 result["outcome"] = item.result.to_json()["outcome"]

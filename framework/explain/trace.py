@@ -12,14 +12,21 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final, Literal, TypeAlias
 
-from framework.delivery import CompiledSubscription, Connection, Exchange, Report, ReportItem
+from framework.delivery import (
+    CompiledSubscription,
+    Connection,
+    Exchange,
+    Report,
+    ReportItem,
+    is_deletion,
+)
 from framework.errors import FrameworkError
 from framework.explain.trace_json import exchange_to_json, hidden
 from framework.linting import Change, nearest_change
 from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
 from framework.paths import JSON, MISSING, Event, Path
-from framework.results import Delivered, Failed, Result, Unconfirmed
+from framework.results import Delivered, Failed, Result, Skipped, Unconfirmed
 from framework.triggers import Explanation, Trigger
 
 StageOutcome: TypeAlias = Literal["delivered", "failed", "skipped", "unconfirmed"]
@@ -165,6 +172,23 @@ class SubscriptionTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletionTrace:
+    """The stages of an event that asks to delete a user, which no subscription sees."""
+
+    batch: BatchPeers | None
+    result: Result | None
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the trace as a JSON object."""
+        exchanges = self.batch.exchanges if self.batch else ()
+        return {
+            "batch": self.batch and self.batch.to_json(),
+            "exchanges": [exchange_to_json(exchange) for exchange in exchanges],
+            "result": self.result.to_json() if self.result else {"outcome": "waiting"},
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Nearest:
     """The subscription closest to matching, and the *changes* after which it matches.
 
@@ -196,13 +220,14 @@ class Nearest:
 class EventTrace:
     """The trace of an *event*: one trace per enabled subscription, in their order.
 
-    *nearest* is set if no subscription matched.
+    *nearest* is set if no subscription matched. An event of type `delete` has *deletion* instead.
     """
 
     position: int
     event: Event
     subscriptions: tuple[SubscriptionTrace, ...]
     nearest: Nearest | None
+    deletion: DeletionTrace | None = None
     hide: Callable[[str], str] = field(default=str, repr=False, compare=False)
     """Removes the connection's secrets from a text."""
 
@@ -210,6 +235,8 @@ class EventTrace:
     def outcome(self) -> StageOutcome:
         """The overall outcome: failed if any is, else unconfirmed, delivered or skipped."""
         kinds = {type(trace.result) for trace in self.subscriptions}
+        if self.deletion:
+            kinds = {type(self.deletion.result)}
         if Failed in kinds:
             return "failed"
         if Unconfirmed in kinds:
@@ -225,6 +252,7 @@ class EventTrace:
             "outcome": self.outcome,
             "legs": [trace.to_json() for trace in self.subscriptions],
             "nearest": self.nearest.to_json() if self.nearest else None,
+            "deletion": self.deletion.to_json() if self.deletion else None,
         }
         shown: dict[str, JSON] = hidden(trace, self.hide)
         return shown
@@ -260,6 +288,12 @@ def iterate_traces(
             ranks.setdefault(item.position, len(ranks))
     firsts = {index: tuple(islice(ranks, MAX_PEERS + 1)) for index, ranks in batches.items()}
     for position, event in enumerate(events):
+        if is_deletion(event):
+            (item,) = items[position]
+            peers = _batch_peers(item, report, batches, firsts)
+            deletion = DeletionTrace(peers, item.result)
+            yield EventTrace(position, event, (), None, deletion, connection.redactor.hide)
+            continue
         subscriptions = tuple(
             _subscription_trace(compiled, item, _batch_peers(item, report, batches, firsts))
             for compiled, item in zip(
@@ -268,7 +302,7 @@ def iterate_traces(
         )
         matched = any(trace.matched for trace in subscriptions)
         nearest = None if matched else _nearest(subscriptions, event, known)
-        yield EventTrace(position, event, subscriptions, nearest, connection.redactor.hide)
+        yield EventTrace(position, event, subscriptions, nearest, hide=connection.redactor.hide)
 
 
 def mapped_fields(
@@ -323,7 +357,10 @@ def _subscription_trace(
 ) -> SubscriptionTrace:
     raw = raw_mapping(compiled)
     given = compiled.subscription.mapping
-    shown = mapped_fields(raw, given, item.event, item.mapped) if item.matched else None
+    withheld = item.mapped is None and isinstance(item.result, Skipped)
+    shown = None
+    if item.matched and not withheld:
+        shown = mapped_fields(raw, given, item.event, item.mapped)
     return SubscriptionTrace(
         subscription=item.subscription,
         action=item.action,

@@ -16,6 +16,7 @@ _OWN_KEYS: Final = frozenset(
         "event",
         "outcome",
         "legs",
+        "deletion",
         "nearest",
         "subscription",
         "action",

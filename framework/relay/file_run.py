@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.delivery import Completion, Connection
+from framework.delivery import DELETIONS, Completion, Connection
 from framework.events import Chunk, EventFile, Position, Rejected, decode
 from framework.relay.checkpoint import Checkpoint, ConnectionIdentity, load, pack, save
 from framework.relay.checkpoint_writer import CheckpointWriter
@@ -105,7 +105,8 @@ class _Run:
         self._stream = connection.stream(
             halts=_halts, threads=threads, stopping=stopping, named=self._named
         )
-        self._names = [one.name for one in connection.subscriptions]
+        # The last one stands for DELETION, which is -1.
+        self._names = [*(one.name for one in connection.subscriptions), DELETIONS]
         self._tally = Tally(before.counts, before.calls, before.rejected)
         self._pending = frozenset(before.pending())
         self._read = before.read

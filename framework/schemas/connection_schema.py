@@ -50,6 +50,23 @@ def connection_schema(definitions: Iterable[Destination]) -> Schema:
         "name": maybe("string", "The name of the connection."),
         "enabled": maybe("boolean", "Whether events are delivered."),
         "settings": maybe("object", "The settings of the destination."),
+        "consent": {
+            **record(
+                {
+                    "categories": listing(
+                        {"type": "string", "pattern": r"\S"},
+                        "Consent categories. An event with consent preferences is sent only if "
+                        "all of them are true.",
+                        minItems=1,
+                        uniqueItems=True,
+                    )
+                },
+                ("categories",),
+                additionalProperties=False,
+            ),
+            "type": ["object", "null"],
+            "description": "The consent that events need.",
+        },
         "subscriptions": {
             **listing(
                 reference("subscription"),

@@ -8,6 +8,7 @@ from framework.definition import (
     SYNC_MODES,
     AuthScheme,
     Category,
+    Coalesce,
     DisplayMode,
     FieldType,
     Format,
@@ -134,6 +135,9 @@ def _batching() -> Schema:
                 "max_bytes": value("integer", "Maximum size in bytes of JSON.", **positive),
                 "max_age": value("number", "Maximum wait in seconds.", **positive),
                 "lane": value("string", "Actions in the same lane change the same data."),
+                "coalesce": _word(
+                    "Which of several payloads about one identifier are sent.", get_args(Coalesce)
+                ),
             }
         ),
     }

@@ -65,6 +65,15 @@ class SubscriptionJson(Struct, rename="camel"):
     enabled: Omissible[Annotated[bool, about("Whether it is enabled.")]] = UNSET
 
 
+class ConsentJson(Struct):
+    """The consent that events need."""
+
+    categories: Annotated[
+        list[Annotated[str, about("The ID of a consent category.", min_length=1)]],
+        about("Events with preferences are sent only if all of these are true.", max_length=100),
+    ]
+
+
 class ConnectionJson(Struct):
     destination: DestinationSlug
     settings: Omissible[
@@ -76,6 +85,7 @@ class ConnectionJson(Struct):
             ),
         ]
     ] = UNSET
+    consent: Omissible[ConsentJson] = UNSET
     subscriptions: Omissible[
         Annotated[
             list[SubscriptionJson],
@@ -244,7 +254,9 @@ class LegBatchJson(Struct):
     index: Annotated[int, about("Its index among the run's batches.")]
     key: Annotated[JsonObject, about("Fields with the same value in all its payloads.")]
     size: Annotated[int, about("How many payloads it held.")]
-    reason: Annotated[str, about("Why it was closed: count, bytes, age or flush.")]
+    reason: Annotated[
+        str, about("Why it was closed: count, bytes, age, room, order, deletion or end.")
+    ]
     mates: Annotated[
         list[Annotated[int, about("Position")]],
         about("The first fifty other events in it."),
@@ -258,7 +270,13 @@ class LegJson(Struct):
     subscription: str
     action: str
     trigger: LegTriggerJson
-    mapping: Annotated[list[MappedFieldJson], about("null where the trigger did not match.")] | None
+    mapping: (
+        Annotated[
+            list[MappedFieldJson],
+            about("null if the trigger did not match, or if the event must not be sent."),
+        ]
+        | None
+    )
     payload: Annotated[JsonObject | None, about("The validated payload.")]
     problems: Annotated[list[FieldProblemJson], about("Why there is no payload.")]
     identifier: str | None
@@ -270,6 +288,14 @@ class LegJson(Struct):
             "the run's `batches` contain all of them."
         ),
     ]
+    result: ResultJson
+
+
+class DeletionJson(Struct):
+    """The stages of an event that asks to delete a user."""
+
+    batch: LegBatchJson | None
+    exchanges: list[ExchangeJson]
     result: ResultJson
 
 
@@ -290,8 +316,12 @@ class JourneyJson(Struct, rename="camel"):
         Literal["delivered", "failed", "skipped", "unconfirmed"],
         about("The worst of its legs: failed before unconfirmed before delivered before skipped."),
     ]
-    legs: Annotated[list[LegJson], about("One for each enabled subscription.")]
+    legs: Annotated[
+        list[LegJson],
+        about("One for each enabled subscription; none if the event asks to delete a user."),
+    ]
     nearest: NearestJson | None
+    deletion: DeletionJson | None
 
 
 class BatchJson(Struct):

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from framework.definition import Action, Subscription, to_manifest
-from framework.delivery import Connection, Exchange
+from framework.delivery import Connection, Exchange, is_deletion
 from framework.errors import FrameworkError, IntegrationError, SettingsError
 from framework.explain import hidden, trace_events
 from framework.paths import JSON
@@ -126,7 +126,7 @@ class SegmentApi:
         optional = {
             "createAudience": ("create_audience", self._create_audience),
             "getAudience": ("get_audience", self._get_audience),
-            "delete": ("delete_user", self._delete),
+            "delete": ("delete_users", self._delete),
         }
         defined = {
             name: view for name, (hook, view) in optional.items() if self._plugin.implements(hook)
@@ -193,6 +193,9 @@ class SegmentApi:
     def _perform(self, action: Action, body: _Body) -> ApiReply:
         payload = body.get("payload", {})
         events = payload if isinstance(payload, list) else [payload]
+        if any(map(is_deletion, events)):
+            text = "Events of type `delete` do not go to actions. Send them to `/delete`."
+            return ApiReply(200, [_entry(400, text, "PayloadValidationError")])
         mapping = _mapping(action, _object(body, "mapping"), events)
         chosen = Subscription(action=action.slug, trigger=EVERY_EVENT, mapping=mapping)
         try:
@@ -259,14 +262,17 @@ class SegmentApi:
 
     def _delete(self, body: _Body) -> ApiReply:
         payload = _object(body, "payload")
-        given = {"user_id": payload.get("userId"), "anonymous_id": payload.get("anonymousId")}
         try:
             with self._open(_object(body, "settings"), ()) as connection:
-                with connection.recorder.recording() as exchanges:
-                    _called(connection, "delete_user", given)
-                return ApiReply(200, _exchanges(exchanges))
+                report = connection.deliver([{**payload, "type": "delete"}])
+                hide = connection.redactor.hide
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             return ApiReply(200, [_error(error)])
+        result = report.items[0].result
+        if isinstance(result, Failed):
+            told = result.message if result.body is None else result.body
+            return ApiReply(200, [hidden(_entry(result.status, told, result.code), hide)])
+        return ApiReply(200, _exchanges(report.exchanges))
 
     def _call(self, hook: str, body: _Body, given: _Body) -> Any:
         with self._open(_object(body, "settings"), ()) as connection:

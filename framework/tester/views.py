@@ -95,6 +95,7 @@ def _file(workspace: Workspace) -> JSON:
         "connection": {
             "destination": file.destination,
             "settings": settings,
+            **({"consent": {"categories": [*file.consent]}} if file.consent else {}),
             "subscriptions": [subscription_to_wire(one) for one in file.subscriptions],
         },
     }
@@ -437,7 +438,8 @@ def _export(call: ApiRequest) -> JSON:
     chosen = call.workspace.choose(call.body["connection"])
     name, events = call.body.get("name") or "A case", call.body["events"]
     with call.workspace.open(chosen, "dry"):
-        ran = run_case(chosen.plugin, chosen.settings, chosen.subscriptions, Case.of(name, events))
+        case = Case.of(name, events)
+        ran = run_case(chosen.plugin, chosen.settings, chosen.subscriptions, case, chosen.consent)
     test = {"name": name, "events": events, "expect": ran.expect, "calls": ran.calls}
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "case"
     text = write_cases([hidden(test, chosen.redactor.hide)])

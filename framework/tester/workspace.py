@@ -63,6 +63,7 @@ class Chosen:
     settings: Mapping[str, Any] = field(repr=False)
     subscriptions: tuple[Subscription, ...]
     redactor: Redactor = field(repr=False)
+    consent: tuple[str, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -94,7 +95,8 @@ class Workspace:
             subscriptions = tuple(read_subscriptions(raw["subscriptions"], redactor))
         else:
             subscriptions = starting_subscriptions(plugin.definition)
-        return Chosen(plugin, settings, subscriptions, redactor)
+        consent = tuple(raw.get("consent", {}).get("categories", ()))
+        return Chosen(plugin, settings, subscriptions, redactor, consent)
 
     @contextmanager
     def open(self, chosen: Chosen, mode: Mode) -> Iterator[Connection]:
@@ -117,6 +119,7 @@ class Workspace:
             chosen.plugin,
             chosen.settings,
             chosen.subscriptions,
+            consent=chosen.consent,
             transport=transport,
             retry=Retry.never(),
             throttle=None if mode == "live" else Throttle(),

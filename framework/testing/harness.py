@@ -114,6 +114,14 @@ class Harness:
         payloads = tuple(item.payload for item in report.items)
         return Ran(results, payloads, tuple(report.exchanges), report)
 
+    def delete_user(self, user_id: str | None = None, *, anonymous_id: str | None = None) -> Ran:
+        """Ask the destination to delete a user, as an event of type `delete` does."""
+        ids = {"userId": user_id, "anonymousId": anonymous_id}
+        event = {key: value for key, value in ids.items() if value is not None}
+        report = self.connect([]).deliver([{**event, "type": "delete"}])
+        results = tuple(item.result for item in report.items if item.result is not None)
+        return Ran(results, (None,), tuple(report.exchanges), report)
+
     def check_authentication(self) -> None:
         """Check the settings with the partner; raises IntegrationError if access is denied."""
         self.connect([]).check_authentication()

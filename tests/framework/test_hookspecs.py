@@ -16,7 +16,7 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "auth",
         "check_authentication",
         "create_audience",
-        "delete_user",
+        "delete_users",
         "delivery_finished",
         "describe_error",
         "destination",

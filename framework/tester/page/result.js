@@ -78,7 +78,8 @@ function journeyList(done, selected, show) {
 }
 
 function journeyView(journey) {
-  const legs = [...journey.legs];
+  const { deletion } = journey;
+  const legs = deletion ? [{ ...deletion, subscription: "Deletion of a user", problems: [] }] : [...journey.legs];
   const nearest = legs.findIndex((leg) => leg.subscription === journey.nearest?.subscription);
   const start = nearest >= 0 ? nearest : Math.max(0, legs.findIndex((leg) => leg.result.outcome === journey.outcome));
   const body = h("div", { class: "leg", id: "leg" });
@@ -127,8 +128,8 @@ export function applyChange(event, { path, kind, value }) {
 }
 
 function legView(leg) {
-  const stages = [triggerStage(leg)];
-  if (leg.trigger.matched) stages.push(mappingStage(leg), payloadStage(leg));
+  const stages = leg.trigger ? [triggerStage(leg)] : [];
+  if (leg.trigger?.matched && leg.mapping) stages.push(mappingStage(leg), payloadStage(leg));
   if (leg.batch) stages.push(batchStage(leg), requestStage(leg));
   stages.push(outcomeStage(leg));
   return [h("ol", { class: "timeline", "aria-label": `Trace of ${leg.subscription}` }, stages)];
@@ -171,7 +172,7 @@ function payloadStage({ payload, problems }) {
   return stage("payload", problems.length ? "bad" : payload ? "good" : "idle", "Payload", told, [wrong, payload ? pretty(payload, "Payload") : null].some(Boolean) ? [wrong, payload ? pretty(payload, "Payload") : null] : null, Boolean(problems.length));
 }
 
-const CLOSED = { count: "because it was full", bytes: "because of its size in bytes", age: "because of its age", end: "because there were no more events", flush: "because there were no more events" };
+const CLOSED = { count: "because it was full", bytes: "because of its size in bytes", age: "because of its age", room: "because too many events waited", order: "to keep the order of events about one identifier", deletion: "because everything before a deletion is sent before it", end: "because there were no more events", flush: "because there were no more events" };
 
 function batchStage({ batch, identifier }) {
   const key = Object.entries(batch.key).filter(([, value]) => value !== null);

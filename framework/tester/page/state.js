@@ -10,6 +10,7 @@ export const state = {
   settings: {},
   kept: [],
   touched: new Set(),
+  consent: [],
   subscriptions: [],
   text: "",
   mode: "sandbox",
@@ -42,6 +43,7 @@ export function connection() {
   return {
     destination: state.definition.slug,
     settings,
+    ...(state.consent.length ? { consent: { categories: state.consent } } : {}),
     subscriptions: state.subscriptions.map(subscriptionOf),
   };
 }
@@ -166,6 +168,7 @@ export function shareable() {
   return JSON.stringify({
     destination: state.definition?.slug,
     settings: Object.fromEntries(open.map(([key, value]) => [key, covered(value, texts)])),
+    consent: state.consent.map((one) => covered(one, texts)),
     subscriptions: state.subscriptions.map(subscriptionOf).map((one) => ({
       ...one, name: covered(one.name, texts), subscribe: covered(one.subscribe, texts),
       mapping: Object.fromEntries(Object.entries(one.mapping).map(([key, value]) => [key, covered(value, texts)])),

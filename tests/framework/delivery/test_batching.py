@@ -1,9 +1,10 @@
-"""Batches are of one kind, never too large, lose nothing, and the last word about one wins."""
+"""Batches are of one kind, never too large, lose nothing, and coalesce as is declared."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.definition import Aliases, Batching, Target
-from framework.delivery.batching import Batch, Batcher, RowGroup, size_of_all
+from framework.delivery.batching import Batcher
+from framework.delivery.lanes import MAX_LEVELS
+from framework.delivery.row_groups import Batch, RowGroup, size_of_all
 
-LANE = Batching(keys=("audience",), max_size=3, max_bytes=100, lane="membership")
+LANE = Batching(keys=("audience",), max_size=3, max_bytes=100, lane="membership", coalesce="last")
 STEPS = st.lists(
     st.tuples(st.sampled_from(["add", "remove"]), st.sampled_from("AB"), st.sampled_from("uvwxyz")),
     max_size=40,
@@ -33,6 +36,13 @@ def groups(steps: list[tuple[int, Step]], rules: Batching) -> Iterator[RowGroup]
 
 def deliver(steps: list[Step], rules: Batching, together: int = 1) -> list[Batch]:
     """Take steps in, so many at once, and give every batch."""
+    return delivered(steps, rules, together)[0]
+
+
+def delivered(
+    steps: list[Step], rules: Batching, together: int = 1
+) -> tuple[list[Batch], list[int]]:
+    """Take steps in, so many at once, and give every batch, and the superseded rows."""
     batcher = Batcher()
     batches: list[Batch] = []
     numbered = list(enumerate(steps))
@@ -40,7 +50,7 @@ def deliver(steps: list[Step], rules: Batching, together: int = 1) -> list[Batch
         batches += batcher.add(groups(numbered[start : start + together], rules))
     batches += batcher.flush()
     assert batcher.waiting == 0
-    return batches
+    return batches, batcher.superseded
 
 
 @given(STEPS, st.integers(1, 41))
@@ -63,28 +73,23 @@ def test_applying_the_batches_equals_applying_the_events(steps: list[Step], toge
 
 @given(STEPS, st.integers(1, 41))
 def test_every_row_settles_exactly_once(steps: list[Step], together: int) -> None:
-    """Sent, shared and superseded rows together are the rows that came."""
-    batches = deliver(steps, LANE, together)
+    """Sent and superseded rows together are the rows that came."""
+    batches, superseded = delivered(steps, LANE, together)
+    sent = [row_id for batch in batches for row_id in batch.all_row_ids()]
 
-    assert list(range(len(steps))) == sorted(
-        row_id for batch in batches for row_id in batch.all_row_ids()
-    )
+    assert list(range(len(steps))) == sorted([*sent, *superseded])
 
 
-@given(STEPS, st.integers(2, 41))
+@pytest.mark.parametrize("coalesce", ["none", "last"])
+@given(steps=STEPS, together=st.integers(2, 41))
 def test_rows_taken_in_together_come_to_the_same_as_one_by_one(
-    steps: list[Step], together: int
+    coalesce: Any, steps: list[Step], together: int
 ) -> None:
-    """As long as no batch closes meanwhile, whoever is behind whom is the same."""
-    rules = Batching(keys=("audience",), lane="membership")
+    """As long as no batch closes meanwhile, the same rows are sent in the same batches."""
+    rules = Batching(keys=("audience",), lane="membership", coalesce=coalesce)
 
     def shown(batches: list[Batch]) -> list[Any]:
-        rows = [
-            (batch.action, batch.key, row_id, who, batch.coalesced.get(row_id))
-            for batch in batches
-            for row_id, who in zip(batch.row_ids, batch.identifiers or (), strict=True)
-        ]
-        return sorted(rows, key=lambda row: row[2])
+        return sorted((one.action, one.key, sorted(one.row_ids)) for one in batches)
 
     assert shown(deliver(steps, rules, together)) == shown(deliver(steps, rules))
 
@@ -94,7 +99,7 @@ def test_batches_keep_their_limits(
     steps: list[Step], max_size: int, max_bytes: int, together: int
 ) -> None:
     """No batch has more rows or bytes than allowed, none is empty, keys never mix."""
-    rules = Batching(keys=("audience",), max_size=max_size, max_bytes=max_bytes, lane="membership")
+    rules = replace(LANE, max_size=max_size, max_bytes=max_bytes)
 
     for batch in deliver(steps, rules, together):
         assert 1 <= len(batch.row_ids) <= max_size
@@ -106,14 +111,17 @@ def test_batches_keep_their_limits(
 
 
 @pytest.mark.parametrize("together", [1, 3])
-def test_a_shared_and_a_superseded_row_travel_with_the_one_that_is_sent(together: int) -> None:
-    """Add, add again, remove: one removal is sent, two rows settle behind it."""
+def test_superseded_rows_are_known_before_the_batch_is_sent(together: int) -> None:
+    """Add, add again, remove: one removal is sent, and two rows are known to be superseded."""
     steps = [("add", "A", "u"), ("add", "A", "u"), ("remove", "A", "u")]
-    (batch,) = deliver(steps, LANE, together)
+    batcher = Batcher()
+    numbered = list(enumerate(steps))
+    for start in range(0, len(steps), together):
+        assert not [*batcher.add(groups(numbered[start : start + together], LANE))]
+    (batch,) = batcher.flush()
 
     assert (batch.action, batch.row_ids, batch.reason) == ("remove", [2], "end")
-    assert sorted(batch.coalesced[2].superseded) == [0, 1]
-    assert batch.coalesced[2].shared == []
+    assert batcher.superseded == [0, 1]
 
 
 def test_rows_without_identifier_are_all_sent_in_order() -> None:
@@ -158,17 +166,58 @@ def test_the_largest_batch_makes_room() -> None:
     assert batcher.waiting == 1
 
 
-def test_repetitions_count_as_waiting_and_leave_together() -> None:
+def test_merged_rows_count_as_waiting_and_leave_together() -> None:
     """So a file that says the same thing without end does not fill the memory."""
     batcher = Batcher()
+    rules = Batching(max_size=10, coalesce="merge", merge=lambda _, older, newer: older | newer)
     for position in range(5):
-        list(batcher.add([row(position, Batching(max_size=10), who="ada")]))
+        list(batcher.add([row(position, rules, who="ada")]))
     assert batcher.waiting == 5
 
     (batch,) = batcher.largest()
 
-    assert len(list(batch.all_row_ids())) == 5
+    assert (batch.row_ids, batch.merged) == ([4], {4: [0, 1, 2, 3]})
     assert batcher.waiting == 0
+
+
+def test_an_identifier_is_once_in_a_batch_and_others_travel_with_its_first_row() -> None:
+    """Without coalescing, repetitions are sent in order, in as few batches as that takes."""
+    batcher = Batcher()
+    rules = Batching(max_size=10, max_bytes=10_000)
+    people = ["ada", "ada", "bob", "ada", "bob", "cyd"]
+    (group,) = [RowGroup("send", rules, "", (), range(6), people)]
+    assert not [*batcher.add([group])]
+
+    batches = [*batcher.flush()]
+
+    assert [batch.row_ids for batch in batches] == [[0, 2, 5], [1, 4], [3]]
+    assert batcher.superseded == []
+
+
+def test_a_full_batch_sends_first_what_was_there_before_it() -> None:
+    """A batch that is full waits for nothing, but keeps the order about each identifier."""
+    batcher = Batcher()
+    small, large = Batching(max_size=2, lane="one"), Batching(max_size=9, lane="one")
+    added = RowGroup("add", large, "one", (), [0, 1, 2], ["ada", "bob", "cyd"])
+    removed = RowGroup("remove", small, "one", (), [3, 4], ["bob", "ada"])
+
+    batches = [*batcher.add([added, removed])]
+
+    sent = [(batch.action, batch.row_ids, batch.reason) for batch in batches]
+    assert sent == [("add", [0, 1, 2], "order"), ("remove", [3, 4], "count")]
+
+
+def test_one_person_without_end_does_not_fill_the_memory() -> None:
+    """Beyond a few repetitions, the earliest are sent early."""
+    batcher = Batcher()
+    batches: list[Batch] = []
+    for position in range(100):
+        batches += batcher.add([row(position, Batching(max_size=10), who="ada")])
+        assert batcher.waiting <= MAX_LEVELS + 10
+
+    batches += batcher.flush()
+
+    assert [batch.row_ids for batch in batches] == [[row_id] for row_id in range(100)]
 
 
 @pytest.mark.parametrize("value", [2**70, "\ud800", float("nan")])
@@ -201,7 +250,15 @@ def test_single_rows_are_batched_alike_with_and_without_earlier_ones(
         for row_id, (action, audience, who, max_size, max_bytes) in enumerate(rows):
             rules = Batching(keys=("audience",), max_size=max_size, max_bytes=max_bytes)
             identifiers = [who or "w"] if known[audience] else None
-            yield RowGroup(action, rules, audience, (audience,), [row_id], identifiers, [{}])
+            yield RowGroup(
+                action,
+                rules,
+                audience,
+                (audience,),
+                [row_id],
+                identifiers,
+                [] if identifiers else [{}],
+            )
 
     short, long = Batcher(), Batcher()
     expected = [*long.add(groups()), *long.flush()]

@@ -241,7 +241,7 @@ def test_constants_are_decided_when_the_function_is_written() -> None:
     shown = {key: repr(value) for key, value in fusion.layouts[0].constants.items()}
     assert shown == {"text": "'x'", "size": "12", "on": "MISSING", "tags": "MISSING",
                      "more": "MISSING", "who": "MISSING", "where": "MISSING"}  # fmt: skip
-    assert fusion.source.count(".append(") == 2  # the row_id, and what is slow
+    assert fusion.source.count(".append(") == 3  # the row_id, what is slow, and deletions
 
 
 def test_the_source_is_there_to_be_read() -> None:

@@ -290,10 +290,8 @@ MAPPING = {
     MATCHING_KEY: "text",
     "onMappingSave": {"outputs": {"id": "7"}},
 }
-EVENTS = [
-    said("new", "r", context={"personas": {"audience_settings": {"region": "eu"}}}),
-    said("deleted", "r"),
-]
+OF_AUDIENCE = {"personas": {"audience_settings": {"region": "eu"}}}
+EVENTS = [said("new", "r", context=OF_AUDIENCE), said("deleted", "r", context=OF_AUDIENCE)]
 MESSAGES = [Message(text="new", room="r"), Message(text="deleted", room="r")]
 COMMON: dict[str, Any] = {
     "settings": Key(key=SECRET),

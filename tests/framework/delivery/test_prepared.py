@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from framework.definition import Batching
-from framework.delivery.batching import RowGroup
 from framework.delivery.prepare import Prepared
 from framework.delivery.report import SUPERSEDED, Completion
+from framework.delivery.row_groups import RowGroup
 
 BATCHING = Batching(max_size=5)
 COMPLETIONS = [Completion(0, range(7, 9), SUPERSEDED)]

@@ -281,9 +281,9 @@ def test_a_batch_names_its_peers() -> None:
         ]
     batch = {"index": 0, "key": {"note": "n"}, "size": 2, "reason": "end"}
     assert [one["batch"] for one in shown] == [
-        {**batch, "mates": [1, 2], "others": 2},
-        {**batch, "mates": [0, 2], "others": 2},
-        {**batch, "mates": [0, 1], "others": 2},
+        {**batch, "mates": [1], "others": 1},
+        {**batch, "mates": [0], "others": 1},
+        {**batch, "index": 1, "size": 1, "mates": [], "others": 0},
         None,
     ]
     assert [one["identifier"] for one in shown] == ["a@b.test", "b@b.test", "a@b.test", None]
@@ -330,4 +330,5 @@ def test_the_nearest_subscription_in_words() -> None:
             "outcome": "skipped",
             "legs": [],
             "nearest": None,
+            "deletion": None,
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import httpx
@@ -12,6 +12,7 @@ from framework import (
     Action,
     Batching,
     Choice,
+    DeletionRequest,
     Destination,
     IntegrationError,
     OAuthClientCredentials,
@@ -143,8 +144,9 @@ def get_audience(external_id: str) -> str:
 
 
 @hookimpl
-def delete_user(client: httpx.Client, user_id: str | None) -> httpx.Response:
-    return client.delete(f"{HOST}/people/{user_id}")
+def delete_users(client: httpx.Client, requests: Sequence[DeletionRequest]) -> None:
+    for one in requests:
+        client.delete(f"{HOST}/people/{one.user_id}")
 
 
 class BazaarSandbox(Sandbox):
