@@ -353,3 +353,55 @@ def test_an_interrupted_run_ends_well_and_can_resume(
     output, problems = second.communicate(event * 3)
     assert (problems, second.returncode) == ("", exits.DONE)
     assert shop_sandbox.state()["sold"] == ["tea", "tea", "tea"]
+
+
+def test_events_that_must_not_be_sent_are_not_sent(
+    run_actions: Actions, connection: Path, write_events: Write
+) -> None:
+    """Each has a reason of its own, and none of them is a failure."""
+    connection.write_text(f"{connection.read_text()}consent: {{categories: [Ads]}}\n")
+    tea = {"type": "track", "properties": {"thing": "tea"}}
+    refusing = {"consent": {"categoryPreferences": {"Ads": False}}}
+    events = write_events(
+        [tea, {**tea, "integrations": {"The Shop": False}}, {**tea, "context": refusing}]
+    )
+    result = run_actions("run", "-c", connection, "-e", events, "--sandbox", "--json")
+    document = json.loads(result.stdout)
+    assert [(one["outcome"], one["code"]) for one in document["counts"]] == [
+        ("delivered", ""),
+        ("skipped", "INTEGRATION_DISABLED"),
+        ("skipped", "NO_CONSENT"),
+    ]
+    assert document["calls"] == {"POST shop.example/orders": 1}
+    assert result.exit_code == exits.DONE
+
+
+def test_a_deletion_that_is_not_supported_fails_by_name(
+    run_actions: Actions, connection: Path, write_events: Write, tmp_path: Path
+) -> None:
+    """It reaches no subscription, has an outcome line, and the exit code says so."""
+    events = write_events(["tea", {"type": "delete", "userId": "u7"}])
+    outcomes = tmp_path / "outcomes"
+    result = run_actions("run", "-c", connection, "-e", events, "--sandbox", "--outcomes", outcomes)
+    assert result.exit_code == exits.FAILED
+    rows = [json.loads(line) for line in outcomes.read_text().splitlines()]
+    assert sorted((one["line"], one["subscription"], one.get("code")) for one in rows) == [
+        (1, "Orders", None),
+        (2, "(deletions)", "DELETION_NOT_SUPPORTED"),
+    ]
+    shown = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert shown[2] == (
+        "(deletions) failed 1 DELETION_NOT_SUPPORTED The Shop cannot delete users: it has no hook "
+        "`delete_users`. Delete the user there yourself."
+    )
+
+
+def test_explaining_a_deletion(run_actions: Actions, connection: Path, write_events: Write) -> None:
+    events = write_events([{"type": "delete", "userId": "u7", "messageId": "m1"}])
+    result = run_actions("explain", "-c", connection, "--event", events)
+    assert result.stdout.splitlines()[:2] == [
+        "Event m1",
+        "  This event asks to delete a user; subscriptions do not see it.",
+    ]
+    assert "outcome: failed DELETION_NOT_SUPPORTED: The Shop cannot" in result.stdout
+    assert result.exit_code == exits.FAILED

@@ -267,3 +267,50 @@ def test_every_code_is_explained() -> None:
     """Codes of one kind share a hundred; each has a sentence as its title."""
     assert sorted(CODES) == list(CODES)
     assert all(text.endswith(".") for text in CODES.values())
+
+
+@pytest.mark.parametrize(
+    ("written", "categories", "findings"),
+    [
+        ("{categories: [Ads, 'My Data']}", ("Ads", "My Data"), []),
+        ("", (), []),
+        ("{}", (), ["AD202 2:10 `consent.categories` is required."]),
+        ("{categories: }", (), ["AD202 2:11 `consent.categories` is required."]),
+        ("{categories: []}", (), ["AD202 2:11 `consent.categories` is required."]),
+        (
+            "{categories: Ads}",
+            (),
+            ["AD201 2:23 `consent.categories` must be a list, got a string."],
+        ),
+        ("[Ads]", (), ["AD201 2:10 `consent` must be an object, got a list."]),
+        (
+            "{categories: [Ads, 7, ' ', Ads]}",
+            ("Ads",),
+            [
+                "AD201 2:29 `consent.categories[1]` must be a string, got a number.",
+                "AD201 2:32 `consent.categories[2]` must be a string, got a blank one.",
+                "AD204 2:37 `consent.categories[3]` repeats an earlier category.",
+            ],
+        ),
+        (
+            "{categories: [Ads], category: x}",
+            ("Ads",),
+            ["AD203 2:31 `consent` has no key `category`."],
+        ),
+        (
+            "{categories: ['${env:ADS}']}",
+            ("${env:ADS}",),
+            ["AD304 2:24 `${env:ADS}` is not replaced here."],
+        ),
+    ],
+)
+def test_consent_categories_are_read(
+    written: str, categories: tuple[str, ...], findings: list[str]
+) -> None:
+    """Every problem is found in its place."""
+    reading = parse(f"destination: x\nconsent: {written}\n{SUBSCRIPTION}")
+    assert reading.draft is not None
+    assert reading.draft.consent == categories
+    assert [
+        f"{one.code} {one.spot.line}:{one.spot.column} {one.message}" for one in reading.diagnostics
+    ] == findings
