@@ -44,6 +44,7 @@ LAYERS = {
 }
 # Within one layer these may use those, and nothing else in that layer.
 NEIGHBOURS = {
+    "clock": {"errors"},
     "results": {"errors"},
     "storage": {"errors"},
     "codegen": {"paths"},

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 HEAD: Final = 4096
 """Number of bytes at the start of a stream that identify it, at most."""
@@ -55,7 +52,7 @@ class RecordedStream(io.RawIOBase):
         """Return True."""
         return True
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         """Read up to the length of *buffer*; return the number of bytes, 0 at the end."""
         view = memoryview(buffer)
         if self._unread:
