@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import formatdate
 
 import pytest
 from hypothesis import given, settings
@@ -198,10 +201,85 @@ def test_a_budget_that_suffices_changes_nothing() -> None:
         ({"retry-after": "later"}, RateHeaders()),
         ({"retry-after": "Fri, 15 Jan 2027 08:02:00 -0000"}, RateHeaders(retry_after=120.0)),
         ({"retry-after": "Fri, 15 Jan 2027 07:00:00 GMT"}, RateHeaders(retry_after=0.0)),
+        ({"retry-after": str(int(STARTED) + 30)}, RateHeaders(retry_after=30.0)),
+        ({"x-ratelimit-reset": "Fri, 15 Jan 2027 08:01:00 GMT"}, RateHeaders(reset=60.0)),
+        ({"x-ratelimit-reset": "2027-01-15T08:01:00Z"}, RateHeaders(reset=60.0)),
+        ({"x-ratelimit-reset": "Fri, 99 Jan 2027 08:01:00 GMT"}, RateHeaders()),
+        (
+            {"date": "Fri, 15 Jan 2027 07:50:00 GMT", "x-ratelimit-reset": "2027-01-15T07:51:00Z"},
+            RateHeaders(reset=60.0),
+        ),
+        (
+            {
+                "date": "Fri, 15 Jan 2027 09:00:00 GMT",
+                "retry-after": "Fri, 15 Jan 2027 09:00:07 GMT",
+            },
+            RateHeaders(retry_after=7.0),
+        ),
+        ({"date": "yesterday", "x-ratelimit-reset": f"{STARTED + 9}"}, RateHeaders(reset=9.0)),
     ],
 )
 def test_headers_are_read_in_all_their_forms(headers: dict[str, str], told: RateHeaders) -> None:
     assert RateHeaders.read(headers, STARTED) == told
+
+
+FORMS: dict[str, Callable[[float], str]] = {
+    "seconds": lambda at: f"{at:.0f}",
+    "fraction": lambda at: f"{at:.3f}",
+    "milliseconds": lambda at: f"{at * 1000:.0f}",
+    "HTTP date": lambda at: formatdate(at, usegmt=True),
+    "ISO 8601": lambda at: datetime.fromtimestamp(round(at), UTC).isoformat(),
+}
+
+
+@given(
+    st.floats(-90_000, 90_000),
+    st.integers(1, 50),
+    st.sampled_from(sorted(FORMS)),
+    st.sampled_from(["reset", "retry-after"]),
+)
+def test_the_clocks_of_partner_and_client_may_differ(
+    skew: float, wait: int, form: str, header: str
+) -> None:
+    """Read with the response's own clock, a moment is as far away as the partner means."""
+    clock = FakeClock()
+    throttle = Throttle(Rate(250, 60), clock=clock)
+    partner = round(STARTED + skew)
+    name = "x-ratelimit-reset" if header == "reset" else header
+    date = formatdate(partner, usegmt=True)
+    throttle.tell(429, {"date": date, name: FORMS[form](partner + wait)})
+    assert sent(throttle, clock, 1) == [pytest.approx(1000.0 + wait, abs=0.001)]
+
+
+GARBAGE = st.one_of(
+    st.text(max_size=30),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.floats(0, 4e15).map(lambda at: f"{at:.0f}"),
+    st.floats(-1e10, 1e11).map(lambda at: formatdate(at, usegmt=True)),
+    st.datetimes().map(str),
+    st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} \d\d:\d\d:\d\d( [+-]?\w{1,5})?"),
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["date", "x-ratelimit-reset", "ratelimit-reset", "x-ratelimit-remaining"]),
+        GARBAGE,
+    ),
+    st.sampled_from([200, 429, 503]),
+    st.floats(1, 600),
+)
+def test_no_reset_is_waited_for_beyond_the_window(
+    headers: dict[str, str], status: int, window: float
+) -> None:
+    """Whatever the headers say, and whatever the clocks show; and nothing is raised."""
+    clock = FakeClock()
+    throttle = Throttle(Rate(250, window), clock=clock, patience=1e9)
+    throttle.tell(status, headers)
+    assert (throttle.pause(status, headers) or 0.0) <= max(window, 1.0)
+    (at,) = sent(throttle, clock, 1)
+    assert at - 1000.0 <= max(window, 1.0) * 1.001
 
 
 def test_an_absurd_pause_is_cut_to_an_hour() -> None:
