@@ -312,5 +312,5 @@ def test_consent_categories_are_read(
     assert reading.draft is not None
     assert reading.draft.consent == categories
     assert [
-        f"{one.code} {one.spot.line}:{one.spot.column} {one.message}" for one in reading.diagnostics
+        f"{one.code} {one.line}:{one.column} {one.message}" for one in reading.diagnostics
     ] == findings

@@ -57,7 +57,7 @@ def test_events_of_different_audiences_are_different_batches(
 
 
 def reordered(value: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(reversed(value.items()))
+    return dict(reversed([*value.items()]))
 
 
 def key_of(event: Mapping[str, Any]) -> tuple[Any, ...]:
