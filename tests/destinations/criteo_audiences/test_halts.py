@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ class Broken(httpx.BaseTransport):
 
 
 @pytest.fixture
-def criteo() -> Iterator[CriteoSandbox]:
+def criteo() -> CriteoSandbox:
     return CriteoSandbox(clock=FrozenClock())
 
 
