@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         RetryableError,
         UnknownNameError,
     )
+    from framework.events import EventReading, read_events
     from framework.hookspecs import hookimpl
     from framework.plugins import load_plugins, open_plugin
     from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
@@ -69,6 +70,7 @@ _EXPORTS = {
         "APIError ConfigurationError DefinitionError FrameworkError IntegrationError "
         "InvalidAuthenticationError PayloadValidationError RetryableError UnknownNameError"
     ),
+    "events": "EventReading read_events",
     "hookspecs": "hookimpl",
     "plugins": "load_plugins open_plugin",
     "results": "DELIVERED Delivered Failed Result Skipped",
@@ -91,6 +93,7 @@ __all__ = [
     "DefinitionError",
     "Delivered",
     "Destination",
+    "EventReading",
     "Failed",
     "Field",
     "FrameworkError",
@@ -119,6 +122,7 @@ __all__ = [
     "json_body",
     "load_plugins",
     "open_plugin",
+    "read_events",
     "read_fields",
 ]
 

@@ -118,7 +118,9 @@ class EventFile:
         with storage("The events file", self.name, "read"):
             self._file = _open(source)
             self._owned = isinstance(source, str | Path)
-            mode = os.fstat(self._file.fileno()).st_mode if self._owned and str(source) != "-" else 0
+            mode = (
+                os.fstat(self._file.fileno()).st_mode if self._owned and str(source) != "-" else 0
+            )
             self._regular = stat.S_ISREG(mode)
             if self._regular:
                 try:

@@ -19,6 +19,13 @@ from framework.storage import storage, write_durably
 VERSION: Final = 1
 
 
+_FORMS = {
+    "": "lines",
+    "document": "parts of a JSON document",
+    "unpacked": "parts of envelopes (--unpack)",
+}
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The progress of a run: read up to *read*; all lines before *position* have results.
 
@@ -109,6 +116,10 @@ def load(path: Path, connection: str, events: EventFile) -> Checkpoint | None:
             path,
             f"belongs to a run for `{checkpoint.connection}`, but this run is for `{connection}`",
         )
+    before, now = checkpoint.file, events.identity
+    if before and now and before.form != now.form:
+        forms = f"as {_FORMS.get(before.form)}, not as {_FORMS[now.form]}"
+        raise _refuse(path, f"counts the events of `{events.name}` in another way: {forms}")
     if checkpoint.file is not None and not events.is_same(checkpoint.file):
         raise _refuse(
             path,
