@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         RetryableError,
         UnknownNameError,
     )
+    from framework.events import EventReading, read_events
     from framework.hookspecs import hookimpl
     from framework.plugins import load_plugins, open_plugin
     from framework.results import (
@@ -82,6 +83,7 @@ _EXPORTS = {
         "IntegrationError InvalidAuthenticationError PayloadValidationError RetryableError "
         "UnknownNameError"
     ),
+    "events": "EventReading read_events",
     "hookspecs": "hookimpl",
     "plugins": "load_plugins open_plugin",
     "results": "DELIVERED Delivered Failed Result Skipped Unconfirmed",
@@ -108,6 +110,7 @@ __all__ = [
     "Delivered",
     "Destination",
     "ErrorDescription",
+    "EventReading",
     "Failed",
     "Field",
     "FrameworkError",
@@ -138,6 +141,7 @@ __all__ = [
     "json_body",
     "load_plugins",
     "open_plugin",
+    "read_events",
     "read_fields",
 ]
 

@@ -25,6 +25,7 @@ from typing import Any
 from framework.config.connection import read_document
 from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
 from framework.config.nodes import DocumentNode
+from framework.events import is_event, why_not
 
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
 """The suffixes of their file names."""
@@ -105,11 +106,20 @@ def _cases(nodes: list[DocumentNode], findings: DiagnosticList) -> Iterator[Case
         if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
             findings.error("AD202", node.spot, "`events` must be a list of objects.")
             continue
+        _check_events(node.members["events"], events, findings)
         if isinstance(expect, list) and len(expect) != len(events):
             text = f"`expect` must have one object for each of the {len(events)} events."
             findings.error("AD201", node.key("expect"), text)
         name = str(given.get("name") or f"test {number}")
         yield Case(name, events, expect, given.get("calls"), node)
+
+
+def _check_events(node: DocumentNode, events: list[Any], findings: DiagnosticList) -> None:
+    """Refuse what `actions run` refuses as a line of a file."""
+    items = node.value if isinstance(node.value, list) else []
+    for item, event in zip(items, events, strict=True):
+        if not is_event(event):
+            findings.error("AD201", item.spot, why_not(event, "the item"))
 
 
 def _check(

@@ -27,7 +27,10 @@ _KINDS: Final[Mapping[type, str]] = {
     type(None): "null",
     dict: "an object",
 }
-_REMEDY: Final = "Unpack it with --unpack, or write each event on a line of its own."
+_REMEDIES: Final = {
+    "the line": "Unpack it with --unpack, or write each event on a line of its own.",
+    "the item": "Write each event as an item of its own.",
+}
 
 _TYPES: Final = frozenset(EVENT_TYPES)
 _EVENT_KEYS: Final = frozenset(
@@ -91,18 +94,21 @@ def is_event(value: JSON) -> bool:
     return kind in _TYPES or contents(value) is None
 
 
-def why_not(value: JSON) -> str:
-    """Return why a JSON value, which a line holds, is no event, and what to do."""
+def why_not(value: JSON, holder: str = "the line") -> str:
+    """Return why a JSON value is no event, and what to do.
+
+    *holder* names what holds it: `the line` or `the item`.
+    """
     found = contents(value)
     if isinstance(value, dict):
         reason = _type_problem(value, found)
     else:
-        reason = f"An event must be a JSON object, but the line holds {_KINDS[type(value)]}."
+        reason = f"An event must be a JSON object, but {holder} holds {_KINDS[type(value)]}."
     if found is None:
         return reason
     place = f" in `{found.path}`" if found.path else ""
     several = f"{found.events} events" if found.events != 1 else "an event"
-    return f"{reason} It looks like {found.name}, with {several}{place}. {_REMEDY}"
+    return f"{reason} It looks like {found.name}, with {several}{place}. {_REMEDIES[holder]}"
 
 
 def unpack(value: JSON) -> Contents | None:

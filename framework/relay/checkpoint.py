@@ -74,6 +74,13 @@ class ConnectionIdentity(Struct, frozen=True, kw_only=True):
         return f"{readable}-{digest}"
 
 
+_FORMS = {
+    "": "lines",
+    "document": "parts of a JSON document",
+    "unpacked": "parts of envelopes (--unpack)",
+}
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The progress of a run: read up to *read*; all lines before *position* have results.
 
@@ -174,8 +181,12 @@ def load(path: Path, serves: ConnectionIdentity, events: EventFile) -> Checkpoin
     checkpoint = _decode(path, content, serves)
     if other := serves.difference(checkpoint.serves):
         raise _refuse(path, f"belongs to a run for {other}")
-    if (checkpoint.file is None) != (events.identity is None):
+    before, now = checkpoint.file, events.identity
+    if (before is None) != (now is None):
         raise _refuse(path, f"does not match `{events.name}`: only one of both is a stream")
+    if before and now and before.form != now.form:
+        forms = f"as {_FORMS.get(before.form)}, not as {_FORMS[now.form]}"
+        raise _refuse(path, f"counts the events of `{events.name}` in another way: {forms}")
     if checkpoint.file is not None and not events.is_same(checkpoint.file):
         raise _refuse(
             path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -140,3 +141,53 @@ def test_a_deeply_nested_event_is_refused(levels: int, form: str) -> None:
 def test_an_event_may_be_nested_up_to_the_limit(form: str) -> None:
     deep = json.dumps(EVENT)[:-1] + ', "deep":' + "[" * 199 + "]" * 199 + "}"
     assert explain(form.format(deep), "--json").exit_code == exits.DONE
+
+
+def test_a_bad_line_costs_one_line(tmp_path: Path) -> None:
+    """The others are explained; compressed files and other encodings are read as by `run`."""
+    good = [json.dumps({**EVENT, "messageId": name}) for name in ("a", "b")]
+    file = tmp_path / "events"
+    file.write_bytes(gzip.compress("\n".join([good[0], "{bad", good[1]]).encode("utf-16")))
+    command = ["explain", "-c", str(CONNECTION), "--event", str(file), "--json"]
+    result = CliRunner().invoke(actions, command)
+    assert [one["messageId"] for one in json.loads(result.stdout)] == ["a", "b"]
+    assert result.stderr == (
+        f"{file}:2: The line is not valid JSON: Expecting property name enclosed in double quotes "
+        "(column 2).\n"
+    )
+    assert result.exit_code == exits.FAILED
+
+
+def test_an_envelope_is_unpacked_on_request() -> None:
+    body = json.dumps({"batch": [{**EVENT, "messageId": "a"}, {**EVENT, "messageId": "b"}]})
+    refused, unpacked = explain(body), explain(body, "--unpack")
+    assert "It looks like the request body of a tracking client, with 2 events" in refused.output
+    assert refused.exit_code == exits.FAILED
+    assert unpacked.stderr == "Unpacked: the request body of a tracking client (1).\n"
+    assert (unpacked.stdout.count("\nEvent b"), unpacked.exit_code) == (1, exits.DONE)
+
+
+def test_cost_grows_with_the_events_only() -> None:
+    """A trace names some other events of its batch, and only the first ones repeat requests."""
+    sizes = []
+    for number in (300, 600):
+        lines = [json.dumps({**EVENT, "messageId": str(one)}) for one in range(number)]
+        output = explain("\n".join(lines), "--json").output
+        batches = [one["legs"][0]["batch"] for one in json.loads(output)]
+        assert {(len(one["mates"]), one["others"]) for one in batches} == {(50, number - 1)}
+        sizes.append(len(output))
+    assert sizes[1] < 2.6 * sizes[0]
+
+
+def test_endless_input_is_refused_by_name() -> None:
+    command = ["explain", "-c", str(CONNECTION), "--event", "/dev/zero"]
+    result = CliRunner().invoke(actions, command)
+    assert result.output.startswith("Error: `/dev/zero` looks like binary data")
+    assert result.exit_code == exits.USAGE
+
+
+def test_only_so_many_events_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framework.events.reading.MAX_EVENTS", 2)
+    result = explain("\n".join([json.dumps(EVENT)] * 3), "--json")
+    assert len(json.loads(result.stdout)) == 2
+    assert "`standard input` is only read up to the limit of 2 events" in result.stderr

@@ -49,7 +49,7 @@ def test_a_file_holds_tests_and_names_its_connection(tmp_path: Path) -> None:
 def test_the_connection_next_to_the_file_is_the_default(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"ours.connection.{ending}").write_text("{}", encoding="utf-8")
 
-    read = load_cases(write(tmp_path, "tests: [{events: [{}]}]"))
+    read = load_cases(write(tmp_path, "tests: [{events: [{type: page}]}]"))
 
     assert read.connection == tmp_path / f"ours.connection.{ending}"
 
@@ -83,8 +83,22 @@ def test_rewriting_adds_what_was_not_there(tmp_path: Path) -> None:
         ("tests: [{events: 1}]", ["1:9: `events` must be a list of objects.",
                                   "1:18: `events` must be a list, got a number."]),
         (
-            "tests: [{events: [{}, {}], expect: [{}]}]",
-            ["1:28: `expect` must have one object for each of the 2 events."],
+            "tests: [{events: [{type: a}, {type: b}], expect: [{}]}]",
+            ["1:42: `expect` must have one object for each of the 2 events."],
+        ),
+        (
+            "tests: [{events: [{event: a}]}]",
+            ['1:19: The object has no `type` (such as "track"), so it is no event.'],
+        ),
+        (
+            "tests: [{events: [{batch: [{type: page, userId: u}]}]}]",
+            [
+                (
+                    '1:19: The object has no `type` (such as "track"), so it is no event. It looks '
+                    "like the request body of a tracking client, with an event in `batch`. Write "
+                    "each event as an item of its own."
+                )
+            ],
         ),
     ],
 )  # fmt: skip
