@@ -87,7 +87,16 @@ def test_the_smallest_change_is_suggested_if_nothing_matches() -> None:
 
 
 def test_several_events_are_explained_together() -> None:
-    lines = "\n".join(json.dumps({**EVENT, "messageId": name}) for name in ("a", "b"))
+    lines = "\n".join(
+        json.dumps(
+            {
+                **EVENT,
+                "messageId": name,
+                "context": {"traits": {"email": f"{name}@example.com"}},
+            }
+        )
+        for name in ("a", "b")
+    )
 
     traces = json.loads(explain(lines, "--json").output)
 

@@ -295,7 +295,7 @@ def test_every_code_is_explained() -> None:
         (
             "{categories: [Ads], category: x}",
             ("Ads",),
-            ["AD203 2:31 `consent` has no key `category`."],
+            ["AD203 2:30 `consent` has no key `category`."],
         ),
         (
             "{categories: ['${env:ADS}']}",
