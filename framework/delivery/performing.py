@@ -214,7 +214,7 @@ class HookRunner:
             501,
             "DELETION_NOT_SUPPORTED",
             f"{self.plugin.definition.name} cannot delete users: it has no hook `delete_users`. "
-            "Delete the user at the partner by other means.",
+            "Delete the user there yourself.",
         )
 
     def perform(self, compiled: CompiledSubscription, batch_input: BatchInput) -> list[Result]:

@@ -288,6 +288,7 @@ JOINED = Batching(
     lane="membership",
     target=_target,
     aliases=Aliases(form_of=_form_of, canonical=_lower),
+    coalesce="last",
 )
 LISTS = {"A": "A", "1": "A", "B": "B"}
 ENTRIES = st.lists(
@@ -302,7 +303,9 @@ ENTRIES = st.lists(
 Entry = tuple[str, str, str, str]
 
 
-def joined_groups(numbered: list[tuple[int, Entry]]) -> Iterator[RowGroup]:
+def joined_groups(
+    numbered: list[tuple[int, Entry]], rules: Batching = JOINED
+) -> Iterator[RowGroup]:
     """Yield groups that agree in action, list and agreement, the last action first."""
     together: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for number, (action, name, person, agreement) in numbered:
@@ -310,7 +313,7 @@ def joined_groups(numbered: list[tuple[int, Entry]]) -> Iterator[RowGroup]:
     for (action, name, agreement), rows in sorted(together.items(), reverse=True):
         yield RowGroup(
             action,
-            JOINED,
+            rules,
             "membership",
             (name,),
             [number for number, _ in rows],
@@ -320,9 +323,10 @@ def joined_groups(numbered: list[tuple[int, Entry]]) -> Iterator[RowGroup]:
         )
 
 
+@pytest.mark.parametrize("coalesce", ["none", "last", "membership"])
 @given(entries=ENTRIES, together=st.integers(1, 41), flushing=st.booleans())
 def test_forms_and_namings_end_as_if_applied_one_at_a_time(
-    *, entries: list[Entry], together: int, flushing: bool
+    *, coalesce: Any, entries: list[Entry], together: int, flushing: bool
 ) -> None:
     """Order holds across actions, forms, agreements, and names that mean the same."""
     expected: dict[str, set[str]] = {"A": set(), "B": set()}
@@ -330,9 +334,10 @@ def test_forms_and_namings_end_as_if_applied_one_at_a_time(
         held = expected[LISTS[name]]
         (held.add if action == "add" else held.discard)(person.lower())
     batcher, batches = Batcher(), list[Batch]()
+    rules = replace(JOINED, coalesce=coalesce)
     numbered = list(enumerate(entries))
     for start in range(0, len(entries), together):
-        some = list(joined_groups(numbered[start : start + together]))
+        some = list(joined_groups(numbered[start : start + together], rules))
         batches += batcher.flush(some) if flushing else batcher.add(some)
     batches += batcher.flush()
 
@@ -345,8 +350,9 @@ def test_forms_and_namings_end_as_if_applied_one_at_a_time(
         else:
             members[LISTS[batch.key[0]]] -= people
     assert members == expected
-    row_ids = sorted(row_id for batch in batches for row_id in batch.all_row_ids())
-    assert row_ids == list(range(len(entries)))
+    row_ids = [row_id for batch in batches for row_id in batch.all_row_ids()]
+    assert sorted([*row_ids, *batcher.superseded]) == list(range(len(entries)))
+    assert coalesce != "none" or not batcher.superseded
     assert batcher.waiting == 0
 
 

@@ -69,7 +69,7 @@ def test_without_the_hook_a_deletion_fails_by_name() -> None:
         501,
         "DELETION_NOT_SUPPORTED",
         "Partner cannot delete users: it has no hook `delete_users`. "
-        "Delete the user at the partner by other means.",
+        "Delete the user there yourself.",
     )
     assert not result.retryable
     assert partner.requests == []

@@ -74,6 +74,15 @@ def test_calls_are_compared_in_order_by_the_given_keys() -> None:
     assert difference == 'calls[3]: expected {"method": "DELETE"}, got nothing'
 
 
+def test_a_deletion_is_expected_by_its_name() -> None:
+    """Like a subscription, with its outcome."""
+    case = Case.of("deletion", [{"type": "delete", "userId": "u7"}])
+    result = run_case(PLUGIN, SETTINGS, (), case)
+    assert result.expect == [
+        {"(deletions)": {"outcome": "failed", "code": "DELETION_NOT_SUPPORTED"}}
+    ]
+
+
 def test_calls_contain_bodies_and_no_secrets() -> None:
     result = run([], [])
 

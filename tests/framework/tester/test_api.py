@@ -159,6 +159,26 @@ def test_a_run_shows_every_journey(client: httpx.Client, connection: dict[str, A
     assert rows == [["lamp"]]
 
 
+def test_a_deletion_has_a_journey_without_subscriptions(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    """The page shows its requests and its outcome."""
+    told = post(client, "run", connection=connection, events=[{"type": "delete", "userId": "u7"}])
+    (journey,) = told["journeys"]
+    assert (journey["outcome"], journey["legs"], journey["nearest"]) == ("delivered", [], None)
+    assert journey["deletion"]["batch"]["reason"] == "deletion"
+    assert [one["request"]["url"] for one in journey["deletion"]["exchanges"]][-1].endswith("/u7")
+    assert told["counts"]["delivered"] == 1
+
+
+def test_a_connection_may_require_consent(client: httpx.Client, connection: dict[str, Any]) -> None:
+    refusing = {**EVENT, "context": {"consent": {"categoryPreferences": {"Ads": False}}}}
+    required = {**connection, "consent": {"categories": ["Ads"]}}
+    told = post(client, "run", connection=required, events=[refusing])
+    (leg,) = told["journeys"][0]["legs"]
+    assert (leg["result"]["code"], leg["mapping"]) == ("NO_CONSENT", None)
+
+
 def test_calls_do_not_leak_into_each_other(
     client: httpx.Client, connection: dict[str, Any]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ import pytest
 from destinations import criteo_audiences
 from destinations.criteo_audiences.actions import ADD
 from framework import (
+    DELIVERED,
     Action,
     Condition,
     ConfigurationError,
+    DeletionRequest,
     Delivered,
     Destination,
     Failed,
@@ -38,6 +40,7 @@ from framework.samples import (
     make_row_event,
 )
 from framework.testing import Harness, Recording, Replay, SnapshotMismatch, Snapshots, requests_of
+from tests.framework.delivery.bench import SECRET, plugin
 
 KEY = "sesame-4711"
 
@@ -310,3 +313,21 @@ def test_a_file_that_is_not_a_cassette_is_reported(tmp_path: Path, text: str) ->
     assert str(caught.value) == (
         f"`{path}` is not a cassette. Record one with `framework.testing.Recording`."
     )
+
+
+def test_a_user_is_deleted_through_the_hook() -> None:
+    """Without the hook, the result says so; with it, the request names the user."""
+    got: list[DeletionRequest] = []
+
+    def delete_users(requests: Sequence[DeletionRequest]) -> None:
+        got.extend(requests)
+
+    with Harness(plugin(perform_batch=lambda: None), {"key": SECRET}) as harness:
+        refused = harness.delete_user("u7").result
+    deleting = plugin(perform_batch=lambda: None, delete_users=delete_users)
+    with Harness(deleting, {"key": SECRET}) as harness:
+        deleted = harness.delete_user("u7", anonymous_id="a1").result
+    assert isinstance(refused, Failed)
+    assert refused.code == "DELETION_NOT_SUPPORTED"
+    assert deleted == DELIVERED
+    assert [(one.user_id, one.anonymous_id) for one in got] == [("u7", "a1")]
