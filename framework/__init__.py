@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         InvalidAuthenticationError,
         PayloadValidationError,
         RetryableError,
+        Stopped,
         UnknownNameError,
     )
     from framework.hookspecs import hookimpl
@@ -80,7 +81,7 @@ _EXPORTS = {
     "errors": (
         "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "
         "IntegrationError InvalidAuthenticationError PayloadValidationError RetryableError "
-        "UnknownNameError"
+        "Stopped UnknownNameError"
     ),
     "hookspecs": "hookimpl",
     "plugins": "load_plugins open_plugin",
@@ -124,6 +125,7 @@ __all__ = [
     "RetryableError",
     "Settings",
     "Skipped",
+    "Stopped",
     "Subscription",
     "SyncMode",
     "Target",
