@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         InvalidAuthenticationError,
         PayloadValidationError,
         RetryableError,
+        Stopped,
         UnknownNameError,
     )
     from framework.events import EventReading, read_events
@@ -81,7 +82,7 @@ _EXPORTS = {
     "errors": (
         "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "
         "IntegrationError InvalidAuthenticationError PayloadValidationError RetryableError "
-        "UnknownNameError"
+        "Stopped UnknownNameError"
     ),
     "events": "EventReading read_events",
     "hookspecs": "hookimpl",
@@ -127,6 +128,7 @@ __all__ = [
     "RetryableError",
     "Settings",
     "Skipped",
+    "Stopped",
     "Subscription",
     "SyncMode",
     "Target",

@@ -10,12 +10,14 @@
         TriggerError                    a trigger does not parse
         MappingError                    a mapping is invalid
         UnknownNameError                a destination, action or field does not exist
+      PluginExitError                 a hook tried to end the process: for its author
       StorageError                    a local file cannot be read or written: for the operator
       IntegrationError                one delivery failed; has a status and a code
         PayloadValidationError          400: the event is invalid; never retried
         InvalidAuthenticationError      401: the credentials are invalid
         RetryableError                  a retry may succeed, perhaps after a pause
         APIError                        the partner rejected the request; the status decides
+        Stopped                         408: a call exceeded its time limit, or the run is aborted
 """
 
 from __future__ import annotations
@@ -126,6 +128,17 @@ class UnknownNameError(ConfigurationError):
         return cls(f'There is no {kind} "{name}".{hint} Known {plural or kind + "s"}: {listing}.')
 
 
+class PluginExitError(FrameworkError):
+    """A hook raised an exception that ends processes, such as SystemExit; a mistake of its author.
+
+    *kind* is the name of that exception.
+    """
+
+    def __init__(self, hook: str, kind: str) -> None:
+        super().__init__(f"Hook `{hook}` raised {kind}. A hook must return or raise an Exception.")
+        self.kind = kind
+
+
 class StorageError(FrameworkError):
     """A local file cannot be read or written; the message gives the system's reason."""
 
@@ -210,3 +223,13 @@ class APIError(IntegrationError):
 
     status = 400
     code = "API_ERROR"
+
+
+class Stopped(IntegrationError):  # noqa: N818 - a request to end the call, not a mistake
+    """The call has to end: it exceeded its time limit, or the run is aborted (408)."""
+
+    status = 408
+    code = "TIME_LIMIT"
+
+    def __init__(self, message: str = "The call was stopped.") -> None:
+        super().__init__(message)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import linecache
+import re
+import threading
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from inspect import Parameter
 from typing import Any, Final
 
@@ -30,6 +34,23 @@ def place_of_error(error: BaseException, package: str) -> str:
         if f"{frame.f_globals.get('__name__')}.".startswith(f"{package}.")
     ]
     return places[-1] if places else ""
+
+
+def is_interrupt(error: BaseException, packages: Collection[str]) -> bool:
+    """Return whether *error* comes from Ctrl-C, not from a `raise` in the code of *packages*."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not isinstance(error, KeyboardInterrupt):
+        return False
+    last = error.__traceback__
+    while last and last.tb_next:
+        last = last.tb_next
+    if last is None:
+        return True
+    from dis import opmap  # noqa: PLC0415 - needed for interruptions only
+
+    code, module = last.tb_frame.f_code.co_code, last.tb_frame.f_globals.get("__name__", "")
+    raises = code[last.tb_lasti] == opmap["RAISE_VARARGS"]
+    return not raises or module.partition(".")[0] not in packages
 
 
 def check_implementation(
@@ -75,24 +96,106 @@ def _check_argument(hook: str, argument: Parameter, known: Collection[str]) -> I
         )
 
 
-def unmarked_hooks(plugin: Any, hooks: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield place and problem of each function that is named like one of *hooks* but not marked.
+def unmarked_hooks(plugin: Any, hooks: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
+    """Yield place and problem of whatever looks like one of *hooks* but cannot be called as one.
 
-    Functions that a module imports from other packages are not hooks.
+    *hooks* are those that *plugin* does not implement, with their arguments. Names that a module
+    imports from other top-level packages are not hooks.
     """
-    for name in sorted(hooks):
-        function = inspect.getattr_static(plugin, name, None)
-        if inspect.isfunction(function) and _is_own(function, plugin):
-            yield (
-                place_of(function),
-                (
-                    f"Function `{name}` is named like a hook but is not marked as one. "
-                    "Write `@hookimpl` above it, or rename it."
-                ),
-            )
+    for name, value in sorted(_members(plugin)):
+        if name in hooks:
+            problem = _why_not_called(name, value, plugin)
+        else:
+            problem = _misspelt(name, value, hooks) if _is_own(value, plugin) else ""
+        if problem:
+            yield (place_of(value) if callable(value) else "") or _line_of(name, plugin), problem
 
 
-def _is_own(function: Callable[..., Any], plugin: Any) -> bool:
-    return not inspect.ismodule(plugin) or f"{function.__module__}.".startswith(
-        f"{plugin.__name__}."
+def repeated_hooks(plugin: Any, hooks: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield place and problem of each of *hooks* that a module defines more than once."""
+    file = getattr(plugin, "__file__", None) or ""
+    if not inspect.ismodule(plugin) or not file.endswith(".py"):
+        return
+    lines: dict[str, list[int]] = {}
+    for number, line in enumerate(linecache.getlines(file), 1):
+        if found := _DEFINITION.match(line):
+            lines.setdefault(found[1], []).append(number)
+    for name in sorted(lines.keys() & set(hooks)):
+        first, *others = lines[name]
+        if others:
+            text = f"Hook `{name}` is defined again; the definition in line {first} is never used."
+            yield f"{file}:{others[-1]}", text
+
+
+def _line_of(name: str, plugin: Any) -> str:
+    """Return where a module assigns *name*, as `FILE:LINE`; empty if it does not."""
+    file = getattr(plugin, "__file__", None) or ""
+    for number, line in enumerate(linecache.getlines(file), 1):
+        if re.match(rf"(?:class\s+)?{name}\b", line):
+            return f"{file}:{number}"
+    return ""
+
+
+def _members(plugin: Any) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of the public attributes of a plugin."""
+    for name in dir(plugin):
+        value = inspect.getattr_static(plugin, name, None)
+        if not name.startswith("_") and value is not None and not inspect.ismodule(value):
+            yield name, value
+
+
+def _why_not_called(name: str, value: Any, plugin: Any) -> str:
+    """Return why *value*, which is named like a hook, is never called; empty if it is imported."""
+    if not _is_own(value, plugin):
+        return ""
+    if inspect.isfunction(value):
+        return (
+            f"Function `{name}` is named like a hook but is not marked as one. "
+            "Write `@hookimpl` above it, or rename it."
+        )
+    kind = "a class" if inspect.isclass(value) else f"of type {type(value).__name__}"
+    return (
+        f"`{name}` is named like a hook but is {kind}, which is never called. "
+        f"Write a function: `@hookimpl` above `def {name}(...)`. Or rename it."
     )
+
+
+def _misspelt(name: str, value: Any, hooks: Mapping[str, Collection[str]]) -> str:
+    """Return the problem of a function whose name and arguments are nearly those of a hook."""
+    if not inspect.isfunction(value) or any(key.endswith("_impl") for key in vars(value)):
+        return ""  # what is marked is checked as an implementation
+    arguments = inspect.signature(value).parameters.keys()
+    for hook, known in hooks.items():
+        if arguments <= set(known) and _differ_slightly(name, hook):
+            return (
+                f"Function `{name}` is not called, but its name and arguments resemble hook "
+                f"`{hook}`. Correct the name and write `@hookimpl` above it, or rename it."
+            )
+    return ""
+
+
+def _differ_slightly(name: str, hook: str) -> bool:
+    """Return whether one letter is missing, added or changed, or two neighbors are swapped."""
+    start = 0
+    while start < min(len(name), len(hook)) and name[start] == hook[start]:
+        start += 1
+    rest, other = name[start:], hook[start:]
+    if not rest or not other:
+        return len(rest) + len(other) == 1
+    swapped = rest[:2] == other[1::-1] and rest[2:] == other[2:]
+    return swapped or other[1:] in {rest[1:], rest} or other == rest[1:]
+
+
+def _is_own(value: Any, plugin: Any) -> bool:
+    """Return whether *value* is written in the top-level package of *plugin*."""
+    if not inspect.ismodule(plugin):
+        return True
+    module = getattr(value, "__module__", None)
+    if not (callable(value) and isinstance(module, str)):
+        return type(value).__module__.partition(".")[0] not in {"__future__", "typing"}
+    if isinstance(value, functools.partial):
+        module = str(getattr(value.func, "__module__", ""))
+    return module.partition(".")[0] == plugin.__name__.partition(".")[0]
+
+
+_DEFINITION: Final = re.compile(r"(?:async\s+)?def\s+(\w+)\s*\(")

@@ -8,12 +8,14 @@ Every destination has its own plugin manager, which also holds the registered ex
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
 import pluggy
 
+from framework.clock import Clock
 from framework.definition import Action, Destination, Settings
 from framework.errors import ErrorDescription
 from framework.results import Failed, Result
@@ -44,8 +46,15 @@ def actions() -> Sequence[Action]:
 
 
 @hookspec(firstresult=True)
-def auth(settings: Any) -> httpx.Auth | None:
-    """Return the auth flow that signs every request."""
+def auth(
+    settings: Any, clock: Clock, stop: Any, confide: Callable[[str], None]
+) -> httpx.Auth | None:
+    """Return the auth flow that signs every request.
+
+    What the flow adds to a request is redacted; *confide* names other secrets, such as a token
+    that it sends in a body. *stop* tells with `is_set()` whether the call that is signed has to
+    end.
+    """
     raise NotImplementedError
 
 
@@ -107,6 +116,9 @@ def perform(
     audience_settings: Mapping[str, Any],
     cache: Any,
     logger: logging.Logger,
+    clock: Clock,
+    stop: threading.Event,
+    confide: Callable[[str], None],
 ) -> httpx.Response | Result | None:
     """Deliver one payload; a normal return means delivered.
 
@@ -114,6 +126,8 @@ def perform(
     *event* is the original event; *membership* is True if it adds to an audience, False if it
     removes, else None (the action's `membership`, else the event decides); *cache* exists as long
     as the connection.
+    *stop* is set when the call has to end: `clock.sleep` and the client then raise Stopped.
+    *confide* takes a text that is a secret, to keep it out of everything that is written.
     """
     raise NotImplementedError
 
@@ -134,6 +148,9 @@ def perform_batch(
     audience_settings: Mapping[str, Any],
     cache: Any,
     logger: logging.Logger,
+    clock: Clock,
+    stop: threading.Event,
+    confide: Callable[[str], None],
 ) -> httpx.Response | Sequence[Result] | None:
     """Deliver a batch of payloads of one action with equal batch keys.
 
@@ -142,6 +159,27 @@ def perform_batch(
     *key* holds the values of the batch keys by name. If the hook asks for *audience_settings*, all
     payloads have the same ones, and the same key and external ID of the audience.
     An exception fails every payload of the batch.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def preview(
+    action: Action,
+    settings: Any,
+    payloads: Sequence[Any],
+    identifiers: Sequence[str],
+    key: Mapping[str, Any],
+    events: Sequence[dict[str, Any]],
+    memberships: Sequence[bool | None],
+    sync_mode: str | None,
+    matching_key: str | None,
+    hook_outputs: Mapping[str, Any],
+    audience_settings: Mapping[str, Any],
+) -> Any:
+    """Return what `perform` or `perform_batch` would send, as JSON, for a dry run.
+
+    Used for destinations with `transport="other"`, which are not called in dry runs.
     """
     raise NotImplementedError
 

@@ -18,8 +18,21 @@ import pluggy
 
 from framework import hookspecs
 from framework.definition import Action, Destination, Settings, resolve_slug
-from framework.errors import DefinitionError, FrameworkError, PluginError, UnknownNameError
-from framework.hook_checks import check_implementation, place_of, place_of_error, unmarked_hooks
+from framework.errors import (
+    DefinitionError,
+    FrameworkError,
+    PluginError,
+    PluginExitError,
+    UnknownNameError,
+)
+from framework.hook_checks import (
+    check_implementation,
+    is_interrupt,
+    place_of,
+    place_of_error,
+    repeated_hooks,
+    unmarked_hooks,
+)
 from framework.mapping import register_directive
 
 T = TypeVar("T")
@@ -56,13 +69,28 @@ class Plugin:
         return frozenset(name for impl in self._implementations(hook) for name in impl.argnames)
 
     def call(self, hook: str, **arguments: Any) -> Any:
-        """Call *hook*; only arguments that implementations use are required."""
+        """Call *hook*; only arguments that implementations use are required.
+
+        Raises PluginExitError in place of exceptions that would end the process.
+        """
         alone = self._alone.get(hook)
-        if alone:
-            # The same result as through pluggy, whose call takes longer than many hooks.
-            return alone.function(*map(arguments.get, alone.argnames))
-        caller = getattr(self.manager.hook, hook)
-        return caller(**{**dict.fromkeys(caller.spec.argnames), **arguments})
+        try:
+            if alone:
+                # The same result as through pluggy, whose call takes longer than many hooks.
+                return alone.function(*map(arguments.get, alone.argnames))
+            caller = getattr(self.manager.hook, hook)
+            return caller(**{**dict.fromkeys(caller.spec.argnames), **arguments})
+        except Exception:
+            raise
+        except BaseException as error:
+            if is_interrupt(error, self._packages(hook)):
+                raise
+            raise PluginExitError(hook, type(error).__name__) from error
+
+    def _packages(self, hook: str) -> frozenset[str]:
+        """Return the names of the packages that implement *hook*."""
+        modules = (impl.function.__module__ for impl in self._implementations(hook))
+        return frozenset(module.partition(".")[0] for module in modules)
 
     @cached_property
     def _alone(self) -> Mapping[str, pluggy.HookImpl]:
@@ -152,7 +180,13 @@ def _import_all(found: Iterable[EntryPoint], problems: list[PluginProblem]) -> I
         loaded = _Loaded(point.name, origin, None, point.module.partition(".")[0])
         try:
             yield loaded._replace(module=point.load())
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - an import can fail in any way
+        except GeneratorExit as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is None:
+                raise  # this generator is closed
+            problems.append(_problem(loaded, error))
+        except BaseException as error:
+            if is_interrupt(error, {loaded.package}):
+                raise
             problems.append(_problem(loaded, error))
 
 
@@ -162,7 +196,9 @@ def _guarded(
     """Return the result of *load*; an exception becomes a problem."""
     try:
         return load(loaded)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin can fail in any way
+    except BaseException as error:
+        if is_interrupt(error, {loaded.package}):
+            raise
         problems.append(_problem(loaded, error))
         return None
 
@@ -207,7 +243,10 @@ def _manager(loaded: _Loaded) -> pluggy.PluginManager:
     manager.register(loaded.module, name=loaded.name)
     hooks = manager.get_hookcallers(loaded.module) or []
     found = [problem for hook in hooks for problem in _misfits(hook)]
-    found += unmarked_hooks(loaded.module, HOOKS.keys() - {hook.name for hook in hooks})
+    implemented = {hook.name for hook in hooks}
+    others = {name: names for name, names in HOOKS.items() if name not in implemented}
+    found += unmarked_hooks(loaded.module, others)
+    found += repeated_hooks(loaded.module, implemented)
     if found:
         problems = [_at(place, problem) for place, problem in found]
         raise PluginError(" ".join(problems), problems)
@@ -235,7 +274,7 @@ def _ask(manager: pluggy.PluginManager, hook: str) -> Any:
     """Return what *hook* returns; an error has a note that names the hook."""
     try:
         return getattr(manager.hook, hook)()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         error.add_note(f"In hook `{hook}`")
         raise
 

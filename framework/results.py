@@ -7,7 +7,7 @@ need one object.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from framework.errors import (
     RETRYABLE_STATUSES,
@@ -17,6 +17,9 @@ from framework.errors import (
     Scope,
     code_of,
 )
+
+NOT_RETRYABLE: Final = frozenset({"RESULT_COUNT", "RESULT_TYPE"})
+"""Codes of failures that happen after the request was sent, whatever their status."""
 
 Reporter: TypeAlias = Literal["framework", "partner"]
 """Who reported the failure: the framework itself or the partner's API."""
@@ -60,7 +63,7 @@ class Failed:
     @property
     def retryable(self) -> bool:
         """Whether a retry with the same event may succeed."""
-        return self.status in RETRYABLE_STATUSES
+        return self.status in RETRYABLE_STATUSES and self.code not in NOT_RETRYABLE
 
     @property
     def concerns_connection(self) -> bool:

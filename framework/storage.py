@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,10 +21,21 @@ def storage(what: str, path: str | Path, act: str) -> Iterator[None]:
         raise StorageError(f"{what} `{path}` cannot be {act}: {reason}.") from error
 
 
+def open_private(path: str, flags: int) -> int:
+    """Open a file as `open` does; a new one is readable and writable by its owner only."""
+    return os.open(path, flags, 0o600)
+
+
 def write_durably(path: Path, content: bytes) -> None:
-    """Replace the file at *path* atomically and durably; raises OSError."""
+    """Replace the file at *path* atomically and durably; raises OSError.
+
+    An existing file keeps its mode; a new one is readable and writable by its owner only.
+    """
     temporary = path.with_name(f"{path.name}.part")
-    with temporary.open("wb") as file:
+    temporary.unlink(missing_ok=True)
+    with open(temporary, "wb", opener=open_private) as file:
+        if path.exists():
+            os.chmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))  # noqa: PTH101 - open file
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = {
     "clock": 0,
+    "controls": 0,
     "codegen": 0,
     "dates": 0,
     "errors": 0,

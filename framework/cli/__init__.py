@@ -20,7 +20,12 @@ def main() -> None:
     _leave_out("httpx._main")  # httpx's own command line, with all of rich and pygments
     from framework.cli.app import actions  # noqa: PLC0415 - imports click
 
-    actions(prog_name="actions")
+    try:
+        actions(prog_name="actions")
+    finally:
+        offline = sys.modules.get("framework.delivery.offline")
+        if offline:
+            offline.seal()
 
 
 def _leave_out(module: str) -> None:

@@ -6,6 +6,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.connections import connection_option, endpoint_option, open_connection
+from framework.cli.terminal import echo
 from framework.errors import IntegrationError
 
 _OFFERS = {
@@ -27,9 +28,7 @@ def check_auth(path: str, endpoints: dict[str, str]) -> None:
     opened = open_connection(path)
     name = opened.plugin.definition.name
     if not opened.plugin.implements("check_authentication"):
-        click.echo(
-            f"{name} has no credentials check; the first delivery shows whether they are valid."
-        )
+        echo(f"{name} has no credentials check; the first delivery shows whether they are valid.")
         return
     transport = make_transport(redirect=endpoints)
     with connect(opened.plugin, opened.file.settings, (), transport=transport) as connection:
@@ -39,4 +38,4 @@ def check_auth(path: str, endpoints: dict[str, str]) -> None:
             offer = _OFFERS.get(exits.code_of(error), "")
             error.args = (f"{error} {offer}".rstrip(),)
             raise
-    click.echo(f"{name} accepts the credentials.")
+    echo(f"{name} accepts the credentials.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any, NamedTuple
 
 import click
 
 from framework.cli import exits
+from framework.cli.terminal import echo
 from framework.errors import FrameworkError
 from framework.version import VERSION
 
@@ -90,8 +92,8 @@ class Commands(click.Group):
             if ctx.params["debug"]:
                 import traceback  # noqa: PLC0415 - seldom needed
 
-                traceback.print_exc()
-            click.echo(_message(error), err=True)
+                echo(_without_secrets(traceback.format_exc()), err=True, nl=False)
+            echo(_without_secrets(_message(error)), err=True)
             raise click.exceptions.Exit(exits.code_of(error)) from error
 
 
@@ -104,9 +106,16 @@ def _message(error: Exception) -> str:
     )
 
 
+def _without_secrets(text: str) -> str:
+    """Return *text* without the secrets of the connections that are open."""
+    redaction = sys.modules.get("framework.delivery.redaction")
+    hidden: str = redaction.hide_known(text) if redaction else text
+    return hidden
+
+
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
     if wanted:
-        click.echo(f"actions {VERSION}")
+        echo(f"actions {VERSION}")
         ctx.exit()
 
 

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from framework.cli.connections import open_connection
 from framework.cli.installed import find_installed, installed, warn_of_problems
 from framework.cli.tables import TableRow, print_source, print_table
+from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.definition import Action, Destination, Field
@@ -94,7 +95,7 @@ def _show_definition(definition: Destination, *, as_json: bool) -> None:
 
         _print_json(to_manifest(definition))
         return
-    click.echo(f"{definition.name} ({definition.slug})\n{definition.description}\n")
+    echo(f"{definition.name} ({definition.slug})\n{definition.description}\n")
     _print_fields("Settings", definition.settings_fields)
     for action in definition.actions:
         _print_action(action)
@@ -110,13 +111,13 @@ def _headline(definition: Destination) -> dict[str, Any]:
 
 
 def _print_action(action: Action) -> None:
-    click.echo(f"\n{action.title} ({action.slug})\n{action.description}")
-    click.echo(f"Default trigger: {action.trigger or 'none'}")
+    echo(f"\n{action.title} ({action.slug})\n{action.description}")
+    echo(f"Default trigger: {action.trigger or 'none'}")
     if action.batching:
         size = f"{action.batching.max_size:,}"
         keys = ", ".join(action.batching.keys)
-        click.echo(f"Batches: up to {size} events{f' that agree in {keys}' if keys else ''}")
-    click.echo()
+        echo(f"Batches: up to {size} events{f' that agree in {keys}' if keys else ''}")
+    echo()
     _print_fields("Fields", action.fields)
 
 
@@ -150,4 +151,4 @@ def _default(field: Field) -> str:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    echo(json.dumps(value, indent=2, ensure_ascii=False))

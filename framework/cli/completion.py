@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from framework.cli.terminal import echo
+
 _SETUP = """\
 Add it to your shell's startup file:
 
@@ -23,4 +25,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     root = ctx.find_root()
-    click.echo(kind(root.command, {}, "actions", "_ACTIONS_COMPLETE").source())
+    echo(kind(root.command, {}, "actions", "_ACTIONS_COMPLETE").source())

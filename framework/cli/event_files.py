@@ -9,6 +9,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.summaries import print_rejected, unpacked
+from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ def read_sample(path: str, *, unpack: bool) -> EventReading:
     shown = [(one.line, one.reason) for one in found.rejected[:_SHOWN]]
     print_rejected(found.name, shown, len(found.rejected) - len(shown), err=True)
     if found.unpacked:
-        click.echo(unpacked(found.unpacked), err=True)
+        echo(unpacked(found.unpacked), err=True)
     if not found.is_whole:
         limits = f"{MAX_EVENTS:,} events or {MAX_BYTES:,} bytes"
         text = f"`{found.name}` is only read up to the limit of {limits}; the rest is left out."
-        click.echo(text, err=True)
+        echo(text, err=True)
     if found.rejected and not found.events:
         raise click.exceptions.Exit(exits.FAILED)
     if not found.events:

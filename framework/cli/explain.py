@@ -12,6 +12,7 @@ from framework.cli import exits
 from framework.cli.connections import connection_option, open_connection
 from framework.cli.event_files import read_sample, unpack_option
 from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.cli.connections import Opened
@@ -60,17 +61,17 @@ def explain(  # noqa: PLR0913 - click passes options as arguments
         failed = failed or trace.outcome == "failed"
         if as_json:
             text = json.dumps(trace.to_json(), indent=2, ensure_ascii=False)
-            click.echo(before + text.replace("\n", "\n  "), nl=False)
+            echo(before + text.replace("\n", "\n  "), nl=False)
             before = ",\n  "
         else:
-            click.echo("\n".join(_event_lines(trace.to_json(), requests=sandbox)))
+            echo("\n".join(_event_lines(trace.to_json(), requests=sandbox)))
     if as_json:
-        click.echo("\n]")
+        echo("\n]")
     ctx.exit(exits.FAILED if failed else exits.DONE)
 
 
 def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> Iterator[EventTrace]:
-    from framework.delivery import DryRun, Retry, connect  # noqa: PLC0415 - heavy, at first use
+    from framework.delivery import DryRun, Retry, connect, no_network  # noqa: PLC0415 - heavy
     from framework.explain import iterate_traces  # noqa: PLC0415 - heavy
     from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
@@ -82,14 +83,18 @@ def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> I
         transport = SandboxTransport(partner)
     elif sandbox:
         raise click.UsageError(f"{plugin.definition.name} has no sandbox. Leave out --sandbox.")
-    with connect(
-        plugin,
-        file.settings,
-        file.subscriptions,
-        consent=file.consent,
-        transport=transport,
-        retry=Retry.never(),
-    ) as connection:
+    with (
+        no_network(plugin.definition.slug),
+        connect(
+            plugin,
+            file.settings,
+            file.subscriptions,
+            consent=file.consent,
+            transport=transport,
+            retry=Retry.never(),
+            offline=True,
+        ) as connection,
+    ):
         if plugin.implements("sandbox"):
             connection.check_authentication()
         return iterate_traces(connection, events, connection.deliver(events))
@@ -120,6 +125,8 @@ def _subscription_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[st
         keys = ", ".join(f"{key} {_short(value)}" for key, value in trace["batch"]["key"].items()
                          if value is not None)  # fmt: skip
         yield f"    batch of {trace['batch']['size']}{f' by {keys}' if keys else ''}"
+        if "preview" in trace["batch"]:
+            yield f"    would send {_short(trace['batch']['preview'])}"
     if trace["trigger"]["matched"]:
         yield from _request_lines(trace, requests=requests)
 

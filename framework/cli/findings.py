@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from framework.cli.terminal import echo
+
 if TYPE_CHECKING:
     from framework.config import Diagnostic
 
@@ -20,17 +22,17 @@ def print_findings(findings: Iterable[Diagnostic]) -> None:
     """Write *findings* with their lines, and their number, to standard output."""
     shown = list(findings)
     for finding in shown:
-        click.echo(render(finding))
-    click.echo(f"{_counts(shown)}." if shown else "No problems found.")
+        echo(render(finding))
+    echo(f"{_counts(shown)}." if shown else "No problems found.")
 
 
 def show_findings(findings: Iterable[Diagnostic]) -> None:
     """Write *findings* with their lines, and their number, to standard error."""
     shown = list(findings)
     for finding in shown:
-        click.echo(render(finding), err=True)
+        echo(render(finding), err=True)
     if shown:
-        click.echo(f"{_counts(shown)}.", err=True)
+        echo(f"{_counts(shown)}.", err=True)
 
 
 def render(finding: Diagnostic) -> str:

@@ -11,6 +11,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.findings import show_findings
+from framework.cli.terminal import echo
 from framework.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _write(files: Mapping[Path, str]) -> None:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise StorageError(f"`{path}` cannot be written: {error.strerror}.") from None
-        click.echo(f"Wrote {path}")
+        echo(f"Wrote {path}")
 
 
 def skeleton(destination: Destination) -> str:

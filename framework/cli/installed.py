@@ -6,8 +6,7 @@ import sys
 from contextlib import AbstractContextManager, redirect_stdout
 from typing import TYPE_CHECKING
 
-import click
-
+from framework.cli.terminal import echo
 from framework.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -43,4 +42,4 @@ def plugins_print_to_stderr() -> AbstractContextManager[object]:
 def warn_of_problems(registry: Registry) -> None:
     """Print the reasons for unusable plugins on standard error."""
     for problem in registry.problems:
-        click.echo(f"Warning: {problem.message}", err=True)
+        echo(f"Warning: {problem.message}", err=True)

@@ -11,9 +11,8 @@ from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import click
-
 from framework.cli.tables import output
+from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.relay import Progress
@@ -81,7 +80,7 @@ def interruptions() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        click.echo("Stopping after pending requests; press Ctrl-C again to abort.", err=True)
+        echo("Stopping after pending requests; press Ctrl-C again to abort.", err=True)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -24,9 +24,11 @@ from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.progress import interruptions, progress_bar
 from framework.cli.summaries import conclusion, print_panels, print_summary
 from framework.cli.tables import print_table
+from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from framework.delivery import Preview
     from framework.relay import ConnectionIdentity, Summary
     from framework.sandbox import Sandbox
 
@@ -149,12 +151,31 @@ def run(ctx: click.Context, /, **options: Any) -> None:
         raise ConfigurationError(
             f"The connection `{chosen.path}` is disabled. Set `enabled: true` to use it."
         )
-    with plugins_print_to_stderr():
+    with plugins_print_to_stderr(), _offline(chosen, opened):
         sandbox = _sandbox(chosen, opened)
-        summary = _deliver(chosen, opened, sandbox)
+        summary, previews = _deliver(chosen, opened, sandbox)
     if chosen.as_json or not chosen.quiet:
         _print(summary, chosen, opened, sandbox)
+        if not chosen.as_json:
+            _print_previews(previews)
+            echo(f"\n{conclusion(summary, resumable=chosen.resumable)}")
     ctx.exit(exits.code_of_summary(summary))
+
+
+@contextmanager
+def _offline(options: _Options, opened: Opened) -> Iterator[None]:
+    """Keep plugins from reaching the outside in dry runs; worker processes may be started."""
+    if not options.offline:
+        yield
+        return
+    from framework.delivery import network_allowed, no_network  # noqa: PLC0415 - heavy
+
+    with no_network(opened.plugin.definition.slug):
+        if options.processes < 2:
+            yield
+            return
+        with network_allowed():
+            yield
 
 
 def _check_paths(options: _Options) -> None:
@@ -195,8 +216,11 @@ def _transport(options: _Options, sandbox: Sandbox | None) -> Any:
     return DryRun() if options.dry_run else make_transport(redirect=options.endpoints)
 
 
-def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summary:
-    from framework.delivery import connect  # noqa: PLC0415 - heavy, imported at first use
+def _deliver(
+    options: _Options, opened: Opened, sandbox: Sandbox | None
+) -> tuple[Summary, Sequence[Preview]]:
+    """Return the summary of the run, and the previews of a dry run."""
+    from framework.delivery import connect, stop_calls  # noqa: PLC0415 - heavy, imported at first use
     from framework.events import EventFile  # noqa: PLC0415 - heavy
     from framework.relay import (  # noqa: PLC0415 - heavy
         ConnectionIdentity,
@@ -215,6 +239,7 @@ def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summ
                 file.subscriptions,
                 consent=file.consent,
                 transport=transport,
+                offline=options.offline,
             )
         )
         source = stack.enter_context(
@@ -231,18 +256,23 @@ def _deliver(options: _Options, opened: Opened, sandbox: Sandbox | None) -> Summ
                 discard(checkpoint)
         gc.freeze()  # objects created so far live on; exclude them from collections
         gc.set_threshold(50_000, 20, 50)
-        return run_file(
-            connection,
-            source,
-            serves=serves,
-            checkpoint=checkpoint,
-            outcomes=options.outcomes,
-            limit=options.limit,
-            threads=0 if options.offline else options.threads,
-            processes=options.processes,
-            on_progress=show,
-            stopping=stopping,
-        )
+        try:
+            summary = run_file(
+                connection,
+                source,
+                serves=serves,
+                checkpoint=checkpoint,
+                outcomes=options.outcomes,
+                limit=options.limit,
+                threads=0 if options.offline else options.threads,
+                processes=options.processes,
+                on_progress=show,
+                stopping=stopping,
+            )
+        except KeyboardInterrupt:
+            stop_calls(wait=1.0)
+            raise
+        return summary, connection.hook_runner.previews or ()
 
 
 def _checkpoint(options: _Options, serves: ConnectionIdentity) -> Path | None:
@@ -260,7 +290,7 @@ def _checkpoint(options: _Options, serves: ConnectionIdentity) -> Path | None:
     hosts = [urlsplit(url).netloc for url in options.endpoints.values()]
     refuse_previous(options.events, "-".join(hosts).replace(":", "-"), serves)
     if known := others(path):
-        click.echo(
+        echo(
             f"Starting at the first line: the checkpoint `{known[0]}` is for other settings or "
             "another address.",
             err=True,
@@ -277,29 +307,39 @@ def _print(summary: Summary, options: _Options, opened: Opened, sandbox: Sandbox
             "exitCode": exits.code_of_summary(summary),
             **({"sandbox": sandbox.state()} if sandbox else {}),
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     print_summary(summary, "standard input" if options.events == "-" else options.events)
     if options.sandbox and sandbox:
         print_panels(sandbox.panels())
     if options.dry_run:
-        click.echo("\nDry run: nothing was sent.")
+        echo("\nDry run: nothing was sent.")
         if sandbox:
             _print_requests(sandbox)
-    click.echo(f"\n{conclusion(summary, resumable=options.resumable)}")
+
+
+def _print_previews(previews: Sequence[Preview]) -> None:
+    """Print what destinations with another transport than HTTP would send."""
+    if not previews:
+        return
+    echo("\nWhat would be sent:\n")
+    rows = [
+        (one.action, f"{one.size:,}", json.dumps(one.shown, ensure_ascii=False)) for one in previews
+    ]
+    print_table(("Action", "Events", "Preview"), rows)
 
 
 def _print_requests(sandbox: Sandbox) -> None:
     """Print the requests that the sandbox received in place of the partner, in order."""
     calls = sandbox.requests
-    click.echo("Requests that would be sent to a partner without existing data:\n")
+    echo("Requests that would be sent to a partner without existing data:\n")
     rows = [
         (str(number), f"{call.method} {call.path}", f"{call.size:,}", _noted(call.note))
         for number, call in enumerate(calls[:MAX_LISTED], 1)
     ]
     print_table(("", "Request", "Bytes", "Details"), rows, empty="None.")
     if len(calls) > MAX_LISTED:
-        click.echo(f"... and {len(calls) - MAX_LISTED:,} more.")
+        echo(f"... and {len(calls) - MAX_LISTED:,} more.")
 
 
 def _noted(note: Mapping[str, Any]) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from framework.cli.terminal import echo
+
 if TYPE_CHECKING:
     from framework.plugins import Plugin
     from framework.sandbox import Sandbox
@@ -91,9 +93,9 @@ def _starter(partner: Sandbox) -> Callable[..., None]:
 
         partner.admit(settings)
         server = serve(partner, port=port)
-        click.echo(f"{partner.name} sandbox: {server.url} (open it to see the received data)")
+        echo(f"{partner.name} sandbox: {server.url} (open it to see the received data)")
         for origin in partner.origins:
-            click.echo(f"Deliver to it: actions run --endpoint {origin}={server.url} ...")
+            echo(f"Deliver to it: actions run --endpoint {origin}={server.url} ...")
         server.run()
 
     return start

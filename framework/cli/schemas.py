@@ -8,6 +8,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.installed import installed, warn_of_problems
+from framework.cli.terminal import echo
 
 
 @click.command()
@@ -34,10 +35,10 @@ def schemas(out: Path, check: bool) -> None:  # noqa: FBT001 - click's signature
     warn_of_problems(registry)
     if not check:
         for name in write_schemas(out, registry):
-            click.echo(f"Wrote {out / name}")
+            echo(f"Wrote {out / name}")
     stale = stale_schemas(out, registry)
     for name in stale:
-        click.echo(f"{'Stale' if check else 'No longer published'}: {out / name}", err=True)
+        echo(f"{'Stale' if check else 'No longer published'}: {out / name}", err=True)
     if check and stale:
-        click.echo("Update them with `actions schemas`.", err=True)
+        echo("Update them with `actions schemas`.", err=True)
         raise click.exceptions.Exit(exits.FAILED)

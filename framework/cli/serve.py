@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framework.cli.connections import name_connection
+from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.plugins import Registry
@@ -90,7 +91,7 @@ def _setup(destination: str | None, options: dict[str, Any]) -> Setup:
     if slug is not None:
         slug = registry.get(slug).definition.slug
     for problem in registry.problems:
-        click.echo(problem.message, err=True)
+        echo(problem.message, err=True)
     return Setup(
         registry=registry,
         destination=slug,
@@ -122,8 +123,8 @@ def _serve(setup: Setup, options: dict[str, Any]) -> None:
         app = beside(app, reference_app(workspace, setup.destination, rules.names, mode))
     server = LocalServer(app, host=options["host"], port=options["port"])
     address = f"{server.url}/#token={rules.token}"
-    click.echo(f"The tester is running at {address}")
-    click.echo("Stop it with Ctrl-C.")
+    echo(f"The tester is running at {address}")
+    echo("Stop it with Ctrl-C.")
     if not options["no_open"]:
         webbrowser.open(address)
     later = threading.Timer(_QUIET, warm_up, (workspace,))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import click
-
 from framework.cli.tables import TableRow, print_table
+from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.relay import Summary
@@ -33,13 +32,13 @@ def print_summary(summary: Summary, name: str) -> None:
         )
     columns = ("Subscription", "Outcome", "Count", "Code", "Reason")
     print_table(columns, rows, empty="No outcomes.")
-    click.echo()
+    echo()
     if summary.rejections:
         more = summary.rejected - len(summary.rejections)
         print_rejected(name, [(one.line, one.reason) for one in summary.rejections], more)
-        click.echo()
+        echo()
     if summary.unpacked:
-        click.echo(f"{unpacked(summary.unpacked)}\n")
+        echo(f"{unpacked(summary.unpacked)}\n")
     requests = [(request, f"{number:,}") for request, number in sorted(summary.calls.items())]
     print_table(("Request", "Count"), requests, empty="No requests were sent.")
 
@@ -49,9 +48,9 @@ def print_rejected(
 ) -> None:
     """Print invalid lines of the file *name* with their reasons; *more* of them are not shown."""
     for line, reason in rejected:
-        click.echo(f"{name}:{line}: {reason}", err=err)
+        echo(f"{name}:{line}: {reason}", err=err)
     if more:
-        click.echo(f"... and {more:,} more invalid line{'' if more == 1 else 's'}.", err=err)
+        echo(f"... and {more:,} more invalid line{'' if more == 1 else 's'}.", err=err)
 
 
 def unpacked(counts: Mapping[str, int]) -> str:
@@ -66,7 +65,7 @@ def unpacked(counts: Mapping[str, int]) -> str:
 def print_panels(panels: Iterable[Panel]) -> None:
     """Print the state of a sandbox as tables."""
     for panel in panels:
-        click.echo(f"\n{panel.title}")
+        echo(f"\n{panel.title}")
         rows = [tuple("" if cell is None else str(cell) for cell in row) for row in panel.rows]
         print_table(panel.columns, rows, empty=panel.empty)
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-import click
+from framework.cli.terminal import echo
+from framework.controls import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +18,7 @@ TableRow: TypeAlias = tuple[str, ...]
 def print_table(columns: Sequence[str], rows: Sequence[TableRow], *, empty: str = "") -> None:
     """Print *rows* under *columns*, or the text *empty* if there are no rows."""
     if not rows:
-        click.echo(empty)
+        echo(empty)
         return
     from rich import box  # noqa: PLC0415 - heavy, imported at first use
     from rich.table import Table  # noqa: PLC0415 - heavy, imported at first use
@@ -28,14 +29,14 @@ def print_table(columns: Sequence[str], rows: Sequence[TableRow], *, empty: str 
         numeric = all(_is_number(row[len(table.columns)]) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     output().print(table)
 
 
 def print_source(text: str) -> None:
     """Print Python source, highlighted on a terminal and unchanged otherwise."""
     if not sys.stdout.isatty():
-        click.echo(text, nl=False)
+        echo(text, nl=False)
         return
     from rich.syntax import Syntax  # noqa: PLC0415 - heavy, imported at first use
 

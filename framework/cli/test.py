@@ -10,6 +10,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.connections import check_reading
+from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.config import CaseFile
@@ -35,7 +36,7 @@ def test(ctx: click.Context, /, *, paths: tuple[Path, ...], update: bool) -> Non
     for file in files:
         for result in _run(file, update=update):
             passed, failed = passed + (not result.differences), failed + bool(result.differences)
-    click.echo(f"{passed} passed, {failed} {'updated' if update else 'failed'}")
+    echo(f"{passed} passed, {failed} {'updated' if update else 'failed'}")
     ctx.exit(exits.FAILED if failed and not update else exits.DONE)
 
 
@@ -56,10 +57,10 @@ def _run(path: Path, *, update: bool) -> list[CaseResult]:
     results = list(_results(file))
     for result in results:
         status = click.style("failed", fg="red") if result.differences else "passed"
-        click.echo(f"{path}: {result.case.name}: {'updated' if update else status}")
+        echo(f"{path}: {result.case.name}: {'updated' if update else status}")
         if not update:
             for difference in result.differences:
-                click.echo(f"    {difference}")
+                echo(f"    {difference}")
     if update and any(result.differences for result in results):
         changed = {
             index: {
@@ -75,9 +76,12 @@ def _run(path: Path, *, update: bool) -> list[CaseResult]:
 
 def _results(file: CaseFile) -> Iterator[CaseResult]:
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
+    from framework.delivery import no_network  # noqa: PLC0415 - heavy, imported at first use
     from framework.explain import run_case  # noqa: PLC0415 - heavy, imported at first use
 
     opened = check_reading(read_connection(file.connection, file.environment))
     settings, subscriptions = opened.file.settings, opened.file.subscriptions
     for case in file.cases:
-        yield run_case(opened.plugin, settings, subscriptions, case, opened.file.consent)
+        with no_network(opened.plugin.definition.slug):
+            result = run_case(opened.plugin, settings, subscriptions, case, opened.file.consent)
+        yield result

@@ -14,6 +14,7 @@ from framework.cli.event_files import read_sample, unpack_option
 from framework.cli.findings import print_findings
 from framework.cli.formats import FORMATS
 from framework.cli.installed import installed, warn_of_problems
+from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     is Segment's spec.
     """
     if code is not None:
-        click.echo(_explanation(code), nl=False)
+        echo(_explanation(code), nl=False)
         return
     if not files and not manifests:
         raise click.UsageError("Specify at least one connection file.")
@@ -85,7 +86,7 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     if form == "text":
         print_findings(found)
     else:
-        click.echo(FORMATS[form](found))
+        echo(FORMATS[form](found))
     invalid = sample is not None and bool(sample.rejected)
     if invalid or any(finding.severity == "error" for finding in found):
         raise click.exceptions.Exit(exits.FAILED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from framework.definition.fields import Field, check_fields
@@ -26,6 +27,9 @@ Coalesce: TypeAlias = Literal["none", "last", "membership", "merge"]
 """Which of several rows about one identifier are sent; see `Batching`."""
 
 AuthScheme: TypeAlias = Literal["custom", "basic", "oauth2", "oauth-managed", "none"]
+Transport: TypeAlias = Literal["http", "other"]
+"""How a destination sends: by its `client` alone, or by other means too."""
+
 PresetKind: TypeAlias = Literal["automatic", "specificEvent"]
 
 
@@ -170,6 +174,8 @@ class Action:
     *trigger* is the default trigger of a subscription; *payload* is a Payload class, or a table
     of fields for actions without Python code. *membership* is True if every payload adds to an
     audience, False if every payload removes; if it is None, the event decides.
+    A call of `perform` or `perform_batch` may take
+    *time_limit* seconds, without waits for the rate limit; then it is stopped.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -181,6 +187,7 @@ class Action:
     batching: Batching | None = None
     sync_mode: SyncMode | None = None
     membership: bool | None = None
+    time_limit: float = 300.0
     hidden: bool = False
     platform: str = "cloud"
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -213,6 +220,9 @@ class Action:
         return {key: value for key, value in chosen.items() if value is not None}
 
     def _problems(self) -> Any:
+        limit = self.time_limit
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < inf:
+            yield f"`time_limit` must be a positive number of seconds, got {limit!r}."
         if self.trigger is not None:
             try:
                 parse(self.trigger)
@@ -234,6 +244,8 @@ class Action:
 class Destination:
     """The definition of a partner's system: identity, settings, actions and presets.
 
+    *transport* says how it sends: `http` promises that everything goes through the `client` of its
+    hooks; destinations with `other` means are not called in dry runs.
     A destination module returns *settings* and *actions* from separate hooks; a definition read
     from a manifest has them here.
     *conflicts* is a function that finds subscriptions that do not fit together; a connection
@@ -251,10 +263,12 @@ class Destination:
     presets: tuple[Preset, ...] = ()
     rate: Rate | None = None
     conflicts: Callable[[Sequence[Subscription]], Sequence[Conflict]] | None = None
+    transport: Transport = "http"
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        problems = [*self._twice(), *self._lane_problems(), *self._preset_problems()]
+        problems = [*self._transport_problems(), *self._twice(), *self._lane_problems()]
+        problems += self._preset_problems()
         if problems:
             raise DefinitionError(
                 f"Destination `{self.slug}` is invalid: {' '.join(problems)}", problems
@@ -278,6 +292,11 @@ class Destination:
     def complete(self, settings: type[Settings] | None, actions: tuple[Action, ...]) -> Destination:
         """Return the same destination with the settings and actions that its hooks returned."""
         return replace(self, settings=settings or self.settings, actions=actions or self.actions)
+
+    def _transport_problems(self) -> list[str]:
+        if self.transport in get_args(Transport):
+            return []
+        return [f"`transport` must be `http` or `other`, got {self.transport!r}."]
 
     def _twice(self) -> list[str]:
         slugs = [action.slug for action in self.actions]

@@ -15,7 +15,8 @@ from framework.delivery.compiled import CompiledSubscription, compile_subscripti
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
-from framework.delivery.performing import HookRunner, Implementation
+from framework.delivery.offline import network_allowed, no_network, seal
+from framework.delivery.performing import HookRunner, Implementation, Preview
 from framework.delivery.permission import DeletionRequest, is_deletion
 from framework.delivery.pipeline import Connection, connect
 from framework.delivery.prepare import Intake, Prepared, RowIds
@@ -33,6 +34,7 @@ from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind
 from framework.delivery.throttle import LocalRateStore, Throttle
 from framework.delivery.transports import DryRun, make_transport
+from framework.delivery.workers import stop_calls
 
 __all__ = [
     "DELETIONS",
@@ -57,6 +59,7 @@ __all__ = [
     "OAuthClientCredentials",
     "OAuthRefreshToken",
     "Prepared",
+    "Preview",
     "Recorder",
     "Redactor",
     "Report",
@@ -76,4 +79,8 @@ __all__ = [
     "is_deletion",
     "json_body",
     "make_transport",
+    "network_allowed",
+    "no_network",
+    "seal",
+    "stop_calls",
 ]

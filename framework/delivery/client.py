@@ -12,6 +12,7 @@ import httpx
 
 from framework.clock import Clock, InterruptibleClock
 from framework.delivery.auth import Credentials
+from framework.delivery.confiding import ConfidingAuth
 from framework.delivery.exchanges import Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, error_from_response, error_from_transport
 from framework.delivery.http_messages import (
@@ -23,6 +24,7 @@ from framework.delivery.instrumented import InstrumentedTransport, names_of
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
 from framework.delivery.transports import Network
+from framework.delivery.workers import current_watch
 from framework.errors import IntegrationError, RetryableError
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -159,14 +161,27 @@ class Client(httpx.Client):
     def _goes_on(self) -> bool:
         return not (self.is_closed or self.clock.stopping)
 
+    def _watching(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return *options*, in which an auth flow of the author's own tells what it adds."""
+        auth = options.get("auth", httpx.USE_CLIENT_DEFAULT)
+        auth = self.auth if auth is httpx.USE_CLIENT_DEFAULT else auth
+        if auth is None or isinstance(auth, Credentials):
+            return options
+        return {**options, "auth": ConfidingAuth(auth, self.redactor)}
+
     def _send_once(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
+        watch = current_watch()
+        if watch:
+            watch.check()
         try:
-            response = super().send(request, **options)
+            response = super().send(request, **self._watching(options))
             if response.is_success:
                 return response
             response.read()
         except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects) as error:
             self.redactor.protect_credentials(request.headers.raw)
+            if watch:
+                watch.check()
             # A protocol error of ours quotes the header that it refuses.
             cause = None if isinstance(error, httpx.LocalProtocolError) else error
             raise error_from_transport(error, self.redactor) from cause

@@ -23,6 +23,7 @@ from framework.delivery.http_messages import (
     request_body,
     request_lines,
 )
+from framework.delivery.workers import current_watch
 
 MAX_IDLE: Final = 5
 """Seconds for which a connection is kept."""
@@ -225,7 +226,9 @@ class _Handle:
     def _progress(self, _total: int, received: int, _total_up: int, _sent: int) -> bool:
         """Return whether to abort; libcurl asks at least once a second."""
         self._large = received > MAX_BODY
-        return self._large or self._transport.closed
+        watch = current_watch()
+        stopped = watch is not None and watch.stop.is_set()
+        return self._large or stopped or self._transport.closed
 
     def _error(self, code: int, message: str) -> httpx.TransportError:
         if code == pycurl.E_ABORTED_BY_CALLBACK and self._large:

@@ -8,15 +8,19 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 from framework.delivery.performing import distinct
 from framework.delivery.row_groups import Batch
+from framework.delivery.workers import Task, Worker, run_watched
 from framework.results import Failed, Result
 
 Perform: TypeAlias = Callable[[Batch], Sequence[Result]]
 """Performs a batch and returns one result for each of its rows."""
+
+GiveUp: TypeAlias = Callable[[Batch, Sequence[Result]], Sequence[Result]]
+"""Completes the results that a batch has so far, as its call was given up."""
 
 Dispatched: TypeAlias = tuple[Batch, Sequence[Result] | None]
 """A batch with the results of its rows; None where it was not performed."""
@@ -42,16 +46,18 @@ class Dispatcher(Protocol):
 
 
 class InlineDispatcher:
-    """Performs one batch after the other in the caller's thread."""
+    """Performs one batch after the other while the caller waits."""
 
-    def __init__(self, perform: Perform) -> None:
+    def __init__(self, perform: Perform, give_up: GiveUp) -> None:
         self._perform = perform
+        self._give_up = give_up
 
     def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
         """Perform each batch when the caller asks for it."""
         del wait
         while closed:
-            results = self._perform(closed[0])
+            batch = closed[0]
+            results = run_watched(partial(self._perform, batch), partial(self._give_up, batch))
             yield closed.popleft(), results
 
     def stop(self) -> Iterator[Dispatched]:
@@ -73,16 +79,18 @@ class ThreadedDispatcher:
     def __init__(
         self,
         perform: Perform,
+        give_up: GiveUp,
         halts: Callable[[Failed], bool],
         threads: int = 1,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._perform = perform
+        self._give_up = give_up
         self._halts = halts
         self._stopping = stopping
         self._stopped = threading.Event()
-        self._threads = [ThreadPoolExecutor(1, "dispatch") for _ in range(threads)]
-        self._taken: deque[tuple[Batch, Future[Sequence[Result] | None]]] = deque()
+        self._threads = [Worker() for _ in range(threads)]
+        self._taken: deque[tuple[Batch, Task[Sequence[Result] | None]]] = deque()
 
     def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
         """Queue as many batches as the threads may have ahead, and yield those that are finished.
@@ -96,7 +104,9 @@ class ThreadedDispatcher:
                 batch = closed.popleft()
                 order = batch.key if batch.order is None else batch.order
                 thread = self._threads[hash(order) % len(self._threads)]
-                self._taken.append((batch, thread.submit(self._perform_unless_stopped, batch)))
+                perform = partial(self._perform_unless_stopped, batch)
+                task = thread.submit(perform, partial(self._given_up, batch))
+                self._taken.append((batch, task))
             if not (wait or closed or self._taken[0][1].done()):
                 return
             yield self._next()
@@ -107,7 +117,7 @@ class ThreadedDispatcher:
         while self._taken:
             yield self._next()
         for thread in self._threads:
-            thread.shutdown()
+            thread.end()
 
     def in_flight(self) -> Sequence[Batch]:
         """Return the batches that were taken and not yielded yet."""
@@ -117,8 +127,8 @@ class ThreadedDispatcher:
         return bool(self._taken) and (batch.barrier or self._taken[0][0].barrier)
 
     def _next(self) -> Dispatched:
-        batch, future = self._taken[0]
-        results = future.result()
+        batch, task = self._taken[0]
+        results = task.result()
         self._taken.popleft()
         return batch, results
 
@@ -130,6 +140,13 @@ class ThreadedDispatcher:
         except BaseException:
             self._stopped.set()
             raise
+        return self._noted(results)
+
+    def _given_up(self, batch: Batch, progress: Sequence[Result]) -> Sequence[Result]:
+        return self._noted(self._give_up(batch, progress))
+
+    def _noted(self, results: Sequence[Result]) -> Sequence[Result]:
+        """Stop after a result that halts."""
         if any(isinstance(one, Failed) and self._halts(one) for one in distinct(results)):
             self._stopped.set()
         return results

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, overload
 from framework.delivery.redaction import (
     ADDRESSES,
     HASHES,
+    PHONES,
     REDACTED,
     Cover,
     Headers,
@@ -23,6 +24,7 @@ from framework.delivery.redaction import (
 __all__ = [
     "ADDRESSES",
     "HASHES",
+    "PHONES",
     "REDACTED",
     "Exchange",
     "Exchanges",

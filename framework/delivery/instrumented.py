@@ -15,6 +15,7 @@ import httpx
 from framework.delivery.exchanges import ReceivedResponse, Recorder, Redactor, SentRequest
 from framework.delivery.http_errors import place_of
 from framework.delivery.throttle import TELLING, Throttle
+from framework.delivery.workers import current_watch
 
 _MOST_ENDPOINTS = 200  # names in paths can be without number
 _IDENTIFIER = re.compile(r"/(?:\d+|[0-9a-fA-F-]{16,})(?=/|$)")
@@ -42,10 +43,18 @@ class InstrumentedTransport(httpx.BaseTransport):
         self._loggers = _cleaned_loggers()
         for logger in self._loggers:
             logger.addFilter(redactor)
+        # Records of other loggers, such as a plugin's own, reach a terminal by this handler.
+        self._last_resort = logging.lastResort
+        if self._last_resort:
+            self._last_resort.addFilter(redactor)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* as soon as the rate limit allows."""
-        self._throttle.take()
+        watch = current_watch()
+        if watch:
+            watch.wait_for_rate(self._throttle.take)
+        else:
+            self._throttle.take()
         endpoint = self.endpoints.count(request)
         send = self._recorded if self._recorder.active else self._transport.handle_request
         start = time.perf_counter()
@@ -63,6 +72,8 @@ class InstrumentedTransport(httpx.BaseTransport):
         """Close the wrapped transport."""
         for logger in self._loggers:
             logger.removeFilter(self._redactor)
+        if self._last_resort:
+            self._last_resort.removeFilter(self._redactor)
         self._transport.close()
 
     def _recorded(self, request: httpx.Request) -> httpx.Response:

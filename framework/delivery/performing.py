@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, Final, Protocol
 
@@ -14,7 +15,8 @@ import httpx
 from msgspec import Struct
 from msgspec.structs import replace as replace_fields
 
-from framework.definition import Destination, membership
+from framework.clock import Clock
+from framework.definition import Action, Destination, membership
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
@@ -23,12 +25,27 @@ from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.exchanges import BODY_LIMIT, Redactor
 from framework.delivery.grouping import Rows, audience_of
 from framework.delivery.identifier_mask import masking
+from framework.delivery.offline import OfflinePlugin
 from framework.delivery.permission import DeletionRequest, deletion_request
-from framework.errors import IntegrationError
+from framework.delivery.result_checks import clean_json, clean_result, problems_of
+from framework.delivery.workers import current_watch
+from framework.errors import IntegrationError, PluginExitError, Stopped
 from framework.paths import Event
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
 
+MAX_ABANDONED: Final = 3
+"""Calls that may be given up before a connection performs nothing more."""
+
+DELETION_LIMIT: Final = 300.0
+"""Seconds for a call of `delete_users`."""
+
+MAX_PREVIEWS: Final = 100
+"""Previews of dry runs that are kept."""
+
 _RESULTS: Final = (Delivered, Failed, Skipped, Unconfirmed)
+_NOT_SENT: Final = Skipped(
+    "DRY_RUN", "The destination sends by other means than HTTP, so a dry run does not call it."
+)
 
 
 class Implementation(Protocol):
@@ -71,6 +88,14 @@ class BatchInput(Struct, frozen=True):
         )
 
 
+class Preview(Struct, frozen=True):
+    """What a batch of *size* rows would send, as the hook `preview` shows it: JSON."""
+
+    action: str
+    size: int
+    shown: Any
+
+
 @dataclass(frozen=True)
 class HookRunner:
     """Calls the hooks of one connection.
@@ -78,6 +103,8 @@ class HookRunner:
     *credentials* are those that can renew themselves, if the destination has such.
     *strict* re-raises what a plugin raises unexpectedly, for test benches; otherwise it becomes
     a Failed with code `INTERNAL_ERROR` and is logged with its traceback.
+    If *previews* is a list, `perform` is never called: the batches are skipped, and what the hook
+    `preview` returns for them is added to the list.
     """
 
     plugin: Implementation
@@ -88,6 +115,18 @@ class HookRunner:
     redactor: Redactor
     credentials: OAuthCredentials | None = None
     strict: bool = False
+    previews: list[Preview] | None = None
+    abandoned: list[str] = field(default_factory=list, repr=False)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The clock that hooks get."""
+        return self.client.clock
+
+    @cached_property
+    def confide(self) -> Callable[[str], None]:
+        """The function by which hooks name a secret."""
+        return self.redactor.confide
 
     @cached_property
     def needs_events(self) -> bool:
@@ -116,11 +155,11 @@ class HookRunner:
 
     @cached_property
     def _asked(self) -> frozenset[str]:
-        return self._wanted["perform"] | self._wanted["perform_batch"]
+        return self._wanted["perform"] | self._wanted["perform_batch"] | self._wanted["preview"]
 
     @cached_property
     def _wanted(self) -> Mapping[str, frozenset[str]]:
-        return {hook: self.plugin.wants(hook) for hook in ("identify", "perform", "perform_batch")}
+        return {hook: self.plugin.wants(hook) for hook in _HOOKS}
 
     @cached_property
     def _ways(self) -> tuple[bool, bool]:
@@ -167,7 +206,7 @@ class HookRunner:
         """Return the bytes that each payload adds to a request, or the reason why it has none."""
         weigh = compiled.batching.weigh
         assert weigh is not None
-        found = [self._guarded(weigh, payload) for payload in columns.payloads]
+        found = [self._call_own("weigh", weigh, payload) for payload in columns.payloads]
         return [
             one if isinstance(one, Failed) or (type(one) is int and one >= 0)
             else _misfit("weigh", "a number of bytes", one)
@@ -186,7 +225,7 @@ class HookRunner:
         assert merge is not None
         first, *others = build_all(action, older)
         for newer in [*others, newest]:
-            first = self._guarded(merge, action, first, newer)
+            first = self._call_own("merge", merge, action, first, newer)
             if isinstance(first, Failed):
                 return first
             if not isinstance(first, kind):
@@ -197,6 +236,8 @@ class HookRunner:
         """Ask the partner to delete the users that *events* name; return a result for each."""
         if not self.plugin.implements("delete_users"):
             return [self._unsupported] * len(events)
+        if unsent := self._unsent:
+            return [unsent] * len(events)
         requests = [deletion_request(event) for event in events]
         named = [one for one in requests if not one.names_nobody]
         with masking([text for one in named for text in (one.user_id, one.anonymous_id)]):
@@ -205,7 +246,7 @@ class HookRunner:
 
     def _delete(self, requests: Sequence[DeletionRequest]) -> list[Result]:
         own = {name: getattr(self, name) for name in _OF_CONNECTION}
-        answer = self._call("delete_users", {**own, "requests": requests})
+        answer = self._watched("delete_users", None, {**own, "requests": requests})
         return self._aligned("delete_users", answer, len(requests))
 
     @cached_property
@@ -223,6 +264,10 @@ class HookRunner:
         If a result is 401, the token is renewed and everything is sent once more, unless the
         token was new, like Segment's implementation does.
         """
+        if self.previews is not None:
+            self._preview(compiled, batch_input, self.previews)
+        if unsent := self._unsent:
+            return [unsent] * batch_input.size
         with masking(batch_input.identifiers):
             return self._perform_authorized(compiled, batch_input)
 
@@ -246,26 +291,64 @@ class HookRunner:
             return send()
         return results
 
+    @property
+    def _unsent(self) -> Result | None:
+        """The result of everything, if nothing is sent: in some dry runs, or with stuck calls."""
+        if self.previews is not None:
+            return _NOT_SENT
+        stuck = len(self.abandoned) >= MAX_ABANDONED
+        return _halted(self.plugin.definition.slug) if stuck else None
+
+    def give_up(self, action: Action | None, progress: Sequence[Result], size: int) -> list[Result]:
+        """Return *size* results for a call that exceeded its time limit, after those so far.
+
+        *action* is None for deletions.
+        """
+        self.abandoned.append(action.slug if action else "")
+        failed = _late(action, "It was given up; the partner may have accepted the event.")
+        return [*progress, *[failed] * (size - len(progress))]
+
     def _perform(self, compiled: CompiledSubscription, batch_input: BatchInput) -> list[Result]:
         together, alone = self._ways
         if not together or (alone and batch_input.size == 1):
             return self._perform_each(compiled, batch_input)
-        arguments = dict(self._fixed("perform_batch", compiled))
-        wanted, events = self._wanted["perform_batch"], batch_input.events
+        arguments = self._of_batch("perform_batch", compiled, batch_input)
+        answer = self._watched("perform_batch", compiled.action, arguments)
+        return self._aligned("perform_batch", answer, batch_input.size)
+
+    def _of_batch(
+        self, hook: str, compiled: CompiledSubscription, batch_input: BatchInput
+    ) -> dict[str, Any]:
+        """Return the arguments of a hook that takes a batch."""
+        arguments = dict(self._fixed(hook, compiled))
+        wanted, events = self._wanted[hook], batch_input.events
         for name in _OF_BATCH & wanted:
             arguments[name] = getattr(batch_input, name)
         if "memberships" in wanted:
             arguments["memberships"] = _memberships(compiled, events, batch_input.size)
         if "audience_settings" in wanted:
             arguments["audience_settings"] = _audience_settings(events[0])
-        answer = self._call("perform_batch", arguments)
-        return self._aligned("perform_batch", answer, batch_input.size)
+        return arguments
+
+    def _preview(
+        self, compiled: CompiledSubscription, batch_input: BatchInput, previews: list[Preview]
+    ) -> None:
+        """Keep what a destination that is not called would send, if it says so."""
+        if not self.plugin.implements("preview") or len(previews) >= MAX_PREVIEWS:
+            return
+        shown = self._call("preview", self._of_batch("preview", compiled, batch_input))
+        shown = shown.to_json() if isinstance(shown, Failed) else shown
+        previews.append(
+            Preview(compiled.action.slug, batch_input.size, clean_json(shown, self.redactor.hide))
+        )
 
     def _perform_each(
         self, compiled: CompiledSubscription, batch_input: BatchInput
     ) -> list[Result]:
         results: list[Result] = []
-        wanted = self._wanted["perform"]
+        wanted, watch = self._wanted["perform"], current_watch()
+        if watch:
+            watch.progress = results
         for place in range(batch_input.size):
             arguments = dict(self._fixed("perform", compiled))
             for name in _OF_ROW.keys() & wanted:
@@ -275,8 +358,25 @@ class HookRunner:
                 (arguments["membership"],) = _memberships(compiled, events, 1)
             if "audience_settings" in wanted:
                 arguments["audience_settings"] = _audience_settings(batch_input.events[place])
-            results += self._aligned("perform", self._call("perform", arguments), 1)
+            results += self._aligned(
+                "perform", self._watched("perform", compiled.action, arguments), 1
+            )
         return results
+
+    def _watched(self, hook: str, action: Action | None, arguments: dict[str, Any]) -> Any:
+        """Call a hook that sends, within the time limit of the action."""
+        watch = current_watch()
+        if "stop" in self._wanted.get(hook, ()):
+            arguments["stop"] = watch.stop if watch else threading.Event()
+        if watch is None:
+            return self._call(hook, arguments)
+        watch.begin(action.time_limit if action else DELETION_LIMIT)
+        try:
+            answer = self._call(hook, arguments)
+        finally:
+            watch.end()
+        stopped = isinstance(answer, Failed) and answer.code == Stopped.code
+        return _late(action, "It was stopped.") if stopped and watch.stop.is_set() else answer
 
     @cached_property
     def _fixed(self) -> Callable[[str, CompiledSubscription], Mapping[str, Any]]:
@@ -291,21 +391,26 @@ class HookRunner:
 
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         """Return what a hook returns, or the Failed for its exception."""
-        return self._guarded(self.plugin.call, hook, **arguments)
+        return self._guarded(hook, lambda: self.plugin.call(hook, **arguments))
 
-    def _guarded(self, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        """Return what a plugin's function returns, or the Failed for its exception."""
+    def _call_own(self, name: str, function: Callable[..., Any], *given: Any) -> Any:
+        """Return what a function of an action returns, or the Failed for its exception."""
+        if isinstance(self.plugin, OfflinePlugin):
+            function = self.plugin.guarded(function)
+        return self._guarded(name, lambda: function(*given))
+
+    def _guarded(self, hook: str, call: Callable[[], Any]) -> Any:
         try:
-            return function(*given, **named)
+            return call()
         except IntegrationError as error:
-            return self._failed(error)
-        except Exception as error:
+            return self._failed(hook, error)
+        except (Exception, SystemExit, GeneratorExit) as error:
             if self.strict:
                 raise
             name = self.plugin.definition.slug
             trace = self.redactor.text(traceback.format_exc())
             self.logger.error("Destination `%s` failed unexpectedly.\n%s", name, trace)  # noqa: TRY400 - the traceback is redacted first
-            kind = type(error).__name__
+            kind = error.kind if isinstance(error, PluginExitError) else type(error).__name__
             return Failed(500, "INTERNAL_ERROR", f"Destination `{name}` raised {kind}.")
 
     def _aligned(self, hook: str, answer: Any, size: int) -> list[Result]:
@@ -313,43 +418,46 @@ class HookRunner:
         if answer is None or answer is DELIVERED:
             return [DELIVERED] * size
         if isinstance(answer, httpx.Response):
-            return [self._of_response(answer)] * size
+            return [self._of_response(hook, answer)] * size
         if isinstance(answer, _RESULTS):
             return [self._fit(hook, answer)] * size
         if hook == "perform" or not isinstance(answer, list | tuple):
             return [_mistyped(hook, answer)] * size
         if len(answer) != size:
             return [_miscounted(hook, size, answer)] * size
-        return [one if one is DELIVERED else self._fit(hook, one) for one in answer]
+        fit: dict[int, Result] = {id(DELIVERED): DELIVERED}  # many are often the same object
+        return [fit.get(id(one)) or fit.setdefault(id(one), self._fit(hook, one)) for one in answer]
 
     def _fit(self, hook: str, result: Any, kinds: tuple[type, ...] = _RESULTS) -> Any:
         """Return a result of a hook, redacted, or the Failed for a value that is no result."""
         if not isinstance(result, kinds):
             return _misplaced(hook, result)
-        if isinstance(result, Unconfirmed):
-            return replace(result, reason=self.redactor.text(result.reason))
-        return self._redacted(result) if isinstance(result, Failed) else result
+        return self._checked(f"Hook `{hook}` returned", result)
 
-    def _failed(self, error: IntegrationError) -> Failed:
+    def _checked(self, what: str, result: Any) -> Any:
+        """Return a result, redacted, or the Failed for a result that is impossible."""
+        problems = "; ".join(problems_of(result))
+        if problems:
+            return Failed(500, "RESULT_TYPE", f"{what} a {type(result).__name__}: {problems}.")
+        return clean_result(result, self.redactor)
+
+    def _failed(self, hook: str, error: IntegrationError) -> Failed:
         response = error.response
-        partner = isinstance(response, httpx.Response)
-        failed = self._redacted(Failed.from_error(error, "partner" if partner else "framework"))
-        body = self._body(response) if partner else None
-        return failed if body is None else replace(failed, body=body)
-
-    def _redacted(self, failed: Failed) -> Failed:
-        told = (failed.code, failed.message, *failed.problems)
-        clean = tuple(map(self.redactor.text, told))
-        if clean == told:
+        if not isinstance(response, httpx.Response):
+            raised = f"Hook `{hook}` raised {type(error).__name__}, which is"
+            failed: Failed = self._checked(raised, Failed.from_error(error, "framework"))
             return failed
-        return replace(failed, code=clean[0], message=clean[1], problems=clean[2:])
+        redacted = clean_result(Failed.from_error(error, "partner"), self.redactor)
+        assert isinstance(redacted, Failed)
+        body = self._body(response)
+        return redacted if body is None else replace(redacted, body=body)
 
-    def _of_response(self, response: httpx.Response) -> Result:
+    def _of_response(self, hook: str, response: httpx.Response) -> Result:
         status, body = response.status_code, self._body(response)
         if response.is_success:
             return DELIVERED if status == 200 and body is None else Delivered(status, body)
         try:
-            return self._failed(self.client.error_of(response))
+            return self._failed(hook, self.client.error_of(response))
         except RuntimeError:  # a response without a request, made by hand
             failed = Failed.by_status(status, f"The partner answered {status}.", body=body)
             return replace(failed, reporter="partner")
@@ -381,7 +489,8 @@ def _audience_settings(event: Any) -> Mapping[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-_OF_CONNECTION: Final = frozenset({"client", "settings", "cache", "logger"})
+_HOOKS: Final = ("identify", "perform", "perform_batch", "preview")
+_OF_CONNECTION: Final = frozenset({"client", "settings", "cache", "logger", "clock", "confide"})
 _OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hook_outputs"})
 _OF_BATCH: Final = frozenset({"key", "payloads", "identifiers", "events"})
 _OF_ROW: Final = {"payload": "payloads", "identifier": "identifiers", "event": "events"}
@@ -408,6 +517,20 @@ def _memberships(
 def _misfit(function: str, wanted: str, found: Any) -> Failed:
     got = "nothing" if found is None else type(found).__name__
     return Failed(500, "RESULT_TYPE", f"`{function}` of Batching must return {wanted}, got {got}.")
+
+
+def _late(action: Action | None, end: str) -> Failed:
+    what = f"Action `{action.slug}`" if action else "Hook `delete_users`"
+    limit = f"the time limit of {action.time_limit if action else DELETION_LIMIT:g} seconds"
+    return Failed(408, Stopped.code, f"{what} exceeded {limit}. {end}")
+
+
+def _halted(slug: str) -> Failed:
+    text = (
+        f"{MAX_ABANDONED} calls of destination `{slug}` exceeded their time limits and are still "
+        "running, so nothing more is sent."
+    )
+    return Failed(503, "HALTED", text)
 
 
 def _mistyped(hook: str, answer: Any) -> Failed:

@@ -19,7 +19,7 @@ from typing import Any, Self
 import httpx
 import orjson
 
-from framework.clock import Clock, InterruptibleClock
+from framework.clock import Clock, InterruptibleClock, SystemClock
 from framework.definition import (
     Field,
     Subscription,
@@ -33,6 +33,7 @@ from framework.delivery.client import Client
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Redactor
 from framework.delivery.http_errors import address_of
+from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HookRunner, Implementation
 from framework.delivery.prepare import Intake
 from framework.delivery.report import Report
@@ -40,6 +41,7 @@ from framework.delivery.retries import Retry
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind, listing
 from framework.delivery.throttle import Throttle
+from framework.delivery.workers import CurrentStop, StoppableClock
 from framework.errors import IntegrationError
 from framework.paths import Event
 from framework.results import Result
@@ -58,6 +60,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     clock: Clock | None = None,
     throttle: Throttle | None = None,
     strict: bool = False,
+    offline: bool = False,
 ) -> Connection:
     """Open a destination with its settings and subscriptions.
 
@@ -65,16 +68,20 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     *consent* names consent categories: events with preferences are sent only if they consent to
     all of them.
     *transport* replaces the network; *strict* is for test benches, see `HookRunner`.
+    An *offline* connection keeps the destination from reaching the outside by other means than
+    its client, whose *transport* must not do so either; see `OfflinePlugin`.
     Raises SettingsError or ConfigurationError with every problem.
     """
     definition = plugin.definition
+    if offline:
+        plugin = OfflinePlugin(plugin, strict=strict)
     given = shape_settings(definition.settings, settings)
     if subscriptions is None:
         subscriptions = starting_subscriptions(definition)
     compiled = compile_subscriptions(definition, subscriptions, consent)
-    clock = InterruptibleClock(clock)
+    clock = InterruptibleClock(StoppableClock(clock or SystemClock()))
     redactor = Redactor(_secrets(definition.settings_fields, settings))
-    auth = plugin.call("auth", settings=given) if plugin.implements("auth") else None
+    auth = _auth(plugin, given, clock, redactor) if plugin.implements("auth") else None
     client = Client(
         auth=auth,
         transport=transport,
@@ -94,14 +101,26 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         redactor=redactor,
         credentials=auth if isinstance(auth, OAuthCredentials) else None,
         strict=strict,
+        previews=[] if offline and definition.transport == "other" else None,
     )
     return Connection(plugin, given, compiled, hook_runner)
+
+
+def _auth(plugin: Implementation, settings: Any, clock: Clock, redactor: Redactor) -> Any:
+    """Return the auth flow of the destination; raises what its hook raises, redacted."""
+    arguments = {"clock": clock, "stop": CurrentStop(), "confide": redactor.confide}
+    try:
+        return plugin.call("auth", settings=settings, **arguments)
+    except IntegrationError as error:
+        error.args = (redactor.text(str(error)),)
+        raise
 
 
 def _secrets(fields: Mapping[str, Field], values: Any) -> Iterator[str]:
     """Yield the values of secret fields, which errors, logs and outcomes never contain."""
     for key, entry in fields.items():
         value = values.get(key) if isinstance(values, Mapping) else None
+        value = entry.default if value is None else value
         for one in value if isinstance(value, list) else [value]:
             if entry.properties:
                 yield from _secrets(entry.properties, one)

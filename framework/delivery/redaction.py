@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import threading
+import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
@@ -15,6 +16,8 @@ from urllib.parse import unquote_plus
 
 from msgspec import Struct
 
+from framework.controls import visible
+from framework.delivery.encodings import hide_encoded
 from framework.delivery.identifier_mask import mask_identifiers
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
@@ -25,6 +28,7 @@ SHORTEST_SECRET = 4
 """Characters; a shorter value cannot be told from ordinary text and is left alone."""
 
 _KEPT_TOKENS = 64
+_KEPT_CONFIDED = 1_000
 _SENSITIVE_HEADERS = frozenset(
     {
         "authorization",
@@ -75,6 +79,15 @@ ADDRESSES = Mask(
 )
 """E-mail addresses, and whatever looks like one."""
 
+PHONES = Mask(
+    re.compile(
+        r"(?<![\w+])(?:(?:\+|%2[bB]|00)\d(?:[-. ()/]{0,2}\d){6,15}"
+        r"|\(\d{2,5}\)[-. ]?\d(?:[-. ]?\d){5,8}|\d{3}[-. ]\d{3}[-. ]\d{4})(?!\w)"
+    ),
+    "<phone>",
+)
+"""Phone numbers: international ones, and national ones written in groups."""
+
 HASHES = Mask(re.compile(r"\b(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{32})\b"), "<hash>")
 """Hexadecimal identifiers as long as MD5 or SHA-256; many trace ids look the same."""
 
@@ -90,7 +103,9 @@ class Cover:
 
     def hide(self, text: str) -> str:
         """Return *text* without secrets; personal data stays, because a tester needs to see it."""
-        return self._hidden.sub(REDACTED, text)
+        if not self._secrets:
+            return text
+        return self._hidden.sub(REDACTED, hide_encoded(text, self._hidden.search, REDACTED))
 
     def headers(self, raw: Headers) -> dict[str, str]:
         """Return headers with lower-case names; those with a sensitive name lose their value."""
@@ -104,22 +119,36 @@ class Cover:
     def longest(self) -> int:
         """Return the number of characters that the longest secret may take in a text."""
         # An octet takes nine characters when percent-encoded over and over; base64 adds a third.
-        return max((len(_octets(secret)) * 12 for secret in self._secrets), default=0)
+        return max((len(_octets(secret)) * 20 for secret in self._secrets), default=0)
+
+
+_redactors: weakref.WeakSet[Redactor] = weakref.WeakSet()
+
+
+def hide_known(text: str) -> str:
+    """Return *text* without the secrets of any redactor in use, for an error of unknown origin."""
+    for redactor in list(_redactors):
+        text = redactor.hide(text)
+    return text
 
 
 class Redactor:
     """Takes secrets and personal data out of texts; safe under threads.
 
-    A secret is found as it is, percent-encoded, JSON- or HTML-escaped (in any mixture, and twice
-    over) and in base64, alone or inside a longer text. *masks* are the kinds of personal data
-    that `text` hides. As a filter of a logger it cleans the messages of its records.
+    A secret is found as it is, percent-encoded, JSON- or HTML-escaped (in any mixture, and several
+    times over), in base64 and in hexadecimal, alone or inside a longer text. *masks* are the kinds
+    of personal data that `text` hides, in addition to phone numbers and the identifiers of a call.
+    As a filter of a logger it cleans the messages of its records.
     """
 
     def __init__(self, secrets: Iterable[str] = (), masks: tuple[Mask, ...] = (ADDRESSES,)) -> None:
         self._lock = threading.Lock()
         self._declared = frozenset(filter(_long_enough, secrets))
         self._met: deque[str] = deque(maxlen=_KEPT_TOKENS)
+        self._passed: deque[str] = deque(maxlen=_KEPT_TOKENS)
+        self._confided: dict[str, None] = {}
         self._masks = masks
+        _redactors.add(self)
         self._cover: Cover | None = None
         self._protected: bytes | None = None
 
@@ -132,6 +161,27 @@ class Redactor:
             if _long_enough(value) and value not in self._declared and value not in self._met:
                 self._met.append(value)
                 self._cover = self._protected = None
+
+    def pass_on(self, value: str) -> None:
+        """Treat *value* as a secret, such as a signature; the latest 64 of these are remembered."""
+        with self._lock:
+            if value in self._passed:
+                self._passed.remove(value)  # to become the latest
+                self._passed.append(value)
+            elif _long_enough(value) and value not in self._declared:
+                self._passed.append(value)
+                self._cover = None
+
+    def confide(self, text: str) -> None:
+        """Treat *text* as a secret from now on; the latest 1,000 of these are remembered."""
+        if not isinstance(text, str):
+            raise TypeError(f"A secret must be a text, got {type(text).__name__}.")
+        with self._lock:
+            if _long_enough(text) and text not in self._declared and text not in self._confided:
+                self._confided[text] = None
+                if len(self._confided) > _KEPT_CONFIDED:
+                    del self._confided[next(iter(self._confided))]
+                self._cover = None
 
     def learn(self, text: str) -> None:
         """Protect the tokens that a body in JSON or form encoding names as such."""
@@ -154,11 +204,14 @@ class Redactor:
         return self.cover.hide(text)
 
     def text(self, text: str) -> str:
-        """Return *text* for errors, results and logs: without secrets and personal data."""
-        text = self.hide(text)
+        """Return *text* fit for errors, results and logs.
+
+        It has no secrets, no personal data and no characters that control a terminal.
+        """
+        text = visible(self.hide(text))
         for mask in self._masks:
             text = mask.pattern.sub(mask.shown, text)
-        return mask_identifiers(text)
+        return PHONES.pattern.sub(PHONES.shown, mask_identifiers(text))
 
     def protect_credentials(self, raw: Headers) -> None:
         """Protect the credentials that a request's headers carry."""
@@ -174,7 +227,8 @@ class Redactor:
 
     def _renewed(self) -> Cover:
         with self._lock:
-            self._cover = Cover((*self._declared, *self._met))
+            known = {*self._declared, *self._met, *self._passed, *self._confided}
+            self._cover = Cover(known)
             return self._cover
 
 
@@ -208,6 +262,7 @@ def _forms(secret: str) -> Iterator[str]:
         url_safe = core.replace("+", "-").replace("/", "_")
         if url_safe != core:
             yield _tolerant(url_safe) + "={0,2}"
+    yield f"(?i:{encoded.hex()})"
 
 
 def _core(encoded: bytes, offset: int) -> str:

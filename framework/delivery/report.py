@@ -75,13 +75,17 @@ class ReportItem(Struct, eq=False):
 
 
 class Sent(Struct, frozen=True):
-    """One batch that was performed: its action, key values, size, and the exchanges it caused."""
+    """One batch that was performed: its action, key values, size, and the exchanges it caused.
+
+    *preview* says what a destination with another transport than HTTP would send, in a dry run.
+    """
 
     action: str
     key: Mapping[str, Any]
     size: int
     reason: str
     exchanges: Sequence[Exchange]
+    preview: Any = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the batch as a JSON object."""
@@ -91,6 +95,7 @@ class Sent(Struct, frozen=True):
             "size": self.size,
             "reason": self.reason,
             "exchanges": [exchange.to_json() for exchange in self.exchanges],
+            **({} if self.preview is None else {"preview": self.preview}),
         }
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final, Protocol
 
+from msgspec.structs import replace
+
 from framework.delivery.batching import Batcher
 from framework.delivery.columns import build_all
 from framework.delivery.compiled import CompiledSubscription
@@ -80,10 +82,12 @@ class Sender:
         self.intake = Intake(self._hook_runner, self._subscriptions, traced=traced, named=named)
         self._row_ids = self.intake.row_ids
         self._batcher = Batcher(now)
-        self._dispatcher: Dispatcher = InlineDispatcher(self._perform)
+        self._dispatcher: Dispatcher = InlineDispatcher(self._perform, self._give_up)
         self._grouped = 1
         if threads:
-            self._dispatcher = ThreadedDispatcher(self._perform, halts, threads, stopping)
+            self._dispatcher = ThreadedDispatcher(
+                self._perform, self._give_up, halts, threads, stopping
+            )
             sizes = (compiled.batching.max_size for compiled in self._subscriptions)
             self._grouped = min(GROUPED, max(sizes, default=1))
         self._drained = now()
@@ -209,14 +213,23 @@ class Sender:
     def _perform(self, batch: Batch) -> Sequence[Result]:
         if not self._traced:
             return self._call(batch)
-        with self._hook_runner.client.recorder.recording() as exchanges:
-            results = self._call(batch)
         for row_id in batch.all_row_ids():
             position, index = divmod(row_id, self._row_ids.subscriptions)
             self.items[position, DELETION if batch.deletion else index].batch = len(self.sent)
         key = {} if batch.deletion else self._key_of(batch)
-        self.sent.append(Sent(batch.action, key, len(batch.row_ids), batch.reason, exchanges))
+        with self._hook_runner.client.recorder.recording() as exchanges:
+            sent = Sent(batch.action, key, len(batch.row_ids), batch.reason, exchanges)
+            self.sent.append(sent)
+            results = self._call(batch)
+        if previews := self._hook_runner.previews:
+            self.sent[self.sent.index(sent)] = replace(sent, preview=previews[-1].shown)
         return results
+
+    def _give_up(self, batch: Batch, progress: Sequence[Result]) -> Sequence[Result]:
+        """Complete the results that a batch has so far, as a call exceeded its time limit."""
+        size = len(batch.row_ids)
+        action = None if batch.deletion else self._subscription_of(batch).action
+        return self._hook_runner.give_up(action, progress, size)
 
     def _key_of(self, batch: Batch) -> dict[str, Any]:
         """Return the values of the batch keys by name."""

@@ -78,6 +78,7 @@ def _open(
         consent=consent,
         transport=transport,
         retry=Retry.never(),
+        offline=True,
     )
 
 

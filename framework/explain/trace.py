@@ -116,6 +116,7 @@ class BatchPeers:
     peers: tuple[int, ...]
     others: int
     exchanges: Sequence[Exchange] = field(repr=False)
+    preview: JSON = None
 
     def to_json(self) -> dict[str, JSON]:
         """Return the batch as a JSON object, without its exchanges."""
@@ -126,6 +127,7 @@ class BatchPeers:
             "reason": self.reason,
             "mates": list(self.peers),
             "others": self.others,
+            **({} if self.preview is None else {"preview": self.preview}),
         }
 
 
@@ -405,6 +407,7 @@ def _batch_peers(
         peers[:MAX_PEERS],
         len(ranks) - 1,
         sent.exchanges if ranks[item.position] < MAX_REPEATED else (),
+        sent.preview,
     )
 
 

@@ -45,6 +45,7 @@ _OWN_KEYS: Final = frozenset(
         "index",
         "key",
         "size",
+        "preview",
         "mates",
         "others",
         "exchanges",

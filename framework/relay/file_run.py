@@ -35,7 +35,7 @@ SAVE_EVERY = 1.0
 SHOW_EVERY = 0.1
 """Minimum seconds between two reports of progress."""
 
-_PLUGIN_ERRORS = frozenset({"INTERNAL_ERROR", "RESULT_COUNT", "RESULT_TYPE"})
+_PLUGIN_ERRORS = frozenset({"DRY_RUN_NETWORK", "INTERNAL_ERROR", "RESULT_COUNT", "RESULT_TYPE"})
 
 
 def run_file(  # noqa: PLR0913 - each is an option of its own

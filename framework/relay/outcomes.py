@@ -1,6 +1,7 @@
 """The outcome file: one JSON line for each event and subscription, without loss or duplicates.
 
-Results are redacted before they are written.
+Results are redacted before they are written, and control characters are escaped. A new file is
+readable by its owner only; an existing one keeps its mode.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import BinaryIO, Self
 
 import orjson
 
+from framework.controls import visible_json
 from framework.errors import ConfigurationError
 from framework.events import Rejected
 from framework.results import Result
-from framework.storage import storage, sync_folder
+from framework.storage import open_private, storage, sync_folder
 
 _BUFFER_SIZE = 256 * 1024
 _CHUNK = 1_000
@@ -97,6 +99,7 @@ class OutcomeFile:
 
     def _write(self) -> None:
         with storage("The outcome file", self.path, "written"):
+            self._buffer = bytearray(visible_json(bytes(self._buffer)))
             while self._buffer:
                 written = self._file.write(self._buffer)  # a full disk accepts only a part
                 self._length += written
@@ -114,7 +117,7 @@ class OutcomeFile:
 
     def _open(self, length: int | None) -> BinaryIO:
         if length is None:
-            return self.path.open("wb", buffering=0)
+            return open(self.path, "wb", buffering=0, opener=open_private)
         size = self.path.stat().st_size if self.path.exists() else 0
         if size < length:
             raise ConfigurationError(

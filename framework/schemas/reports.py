@@ -119,7 +119,8 @@ def _batch() -> Schema:
         "exchanges": listing(reference("exchange"), "The requests that were made for the batch."),
     }
     head = {"title": "Batch", "description": "Payloads that were sent together."}
-    return {**head, **record(properties, tuple(properties))}
+    preview = {"description": "What a destination without HTTP would send, in a dry run."}
+    return {**head, **record({**properties, "preview": preview}, tuple(properties))}
 
 
 def _exchange() -> Schema:

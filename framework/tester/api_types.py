@@ -262,6 +262,7 @@ class LegBatchJson(Struct):
         about("The first fifty other events in it."),
     ]
     others: Annotated[int, about("How many other events are in it.")]
+    preview: Annotated[Any, about("What a destination without HTTP would send.")] = UNSET
 
 
 class LegJson(Struct):
@@ -330,6 +331,7 @@ class BatchJson(Struct):
     size: int
     reason: str
     exchanges: list[ExchangeJson]
+    preview: Annotated[Any, about("What a destination without HTTP would send.")] = UNSET
 
 
 class CountsJson(Struct):

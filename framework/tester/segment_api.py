@@ -285,9 +285,13 @@ class SegmentApi:
         subscriptions: tuple[Subscription, ...],
         captor: _Captor | None = None,
     ) -> Iterator[Connection]:
-        """Open a separate connection, so that no call shows exchanges of another one."""
+        """Open a separate connection, so that no call shows exchanges of another one.
+
+        The secrets of the connection file are never used: a caller without a token could have them
+        sent anywhere.
+        """
         raw = {"destination": self._definition.slug, "settings": settings, "subscriptions": []}
-        chosen = replace(self._workspace.choose(raw), subscriptions=subscriptions)
+        chosen = replace(self._workspace.choose(raw, kept=False), subscriptions=subscriptions)
         transport = self._workspace.transport(chosen, self._mode)
         if captor is not None:
             captor.transport = transport

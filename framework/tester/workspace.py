@@ -86,10 +86,14 @@ class Workspace:
         except UnknownNameError as error:
             raise ApiRefusal.of(404, "UNKNOWN_DESTINATION", error) from None
 
-    def choose(self, raw: Mapping[str, Any]) -> Chosen:
-        """Read the connection of a request; raises ApiRefusal."""
+    def choose(self, raw: Mapping[str, Any], *, kept: bool = True) -> Chosen:
+        """Read the connection of a request; raises ApiRefusal.
+
+        Unless *kept*, the secrets of the connection file are not filled in.
+        """
         plugin = self.plugin(raw["destination"])
-        settings = self._settings(plugin.definition, raw.get("settings", {}))
+        given = raw.get("settings", {})
+        settings = self._settings(plugin.definition, given) if kept else dict(given)
         redactor = Redactor(secrets_of(plugin.definition, settings))
         if "subscriptions" in raw:
             subscriptions = tuple(read_subscriptions(raw["subscriptions"], redactor))
@@ -123,6 +127,7 @@ class Workspace:
             transport=transport,
             retry=Retry.never(),
             throttle=None if mode == "live" else Throttle(),
+            offline=mode != "live",
         )
 
     def sandbox(self, slug: str) -> Sandbox:

@@ -46,9 +46,10 @@ class Harness:
 
     *destination* is a plugin's module, a Plugin, or the slug of an installed one. Requests go to
     *transport*, or by default to the destination's sandbox (which accepts *settings*, or provides
-    its own); without either, a request raises AssertionError. Unexpected exceptions of the
-    destination are raised, and nothing is retried. Raises DefinitionError for an invalid plugin,
-    UnknownNameError for an unknown slug.
+    its own); without either, a request raises AssertionError. Unless a *transport* is given, so
+    does a destination that opens connections or starts processes by itself, if its `transport` is
+    `http`. Unexpected exceptions of the destination are raised, and nothing is retried. Raises
+    DefinitionError for an invalid plugin, UnknownNameError for an unknown slug.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Harness:
             transport = SandboxTransport(self.sandbox)
         given = self.sandbox.settings() if self.sandbox and settings is None else settings
         self.settings: Mapping[str, Any] = given or {}
+        self._offline = not isinstance(transport, httpx.BaseTransport) or self.sandbox is not None
         self._transport = transport or _NoTransport()
         self._open: list[Connection] = []
 
@@ -138,6 +140,7 @@ class Harness:
             transport=self._transport,
             retry=Retry.never(),
             strict=True,
+            offline=self._offline and self.plugin.definition.transport == "http",
         )
         self._open.append(connection)
         return connection

@@ -26,6 +26,7 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "perform",
         "perform_batch",
         "poll",
+        "preview",
         "register_directives",
         "sandbox",
         "saved_mapping",

@@ -281,9 +281,9 @@ def no_wrapper() -> None:
             named("x", auth=variadic),
             (
                 "{auth}: Hook `auth` takes `*things`. Name the arguments that it uses in place of "
-                "it: settings. "
+                "it: clock, confide, settings, stop. "
                 "{auth}: Hook `auth` takes `**others`. Name the arguments that it uses in place of "
-                "it: settings."
+                "it: clock, confide, settings, stop."
             ),
         ),
         (

@@ -70,6 +70,8 @@ def test_listing_the_commands_imports_none_of_them(site: Path) -> None:
             "framework.cli",
             "framework.cli.app",
             "framework.cli.exits",
+            "framework.cli.terminal",
+            "framework.controls",
             "framework.errors",
             "framework.version",
         ]

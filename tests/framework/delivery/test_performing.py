@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import MethodType
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ import pytest
 
 from framework.definition import MATCHING_KEY, SYNC_MODE_KEY, Action, Subscription, SyncMode
 from framework.delivery import Cache, Client, Connection, OAuthRefreshToken, bearer
+from framework.delivery.workers import StoppableClock
 from framework.errors import (
     APIError,
     IntegrationError,
@@ -315,7 +318,15 @@ TOGETHER = {
     "events": EVENTS,
     "memberships": [True, False],
 }
-BY_TYPE = {"action": Action, "client": Client, "cache": Cache, "logger": logging.Logger}
+BY_TYPE = {
+    "action": Action,
+    "client": Client,
+    "cache": Cache,
+    "logger": logging.Logger,
+    "clock": StoppableClock,
+    "stop": threading.Event,
+    "confide": MethodType,
+}
 
 
 def given(hook: str, name: str, events: list[dict[str, Any]]) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from framework.errors import ConfigurationError, StorageError
 from framework.events.decoding import Rejected
 from framework.relay.outcomes import OutcomeFile
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
+from framework.storage import write_durably
 
 FAILED = Failed(400, "BAD", "It is bad.", problems=("One.", "Two."))
 
@@ -149,3 +152,41 @@ def test_a_full_disk_is_a_clear_error() -> None:
     assert str(caught.value) == (
         "The outcome file `/dev/full` cannot be written: No space left on device."
     )
+
+
+CONTROLS = "\x07\x08\r\x1b\x7f\x9b\u061c\u200f\u2028\u202e\u2066\ufeff"
+
+
+def test_control_characters_are_escaped(tmp_path: Path) -> None:
+    """In message IDs, results and rejected lines; their values stay."""
+    path = tmp_path / "out.ndjson"
+    with OutcomeFile(path) as out:
+        out.add([1], [f"m{CONTROLS}"], "Add", Failed(400, "BAD", f"Bad{CONTROLS}"))
+        out.reject(Rejected(2, 9, f"Worse{CONTROLS}"))
+        assert out.flush() == path.stat().st_size
+    text = path.read_text("utf-8")
+    assert text.replace("\n", "").isprintable()
+    first, second = rows(path)
+    assert (first["messageId"], first["message"]) == (f"m{CONTROLS}", f"Bad{CONTROLS}")
+    assert second["message"] == f"Worse{CONTROLS}"
+
+
+def test_a_new_file_is_private_and_an_existing_one_keeps_its_mode(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with OutcomeFile(tmp_path / "new"):
+            pass
+        (tmp_path / "old").touch(0o640)
+        with OutcomeFile(tmp_path / "old"):
+            pass
+        with OutcomeFile(tmp_path / "old", 0):
+            pass
+        for name, mode in (("checkpoint", None), ("shared", 0o644)):
+            if mode:
+                (tmp_path / name).touch(mode)
+            write_durably(tmp_path / name, b"content")
+            write_durably(tmp_path / name, b"more")
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"new": 0o600, "old": 0o640, "checkpoint": 0o600, "shared": 0o644}

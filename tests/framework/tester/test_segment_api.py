@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from framework.config import load_connection
 from framework.tester import LocalServer
 from framework.tester.segment_api import ORIGINS
 
@@ -131,3 +132,33 @@ def test_our_own_api_keeps_its_token(talk: httpx.Client) -> None:
 def test_a_large_body_is_refused(talk: httpx.Client) -> None:
     content, headers = b"x" * (11 * 1024 * 1024), {"Content-Type": "application/json"}
     assert talk.post("/order", content=content, headers=headers).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/authenticate", {"client_id": "trader"}),
+        ("/authenticate", {"settings": {"client_id": "trader", "client_secret": ""}}),
+        ("/refreshAccessToken", {"clientId": "trader"}),
+        ("/order", {"settings": {"client_id": "trader"}, "payload": {"type": "track"}}),
+        ("/delete", {"settings": {"client_id": "trader"}, "payload": {"userId": "u"}}),
+        ("/createAudience", {"settings": {"client_id": "trader"}, "audienceName": "a"}),
+        ("/getAudience", {"settings": {"client_id": "trader"}, "externalId": "1"}),
+    ],
+)
+def test_kept_secrets_never_leave(
+    serve: Callable[..., LocalServer], tmp_path: Path, path: str, body: dict[str, Any]
+) -> None:
+    """A caller without a token gets none of the connection file's secrets sent, in any route."""
+    connection = tmp_path / "bazaar.connection.json"
+    settings = {"client_id": "trader", "client_secret": "from-the-file"}
+    connection.write_text(
+        json.dumps({"destination": "actions-bazaar", "settings": settings, "subscriptions": []})
+    )
+    server = serve(reference=True, file=load_connection(connection), destination="actions-bazaar")
+    with httpx.Client(base_url=server.url, timeout=20) as client:
+        answer = client.post(path, json=body)
+    assert "client_secret" in answer.text or answer.status_code == 404
+    assert "is required" in answer.text or "Cannot POST" in answer.text
+    assert "from-the-file" not in answer.text
+    assert "fresh-token" not in answer.text

@@ -1,0 +1,343 @@
+"""Threads that call hooks, so that a call that lasts too long is stopped, and then abandoned.
+
+A monitor looks at the calls under way. It sets `stop` when a call reaches its time limit and gives
+it up `GRACE` seconds later: whoever waits for the call gets a substitute for its result, another
+thread goes on with what is queued, and the late result is ignored.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from framework.clock import Clock, MovableClock, SystemClock
+from framework.errors import Stopped
+
+T = TypeVar("T")
+
+Substitute: TypeAlias = Callable[[Sequence[Any]], T]
+"""Makes the result of work that was given up, from the results that it had so far."""
+
+GRACE: Final = 5.0
+"""Seconds between the request to stop and giving up."""
+
+WORKER: Final = "action_destinations hooks"
+"""The name of the threads that call hooks, for whichever connection."""
+
+_TICK: Final = 1.0
+_IDLE_TICKS: Final = 10
+_MAX_IDLE: Final = 8
+
+
+class AbandonedError(BaseException):
+    """A call was given up before it returned; its thread must do nothing more."""
+
+
+class Watch:
+    """The calls of one thread: the time limit of the current one, and whether it has to stop.
+
+    *progress* are the results so far of a task that makes several calls.
+    """
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.paused = False
+        self.abandoned = False
+        self.progress: Sequence[Any] = ()
+        self._lock = threading.Lock()
+        self._deadline: float | None = None
+        self._task: Task[Any] | None = None
+
+    def begin(self, limit: float) -> None:
+        """Start a call that may last *limit* seconds."""
+        with self._lock:
+            if self.stop.is_set():
+                self.stop.clear()
+            self._deadline = time.monotonic() + limit
+        _monitor.notice(limit)
+
+    def end(self) -> None:
+        """End the call; raises AbandonedError if it was given up."""
+        with self._lock:
+            self._deadline = None
+            if self.abandoned:
+                raise AbandonedError
+
+    def check(self) -> None:
+        """Raise Stopped if the current call has to stop."""
+        if self.stop.is_set():
+            raise Stopped
+
+    def wait_for_rate(self, wait: Callable[[], None]) -> None:
+        """Call *wait*, whose time does not count."""
+        self.paused, start = True, time.monotonic()
+        try:
+            wait()
+        finally:
+            if self._deadline is not None:
+                self._deadline += time.monotonic() - start
+            self.paused = False
+
+    def serve(self, task: Task[Any] | None) -> None:
+        """Work for *task* from now on."""
+        self._task, self.progress = task, ()
+
+    def stop_now(self) -> bool:
+        """Ask the current call to stop; return whether there is one."""
+        with self._lock:
+            if self._deadline is None:
+                return False
+            self.stop.set()
+            return True
+
+    def look(self, now: float) -> float | None:
+        """Stop or give up the current call if it is late.
+
+        Return the seconds after which to look again; None if there is nothing to look at.
+        """
+        with self._lock:
+            if self._deadline is None or self.abandoned:
+                return None
+            if self.paused:
+                return _TICK
+            late = now - self._deadline
+            if late >= 0:
+                self.stop.set()
+            if late >= GRACE and self._task:
+                self.abandoned = self._task.abandon(self.progress)
+                return None
+            return -late if late < 0 else GRACE - late
+
+
+class Task(Generic[T]):
+    """One piece of work: it ends with what *work* returns or raises, or is abandoned.
+
+    *substitute* gives the result of abandoned work, from its progress; *abandoned* is called after
+    that.
+    """
+
+    def __init__(
+        self, work: Callable[[], T], substitute: Substitute[T], abandoned: Callable[[], None]
+    ) -> None:
+        self._work, self._substitute, self._abandoned = work, substitute, abandoned
+        self._open = threading.Lock()
+        self._waiting = threading.Lock()
+        self._waiting.acquire()
+        self._result: T | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do the work."""
+        result, error = None, None
+        try:
+            result = self._work()
+        except BaseException as raised:  # noqa: BLE001 - raised again where the result is taken
+            error = raised
+        if self._open.acquire(blocking=False):
+            self._result, self._error = result, error
+            self._waiting.release()
+
+    def abandon(self, progress: Sequence[Any]) -> bool:
+        """End the task with its substitute; return whether it had not ended before."""
+        if not self._open.acquire(blocking=False):
+            return False
+        try:
+            self._result = self._substitute(progress)
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is taken
+            self._error = error
+        self._abandoned()
+        self._waiting.release()
+        return True
+
+    def done(self) -> bool:
+        """Return whether the task has ended."""
+        return not self._waiting.locked()
+
+    def result(self) -> T:
+        """Wait until the task has ended; return its result or raise its error."""
+        self._waiting.acquire()
+        self._waiting.release()
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]  # set together
+
+
+class Worker:
+    """A daemon thread that does tasks in order; one that is stuck is replaced by another."""
+
+    def __init__(self) -> None:
+        self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
+        self._started = False
+
+    def submit(self, work: Callable[[], T], substitute: Substitute[T]) -> Task[T]:
+        """Queue *work*; if it has to be given up, its result is that of *substitute*."""
+        task = Task(work, substitute, self._start)
+        if not self._started:
+            self._started = True
+            self._start()
+        self._tasks.put(task)
+        return task
+
+    def end(self) -> None:
+        """End the thread after the tasks that are queued."""
+        self._tasks.put(None)
+
+    def _start(self) -> None:
+        watch = Watch()
+        _monitor.add(watch)
+        threading.Thread(target=_serve, args=(self._tasks, watch), name=WORKER, daemon=True).start()
+
+
+def _serve(tasks: SimpleQueue[Task[Any] | None], watch: Watch) -> None:
+    _current.watch = watch
+    try:
+        while not watch.abandoned and (task := tasks.get()):
+            watch.serve(task)
+            task.run()
+            watch.serve(None)
+            del task
+    finally:
+        _monitor.remove(watch)
+
+
+class _Current(threading.local):
+    """The watch of the current thread, if it is a worker."""
+
+    watch: Watch | None = None
+
+
+class _Monitor:
+    """Looks at the watches; its thread starts with the first call and sleeps between calls."""
+
+    def __init__(self) -> None:
+        self._watches: dict[Watch, None] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._asleep = False
+        self._running = False
+
+    def add(self, watch: Watch) -> None:
+        """Look at *watch* from now on."""
+        with self._lock:
+            self._watches[watch] = None
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="time limits", daemon=True).start()
+
+    def remove(self, watch: Watch) -> None:
+        """Look at *watch* no longer."""
+        with self._lock:
+            self._watches.pop(watch, None)
+
+    def notice(self, limit: float) -> None:
+        """Take note that a call with a time *limit* has begun."""
+        if self._asleep or limit < 2 * _TICK:
+            self._wake.set()
+
+    def stop_all(self) -> bool:
+        """Ask all calls to stop; return whether there are any."""
+        return sum(watch.stop_now() for watch in self._listed()) > 0
+
+    def _listed(self) -> list[Watch]:
+        with self._lock:
+            return list(self._watches)
+
+    def _look(self) -> float | None:
+        now = time.monotonic()
+        waits = [one.look(now) for one in self._listed()]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _run(self) -> None:
+        quiet = 0
+        while True:
+            wait = self._look()
+            quiet = 0 if wait is not None else quiet + 1
+            if quiet > _IDLE_TICKS:
+                self._asleep = True
+                if self._look() is None:
+                    self._wake.wait()
+                self._asleep, quiet = False, 0
+            else:
+                self._wake.wait(_TICK if wait is None else min(max(wait, 0.005), _TICK))
+            self._wake.clear()
+
+
+_monitor = _Monitor()
+_current = _Current()
+_idle: list[Worker] = []
+
+
+def current_watch() -> Watch | None:
+    """Return the watch over the call that the current thread makes; None outside of workers."""
+    return _current.watch
+
+
+def run_watched(work: Callable[[], T], substitute: Substitute[T]) -> T:
+    """Return what *work* returns, run by a worker; *substitute* replaces it if it is given up."""
+    try:
+        worker = _idle.pop()
+    except IndexError:
+        worker = Worker()
+    context = contextvars.copy_context()
+    task = worker.submit(lambda: context.run(work), substitute)
+    try:
+        return task.result()
+    finally:
+        if task.done() and len(_idle) < _MAX_IDLE:
+            _idle.append(worker)
+        else:
+            worker.end()
+
+
+def stop_calls(wait: float = 0.0) -> None:
+    """Ask all calls under way to stop, and wait until they have, at most *wait* seconds."""
+    end = time.monotonic() + wait
+    while _monitor.stop_all() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+class CurrentStop:
+    """The stop of whichever call the current thread makes."""
+
+    def is_set(self) -> bool:
+        """Return whether the call has to end."""
+        watch = _current.watch
+        return watch is not None and watch.stop.is_set()
+
+
+class StoppableClock:
+    """A clock whose `sleep` raises Stopped when the current call has to stop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waits = isinstance(clock, SystemClock | MovableClock)
+        self.monotonic = clock.monotonic
+        self.time = clock.time
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait for *seconds*."""
+        watch = _current.watch
+        if watch is None:
+            self._clock.sleep(seconds)
+            return
+        if self._waits:
+            watch.stop.wait(seconds)
+        else:
+            self._clock.sleep(seconds)
+        watch.check()
+
+
+def _forget() -> None:
+    """Leave the threads to the process that this one was forked from."""
+    global _monitor  # noqa: PLW0603 - its thread does not exist in a forked process
+    _monitor = _Monitor()
+    _idle.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
