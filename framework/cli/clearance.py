@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _HASHED: Final = re.compile("hash|sha|md5", re.IGNORECASE)
 _EMAIL: Final = "ada@example.com"
-_UNFINISHED: Final = "${"
 
 
 class _Selected(NamedTuple):
@@ -57,16 +56,8 @@ def _has_plain_settings(file: ConnectionFile, destination: Destination) -> bool:
     from framework.definition import shape_settings  # noqa: PLC0415 - heavy, at first use
 
     shape_settings(destination.settings, file.settings)
-    settings = file.node.at("settings").members if "settings" in file.node.members else {}
-    table = destination.settings_fields
-    return all(
-        key in table and not (table[key].secret and _is_written_out(node.value))
-        for key, node in settings.items()
-    )
-
-
-def _is_written_out(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and _UNFINISHED not in value
+    given = file.node.at("settings").members if "settings" in file.node.members else {}
+    return given.keys() <= destination.settings_fields.keys()
 
 
 def _selected(subscription: Subscription, destination: Destination) -> _Selected | None:
@@ -93,7 +84,8 @@ def _selected(subscription: Subscription, destination: Destination) -> _Selected
 
 def _has_plain_mapping(own: Mapping[str, Any], action: Action) -> bool:
     """Return whether a mapping sets only switches and whole numbers that anybody may set."""
-    if any("hash" in key for key in own) and _HASHED.search(str(action.default_mapping)):
+    hashed = any(_HASHED.search(str(value)) for value in action.default_mapping.values())
+    if hashed and any("hash" in key for key in own):
         return False
     return all(
         type(value) in {bool, int} and key in action.fields and _is_free(action.fields[key])

@@ -51,6 +51,10 @@ endpoint_option = click.option(
 )
 
 
+_ABOUT_FILES = frozenset({"AD305"})
+"""Warnings about a file in version control, which only `actions validate` gives."""
+
+
 class Opened(NamedTuple):
     """A valid connection file and its destination."""
 
@@ -131,5 +135,9 @@ def _check(reading: Reading, destination: Destination) -> None:
 
 
 def _show(reading: Reading) -> None:
-    """Show errors and warnings; hints are for `actions validate`."""
-    show_findings(found for found in reading.diagnostics if found.severity != "hint")
+    """Show what concerns the delivery: errors, and warnings but about how secrets are kept."""
+    show_findings(
+        found
+        for found in reading.diagnostics
+        if found.severity != "hint" and found.code not in _ABOUT_FILES
+    )

@@ -10,6 +10,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.connections import check_reading
+from framework.cli.findings import show_findings
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -51,9 +52,12 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _run(path: Path, *, update: bool) -> list[CaseResult]:
-    from framework.config import load_cases, rewritten  # noqa: PLC0415 - heavy, at first use
+    from framework.config import read_cases, rewritten  # noqa: PLC0415 - heavy, at first use
 
-    file = load_cases(path)
+    file, found = read_cases(path)
+    show_findings(found)
+    if file is None:
+        raise click.exceptions.Exit(exits.USAGE)
     results = list(_results(file))
     for result in results:
         status = click.style("failed", fg="red") if result.differences else "passed"

@@ -64,7 +64,8 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
 ) -> None:
     """Check connection files: structure, settings, triggers, mappings and batches.
 
-    Mapping tests (`*.test.yaml`) are checked for structure only; `actions test` runs them.
+    Of mapping tests (`*.test.yaml`), the structure and the errors of their connection are checked;
+    `actions test` runs them.
 
     Exits with 1 if there are errors, or lines in the sample that are no events. To
     describe your events, pass a sample (--events) or a JSON Schema (--event-schema); the default
@@ -83,6 +84,7 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     model = _event_model(sample, event_schema)
     for file in files:
         found += _check(file, known, model)
+    found = tuple(dict.fromkeys(found))
     if form == "text":
         print_findings(found)
     else:
@@ -98,12 +100,13 @@ def _check(
     from framework import config, linting  # noqa: PLC0415 - heavy, imported at first use
 
     if file.name.endswith(config.SUFFIXES):
-        return config.read_cases(file)[1]
-    reading = config.read_connection(file)
-    destination = linting.choose(reading, known)
-    if destination is not None:
-        linting.validate(reading, destination, model)
-    return reading.diagnostics
+        cases, found = config.read_cases(file)
+        if cases is None:
+            return found
+        reading = config.read_connection(cases.connection, cases.environment)
+        tested = linting.check(reading, known, linting.model_from_spec())
+        return (*found, *(each for each in tested if each.severity == "error"))
+    return linting.check(config.read_connection(file), known, model)
 
 
 def _installed() -> dict[str, Destination]:

@@ -153,8 +153,9 @@ def _text_of(path: str | Path) -> tuple[str | None, DiagnosticList]:
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        unread.error("AD100", Spot(), f"The file cannot be read: {error.strerror}.")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "Invalid name"
+        unread.error("AD100", Spot(), f"The file cannot be read: {reason}.")
         return None, unread
     if len(content) > MAX_BYTES:
         return None, _too_large(unread)

@@ -81,37 +81,50 @@ def read_cases(path: Path) -> tuple[CaseFile | None, tuple[Diagnostic, ...]]:
 
 
 def _file(path: Path, text: str, root: DocumentNode, findings: DiagnosticList) -> CaseFile:
-    _check(root, _FILE_KEYS, "A test file", findings)
-    given = root.plain() if isinstance(root.value, dict) else {}
-    listed = root.members.get("tests")
+    given = _of_right_kind(root, _FILE_KEYS, "A test file", findings)
+    listed = given.get("tests")
     nodes = listed.value if listed and isinstance(listed.value, list) else []
-    if not nodes:
+    if not nodes and (listed or "tests" not in root.members):
         findings.error("AD202", root.spot, "`tests` is required.")
-    named = given.get("connection") or _connection_of(path)
-    environment = {key: str(value) for key, value in (given.get("environment") or {}).items()}
+    named = given["connection"].value if "connection" in given else None
+    environment = given["environment"] if "environment" in given else DocumentNode(Spot(), {}, {})
     return CaseFile(
         file=path,
-        connection=path.parent / named,
-        environment={**os.environ, **environment},
+        connection=path.parent / str(named or _connection_of(path)),
+        environment={**os.environ, **dict(_variables(environment, findings))},
         cases=tuple(_cases(nodes, findings)),
         text=text,
     )
 
 
+def _variables(node: DocumentNode, findings: DiagnosticList) -> Iterator[tuple[str, str]]:
+    """Yield the environment variables of a file; notes values that are lists or objects."""
+    for key, inner in node.members.items():
+        if isinstance(inner.value, dict | list):
+            text = f"`environment.{key}` must be text, got {inner.kind}."
+            findings.error("AD201", inner.spot, text)
+        else:
+            yield key, str(inner.value)
+
+
 def _cases(nodes: list[DocumentNode], findings: DiagnosticList) -> Iterator[Case]:
     for number, node in enumerate(nodes, 1):
-        _check(node, _CASE_KEYS, "A test", findings)
-        given = node.plain() if isinstance(node.value, dict) else {}
-        events, expect = given.get("events"), given.get("expect")
-        if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
+        parts = _of_right_kind(node, _CASE_KEYS, "A test", findings)
+        objects = [
+            _are_objects(parts[key], key, findings) for key in ("expect", "calls") if key in parts
+        ]
+        if "events" not in parts or parts["events"].value is None:
             findings.error("AD202", node.spot, "`events` must be a list of objects.")
             continue
-        _check_events(node.members["events"], events, findings)
-        if isinstance(expect, list) and len(expect) != len(events):
+        given = {key: part.plain() for key, part in parts.items()}
+        events, expect = given["events"], given.get("expect")
+        _check_events(parts["events"], events, findings)
+        if expect is not None and len(expect) != len(events):
             text = f"`expect` must have one object for each of the {len(events)} events."
             findings.error("AD201", node.key("expect"), text)
-        name = str(given.get("name") or f"test {number}")
-        yield Case(name, events, expect, given.get("calls"), node)
+        if all(objects):
+            name = str(given.get("name") or f"test {number}")
+            yield Case(name, events, expect, given.get("calls"), node)
 
 
 def _check_events(node: DocumentNode, events: list[Any], findings: DiagnosticList) -> None:
@@ -122,9 +135,20 @@ def _check_events(node: DocumentNode, events: list[Any], findings: DiagnosticLis
             findings.error("AD201", item.spot, why_not(event, "the item"))
 
 
-def _check(
+def _are_objects(node: DocumentNode, key: str, findings: DiagnosticList) -> bool:
+    """Return whether a list holds objects only; notes its other items."""
+    items = node.value if isinstance(node.value, list) else []
+    others = [item for item in items if not isinstance(item.value, dict)]
+    for item in others:
+        findings.error("AD201", item.spot, f"`{key}` must be a list of objects, got {item.kind}.")
+    return not others
+
+
+def _of_right_kind(
     node: DocumentNode, kinds: Mapping[str, str], what: str, findings: DiagnosticList
-) -> None:
+) -> dict[str, DocumentNode]:
+    """Return the known members whose value has the right kind, or is nothing; note the others."""
+    right: dict[str, DocumentNode] = {}
     if not isinstance(node.value, dict):
         findings.error("AD201", node.spot, f"{what} must be an object, got {node.kind}.")
     for key, inner in node.members.items():
@@ -134,6 +158,9 @@ def _check(
         elif inner.kind not in {kinds[key], "nothing"}:
             text = f"`{key}` must be {kinds[key]}, got {inner.kind}."
             findings.error("AD201", inner.spot, text)
+        else:
+            right[key] = inner
+    return right
 
 
 def _connection_of(path: Path) -> str:

@@ -37,7 +37,9 @@ is_common_date = _COMMON.fullmatch
 
 def is_date_like(text: str) -> bool:
     """Return whether a string can be a `datetime`: dayjs accepts it, and the moment exists."""
-    return bool(is_common_date(text)) or is_moment(text)
+    if is_common_date(text):
+        return True
+    return read_milliseconds(text) is not None and is_moment(text)
 
 
 def is_moment(value: str | float) -> bool:
@@ -63,9 +65,7 @@ def read_datetime(value: str | float) -> datetime:
             return _EPOCH + timedelta(milliseconds=milliseconds)
     except (OverflowError, ValueError):
         pass
-    raise PayloadValidationError(
-        "A date and time is invalid, does not exist, or is not within the years 1 to 9999."
-    )
+    raise PayloadValidationError("A date and time is invalid or not within the years 1 to 9999.")
 
 
 def _rolls_over(text: str) -> bool:
@@ -78,7 +78,7 @@ def _rolls_over(text: str) -> bool:
     year, month, day, hour, minute, second, _ = found.groups()
     time = int(hour or 0), int(minute or 0), int(second or 0)
     in_day = time < (24, 0, 1) and time[1] < 60 and time[2] < 60
-    return not (in_day and is_day(int(year), int(month or 1), int(day or 1)))
+    return not (in_day and is_day(_full_year(year), int(month or 1), int(day or 1)))
 
 
 def _milliseconds_of(value: str | float) -> float | None:
@@ -116,6 +116,12 @@ def _plain_number(text: str) -> float | None:
 
 def _dayjs_moment(year: str, *rest: str | None) -> float:
     month, day, hour, minute, second, fraction = (part or "" for part in rest)
-    full_year = int(year) + 1900 if int(year) < 100 else int(year)
     time = clock(int(hour or 0), int(minute or 0), int(second or 0), int((fraction or "0")[:3]))
-    return days(full_year, (int(month) - 1) if month else 0, int(day) if day else 1) * DAY + time
+    return (
+        days(_full_year(year), (int(month) - 1) if month else 0, int(day) if day else 1) * DAY
+        + time
+    )
+
+
+def _full_year(year: str) -> int:
+    return int(year) + 1900 if int(year) < 100 else int(year)

@@ -100,7 +100,7 @@ def requirement_text(problem: Problem) -> str:
         "required": f"is required{_when(field.required)}",
         "type": f"must be {_noun(problem)}",
         "choices": f"must be {_listing([choice.value for choice in field.choices])}",
-        "format": f"must be {_FORMATS[name]}",
+        "format": f"must be {_FORMATS[name]}{_existing(problem)}",
         "pattern": f"must match `{field.pattern}`",
         "too_short": f"must have at least {_count(field.minimum)}",
         "too_long": f"must have at most {_count(field.maximum)}",
@@ -108,6 +108,16 @@ def requirement_text(problem: Problem) -> str:
         "too_large": f"must be at most {field.maximum}",
     }
     return demands[problem.code]
+
+
+def _existing(problem: Problem) -> str:
+    """Return what a date lacks that dayjs would accept: February 30, or the year 10000."""
+    if problem.field.type != "datetime" or not isinstance(problem.found, str):
+        return ""
+    from framework.definition.field_dates import read_milliseconds  # noqa: PLC0415 - for errors
+
+    known = problem.code == "format" and read_milliseconds(problem.found) is not None
+    return " that exists, in the years 1 to 9999" if known else ""
 
 
 def _when(required: bool | Conditions) -> str:  # noqa: FBT001 - the field's option
@@ -165,7 +175,7 @@ _FORMATS: Final = {
     "date": "a date such as 2024-03-05",
     "time": "a time such as 06:07:08Z",
     "date-time": "a date and time such as 2024-03-05T06:07:08Z",
-    "date-like": "a date and time that exists",
+    "date-like": "a date and time",
     "uri": "a URI",
     "uri-reference": "a URI or a relative reference",
     "uri-template": "a URI template",

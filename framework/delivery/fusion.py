@@ -123,6 +123,8 @@ class _Writer:
                     code.line(f"slow.append((row_id, event, {DELETION}))")
                     code.line("continue")
                 self._write_subscriptions(reader)
+                if not self._subscriptions:
+                    code.line("pass")
         built: Fused = code.build("prepare")
         return built
 

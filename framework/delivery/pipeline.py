@@ -141,7 +141,7 @@ def _public(fields: Mapping[str, Field], values: Any) -> Any:
 
 def _digest(value: Any) -> str:
     """Return a short digest of JSON, in which the order of keys does not matter."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+    return hashlib.sha256(_encoded(value)).hexdigest()[:12]
 
 
 def _addresses(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -293,3 +293,11 @@ class Connection:
     def calls(self) -> Counter[str]:
         """The number of requests made so far, by method and path without ids."""
         return self.hook_runner.client.calls
+
+
+def _encoded(value: Any) -> bytes:
+    """Return a value as JSON; numbers beyond 64 bits and lone surrogates are not for orjson."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return json.dumps(value, sort_keys=True).encode()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         page,
     )
     from framework.linting.connection_files import (
+        check,
         check_settings,
         choose,
         validate,
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "catalogue": "CATALOGUE CODES MANIFEST Entry page",
-    "connection_files": "check_settings choose validate",
+    "connection_files": "check check_settings choose validate",
     "counterfactual": "Change nearest_change",
     "event_models": "EVENT_TYPES EventModel model_from_sample model_from_schema model_from_spec",
     "issues": "Issue nearest suggestion",
@@ -87,6 +88,7 @@ __all__ = [
     "Issue",
     "SearchResult",
     "WorkBudget",
+    "check",
     "check_exclusion",
     "check_mapping",
     "check_settings",

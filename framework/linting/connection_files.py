@@ -8,6 +8,7 @@ from typing import Final
 
 from framework.config import (
     ConnectionFile,
+    Diagnostic,
     DiagnosticList,
     DocumentNode,
     Reading,
@@ -28,6 +29,16 @@ from framework.triggers import parse
 _REFERENCE: Final = "${"
 _ANY_EVENT: Final = 'type != "none"'
 _SETTING_CODES: Final = {"required": "AD311"}
+
+
+def check(
+    reading: Reading, known: Mapping[str, Destination], model: EventModel
+) -> tuple[Diagnostic, ...]:
+    """Check a connection against the destination that it names; return all findings."""
+    destination = choose(reading, known)
+    if destination is not None:
+        validate(reading, destination, model)
+    return reading.diagnostics
 
 
 def choose(reading: Reading, known: Mapping[str, Destination]) -> Destination | None:

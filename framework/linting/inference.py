@@ -191,8 +191,11 @@ def _outcomes(tested: Type, part: str) -> tuple[bool, bool]:
     holds = there.is_present
     if part == "exists":
         return holds, tested.missing or tested.null or None in tested.values
+    filled = [value for value in there.values if isinstance(value, str) and value]
     certain = there.members is not None or (there.text is not None and there.text.nonempty)
-    doubts = there.boolean or there.number or there.items is not None or bool(there.values)
+    certain = certain or bool(filled)
+    doubts = there.boolean or there.number or there.items is not None
+    doubts = doubts or len(filled) < len(there.values)
     if tested.missing or tested.null or doubts or (there.text and not there.text.nonempty):
         return holds, True
     return holds, not certain

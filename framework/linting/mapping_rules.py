@@ -136,7 +136,7 @@ def check_batching(effective: EffectiveMapping, budget: WorkBudget) -> Iterator[
     keys = [*action.batching.keys, *(key for key in named if key in action.fields)]
     for key in dict.fromkeys(keys):
         part = _unique_path(effective.mapping.get(key))
-        if part is not None:
+        if part is not None and (key in effective.own or key in named):
             message = f"Field `{key}` is a batch key, but `{part}` differs for nearly every event."
             hint = "Each event would be sent in its own request."
             yield effective.issue("AD532", "warning", (key,), message, hint)
@@ -181,7 +181,8 @@ def check_hashes(effective: EffectiveMapping) -> Iterator[Issue]:
     ]
     for key, field in effective.action.fields.items() if switches else ():
         source = _hashed_source(effective.mapping.get(key))
-        if field.category == "hashedPII" and source is not None:
+        told = key in effective.own or switches[0] in effective.own
+        if field.category == "hashedPII" and source is not None and told:
             message = f"Field `{key}` receives {source}; `{switches[0]}` would hash it again."
             hint = f"Map `{switches[0]}` to false, or map an unhashed value."
             yield effective.issue("AD507", "warning", (key,), message, hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -86,6 +87,7 @@ def _checked(
     budget.spend(3 * len(text))
     trigger = parse(text)
     issues += [_warning("AD412", remark, text, _quoted(remark)) for remark in trigger.remarks]
+    issues += _foreign_constants(text)
     types = _matching_types(trigger, model, budget)
     if not types:
         return CheckedTrigger(trigger, model, (*issues, *_unsatisfiable(trigger, text)))
@@ -100,6 +102,26 @@ def _checked(
     if model.is_sample and not any(map(trigger.matches, model.sample)):
         issues.append(_warning("AD419", "No event of the sample matches the trigger.", text, text))
     return CheckedTrigger(trigger, inner, tuple(issues))
+
+
+_FOREIGN_CONSTANT: Final = re.compile(
+    r"""(?:"[^"]*"|'[^']*')|(?:!=|=)\s*(?P<word>NULL|Null|None|nil|undefined|TRUE|True|FALSE|False)\b"""
+    r"""(?![.\\-])"""
+)
+
+
+def _foreign_constants(text: str) -> Iterator[Issue]:
+    """Yield unquoted words that are text here, but constants in other languages."""
+    for match in _FOREIGN_CONSTANT.finditer(text):
+        word = match["word"]
+        if word:
+            meant = word.lower() if word.lower() in {"true", "false"} else "null"
+            message = f"`{word}` is text here, not a constant."
+            hint = f"Write `{meant}`, or put quotes around it."
+            place = match.start("word")
+            yield Issue(
+                "AD420", "warning", "trigger", message, hint, offset=place, length=len(word)
+            )
 
 
 def _trigger_issues_within(text: str, budget: WorkBudget) -> tuple[Issue, ...]:

@@ -166,7 +166,8 @@ def _bracketed(match: re.Match[str]) -> str:
 
 
 def _type_alone(match: re.Match[str]) -> str:
-    return f'`{match[0]}` alone is not a condition; write `type = "{match[0].lower()}"`.'
+    word = match["at"]
+    return f'`{word}` alone is not a condition; write `type = "{word.lower()}"`.'
 
 
 def _membership(match: re.Match[str]) -> str:
@@ -185,7 +186,8 @@ def _rules() -> Iterator[_Rule]:
     yield _rule(r"\A\s*(?:all|any|every|everything|always|true|\*|\.\*|1\s*=\s*1)\s*\Z", _whole)
     yield _rule(r"\A\s*(?:all|any|every)\s+events?\s*\Z", _whole)
     types = "track|identify|page|screen|group|alias"
-    yield _rule(rf"(?<![\w.\\$])(?:{types})(?![\w.\\$(]|\s*(?:[=!<>~]|in\b))", _type_alone)
+    start = r"(?:\A|\(|,|!|\b(?:and|or|not)\s)\s*"
+    yield _rule(rf"{start}(?P<at>{types})(?![\w.\\$(]|\s*(?:[=!<>~]|in\b))", _type_alone)
     yield _rule(r"(?<![\w.\\])\$\.", _dollar)
     yield _rule(
         r"(?:=|<|>)\s*(?P<at>\$)", lambda _: "Put quotes around a value that begins with `$`."
@@ -233,7 +235,6 @@ def _rules() -> Iterator[_Rule]:
     yield _rule(rf"{field}\s+(?P<operator>(?:{words}))(?![\w.(])", _symbol)
     yield _rule(r"(?P<operator>:=|=!|[≡≠≥≤]|(?<=[\w\s]):(?=\s))", _symbol)
     yield _rule(rf"{field}\[(?P<quote>[\"'])(?P<key>[^\"']+)(?P=quote)\]", _bracketed)
-    yield _rule(r"\b(size|count)(?=\()", lambda m: _instead(f"{m[0]}(...)", "length(...)"))
     yield _rule(r"\A\s*(?P<at>if|when|where|select|filter)\b", _prefix)
     yield _rule(r"`", "Use straight quotes around a string: `\"` or `'`.")
     yield _rule(r";", "Remove `;`: a trigger is one condition.")

@@ -67,11 +67,6 @@ MAX_DEPTH: Final = 50
 """Maximum nesting depth of groups, negations and calls."""
 
 _CONSTANTS: Final[dict[str, bool | None]] = {"null": None, "true": True, "false": False}
-_OTHER_CONSTANTS: Final = {
-    **dict.fromkeys(("null", "nil", "none", "undefined"), "null"),
-    "true": "true",
-    "false": "false",
-}
 _COMPARATORS: Final = frozenset({"=", "!=", ">", ">=", "<", "<="})
 
 _Made = TypeVar("_Made")
@@ -327,17 +322,10 @@ class _Parser:
             return self.call()
         if self.token.kind == "word":
             place, word = self.token.start, self.name()
-            self.note_constant(word)
             return self.make(place, ConstantNode, _CONSTANTS.get(word, word))
         if self.token.text == "[":
             return self.list_of_values()
         raise self.missing("value")
-
-    def note_constant(self, word: str) -> None:
-        """Add a remark if an unquoted word is text but looks like a constant."""
-        meant = _OTHER_CONSTANTS.get(word.lower())
-        if meant and word not in _CONSTANTS:
-            self.remarks.append(f"`{word}` is text; write `{meant}`, or put quotes around it.")
 
     def constant(self) -> ConstantNode:
         token = self.take()

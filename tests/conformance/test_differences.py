@@ -69,6 +69,7 @@ def test_a_tag_passes_everywhere_or_has_a_row() -> None:
         tag: case["id"]
         for file in FILES
         for case in read_cases(file)
+        if case["id"] not in excuses()
         for tag in {*case.get("note", ())} - excuses() - LOOSENING
         if run_case(case) is not None
     }

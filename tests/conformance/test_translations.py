@@ -47,7 +47,8 @@ def test_only_these_cases_need_a_translation(monkeypatch: pytest.MonkeyPatch) ->
         for file in case_files()
         if file.stem in {"batch", "payload", "fields_schema", "corpus"}
         for case in read_cases(file)
-        if not excuses().intersection(case.get("note", ())) and run_case(case) is not None
+        if not excuses().intersection((case["id"], *case.get("note", ())))
+        and run_case(case) is not None
     }
     assert needing == set(TRANSLATED)
 

@@ -13,6 +13,7 @@ _GROUPS: Final = {
     "AD3": "Settings and references",
     "AD40": "Destinations and actions",
     "AD41": "Triggers",
+    "AD42": "Triggers",
     "AD50": "Mappings",
     "AD51": "Values",
     "AD52": "Field options",

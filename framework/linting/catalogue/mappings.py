@@ -24,7 +24,7 @@ MAPPINGS: Final = (
     ),
     Entry(
         "AD503",
-        "The field is unknown.",
+        "The field is unknown, or the key of an object that declares its keys.",
         "The action ignores the mapped value.",
         mapping("adress: c@d.example"),
         "Action `sendLetter` has no field `adress`. Did you mean `address`?",
@@ -71,6 +71,14 @@ MAPPINGS: Final = (
         'The sync mode must be one of add, delete, got "mirror".',
     ),
     Entry(
+        "AD509",
+        "A text looks like a path, a template or a directive.",
+        "Text is sent unchanged; only directives read the event.",
+        mapping("reference: $.messageId"),
+        "This text looks like a path, but text is sent unchanged. Write "
+        '`{"@path": "$.messageId"}`.',
+    ),
+    Entry(
         "AD511",
         "A required field never gets a value.",
         "Every event would fail.",
@@ -106,6 +114,17 @@ MAPPINGS: Final = (
         mapping("paper: glossy"),
         'Field `paper` of action `sendLetter` must be "plain" or "fine"; its mapping '
         'gives "glossy".',
+    ),
+    Entry(
+        "AD516",
+        "A condition of the mapping has the same result for every event.",
+        "One of its branches is never used.",
+        mapping(
+            'reference: {"@if": {exists: {"@template": "{{userId}}"}, then: yes, '
+            'else: {"@path": $.messageId}}}'
+        ),
+        "The condition `exists` always holds, so `else` is never used. A template always gives "
+        "text, which may be empty; `blank` tests for that.",
     ),
     Entry(
         "AD521",

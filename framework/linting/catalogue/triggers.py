@@ -18,7 +18,8 @@ TRIGGERS: Final = (
     Entry(
         "AD412",
         "A part of the trigger is ignored.",
-        "Segment's implementation ignores it too, without a message.",
+        "Segment's implementation ignores it too, without a message; so it does with keys below "
+        "text fields, such as `event.name`.",
         trigger('type = "track" and event = Order Completed'),
         "`Completed` is ignored; put quotes around a value of several words.",
     ),
@@ -76,5 +77,12 @@ TRIGGERS: Final = (
         "one `track` event.",
         trigger('type = "identify"'),
         "No event of the sample matches the trigger.",
+    ),
+    Entry(
+        "AD420",
+        "A word in a trigger is text, but looks like a constant.",
+        "The constants are `null`, `true` and `false`, in lower case.",
+        trigger("properties.coupon != NULL"),
+        "`NULL` is text here, not a constant. Write `null`, or put quotes around it.",
     ),
 )

@@ -176,13 +176,20 @@ def test_problems_of_a_connection_file_are_shown_where_they_are(
         "1 | destination: shopp\n"
         "  | ^\n"
         "\n"
+        'error[AD401]: There is no destination "shopp". Did you mean `shop`? '
+        "Known destinations: shop.\n"
+        f" --> {connection}:1:14\n"
+        "  |\n"
+        "1 | destination: shopp\n"
+        "  |              ^^^^^\n"
+        "\n"
         "error[AD301]: The environment variable `NONE` is not set.\n"
         f" --> {connection}:2:17\n"
         "  |\n"
         "2 | settings: {key: '${env:NONE}'}\n"
         "  |                 ^^^^^^^^^^^^^\n"
         "\n"
-        "1 error, 1 warning.\n"
+        "2 errors, 1 warning.\n"
     )
     assert result.exit_code == exits.USAGE
 

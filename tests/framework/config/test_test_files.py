@@ -27,6 +27,12 @@ tests:
   - events: [{type: page}]
 """
 
+CONNECTION = """\
+destination: actions-criteo-audiences
+settings: {advertiser_id: "1", client_id: "${env:NAME}", client_secret: "${env:NAME}"}
+subscriptions: [{partnerAction: addUserToAudience}]
+"""
+
 
 def write(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "ours.test.yaml"
@@ -112,8 +118,9 @@ def test_all_problems_are_reported_at_once(tmp_path: Path, text: str, problems: 
 
 
 def test_validate_takes_test_files_for_what_they_are(tmp_path: Path) -> None:
-    """`actions validate *.yaml` in a folder with tests reports the tests' own problems only."""
+    """The tests' own problems are reported, and what keeps their connection from being used."""
     good, bad = write(tmp_path, FILE), tmp_path / "bad.test.yaml"
+    (tmp_path / "ours.connection.yaml").write_text(CONNECTION, encoding="utf-8")
     bad.write_text("tests: [{events: [], expected: []}]", encoding="utf-8")
 
     passed = CliRunner().invoke(actions, ["validate", str(good)])

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.definition.field_dates import is_date_like, read_datetime, read_milliseconds
+from framework.definition.field_dates import (
+    is_common_date,
+    is_date_like,
+    read_datetime,
+    read_milliseconds,
+)
 from framework.errors import PayloadValidationError
 
 
@@ -92,7 +97,39 @@ def test_moments_outside_the_calendar_are_refused(value: str | float) -> None:
     assert str(caught.value) == "A date and time is invalid or not within the years 1 to 9999."
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-02-30", "2023-02-29", "2024-04-31", "2024-06-31T10:00:00Z", "2024-02-30T00:00:00Z"),
+        *("2024-13-05", "2024-00-10", "20240230", "02/30/2024", "30 Feb 2024", "2024-11-31 06:07"),
+        *("2024-03-05T25:00:00", "2024-03-05 23:60", "2024-03-05T24:00:01", "10000-01-01"),
+    ],
+)
+def test_dates_that_do_not_exist_are_refused(text: str) -> None:
+    """Dayjs and `Date` take a later day or hour for them, or a year that Python does not have."""
+    assert read_milliseconds(text) is not None
+    assert not is_date_like(text)
+    assert not is_common_date(text)
+    with pytest.raises(PayloadValidationError):
+        read_datetime(text)
+
+
+@given(st.integers(0, 9999), st.integers(0, 13), st.integers(0, 32), st.sampled_from("T Z"))
+def test_days_are_those_of_the_calendar(year: int, month: int, day: int, form: str) -> None:
+    """An ISO date is accepted exactly if Python's calendar has the day."""
+    text = f"{year:04}-{month:02}-{day:02}" + {"T": "T12:30", " ": " 12:30:15", "Z": ""}[form]
+    try:
+        exists = bool(datetime(year if year > 99 else year + 1900, month, day, tzinfo=UTC))
+    except ValueError:
+        exists = False
+    assert is_date_like(text) is exists
+
+
 @settings(max_examples=300)
 @given(st.text("0123456789-+:./ TtZzGMarpm(), ", max_size=30))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    assert is_date_like(text) is (read_milliseconds(text) is not None)
+    """What is accepted is read; what is read and not accepted does not exist."""
+    accepted = is_date_like(text)
+    assert not accepted or read_milliseconds(text) is not None
+    if accepted:
+        assert 1 <= read_datetime(text).year <= 9999

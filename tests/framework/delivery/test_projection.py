@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from framework.codegen import SourceCode
 from framework.delivery.projection import Projection, project
 from framework.events import EVENT_TYPES, START, Chunk, EventFile, Position, decode
-from framework.paths import Path
+from framework.paths import Event, Path
 
 PATHS = [
     Path.parse(text)
@@ -172,17 +172,29 @@ def test_numbers_beyond_doubles_may_be_skipped(line: bytes) -> None:
     assert READ(struct) == [path.get(json.loads(line)) for path in PATHS]
 
 
-@pytest.mark.parametrize("texts", [[""], ["$.a", ""], ["a\\b.c"], ["\ud800"], ["a." * 60 + "b"]])
+@pytest.mark.parametrize(
+    "texts", [[""], ["$.a", ""], ["a\\b.c"], ["['a.b']"], ["\ud800"], ["a." * 60 + "b"]]
+)
 def test_paths_that_no_struct_can_have_need_the_whole_event(texts: list[str]) -> None:
     assert project(Path.parse(text).parts for text in texts) is None
 
 
-@pytest.mark.parametrize("part", ['b"c', "b\\c", "b\nc", "b\ud800"])
+@pytest.mark.parametrize("part", ['b"c', "b\\c", "b\nc", "b\ud800", "b.c"])
 def test_a_key_that_no_struct_can_have_ends_the_structs(part: str) -> None:
     """What holds it is decoded as plain JSON."""
     paths = [Path(("a", part, "d")), Path(("a", "x"))]
     projection = projected(paths)
     event = {"a": {part.encode("utf-8", "replace").decode(): {"d": 1}, "x": 2}}
+    struct = decoded(projection, json.dumps(event).encode())
+    assert read_all(projection, paths)(struct) == [path.get(event) for path in paths]
+
+
+@pytest.mark.parametrize(
+    "event", [{"a": {"b": {"c": {"d": 1}}, "x": 2}}, {"a": {"b.c": 0}}, {"a": 5}, {"a": [{"b": 1}]}]
+)
+def test_a_key_with_dots_may_mean_several_keys(event: Event) -> None:
+    paths = [Path(("a", "b.c", "d")), Path(("a", "x")), Path(("a", "0.b"))]
+    projection = projected(paths)
     struct = decoded(projection, json.dumps(event).encode())
     assert read_all(projection, paths)(struct) == [path.get(event) for path in paths]
 

@@ -88,8 +88,9 @@ PATH = {"@path": "$.properties.a"}
          [("AD512 hint x: Field `x` of action `send` is required when `y` has no value; "
           "`$.userId` may give no value.")]),
         (Field(type="object", properties={"in": Field(required=True)}), {"out": 1},
-         [("AD511 error x/in: Field `x.in` of action `send` is required; "
-          "the mapped object does not contain it.")]),
+         ["AD503 warning x/out: Field `x` of action `send` has no key `out`. Known keys: in.",
+          ("AD511 error x/in: Field `x.in` of action `send` is required; "
+           "the mapped object does not contain it.")]),
         (Field(type="number"), "many",
          ['AD513 error x: Field `x` of action `send` must be a number; its mapping gives "many".']),
         (Field(type="boolean", multiple=True), [True, "perhaps"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from framework.errors import TriggerError
 from framework.paths import Path
 from framework.triggers import Trigger, parse
 from framework.triggers.globs import MAX_GLOB
+from framework.triggers.semantics import evaluate
 from framework.triggers.syntax import MAX_DEPTH, MAX_LENGTH
 from framework.triggers.tokens import MAX_DIGITS
 from framework.triggers.tree import (
@@ -239,7 +241,7 @@ def test_a_remark_suggests_quotes() -> None:
         ("properties.a = 1.", "Unexpected `.` after a number."),
         ("properties.a = 1.2.3", "Unexpected `.` after a number."),
         ("properties.a = " + "9" * 390 + ".5", "A number must be finite."),
-        ("event = $x", "Unexpected `$`."),
+        ("event = $x", "Put quotes around a value that begins with `$`."),
         ("event = é", "Unexpected `é`."),
         ("event = “x”", "Use straight quotes around a string."),
         ("event = ‘x’", "Use straight quotes around a string."),  # noqa: RUF001 - meant
@@ -383,3 +385,80 @@ def test_one_and_true_are_different_constants() -> None:
     assert parse("properties.a = 1") != parse("properties.a = true")
     assert parse("properties.a in [0]") != parse("properties.a in [false]")
     assert parse("properties.a = 2") == parse("properties.a = 2.0")
+
+
+DOTTED = [
+    (r"properties.cart\.total = 9", {"cart.total": 9}, True),
+    (r"properties.cart\.total = 9", {"cart": {"total": 9}}, True),
+    (r"properties.cart\.total = 9", {"cart.total": 8, "cart": {"total": 9}}, False),
+    (r"properties.cart\.total = 9", {"cart": 9}, False),
+    (r"properties.cart\.total > 5", {"cart.total": 9}, True),
+    ("properties.cart.total = 9", {"cart.total": 9}, False),
+    (r"properties.a\.b.c = 1", {"a.b": {"c": 1}}, True),
+    (r"properties.a\.b.c = 1", {"a": {"b": {"c": 1}}}, True),
+    (r"properties.items\.0\.sku = A", {"items": [{"sku": "A"}]}, True),
+    (r"contains(properties.a\.b, x)", {"a.b": "xy"}, True),
+    (r"properties.a\.b in [1, 2]", {"a.b": 2}, True),
+    (r"properties.a\.b", {"a.b": True}, True),
+    (r"properties.a\.b = null", {"a": {"b": 1}}, False),
+    (r"properties.a\.b = null", {}, True),
+]
+
+
+@pytest.mark.parametrize(("text", "properties", "matches"), DOTTED)
+def test_a_key_may_contain_dots(
+    text: str,
+    properties: dict[str, Any],
+    matches: bool,  # noqa: FBT001 - an expectation
+) -> None:
+    """Interpreted and compiled; the canonical text means the same."""
+    event = {"type": "track", "properties": properties}
+    trigger = parse(text)
+    assert trigger.matches(event) is matches
+    assert evaluate(trigger.tree, event) is matches
+    assert parse(str(trigger)) == trigger
+    assert trigger.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ('event.name = "x"', "`event.name` is read as `event`"),
+        ('type.y != "x"', "`type.y` is read as `type`"),
+        ("userId.x > 5", "`userId.x` is read as `userId`"),
+        ('name.first = "x"', "`name.first` is read as `name`"),
+        (r'event\.name = "x"', r"`event\.name` is read as `event`"),
+    ],
+)
+def test_keys_of_text_fields_are_ignored_with_a_remark(text: str, remark: str) -> None:
+    trigger = parse(text)
+    assert [one.startswith(remark) for one in trigger.remarks] == [True]
+    assert {len(path.parts) for path in trigger.paths} == {1}
+
+
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        ("event.name", 0),
+        ("!event.name", 1),
+        ('contains(event.name, "x")', 9),
+        ("length(userId.x) > 3", 7),
+        ('lowercase(event.a.b) = "c"', 10),
+        ('event.name in ["a"]', 0),
+        ('"x" in event.name', 7),
+        ("properties.a = string(type.x)", 22),
+        ('type = "track" and (userId.x or event = "y")', 20),
+    ],
+)
+def test_text_fields_have_no_keys(text: str, offset: int) -> None:
+    """Segment's implementation ignores such a condition; here it is refused."""
+    with pytest.raises(TriggerError) as caught:
+        parse(text)
+    message = str(caught.value).partition("\n")[0]
+    field = text[offset:].partition(")")[0].split()[0].rstrip(",")
+    root, _, inner = field.partition(".")
+    assert message == (
+        f"`{field}` does not exist: `{root}` is text and has no keys; "
+        f"write `{root}`, or `properties.{inner}`."
+    )
+    assert caught.value.offset == offset
