@@ -16,9 +16,10 @@ from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.offline import network_allowed, no_network, seal
-from framework.delivery.performing import HookRunner, Implementation, Preview
+from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
 from framework.delivery.pipeline import Connection, connect
+from framework.delivery.plugin_calls import Implementation, Preview
 from framework.delivery.prepare import Intake, Prepared, RowIds
 from framework.delivery.report import (
     DELETIONS,

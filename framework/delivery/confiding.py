@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import httpx
 
 from framework.delivery.redaction import Redactor
-
-Flow: TypeAlias = Generator[httpx.Request, httpx.Response, None]
 
 _PLAIN_HEADERS: Final = frozenset(
     {
@@ -49,7 +47,9 @@ class ConfidingAuth(httpx.Auth):
         self._auth: httpx.Auth = auth if isinstance(auth, httpx.Auth) else _Function(auth)
         self._redactor = redactor
 
-    def sync_auth_flow(self, request: httpx.Request) -> Flow:
+    def sync_auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
         """Do what the flow does."""
         before = _facts(request)
         flow = self._auth.sync_auth_flow(request)
@@ -82,7 +82,7 @@ class _Function(httpx.Auth):
     def __init__(self, function: Callable[[httpx.Request], httpx.Request]) -> None:
         self._function = function
 
-    def auth_flow(self, request: httpx.Request) -> Flow:
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send the request as the function returns it."""
         yield self._function(request)
 

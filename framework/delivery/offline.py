@@ -20,7 +20,7 @@ from framework.errors import APIError
 
 if TYPE_CHECKING:
     from framework.definition import Destination
-    from framework.delivery.performing import Implementation
+    from framework.delivery.plugin_calls import Implementation
 
 CODE: Final = "DRY_RUN_NETWORK"
 

@@ -9,14 +9,13 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import httpx
-from msgspec import Struct
 from msgspec.structs import replace as replace_fields
 
 from framework.clock import Clock
-from framework.definition import Action, Destination, membership
+from framework.definition import Action, membership
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
@@ -24,20 +23,27 @@ from framework.delivery.columns import Columns, build_all
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.exchanges import BODY_LIMIT, Redactor
 from framework.delivery.grouping import Rows, audience_of
+from framework.delivery.hook_failures import (
+    DELETION_LIMIT,
+    MAX_ABANDONED,
+    NO_IDENTIFIER,
+    NO_USER,
+    halted,
+    late,
+    miscounted,
+    misfit,
+    misplaced,
+    mistyped,
+)
 from framework.delivery.identifier_mask import masking
 from framework.delivery.offline import OfflinePlugin
 from framework.delivery.permission import DeletionRequest, deletion_request
+from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
 from framework.delivery.result_checks import clean_json, clean_result, problems_of
 from framework.delivery.workers import current_watch
 from framework.errors import IntegrationError, PluginExitError, Stopped
 from framework.paths import Event
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
-
-MAX_ABANDONED: Final = 3
-"""Calls that may be given up before a connection performs nothing more."""
-
-DELETION_LIMIT: Final = 300.0
-"""Seconds for a call of `delete_users`."""
 
 MAX_PREVIEWS: Final = 100
 """Previews of dry runs that are kept."""
@@ -46,54 +52,6 @@ _RESULTS: Final = (Delivered, Failed, Skipped, Unconfirmed)
 _NOT_SENT: Final = Skipped(
     "DRY_RUN", "The destination sends by other means than HTTP, so a dry run does not call it."
 )
-
-
-class Implementation(Protocol):
-    """The parts of a plugin that a delivery uses: its definition, and its hooks by name."""
-
-    @property
-    def definition(self) -> Destination:
-        """The destination's definition."""
-
-    def implements(self, hook: str) -> bool:
-        """Return whether anything implements *hook*."""
-
-    def wants(self, hook: str) -> frozenset[str]:
-        """Return the names of the arguments that implementations of *hook* ask for."""
-
-    def call(self, hook: str, **arguments: Any) -> Any:
-        """Call *hook*."""
-
-
-class BatchInput(Struct, frozen=True):
-    """The rows of a batch, aligned; *key* has the values of the batch keys by name.
-
-    Payloads and events are present only if a hook asks for them.
-    """
-
-    size: int
-    key: Mapping[str, Any]
-    identifiers: Sequence[str | None]
-    payloads: Sequence[Any] = ()
-    events: Sequence[Any] = ()
-
-    def at(self, places: Sequence[int]) -> BatchInput:
-        """Return the rows at *places*."""
-        return BatchInput(
-            len(places),
-            self.key,
-            [self.identifiers[place] for place in places],
-            [self.payloads[place] for place in places] if self.payloads else (),
-            [self.events[place] for place in places] if self.events else (),
-        )
-
-
-class Preview(Struct, frozen=True):
-    """What a batch of *size* rows would send, as the hook `preview` shows it: JSON."""
-
-    action: str
-    size: int
-    shown: Any
 
 
 @dataclass(frozen=True)
@@ -192,7 +150,7 @@ class HookRunner:
         if isinstance(found, Failed):
             return [found] * columns.size
         if not isinstance(found, list | tuple) or len(found) != columns.size:
-            return [_miscounted("identify", columns.size, found)] * columns.size
+            return [miscounted("identify", columns.size, found)] * columns.size
         if {str}.issuperset(map(type, found)) and all(found):
             return found
         return [
@@ -209,7 +167,7 @@ class HookRunner:
         found = [self._call_own("weigh", weigh, payload) for payload in columns.payloads]
         return [
             one if isinstance(one, Failed) or (type(one) is int and one >= 0)
-            else _misfit("weigh", "a number of bytes", one)
+            else misfit("weigh", "a number of bytes", one)
             for one in found
         ]  # fmt: skip
 
@@ -229,7 +187,7 @@ class HookRunner:
             if isinstance(first, Failed):
                 return first
             if not isinstance(first, kind):
-                return _misfit("merge", f"a {kind.__name__}", first)
+                return misfit("merge", f"a {kind.__name__}", first)
         return first
 
     def delete_users(self, events: Sequence[Event]) -> list[Result]:
@@ -297,7 +255,7 @@ class HookRunner:
         if self.previews is not None:
             return _NOT_SENT
         stuck = len(self.abandoned) >= MAX_ABANDONED
-        return _halted(self.plugin.definition.slug) if stuck else None
+        return halted(self.plugin.definition.slug) if stuck else None
 
     def give_up(self, action: Action | None, progress: Sequence[Result], size: int) -> list[Result]:
         """Return *size* results for a call that exceeded its time limit, after those so far.
@@ -305,7 +263,7 @@ class HookRunner:
         *action* is None for deletions.
         """
         self.abandoned.append(action.slug if action else "")
-        failed = _late(action, "It was given up; the partner may have accepted the event.")
+        failed = late(action, "It was given up; the partner may have accepted the event.")
         return [*progress, *[failed] * (size - len(progress))]
 
     def _perform(self, compiled: CompiledSubscription, batch_input: BatchInput) -> list[Result]:
@@ -376,7 +334,7 @@ class HookRunner:
         finally:
             watch.end()
         stopped = isinstance(answer, Failed) and answer.code == Stopped.code
-        return _late(action, "It was stopped.") if stopped and watch.stop.is_set() else answer
+        return late(action, "It was stopped.") if stopped and watch.stop.is_set() else answer
 
     @cached_property
     def _fixed(self) -> Callable[[str, CompiledSubscription], Mapping[str, Any]]:
@@ -422,16 +380,16 @@ class HookRunner:
         if isinstance(answer, _RESULTS):
             return [self._fit(hook, answer)] * size
         if hook == "perform" or not isinstance(answer, list | tuple):
-            return [_mistyped(hook, answer)] * size
+            return [mistyped(hook, answer)] * size
         if len(answer) != size:
-            return [_miscounted(hook, size, answer)] * size
+            return [miscounted(hook, size, answer)] * size
         fit: dict[int, Result] = {id(DELIVERED): DELIVERED}  # many are often the same object
         return [fit.get(id(one)) or fit.setdefault(id(one), self._fit(hook, one)) for one in answer]
 
     def _fit(self, hook: str, result: Any, kinds: tuple[type, ...] = _RESULTS) -> Any:
         """Return a result of a hook, redacted, or the Failed for a value that is no result."""
         if not isinstance(result, kinds):
-            return _misplaced(hook, result)
+            return misplaced(hook, result)
         return self._checked(f"Hook `{hook}` returned", result)
 
     def _checked(self, what: str, result: Any) -> Any:
@@ -496,13 +454,6 @@ _OF_BATCH: Final = frozenset({"key", "payloads", "identifiers", "events"})
 _OF_ROW: Final = {"payload": "payloads", "identifier": "identifiers", "event": "events"}
 _OF_EVENTS: Final = frozenset({"event", "events", "membership", "memberships", "audience_settings"})
 
-NO_IDENTIFIER: Final = Failed(
-    400, "NO_IDENTIFIER", "The identifier is empty: the event does not say whom it is about."
-)
-NO_USER: Final = Failed(
-    400, "NO_IDENTIFIER", "The event names no user: it has neither `userId` nor `anonymousId`."
-)
-
 
 def _memberships(
     compiled: CompiledSubscription, events: Sequence[Event], size: int = 0
@@ -512,50 +463,3 @@ def _memberships(
     if declared is not None:
         return [declared] * (size or len(events))
     return [membership(event, compiled.sync_mode) for event in events]
-
-
-def _misfit(function: str, wanted: str, found: Any) -> Failed:
-    got = "nothing" if found is None else type(found).__name__
-    return Failed(500, "RESULT_TYPE", f"`{function}` of Batching must return {wanted}, got {got}.")
-
-
-def _late(action: Action | None, end: str) -> Failed:
-    what = f"Action `{action.slug}`" if action else "Hook `delete_users`"
-    limit = f"the time limit of {action.time_limit if action else DELETION_LIMIT:g} seconds"
-    return Failed(408, Stopped.code, f"{what} exceeded {limit}. {end}")
-
-
-def _halted(slug: str) -> Failed:
-    text = (
-        f"{MAX_ABANDONED} calls of destination `{slug}` exceeded their time limits and are still "
-        "running, so nothing more is sent."
-    )
-    return Failed(503, "HALTED", text)
-
-
-def _mistyped(hook: str, answer: Any) -> Failed:
-    offer = "one response or a result" if hook == "perform" else "one response or a list of results"
-    return Failed(
-        500,
-        "RESULT_TYPE",
-        f"Hook `{hook}` must return nothing, {offer}, got {type(answer).__name__}.",
-    )
-
-
-def _miscounted(hook: str, size: int, answer: Any) -> Failed:
-    counted = isinstance(answer, list | tuple)
-    got = f"{len(answer)} results" if counted else type(answer).__name__
-    rows = "requests" if hook == "delete_users" else "payloads"
-    return Failed(
-        500,
-        "RESULT_COUNT",
-        f"Hook `{hook}` must return one result for each of the {size} {rows}, got {got}.",
-    )
-
-
-def _misplaced(hook: str, found: Any) -> Failed:
-    wanted = "an identifier or a Failed" if hook == "identify" else "a result"
-    got = "nothing" if found is None else type(found).__name__
-    return Failed(
-        500, "RESULT_TYPE", f"Hook `{hook}` must return {wanted} for each payload, got {got} here."
-    )

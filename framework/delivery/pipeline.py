@@ -34,7 +34,8 @@ from framework.delivery.compiled import CompiledSubscription, compile_subscripti
 from framework.delivery.exchanges import Redactor
 from framework.delivery.http_errors import address_of
 from framework.delivery.offline import OfflinePlugin
-from framework.delivery.performing import HookRunner, Implementation
+from framework.delivery.performing import HookRunner
+from framework.delivery.plugin_calls import Implementation
 from framework.delivery.prepare import Intake
 from framework.delivery.report import Report
 from framework.delivery.retries import Retry

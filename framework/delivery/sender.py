@@ -16,7 +16,8 @@ from framework.delivery.columns import build_all
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.dispatch import Dispatcher, InlineDispatcher, ThreadedDispatcher
 from framework.delivery.fusion import DELETION
-from framework.delivery.performing import BatchInput, HookRunner
+from framework.delivery.performing import HookRunner
+from framework.delivery.plugin_calls import BatchInput
 from framework.delivery.prepare import Intake, Prepared, Wanted
 from framework.delivery.report import SUPERSEDED, Completion, ReportItem, Sent, merged_into
 from framework.delivery.row_groups import Batch, RowGroup, deletion_of

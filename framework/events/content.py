@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from framework.errors import ConfigurationError
-from framework.events.documents import DocumentError, Record, ends_early, split
-from framework.events.kinds import Kind, of_bytes, of_text
+from framework.events.json_documents import DocumentError, Record, ends_early, split
+from framework.events.kinds import FileKind, of_bytes, of_text
 from framework.events.parsing import BOM
 
 MAX_DOCUMENT: Final = 64_000_000
@@ -226,7 +226,7 @@ class _Recognition:
         lines = head.removeprefix(BOM).split(b"\n") if self._ahead.ended else _whole_lines(head)
         return [line.strip() for line in lines if line.strip()][:number]
 
-    def _is(self, kind: Kind) -> ConfigurationError:
+    def _is(self, kind: FileKind) -> ConfigurationError:
         return ConfigurationError(
             f"`{self._name}` looks like {kind.name}, but events are read as JSON, one object per "
             f"line. Nothing was sent. {kind.remedy}"

@@ -22,8 +22,8 @@ from msgspec import Struct, json
 
 from framework.errors import StorageError
 from framework.events.content import BLOCK, Content, Readable, open_content
-from framework.events.documents import Place, Record
 from framework.events.envelopes import unpack
+from framework.events.json_documents import Place, Record
 from framework.events.parsing import NotJSONError, is_blank, parse
 from framework.events.stream_head import RecordedStream, StreamHead
 from framework.storage import storage

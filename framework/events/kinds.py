@@ -9,7 +9,7 @@ _AS_LINES: Final = "Write the events of it as lines of JSON (NDJSON)."
 _UNPACK: Final = "Unpack it first, for example with `{}`."
 
 
-class Kind(NamedTuple):
+class FileKind(NamedTuple):
     """A kind of file: its name with an article, and what to do with such a file."""
 
     name: str
@@ -17,59 +17,62 @@ class Kind(NamedTuple):
 
 
 _SIGNATURES: Final = (
-    (b"PK\x05\x06", Kind("an empty zip archive", _AS_LINES)),
-    (b"\xfd7zXZ\x00", Kind("compressed with xz", _UNPACK.format("xz -dc FILE"))),
-    (b"\x28\xb5\x2f\xfd", Kind("compressed with zstd", _UNPACK.format("zstd -dc FILE"))),
-    (b"\x04\x22\x4d\x18", Kind("compressed with lz4", _UNPACK.format("lz4 -dc FILE"))),
-    (b"\xff\x06\x00\x00sNaPpY", Kind("compressed with Snappy", "Unpack it first.")),
-    (b"\x1f\x8b", Kind("compressed with gzip twice", _UNPACK.format("gzip -dc FILE"))),
-    (b"\x1f\x9d", Kind("compressed with compress", _UNPACK.format("gzip -dc FILE"))),
-    (b"7z\xbc\xaf\x27\x1c", Kind("a 7z archive", _UNPACK.format("7z x FILE"))),
-    (b"Rar!\x1a\x07", Kind("a RAR archive", "Unpack it first.")),
-    (b"PAR1", Kind("a Parquet file", _AS_LINES)),
-    (b"Obj\x01", Kind("an Avro file", _AS_LINES)),
-    (b"ORC", Kind("an ORC file", _AS_LINES)),
-    (b"ARROW1", Kind("an Arrow file", _AS_LINES)),
-    (b"FEA1", Kind("a Feather file", _AS_LINES)),
-    (b"\xff\xff\xff\xff", Kind("an Arrow stream", _AS_LINES)),
-    (b"%PDF-", Kind("a PDF document", _AS_LINES)),
-    (b"SQLite format 3\x00", Kind("an SQLite database", _AS_LINES)),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind("an old Office document, such as XLS", _AS_LINES)),
-    (b"\x89HDF\r\n\x1a\n", Kind("an HDF5 file", _AS_LINES)),
-    (b"\x89PNG\r\n\x1a\n", Kind("an image (PNG)", _AS_LINES)),
-    (b"\xff\xd8\xff", Kind("an image (JPEG)", _AS_LINES)),
-    (b"GIF8", Kind("an image (GIF)", _AS_LINES)),
-    (b"\x7fELF", Kind("a program", _AS_LINES)),
-    (b"\x1e", Kind("a JSON text sequence (RFC 7464)",
+    (b"PK\x05\x06", FileKind("an empty zip archive", _AS_LINES)),
+    (b"\xfd7zXZ\x00", FileKind("compressed with xz", _UNPACK.format("xz -dc FILE"))),
+    (b"\x28\xb5\x2f\xfd", FileKind("compressed with zstd", _UNPACK.format("zstd -dc FILE"))),
+    (b"\x04\x22\x4d\x18", FileKind("compressed with lz4", _UNPACK.format("lz4 -dc FILE"))),
+    (b"\xff\x06\x00\x00sNaPpY", FileKind("compressed with Snappy", "Unpack it first.")),
+    (b"\x1f\x8b", FileKind("compressed with gzip twice", _UNPACK.format("gzip -dc FILE"))),
+    (b"\x1f\x9d", FileKind("compressed with compress", _UNPACK.format("gzip -dc FILE"))),
+    (b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", _UNPACK.format("7z x FILE"))),
+    (b"Rar!\x1a\x07", FileKind("a RAR archive", "Unpack it first.")),
+    (b"PAR1", FileKind("a Parquet file", _AS_LINES)),
+    (b"Obj\x01", FileKind("an Avro file", _AS_LINES)),
+    (b"ORC", FileKind("an ORC file", _AS_LINES)),
+    (b"ARROW1", FileKind("an Arrow file", _AS_LINES)),
+    (b"FEA1", FileKind("a Feather file", _AS_LINES)),
+    (b"\xff\xff\xff\xff", FileKind("an Arrow stream", _AS_LINES)),
+    (b"%PDF-", FileKind("a PDF document", _AS_LINES)),
+    (b"SQLite format 3\x00", FileKind("an SQLite database", _AS_LINES)),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind("an old Office file, such as XLS", _AS_LINES)),
+    (b"\x89HDF\r\n\x1a\n", FileKind("an HDF5 file", _AS_LINES)),
+    (b"\x89PNG\r\n\x1a\n", FileKind("an image (PNG)", _AS_LINES)),
+    (b"\xff\xd8\xff", FileKind("an image (JPEG)", _AS_LINES)),
+    (b"GIF8", FileKind("an image (GIF)", _AS_LINES)),
+    (b"\x7fELF", FileKind("a program", _AS_LINES)),
+    (b"\x1e", FileKind("a JSON text sequence (RFC 7464)",
                    "Remove its record separators, for example with `tr -d '\\036'`.")),
 )  # fmt: skip
-_UTF_16: Final = Kind(
+_UTF_16: Final = FileKind(
     "UTF-16 without a byte order mark", "Convert it, for example with `iconv -f UTF-16LE -t UTF-8`."
 )
-_UTF_32: Final = Kind("UTF-32", "Convert it, for example with `iconv -f UTF-32 -t UTF-8`.")
-_BINARY: Final = Kind("binary data", _AS_LINES)
+_UTF_32: Final = FileKind("UTF-32", "Convert it, for example with `iconv -f UTF-32 -t UTF-8`.")
+_BINARY: Final = FileKind("binary data", _AS_LINES)
 _ENCODED: Final = "Convert it to lines of JSON, for example with a script or `jq`."
 
 _PATTERNS: Final = (
     (
         re.compile(rb"PK\x03\x04.{0,2000}?(?:\[Content_Types\]\.xml|xl/)", re.DOTALL),
-        Kind("an Excel workbook (XLSX) or another Office document", _AS_LINES),
+        FileKind("an Excel workbook (XLSX) or another Office document", _AS_LINES),
     ),
-    (re.compile(rb"PK\x03\x04"), Kind("a zip archive", _UNPACK.format("unzip -p FILE"))),
+    (re.compile(rb"PK\x03\x04"), FileKind("a zip archive", _UNPACK.format("unzip -p FILE"))),
     (
         re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
-        Kind("compressed with bzip2", _UNPACK.format("bzip2 -dc FILE")),
+        FileKind("compressed with bzip2", _UNPACK.format("bzip2 -dc FILE")),
     ),
     (re.compile(rb"(?:\xff\xfe\x00\x00|\x00\x00\xfe\xff)"), _UTF_32),
-    (re.compile(rb".{257}ustar", re.DOTALL), Kind("a tar archive", _UNPACK.format("tar -xf FILE"))),
-    (re.compile(rb"\x80[\x02-\x05]"), Kind("a Python pickle", _AS_LINES)),
+    (
+        re.compile(rb".{257}ustar", re.DOTALL),
+        FileKind("a tar archive", _UNPACK.format("tar -xf FILE")),
+    ),
+    (re.compile(rb"\x80[\x02-\x05]"), FileKind("a Python pickle", _AS_LINES)),
 )
 _DELIMITERS: Final = ((b",", "CSV"), (b"\t", "TSV"), (b";", "CSV"), (b"|", "CSV"))
 _QUOTED: Final = re.compile(rb'"(?:[^"]|"")*"')
 _KEY: Final = re.compile(rb"(?:- )?[A-Za-z_][\w-]*:(?: |$)")
 
 
-def of_bytes(head: bytes) -> Kind | None:
+def of_bytes(head: bytes) -> FileKind | None:
     """Return the kind of a binary file or of an encoding that is not read; None for text."""
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
@@ -80,24 +83,24 @@ def of_bytes(head: bytes) -> Kind | None:
     return _of_zeros(head)
 
 
-def of_text(lines: list[bytes]) -> Kind | None:
+def of_text(lines: list[bytes]) -> FileKind | None:
     """Return the kind of a text that is no JSON, by its first lines that are not blank."""
     if not lines or any(line.lstrip().startswith((b"{", b"[")) for line in lines):
         return None
     first = lines[0].lstrip()
     if first.startswith(b"<"):
         html = re.match(rb"<(?:!doctype html|html)", first, re.IGNORECASE)
-        return Kind("HTML" if html else "XML", _ENCODED)
+        return FileKind("HTML" if html else "XML", _ENCODED)
     if first.startswith(b"---") or (len(lines) > 1 and all(map(_KEY.match, lines))):
-        return Kind("YAML", _ENCODED)
+        return FileKind("YAML", _ENCODED)
     return _of_table(lines)
 
 
-def _of_table(lines: list[bytes]) -> Kind | None:
+def _of_table(lines: list[bytes]) -> FileKind | None:
     for delimiter, name in _DELIMITERS:
         columns = [_QUOTED.sub(b"", line).count(delimiter) for line in lines]
         if columns[0] and len(set(columns)) == 1 and _is_header(lines[0], delimiter):
-            return Kind(f"{name}, whose first line names columns", _ENCODED)
+            return FileKind(f"{name}, whose first line names columns", _ENCODED)
     return None
 
 
@@ -107,7 +110,7 @@ def _is_header(line: bytes, delimiter: bytes) -> bool:
     return all(cell and not cell[:1].isdigit() and b"@" not in cell for cell in cells)
 
 
-def _of_zeros(head: bytes) -> Kind | None:
+def _of_zeros(head: bytes) -> FileKind | None:
     """Return the kind of data with zero bytes, which JSON never has."""
     start = head[:512]
     zeros = start.count(0)

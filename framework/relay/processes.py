@@ -32,7 +32,7 @@ _AHEAD: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class MappingProcess:
     """Prepares spans in a worker process; *max_line* is in bytes, *named* requests message IDs."""
 
     intake: Intake
@@ -107,7 +107,7 @@ def preparing(
         raise ConfigurationError(
             "This operating system does not support worker processes. Use --processes 1."
         )
-    worker = Worker(connection.intake(named=named), source.name, source.max_line, named)
+    worker = MappingProcess(connection.intake(named=named), source.name, source.max_line, named)
     pool = ProcessPoolExecutor(processes, get_context("fork"), _begin, (worker,))
     try:
         yield Preparing(pool, source.spans(start, SPAN_SIZE), _AHEAD * processes)
@@ -115,11 +115,11 @@ def preparing(
         pool.shutdown(cancel_futures=True)
 
 
-_here: dict[str, Worker] = {}
+_here: dict[str, MappingProcess] = {}
 """The worker of this process, if it is a worker process."""
 
 
-def _begin(worker: Worker) -> None:
+def _begin(worker: MappingProcess) -> None:
     """Initialize a worker process; only the parent handles interrupts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

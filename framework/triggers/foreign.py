@@ -49,14 +49,14 @@ class _Rule(NamedTuple):
     answer: Callable[[re.Match[str]], str]
 
 
-class Explanation(NamedTuple):
+class ForeignSyntax(NamedTuple):
     """What was probably meant, and the *place* of the foreign syntax in the text."""
 
     message: str
     place: int
 
 
-def explain_syntax(text: str, place: int) -> Explanation | None:
+def explain_syntax(text: str, place: int) -> ForeignSyntax | None:
     """Return what was probably meant by the text around *place*, where it does not parse."""
     first = max(0, place - _REACH)
     window = text[first : place + _REACH]
@@ -66,7 +66,7 @@ def explain_syntax(text: str, place: int) -> Explanation | None:
             if first + match.start() > place:
                 break
             if place <= first + match.end() and _is_outside(text, start):
-                return Explanation(rule.answer(match), start)
+                return ForeignSyntax(rule.answer(match), start)
     return None
 
 

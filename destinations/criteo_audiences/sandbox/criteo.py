@@ -14,7 +14,7 @@ from destinations.criteo_audiences.sandbox.state import (
     CONTACT_LIST,
     App,
     CriteoState,
-    Members,
+    MemberSet,
     Segment,
 )
 from framework.sandbox import (
@@ -190,7 +190,7 @@ def _describe(segment: Segment, detail: str) -> dict[str, Any]:
     }
 
 
-def _digest(members: Members) -> dict[str, Any]:
+def _digest(members: MemberSet) -> dict[str, Any]:
     """Return the number of members and the SHA-256 of their sorted lines."""
     text = "\n".join(sorted(members))
     return {"count": len(members), "sha256": hashlib.sha256(text.encode()).hexdigest()}

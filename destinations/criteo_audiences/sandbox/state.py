@@ -48,7 +48,7 @@ class IssuedToken:
     expires: float
 
 
-class Members:
+class MemberSet:
     """The members of a contact list of one identifier type.
 
     Like Criteo, they are known by the hash that is made on receipt: SHA-256 of everything that is
@@ -128,12 +128,12 @@ class Segment:
     created: float
     updated: float
     read_only: bool = False
-    members: dict[str, Members] = field(default_factory=dict)
+    members: dict[str, MemberSet] = field(default_factory=dict)
     sizes: list[tuple[float, int]] = field(default_factory=list)
 
     def amend(self, operation: str, kind: str, identifiers: list[str], now: float) -> None:
         """Add or remove *identifiers* of one type."""
-        self.members.setdefault(kind, Members()).amend(operation, identifiers)
+        self.members.setdefault(kind, MemberSet()).amend(operation, identifiers)
         self._resize(now)
 
     def clear(self, now: float) -> None:

@@ -6,8 +6,8 @@ reads. The engines are imported when the first template needs them.
 
 from __future__ import annotations
 
-from framework.mapping.templates.language import Template, TemplateError
 from framework.mapping.templates.placeholders import parse_placeholders
+from framework.mapping.templates.rendering_bounds import Template, TemplateError
 
 __all__ = ["Template", "TemplateError", "compile_jinja", "compile_liquid", "parse_placeholders"]
 

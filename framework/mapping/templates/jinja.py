@@ -21,7 +21,12 @@ from jinja2.utils import pass_context
 from jinja2.visitor import NodeTransformer
 
 from framework.mapping.javascript import MAX_TEXT, encode, length
-from framework.mapping.templates.language import RenderBudget, Template, TemplateError, size_of
+from framework.mapping.templates.rendering_bounds import (
+    RenderBudget,
+    Template,
+    TemplateError,
+    size_of,
+)
 from framework.paths import MISSING, Path
 
 MAX_LENGTH: Final = 4000

@@ -17,7 +17,12 @@ from liquid.token import TOKEN_EXPRESSION
 
 from framework.mapping.javascript import MAX_TEXT, compare, length, text, to_number
 from framework.mapping.templates import liquid_filters as values
-from framework.mapping.templates.language import RenderBudget, Template, TemplateError, size_of
+from framework.mapping.templates.rendering_bounds import (
+    RenderBudget,
+    Template,
+    TemplateError,
+    size_of,
+)
 from framework.paths import MISSING, Path
 
 MAX_LENGTH: Final = 1000

@@ -15,8 +15,8 @@ from framework.errors import PayloadValidationError
 from framework.mapping import compile_mapping
 from framework.mapping.javascript import TooMuch
 from framework.mapping.templates import compile_jinja, compile_liquid, parse_placeholders
-from framework.mapping.templates.language import RenderBudget, TemplateError
 from framework.mapping.templates.liquid_filters import FILTERS
+from framework.mapping.templates.rendering_bounds import RenderBudget, TemplateError
 from framework.paths import JSON, Path
 
 

@@ -152,16 +152,16 @@ def test_a_system_that_cannot_fork_says_so(events: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def _killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let a worker process be killed when it has prepared a span."""
-    prepare = processes.Worker.prepare
+    prepare = processes.MappingProcess.prepare
 
-    def killed(worker: processes.Worker, start: int, stop: int) -> Any:
+    def killed(worker: processes.MappingProcess, start: int, stop: int) -> Any:
         part = prepare(worker, start, stop)
         if start > 3_000:
             os.kill(os.getpid(), signal.SIGKILL)
         return part
 
     with monkeypatch.context() as patch:
-        patch.setattr(processes.Worker, "prepare", killed)
+        patch.setattr(processes.MappingProcess, "prepare", killed)
         yield
 
 

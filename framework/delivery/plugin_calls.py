@@ -1,0 +1,58 @@
+"""The parts of a plugin that a delivery calls, and the rows that it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from framework.definition import Destination
+
+
+class Implementation(Protocol):
+    """The parts of a plugin that a delivery uses: its definition, and its hooks by name."""
+
+    @property
+    def definition(self) -> Destination:
+        """The destination's definition."""
+
+    def implements(self, hook: str) -> bool:
+        """Return whether anything implements *hook*."""
+
+    def wants(self, hook: str) -> frozenset[str]:
+        """Return the names of the arguments that implementations of *hook* ask for."""
+
+    def call(self, hook: str, **arguments: Any) -> Any:
+        """Call *hook*."""
+
+
+class BatchInput(Struct, frozen=True):
+    """The rows of a batch, aligned; *key* has the values of the batch keys by name.
+
+    Payloads and events are present only if a hook asks for them.
+    """
+
+    size: int
+    key: Mapping[str, Any]
+    identifiers: Sequence[str | None]
+    payloads: Sequence[Any] = ()
+    events: Sequence[Any] = ()
+
+    def at(self, places: Sequence[int]) -> BatchInput:
+        """Return the rows at *places*."""
+        return BatchInput(
+            len(places),
+            self.key,
+            [self.identifiers[place] for place in places],
+            [self.payloads[place] for place in places] if self.payloads else (),
+            [self.events[place] for place in places] if self.events else (),
+        )
+
+
+class Preview(Struct, frozen=True):
+    """What a batch of *size* rows would send, as the hook `preview` shows it: JSON."""
+
+    action: str
+    size: int
+    shown: Any
