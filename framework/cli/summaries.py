@@ -57,7 +57,7 @@ def unpacked(counts: Mapping[str, int]) -> str:
     """Return a sentence about the envelopes that were unpacked."""
     return (
         "Unpacked: "
-        + ", ".join(f"{number:,} times {name}" for name, number in counts.items())
+        + ", ".join(f"{name} ({number:,})" for name, number in counts.items())
         + "."
     )
 

@@ -196,7 +196,7 @@ def test_endless_input_is_refused_by_name() -> None:
 
 
 def test_only_so_many_events_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framework.events.reading.MAX_EVENTS", 2)
+    monkeypatch.setattr("framework.events.MAX_EVENTS", 2)
     result = explain("\n".join([json.dumps(EVENT)] * 3), "--json")
     assert len(json.loads(result.stdout)) == 2
     assert "`standard input` is only read up to the limit of 2 events" in result.stderr
