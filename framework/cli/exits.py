@@ -27,7 +27,8 @@ INTERRUPTED: Final = 130
 EXIT_CODES = {
     DONE: "Success: every event was delivered or skipped.",
     FAILED: "Some events failed permanently or are unconfirmed, or some lines were invalid.",
-    USAGE: "The command, the connection file or the checkpoint is invalid; nothing was sent.",
+    USAGE: "The command, the connection file, the events file or the checkpoint is invalid; "
+    "nothing was sent.",
     UNAVAILABLE: "The partner is unavailable or throttling. Run the command again to resume.",
     REFUSED: "The partner refuses the whole connection: credentials, consent, API version or "
     "address. Correct the settings and run the command again to resume.",

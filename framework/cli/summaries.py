@@ -55,11 +55,7 @@ def print_rejected(
 
 def unpacked(counts: Mapping[str, int]) -> str:
     """Return a sentence about the envelopes that were unpacked."""
-    return (
-        "Unpacked: "
-        + ", ".join(f"{number:,} times {name}" for name, number in counts.items())
-        + "."
-    )
+    return "Unpacked: " + ", ".join(f"{name} ({number:,})" for name, number in counts.items()) + "."
 
 
 def print_panels(panels: Iterable[Panel]) -> None:

@@ -25,7 +25,6 @@ from typing import Any
 from framework.config.connection import read_document
 from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
 from framework.config.nodes import DocumentNode
-from framework.events import is_event, why_not
 
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
 """The suffixes of their file names."""
@@ -129,6 +128,8 @@ def _cases(nodes: list[DocumentNode], findings: DiagnosticList) -> Iterator[Case
 
 def _check_events(node: DocumentNode, events: list[Any], findings: DiagnosticList) -> None:
     """Refuse what `actions run` refuses as a line of a file."""
+    from framework.events import is_event, why_not  # noqa: PLC0415 - heavy, at first use
+
     items = node.value if isinstance(node.value, list) else []
     for item, event in zip(items, events, strict=True):
         if not is_event(event):

@@ -180,7 +180,8 @@ def test_cost_grows_with_the_events_only() -> None:
     """A trace names some other events of its batch, and only the first ones repeat requests."""
     sizes = []
     for number in (300, 600):
-        lines = [json.dumps({**EVENT, "messageId": str(one)}) for one in range(number)]
+        people = [{"traits": {"email": f"{one}@example.com"}} for one in range(number)]
+        lines = [json.dumps({**EVENT, "context": person}) for person in people]
         output = explain("\n".join(lines), "--json").output
         batches = [one["legs"][0]["batch"] for one in json.loads(output)]
         assert {(len(one["mates"]), one["others"]) for one in batches} == {(50, number - 1)}
@@ -196,7 +197,7 @@ def test_endless_input_is_refused_by_name() -> None:
 
 
 def test_only_so_many_events_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framework.events.reading.MAX_EVENTS", 2)
+    monkeypatch.setattr("framework.events.MAX_EVENTS", 2)
     result = explain("\n".join([json.dumps(EVENT)] * 3), "--json")
     assert len(json.loads(result.stdout)) == 2
     assert "`standard input` is only read up to the limit of 2 events" in result.stderr
