@@ -47,6 +47,7 @@ def destination() -> Destination:
         ),
         rate=Rate(calls=250, seconds=60.0),
         conflicts=find_conflicts,
+        adjustable=("api_version", "enable_batching"),
     )
 
 

@@ -249,7 +249,8 @@ class Destination:
     A destination module returns *settings* and *actions* from separate hooks; a definition read
     from a manifest has them here.
     *conflicts* is a function that finds subscriptions that do not fit together; a connection
-    with a conflict is refused.
+    with a conflict is refused. *adjustable* names settings that do not say where events go, such as
+    an API version: when they change, a run still resumes from its checkpoint.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -264,11 +265,12 @@ class Destination:
     rate: Rate | None = None
     conflicts: Callable[[Sequence[Subscription]], Sequence[Conflict]] | None = None
     transport: Transport = "http"
+    adjustable: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         problems = [*self._transport_problems(), *self._twice(), *self._lane_problems()]
-        problems += self._preset_problems()
+        problems += [*self._preset_problems(), *self._adjustable_problems()]
         if problems:
             raise DefinitionError(
                 f"Destination `{self.slug}` is invalid: {' '.join(problems)}", problems
@@ -316,6 +318,11 @@ class Destination:
                     f'but declare `coalesce="{first.batching.coalesce}"` and '
                     f'`coalesce="{rules.coalesce}"`. Declare the same for both.'
                 )
+
+    def _adjustable_problems(self) -> list[str]:
+        known = self.settings_fields
+        unknown = [key for key in self.adjustable if known and key not in known]
+        return [f"`adjustable` names the unknown setting `{key}`." for key in unknown]
 
     def _preset_problems(self) -> list[str]:
         if not self.actions:

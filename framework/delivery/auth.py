@@ -323,10 +323,13 @@ def _answer(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
     """Return the answer of a token endpoint and its access token.
 
     Raises RetryableError (401) where it holds no usable token: such an answer may be a mishap, but
-    if it stays, it is no outage that ends by itself.
+    if it stays, it is no outage that ends by itself. A web page is one (502).
     """
     try:
         answer = json_body(response)
+    except RetryableError as error:
+        error.scope = "connection"
+        raise
     except IntegrationError as error:
         raise _unusable(str(error), error.code, response) from None
     where = f"`{place(response.request)}`"

@@ -280,8 +280,10 @@ class Connection:
 
     @property
     def settings_digest(self) -> str:
-        """A digest of all settings that are not secret, which say where events go."""
-        fields, values = self.plugin.definition.settings_fields, self.settings
+        """A digest of the settings that say where events go: neither secret nor adjustable."""
+        definition, values = self.plugin.definition, self.settings
+        known, adjustable = definition.settings_fields, definition.adjustable
+        fields = {key: known[key] for key in known if key not in adjustable}
         plain = values if isinstance(values, Mapping) else values_of(values)
         return _digest(json.dumps(_public(fields, plain), sort_keys=True, default=str))
 

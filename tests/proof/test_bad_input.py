@@ -287,11 +287,17 @@ def test_a_bad_partner_is_waited_for_or_reported(
 
 
 @pytest.mark.parametrize(
-    ("settings", "texts"),
+    ("settings", "texts", "done"),
     [
         (
             {"client_secret": "not the secret"},
             [TOKEN, "401 Unauthorized", "are invalid (invalid_client)."],
+            "Done: the rest of 1 line in ",
+        ),
+        (
+            {"api_version": "2020-01"},
+            ["answered 410 Gone", "Set `api_version` to a supported version"],
+            "Done: the rest of 1 line in ",
         ),
         (
             {"advertiser_id": "999"},
@@ -300,14 +306,16 @@ def test_a_bad_partner_is_waited_for_or_reported(
                 "403 Forbidden: the advertiser has not given consent to this app",
                 "Check the advertiser's consent and the app's permissions",
             ],
+            "Done: 1 line in ",
         ),
     ],
-    ids=["refused credentials", "unknown advertiser"],
+    ids=["refused credentials", "version that is gone", "unknown advertiser"],
 )
 def test_refused_access_is_reported_and_the_right_settings_resume(
-    here: Bench, settings: dict[str, str], texts: list[str]
+    here: Bench, settings: dict[str, str], texts: list[str], done: str
 ) -> None:
-    criteo = CriteoSandbox()
+    """Another advertiser has progress of its own."""
+    criteo = CriteoSandbox(options=CriteoOptions(gone_versions=frozenset({"2020-01"})))
     write(here.events, [event(ADA)])
     here.configure(settings)
     with serve(criteo) as server:
@@ -320,7 +328,7 @@ def test_refused_access_is_reported_and_the_right_settings_resume(
         here.configure()
         finished = here.run(server.url)
     assert finished.exit_code == 0
-    assert last(finished).startswith("Done: the rest of 1 line in ")
+    assert last(finished).startswith(done)
     assert members_of(criteo) == {"spring": {ADA}}
     assert counted(here.outcomes) == each_once([1])
 

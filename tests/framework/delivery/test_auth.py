@@ -239,7 +239,7 @@ def test_a_second_refusal_is_the_end() -> None:
         (
             httpx.Response(200, html="<h1>Sorry</h1>"),
             RetryableError,
-            401,
+            502,
             "HTML_INSTEAD_OF_JSON",
             "answered 200 OK with a web page instead of JSON.",
         ),

@@ -17,6 +17,7 @@ from framework.definition import (
     Action,
     Batching,
     Destination,
+    Payload,
     Preset,
     Rate,
     Settings,
@@ -39,6 +40,7 @@ from framework.delivery.prepare import prepare_event
 from framework.errors import (
     APIError,
     ConfigurationError,
+    DefinitionError,
     InvalidAuthenticationError,
     RetryableError,
     SettingsError,
@@ -195,6 +197,42 @@ def test_the_label_tells_what_is_connected() -> None:
     assert label(mapping={"room": "a", "text": "b"}) == label(mapping={"text": "b", "room": "a"})
     assert len({label(), label(mapping={"room": "a"}), label(trigger='event = "x"')}) == 3
     assert label().startswith("partner ")
+
+
+def test_the_digest_of_settings_covers_what_says_where() -> None:
+    """At any depth and with defaults; neither secrets nor what is declared adjustable."""
+
+    class Region(Payload):
+        name: str = field("Name")
+        key: str = field("Key", secret=True)
+
+    class Where(Settings):
+        account: str = field("Account")
+        version: str = field("Version", default="1")
+        secret: str = field("Secret", type="password", default="")
+        region: Region | None = field("Region")
+
+    def digest(**given: Any) -> str:
+        definition = Destination(slug="partner", name="Partner", adjustable=("version",))
+        opened = plugin(settings=lambda: Where, destination=lambda: definition, perform_batch=post)
+        settings = {"account": "1", **given}
+        return connect(opened, settings, [Subscription(action="send")]).settings_digest
+
+    eu = {"name": "eu", "key": "a"}
+    assert digest() == digest(version="2") == digest(secret="s") == digest(unknown="x")
+    assert digest(region=eu) == digest(region={**eu, "key": "b"})
+    assert (
+        len({digest(), digest(account="2"), digest(region=eu), digest(region={**eu, "name": "us"})})
+        == 4
+    )
+
+
+def test_adjustable_settings_exist() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Destination(slug="partner", name="Partner", settings=Key, adjustable=("versoin",))
+    assert str(caught.value) == (
+        "Destination `partner` is invalid: `adjustable` names the unknown setting `versoin`."
+    )
 
 
 @pytest.mark.parametrize(
