@@ -63,7 +63,9 @@ class Failed:
     @property
     def retryable(self) -> bool:
         """Whether a retry with the same event may succeed."""
-        return self.status in RETRYABLE_STATUSES and self.code not in NOT_RETRYABLE
+        if self.reporter == "framework" and self.code in NOT_RETRYABLE:
+            return False
+        return self.status in RETRYABLE_STATUSES
 
     @property
     def concerns_connection(self) -> bool:

@@ -36,7 +36,6 @@ from framework.delivery.hook_failures import (
     mistyped,
 )
 from framework.delivery.identifier_mask import masking
-from framework.delivery.offline import OfflinePlugin
 from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
 from framework.delivery.result_checks import clean_json, clean_result, problems_of
@@ -62,7 +61,7 @@ class HookRunner:
     *strict* re-raises what a plugin raises unexpectedly, for test benches; otherwise it becomes
     a Failed with code `INTERNAL_ERROR` and is logged with its traceback.
     If *previews* is a list, `perform` is never called: the batches are skipped, and what the hook
-    `preview` returns for them is added to the list.
+    `preview` returns for them is added to the list. *guard* wraps the functions of actions.
     """
 
     plugin: Implementation
@@ -74,6 +73,7 @@ class HookRunner:
     credentials: OAuthCredentials | None = None
     strict: bool = False
     previews: list[Preview] | None = None
+    guard: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
     abandoned: list[str] = field(default_factory=list, repr=False)
 
     @cached_property
@@ -353,9 +353,8 @@ class HookRunner:
 
     def _call_own(self, name: str, function: Callable[..., Any], *given: Any) -> Any:
         """Return what a function of an action returns, or the Failed for its exception."""
-        if isinstance(self.plugin, OfflinePlugin):
-            function = self.plugin.guarded(function)
-        return self._guarded(name, lambda: function(*given))
+        guarded = self.guard(function)
+        return self._guarded(name, lambda: guarded(*given))
 
     def _guarded(self, hook: str, call: Callable[[], Any]) -> Any:
         try:

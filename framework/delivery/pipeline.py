@@ -74,8 +74,10 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     Raises SettingsError or ConfigurationError with every problem.
     """
     definition = plugin.definition
+    guard: Callable[[Any], Any] = lambda function: function  # noqa: E731 - unless offline
     if offline:
         plugin = OfflinePlugin(plugin, strict=strict)
+        guard = plugin.guarded
     given = shape_settings(definition.settings, settings)
     if subscriptions is None:
         subscriptions = starting_subscriptions(definition)
@@ -102,6 +104,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         redactor=redactor,
         credentials=auth if isinstance(auth, OAuthCredentials) else None,
         strict=strict,
+        guard=guard,
         previews=[] if offline and definition.transport == "other" else None,
     )
     return Connection(plugin, given, compiled, hook_runner)

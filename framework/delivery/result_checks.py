@@ -21,7 +21,7 @@ def problems_of(result: Result) -> Iterator[str]:
         yield from _check_text("code", result.code)
         yield from _check_text("reason", result.reason)
         return
-    lowest, highest = (100, 399) if isinstance(result, Delivered) else (400, 599)
+    lowest, highest = _statuses(result)
     if type(result.status) is not int or not lowest <= result.status <= highest:
         status = _shown(result.status)
         yield f"`status` must be an integer from {lowest} to {highest}, got {status}"
@@ -29,6 +29,13 @@ def problems_of(result: Result) -> Iterator[str]:
         yield from _check_text("code", result.code)
         yield from _check_text("message", result.message, empty=True)
         yield from _check_rest(result)
+
+
+def _statuses(result: Delivered | Failed) -> tuple[int, int]:
+    """Return the lowest and the highest status; partners may answer with redirections."""
+    if isinstance(result, Delivered):
+        return 100, 399
+    return (300 if result.reporter == "partner" else 400), 599
 
 
 def _check_rest(failed: Failed) -> Iterator[str]:

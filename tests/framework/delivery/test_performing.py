@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from framework.clock import InterruptibleClock
 from framework.definition import MATCHING_KEY, SYNC_MODE_KEY, Action, Subscription, SyncMode
 from framework.delivery import Cache, Client, Connection, OAuthRefreshToken, bearer
-from framework.delivery.workers import StoppableClock
 from framework.errors import (
     APIError,
     IntegrationError,
@@ -323,7 +323,7 @@ BY_TYPE = {
     "client": Client,
     "cache": Cache,
     "logger": logging.Logger,
-    "clock": StoppableClock,
+    "clock": InterruptibleClock,
     "stop": threading.Event,
     "confide": MethodType,
 }

@@ -33,6 +33,7 @@ IMPOSSIBLE: list[tuple[Any, str]] = [
             ("400", "str"),
         )
     ),
+    (Failed(299, "NO", "No.", "partner"), "`status` must be an integer from 300 to 599, got 299"),
     (Failed(400, "", "No."), "`code` must be a text, got an empty text"),
     (Failed(400, 7, "No."), "`code` must be a text, got 7"),  # type: ignore[arg-type]
     (Failed(400, None, "No."), "`code` must be a text, got NoneType"),  # type: ignore[arg-type]
@@ -78,7 +79,7 @@ def test_an_impossible_result_fails_its_event(result: Result, problem: str, hook
     assert not found.retryable  # it was sent
 
 
-@pytest.mark.parametrize("status", [400, 599])
+@pytest.mark.parametrize("status", [300, 308, 400, 599])
 def test_possible_results_have_no_problem(status: int) -> None:
     failed = Failed(status, "NO", "", "partner", ("One.",), 0.0, {"a": 1})
     assert [*problems_of(failed), *problems_of(DELIVERED), *problems_of(Skipped("A", "B"))] == []

@@ -281,7 +281,7 @@ def test_an_error_reader_that_exits_leaves_the_partners_error() -> None:
     assert (result.status, result.code) == (400, "BAD_REQUEST")
 
 
-@pytest.mark.parametrize("said_wrongly", ["text", ("one",), (1, 2), ["a", None], 7, {"a": 1}])
+@pytest.mark.parametrize("said_wrongly", ["text", (1, 2), ["a", None], 7])
 def test_an_error_reader_that_answers_wrongly_is_ignored(said_wrongly: Any) -> None:
     def perform(client: httpx.Client) -> httpx.Response:
         return client.post(URL)
