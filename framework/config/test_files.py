@@ -111,9 +111,7 @@ def _cases(nodes: list[DocumentNode], findings: DiagnosticList) -> Iterator[Case
     for number, node in enumerate(nodes, 1):
         parts = _of_right_kind(node, _CASE_KEYS, "A test", findings)
         objects = [
-            _are_objects(parts[key], key, findings)
-            for key in ("expect", "calls")
-            if key in parts
+            _are_objects(parts[key], key, findings) for key in ("expect", "calls") if key in parts
         ]
         if "events" not in parts or parts["events"].value is None:
             findings.error("AD202", node.spot, "`events` must be a list of objects.")
