@@ -65,6 +65,15 @@ PATH = Directive(
             output={"sku": "A1"},
         ),
         DirectiveExample(
+            note="A key with dots is written in quotes and brackets, or with backslashes.",
+            mapping={
+                "total": {"@path": "$.properties['cart.total']"},
+                "text": {"@template": "{{properties.cart\\.total}}"},
+            },
+            event={"properties": {"cart.total": 9}},
+            output={"total": 9, "text": "9"},
+        ),
+        DirectiveExample(
             note="A path that does not exist has no value, and the key is left out.",
             mapping={"sku": {"@path": "$.properties.sku"}},
             event={"properties": {}},
