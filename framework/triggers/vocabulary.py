@@ -85,7 +85,8 @@ _OPERATORS: Final = (
         "Any field of the event: its keys, separated by dots. Characters other than letters, "
         "digits, `_` and `-`, and a digit at the start of a key, need a backslash, a dot in a key, "
         "too. A key of a list is a position. `properties`, `traits` and `context` alone mean the "
-        "member of that name inside them; `type`, `event`, `name` and `userId` are strings without keys.",
+        "member of that name inside them; `type`, `event`, `name` and `userId` are strings without "
+        "keys.",
         (
             OperatorExample('properties.first\\ name = "Ana"', _SHOP, True),
             OperatorExample('properties.items.\\0.sku = "A1"', _SHOP, True),
