@@ -118,7 +118,9 @@ def test_texts_and_limits_of_types_are_in_the_document() -> None:
         "anyOf": [
             {
                 "type": "array",
-                "description": "null if the trigger did not match, or if the event must not be sent.",
+                "description": (
+                    "null if the trigger did not match, or if the event must not be sent."
+                ),
                 "items": {"$ref": "#/components/schemas/MappedField"},
             },
             {"type": "null"},
