@@ -68,7 +68,7 @@ class InProcess(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a call at once."""
         if request.url.path.endswith("/token"):
-            return httpx.Response(200, json={"access_token": "a token", "expires_in": 900})
+            return httpx.Response(200, json={"access_token": "a-token", "expires_in": 900})
         if request.url.path.endswith("/search"):
             found = {"id": "1", "attributes": {"name": "spring_sale"}}
             return httpx.Response(200, json={"data": [found], "meta": {"totalItems": 1}})

@@ -233,7 +233,7 @@ def _unidentified(plugin: Plugin) -> Iterator[str]:
         if action.batching and action.batching.coalesce != "none":
             yield (
                 f'Action `{action.slug}` declares `coalesce="{action.batching.coalesce}"`, which '
-                "needs the hook `identify`: it says whom a payload is about."
+                "needs the hook `identify`: it says who a payload is about."
             )
 
 

@@ -226,7 +226,7 @@ def describe_error(response: httpx.Response) -> ErrorDescription:
 
 @hookimpl
 def identify(columns: Columns) -> list[str | Failed]:
-    """Return the identifier to send for each payload, or the reason why there is none."""
+    """Return the identifier to send for each payload, or the reason for its rejection."""
     found: list[str | Failed] = []
     for (kind, form, hashed), part in columns.runs("identifier_type", "email_form", "hash_emails"):
         if kind == "email":

@@ -87,7 +87,7 @@ def _sending(mapping: Mapping[str, Any]) -> _Sending:
 
 
 def _constant(value: Any) -> str | None:
-    """Return a constant as text, "" if there is none; None for a directive."""
+    """Return a constant as text, "" for no value; None for a directive."""
     if value is None:
         return ""
     return value if isinstance(value, str) else None

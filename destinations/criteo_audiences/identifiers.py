@@ -1,4 +1,4 @@
-"""Identifiers in the form in which they are sent to Criteo, or the reason why there is none.
+"""Identifiers in the form in which they are sent to Criteo, or the reason for the rejection.
 
 Addresses are trimmed and lower-cased before hashing, and not normalized further, as Criteo asks.
 A value that is already a hash (32 or 64 hexadecimal digits) is only trimmed and lower-cased.
@@ -178,7 +178,7 @@ READERS: dict[str, IdentifierReader] = {
 
 
 def form_of(identifiers: Sequence[str]) -> str | None:
-    """Return the form that all identifiers of one type have, or None if it is none or several.
+    """Return the form that all identifiers of one type have, or None if they differ or are empty.
 
     Of identifiers in one form, only equal ones are about the same user.
     """

@@ -15,7 +15,7 @@ DELETION_LIMIT: Final = 300.0
 """Seconds for a call of `delete_users`."""
 
 NO_IDENTIFIER: Final = Failed(
-    400, "NO_IDENTIFIER", "The identifier is empty: the event does not say whom it is about."
+    400, "NO_IDENTIFIER", "The identifier is empty: the event does not say who it is about."
 )
 NO_USER: Final = Failed(
     400, "NO_IDENTIFIER", "The event names no user: it has neither `userId` nor `anonymousId`."

@@ -122,6 +122,7 @@ def test_nothing_telling_is_written(
         shown = [here.run(server.url, "--restart"), here.run(server.url, "--restart", "--json")]
         shown.append(here.check(server.url))
     written = [path.read_text("utf-8") for path in here.written() if path != here.events]
-    assert log.read_text("utf-8").count("\n") > 8
+    refused = token_status in {400, 401}  # halts after one request for a token
+    assert log.read_text("utf-8").count("\n") > (8 if refused else 10)
     for text in (*(one.output for one in shown), *written):
         assert [word for word in TELLING if word in text] == []

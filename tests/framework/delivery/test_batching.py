@@ -125,7 +125,7 @@ def test_superseded_rows_are_known_before_the_batch_is_sent(together: int) -> No
 
 
 def test_rows_without_identifier_are_all_sent_in_order() -> None:
-    """Nothing is coalesced where nobody says whom a payload is about."""
+    """Nothing is coalesced where nobody says who a payload is about."""
     batcher = Batcher()
     batches = list(
         batcher.add([RowGroup("send", Batching(max_size=2), 0, (), range(3), None, "abc")])

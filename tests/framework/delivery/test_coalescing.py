@@ -549,7 +549,7 @@ def test_an_empty_identifier_fails_its_row() -> None:
     )
     with connected_to(source) as connection:
         found = connection.deliver([entered("u", 0), entered("v", 1)]).results
-    message = "The identifier is empty: the event does not say whom it is about."
+    message = "The identifier is empty: the event does not say who it is about."
     assert found == [Failed(400, "NO_IDENTIFIER", message), Delivered()]
     assert [row[3] for call in calls for row in call.rows] == [1]
 
@@ -629,4 +629,4 @@ def test_coalescing_needs_the_hook_that_identifies() -> None:
     del source.identify
     with pytest.raises(PluginError) as caught:
         open_plugin(source)
-    assert "needs the hook `identify`: it says whom a payload is about." in str(caught.value)
+    assert "needs the hook `identify`: it says who a payload is about." in str(caught.value)
