@@ -31,7 +31,7 @@ _SEEN: Final = 4096
 
 _GZIP: Final = b"\x1f\x8b"
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_FIRST: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*(\S[^\n]*)(\n|\Z)")
+_FIRST: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*+(\S[^\n]*)(\n|\Z)")
 _DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error)
 _AS_LINES: Final = "Make lines of it, for example with `jq -c {} FILE > events.ndjson`."
 _ITEMS: Final = "'.[]'"
