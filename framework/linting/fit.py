@@ -36,13 +36,14 @@ _MOMENTS: Final = frozenset({"date-time", "date"})
 class Mismatch:
     """One each in which a value does not fit: the *code* of the shape's problem, and the place.
 
-    *found* is the kind of the value, or the value, in words.
+    *found* is the kind of the value, or the value, in words; *value* is the value, if known.
     """
 
     code: ProblemCode
     place: DocumentPath
     found: str
     field: Field = dataclasses.field(compare=False, repr=False)
+    value: JSON = dataclasses.field(default=MISSING, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _fit_value(value: JSON, key: str, field: Field) -> Fit:
         return Fit(passes=True, mismatches=(Mismatch("required", (key,), "nothing", field),))
     mismatches = tuple(
         Mismatch(p.code, tuple(map(str, p.path)), constant(p.found).kinds[0]
-             if p.found is not MISSING else "nothing", p.field)
+             if p.found is not MISSING else "nothing", p.field, p.found)
         for p in problems
     )  # fmt: skip
     return Fit(passes=False, mismatches=mismatches)
@@ -181,7 +182,7 @@ def _fit_inner_value(value: JSON, field: Field, place: DocumentPath, *, item: bo
     table = {"o": Field(type="object", properties={"v": asked})}
     _, problems = interpret({"o": {"v": [value] if item else value}}, table, (), None)
     kind = "nothing" if value in (None, "") else constant(value).kinds[0]
-    mismatches = tuple(Mismatch(p.code, place, kind, field) for p in problems)
+    mismatches = tuple(Mismatch(p.code, place, kind, field, p.found) for p in problems)
     if not _has_conditions(field):
         return Fit(not mismatches, mismatches)
     return Fit(passes=True, mismatches=(*mismatches, Mismatch("required", place, "nothing", field)))

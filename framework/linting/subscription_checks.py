@@ -355,7 +355,7 @@ class _FieldIssues:
 
     def _demand(self, mismatch: Mismatch) -> str:
         path = tuple(int(part) if part.isdecimal() else part for part in mismatch.place)
-        return requirement_text(Problem(path, mismatch.code, mismatch.field))
+        return requirement_text(Problem(path, mismatch.code, mismatch.field, mismatch.value))
 
     @property
     def _certain_severity(self) -> Severity:

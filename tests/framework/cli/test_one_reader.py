@@ -18,9 +18,12 @@ from framework.cli.findings import render
 from framework.config import Diagnostic, read_connection
 from framework.linting import check, model_from_spec
 from framework.plugins import load_plugins
+from framework.sandbox import Sandbox, serve
 from tests.framework.cli.mutated_documents import GOOD, TESTS, mutated
 
-MUTATIONS = 250
+MUTATIONS = 150
+ENDPOINT = ""
+"""The value of `--endpoint`, set while the depot's sandbox is served."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,11 @@ def depot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         patch.setenv("DEPOT_KEY", "sesame")
-        yield folder
+        patch.setattr("framework.cli.serve._serve", lambda *_: None)
+        sandbox: Sandbox = load_plugins().get("depot").call("sandbox")
+        with serve(sandbox) as server:
+            patch.setattr(f"{__name__}.ENDPOINT", f"{sandbox.origins[0]}={server.url}")
+            yield folder
 
 
 def command(*arguments: object) -> Result:
@@ -51,34 +58,34 @@ def errors(file: Path) -> list[Diagnostic]:
     return [each for each in found if each.severity == "error"]
 
 
+def shown(found: list[Diagnostic]) -> list[str]:
+    return [click.unstyle(render(each)) for each in found]
+
+
 def is_disabled(text: str) -> bool:
     document: Any = json.loads(text)
     return document.get("enabled") is False
 
 
-def confirm(file: Path, events: Path, *, calls: bool) -> None:
-    """Assert that each command refuses a file exactly if `validate` finds errors, with the same.
-
-    With *calls*, `check-auth` may call the partner, which does not answer; that takes seconds.
-    """
+def confirm(file: Path, events: Path) -> None:
+    """Assert that each command refuses a file exactly if `validate` finds errors, with the same."""
     found = errors(file)
     verdict = command("validate", file)
     assert verdict.exit_code == (exits.FAILED if found else exits.DONE), file.read_text()
-    commands: list[tuple[object, ...]] = [
+    for arguments in (
         ("run", "-c", file, "-e", events, "--sandbox", "--quiet"),
         ("explain", "-c", file, "--event", events),
-    ]
-    if found or calls:
-        partner = "https://depot.example=http://127.0.0.1:9"
-        commands.append(("check-auth", "-c", file, "--endpoint", partner))
-    for arguments in commands:
+        ("check-auth", "-c", file, "--endpoint", ENDPOINT),
+    ):
         result = command(*arguments)
         assert result.exit_code != exits.BUG, (file.read_text(), result.stderr)
         disabled = arguments[0] == "run" and not found and is_disabled(file.read_text())
         refused = result.exit_code == exits.USAGE and not disabled
         assert refused is bool(found), (arguments[0], file.read_text(), result.stderr)
-        for each in found:
-            assert click.unstyle(render(each)) in result.stderr
+        assert [each for each in shown(found) if each not in result.stderr] == []
+    served = command("serve", "-c", file, "--no-open")
+    assert served.exit_code in ({exits.DONE, exits.USAGE} if found else {exits.DONE})
+    assert [each for each in shown(found) if each not in served.stderr] == []
 
 
 @pytest.mark.parametrize("document", GOOD)
@@ -86,7 +93,8 @@ def test_good_documents_pass(document: dict[str, Any], depot: Path) -> None:
     file = depot / "good.connection.json"
     file.write_text(json.dumps(document))
     assert errors(file) == []
-    confirm(file, depot / "events.ndjson", calls=True)
+    assert command("check-auth", "-c", file, "--endpoint", ENDPOINT).exit_code == exits.DONE
+    confirm(file, depot / "events.ndjson")
 
 
 def test_validate_finds_an_error_exactly_if_a_command_refuses(depot: Path) -> None:
@@ -97,7 +105,7 @@ def test_validate_finds_an_error_exactly_if_a_command_refuses(depot: Path) -> No
     for number in range(MUTATIONS):
         text = mutated(random, GOOD[number % len(GOOD)])
         file.write_text(text)
-        confirm(file, depot / "events.ndjson", calls=False)
+        confirm(file, depot / "events.ndjson")
         refused += bool(errors(file))
     assert MUTATIONS // 4 < refused < MUTATIONS
 
