@@ -16,6 +16,7 @@ from framework.cli import exits
 from framework.cli.app import actions
 from framework.cli.findings import render
 from framework.config import Diagnostic, read_connection
+from framework.controls import visible
 from framework.linting import check, model_from_spec
 from framework.plugins import load_plugins
 from framework.sandbox import Sandbox, serve
@@ -59,7 +60,8 @@ def errors(file: Path) -> list[Diagnostic]:
 
 
 def shown(found: list[Diagnostic]) -> list[str]:
-    return [click.unstyle(render(each)) for each in found]
+    """Return findings as they reach the terminal."""
+    return [visible(click.unstyle(render(each))) for each in found]
 
 
 def is_disabled(text: str) -> bool:
