@@ -173,8 +173,8 @@ class _Writer:
             for path, text in _texts(compiled.trigger).items():
                 matched.assume(path, text)
             with code.block("try:"):
-                permitted = compiled.permission.emit(code, matched)
-                code.line(f"if not ({permitted}): raise {code.literal(_Refused, 'Refused')}")
+                refusal = f"raise {code.literal(_Refused, 'Refused')}"
+                compiled.permission.emit(code, matched, refusal)
                 self._payload(compiled, matched, row_id)
             refused = code.literal((PayloadValidationError, _Refused), "Refusals")
             with code.block(f"except {refused}:"):

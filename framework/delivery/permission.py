@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from framework.codegen import EventReader, SourceCode
+from framework.codegen import JSONReader, SourceCode
 from framework.errors import ConfigurationError
 from framework.paths import MISSING, Event, Path
 from framework.results import Skipped
@@ -15,7 +15,7 @@ from framework.results import Skipped
 TYPE: Final = Path(("type",))
 _INTEGRATIONS: Final = Path(("integrations",))
 _CONSENT: Final = Path(("context", "consent"))
-_ALL: Final = ("All", "all")
+_ALL: Final = "All"
 
 
 def is_deletion(event: Event) -> bool:
@@ -27,8 +27,8 @@ class Permission(Struct, frozen=True):
     """The rules of a connection: the *names* of its destination, and the consent it needs.
 
     Consent is needed for all *categories*. An event without consent preferences is sent; in
-    preferences, a category that is absent or not true is refused. In the object `integrations`, a
-    name of the destination decides before `All`; only false refuses, an object is an option.
+    preferences, a category that is absent or not true is refused. In the object `integrations`, the
+    first of *names* that is there decides, else `All`; only false refuses, an object is an option.
     """
 
     names: tuple[str, ...]
@@ -36,8 +36,13 @@ class Permission(Struct, frozen=True):
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The paths of an event that are read."""
-        return (_INTEGRATIONS, _CONSENT) if self.categories else (_INTEGRATIONS,)
+        """The paths of an event that are read to tell whether it may be sent."""
+        return (*self._flags, _CONSENT) if self.categories else self._flags
+
+    @property
+    def _flags(self) -> tuple[Path, ...]:
+        """The paths of the names in `integrations`, and of `All`."""
+        return tuple(Path((*_INTEGRATIONS.parts, key)) for key in (*self.names, _ALL))
 
     def refusal(self, event: Event) -> Skipped | None:
         """Return the result of an event that may not be sent, else None; consent comes first."""
@@ -55,27 +60,35 @@ class Permission(Struct, frozen=True):
         reason = f"`integrations` of the event excludes this destination: `{key}` is false."
         return Skipped("INTEGRATION_DISABLED", reason)
 
-    def emit(self, code: SourceCode, reader: EventReader) -> str:
-        """Write the lines that load what is read; return the condition for an event to be sent."""
-        reader.load(self.paths)
-        read = reader.read(_INTEGRATIONS)
-        excludes = code.literal(self._excluding_key, "excludes")
-        parts = [f"({read} is MISSING or not {read} or {excludes}({read}) is None)"]
+    def emit(self, code: SourceCode, reader: JSONReader, refusal: str) -> None:
+        """Write the lines that read an event and run *refusal* if it may not be sent.
+
+        They may run it too often: `refusal` has the last word.
+        """
+        first, *others = self._flags
+        reader.load([first])
+        named = reader.read(first)
+        with code.block(f"if {named} is not True:"):  # mostly it is, or there is no name
+            branch = reader.branch()
+            branch.load(others)
+            excludes = f"{branch.read(others[-1])} is False"
+            for path in (*reversed(others[:-1]), first):
+                read = branch.read(path)
+                excludes = (
+                    f"{read} is False or ({read} is MISSING or {read} is None) and ({excludes})"
+                )
+            code.line(f"if {excludes}: {refusal}")
         if self.categories:
-            read = reader.read(_CONSENT)
-            refused = code.literal(self._refused_categories, "refused")
-            parts.append(f"({read} is MISSING or not {refused}({read}))")
-        return " and ".join(parts)
+            reader.load([_CONSENT])
+            read, refused = reader.read(_CONSENT), code.literal(self._refused_categories, "refused")
+            code.line(f"if {read} is not MISSING and {refused}({read}): {refusal}")
 
     def _excluding_key(self, integrations: Any) -> str | None:
         """Return the key that excludes the destination; None if it is included."""
         if not isinstance(integrations, dict) or not integrations:
             return None
-        own = {name: integrations[name] for name in self.names if name in integrations}
-        own = {name: value for name, value in own.items() if value is not None}
-        if own:
-            return next((name for name, value in own.items() if value is False), None)
-        return next((key for key in _ALL if integrations.get(key) is False), None)
+        named = next((one for one in self.names if integrations.get(one) is not None), _ALL)
+        return named if integrations.get(named) is False else None
 
     def _refused_categories(self, consent: Any) -> list[str]:
         """Return the categories without consent."""

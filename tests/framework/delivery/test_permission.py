@@ -49,12 +49,14 @@ def excluded(key: str) -> Skipped:
         ({"Other": False}, DELIVERED),
         ({"Other": True}, DELIVERED),
         ({"All": False}, excluded("All")),
-        ({"all": False}, excluded("all")),
+        ({"all": False}, DELIVERED),
         ({"All": False, "Other": True}, excluded("All")),
         ({"Partner": False}, excluded("Partner")),
         ({"partner": False}, excluded("partner")),
         ({"All": True, "partner": False}, excluded("partner")),
-        ({"Partner": True, "partner": False}, excluded("partner")),
+        ({"Partner": True, "partner": False}, DELIVERED),
+        ({"Partner": False, "partner": True}, excluded("Partner")),
+        ({"Partner": None, "partner": False}, excluded("partner")),
         ({"All": False, "Partner": True}, DELIVERED),
         ({"All": False, "partner": True}, DELIVERED),
         ({"All": False, "Partner": {"option": 1}}, DELIVERED),
@@ -69,7 +71,7 @@ def excluded(key: str) -> Skipped:
     ],
 )
 def test_integrations_of_an_event_are_honored(integrations: Any, expected: Result) -> None:
-    """A name or slug decides before `All`; only false excludes, names are case-sensitive."""
+    """The name decides before the slug, and both before `All`; only false excludes."""
     assert result_of({**MATCHING, "integrations": integrations}) == expected
 
 
