@@ -49,7 +49,7 @@ def test_the_legend_says_what_lists_and_names_stand_for() -> None:
         "# rows are the lists of each subscription, those of constants stay empty.\n"
         '# rows[0] "Hall" (send): row_ids, text, room\n'
         "#     always room 'hall'\n"
-        '# event has f0 "event", f1 "integrations", f2 "type"\n'
+        '# event has f0 "event", f1 "type", f2 "integrations"\n'
     )
     assert " is framework.errors.PayloadValidationError or framework.delivery" in legend(text)
 
