@@ -119,14 +119,28 @@ class _Writer:
                 triggers = [one.trigger for one in self._subscriptions]
                 paths = (path for one in triggers for path in one.paths)
                 reader.load(_in_order((TYPE, *paths)))
-                with code.block(f"if {reader.read(TYPE)} == 'delete':"):
-                    code.line(f"slow.append((row_id, event, {DELETION}))")
-                    code.line("continue")
-                self._write_subscriptions(reader)
+                self._write_by_type(reader)
                 if not self._subscriptions:
                     code.line("pass")
         built: Fused = code.build("prepare")
         return built
+
+    def _write_by_type(self, reader: JSONReader) -> None:
+        """Write the subscriptions, and apart from them the requests to delete a user."""
+        code, kind = self.code, reader.read(TYPE)
+        types = {_texts(one.trigger).get(TYPE) for one in self._subscriptions}
+        delete = f"slow.append((row_id, event, {DELETION}))"
+        if len(types) == 1 and (common := types.pop()) not in {None, "delete"}:
+            with code.block(f"if {kind} == {code.literal(common)}:"):
+                reader.assume(TYPE, common)
+                self._write_subscriptions(reader)
+            with code.block(f"elif {kind} == 'delete':"):
+                code.line(delete)
+            return
+        with code.block(f"if {kind} == 'delete':"):
+            code.line(delete)
+            code.line("continue")
+        self._write_subscriptions(reader)
 
     def _write_subscriptions(self, reader: JSONReader) -> None:
         """Write the subscriptions; look up those whose triggers compare one path with a text."""

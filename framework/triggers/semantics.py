@@ -118,7 +118,8 @@ class _Writer(NamedTuple):
     def holds(self, node: BooleanNode) -> str:
         match node:
             case And(parts):
-                return f"({' and '.join(map(self.holds, parts))})"
+                tests = [test for test in map(self.holds, parts) if test != "True"]
+                return f"({' and '.join(tests)})" if tests else "True"
             case Or(parts):
                 return f"({' or '.join(map(self.holds, parts))})"
             case Not(part):
@@ -170,6 +171,9 @@ class _Writer(NamedTuple):
             case bool():
                 return f"{first} is {literal}", f"{first} is not {literal}"
             case str():
+                known = self.code.constant(first)
+                if isinstance(known, str):  # an enclosing condition has tested it
+                    return str(known == constant), str(known != constant)
                 return f"{first} == {literal}", f"{first} != {literal}"
             case tuple():
                 equal = f"{self.code.literal(same, 'same')}({first}, {literal})"
