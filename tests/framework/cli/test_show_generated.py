@@ -25,7 +25,7 @@ def test_it_is_printed_with_a_legend_and_without_secrets(
     result = run_actions("show", "--generated", connection)
     assert result.exit_code == exits.DONE
     assert '# rows[0] "Orders" (order): row_ids, payloads\n' in result.stdout
-    assert '# event has f0 "type", f1 "properties", f2 "integrations"\n' in result.stdout
+    assert '# event has f0 "type", f1 "integrations", f2 "properties"\n' in result.stdout
     assert "\ndef prepare(row_ids, events, rows, slow):\n" in result.stdout
     assert "sesame" not in result.stdout
 
