@@ -59,9 +59,9 @@ class Aliases:
     """The forms in which one identifier may be sent, such as an address and its hash.
 
     *form_of* returns the form that all of many identifiers have, within which only equal ones
-    are about the same subject, or None if there is not exactly one. It is called for every batch, so
-    it has to be fast. *canonical* returns for each identifier the text that is equal for all forms.
-    Both are functions of a module, and see identifiers as the hook `identify` returns them.
+    are about the same subject, or None if there is not exactly one. It is called for every batch,
+    so it has to be fast. *canonical* returns for each identifier the text that is equal for all
+    forms. Both are functions of a module, and see identifiers as the hook `identify` returns them.
     """
 
     form_of: Callable[[Sequence[str]], Hashable]

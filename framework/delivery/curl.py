@@ -227,7 +227,7 @@ class _Handle:
         """Return whether to abort; libcurl asks at least once a second."""
         self._large = received > MAX_BODY
         watch = current_watch()
-        stopped = watch is not None and watch.stop.is_set()
+        stopped = watch is not None and watch.stopping
         return self._large or stopped or self._transport.closed
 
     def _error(self, code: int, message: str) -> httpx.TransportError:

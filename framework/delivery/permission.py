@@ -15,7 +15,8 @@ from framework.results import Skipped
 TYPE: Final = Path(("type",))
 _INTEGRATIONS: Final = Path(("integrations",))
 _CONSENT: Final = Path(("context", "consent"))
-_ALL: Final = "All"
+_ALL: Final = ("All", "all")
+"""Keys for all destinations; the npm package `segmentio-facade` reads the second one, too."""
 
 
 def is_deletion(event: Event) -> bool:
@@ -28,7 +29,8 @@ class Permission(Struct, frozen=True):
 
     Consent is needed for all *categories*. An event without consent preferences is sent; in
     preferences, a category that is absent or not true is refused. In the object `integrations`, the
-    first of *names* that is there decides, else `All`; only false refuses, an object is an option.
+    first of *names* that is there decides, else `All`, else `all`; only false refuses, an object is
+    an option.
     """
 
     names: tuple[str, ...]
@@ -41,8 +43,13 @@ class Permission(Struct, frozen=True):
 
     @property
     def _flags(self) -> tuple[Path, ...]:
-        """The paths of the names in `integrations`, and of `All`."""
-        return tuple(Path((*_INTEGRATIONS.parts, key)) for key in (*self.names, _ALL))
+        """The paths of the keys that are looked at."""
+        return tuple(Path((*_INTEGRATIONS.parts, key)) for key in self._keys)
+
+    @property
+    def _keys(self) -> tuple[str, ...]:
+        """The keys of `integrations` that are looked at; the first that is there decides."""
+        return (*self.names, *_ALL)
 
     def refusal(self, event: Event) -> Skipped | None:
         """Return the result of an event that may not be sent, else None; consent comes first."""
@@ -87,8 +94,8 @@ class Permission(Struct, frozen=True):
         """Return the key that excludes the destination; None if it is included."""
         if not isinstance(integrations, dict) or not integrations:
             return None
-        named = next((one for one in self.names if integrations.get(one) is not None), _ALL)
-        return named if integrations.get(named) is False else None
+        deciding = next((key for key in self._keys if integrations.get(key) is not None), None)
+        return deciding if deciding and integrations[deciding] is False else None
 
     def _refused_categories(self, consent: Any) -> list[str]:
         """Return the categories without consent."""

@@ -68,9 +68,19 @@ class Watch:
             if self.abandoned:
                 raise AbandonedError
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is under way."""
+        return self._deadline is not None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether there is a call, and it has to stop."""
+        return self.is_busy and self.stop.is_set()
+
     def check(self) -> None:
         """Raise Stopped if the current call has to stop."""
-        if self.stop.is_set():
+        if self.stopping:
             raise Stopped
 
     def wait_for_rate(self, wait: Callable[[], None]) -> None:
@@ -307,7 +317,7 @@ class CurrentStop:
     def is_set(self) -> bool:
         """Return whether the call has to end."""
         watch = _current.watch
-        return watch is not None and watch.stop.is_set()
+        return watch is not None and watch.stopping
 
 
 class StoppableClock:
@@ -322,7 +332,7 @@ class StoppableClock:
     def sleep(self, seconds: float, /) -> None:
         """Wait for *seconds*."""
         watch = _current.watch
-        if watch is None:
+        if watch is None or not watch.is_busy:
             self._clock.sleep(seconds)
             return
         if self._waits:

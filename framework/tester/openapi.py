@@ -288,7 +288,14 @@ OPERATIONS: Final = (
             "name",
             "unpack",
             text=Annotated[str, about("The text; or give `base64`.")],
-            base64=Annotated[str, about("The bytes of a file in base64.")],
+            base64=Annotated[
+                str,
+                about(
+                    "The bytes of a file in base64.",
+                    pattern=r"^([A-Za-z0-9+/]{4})*"
+                    r"([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?![\s\S])",
+                ),
+            ],
             name=Annotated[str, about("The file's name, for messages.", max_length=200)],
             unpack=Annotated[bool, about("Whether envelopes are replaced by the events in them.")],
         ),

@@ -49,7 +49,9 @@ def excluded(key: str) -> Skipped:
         ({"Other": False}, DELIVERED),
         ({"Other": True}, DELIVERED),
         ({"All": False}, excluded("All")),
-        ({"all": False}, DELIVERED),
+        ({"all": False}, excluded("all")),
+        ({"All": True, "all": False}, DELIVERED),
+        ({"all": False, "partner": True}, DELIVERED),
         ({"All": False, "Other": True}, excluded("All")),
         ({"Partner": False}, excluded("Partner")),
         ({"partner": False}, excluded("partner")),
@@ -71,7 +73,7 @@ def excluded(key: str) -> Skipped:
     ],
 )
 def test_integrations_of_an_event_are_honored(integrations: Any, expected: Result) -> None:
-    """The name decides before the slug, and both before `All`; only false excludes."""
+    """The name decides before the slug, and both before `All` and `all`; only false excludes."""
     assert result_of({**MATCHING, "integrations": integrations}) == expected
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from framework.clock import Clock, FrozenClock
+from framework.clock import Clock, FrozenClock, SystemClock
 from framework.definition import Subscription
 from framework.delivery import workers
 from framework.delivery.throttle import Throttle
@@ -311,3 +311,19 @@ def test_the_substitute_of_a_task_is_used_once() -> None:
     assert task.result() is False
     assert wins == ["substitute []"]
     worker.end()
+
+
+def test_a_stop_ends_with_its_call() -> None:
+    """What its thread does next with the clock and the client is not part of the call."""
+
+    def work() -> list[bool]:
+        watch = workers.current_watch()
+        assert watch is not None
+        watch.begin(0.01)
+        assert watch.stop.wait(10)
+        stopping = [workers.CurrentStop().is_set()]
+        watch.end()
+        workers.StoppableClock(SystemClock()).sleep(0.01)
+        return [*stopping, workers.CurrentStop().is_set()]
+
+    assert workers.run_watched(work, lambda _: []) == [True, False]

@@ -14,6 +14,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from framework.tester import LocalServer, openapi
 from framework.tester.bodies import check_body
@@ -39,8 +40,14 @@ schema = schemathesis.openapi.from_dict(openapi("1")).exclude(path=STREAMS)
 def test_the_api_keeps_to_its_document(
     case: schemathesis.Case[Any], serve: Callable[..., LocalServer], examples: Path
 ) -> None:
-    """No request makes it fail, and every answer is described."""
-    case.call_and_validate(base_url=started(serve, examples), headers=TOKEN)
+    """No request makes it fail, and every answer is described.
+
+    No schema can tell which texts hold events, so `readEvents` may refuse what its schema allows.
+    """
+    excluded = [positive_data_acceptance] if case.path == "/api/events" else []
+    case.call_and_validate(
+        base_url=started(serve, examples), headers=TOKEN, excluded_checks=excluded
+    )
 
 
 _started: list[str] = []
