@@ -14,6 +14,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator
+from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from framework.tester import LocalServer, openapi
@@ -44,7 +45,7 @@ def test_the_api_keeps_to_its_document(
 
     No schema can tell which texts hold events, so `readEvents` may refuse what its schema allows.
     """
-    excluded = [positive_data_acceptance] if case.path == "/api/events" else []
+    excluded: list[CheckFunction] = [positive_data_acceptance] if case.path == "/api/events" else []
     case.call_and_validate(
         base_url=started(serve, examples), headers=TOKEN, excluded_checks=excluded
     )
