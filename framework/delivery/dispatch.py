@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeAlias
 
 from framework.delivery.performing import distinct
 from framework.delivery.row_groups import Batch
-from framework.delivery.workers import Task, Worker, run_watched
+from framework.delivery.workers import Handover, Task, Worker
 from framework.results import Failed, Result
 
 Perform: TypeAlias = Callable[[Batch], Sequence[Result]]
@@ -48,8 +48,9 @@ class Dispatcher(Protocol):
 class InlineDispatcher:
     """Performs one batch after the other while the caller waits."""
 
-    def __init__(self, perform: Perform, give_up: GiveUp) -> None:
+    def __init__(self, perform: Perform, give_up: GiveUp, handover: Handover) -> None:
         self._perform = perform
+        self._handover = handover
         self._give_up = give_up
 
     def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
@@ -57,7 +58,9 @@ class InlineDispatcher:
         del wait
         while closed:
             batch = closed[0]
-            results = run_watched(partial(self._perform, batch), partial(self._give_up, batch))
+            results = self._handover.run(
+                partial(self._perform, batch), partial(self._give_up, batch)
+            )
             yield closed.popleft(), results
 
     def stop(self) -> Iterator[Dispatched]:

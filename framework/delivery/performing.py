@@ -39,7 +39,7 @@ from framework.delivery.identifier_mask import masking
 from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
 from framework.delivery.result_checks import clean_json, clean_result, problems_of
-from framework.delivery.workers import current_watch
+from framework.delivery.workers import Handover, current_watch
 from framework.errors import IntegrationError, PluginExitError, Stopped
 from framework.paths import Event
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
@@ -74,6 +74,7 @@ class HookRunner:
     strict: bool = False
     previews: list[Preview] | None = None
     guard: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
+    handover: Handover = field(default_factory=Handover, repr=False)
     abandoned: list[str] = field(default_factory=list, repr=False)
 
     @cached_property

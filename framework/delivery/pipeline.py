@@ -42,7 +42,7 @@ from framework.delivery.retries import Retry
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind, listing
 from framework.delivery.throttle import Throttle
-from framework.delivery.workers import CurrentStop, StoppableClock
+from framework.delivery.workers import CurrentStop, Handover, StoppableClock
 from framework.errors import IntegrationError
 from framework.paths import Event
 from framework.results import Result
@@ -105,6 +105,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         credentials=auth if isinstance(auth, OAuthCredentials) else None,
         strict=strict,
         guard=guard,
+        handover=Handover(always=offline or strict),
         previews=[] if offline and definition.transport == "other" else None,
     )
     return Connection(plugin, given, compiled, hook_runner)

@@ -83,7 +83,9 @@ class Sender:
         self.intake = Intake(self._hook_runner, self._subscriptions, traced=traced, named=named)
         self._row_ids = self.intake.row_ids
         self._batcher = Batcher(now)
-        self._dispatcher: Dispatcher = InlineDispatcher(self._perform, self._give_up)
+        self._dispatcher: Dispatcher = InlineDispatcher(
+            self._perform, self._give_up, self._hook_runner.handover
+        )
         self._grouped = 1
         if threads:
             self._dispatcher = ThreadedDispatcher(

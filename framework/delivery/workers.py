@@ -11,6 +11,7 @@ import contextvars
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -31,6 +32,8 @@ WORKER: Final = "action_destinations hooks"
 
 _TICK: Final = 1.0
 _IDLE_TICKS: Final = 10
+_QUICK: Final = 0.005
+_QUICK_CALLS: Final = 20
 _MAX_IDLE: Final = 8
 
 
@@ -225,7 +228,7 @@ class _Monitor:
     """Looks at the watches; its thread starts with the first call and sleeps between calls."""
 
     def __init__(self) -> None:
-        self._watches: dict[Watch, None] = {}
+        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._asleep = False
@@ -234,7 +237,7 @@ class _Monitor:
     def add(self, watch: Watch) -> None:
         """Look at *watch* from now on."""
         with self._lock:
-            self._watches[watch] = None
+            self._watches.add(watch)
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._run, name="time limits", daemon=True).start()
@@ -242,7 +245,7 @@ class _Monitor:
     def remove(self, watch: Watch) -> None:
         """Look at *watch* no longer."""
         with self._lock:
-            self._watches.pop(watch, None)
+            self._watches.discard(watch)
 
     def notice(self, limit: float) -> None:
         """Take note that a call with a time *limit* has begun."""
@@ -318,6 +321,36 @@ class CurrentStop:
         """Return whether the call has to end."""
         watch = _current.watch
         return watch is not None and watch.stopping
+
+
+class Handover:
+    """Decides who performs the calls of a connection while a caller waits: a worker, or the caller.
+
+    A worker can be given up, but handing over takes as long as some calls. After twenty quick
+    calls in a row the caller performs the next one; there, `stop` is all that ends a call.
+    """
+
+    def __init__(self, *, always: bool = False) -> None:
+        self._always = always
+        self._quick = 0
+
+    def run(self, work: Callable[[], T], substitute: Substitute[T]) -> T:
+        """Return what *work* returns; *substitute* replaces it if it is given up."""
+        start = time.perf_counter()
+        if self._always or self._quick < _QUICK_CALLS or not _is_free():
+            result = run_watched(work, substitute)
+        else:
+            result = work()
+        self._quick = self._quick + 1 if time.perf_counter() - start < _QUICK else 0
+        return result
+
+
+def _is_free() -> bool:
+    """Return whether the current thread makes no call already; it is watched from now on."""
+    if _current.watch is None:
+        _current.watch = Watch()
+        _monitor.add(_current.watch)
+    return not _current.watch.is_busy
 
 
 class StoppableClock:

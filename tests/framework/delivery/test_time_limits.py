@@ -327,3 +327,45 @@ def test_a_stop_ends_with_its_call() -> None:
         return [*stopping, workers.CurrentStop().is_set()]
 
     assert workers.run_watched(work, lambda _: []) == [True, False]
+
+
+def test_quick_calls_are_made_by_the_caller() -> None:
+    """After twenty in a row; a slow one goes to a worker again, and so do nested ones."""
+    threads: list[int] = []
+
+    def perform(payload: Message, stop: threading.Event) -> None:
+        threads.append(threading.get_ident())
+        if payload.text == "slow":
+            assert stop.wait(10)
+
+    here = threading.get_ident()
+    with connected(plugin(ONE_BY_ONE, perform=perform)) as connection:
+        connection.deliver([said("quick")] * 200)
+        assert here in threads[20:]
+        assert here not in threads[:20]
+        assert connection.deliver([said("slow"), said("quick")]).results == [DELIVERED] * 2
+    assert here not in threads[-1:]
+
+
+def test_a_thread_is_free_after_a_call_that_was_stopped() -> None:
+    """What the caller does next with the client and the clock is not part of the call."""
+
+    def perform(payload: Message, stop: threading.Event) -> None:
+        if payload.text == "slow":
+            assert stop.wait(10)
+
+    with connected(plugin(ONE_BY_ONE, perform=perform)) as connection:
+        connection.deliver([said("quick")] * 50)
+        assert connection.deliver([said("slow")]).results == [DELIVERED]
+        connection.hook_runner.client.get(URL)
+        connection.hook_runner.clock.sleep(0.01)
+
+
+@pytest.mark.parametrize("option", ["offline", "strict"])
+def test_workers_make_all_calls_of_dry_runs_and_tests(option: str) -> None:
+    threads: set[int] = set()
+    opened = plugin(ONE_BY_ONE, perform=lambda: threads.add(threading.get_ident()))
+    options: dict[str, Any] = {option: True}
+    with connected(opened, **options) as connection:
+        connection.deliver([said("quick")] * 100)
+    assert threading.get_ident() not in threads
