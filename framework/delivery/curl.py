@@ -23,7 +23,7 @@ from framework.delivery.http_messages import (
     request_body,
     request_lines,
 )
-from framework.delivery.workers import current_watch
+from framework.delivery.workers import Watch, current_watch
 
 MAX_IDLE: Final = 5
 """Seconds for which a connection is kept."""
@@ -135,6 +135,7 @@ class _Handle:
         self._current: dict[int, Any] = {}
         self._target: tuple[str, bytes, bytes] | None = None
         self._form, self._proxy, self._large = 0, "", False
+        self._watch: Watch | None = None
         self._lines: list[bytes] = []
         self._pieces: list[bytes] = []
         self._attempts, self._allowed = 0, 1
@@ -167,6 +168,7 @@ class _Handle:
         self._set(pycurl.CUSTOMREQUEST, request.method)
         self._load(request, length)
         self._attempts, self._allowed = 0, 1 + is_repeatable(request)
+        self._watch = current_watch()
         self._lines.clear()
         self._pieces.clear()
         try:
@@ -226,9 +228,8 @@ class _Handle:
     def _progress(self, _total: int, received: int, _total_up: int, _sent: int) -> bool:
         """Return whether to abort; libcurl asks at least once a second."""
         self._large = received > MAX_BODY
-        watch = current_watch()
-        stopped = watch is not None and watch.stopping
-        return self._large or stopped or self._transport.closed
+        watch = self._watch
+        return self._large or self._transport.closed or (watch is not None and watch.stopping)
 
     def _error(self, code: int, message: str) -> httpx.TransportError:
         if code == pycurl.E_ABORTED_BY_CALLBACK and self._large:

@@ -33,7 +33,7 @@ WORKER: Final = "action_destinations hooks"
 _TICK: Final = 1.0
 _IDLE_TICKS: Final = 10
 _QUICK: Final = 0.005
-_QUICK_CALLS: Final = 20
+_WEIGHT: Final = 0.2
 _MAX_IDLE: Final = 8
 
 
@@ -326,22 +326,23 @@ class CurrentStop:
 class Handover:
     """Decides who performs the calls of a connection while a caller waits: a worker, or the caller.
 
-    A worker can be given up, but handing over takes as long as some calls. After twenty quick
-    calls in a row the caller performs the next one; there, `stop` is all that ends a call.
+    A worker can be given up, but handing over takes as long as some calls. While calls take less
+    than 5 milliseconds in a running mean, the caller performs them; there, `stop` is all that ends
+    a call. At first the mean is one second, so that at least twenty calls are handed over.
     """
 
     def __init__(self, *, always: bool = False) -> None:
         self._always = always
-        self._quick = 0
+        self._mean = 1.0
 
     def run(self, work: Callable[[], T], substitute: Substitute[T]) -> T:
         """Return what *work* returns; *substitute* replaces it if it is given up."""
         start = time.perf_counter()
-        if self._always or self._quick < _QUICK_CALLS or not _is_free():
+        if self._always or self._mean > _QUICK or not _is_free():
             result = run_watched(work, substitute)
         else:
             result = work()
-        self._quick = self._quick + 1 if time.perf_counter() - start < _QUICK else 0
+        self._mean += _WEIGHT * (time.perf_counter() - start - self._mean)
         return result
 
 

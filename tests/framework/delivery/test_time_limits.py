@@ -330,7 +330,7 @@ def test_a_stop_ends_with_its_call() -> None:
 
 
 def test_quick_calls_are_made_by_the_caller() -> None:
-    """After twenty in a row; a slow one goes to a worker again, and so do nested ones."""
+    """Not before the twentieth; after a slow one, a worker makes them again."""
     threads: list[int] = []
 
     def perform(payload: Message, stop: threading.Event) -> None:
