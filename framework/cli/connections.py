@@ -51,8 +51,8 @@ endpoint_option = click.option(
 )
 
 
-_ABOUT_FILES = frozenset({"AD305"})
-"""Warnings about a file in version control, which only `actions validate` gives."""
+_ABOUT_FILES = frozenset({"AD207", "AD305"})
+"""Warnings about the file rather than a delivery, which only `actions validate` gives."""
 
 
 class Opened(NamedTuple):
@@ -135,7 +135,7 @@ def _check(reading: Reading, destination: Destination) -> None:
 
 
 def _show(reading: Reading) -> None:
-    """Show what concerns the delivery: errors, and warnings but about how secrets are kept."""
+    """Show what concerns the delivery: errors, and warnings but those about the file itself."""
     show_findings(
         found
         for found in reading.diagnostics

@@ -214,11 +214,15 @@ def _connection(
     if "destination" in parts or "destination" not in given:
         _require("destination", _value(parts, "destination", ""), root.spot, "", findings)
     settings = parts.get("settings")
+    enabled = _value(parts, "enabled", True)
+    if not enabled:
+        text = "The connection is disabled: `actions run` refuses it."
+        findings.warning("AD207", root.key("enabled"), text, "Set `enabled: true` to deliver.")
     return ConnectionFile(
         file=file,
         destination=_value(parts, "destination", ""),
         name=_value(parts, "name", Path(file).name.partition(".")[0]),
-        enabled=_value(parts, "enabled", True),
+        enabled=enabled,
         settings=references.resolve(settings) or {} if settings else {},
         items=tuple(_items(root, parts.get("subscriptions"), references, findings)),
         node=root,

@@ -141,11 +141,20 @@ def _matching_key(raw: Mapping[str, Any]) -> str | None:
 
 
 def _sync_mode(action: Action, raw: Mapping[str, Any]) -> str | None:
-    """Return the mode of warehouse rows; None if the action has none or the mapping another."""
+    """Return the mode of warehouse rows; None if the action has none.
+
+    A value that is no mode at all is None, as in Segment's implementation; `actions validate`
+    reports it (AD508). Raises ConfigurationError for a mode outside the action's choices.
+    """
     if action.sync_mode is None:
         return None
     mode = raw.get(SYNC_MODE_KEY, action.sync_mode.default)
-    return mode if isinstance(mode, str) and mode in SYNC_MODES else None
+    if not isinstance(mode, str) or mode not in SYNC_MODES:
+        return None
+    if mode not in action.sync_mode.choices and SYNC_MODE_KEY in raw:
+        choices = ", ".join(action.sync_mode.choices)
+        raise ConfigurationError(f'The sync mode must be one of {choices}, got "{mode}".')
+    return mode
 
 
 def _sources(raw: Mapping[str, Any]) -> dict[str, str]:

@@ -236,7 +236,7 @@ def test_connections_that_work_are_accepted(document: dict[str, Any]) -> None:
     environment = {"CRITEO_CLIENT_ID": "x", "ADVERTISER": "5"}
     folder = Path("/nowhere")
     found = parse_connection(json.dumps(document), "c.json", folder, environment).diagnostics
-    assert {finding.code for finding in found} <= {"AD206", "AD302"}
+    assert {finding.code for finding in found} <= {"AD206", "AD207", "AD302"}
 
 
 @pytest.mark.parametrize("name", ["criteo", "criteo-audiences", SLUG])

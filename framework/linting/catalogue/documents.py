@@ -112,6 +112,14 @@ FILES: Final = (
         "There are no subscriptions, so nothing will be delivered.",
     ),
     Entry(
+        "AD207",
+        "The connection is disabled.",
+        "`actions run` refuses such a file, with exit code 2, before anything is read; checks, "
+        "`explain`, `test` and `serve` use it.",
+        f"destination: letters\nenabled: false\n{_SENDS}",
+        "The connection is disabled: `actions run` refuses it. Set `enabled: true` to deliver.",
+    ),
+    Entry(
         "AD301",
         "An environment variable is not set.",
         "Secrets are read from the environment together with the file; set the variable first.",

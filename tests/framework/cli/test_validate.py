@@ -246,3 +246,20 @@ def test_a_folder_that_cannot_be_written(run_actions: Actions) -> None:
     Path("file").write_text("")
     result = run_actions("import", "metadata.json", "--out", "file")
     assert result.exit_code != exits.DONE
+
+
+def test_a_disabled_connection_is_a_warning(run_actions: Actions) -> None:
+    """`run` refuses it, which nobody should learn from `run` alone."""
+    Path("c.yaml").write_text(GOOD + "enabled: false\n")
+    result = run_actions("validate", "c.yaml", *MANIFESTS)
+    assert result.exit_code == exits.DONE
+    assert result.stdout == (
+        "warning[AD207]: The connection is disabled: `actions run` refuses it.\n"
+        " --> c.yaml:7:1\n"
+        "  |\n"
+        "7 | enabled: false\n"
+        "  | ^^^^^^^\n"
+        "  = Set `enabled: true` to deliver.\n"
+        "\n"
+        "0 errors, 1 warning.\n"
+    )

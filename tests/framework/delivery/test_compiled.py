@@ -134,11 +134,11 @@ def test_a_missing_value_is_explained_by_its_mapping(
     [
         ("moded", {}, "add"),
         ("moded", {SYNC_MODE_KEY: "delete"}, "delete"),
-        ("moded", {SYNC_MODE_KEY: "mirror"}, "mirror"),
+        ("send", {SYNC_MODE_KEY: "add"}, None),
         ("moded", {SYNC_MODE_KEY: "bogus"}, None),
         ("moded", {SYNC_MODE_KEY: None}, None),
         ("moded", {SYNC_MODE_KEY: ["add"]}, None),
-        ("send", {SYNC_MODE_KEY: "add"}, None),
+        ("send", {SYNC_MODE_KEY: "mirror"}, None),
     ],
 )
 def test_the_sync_mode_is_one_that_exists(
@@ -146,6 +146,14 @@ def test_the_sync_mode_is_one_that_exists(
 ) -> None:
     """A mode is taken as mapped where the action has modes; one that does not exist is none."""
     assert route(action, **mapped).sync_mode == mode
+
+
+def test_a_sync_mode_outside_of_the_choices_is_refused() -> None:
+    """As `actions validate` refuses it (AD508)."""
+    with pytest.raises(ConfigurationError) as raised:
+        route("moded", **{SYNC_MODE_KEY: "mirror"})
+    text = 'Subscription 1: The sync mode must be one of add, delete, got "mirror".'
+    assert raised.value.problems == (text,)
 
 
 @pytest.mark.parametrize(
