@@ -43,11 +43,15 @@ _SIGNATURES: Final = (
     (b"\x1e", FileKind("a JSON text sequence (RFC 7464)",
                    "Remove its record separators, for example with `tr -d '\\036'`.")),
 )  # fmt: skip
-_UTF_16: Final = FileKind(
-    "UTF-16 without a byte order mark", "Convert it, for example with `iconv -f UTF-16LE -t UTF-8`."
-)
+_UTF_16: Final = "UTF-16 without a byte order mark"
 _UTF_32: Final = FileKind("UTF-32", "Convert it, for example with `iconv -f UTF-32 -t UTF-8`.")
 _BINARY: Final = FileKind("binary data", _AS_LINES)
+_WRAPPED: Final = FileKind(
+    "JSON with other text before it", "Remove everything before its first `[` or `{`."
+)
+_IDENTIFIERS: Final = FileKind(
+    "a list of identifiers", "Write an event for each of them, as one JSON object per line."
+)
 _ENCODED: Final = "Convert it to lines of JSON, for example with a script or `jq`."
 
 _PATTERNS: Final = (
@@ -69,6 +73,8 @@ _PATTERNS: Final = (
 )
 _DELIMITERS: Final = ((b",", "CSV"), (b"\t", "TSV"), (b";", "CSV"), (b"|", "CSV"))
 _QUOTED: Final = re.compile(rb'"(?:[^"]|"")*"')
+_IDENTIFIER: Final = re.compile(rb'"?(?:[^\s@,"]+@[^\s@,"]+|[0-9A-Fa-f]{32,64}|\+?[\d().-]{7,20})"?')
+_OPENS: Final = re.compile(rb"[\[({]$|[\[(] ?\{")
 _KEY: Final = re.compile(rb"(?:- )?[A-Za-z_][\w-]*:(?: |$)")
 
 
@@ -85,15 +91,29 @@ def of_bytes(head: bytes) -> FileKind | None:
 
 def of_text(lines: list[bytes]) -> FileKind | None:
     """Return the kind of a text that is no JSON, by its first lines that are not blank."""
-    if not lines or any(line.lstrip().startswith((b"{", b"[")) for line in lines):
+    if not lines:
         return None
+    if any(line.lstrip().startswith((b"{", b"[")) for line in lines):
+        return _WRAPPED if _has_text_before(lines) else None
     first = lines[0].lstrip()
     if first.startswith(b"<"):
         html = re.match(rb"<(?:!doctype html|html)", first, re.IGNORECASE)
         return FileKind("HTML" if html else "XML", _ENCODED)
     if first.startswith(b"---") or (len(lines) > 1 and all(map(_KEY.match, lines))):
         return FileKind("YAML", _ENCODED)
+    if len(lines) > 1 and all(map(_IDENTIFIER.fullmatch, lines[1:])):
+        return _IDENTIFIERS
     return _of_table(lines)
+
+
+def _has_text_before(lines: list[bytes]) -> bool:
+    """Return whether the JSON in *lines* is a document, rather than lines after a broken one.
+
+    Then the line of its last item alone would be read as an event.
+    """
+    if _OPENS.search(lines[0]) or b"[" in lines:
+        return True
+    return len(lines) > 2 and all(line.endswith(b"},") for line in lines[1:])
 
 
 def _of_table(lines: list[bytes]) -> FileKind | None:
@@ -114,6 +134,8 @@ def _of_zeros(head: bytes) -> FileKind | None:
     """Return the kind of data with zero bytes, which JSON never has."""
     start = head[:512]
     zeros = start.count(0)
-    if 3 * zeros > len(start) and min(start[::2].count(0), start[1::2].count(0)) == 0:
-        return _UTF_16
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if 3 * zeros > len(start) and min(even, odd) == 0:
+        order = "BE" if even else "LE"
+        return FileKind(_UTF_16, f"Convert it, for example with `iconv -f UTF-16{order} -t UTF-8`.")
     return _BINARY if start.startswith(b"\x00") or 10 * zeros > len(start) else None

@@ -195,6 +195,14 @@ def tarred() -> bytes:
         (b"<!DOCTYPE html>\n<html>", "HTML"),
         (b"type: track\nevent: Joined\n", "YAML"),
         ("type,event\ntrack,Joined\n".encode("utf-16"), "CSV"),
+        (f"export default [\n{TEXT},\n{TEXT}\n]\n".encode(), "JSON with other text before it"),
+        (f"received([{TEXT},\n{TEXT}])\n".encode(), "JSON with other text before it"),
+        (f"// today\n[\n{TEXT},\n{TEXT}\n]\n".encode(), "JSON with other text before it"),
+        (f"# today\n{TEXT},\n{TEXT},\n{TEXT}\n".encode(), "JSON with other text before it"),
+        (b"email\nnora@example.com\nomar@example.com\n", "a list of identifiers"),
+        (b'"nora@example.com"\n"omar@example.com"\n', "a list of identifiers"),
+        (b"phone\n+4915112345678\n", "a list of identifiers"),
+        (b"a" * 64 + b"\n" + b"b" * 64 + b"\n", "a list of identifiers"),
     ],
 )
 def test_another_kind_of_file_is_named(tmp_path: Path, content: bytes, kind: str) -> None:
@@ -208,9 +216,16 @@ def test_another_kind_of_file_is_named(tmp_path: Path, content: bytes, kind: str
         assert str(caught.value).startswith(f"`some` looks like {kind}")
 
 
+@pytest.mark.parametrize("order", ["LE", "BE"])
+def test_the_byte_order_of_utf_16_is_named(order: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"iconv -f UTF-16{order} -t UTF-8"):
+        read_events(io.BytesIO(TEXT.encode(f"utf-16-{order.lower()}")))
+
+
 @pytest.mark.parametrize(
     "content",
     [
+        b"oops, bad\n{oops},\n" + TEXT.encode(),
         b"oops, bad\n" + TEXT.encode(),
         b"type,event\n" + TEXT.encode() + b"\ntrack,Joined\n",
         b'{"type":"page","a":"\x00"}\n' + TEXT.encode(),
