@@ -92,6 +92,19 @@ _DIGESTS: dict[str, _Digest] = {
 }
 
 
+_WITHOUT_VALUE = [b"", b"null", b"undefined", b"none", b"nan"]
+NOBODY = frozenset(hashed for digest in _DIGESTS.values() for hashed in digest(_WITHOUT_VALUE)) | {
+    digit * length for digit in "0f" for length in (32, 64)
+}
+"""Hashes that were made without an address or a number; all who lack one would be one user."""
+
+HASH_OF_NOTHING = Failed(
+    400,
+    "MALFORMED_IDENTIFIER",
+    "The identifier is the hash of an empty text or of a placeholder such as `null`.",
+)
+
+
 def read_emails(values: Sequence[str | None], form: str) -> list[str | Failed]:
     """Return each address in *form* (one of EMAIL_FORMS), or the Failed result for it; aligned.
 
@@ -110,7 +123,7 @@ def _read_email(value: str | None, digest: _Digest) -> str | Failed:
     if "@" in text:
         return digest([text.encode()])[0] if _is_address(text) else MALFORMED_EMAIL
     if _is_hash(text):
-        return text
+        return HASH_OF_NOTHING if text in NOBODY else text
     return MALFORMED_EMAIL if text else NO_EMAIL
 
 
@@ -134,7 +147,9 @@ def _read_ordinary(block: Sequence[str | None], digest: _Digest) -> list[str] | 
     if raw.translate(None, _HEXADECIMAL).strip(b"\n"):
         return None
     lines = text.split("\n")
-    return lines if {32, 64}.issuperset(map(len, lines)) else None
+    if not {32, 64}.issuperset(map(len, lines)):
+        return None
+    return lines if NOBODY.isdisjoint(lines) else None
 
 
 def _read_mobile_id(value: str | None) -> str | Failed:
@@ -153,7 +168,7 @@ def _read_phone_number(value: str | None) -> str | Failed:
     if not text:
         return NO_IDENTIFIER
     if _is_sha256(text):
-        return text
+        return HASH_OF_NOTHING if text in NOBODY else text
     return read_phone_number(text)
 
 

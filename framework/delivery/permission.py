@@ -28,7 +28,8 @@ class Permission(Struct, frozen=True):
     """The rules of a connection: the *names* of its destination, and the consent it needs.
 
     Consent is needed for all *categories*. An event without consent preferences is sent; in
-    preferences, a category that is absent or not true is refused. In the object `integrations`, the
+    preferences, a category that is absent or not true is refused, and preferences of a wrong kind,
+    such as `"consent": "denied"`, refuse all. In the object `integrations`, the
     first of *names* that is there decides, else `All`, else `all`; only false refuses, an object is
     an option.
     """
@@ -99,7 +100,9 @@ class Permission(Struct, frozen=True):
 
     def _refused_categories(self, consent: Any) -> list[str]:
         """Return the categories without consent."""
-        preferences = consent.get("categoryPreferences") if isinstance(consent, dict) else None
+        if consent is None or consent is MISSING:
+            return []
+        preferences = consent.get("categoryPreferences") if isinstance(consent, dict) else consent
         if preferences is None:
             return []
         if not isinstance(preferences, dict):

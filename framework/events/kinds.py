@@ -73,7 +73,9 @@ _PATTERNS: Final = (
 )
 _DELIMITERS: Final = ((b",", "CSV"), (b"\t", "TSV"), (b";", "CSV"), (b"|", "CSV"))
 _QUOTED: Final = re.compile(rb'"(?:[^"]|"")*"')
-_IDENTIFIER: Final = re.compile(rb'"?(?:[^\s@,"]+@[^\s@,"]+|[0-9A-Fa-f]{32,64}|\+?[\d().-]{7,20})"?')
+_IDENTIFIER: Final = re.compile(
+    rb'"?(?:[^\s@,"]+@[^\s@,"]+|[0-9A-Fa-f]{32,64}|\+?[\d().-]{7,20})"?'
+)
 _OPENS: Final = re.compile(rb"[\[({]$|[\[(] ?\{")
 _KEY: Final = re.compile(rb"(?:- )?[A-Za-z_][\w-]*:(?: |$)")
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from destinations.criteo_audiences import identifiers
 from destinations.criteo_audiences.identifiers import (
     EMAIL_FORMS,
+    HASH_OF_NOTHING,
     MALFORMED_EMAIL,
     NO_EMAIL,
     NO_IDENTIFIER,
@@ -321,3 +322,21 @@ def test_every_python_has_some_sha256(known: list[str], monkeypatch: pytest.Monk
 
     monkeypatch.setattr(identifiers, "import_module", find)
     assert sha256_of_python()(ADA.encode()).hexdigest() == SHA256
+
+
+@pytest.mark.parametrize("text", ["", "null", "undefined", "None"])
+@pytest.mark.parametrize("form", EMAIL_FORMS[1:])
+def test_the_hash_of_nothing_is_refused(text: str, form: str) -> None:
+    """Systems that hash what they have send it for everyone without an address."""
+    md5 = hashlib.md5(text.lower().encode(), usedforsecurity=False).hexdigest()
+    hashed = {
+        "md5": md5,
+        "sha256": hashlib.sha256(text.lower().encode()).hexdigest(),
+        "sha256_of_md5": hashlib.sha256(md5.encode()).hexdigest(),
+    }[form]
+    good = "a1" * 32
+    assert read_emails([good, hashed.upper()], "plain") == [good, HASH_OF_NOTHING]
+    assert read_emails([hashed, "a@b.example"], "plain") == [HASH_OF_NOTHING, "a@b.example"]
+    if form == "sha256":
+        assert READERS["phoneNumber"](hashed) == HASH_OF_NOTHING
+    assert read_emails(["0" * 64, "f" * 32], "sha256") == [HASH_OF_NOTHING] * 2

@@ -98,6 +98,9 @@ def refused(*categories: str) -> Skipped:
         ({"categoryPreferences": {"Ads": "true", "Data": 1}}, refused("Ads", "Data")),
         ({"categoryPreferences": ["Ads", "Data"]}, refused("Ads", "Data")),
         ({"categoryPreferences": False}, refused("Ads", "Data")),
+        ("denied", refused("Ads", "Data")),
+        (False, refused("Ads", "Data")),
+        ([], refused("Ads", "Data")),
     ],
 )
 def test_consent_is_honored(consent: Any, expected: Result) -> None:
@@ -145,7 +148,9 @@ events = st.builds(
     st.dictionaries(st.sampled_from(("Ads", "Data", "More")), flags).map(
         lambda given: {"consent": {"categoryPreferences": given}}
     )
-    | st.sampled_from((MISSING, None, [], {}, {"consent": {}}, {"consent": [1]}, "text")),
+    | st.sampled_from(
+        (MISSING, None, [], {}, {"consent": {}}, {"consent": [1]}, {"consent": ""}, "text")
+    ),
     st.sampled_from(("track", "track", "page", "delete")),
 )
 
