@@ -147,9 +147,8 @@ def _read_ordinary(block: Sequence[str | None], digest: _Digest) -> list[str] | 
     if raw.translate(None, _HEXADECIMAL).strip(b"\n"):
         return None
     lines = text.split("\n")
-    if not {32, 64}.issuperset(map(len, lines)):
-        return None
-    return lines if NOBODY.isdisjoint(lines) else None
+    are_hashes = {32, 64}.issuperset(map(len, lines)) and NOBODY.isdisjoint(lines)
+    return lines if are_hashes else None
 
 
 def _read_mobile_id(value: str | None) -> str | Failed:

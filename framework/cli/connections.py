@@ -62,22 +62,30 @@ class Opened(NamedTuple):
     plugin: Plugin
 
 
-def open_connection(path: str) -> Opened:
+def open_connection(path: str, *, offline: bool = False) -> Opened:
     """Read and check the connection file at *path*; show every error and warning.
 
-    Raises click's Exit with code 2 if there are errors.
+    Where *offline*, plugins cannot reach the outside while they are loaded. Raises click's Exit
+    with code 2 if there are errors.
     """
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
 
-    return check_reading(read_connection(path))
+    return check_reading(read_connection(path), offline=offline)
 
 
-def check_reading(reading: Reading) -> Opened:
+def check_reading(reading: Reading, *, offline: bool = False) -> Opened:
     """Check *reading* as `actions validate` does and show every error and warning.
 
-    Raises click's Exit with code 2 if there are errors.
+    Where *offline*, plugins cannot reach the outside while they are loaded. Raises click's Exit
+    with code 2 if there are errors.
     """
-    plugin = _plugin(reading)
+    if offline:
+        from framework.delivery import no_network  # noqa: PLC0415 - heavy, for dry runs only
+
+        with no_network():
+            plugin = _plugin(reading)
+    else:
+        plugin = _plugin(reading)
     if plugin is not None:
         _check(reading, plugin.definition)
     _show(reading)

@@ -24,6 +24,8 @@ STORAGE: Final = 5
 BUG: Final = 70
 INTERRUPTED: Final = 130
 
+_DRY_RUN_NETWORK: Final = "DRY_RUN_NETWORK"
+
 EXIT_CODES = {
     DONE: "Success: every event was delivered or skipped.",
     FAILED: "Some events failed permanently or are unconfirmed, or some lines were invalid.",
@@ -46,6 +48,8 @@ def code_of(error: Exception) -> int:
     if isinstance(error, StorageError):
         return STORAGE
     if isinstance(error, IntegrationError):
+        if error.code == _DRY_RUN_NETWORK:
+            return BUG
         if error.status in RETRYABLE_STATUSES:
             return UNAVAILABLE
         refused = error.scope == "connection" or error.status in {401, 403}

@@ -51,7 +51,7 @@ def explain(  # noqa: PLR0913 - click passes options as arguments
     subscription matches, shows the closest one and the smallest change that makes it match.
     Reads at most 10,000 events. Exits with 1 if an event fails or a line is no event.
     """
-    opened = open_connection(path)
+    opened = open_connection(path, offline=True)
     read = read_sample(source, unpack=unpack)
     failed = bool(read.rejected)
     with plugins_print_to_stderr():

@@ -146,7 +146,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     """
     chosen = _Options(**options)
     _check_paths(chosen)
-    opened = open_connection(chosen.path)
+    opened = open_connection(chosen.path, offline=chosen.offline)
     if not opened.file.enabled:
         raise ConfigurationError(
             f"The connection `{chosen.path}` is disabled. Set `enabled: true` to use it."

@@ -83,7 +83,7 @@ def _results(file: CaseFile) -> Iterator[CaseResult]:
     from framework.delivery import no_network  # noqa: PLC0415 - heavy, imported at first use
     from framework.explain import run_case  # noqa: PLC0415 - heavy, imported at first use
 
-    opened = check_reading(read_connection(file.connection, file.environment))
+    opened = check_reading(read_connection(file.connection, file.environment), offline=True)
     settings, subscriptions = opened.file.settings, opened.file.subscriptions
     for case in file.cases:
         with no_network(opened.plugin.definition.slug):

@@ -220,6 +220,7 @@ class Action:
         return {key: value for key, value in chosen.items() if value is not None}
 
     def _problems(self) -> Any:
+        yield from _slug_problems(self.slug)
         limit = self.time_limit
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < inf:
             yield f"`time_limit` must be a positive number of seconds, got {limit!r}."
@@ -269,7 +270,8 @@ class Destination:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        problems = [*self._transport_problems(), *self._twice(), *self._lane_problems()]
+        problems = [*_slug_problems(self.slug), *self._transport_problems(), *self._twice()]
+        problems += self._lane_problems()
         problems += [*self._preset_problems(), *self._adjustable_problems()]
         if problems:
             raise DefinitionError(
@@ -343,6 +345,12 @@ class Destination:
                 if key not in fields and not key.startswith("__segment_internal_")
             ]
         return found
+
+
+def _slug_problems(slug: Any) -> list[str]:
+    if isinstance(slug, str) and slug and not any(map(str.isspace, slug)):
+        return []
+    return [f"`slug` must be a text without spaces that is not empty, got {slug!r}."]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,10 @@ class DryRunNetworkError(APIError):
 
 
 class _Guard:
-    """What is guarded at the same time; *refused* says what was tried first, if anything."""
+    """What is guarded at the same time; *refused* says what was tried first, if anything.
+
+    Without a *slug*, plugins are being loaded.
+    """
 
     def __init__(self, slug: str) -> None:
         self.slug = slug
@@ -73,6 +76,8 @@ class _Guard:
 
     def message(self) -> str:
         """Return what was tried, and what to do."""
+        if not self.slug:
+            return f"A plugin {self.refused} while it was loaded for a dry run. Do it in a hook."
         return (
             f"Destination `{self.slug}` {self.refused} in a dry run by other means than `client`. "
             'Send by `client`, or declare `transport="other"` in its Destination.'
@@ -131,11 +136,15 @@ def _mark_threads() -> None:
 
 
 @contextmanager
-def no_network(slug: str) -> Iterator[None]:
-    """Keep all threads of the process from reaching the outside, on behalf of a destination."""
+def no_network(slug: str = "") -> Iterator[None]:
+    """Keep all threads of the process from reaching the outside, on behalf of a destination.
+
+    Without a *slug*, plugins are being loaded.
+    """
     _install()
     _process.append(_Guard(slug))
-    _sealed[:] = _process
+    if slug:
+        _sealed[:] = _process
     try:
         yield
     finally:

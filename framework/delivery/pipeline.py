@@ -43,7 +43,7 @@ from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind, listing
 from framework.delivery.throttle import Throttle
 from framework.delivery.workers import CurrentStop, Handover, StoppableClock
-from framework.errors import IntegrationError
+from framework.errors import DefinitionError, IntegrationError
 from framework.paths import Event
 from framework.results import Result
 
@@ -112,13 +112,22 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
 
 
 def _auth(plugin: Implementation, settings: Any, clock: Clock, redactor: Redactor) -> Any:
-    """Return the auth flow of the destination; raises what its hook raises, redacted."""
+    """Return the auth flow of the destination; raises what its hook raises, redacted.
+
+    Raises DefinitionError for a result that is no auth flow.
+    """
     arguments = {"clock": clock, "stop": CurrentStop(), "confide": redactor.confide}
     try:
-        return plugin.call("auth", settings=settings, **arguments)
+        flow = plugin.call("auth", settings=settings, **arguments)
     except IntegrationError as error:
         error.args = (redactor.text(str(error)),)
         raise
+    if flow is None or isinstance(flow, httpx.Auth):
+        return flow
+    raise DefinitionError(
+        f"Hook `auth` of destination `{plugin.definition.slug}` must return an httpx.Auth, such as "
+        f"`bearer(token)`, or None, got {type(flow).__name__}."
+    )
 
 
 def _secrets(fields: Mapping[str, Field], values: Any) -> Iterator[str]:

@@ -262,7 +262,7 @@ def _forms(secret: str) -> Iterator[str]:
         url_safe = core.replace("+", "-").replace("/", "_")
         if url_safe != core:
             yield _tolerant(url_safe) + "={0,2}"
-    yield f"(?i:{encoded.hex()})"
+    yield f"(?i:{'[ :-]?'.join(f'{octet:02x}' for octet in encoded)})"
 
 
 def _core(encoded: bytes, offset: int) -> str:
@@ -282,8 +282,12 @@ def _character(char: str, count: int) -> str:
         return char * count  # no encoding in use touches these
     if char == "\\":
         # Escaped backslashes double; a run is one repetition so that matching stays linear.
-        return rf"(?:\\|{_percent(char)}|&#92;){{{count},{count * 4}}}"
-    forms = [rf"\\{{0,4}}{re.escape(char)}", _percent(char), _unicode_escape(char)]
+        return rf"(?:\\|{_percent(char)}|&#92;){{{count},{count * 8}}}"
+    forms = [rf"\\{{0,8}}{re.escape(char)}", _percent(char), _unicode_escape(char)]
+    if char in "'\"":
+        forms.append(char * 2)  # SQL, CSV
+    if not char.isascii():
+        forms += _octet_escapes(char)
     if char == " ":
         forms.append(r"\+")
     if char in _JSON_ESCAPES:
@@ -302,6 +306,17 @@ def _unicode_escape(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass").hex()
     pairs = (units[start : start + 4] for start in range(0, len(units), 4))
     return "".join(rf"\\{{1,4}}u{_any_case(pair)}" for pair in pairs)
+
+
+def _octet_escapes(char: str) -> Iterator[str]:
+    """Yield patterns for the escapes of Python and C: of octets, and of the character itself."""
+    octets = _octets(char)
+    yield "".join(rf"\\{{1,4}}x{_any_case(f'{octet:02x}')}" for octet in octets)
+    yield "".join(rf"\\{{1,4}}{octet:03o}" for octet in octets)
+    if ord(char) < 256:
+        yield rf"\\{{1,4}}x{_any_case(f'{ord(char):02x}')}"
+    if ord(char) > 0xFFFF:
+        yield rf"\\{{1,4}}U{_any_case(f'{ord(char):08x}')}"
 
 
 def _octets(text: str) -> bytes:

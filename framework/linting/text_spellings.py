@@ -22,6 +22,7 @@ _SPELLINGS: Final = (
     Spelling(
         re.compile(r"@(?:path|template|literal|if|liquid|arrayPath)\b.*", re.DOTALL), "directive"
     ),
+    Spelling(re.compile(r"\s*\{\s*[\"']@[A-Za-z]+[\"']\s*:.*\}\s*", re.DOTALL), "directive"),
     Spelling(re.compile(r"[^{]*\{\{\{?\s*[$\w][^{}]*\}\}.*", re.DOTALL), "template", "@template"),
     Spelling(
         re.compile(r"[^$]*\$\{\s*(?!env:|file:)[A-Za-z_$][\w.$]*\s*\}.*", re.DOTALL),

@@ -19,6 +19,7 @@ from framework.cli import exits
 from framework.cli.app import Commands, actions
 from framework.cli.findings import WIDTH, render
 from framework.config import Diagnostic
+from framework.delivery.offline import DryRunNetworkError
 
 Actions: TypeAlias = Callable[..., Result]
 ROOT = Path(__file__).parents[3]
@@ -232,6 +233,7 @@ def test_a_bug_is_a_message_and_a_traceback_on_request(
         (errors.APIError("x", status=403), exits.REFUSED),
         (errors.APIError("x", status=404), exits.FAILED),
         (errors.RetryableError("x"), exits.UNAVAILABLE),
+        (DryRunNetworkError("x"), exits.BUG),
         (ValueError("x"), exits.BUG),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -125,6 +126,21 @@ ATTEMPTS = {
     "at exit": "atexit.register(reach)",
     "late": "queue.put(lambda: (time.sleep(0.3), reach()))",
 }
+
+
+@pytest.mark.parametrize(
+    "command", [(*RUN, "--dry-run"), ("explain", "-c", "c.json", "--event", "e.ndjson")]
+)
+def test_a_plugin_is_offline_while_it_is_loaded(
+    odd: Callable[..., Any], listener: socket.socket, command: tuple[str, ...]
+) -> None:
+    """It is left out, with the line that tried."""
+    started = odd("pass\n\nreach()", *command)
+    _, errors = started.communicate(timeout=60)
+    assert not reached(listener)
+    assert started.returncode == exits.USAGE
+    assert "A plugin looked up a host name while it was loaded for a dry run." in errors
+    assert re.search(r"odd_plugin\.py:[0-9]+: ", errors)
 
 
 @pytest.mark.parametrize("way", ATTEMPTS)

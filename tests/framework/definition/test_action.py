@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from framework.definition import Action, Condition, Conditions, Field, Payload, compile_shape, field
+from framework.definition import (
+    Action,
+    Condition,
+    Conditions,
+    Destination,
+    Field,
+    Payload,
+    compile_shape,
+    field,
+)
 from framework.errors import DefinitionError, PayloadValidationError
 from framework.paths import MISSING
 
@@ -48,3 +59,14 @@ def test_a_payload_is_an_object(fields: dict[str, Field], raw: object, given: st
     assert str(caught.value) == (
         f"The payload of action `send` must be an object; its mapping returned {given}."
     )
+
+
+@pytest.mark.parametrize("slug", ["", " ", "send it", "send\n", 7])
+def test_a_slug_is_one_word(slug: Any) -> None:
+    text = f"`slug` must be a text without spaces that is not empty, got {slug!r}."
+    with pytest.raises(DefinitionError) as caught:
+        Action(slug=slug, title="Send", payload={})
+    assert text in str(caught.value)
+    with pytest.raises(DefinitionError) as caught:
+        Destination(slug=slug, name="Some")
+    assert text in str(caught.value)

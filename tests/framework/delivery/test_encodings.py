@@ -77,6 +77,16 @@ ENCODINGS: Final[dict[str, Encode]] = {
     "hexadecimal": lambda text: text.encode().hex(),
     "hexadecimal, upper case": lambda text: text.encode().hex().upper(),
 }
+ALONE: Final[dict[str, Encode]] = {
+    "hexadecimal with spaces": lambda text: text.encode().hex(" "),
+    "hexadecimal with colons": lambda text: text.encode().hex(":"),
+    "ASCII of Python": ascii,
+    "bytes of Python": lambda text: repr(text.encode()),
+    "JSON in JSON in JSON": lambda text: json.dumps(json.dumps(json.dumps(text))),
+    "SQL": lambda text: text.replace("'", "''"),
+    "CSV": lambda text: text.replace('"', '""'),
+}
+"""Found as they are; inside of other encodings they are not."""
 CONTEXTS: Final = (
     "{}",
     "The key {} is not known.",
@@ -171,3 +181,12 @@ def test_long_texts_take_bounded_time(text: str) -> None:
     start = time.process_time()
     assert redactor.hide(text) == text
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("secret", ["sesame-open-42", 'op\u00e9n/"it" o\'\\n+\u4e2d\U0001f511 now'])
+def test_a_secret_is_found_in_what_programs_print(name: str, secret: str) -> None:
+    written = ALONE[name](secret)
+    text = Redactor([secret]).text(f"It is {written} here.")
+    assert "<redacted>" in text
+    assert written not in text

@@ -697,3 +697,12 @@ def test_a_sent_batch_is_data() -> None:
         "reason": "end",
         "exchanges": [],
     }
+
+
+def test_an_auth_hook_that_returns_something_else_is_refused() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        connected(plugin(auth=lambda: "Bearer x", perform=lambda: None))
+    assert str(caught.value) == (
+        "Hook `auth` of destination `partner` must return an httpx.Auth, such as `bearer(token)`, "
+        "or None, got str."
+    )
