@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import httpx
 
@@ -45,6 +45,8 @@ _SCOPES = (None, "event", "connection")
 
 # What keeps every request from being sent.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+_LAST_STATUS: Final = 599
 
 # Failures without a response: the first class that fits, its status, code and text.
 _FAILURES: tuple[tuple[type[httpx.RequestError], int, str, str], ...] = (
@@ -100,6 +102,8 @@ def error_from_response(
     at an origin's root or one of *addresses*.
     """
     status = response.status_code
+    if status > _LAST_STATUS:  # no status of HTTP, so that it says nothing about the events
+        status = int(httpx.codes.BAD_GATEWAY)
     redactor.protect_credentials(response.request.headers.raw)
     code, text, scope = _read(response, redactor, reader)
     message = redactor.text(_sentence(response, code, text))

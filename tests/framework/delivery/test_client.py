@@ -86,6 +86,15 @@ def test_every_unsuccessful_status_raises_its_error(
     assert str(error) == f"`GET api.test/v1/items` answered {text}."
 
 
+@pytest.mark.parametrize("status", [600, 777, 999])
+def test_a_status_that_http_does_not_have_is_a_bad_gateway(status: int) -> None:
+    """It says nothing about the events, so they are not failed for it."""
+    error = refused(httpx.Response(status))
+    assert type(error) is RetryableError
+    assert (error.status, error.code) == (502, "BAD_GATEWAY")
+    assert str(error) == f"`GET api.test/v1/items` answered {status}."
+
+
 @pytest.mark.parametrize(
     ("body", "code", "text"),
     [

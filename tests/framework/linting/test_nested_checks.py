@@ -105,11 +105,13 @@ AS_TEXT = [
     "context.traits.email", "properties.order_id", "traits.first_name", "properties['a b'].c",
     "$.properties.first name", "{{properties.a}}", "Order {{properties.id}}", "{{{userId}}}",
     "${properties.total}", "a ${userId}", "@path: $.userId", "@template {{userId}}",
+    '{"@path":"$.userId"}', " { '@if' : {} } ", '{"@template": "a"}',
 ]  # fmt: skip
 TEXTS = [
     "", "hello", "a.b", "$", "$5.00", "$.50", "US$.", "price: $9.99", "user@example.com", "userId",
     "event", "properties", "Traits. And more", "context is all", "properties.", "https://a.example",
     "2026-03-05", "1.2.3", "@home", "${env:NAME}", "$${literal}", "{not a template}", "{{}}",
+    '{"a": "@path"}', '{"@context": "https://schema.org"', "{@home}",
     "My properties.email", "contextual.ads", "a/b.c", "properties of traits",
 ]  # fmt: skip
 
