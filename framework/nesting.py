@@ -1,15 +1,16 @@
-"""The maximum nesting depth of an event's JSON, the same on every Python version.
+"""The maximum nesting depth of JSON, the same on every Python version.
 
-JSON parsers have their own limits, which depend on the version of Python and on the current call
-stack; this one is below all of them.
+JSON parsers, printing and comparing have limits of their own, which depend on the version of Python
+and on the current call stack; this one is below all of them.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
-from itertools import accumulate
-from typing import Final
+from collections.abc import Collection, Sequence
+from itertools import accumulate, chain
+from typing import Any, Final
 
 MAX_LEVELS: Final = 200
 """Maximum levels of objects and lists in an event; the event itself is the first."""
@@ -19,6 +20,7 @@ TOO_DEEP: Final = f"nested deeper than {MAX_LEVELS} levels"
 _SHORT: Final = 2 * MAX_LEVELS
 """Maximum length in bytes of a text that cannot be nested too deeply."""
 
+_CONTAINERS: Final = (list, dict, tuple)
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _STEPS: Final = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
@@ -62,3 +64,27 @@ def is_too_deep(text: bytes, levels: int = MAX_LEVELS) -> bool:
         return False
     brackets = _STRING.sub(b"", text).translate(_STEPS, _NO_BRACKETS)
     return max(accumulate(memoryview(brackets).cast("b")), default=0) > levels
+
+
+def read_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text of at most MAX_LEVELS; raises ValueError."""
+    if is_too_deep(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text):
+        raise ValueError(TOO_DEEP)
+    return json.loads(text)
+
+
+def is_nested_deeper(value: Any, levels: int = MAX_LEVELS) -> bool:
+    """Return whether a value of lists, tuples and objects has more than *levels* of them.
+
+    What a level holds more than once is entered once.
+    """
+    if not isinstance(value, _CONTAINERS):
+        return False
+    level: Collection[Any] = (value,)
+    for _ in range(levels):
+        members = (one.values() if isinstance(one, dict) else one for one in level)
+        inner = (one for one in chain.from_iterable(members) if isinstance(one, _CONTAINERS))
+        level = {id(one): one for one in inner}.values()
+        if not level:
+            return False
+    return True

@@ -16,6 +16,7 @@ from framework.cli.formats import FORMATS
 from framework.cli.installed import installed, warn_of_problems
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
+from framework.nesting import read_json
 
 if TYPE_CHECKING:
     from framework.config import Diagnostic
@@ -157,9 +158,9 @@ def _text(path: Path) -> str:
 
 def _json(text: str, place: str) -> Any:
     try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        return read_json(text)
+    except ValueError as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise ConfigurationError(f"`{place}` is not JSON: {reason}.") from None
 
 

@@ -40,6 +40,7 @@ from framework.definition.json_io import MAX_DEPTH, is_shallow
 from framework.definition.json_schema_meta import OPTIONS, annotation, dialect_schema
 from framework.definition.requirement_schema import rules_inside, rules_of
 from framework.errors import DefinitionError
+from framework.nesting import read_json
 from framework.paths import JSON, MISSING
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -89,8 +90,8 @@ def read_fields(source: JSON | Path) -> dict[str, Field]:
 
 def _read_file(file: Path) -> JSON:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return read_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise DefinitionError(f"{file.name} cannot be read as JSON: {error}.") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -20,6 +19,7 @@ from framework.delivery.redaction import (
     Mask,
     Redactor,
 )
+from framework.nesting import read_json
 
 __all__ = [
     "ADDRESSES",
@@ -241,6 +241,6 @@ def _shown(text: str, size: str, cover: Cover, limit: int) -> str:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError:
         return text

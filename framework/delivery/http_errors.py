@@ -23,6 +23,7 @@ from framework.errors import (
     Scope,
     code_of,
 )
+from framework.nesting import read_json
 
 ErrorReader: TypeAlias = Callable[[httpx.Response], tuple[str, str] | ErrorDescription | None]
 """Reads code, text and scope of an error from a response; returns None if it contains none."""
@@ -180,8 +181,8 @@ def json_body(response: httpx.Response) -> Any:
     maintenance send, and APIError (`NOT_JSON`) for anything else that is not JSON.
     """
     try:
-        return response.json()
-    except (ValueError, RecursionError):
+        return read_json(response.content)
+    except ValueError:
         where = f"`{place(response.request)}` answered {_status(response.status_code)}"
         error: IntegrationError
         if _is_page(response):
@@ -200,8 +201,8 @@ def describe_error(response: httpx.Response) -> tuple[str, str] | None:
     `type`, `message`, `detail` or `title`; returns None without any of these.
     """
     try:
-        body = response.json()
-    except (ValueError, RecursionError):
+        body = read_json(response.content)
+    except ValueError:
         return None
     for found in _objects(body):
         code = next(_texts(found, _CODE_KEYS), "")

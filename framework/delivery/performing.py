@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import traceback
@@ -41,6 +40,7 @@ from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
 from framework.delivery.result_checks import clean_json, clean_result, problems_of
 from framework.delivery.workers import Handover, current_watch
 from framework.errors import IntegrationError, PluginExitError, Stopped
+from framework.nesting import read_json
 from framework.paths import Event
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
 
@@ -429,8 +429,8 @@ class HookRunner:
         except httpx.StreamError:
             return None
         try:
-            return json.loads(text) if len(text) <= BODY_LIMIT else None
-        except (ValueError, RecursionError):
+            return read_json(text) if len(text) <= BODY_LIMIT else None
+        except ValueError:
             return text or None
 
 

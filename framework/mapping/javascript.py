@@ -9,13 +9,14 @@ from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any, Final
 
+from framework.nesting import MAX_LEVELS, is_too_deep
 from framework.numbers import as_float, number_text
 from framework.paths import JSON, MISSING
 
 MAX_TEXT: Final = 1_000_000
 """Characters of the longest string that a directive produces."""
 
-MAX_NESTING: Final = 200
+MAX_NESTING: Final = MAX_LEVELS
 """Levels of lists and objects that a directive enters."""
 
 BLANKS: Final = (
@@ -234,10 +235,10 @@ def _is_index(key: str) -> bool:
 
 def decode(value: str) -> JSON:
     """Return the value of JSON text; MISSING if it is not valid JSON."""
+    if is_too_deep(value.encode("utf-8", "surrogatepass"), MAX_NESTING):
+        raise too_deep()
     try:
         return json.loads(value, parse_constant=_refuse_constant, parse_float=_finite)
-    except RecursionError:
-        raise too_deep() from None
     except ValueError:
         return MISSING
 

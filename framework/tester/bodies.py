@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from framework.events import NotJSONError, parse
-from framework.nesting import MAX_LEVELS, TOO_DEEP
+from framework.nesting import MAX_LEVELS, TOO_DEEP, is_nested_deeper
 from framework.paths import JSON
 from framework.tester.openapi import OPERATIONS, SCHEMAS, schema_of
 from framework.tester.problems_json import ApiRefusal
@@ -29,9 +29,9 @@ def read_json(body: bytes) -> JSON:
     except NotJSONError as error:
         raise ApiRefusal(400, "MALFORMED", f"The body {error.reason}") from None
     events, rest = _parted(value)
-    if any(_is_deep(event, MAX_LEVELS) for event in events):
+    if any(map(is_nested_deeper, events)):
         raise ApiRefusal(400, "MALFORMED", f"An event is {TOO_DEEP}.")
-    if _is_deep(rest, MAX_DEPTH):
+    if is_nested_deeper(rest, MAX_DEPTH):
         raise ApiRefusal(400, "MALFORMED", f"The body is nested more than {MAX_DEPTH} levels deep.")
     if not _is_finite(rest):
         raise ApiRefusal(400, "MALFORMED", "The body has a number that is too large.")
@@ -71,18 +71,6 @@ def _is_finite(value: JSON) -> bool:
     if isinstance(value, list):
         return all(map(_is_finite, value))
     return not isinstance(value, float) or math.isfinite(value)
-
-
-def _is_deep(value: JSON, levels: int) -> bool:
-    level = [value]
-    for _ in range(levels + 1):
-        nested = [one for one in level if isinstance(one, dict | list)]
-        if not nested:
-            return False
-        level = [
-            inner for one in nested for inner in (one.values() if isinstance(one, dict) else one)
-        ]
-    return True
 
 
 def _sayable(value: JSON) -> JSON:

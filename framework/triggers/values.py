@@ -10,6 +10,7 @@ import math
 import re
 from typing import Any, Final
 
+from framework.nesting import is_too_deep
 from framework.numbers import number_text, plain
 from framework.paths import MISSING
 
@@ -88,6 +89,7 @@ def text_of(value: Any) -> str | None:
     if is_number(value):
         return number_text(value)
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except (RecursionError, TypeError, ValueError):
         return None
+    return None if is_too_deep(text.encode("utf-8", "surrogatepass")) else text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.nesting import MAX_LEVELS, any_too_deep, is_too_deep
+from framework.nesting import MAX_LEVELS, any_too_deep, is_nested_deeper, is_too_deep, read_json
 
 
 def lists(levels: int, inner: bytes = b"") -> bytes:
@@ -65,6 +65,8 @@ def test_the_levels_are_those_of_the_value(value: Any) -> None:
     levels = levels_of(value)
     assert not is_too_deep(text, levels)
     assert levels == 0 or is_too_deep(text, levels - 1)
+    assert not is_nested_deeper(value, levels)
+    assert levels == 0 or is_nested_deeper(value, levels - 1)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,19 @@ def test_long_texts_take_a_moment(text: bytes) -> None:
     started = time.process_time()
     is_too_deep(b"[" * 300 + text)
     assert time.process_time() - started < 1
+
+
+def test_a_text_is_read_to_the_same_depth_on_every_python() -> None:
+    assert levels_of(read_json(lists(MAX_LEVELS))) == MAX_LEVELS
+    assert read_json('"\\ud800\ud800"') == "\ud800\ud800"
+    for text in (lists(MAX_LEVELS + 1), objects(MAX_LEVELS + 1).decode(), "[" * 100_000):
+        with pytest.raises(ValueError, match=r"^nested deeper than 200 levels$"):
+            read_json(text)
+
+
+def test_what_a_value_holds_many_times_is_entered_once() -> None:
+    value: Any = ()
+    for _ in range(MAX_LEVELS - 1):
+        value = [value, value]
+    assert not is_nested_deeper(value)
+    assert is_nested_deeper({"a": value})

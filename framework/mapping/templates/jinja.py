@@ -17,16 +17,18 @@ from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.tests import TESTS
 from jinja2.utils import pass_context
 from jinja2.visitor import NodeTransformer
 
-from framework.mapping.javascript import MAX_TEXT, encode, length
+from framework.mapping.javascript import MAX_NESTING, MAX_TEXT, encode, length
 from framework.mapping.templates.rendering_bounds import (
     RenderBudget,
     Template,
     TemplateError,
     size_of,
 )
+from framework.nesting import is_nested_deeper
 from framework.paths import MISSING, Path
 
 MAX_LENGTH: Final = 4000
@@ -102,6 +104,24 @@ _FILTERS: Final = (
     "urlencode",
     "wordcount",
 )
+_COMPARING: Final = (
+    "!=",
+    "<",
+    "<=",
+    "==",
+    ">",
+    ">=",
+    "eq",
+    "equalto",
+    "ge",
+    "greaterthan",
+    "gt",
+    "in",
+    "le",
+    "lessthan",
+    "lt",
+    "ne",
+)
 _LOOP: Final = frozenset(
     ("first", "index", "index0", "last", "length", "nextitem", "previtem", "revindex", "revindex0")
 )
@@ -137,10 +157,21 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def apply(*values: Any, **options: Any) -> Any:
-        _spend(*values)
+        _spend(*map(_shallow, values))
         return function(*values, **options)
 
     return apply
+
+
+def _comparing(function: Any) -> Callable[..., Any]:
+    return lambda *values: function(*map(_shallow, values))
+
+
+def _shallow(value: Any) -> Any:
+    """Return a value that may be compared and printed on every Python: not nested too deeply."""
+    if is_nested_deeper(value, MAX_NESTING):
+        raise TemplateError("cannot be rendered: a value is nested too deeply")
+    return value
 
 
 def _counted(items: Iterable[Any]) -> Iterator[Any]:
@@ -214,12 +245,14 @@ def _environment() -> _Sandbox:
     sandbox.filters |= {name: _guarded(FILTERS[name]) for name in _FILTERS}
     sandbox.filters |= {
         "counted": _counted,
+        "shallow": _shallow,
         "join": _joined,
         "replace": _guarded(_replaced),
         "round": _rounded,
         "string": _guarded(_shown),
         "tojson": _guarded(encode),
     }
+    sandbox.tests |= {name: _comparing(TESTS[name]) for name in _COMPARING}
     return sandbox
 
 
@@ -261,11 +294,19 @@ def _restrict(tree: nodes.Template) -> None:
 
 
 class _Watched(NodeTransformer):
-    """Routes loops and concatenations through counting filters."""
+    """Routes loops, concatenations and operands of comparisons through filters that limit them."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - the library's name for it
         node.iter = _through(node.iter, "counted")
         return self.generic_visit(node)
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802 - the same
+        self.generic_visit(node)
+        sides: list[nodes.Compare | nodes.Operand] = [node, *node.ops]
+        if sum(not isinstance(side.expr, nodes.Const) for side in sides) > 1:
+            for side in sides:
+                side.expr = _through(side.expr, "shallow")
+        return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - the same
         self.generic_visit(node)

@@ -7,7 +7,7 @@ import hmac
 import math
 import re
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from operator import methodcaller
@@ -19,7 +19,17 @@ from liquid.builtin.expressions.primitive import Blank, Empty
 from liquid.builtin.filters import misc
 
 from framework.dates import read_date
-from framework.mapping.javascript import BLANKS, MAX_TEXT, encode, length, text, to_number, too_long
+from framework.mapping.javascript import (
+    BLANKS,
+    MAX_NESTING,
+    MAX_TEXT,
+    encode,
+    length,
+    text,
+    to_number,
+    too_long,
+)
+from framework.mapping.templates.rendering_bounds import nested_too_deeply
 from framework.paths import MISSING
 
 DISABLED: Final = re.compile(
@@ -32,13 +42,35 @@ _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&
 _ESCAPED_ONCE: Final = re.compile("&(?!(?:amp|lt|gt|#34|#39);)|[<>\"']")
 _HTML: Final = (("<script", "</script>"), ("<style", "</style>"), ("<!--", "-->"), ("<", ">"))
 _URL: Final = "-_.!~*'()"
+_END: Final = object()
 
 
 def stringify(value: Any) -> str:
     """Return the printed value: nothing for null and MISSING, lists without separators."""
     if isinstance(value, list):
-        return "".join(map(stringify, value))
+        return _list_text(value)
     return "" if isinstance(value, (Empty, Blank)) else text(value)
+
+
+def _list_text(items: list[Any]) -> str:
+    """Print the items of a list and of lists in it; a list may hold the same list many times."""
+    pieces: list[str] = []
+    entered, work = [iter(items)], 0
+    while entered:
+        item = next(entered[-1], _END)
+        if item is _END:
+            entered.pop()
+        elif isinstance(item, list):
+            entered.append(iter(item))
+            work += 1
+        else:
+            pieces.append(stringify(item))
+            work += len(pieces[-1]) + 1
+        if work > MAX_TEXT:
+            raise too_long()
+        if len(entered) > MAX_NESTING:
+            raise nested_too_deeply()
+    return "".join(pieces)
 
 
 def is_true(value: Any) -> bool:
@@ -55,7 +87,22 @@ def equals(left: Any, right: Any) -> bool:
         return True
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
-    return bool(left == right)
+    return _same(left, right)
+
+
+def _same(left: Any, right: Any, levels: int = MAX_NESTING) -> bool:
+    """Compare as `==` does, which enters more levels on some Pythons than on others."""
+    if isinstance(left, list) and isinstance(right, list):
+        pairs: Iterable[tuple[Any, Any]] = zip(left, right, strict=False)
+        alike = len(left) == len(right)
+    elif isinstance(left, dict) and isinstance(right, dict):
+        pairs = ((item, right[key]) for key, item in left.items())
+        alike = left.keys() == right.keys()
+    else:
+        return bool(left == right)
+    if levels == 0:
+        raise nested_too_deeply()
+    return alike and all(one is other or _same(one, other, levels - 1) for one, other in pairs)
 
 
 def contains(left: Any, right: Any) -> bool:

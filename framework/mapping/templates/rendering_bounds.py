@@ -47,6 +47,11 @@ class RenderBudget:
             raise TemplateError(f"takes longer than {MAX_SECONDS} seconds")
 
 
+def nested_too_deeply() -> TemplateError:
+    """Return the error for a value with more levels than a template enters."""
+    return TemplateError("got a value that is nested too deeply")
+
+
 def size_of(value: Any) -> int:
     """Return the number of characters of a string or items of a list or object."""
     return len(value) if isinstance(value, (str, list, dict)) else 1

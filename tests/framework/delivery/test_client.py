@@ -508,7 +508,7 @@ def test_a_web_page_instead_of_json_may_pass(parts: dict[str, Any]) -> None:
     assert error.response is response
 
 
-@pytest.mark.parametrize("content", [b"", b"OK", b'{"cut": '])
+@pytest.mark.parametrize("content", [b"", b"OK", b'{"cut": ', b"[" * 201 + b"]" * 201])
 def test_other_bodies_that_are_not_json_are_final(content: bytes) -> None:
     with pytest.raises(APIError) as caught:
         json_body(answered(content=content))

@@ -170,8 +170,10 @@ def test_what_is_too_long_or_too_deep_is_refused(function: Any, value: JSON, ref
     assert len(function(nested(200))) in {1, 401}
 
 
-def test_json_text_that_is_nested_too_deep_is_refused() -> None:
+@pytest.mark.parametrize("text", ["[" * 200_000, "[" * 201 + "]" * 201, '{"\ud800":' * 201])
+def test_json_text_that_is_nested_too_deep_is_refused(text: str) -> None:
+    assert decode("[" * 200 + "1" + "]" * 200) == nested(200)
     with pytest.raises(TooMuch) as refused:
-        decode("[" * 200_000)
+        decode(text)
 
     assert str(refused.value) == "got a value nested more than 200 levels deep"

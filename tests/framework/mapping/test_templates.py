@@ -415,6 +415,61 @@ def test_liquid_keeps_within_its_budget(template: str, refusal: str) -> None:
     assert bounded(lambda: rendered("@liquid", template, event)) == f"`/@liquid` {refusal}."
 
 
+NESTED = {
+    "@liquid": [
+        "{{ DEEP }}",
+        "{% if DEEP == other %}{% endif %}",
+        "{% if DEEP != other %}{% endif %}",
+        "{% assign found = objects | where: 'a', DEEP %}",
+        "{% if list contains DEEP %}{% endif %}",
+        "{{ DEEP | upcase }}",
+        "{{ DEEP | join }}",
+        "{{ DEEP | json }}",
+    ],
+    "@jinja": [
+        "{{ DEEP }}",
+        "{{ DEEP == other }}",
+        "{{ 1 < 2 != DEEP == other }}",
+        "{{ DEEP in list }}",
+        "{{ DEEP is eq other }}",
+        "{{ [1]|select('==', DEEP)|list }}",
+        "{{ DEEP|upper }}",
+        "{{ [DEEP, other]|sort }}",
+        "{{ [DEEP, other]|unique|list }}",
+        "{{ {'a': DEEP}|tojson }}",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "template"),
+    [(name, template) for name, templates in NESTED.items() for template in templates],
+)
+def test_a_value_is_entered_to_the_same_depth_on_every_python(name: str, template: str) -> None:
+    def nested(levels: int) -> JSON:
+        value: JSON = 1
+        for _ in range(levels):
+            value = [value]
+        return value
+
+    outcomes = {}
+    for levels in (190, 210, 900, 3000, 8000):
+        deep, other, third = (nested(levels) for _ in range(3))
+        event = {"deep": deep, "other": other, "list": [third], "objects": [{"a": third}]}
+        outcomes[levels] = rendered(name, template.replace("DEEP", "deep"), event)
+
+    refusals = {levels: "nested" in outcome for levels, outcome in outcomes.items()}
+    assert refusals == {levels: levels > 200 for levels in refusals}
+
+
+@pytest.mark.parametrize("shown", ["{{ x }}", "{{ x | upcase }}"])
+def test_liquid_prints_a_list_that_holds_another_many_times_within_its_budget(shown: str) -> None:
+    template = "{% assign x = l %}" + "{% assign x = x | push: x %}" * 30 + shown
+    for items in ([], ["x" * 900_000]):
+        outcome = rendered("@liquid", template, {"l": items})
+        assert outcome == "`/@liquid` would produce more than 1,000,000 characters."
+
+
 @pytest.mark.parametrize(
     "template",
     [

@@ -196,6 +196,17 @@ def test_a_value_nested_too_deeply_converts_to_null() -> None:
         deep = deep[0]
 
 
+@pytest.mark.parametrize(("levels", "converts"), [(200, True), (201, False), (3000, False)])
+def test_the_depth_that_converts_is_the_same_on_every_python(
+    levels: int, *, converts: bool
+) -> None:
+    deep: list[Any] = []
+    for _ in range(levels - 1):
+        deep = [deep]
+
+    assert text_of(deep) == ("[" * levels + "]" * levels if converts else None)
+
+
 def test_a_trigger_lists_the_paths_it_reads() -> None:
     trigger = parse("type = track and (length(properties.a.b) > 1 or 'x' in traits.tags)")
 
