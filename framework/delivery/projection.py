@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from framework.codegen import JSONReader, SourceCode
+from framework.nesting import any_too_deep
 from framework.paths import ITEM, MISSING, ListItem, Path, PathSteps, step
 
 _Tree: TypeAlias = dict[str | ListItem, "_Tree"]
@@ -29,7 +30,7 @@ _LEVELS = 12
 _LONGEST = 50
 """Keys of a path; longer ones need the whole event."""
 
-_REFUSALS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_REFUSALS = (msgspec.DecodeError, UnicodeDecodeError)
 
 
 class Projection(Struct, frozen=True):
@@ -43,6 +44,8 @@ class Projection(Struct, frozen=True):
 
         The caller then decodes the lines in full, which alone decides.
         """
+        if any_too_deep(lines):
+            return None
         try:
             if not all(map(bytes.isascii, lines)):
                 b"".join(lines).decode()  # the decoder does not validate skipped text

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from framework.delivery import Completion, Intake, Prepared, RowIds
 from framework.events import Chunk, Position, Rejected, decode, reread
-from framework.nesting import any_too_deep
 
 
 class Ingested(Struct, frozen=True):
@@ -51,8 +50,7 @@ class IngestedSpan(Struct, frozen=True):
 def ingest(chunk: Chunk, intake: Intake, max_line: int, *, named: bool) -> Ingested:
     """Add the events of *chunk* to *intake* by line number; *named* requests message IDs."""
     projection = intake.projection
-    projected = projection and chunk.lines and not any_too_deep(chunk.lines)
-    structs = projection.decode(chunk.lines) if projection and projected else None
+    structs = projection.decode(chunk.lines) if projection and chunk.lines else None
     if projection is None or structs is None:
         decoded = decode(chunk, max_line)
         completions = intake.add(decoded.events, decoded.lines)

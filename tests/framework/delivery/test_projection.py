@@ -133,6 +133,7 @@ def test_odd_events_read_as_plain_json_does(line: bytes) -> None:
         b'{"event":"a\tb"}',
         b'{"skipped":01}',
         b'{"skipped":NaN}',
+        b'{"event":' + b"[" * 200 + b"]" * 200 + b"}",
         b'{"event":' + b"[" * 3000 + b"]" * 3000 + b"}",
         b'{"skipped":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'\xef\xbb\xbf{"event":1}',
