@@ -12,10 +12,11 @@ from __future__ import annotations
 import argparse
 import random
 import secrets
-import subprocess
 import sys
 import time
 from pathlib import Path
+
+from scripts.bounded import run_bounded
 
 ROOT = Path(__file__).parent.parent
 NOTHING_SELECTED = 5  # pytest's exit status
@@ -36,16 +37,13 @@ def explore(files: list[str], seed: int, deadline: float, root: Path = ROOT) -> 
     print(f"Seed {seed}", flush=True)
     for count, file in enumerate(files):
         options = [file, "--hypothesis-profile=explore", f"--hypothesis-seed={seed}"]
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        left = max(deadline - time.monotonic(), 0)
-        try:
-            done = subprocess.run(
-                [*command, "-m", "hypothesis", *options], cwd=root, timeout=left, check=False
-            )
-        except subprocess.TimeoutExpired:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+        left = deadline - time.monotonic()
+        status = run_bounded([*command, "-m", "hypothesis", *options], left, root)
+        if status is None:
             print(f"Time is over; not explored: {' '.join(sorted(files[count:]))}")
             return 0
-        if done.returncode not in {0, NOTHING_SELECTED}:
+        if status not in {0, NOTHING_SELECTED}:
             print(f"Found with seed {seed}. Repeat with: python -m pytest {' '.join(options)}")
             return 1
     print(f"Explored all {len(files)} files with seed {seed}")

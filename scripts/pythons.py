@@ -9,8 +9,9 @@ missing. Each has an environment of its own, `.venv-3.13` or the like, made once
 Pyodide, where Node is present. `--lowest` takes this Python instead, and the versions of
 `constraints-lowest.txt`.
 
-The parts of the suite run in turn, each on every Python. What `--seconds` leaves no time for is
-named; the time to make environments is not counted. Exits with 1 if a test failed, 0 otherwise.
+The parts of the suite run in turn, each on every Python, and the most telling ones first. What
+`--seconds` leaves no time for is named and no failure; making environments counts. Exits with 1 if
+a test failed or an environment cannot be made, 0 otherwise.
 """
 
 from __future__ import annotations
@@ -27,44 +28,42 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.bounded import run_bounded
+from scripts.pyodide_tests import PYODIDE_NEEDS
+
 ROOT = Path(__file__).parent.parent
 PYENV = Path.home() / ".pyenv" / "versions"
 EXPECTED = ("3.11", "3.12", "3.13", "3.14")
 BROWSER = "tests/tester"
-FIRST = ("tests/framework/definition", "tests/framework/triggers", "tests/framework/mapping")
+FIRST = (
+    "tests/framework/definition",
+    "tests/framework/triggers",
+    "tests/framework/mapping",
+    "tests/framework/delivery",
+)
 """The parts that depend most on the Python that runs them."""
 LAST = "tests/proof"
-LOWEST = "lowest versions"
+LOWEST = "lowest"
+SETUP = "its environment"
 
 PYODIDE = "pyodide@314.0.7"
 PYODIDE_TAGS = ("--platform=pyemscripten_2026_0_wasm32", "--python-version=3.14", "--abi=cp314")
-PYODIDE_NEEDS = (
-    "babel",
-    "hypothesis",
-    "importlib_resources",
-    "iniconfig",
-    "msgspec",
-    "packaging",
-    "pluggy",
-    "pygments",
-    "pytest",
-    "python-dateutil",
-    "python-liquid",
-    "pytz",
-    "six",
-    "sortedcontainers",
-    "typing-extensions",
-)
 PYODIDE_TESTS = ("tests/framework/definition",)
 
 
 @dataclass
 class Tally:
-    """What was run, by Python: parts that passed, that failed, and that there was no time for."""
+    """What was run, by Python: parts that passed, failed, had no time; why others are skipped."""
 
     passed: dict[str, list[str]] = field(default_factory=dict)
     failed: dict[str, list[str]] = field(default_factory=dict)
     late: dict[str, list[str]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, part: str, status: int | None) -> None:
+        """Add what became of a part: *status* is pytest's, None if there was no time left."""
+        side = self.late if status is None else self.failed if status else self.passed
+        side.setdefault(name, []).append(part)
 
 
 def version_of(python: Path) -> str | None:
@@ -124,52 +123,74 @@ def lowest_constraints(pinned: str, lowest: str) -> str:
     return "\n".join([*kept, *low.values(), ""])
 
 
-def environment(python: Path, name: str, constraints: str) -> Path:
-    """Return the interpreter of the environment *name*, made anew where something has changed."""
+class SetupError(Exception):
+    """An environment cannot be made; the text names the command that failed."""
+
+
+def environment(python: Path, name: str, constraints: str, deadline: float) -> Path | None:
+    """Return the interpreter of the environment *name*, made anew where something has changed.
+
+    Returns None if that takes longer than *deadline* allows; raises SetupError if it fails.
+    """
     folder = ROOT / f".venv-{name}"
     state = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + constraints
     digest = hashlib.sha256(state.encode()).hexdigest()
     stamp, made = folder / ".ready", folder / "bin" / "python"
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != digest:
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", folder], check=True)
-        limits = folder / "constraints.txt"
-        limits.write_text(constraints, encoding="utf-8")
-        pip: list[str | Path] = [made, "-m", "pip", "install", "--quiet", "--constraint", limits]
-        subprocess.run([*pip, "--upgrade", "pip"], check=True)
-        subprocess.run([*pip, "--group", "dev", "--editable", "."], check=True, cwd=ROOT)
-        stamp.write_text(digest, encoding="utf-8")
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+        return made
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    limits = folder / "constraints.txt"
+    limits.write_text(constraints, encoding="utf-8")
+    pip: list[str | Path] = [made, "-m", "pip", "install", "--quiet", "--constraint", limits]
+    commands: list[list[str | Path]] = [
+        [python, "-m", "venv", folder],
+        [*pip, "--upgrade", "pip"],
+        [*pip, "--group", "dev", "--editable", "."],
+    ]
+    for command in commands:
+        status = run_bounded(command, deadline - time.monotonic(), ROOT)
+        if status is None:
+            return None
+        if status:
+            raise SetupError(f"`{' '.join(map(str, command))}` ended with {status}")
+    stamp.write_text(digest, encoding="utf-8")
     return made
+
+
+def environments(
+    pythons: Mapping[str, Path], constraints: str, deadline: float
+) -> tuple[dict[str, Path], Tally]:
+    """Return the interpreter of an environment for each Python, and those that cannot be had."""
+    made, tally = {}, Tally()
+    for name, python in pythons.items():
+        try:
+            found = environment(python, name, constraints, deadline)
+        except SetupError as error:
+            print(f"{name}: {error}", flush=True)
+            tally.failed[name] = [SETUP]
+        else:
+            if found is None:
+                tally.late[name] = [SETUP]
+            else:
+                made[name] = found
+    return made, tally
 
 
 def run_parts(
     pythons: Mapping[str, Path], parts: Iterable[str], deadline: float, root: Path = ROOT
 ) -> Tally:
-    """Run each part on every Python until *deadline*, a time of `time.monotonic`."""
+    """Run each part on every Python until *deadline*, a time of `time.monotonic`.
+
+    A part ends with its first failure, so that none is lost when the time is over.
+    """
     tally = Tally()
     for part in parts:
         for name, python in pythons.items():
-            if (left := deadline - time.monotonic()) <= 0:
-                tally.late.setdefault(name, []).append(part)
-                continue
-            print(f"--- {name}: {part}", flush=True)
-            command: list[str | Path] = [
-                python,
-                "-m",
-                "pytest",
-                "-q",
-                "-p",
-                "no:cacheprovider",
-                part,
-            ]
-            try:
-                status = subprocess.run(command, cwd=root, timeout=left, check=False).returncode
-            except subprocess.TimeoutExpired:
-                print(f"no time left for {part} on {name}", flush=True)
-                tally.late.setdefault(name, []).append(part)
-            else:
-                side = tally.failed if status else tally.passed
-                side.setdefault(name, []).append(part)
+            if (left := deadline - time.monotonic()) > 0:
+                print(f"--- {name}: {part}", flush=True)
+            options = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+            tally.add(name, part, run_bounded([python, *options, part], left, root))
     return tally
 
 
@@ -177,32 +198,20 @@ def pyodide(deadline: float) -> Tally:
     """Run the tests of the definition package on CPython 3.14 by Pyodide, where Node is."""
     name, parts, tally = "3.14 by Pyodide", " ".join(PYODIDE_TESTS), Tally()
     if not (shutil.which("node") and shutil.which("npm")):
-        print(f"{name}: skipped, Node and npm are not present")
+        tally.skipped[name] = "Node and npm are not present"
         return tally
     folder = ROOT / "build" / "pyodide"
-    if not fetched(folder):
-        print(f"{name}: skipped, {PYODIDE} or a package for it cannot be had")
+    if not fetched(folder, deadline):
+        tally.skipped[name] = f"{PYODIDE} or a package for it cannot be had"
         return tally
     print(f"--- {name}: {parts}", flush=True)
-    command: list[str | Path] = [
-        "node",
-        ROOT / "scripts" / "pyodide.mjs",
-        folder,
-        ROOT,
-        *PYODIDE_TESTS,
-    ]
-    try:
-        status = subprocess.run(
-            command, timeout=max(deadline - time.monotonic(), 0), check=False
-        ).returncode
-    except subprocess.TimeoutExpired:
-        tally.late[name] = [parts]
-    else:
-        (tally.failed if status else tally.passed)[name] = [parts]
+    script = ROOT / "scripts" / "pyodide.mjs"
+    command: list[str | Path] = ["node", script, folder, ROOT, *PYODIDE_TESTS]
+    tally.add(name, parts, run_bounded(command, deadline - time.monotonic(), ROOT))
     return tally
 
 
-def fetched(folder: Path) -> bool:
+def fetched(folder: Path, deadline: float) -> bool:
     """Return whether Pyodide and the packages that its tests need are in *folder*."""
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     # The wheel of msgspec for Pyodide may be of another version than the one that is pinned.
@@ -215,20 +224,21 @@ def fetched(folder: Path) -> bool:
     folder.mkdir(parents=True)
     (folder / "package.json").write_text("{}", encoding="utf-8")
     (folder / "constraints.txt").write_text("\n".join(limits), encoding="utf-8")
-    npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", PYODIDE]
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-    where: list[str | Path] = [
-        "--target",
-        folder / "site",
-        "--constraint",
-        folder / "constraints.txt",
+    npm: list[str | Path] = ["npm", "install", "--silent", "--no-audit", "--no-fund", PYODIDE]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-compile",
     ]
+    pip += ["--target", folder / "site", "--constraint", folder / "constraints.txt"]
     wheels = ["--only-binary=:all:", "--implementation=cp", *PYODIDE_TAGS, *PYODIDE_NEEDS]
-    try:
-        subprocess.run(npm, cwd=folder, check=True)
-        subprocess.run([*pip, *where, *wheels], check=True)
-    except subprocess.CalledProcessError:
-        return False
+    for command in (npm, [*pip, *wheels]):
+        if run_bounded(command, deadline - time.monotonic(), folder) != 0:
+            return False
     # There is no wheel of MarkupSafe for Pyodide; its compiled part is optional.
     markupsafe = Path(sysconfig.get_path("purelib")) / "markupsafe"
     compiled = shutil.ignore_patterns("*.so", "__pycache__")
@@ -246,6 +256,8 @@ def report(tallies: Iterable[Tally], missing: Iterable[str]) -> int:
             print(f"{name}: passed {' '.join(parts)}")
         for name, parts in tally.late.items():
             print(f"{name}: no time left for {' '.join(parts)}")
+        for name, why in tally.skipped.items():
+            print(f"{name}: skipped, {why}")
         for name, parts in tally.failed.items():
             print(f"{name}: FAILED {' '.join(parts)}")
             failed = True
@@ -259,22 +271,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--lowest", action="store_true", help="this Python, lowest versions")
     parser.add_argument("--others", action="store_true", help="leave out the Python that runs this")
-    parser.add_argument("--seconds", type=float, default=7200, help="stop tests after this time")
+    parser.add_argument("--seconds", type=float, default=7200, help="stop after this time")
     options = parser.parse_args()
+    deadline = time.monotonic() + options.seconds
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    parts = suite_parts(ROOT)
+    missing: list[str] = []
+    tallies: list[Tally] = []
     if options.lowest:
         low = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8")
-        python = environment(Path(sys.executable), "lowest", lowest_constraints(pinned, low))
-        deadline = time.monotonic() + options.seconds
-        return report([run_parts({LOWEST: python}, parts, deadline)], ())
-    found = find_pythons(PYENV, os.environ.get("PATH", ""))
-    missing = [version for version in EXPECTED if version not in found]
-    if options.others:
-        found.pop("{}.{}".format(*sys.version_info), None)
-    pythons = {version: environment(path, version, pinned) for version, path in found.items()}
-    deadline = time.monotonic() + options.seconds
-    tallies = [pyodide(deadline), run_parts(pythons, parts, deadline)]
+        pinned, found = lowest_constraints(pinned, low), {LOWEST: Path(sys.executable)}
+    else:
+        found = find_pythons(PYENV, os.environ.get("PATH", ""))
+        missing += [version for version in EXPECTED if version not in found]
+        if options.others:
+            found.pop("{}.{}".format(*sys.version_info), None)
+        tallies.append(pyodide(deadline))
+    pythons, setup = environments(found, pinned, deadline)
+    tallies += [setup, run_parts(pythons, suite_parts(ROOT), deadline)]
     return report(tallies, missing)
 
 
