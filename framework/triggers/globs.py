@@ -33,11 +33,19 @@ _MEMBER: Final = re.compile(r"\\?(.)(?:-\\?(.))?", re.DOTALL)
 
 
 class Glob(NamedTuple):
-    """A compiled pattern: a plain *search* for *text* if that is sufficient, else the *regex*."""
+    """A compiled pattern: a plain *search* for *text* if that is sufficient, else the *regex*.
+
+    The regex is compiled at first use: checking a trigger does not need it.
+    """
 
     search: Search | None
     text: str
-    regex: re.Pattern[str]
+    expression: str
+
+    @property
+    def regex(self) -> re.Pattern[str]:
+        """The regular expression that matches the same texts."""
+        return _compiled(self.expression)
 
     def matches(self, subject: str) -> bool:
         """Return whether the pattern matches the whole *subject*."""
@@ -55,7 +63,12 @@ def glob(pattern: str) -> Glob:
             segments.append([])
         else:
             segments[-1].append(item)
-    return Glob(*_search(segments), re.compile(_expression(segments), re.DOTALL))
+    return Glob(*_search(segments), _expression(segments))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression, re.DOTALL)
 
 
 def escape(text: str) -> str:
