@@ -127,13 +127,15 @@ class SetupError(Exception):
     """An environment cannot be made; the text names the command that failed."""
 
 
-def environment(python: Path, name: str, constraints: str, deadline: float) -> Path | None:
+def environment(
+    python: Path, name: str, constraints: str, deadline: float, root: Path = ROOT
+) -> Path | None:
     """Return the interpreter of the environment *name*, made anew where something has changed.
 
     Returns None if that takes longer than *deadline* allows; raises SetupError if it fails.
     """
-    folder = ROOT / f".venv-{name}"
-    state = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + constraints
+    folder = root / f".venv-{name}"
+    state = (root / "pyproject.toml").read_text(encoding="utf-8") + constraints
     digest = hashlib.sha256(state.encode()).hexdigest()
     stamp, made = folder / ".ready", folder / "bin" / "python"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
@@ -149,7 +151,7 @@ def environment(python: Path, name: str, constraints: str, deadline: float) -> P
         [*pip, "--group", "dev", "--editable", "."],
     ]
     for command in commands:
-        status = run_bounded(command, deadline - time.monotonic(), ROOT)
+        status = run_bounded(command, deadline - time.monotonic(), root)
         if status is None:
             return None
         if status:
@@ -159,13 +161,13 @@ def environment(python: Path, name: str, constraints: str, deadline: float) -> P
 
 
 def environments(
-    pythons: Mapping[str, Path], constraints: str, deadline: float
+    pythons: Mapping[str, Path], constraints: str, deadline: float, root: Path = ROOT
 ) -> tuple[dict[str, Path], Tally]:
     """Return the interpreter of an environment for each Python, and those that cannot be had."""
     made, tally = {}, Tally()
     for name, python in pythons.items():
         try:
-            found = environment(python, name, constraints, deadline)
+            found = environment(python, name, constraints, deadline, root)
         except SetupError as error:
             print(f"{name}: {error}", flush=True)
             tally.failed[name] = [SETUP]

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from scripts.pythons import (
     ROOT,
     Tally,
+    environments,
     find_pythons,
     lowest_constraints,
     report,
@@ -62,7 +63,10 @@ def test_the_parts_hold_every_test_but_those_of_the_browser() -> None:
     left = {*(ROOT / "tests").rglob("test_*.py")} - {*covered}
     assert {file.parent.relative_to(ROOT).as_posix() for file in left} == {"tests/tester"}
     assert len(covered) == len({*covered})
-    assert (parts[0], parts[-1]) == ("tests/framework/definition", "tests/proof")
+    assert (parts[:4], parts[-1]) == (
+        [f"tests/framework/{name}" for name in ("definition", "triggers", "mapping", "delivery")],
+        "tests/proof",
+    )
 
 
 def test_parts_run_on_each_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +83,38 @@ def test_parts_run_on_each_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
 
 
+def test_a_failure_is_not_lost_when_the_time_is_over(tmp_path: Path) -> None:
+    """The test after the one that fails would never end."""
+    (tmp_path / "test_both.py").write_text(
+        "def test_bad(): raise ValueError\ndef test_long():\n    while True: pass\n"
+    )
+
+    tally = run_parts(
+        {CURRENT: Path(sys.executable)}, ["test_both.py"], time.monotonic() + 600, tmp_path
+    )
+
+    assert tally == Tally(failed={CURRENT: ["test_both.py"]})
+
+
+@pytest.mark.parametrize(
+    ("says", "seconds", "expected"),
+    [
+        ("exit 1", 600, Tally(failed={"3.13": ["its environment"]})),
+        ("while true; do :; done", 0.1, Tally(late={"3.13": ["its environment"]})),
+        ("exit 1", 0, Tally(late={"3.13": ["its environment"]})),
+    ],
+)
+def test_an_environment_that_cannot_be_made_is_named(
+    says: str, seconds: float, expected: Tally, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    python = interpreter(tmp_path / "python", says)
+
+    deadline = time.monotonic() + seconds
+
+    assert environments({"3.13": python}, "", deadline, tmp_path) == ({}, expected)
+
+
 def test_parts_run_until_the_time_is_over(tmp_path: Path) -> None:
     """A part that takes too long is stopped; it and those after it are named, not failed."""
     (tmp_path / "test_long.py").write_text("def test_long() -> None:\n    while True: pass\n")
@@ -93,7 +129,9 @@ def test_parts_run_until_the_time_is_over(tmp_path: Path) -> None:
 def test_what_was_not_run_is_named(
     failed: dict[str, list[str]], status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tally = Tally(passed={"3.13": ["a"]}, failed=failed, late={"3.13": ["c", "d"]})
+    skipped = {"3.14 by Pyodide": "Node and npm are not present"}
+    late = {"3.13": ["c", "d"]}
+    tally = Tally(passed={"3.13": ["a"]}, failed=failed, late=late, skipped=skipped)
 
     assert report([tally], ["3.14"]) == status
 
@@ -103,6 +141,7 @@ def test_what_was_not_run_is_named(
         "Summary",
         "3.13: passed a",
         "3.13: no time left for c d",
+        "3.14 by Pyodide: skipped, Node and npm are not present",
         *failures,
         "3.14: skipped, no interpreter in pyenv's folder or on PATH",
     ]
