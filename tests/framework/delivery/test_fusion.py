@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from framework.definition import (
@@ -179,6 +180,8 @@ TEXTS = st.lists(HOSTILE | st.sampled_from("ab"), min_size=1, max_size=4).map(""
 
 
 @given(TEXTS, TEXTS, TEXTS)
+@example("a", "{{\\", "a")
+@example("a", "a{", "a")
 @settings(max_examples=60, deadline=None)
 def test_text_of_a_configuration_is_only_ever_a_literal(key: str, text: str, part: str) -> None:
     """Generated source differs in texts alone, whatever is written in a configuration."""
@@ -187,7 +190,8 @@ def test_text_of_a_configuration_is_only_ever_a_literal(key: str, text: str, par
         action = replace(
             SEND, payload={key: Field("Text", choices=(Choice(text, text),)), "at": Field("At")}
         )
-        mapping = {key: {"@path": "$.a"}, "at": {"@template": f"{text}{{{{b}}}}"}}
+        plain = re.sub(r"\{(?=\{|$)", "{ ", text)  # two braces would begin another placeholder
+        mapping = {key: {"@path": "$.a"}, "at": {"@template": f"{plain}{{{{b}}}}"}}
         trigger = Trigger(
             Comparison(Reads(Path(("properties", part))), "=", ConstantNode(text.replace("'", "")))
         )
