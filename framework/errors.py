@@ -12,6 +12,8 @@
         UnknownNameError                a destination, action or field does not exist
       PluginExitError                 a hook tried to end the process: for its author
       StorageError                    a local file cannot be read or written: for the operator
+        StoreFullError                  a store of events has no room for more
+      OwnershipLostError              another process works for the connection now
       IntegrationError                one delivery failed; has a status and a code
         PayloadValidationError          400: the event is invalid; never retried
         InvalidAuthenticationError      401: the credentials are invalid
@@ -141,6 +143,17 @@ class PluginExitError(FrameworkError):
 
 class StorageError(FrameworkError):
     """A local file cannot be read or written; the message gives the system's reason."""
+
+
+class StoreFullError(StorageError):
+    """A store of events has reached its limit, or its disk is full; nothing was stored."""
+
+
+class OwnershipLostError(FrameworkError):
+    """Another process works for the connection now, or its cursor was dropped.
+
+    Whatever the owner was about to do must not be done.
+    """
 
 
 class IntegrationError(FrameworkError):

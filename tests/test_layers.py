@@ -21,6 +21,7 @@ LAYERS = {
     "nesting": 0,
     "paths": 0,
     "results": 0,
+    "state_store": 0,
     "storage": 0,
     "version": 0,
     "events": 1,

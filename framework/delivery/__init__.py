@@ -33,7 +33,7 @@ from framework.delivery.report import (
 from framework.delivery.retries import Retry
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind
-from framework.delivery.throttle import LocalRateStore, Throttle
+from framework.delivery.throttle import LocalRateStore, RateStore, Throttle, ThrottleState
 from framework.delivery.transports import DryRun, make_transport
 from framework.delivery.workers import stop_calls
 
@@ -61,6 +61,7 @@ __all__ = [
     "OAuthRefreshToken",
     "Prepared",
     "Preview",
+    "RateStore",
     "Recorder",
     "Redactor",
     "Report",
@@ -71,6 +72,7 @@ __all__ = [
     "Sent",
     "SystemClock",
     "Throttle",
+    "ThrottleState",
     "api_key",
     "basic",
     "bearer",

@@ -1,5 +1,13 @@
-"""Delivering events from files, with checkpoints from which interrupted runs resume."""
+"""Delivering events from files, with checkpoints from which interrupted runs resume.
 
+Stores of events, for a relay that delivers what it is sent, are imported at first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework.lazy import lazy_exports
 from framework.relay.checkpoint import (
     Checkpoint,
     ConnectionIdentity,
@@ -13,13 +21,40 @@ from framework.relay.file_run import run_file
 from framework.relay.outcomes import OutcomeFile
 from framework.relay.summary import Kind, Progress, Rejection, Summary, Tally
 
+if TYPE_CHECKING:
+    from framework.relay.event_store import (
+        Appended,
+        CursorStatus,
+        DeadLetter,
+        DeadLetterFilter,
+        DeadLetters,
+        EventStore,
+        Owner,
+    )
+    from framework.relay.sqlite import SQLiteStore
+
+_EXPORTS = {
+    "event_store": (
+        "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner"
+    ),
+    "sqlite": "SQLiteStore",
+}
+
 __all__ = [
+    "Appended",
     "Checkpoint",
     "ConnectionIdentity",
+    "CursorStatus",
+    "DeadLetter",
+    "DeadLetterFilter",
+    "DeadLetters",
+    "EventStore",
     "Kind",
     "OutcomeFile",
+    "Owner",
     "Progress",
     "Rejection",
+    "SQLiteStore",
     "Summary",
     "Tally",
     "default_path",
@@ -29,3 +64,6 @@ __all__ = [
     "refuse_previous",
     "run_file",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_exports(__name__, _EXPORTS)

@@ -1,0 +1,222 @@
+"""Stores that keep events from acceptance until every connection has settled them.
+
+A *stream* holds what one source sent, as numbered chunks of lines. A *cursor* is the committed
+position of one connection in its stream: every chunk up to it is settled. Chunks below the lowest
+cursor of their stream are deleted. One process at a time works for a connection, as its *owner*.
+
+Stores raise StorageError if they cannot be read or written, and StoreFullError, which is one, if
+they have no room. All methods are safe under threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple, Protocol, Self
+
+from msgspec import Struct
+
+from framework.clock import Clock
+from framework.delivery import RateStore
+from framework.events import Chunk, Position
+from framework.state_store import StateStore
+
+
+class Appended(NamedTuple):
+    """The number of lines that were *stored*, and of those left out because they are *repeated*."""
+
+    stored: int
+    repeated: int
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """An event that one subscription could not deliver.
+
+    *line* is its number in the stream and *event* its JSON text. *outcome* is the result as JSON,
+    *code* its code. *first* is the time of the first failure and *at* that of the dead letter, in
+    seconds since 1970. *replay* says whether a replay is requested.
+    *id* is given by the store, as is *at* where it is 0.
+    """
+
+    connection: str
+    line: int
+    subscription: str
+    event: bytes
+    code: str
+    outcome: dict[str, Any]
+    tries: int = 1
+    first: float = 0.0
+    message_id: str = ""
+    at: float = 0.0
+    id: int = 0
+    replay: bool = False
+
+
+class DeadLetterFilter(Struct, frozen=True, kw_only=True):
+    """Selects dead letters that agree in everything that is given; times are *at* of a letter.
+
+    *since* is included, *until* is not.
+    """
+
+    connection: str | None = None
+    subscription: str | None = None
+    code: str | None = None
+    message_id: str | None = None
+    since: float | None = None
+    until: float | None = None
+    ids: Sequence[int] | None = None
+
+
+EVERY_LETTER = DeadLetterFilter()
+
+
+class DeadLetters(Protocol):
+    """The dead letters of all connections of a store."""
+
+    def count(self, which: DeadLetterFilter = EVERY_LETTER) -> int:
+        """Return the number of letters."""
+
+    def list(
+        self, which: DeadLetterFilter = EVERY_LETTER, *, after: int = 0, most: int = 100
+    ) -> list[DeadLetter]:
+        """Return at most *most* letters with an ID above *after*, by ID."""
+
+    def replay(self, which: DeadLetterFilter = EVERY_LETTER) -> int:
+        """Request a replay of letters from the owners of their connections; return their number."""
+
+    def drop(self, which: DeadLetterFilter = EVERY_LETTER) -> int:
+        """Delete letters; return their number."""
+
+
+class Owner(Protocol):
+    """The right to work for a connection.
+
+    *position* is where it starts: everything before is settled. *checkpoint* is the content of the
+    last save, empty for a new cursor. *epoch* is higher for every owner of the connection.
+    """
+
+    @property
+    def connection(self) -> str:
+        """The name of the connection."""
+
+    @property
+    def stream(self) -> str:
+        """The name of the stream that it reads."""
+
+    @property
+    def epoch(self) -> int:
+        """The number of this ownership."""
+
+    @property
+    def position(self) -> Position:
+        """The committed position when the ownership began."""
+
+    @property
+    def checkpoint(self) -> bytes:
+        """The checkpoint when the ownership began."""
+
+    def check(self) -> None:
+        """Raise OwnershipLostError if another owner has taken over; the fence before each call."""
+
+    def save(
+        self,
+        committed: int,
+        checkpoint: bytes,
+        dead_letters: Sequence[DeadLetter] = (),
+        replayed: Sequence[int] = (),
+    ) -> None:
+        """Save progress in one transaction, durable when this returns.
+
+        *committed* is the number of the last chunk of which every line is settled; a lower one
+        than before counts as the one before. *dead_letters* are added, or replace those of the
+        same line and subscription; those with the IDs *replayed* are removed. Chunks that no
+        connection needs any longer are deleted.
+        Raises OwnershipLostError, and saves nothing, if another owner has taken over.
+        """
+
+    def replays(self, most: int = 1000) -> list[DeadLetter]:
+        """Return dead letters of the connection for which a replay is requested, by ID."""
+
+    def release(self) -> None:
+        """Give the connection back; further calls have no effect."""
+
+
+class CursorStatus(NamedTuple):
+    """A connection's cursor: committed chunk, lines *waiting* after it, whether it is *owned*."""
+
+    connection: str
+    stream: str
+    epoch: int
+    committed: int
+    waiting: int
+    owned: bool
+
+
+class EventStore(Protocol):
+    """Keeps events, cursors, rates, dead letters and state; a context manager that closes it."""
+
+    def append(
+        self, stream: str, lines: Sequence[bytes], ids: Sequence[str | None] = ()
+    ) -> Appended:
+        """Add lines to a stream, durable when this returns; a new stream is created.
+
+        Lines hold no line feed. *ids* are the message IDs, aligned with *lines*, or empty: a line
+        is left out if its ID was stored in the stream within the store's window.
+        Raises StoreFullError if there is no room; nothing is stored then.
+        """
+
+    def submit(
+        self, stream: str, lines: Sequence[bytes], ids: Sequence[str | None] = ()
+    ) -> Future[Appended]:
+        """Do the same as `append` in the background; lines submitted first are stored first."""
+
+    def read(self, stream: str, after: int, most: int = 10_000) -> list[Chunk]:
+        """Return the chunks after number *after*, at least one if there is any.
+
+        Stops at the chunk that completes *most* lines. The offset of a `Position` is the number of
+        the last chunk before it.
+        """
+
+    def wait(self, stream: str, after: int, seconds: float) -> bool:
+        """Wait until there is a chunk after number *after*; return whether there is."""
+
+    def own(self, connection: str, stream: str, *, from_start: bool = False) -> Owner | None:
+        """Become the owner of a connection that reads *stream*; None if another owner works.
+
+        A new cursor begins at the end of the stream, or *from_start*, at its oldest line.
+        Raises ConfigurationError if the connection has a cursor in another stream.
+        """
+
+    def workers(self) -> int:
+        """Return the number of processes among which connections are divided."""
+
+    def cursors(self) -> list[CursorStatus]:
+        """Return all cursors, by name of the connection."""
+
+    def drop(self, connection: str) -> bool:
+        """Remove a connection's cursor and its dead letters; return whether there was one.
+
+        What only this connection has not settled is deleted.
+        """
+
+    def rates(self, account: str) -> RateStore:
+        """Return the state of the throttles for *account*, in readings of `clock`."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of rates, the same for all processes that use the store."""
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The dead letters of all connections."""
+
+    @property
+    def state(self) -> StateStore:
+        """Tokens and other state."""
+
+    def close(self) -> None:
+        """Complete what was submitted, give all connections back, and close the store."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
