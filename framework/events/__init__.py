@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from framework.events.parsing import NotJSONError, parse
     from framework.events.reading import MAX_BYTES, MAX_EVENTS, EventReading, read_events
+    from framework.events.request_bodies import RequestBody, read_request_body
     from framework.events.stream_head import StreamHead
 
 _EXPORTS = {
@@ -33,6 +34,7 @@ _EXPORTS = {
     "files": "MAX_LINE START Chunk EventFile EventSource Identity Position",
     "parsing": "NotJSONError parse",
     "reading": "MAX_BYTES MAX_EVENTS EventReading read_events",
+    "request_bodies": "RequestBody read_request_body",
     "stream_head": "StreamHead",
 }
 
@@ -52,11 +54,13 @@ __all__ = [
     "NotJSONError",
     "Position",
     "Rejected",
+    "RequestBody",
     "StreamHead",
     "decode",
     "is_event",
     "parse",
     "read_events",
+    "read_request_body",
     "reread",
     "why_not",
 ]

@@ -196,7 +196,7 @@ def _search_object(
     key, (path, entries) = found[0]
     shown = key if _SHOWABLE.fullmatch(key) else "..."
     if key == "batch":
-        entries = [_completed(entry, value) for entry in entries]
+        entries = [completed(entry, value) for entry in entries]
     return f"{shown}{_below(path)}", entries
 
 
@@ -204,8 +204,8 @@ def _below(path: str) -> str:
     return path if not path or path.startswith("[") else f".{path}"
 
 
-def _completed(entry: JSON, batch: Mapping[str, Any]) -> JSON:
-    """Return an event of a batch with what the batch says for all of them."""
+def completed(entry: JSON, batch: Mapping[str, Any]) -> JSON:
+    """Return an event of a tracking client's *batch* with what that says for all of them."""
     if not isinstance(entry, dict):
         return entry
     event = dict(entry)
