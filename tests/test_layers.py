@@ -40,6 +40,7 @@ LAYERS = {
     "explain": 6,
     "samples": 6,
     "cli": 7,
+    "intake": 7,
     "tester": 7,
     "testing": 7,
     "__main__": 8,
@@ -76,6 +77,7 @@ ALLOWED_IN = {
     "msgspec": {
         "framework.delivery",
         "framework.events",
+        "framework.intake",
         "framework.relay",
         "framework.tester.api_types",
         "framework.tester.openapi",
@@ -85,8 +87,8 @@ ALLOWED_IN = {
     "rich": {"framework.cli"},
     "cheroot": {"framework.sandbox.server"},
     "pytest": {"framework.testing.pytest_plugin"},
-    "starlette": {"framework.tester"},
-    "uvicorn": {"framework.tester"},
+    "starlette": {"framework.intake", "framework.tester"},
+    "uvicorn": {"framework.intake", "framework.tester"},
     "anyio": {"framework.tester"},
 }
 PUBLIC_MODULES = {"framework.triggers.language"}
