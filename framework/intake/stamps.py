@@ -28,10 +28,10 @@ class StampedEvents(NamedTuple):
 
 def stamp_all(events: list[Event], received: float) -> StampedEvents:
     """Return the lines to store of events that were received at a time in seconds since 1970."""
-    moment = datetime.fromtimestamp(received, UTC)
+    stamp = Stamp(datetime.fromtimestamp(received, UTC))
     stamped = StampedEvents([], [], [])
     for event in events:
-        stamp(event, moment)
+        stamp.on(event)
         line = _encode(event)
         if len(line) > MAX_LINE:
             reason = f"The item has {len(line):,} bytes; the limit is {MAX_LINE:,}."
@@ -44,42 +44,55 @@ def stamp_all(events: list[Event], received: float) -> StampedEvents:
     return stamped
 
 
-def stamp(event: Event, received: datetime) -> None:
-    """Give an event what Segment gives to it on receipt.
+class Stamp:
+    """Gives events what Segment gives to them on receipt, which is at the time *received*."""
 
-    The write key and IDs that are null or blank are removed, and a missing message ID is made up.
-    `originalTimestamp` is the time by the client's clock, and `timestamp` the same time by ours:
-    the client's clock is off by the difference of `sentAt` and `receivedAt`.
-    """
-    event.pop("writeKey", None)
-    for name in _IDS:
-        value = event.get(name, event)
-        if value is None or (isinstance(value, str) and not value.strip()):
-            del event[name]
-    event.setdefault("messageId", str(uuid.uuid4()))
-    event["receivedAt"] = _text(received)
-    given = _first(event.get("timestamp"), event.get("originalTimestamp"))
-    if given is None:
-        event["timestamp"] = event["receivedAt"]
-        return
-    event["originalTimestamp"] = given
-    event["timestamp"] = _corrected(given, event.get("sentAt"), received) or given
+    def __init__(self, received: datetime) -> None:
+        self._received = received
+        self._text = _text(received)
+        self._sent: Any = None
+        self._ahead: timedelta | None = None
+
+    def on(self, event: Event) -> None:
+        """Stamp an event.
+
+        The write key and IDs that are null or blank are removed, and a missing message ID is made
+        up. `originalTimestamp` is the time by the client's clock, and `timestamp` the same time by
+        ours: the client's clock is off by the difference of `sentAt` and `receivedAt`.
+        """
+        event.pop("writeKey", None)
+        for name in _IDS:
+            value = event.get(name, event)
+            if value is None or (isinstance(value, str) and not value.strip()):
+                del event[name]
+        if "messageId" not in event:
+            event["messageId"] = str(uuid.uuid4())
+        event["receivedAt"] = self._text
+        given = _first(event.get("timestamp"), event.get("originalTimestamp"))
+        if given is None:
+            event["timestamp"] = self._text
+            return
+        event["originalTimestamp"] = given
+        event["timestamp"] = self._corrected(given, event.get("sentAt")) or given
+
+    def _corrected(self, given: Any, sent: Any) -> str | None:
+        """Return a time by our clock, or None if one of both times cannot be read."""
+        if sent != self._sent:  # the same for all events of a batch
+            sending = _date(sent)
+            self._sent = sent
+            self._ahead = None if sending is None else self._received - sending
+        original = _date(given)
+        if original is None or self._ahead is None:
+            return None
+        try:
+            return _text(original + self._ahead)
+        except OverflowError:
+            return None
 
 
 def _first(*values: Any) -> Any:
     """Return the first value that is not absent."""
     return next((one for one in values if one is not None and one != ""), None)
-
-
-def _corrected(given: Any, sent: Any, received: datetime) -> str | None:
-    """Return a time by our clock, or None if one of both times cannot be read."""
-    original, sending = _date(given), _date(sent)
-    if original is None or sending is None:
-        return None
-    try:
-        return _text(received - (sending - original))
-    except OverflowError:
-        return None
 
 
 def _date(value: Any) -> datetime | None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from framework.intake.stamps import stamp, stamp_all
+from framework.intake.stamps import Stamp, stamp_all
 
 RECEIVED = datetime(2026, 11, 30, 7, 0, 0, tzinfo=UTC)
 
 
 def stamped(**event: Any) -> dict[str, Any]:
     event = {"type": "track", "messageId": "m", **event}
-    stamp(event, RECEIVED)
+    Stamp(RECEIVED).on(event)
     return event
 
 
@@ -64,3 +64,15 @@ def test_blank_ids_count_as_absent_and_others_are_kept() -> None:
 
 def test_a_message_id_that_is_a_number_is_recognized() -> None:
     assert stamp_all([{"type": "track", "messageId": 5}], 0.0).ids == ["5"]
+
+
+def test_each_event_is_corrected_by_its_own_clock() -> None:
+    times = ["06:00:01Z", "06:00:01Z", None, "05:00:01Z", "no date", "06:00:01Z"]
+    stamp = Stamp(RECEIVED)
+    found = []
+    for sent in times:
+        event = {"timestamp": "2026-11-30T05:00:00Z", "sentAt": sent and f"2026-11-30T{sent}"}
+        stamp.on(event)
+        found.append(event["timestamp"])
+    unchanged, hour = "2026-11-30T05:00:00Z", "2026-11-30T05:59:59.000Z"
+    assert found == [hour, hour, unchanged, "2026-11-30T06:59:59.000Z", unchanged, hour]
