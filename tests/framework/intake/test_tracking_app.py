@@ -442,6 +442,16 @@ def test_requests_before_the_start_wait(store: SQLiteStore, keys: WriteKeys) -> 
             assert accepted(early.result())
 
 
+def test_responses_are_sent_at_once(intake: IntakeServer) -> None:
+    """Otherwise a client that keeps its connection waits 40 ms for the second part of each."""
+    with socket.create_connection(("127.0.0.1", intake.port)) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 404")
+        (held,) = intake._server.server_state.connections
+        accepted_one = held.transport.get_extra_info("socket")
+        assert accepted_one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_used_address_is_named(intake: IntakeServer, store: SQLiteStore, keys: WriteKeys) -> None:
     with pytest.raises(ConfigurationError, match=f"127.0.0.1:{intake.port} cannot be used"):
         IntakeServer(store, keys, port=intake.port)
