@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -22,10 +21,9 @@ import pytest
 from framework.intake import IntakeOptions, IntakeServer, WriteKeys
 from framework.relay import SQLiteStore
 from tests.framework.intake.conftest import KEY, Stored
+from tests.framework.intake.node_clients import node_clients
 
-ROOT = Path(__file__).parents[3]
 CLIENTS = Path(__file__).parent / "official_clients"
-NODE_PACKAGES = ("@segment/analytics-node@3.1.0", "@rudderstack/rudder-sdk-node@3.0.13")
 PYTHON = ["segment_python.py", "rudder_python.py"]
 NODE = ["segment_node.cjs", "rudder_node.cjs"]
 ALL = PYTHON + NODE
@@ -36,20 +34,7 @@ IN_ORDER = {"segment_python.py", "rudder_python.py", "segment_node.cjs"}
 @pytest.fixture(scope="session")
 def node_folder() -> Path:
     """Return the folder with the clients for Node."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("Node and npm are not present")
-    folder = ROOT / "build" / "clients"
-    stamp = folder / "state.txt"
-    state = "\n".join(NODE_PACKAGES)
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != state:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        (folder / "package.json").write_text("{}", encoding="utf-8")
-        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", *NODE_PACKAGES]
-        if subprocess.run(npm, cwd=folder, check=False, timeout=300).returncode:
-            pytest.skip("the clients for Node cannot be had")
-        stamp.write_text(state, encoding="utf-8")
-    return folder
+    return node_clients()
 
 
 @pytest.fixture
