@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import cast
+from typing import Final, cast
 
 from framework.delivery.lanes import MAX_LEVELS, Domain, Lane, Pending, Staged
 from framework.delivery.row_groups import (
@@ -22,6 +22,9 @@ from framework.delivery.row_groups import (
     join_by_slot,
     with_canonical_names,
 )
+
+LINGER: Final = 0.1
+"""Seconds that rows wait for others before they are ready to be sent."""
 
 
 class Batcher:
@@ -69,6 +72,32 @@ class Batcher:
             for pending in [*lane.all_pending()]:
                 if pending.rows and now - pending.since >= pending.batching.max_age:
                     yield from self._close_in_order(pending, "age")
+
+    def ready(self, free: Callable[[Hashable], bool]) -> list[Batch]:
+        """Return what is best sent now, if anything: a batch, after those that go before it.
+
+        Among the lanes that are *free*, by the scope of their rows: the oldest batch that has
+        waited for `max_age`, else the one with the largest product of rows and age that has waited
+        for `LINGER`.
+        """
+        now = self._now()
+        late: list[tuple[float, Lane, Pending]] = []
+        some: list[tuple[float, Lane, Pending]] = []
+        for scope, lane in self._lanes.items():
+            for pending, rows in lane.sizes():
+                age = now - pending.since
+                if age < LINGER or not free(scope):
+                    continue
+                due = age >= pending.batching.max_age
+                (late if due else some).append((age if due else rows * age, lane, pending))
+        chosen = max(late or some, key=lambda one: one[0], default=None)
+        if chosen is None:
+            return []
+        _, lane, pending = chosen
+        batches = [*self._merge(lane)]
+        if pending.rows:
+            batches += self._close_in_order(pending, "age" if late else "ready")
+        return batches
 
     def largest(self) -> Iterator[Batch]:
         """Yield the largest batch, to make room, and those that have to be sent before it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -99,6 +99,18 @@ class Client(httpx.Client):
         IDs in paths are replaced, as in `GET api.test/lists/{id}`.
         """
         return self._wire.endpoints.calls()
+
+    @property
+    def wait(self) -> float:
+        """The seconds until the rate limit lets a request go, 0 if it may go now."""
+        return self._throttle.wait()
+
+    def guard(self, check: Callable[[], object]) -> None:
+        """Call *check* before each request, after its wait; it may refuse the request by raising.
+
+        It should raise an IntegrationError, which then becomes the result of the events.
+        """
+        self._wire.guard = check
 
     @property
     def cookies(self) -> httpx.Cookies:

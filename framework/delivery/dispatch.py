@@ -5,6 +5,7 @@ Batches with equal keys are performed in order, and none is performed after a re
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -32,10 +33,12 @@ BATCHES_AHEAD: Final = 4
 class Dispatcher(Protocol):
     """Performs batches."""
 
-    def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
+    def send(
+        self, closed: deque[Batch], *, wait: bool, most: int | None = None
+    ) -> Iterator[Dispatched]:
         """Take batches from *closed* and perform them; yield those that are finished.
 
-        With *wait*, every batch is finished in the end.
+        With *wait*, every batch is finished in the end; with *most*, so many are taken.
         """
 
     def stop(self) -> Iterator[Dispatched]:
@@ -43,6 +46,9 @@ class Dispatcher(Protocol):
 
     def in_flight(self) -> Sequence[Batch]:
         """Return the batches that were taken and not yielded yet."""
+
+    def is_free(self) -> bool:
+        """Return whether a batch would be performed at once."""
 
 
 class InlineDispatcher:
@@ -53,10 +59,14 @@ class InlineDispatcher:
         self._handover = handover
         self._give_up = give_up
 
-    def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
+    def send(
+        self, closed: deque[Batch], *, wait: bool, most: int | None = None
+    ) -> Iterator[Dispatched]:
         """Perform each batch when the caller asks for it."""
         del wait
-        while closed:
+        number = len(closed) if most is None else most
+        while closed and number:
+            number -= 1
             batch = closed[0]
             results = self._handover.run(
                 partial(self._perform, batch), partial(self._give_up, batch)
@@ -71,46 +81,57 @@ class InlineDispatcher:
         """Return nothing, for the same reason."""
         return ()
 
+    def is_free(self) -> bool:
+        """Return True."""
+        return True
+
 
 class ThreadedDispatcher:
     """Performs batches in *threads* of its own while the caller prepares the next.
 
     *halts* decides after which failure no further batch is performed; while *stopping* returns
-    true, none is performed at all. Finished batches are yielded in the order they were taken.
+    true, none is performed at all; *ended* is called by a thread when one is finished. Finished
+    batches of equal order are yielded in that order.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a decision of the caller's
         self,
         perform: Perform,
         give_up: GiveUp,
+        *,
         halts: Callable[[Failed], bool],
         threads: int = 1,
         stopping: Callable[[], bool] = lambda: False,
+        ended: Callable[[], object] = lambda: None,
     ) -> None:
         self._perform = perform
         self._give_up = give_up
         self._halts = halts
         self._stopping = stopping
+        self._ended = ended
         self._stopped = threading.Event()
         self._threads = [Worker() for _ in range(threads)]
-        self._taken: deque[tuple[Batch, Task[Sequence[Result] | None]]] = deque()
+        self._taken: deque[tuple[Batch, Task[Sequence[Result] | None], Worker]] = deque()
 
-    def send(self, closed: deque[Batch], *, wait: bool) -> Iterator[Dispatched]:
+    def send(
+        self, closed: deque[Batch], *, wait: bool, most: int | None = None
+    ) -> Iterator[Dispatched]:
         """Queue as many batches as the threads may have ahead, and yield those that are finished.
 
         Batches of equal order go to the same thread. A barrier waits for all earlier batches, and
         all later ones wait for it.
         """
-        most = BATCHES_AHEAD * len(self._threads)
-        while closed or self._taken:
-            while closed and len(self._taken) < most and not self._waits_for_barrier(closed[0]):
+        ahead = BATCHES_AHEAD * len(self._threads)
+        left = sys.maxsize if most is None else most
+        while (closed and left) or self._taken:
+            while closed and left and len(self._taken) < ahead and not self._is_barred(closed[0]):
                 batch = closed.popleft()
-                order = batch.key if batch.order is None else batch.order
-                thread = self._threads[hash(order) % len(self._threads)]
+                left -= 1
+                thread = self._thread_for(batch)
                 perform = partial(self._perform_unless_stopped, batch)
-                task = thread.submit(perform, partial(self._given_up, batch))
-                self._taken.append((batch, task))
-            if not (wait or closed or self._taken[0][1].done()):
+                task = thread.submit(perform, partial(self._given_up, batch), self._ended)
+                self._taken.append((batch, task, thread))
+            if not (wait or (closed and left) or any(task.done() for _, task, _ in self._taken)):
                 return
             yield self._next()
 
@@ -124,16 +145,30 @@ class ThreadedDispatcher:
 
     def in_flight(self) -> Sequence[Batch]:
         """Return the batches that were taken and not yielded yet."""
-        return [batch for batch, _ in self._taken]
+        return [batch for batch, _, _ in self._taken]
 
-    def _waits_for_barrier(self, batch: Batch) -> bool:
+    def is_free(self) -> bool:
+        """Return whether fewer batches were taken than there are threads."""
+        return len(self._taken) < len(self._threads)
+
+    def _thread_for(self, batch: Batch) -> Worker:
+        """Return the thread that has batches of the same order, else the one with the fewest."""
+        busy = [thread for _, _, thread in self._taken]
+        for taken, _, thread in self._taken:
+            if taken.place == batch.place:
+                return thread
+        return min(self._threads, key=busy.count)
+
+    def _is_barred(self, batch: Batch) -> bool:
         return bool(self._taken) and (batch.barrier or self._taken[0][0].barrier)
 
     def _next(self) -> Dispatched:
-        batch, task = self._taken[0]
-        results = task.result()
-        self._taken.popleft()
-        return batch, results
+        """Return the first batch that is finished; wait for the first of all if there is none."""
+        done = (one for one in self._taken if one[1].done())
+        taken = next(done, self._taken[0])
+        results = taken[1].result()
+        self._taken.remove(taken)
+        return taken[0], results
 
     def _perform_unless_stopped(self, batch: Batch) -> Sequence[Result] | None:
         if self._stopped.is_set() or self._stopping():

@@ -7,8 +7,9 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import httpx
 
@@ -26,7 +27,10 @@ _LATE_LOGGERS = ("httpcore.connection", "httpcore.http11", "httpcore.proxy")  # 
 
 
 class InstrumentedTransport(httpx.BaseTransport):
-    """Wraps the transport of a client; requests of auth flows pass it, too."""
+    """Wraps the transport of a client; requests of auth flows pass it, too.
+
+    `guard` is called directly before each request, after its wait, and may refuse it by raising.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class InstrumentedTransport(httpx.BaseTransport):
         self._throttle = throttle
         self._recorder = recorder
         self.endpoints = Endpoints(redactor)
+        self.guard: Callable[[], object] | None = None
         self._redactor = redactor
         self._loggers = _cleaned_loggers()
         for logger in self._loggers:
@@ -50,11 +55,13 @@ class InstrumentedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* as soon as the rate limit allows."""
-        watch = current_watch()
+        watch, take = current_watch(), self._throttle.take
+        if self.guard:
+            take = partial(take, self.guard)
         if watch:
-            watch.wait_for_rate(self._throttle.take)
+            watch.wait_for_rate(take)
         else:
-            self._throttle.take()
+            take()
         endpoint = self.endpoints.count(request)
         send = self._recorded if self._recorder.active else self._transport.handle_request
         start = time.perf_counter()

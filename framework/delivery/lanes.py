@@ -246,6 +246,14 @@ class Lane(Struct, eq=False):
         """Yield the staged groups."""
         return chain.from_iterable(staged.groups for staged in self.staged.values())
 
+    def sizes(self) -> Iterator[tuple[Pending, int]]:
+        """Yield what waits, with the number of its rows, staged ones included."""
+        for level in self.levels:
+            for slot, pending in level.items():
+                staged = self.staged.get(slot) if level is self.levels[0] else None
+                if rows := len(pending.rows) + (staged.count if staged else 0):
+                    yield pending, rows
+
     def room(self, slot: Slot) -> int:
         """Return the number of rows that a slot takes before its batch may be full."""
         pending, staged = self.pending[slot], self.staged.get(slot)

@@ -250,13 +250,15 @@ class Connection:
             trace = self.redactor.text(traceback.format_exc())
             _logger.error("Hook `delivery_finished` failed unexpectedly.\n%s", trace)  # noqa: TRY400 - the traceback is redacted first
 
-    def stream(
+    def stream(  # noqa: PLR0913 - each is an option of its own
         self,
         halts: Callable[[Result], bool] = lambda _: False,
         *,
         threads: int = 0,
         stopping: Callable[[], bool] = lambda: False,
         named: bool = True,
+        ready: bool = False,
+        ended: Callable[[], object] = lambda: None,
     ) -> Sender:
         """Open a continuous delivery: add events as they arrive, flush at the end.
 
@@ -265,7 +267,15 @@ class Connection:
         waited for. See `Sender`.
         """
         self.hook_runner.client.clock.heed(stopping)
-        return Sender(self, halts=halts, threads=threads, stopping=stopping, named=named)
+        return Sender(
+            self,
+            halts=halts,
+            threads=threads,
+            stopping=stopping,
+            named=named,
+            ready=ready,
+            ended=ended,
+        )
 
     def intake(self, *, named: bool = True) -> Intake:
         """Open an intake that prepares events for a sender, which may be in another process."""

@@ -114,6 +114,11 @@ class Batch(Struct, frozen=True):
     barrier: bool = False
     deletion: bool = False
 
+    @property
+    def place(self) -> Hashable:
+        """What batches agree in that are performed one after the other."""
+        return self.key if self.order is None else self.order
+
     def all_row_ids(self) -> list[int]:
         """Return the ids of the rows and of all rows that are merged into them."""
         if not self.merged:

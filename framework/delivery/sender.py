@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from msgspec.structs import replace
 
-from framework.delivery.batching import Batcher
+from framework.delivery.batching import LINGER, Batcher
 from framework.delivery.columns import build_all
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.dispatch import Dispatcher, InlineDispatcher, ThreadedDispatcher
@@ -33,8 +33,8 @@ GROUPED: Final = 8_192
 MAX_DELETIONS: Final = 1_000
 """Requests to delete users that are sent together."""
 
-LINGER: Final = 0.1
-"""Seconds that rows wait for others to be grouped with."""
+IDLE: Final = 0.25
+"""Seconds after which a sender looks at the time again while nothing happens."""
 
 
 class Delivering(Protocol):
@@ -51,6 +51,10 @@ class Delivering(Protocol):
 
 class Sender:
     """A delivery in progress: rows wait here until their batch is full, due or flushed.
+
+    A *ready* sender does not wait for full batches: it sends the batch that is best sent whenever
+    the rate limit lets a call go, a thread is free, and no earlier batch of its order is under way;
+    see `Batcher.ready`. *ended* is called when a thread has finished a batch.
 
     *traced* keeps the product of every stage in `items` and `sent`.
     A result for which *halts* is true stops the sending: its batch and everything that waits stay
@@ -71,6 +75,8 @@ class Sender:
         threads: int = 0,
         stopping: Callable[[], bool] = lambda: False,
         named: bool = True,
+        ready: bool = False,
+        ended: Callable[[], object] = lambda: None,
         max_waiting: int = MAX_WAITING,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,6 +84,7 @@ class Sender:
         self._subscriptions = connection.subscriptions
         self._traced = traced
         self._halts = halts
+        self._ready = ready
         self._max_waiting = max_waiting
         self._now = now
         self.intake = Intake(self._hook_runner, self._subscriptions, traced=traced, named=named)
@@ -89,7 +96,12 @@ class Sender:
         self._grouped = 1
         if threads:
             self._dispatcher = ThreadedDispatcher(
-                self._perform, self._give_up, halts, threads, stopping
+                self._perform,
+                self._give_up,
+                halts=halts,
+                threads=threads,
+                stopping=stopping,
+                ended=ended,
             )
             sizes = (compiled.batching.max_size for compiled in self._subscriptions)
             self._grouped = min(GROUPED, max(sizes, default=1))
@@ -129,9 +141,13 @@ class Sender:
         yield from self._send(wait=False)
 
     def flush_due(self) -> Iterator[list[Completion]]:
-        """Send the batches that have reached their maximum age; yield completions."""
-        self._closed.extend(self._batcher.due())
+        """Send the batches that are due, or those that are ready; yield completions."""
         completions: list[Completion] = []
+        if self._ready:
+            if self.intake.size and self._may_call():
+                self._batch_rows(completions)
+        else:
+            self._closed.extend(self._batcher.due())
         self._complete_superseded(completions)
         if completions:
             yield completions
@@ -202,12 +218,54 @@ class Sender:
             self.intake.forget(superseded)
             superseded.clear()
 
+    def _may_call(self) -> bool:
+        """Return whether a batch would be sent at once."""
+        return self._dispatcher.is_free() and self._hook_runner.client.wait <= 0
+
+    def next_wait(self) -> float:
+        """Return the seconds after which `flush_due` may have something to do again."""
+        if not self._batcher.waiting or not self._dispatcher.is_free():
+            return IDLE
+        return min(max(self._hook_runner.client.wait, LINGER / 4), IDLE)
+
+    def _has_next(self) -> bool:
+        """Return whether a batch may be sent now, which is then the first of those closed."""
+        taken = self._dispatcher.in_flight()
+        under_way = {batch.place for batch in taken}
+        if any(batch.barrier for batch in taken):
+            return False
+        for at, batch in enumerate(self._closed):
+            if batch.barrier and (at or taken):
+                return False
+            if batch.place not in under_way:
+                del self._closed[at]
+                self._closed.appendleft(batch)
+                return True
+            under_way.add(batch.place)
+        cut = self._batcher.ready(lambda scope: scope not in under_way)
+        self._closed.extendleft(reversed(cut))
+        return bool(cut) and not (cut[0].barrier and taken)
+
+    def _send_ready(self) -> Iterator[list[Completion]]:
+        """Send what is ready as long as calls may go out."""
+        while True:
+            yield from self._sent(wait=False, most=0)
+            if self.halted or not self._may_call() or not self._has_next():
+                return
+            yield from self._sent(wait=False, most=1)
+
+    def _sent(self, *, wait: bool, most: int | None = None) -> Iterator[list[Completion]]:
+        for batch, results in self._dispatcher.send(self._closed, wait=wait, most=most):
+            yield self._complete(batch, results)
+            if self.halted:
+                return
+
     def _send(self, *, wait: bool) -> Iterator[list[Completion]]:
         if not self.halted:
-            for batch, results in self._dispatcher.send(self._closed, wait=wait):
-                yield self._complete(batch, results)
-                if self.halted:
-                    break
+            if self._ready and not wait:
+                yield from self._send_ready()
+            else:
+                yield from self._sent(wait=wait)
         if self.halted:
             yield from self.close()
             while self._closed:

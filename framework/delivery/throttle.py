@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -171,14 +171,22 @@ class Throttle:
         self._store = store or LocalRateStore()
         self._patience = patience
 
-    def take(self) -> None:
-        """Wait until a call is allowed.
+    def wait(self) -> float:
+        """Return the seconds until a call may go out, 0 if it may now; books nothing."""
+        seen = self._store.read()
+        return max(0.0, self._start(seen) - self._clock.monotonic())
+
+    def take(self, guard: Callable[[], object] = lambda: None) -> None:
+        """Wait until a call is allowed, then call *guard*, which may refuse it by raising.
 
         Raises RetryableError (429, `THROTTLED`) at once, with the wait as its pause, if that is
         longer than the patience.
         """
-        if not self._pace.interval and self._store.read().held <= self._clock.monotonic():
-            return
+        if self._pace.interval or self._store.read().held > self._clock.monotonic():
+            self._wait_for_start()
+        guard()
+
+    def _wait_for_start(self) -> None:
         while True:
             start = self._book()
             ahead = start - self._clock.monotonic()
@@ -215,10 +223,14 @@ class Throttle:
         while (seen := self._store.read()).booked < booked:
             self._store.swap(seen, replace(seen, booked=booked))
 
+    def _start(self, seen: ThrottleState) -> float:
+        """Return the moment from which on the next call may go out."""
+        return max(seen.held, seen.booked - self._pace.slack if self._pace.interval else 0.0)
+
     def _book(self) -> float:
         while True:
             now, seen = self._clock.monotonic(), self._store.read()
-            start = max(now, seen.held, seen.booked - self._pace.slack)
+            start = max(now, self._start(seen))
             if start - now > self._patience:
                 raise _throttled(start - now)
             booked = max(seen.booked, start) + self._pace.interval

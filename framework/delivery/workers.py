@@ -131,13 +131,18 @@ class Task(Generic[T]):
     """One piece of work: it ends with what *work* returns or raises, or is abandoned.
 
     *substitute* gives the result of abandoned work, from its progress; *abandoned* is called after
-    that.
+    that, and *ended* when there is a result.
     """
 
     def __init__(
-        self, work: Callable[[], T], substitute: Substitute[T], abandoned: Callable[[], None]
+        self,
+        work: Callable[[], T],
+        substitute: Substitute[T],
+        abandoned: Callable[[], None],
+        ended: Callable[[], object],
     ) -> None:
         self._work, self._substitute, self._abandoned = work, substitute, abandoned
+        self._ended = ended
         self._open = threading.Lock()
         self._waiting = threading.Lock()
         self._waiting.acquire()
@@ -154,6 +159,7 @@ class Task(Generic[T]):
         if self._open.acquire(blocking=False):
             self._result, self._error = result, error
             self._waiting.release()
+            self._ended()
 
     def abandon(self, progress: Sequence[Any]) -> bool:
         """End the task with its substitute; return whether it had not ended before."""
@@ -165,6 +171,7 @@ class Task(Generic[T]):
             self._error = error
         self._abandoned()
         self._waiting.release()
+        self._ended()
         return True
 
     def done(self) -> bool:
@@ -187,9 +194,17 @@ class Worker:
         self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
         self._started = False
 
-    def submit(self, work: Callable[[], T], substitute: Substitute[T]) -> Task[T]:
-        """Queue *work*; if it has to be given up, its result is that of *substitute*."""
-        task = Task(work, substitute, self._start)
+    def submit(
+        self,
+        work: Callable[[], T],
+        substitute: Substitute[T],
+        ended: Callable[[], object] = lambda: None,
+    ) -> Task[T]:
+        """Queue *work*; if it has to be given up, its result is that of *substitute*.
+
+        *ended* is called when it has ended, in whichever thread that is.
+        """
+        task = Task(work, substitute, self._start, ended)
         if not self._started:
             self._started = True
             self._start()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Identity,
         Position,
     )
+    from framework.events.interruptible import ReadingStoppedError
     from framework.events.parsing import NotJSONError, parse
     from framework.events.reading import MAX_BYTES, MAX_EVENTS, EventReading, read_events
     from framework.events.request_bodies import RequestBody, read_request_body
@@ -32,6 +33,7 @@ _EXPORTS = {
     "decoding": "Decoded Rejected decode reread",
     "envelopes": "EVENT_TYPES is_event why_not",
     "files": "MAX_LINE START Chunk EventFile EventSource Identity Position",
+    "interruptible": "ReadingStoppedError",
     "parsing": "NotJSONError parse",
     "reading": "MAX_BYTES MAX_EVENTS EventReading read_events",
     "request_bodies": "RequestBody read_request_body",
@@ -53,6 +55,7 @@ __all__ = [
     "Identity",
     "NotJSONError",
     "Position",
+    "ReadingStoppedError",
     "Rejected",
     "RequestBody",
     "StreamHead",

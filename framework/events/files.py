@@ -14,7 +14,7 @@ import stat
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self, TypeAlias, cast
 
@@ -23,6 +23,7 @@ from msgspec import Struct, json
 from framework.errors import StorageError
 from framework.events.content import BLOCK, Content, Readable, open_content
 from framework.events.envelopes import unpack
+from framework.events.interruptible import interruptible
 from framework.events.json_documents import Place, Record
 from framework.events.parsing import NotJSONError, is_blank, parse
 from framework.events.stream_head import RecordedStream, StreamHead
@@ -131,8 +132,10 @@ class EventFile:
                     raise
                 self.identity = identify(Path(self.name), form=form)
         self._stream: RecordedStream | None = None
+        self._waiting = interruptible(self._file) if self._owned and not self._regular else None
         if self._owned and not self._regular:
-            self._stream = RecordedStream(self._file)
+            source = io.BufferedReader(self._waiting, 1) if self._waiting else self._file
+            self._stream = RecordedStream(source)
             self._file = io.BufferedReader(self._stream)
 
     def __enter__(self) -> Self:
@@ -141,6 +144,14 @@ class EventFile:
     def __exit__(self, *_: object) -> None:
         if self._owned:
             self._file.close()
+
+    def heed(self, stopping: Callable[[], bool]) -> None:
+        """End reading with ReadingStoppedError from now on when *stopping* returns true.
+
+        That is heeded while a stream is waited for; a regular file never waits.
+        """
+        if self._waiting:
+            self._waiting.stopping = stopping
 
     @property
     def size(self) -> int | None:

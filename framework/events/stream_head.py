@@ -29,7 +29,7 @@ class StreamHead(Struct, frozen=True):
 class RecordedStream(io.RawIOBase):
     """Passes a stream on unchanged and keeps its first bytes."""
 
-    def __init__(self, source: io.BufferedReader) -> None:
+    def __init__(self, source: io.BufferedIOBase) -> None:
         self._source = source
         self._start = b""
         self._unread = b""

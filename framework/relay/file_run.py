@@ -15,11 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework.delivery import DELETIONS, Completion, Connection
-from framework.events import Chunk, EventFile, Position, Rejected, decode
+from framework.events import (
+    Chunk,
+    EventFile,
+    Position,
+    ReadingStoppedError,
+    Rejected,
+    decode,
+)
 from framework.relay.checkpoint import Checkpoint, ConnectionIdentity, load, pack, save
 from framework.relay.checkpoint_writer import CheckpointWriter
 from framework.relay.ingest import Ingested, IngestedSpan, ingest
 from framework.relay.outcomes import OutcomeFile
+from framework.relay.stream_reader import StreamReader
 from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
 from framework.results import Failed, Result
 
@@ -66,7 +74,11 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     checkpoint or outcome file that does not match.
     """
     serves = serves or ConnectionIdentity.of(connection)
-    before = load(checkpoint, serves, source) if checkpoint else None
+    source.heed(stopping)
+    try:
+        before = load(checkpoint, serves, source) if checkpoint else None
+    except ReadingStoppedError:
+        return Summary({}, finished=False, stopped="interrupted")
     before = before or Checkpoint(serves=serves, file=source.identity)
     if source.identity is None or before.file != source.identity:
         before = before.unfinished()
@@ -74,9 +86,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
         log = None
         if outcomes and not before.finished:
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
-        # A stream may pause: its requests are then completed before more is read.
-        concurrency = threads if source.identity else 0
-        run = _Run(connection, source, before, log, concurrency, processes, stopping)
+        run = _Run(connection, source, before, log, threads, processes, stopping)
         run.path, run.on_progress = checkpoint, on_progress
         return run.summary() if before.finished else run.go(limit, stopping)
 
@@ -102,8 +112,14 @@ class _Run:
         self._log = log
         self._named = log is not None
         self._processes = processes
+        self._reader: StreamReader | None = None
         self._stream = connection.stream(
-            halts=_halts, threads=threads, stopping=stopping, named=self._named
+            halts=_halts,
+            threads=threads,
+            stopping=stopping,
+            named=self._named,
+            ready=source.identity is None,
+            ended=self._wake,
         )
         # The last one stands for DELETION, which is -1.
         self._names = [*(one.name for one in connection.subscriptions), DELETIONS]
@@ -144,17 +160,36 @@ class _Run:
 
     def _completions(self, limit: int | None) -> Iterator[list[Completion]]:
         """Yield the completions of each chunk and each request; may be abandoned after any."""
+        if self._source.identity is None:
+            yield from self._read_stream(limit)
+        else:
+            yield from self._read_file(limit)
+        self._at_end = True
+        yield from self._stream.flush()
+
+    def _read_file(self, limit: int | None) -> Iterator[list[Completion]]:
         done = self._before.read
         with self._spans(limit) as spans:
             for chunk in self._chunks(limit, done.offset if spans else None):
-                again = chunk.start.lines < done.lines
-                yield from self._ingest_again(chunk) if again else self._ingest(chunk)
-                if self._source.identity is None:
-                    yield from self._stream.flush_due()
+                yield from self._ingest_chunk(chunk)
             for part in spans or ():
                 yield from self._ingest_span(part)
-        self._at_end = True
-        yield from self._stream.flush()
+
+    def _read_stream(self, limit: int | None) -> Iterator[list[Completion]]:
+        """Read a stream, which may pause; send what is ready whether something arrives or not."""
+        reader = self._reader = StreamReader(self._chunks(limit, None))
+        self._source.heed(lambda: reader.closing)
+        with reader:
+            while not reader.ended:
+                chunk = reader.next(self._stream.next_wait())
+                if chunk:
+                    yield from self._ingest_chunk(chunk)
+                yield from self._stream.flush_due()
+                yield []  # nothing may have been sent, but a stop requested
+
+    def _wake(self) -> None:
+        if self._reader:
+            self._reader.wake()
 
     def _spans(self, limit: int | None) -> AbstractContextManager[Preparing | None]:
         """Start worker processes for the unread part of the file, if requested and possible.
@@ -198,6 +233,10 @@ class _Run:
                 yield chunk.until(last)
             self._stop = "limit"
             return
+
+    def _ingest_chunk(self, chunk: Chunk) -> Iterator[list[Completion]]:
+        again = chunk.start.lines < self._before.read.lines
+        return self._ingest_again(chunk) if again else self._ingest(chunk)
 
     def _ingest(self, chunk: Chunk) -> Iterator[list[Completion]]:
         taken = ingest(chunk, self._stream.intake, self._source.max_line, named=self._named)
