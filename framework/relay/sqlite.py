@@ -72,6 +72,7 @@ class SQLiteStore:
         self._appends = Appends(Limits(self.path, max_bytes, max_events, reserve), window, now)
         self._appends.on_commit = self._notify
         self._committed = threading.Condition()
+        self._commits = 0
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
         self._writer = WriterThread(self.path, database, self._appends)
@@ -115,13 +116,15 @@ class SQLiteStore:
     def wait(self, stream: str, after: int, seconds: float) -> bool:
         """Wait until there is a chunk after number *after*; return whether there is."""
         end = time.monotonic() + seconds
-        with self._committed:
-            while not (found := self._last(stream) > after) and not self._closed:
-                left = end - time.monotonic()
-                if left <= 0:
-                    break
-                self._committed.wait(min(left, _POLL))
-        return found
+        while True:
+            seen = self._commits
+            if self._last(stream) > after:
+                return True
+            left = end - time.monotonic()
+            if left <= 0 or self._closed:
+                return False
+            with self._committed:
+                self._committed.wait_for(lambda: self._commits != seen, min(left, _POLL))  # noqa: B023 - waits here
 
     def own(self, connection: str, stream: str, *, from_start: bool = False) -> SQLiteOwner | None:
         """Become the owner of a connection that reads *stream*; None if another owner works."""
@@ -215,6 +218,7 @@ class SQLiteStore:
 
     def _notify(self) -> None:
         with self._committed:
+            self._commits += 1
             self._committed.notify_all()
 
 

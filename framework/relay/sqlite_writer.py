@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -144,5 +144,6 @@ class WriterThread:
 
     def _undo(self) -> None:
         self._staging.discard()
-        if self._database.in_transaction:
-            self._database.execute("rollback")
+        with suppress(sqlite3.Error):
+            if self._database.in_transaction:
+                self._database.execute("rollback")

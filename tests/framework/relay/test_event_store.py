@@ -631,16 +631,55 @@ def test_nothing_acknowledged_is_lost_to_a_kill(tmp_path: Path, round_: int) -> 
             assert store.append("web", [b"x"] * len(mine), repeated) == (0, len(mine))
 
 
+SAVING = """
+import sys, time
+from framework.relay import DeadLetter, SQLiteStore
+store = SQLiteStore(sys.argv[1])
+owner = store.own("ads", "web")
+done = owner.position.offset
+while chunks := store.read("web", done, 1):
+    done = chunks[-1].end.offset
+    letter = DeadLetter(
+        connection="ads", line=done, subscription="s", event=b"{}", code="C", outcome={}
+    )
+    owner.save(done, b"%d" % done, [letter])
+    print(done, flush=True)
+    time.sleep(0.002)
+"""
+
+
+def test_progress_is_saved_as_a_whole_whenever_its_process_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with SQLiteStore(path) as store:
+        owned(store, "ads").release()
+        for number in range(400):
+            store.append("web", [b"%d" % number])
+        total = store.append("web", [b"x"]) and store.read("web", 0, 10**9)[-1].end
+        last = 0
+        for turn in range(3):
+            told = killed_after(path, "ads", 0.05 * turn, SAVING)()
+            owner = owned(store, "ads")
+            at = owner.position
+            assert last < told <= at.offset <= told + 1
+            assert (owner.epoch, owner.checkpoint) == (3 + 2 * turn, b"%d" % at.offset)
+            left = store.read("web", 0, 10**9)
+            assert left[0].start == at
+            assert left[-1].end == total
+            assert store.dead_letters.count() == at.offset
+            owner.release()
+            last = told
+
+
 class Told(Protocol):
     """Waits for the end of a process and returns the last number that it printed."""
 
     def __call__(self) -> int: ...
 
 
-def killed_after(path: Path, name: str, seconds: float) -> Told:
-    """Start a process that appends, and kill it some seconds after its first append."""
+def killed_after(path: Path, name: str, seconds: float, program: str = APPENDING) -> Told:
+    """Start a process, and kill it some seconds after it first prints a number."""
     process = subprocess.Popen(
-        [sys.executable, "-c", APPENDING, str(path), name],
+        [sys.executable, "-c", program, str(path), name],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
