@@ -30,12 +30,13 @@ if TYPE_CHECKING:
         DeadLetters,
         EventStore,
         Owner,
+        joined,
     )
     from framework.relay.sqlite import SQLiteStore
 
 _EXPORTS = {
     "event_store": (
-        "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner"
+        "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined"
     ),
     "sqlite": "SQLiteStore",
 }
@@ -59,6 +60,7 @@ __all__ = [
     "Tally",
     "default_path",
     "discard",
+    "joined",
     "locked",
     "others",
     "refuse_previous",

@@ -10,8 +10,9 @@ they have no room. All methods are safe under threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from itertools import chain
 from typing import Any, NamedTuple, Protocol, Self
 
 from msgspec import Struct
@@ -65,6 +66,26 @@ class DeadLetterFilter(Struct, frozen=True, kw_only=True):
     since: float | None = None
     until: float | None = None
     ids: Sequence[int] | None = None
+
+
+def joined(chunks: Iterable[Chunk], most: int = 1000) -> Iterator[Chunk]:
+    """Yield consecutive chunks as fewer ones, of at most *most* lines unless one alone has more.
+
+    What is done for each chunk costs little then, even where each event came in its own request.
+    """
+    held: list[Chunk] = []
+    for chunk in chunks:
+        if held and chunk.end.lines - held[0].start.lines > most:
+            yield _one(held)
+            held = []
+        held.append(chunk)
+    if held:
+        yield _one(held)
+
+
+def _one(chunks: list[Chunk]) -> Chunk:
+    lines = list(chain.from_iterable(chunk.lines for chunk in chunks))
+    return Chunk(lines, chunks[0].start, chunks[-1].end)
 
 
 EVERY_LETTER = DeadLetterFilter()

@@ -24,7 +24,7 @@ from framework.errors import (
     StoreFullError,
 )
 from framework.events import Position
-from framework.relay import DeadLetter, DeadLetterFilter, EventStore, Owner, SQLiteStore
+from framework.relay import DeadLetter, DeadLetterFilter, EventStore, Owner, SQLiteStore, joined
 
 ROOT = Path(__file__).parents[3]
 
@@ -179,6 +179,18 @@ def test_a_large_append_is_several_chunks(store: EventStore) -> None:
     chunks = store.read("web", 0)
     assert [len(chunk.lines) for chunk in chunks] == [3, 3, 1]
     assert chunks[-1].end == Position(3, 7)
+
+
+def test_chunks_are_joined(store: EventStore) -> None:
+    for number in range(10):
+        store.append("web", [b"%d" % number] * (5 if number == 4 else 1))
+    chunks = list(joined(store.read("web", 0), 3))
+    numbers = [b"".join(chunk.lines).split() for chunk in chunks]
+    assert numbers == [[b"0", b"1", b"2"], [b"3"], [b"4"] * 5, [b"5", b"6", b"7"], [b"8", b"9"]]
+    assert chunks[0].start == Position(0, 0)
+    assert chunks[-1].end == Position(10, 14)
+    assert all(a.end == b.start for a, b in pairwise(chunks))
+    assert list(joined([])) == []
 
 
 def test_a_cancelled_submission_harms_nobody(store: EventStore) -> None:
