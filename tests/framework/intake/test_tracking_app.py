@@ -348,8 +348,11 @@ class Stuck:
             self.release.wait(20)
             if self.failure:
                 future.set_exception(self.failure)
-            else:
+                return
+            try:
                 future.set_result(self._store.append(stream, lines, ids))
+            except Exception as error:  # noqa: BLE001 - as a store does
+                future.set_exception(error)
 
         threading.Thread(target=complete, daemon=True).start()
         return future
