@@ -19,6 +19,7 @@ from framework.cli.connections import (
     endpoint_option,
     open_connection,
 )
+from framework.cli.durations import Duration
 from framework.cli.event_files import unpack_option
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.progress import interruptions, progress_bar
@@ -48,6 +49,9 @@ class _Options(NamedTuple):
     limit: int | None
     threads: int
     processes: int
+    retry_for: float
+    tries: int
+    give_up_after: float
     max_line: int
     unpack: bool
     as_json: bool
@@ -124,6 +128,30 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     metavar="N",
     help="Number of worker processes for decoding and mapping; one process sends. Applies to "
     "plain files without --limit.",
+)
+@click.option(
+    "--retry-for",
+    type=Duration(),
+    default="15m",
+    show_default=True,
+    metavar="TIME",
+    help="How long this run tries again what fails for now; 0 leaves it to the next run.",
+)
+@click.option(
+    "--tries",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Number of tries after which a batch fails for good, if --give-up-after has passed, too.",
+)
+@click.option(
+    "--give-up-after",
+    type=Duration(),
+    default="4h",
+    show_default=True,
+    metavar="TIME",
+    help="Time since the first of these tries, in whichever runs, such as 90s, 15m, 4h or 2d.",
 )
 @click.option(
     "--max-line",
@@ -220,7 +248,12 @@ def _deliver(
     options: _Options, opened: Opened, sandbox: Sandbox | None
 ) -> tuple[Summary, Sequence[Preview]]:
     """Return the summary of the run, and the previews of a dry run."""
-    from framework.delivery import connect, stop_calls  # noqa: PLC0415 - heavy, imported at first use
+    from framework.delivery import (  # noqa: PLC0415 - heavy, imported at first use
+        Patience,
+        Retry,
+        connect,
+        stop_calls,
+    )
     from framework.events import EventFile  # noqa: PLC0415 - heavy
     from framework.relay import (  # noqa: PLC0415 - heavy
         ConnectionIdentity,
@@ -239,6 +272,7 @@ def _deliver(
                 file.subscriptions,
                 consent=file.consent,
                 transport=transport,
+                retry=Retry(attempts=2, total=15.0),  # more tries are the run's
                 offline=options.offline,
             )
         )
@@ -266,6 +300,9 @@ def _deliver(
                 limit=options.limit,
                 threads=0 if options.offline else options.threads,
                 processes=options.processes,
+                patience=Patience(
+                    tries=options.tries, total=options.give_up_after, run_for=options.retry_for
+                ),
                 on_progress=show,
                 stopping=stopping,
             )

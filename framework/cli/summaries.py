@@ -78,10 +78,20 @@ def conclusion(summary: Summary, *, resumable: bool) -> str:
     if summary.stopped == "interrupted":
         return f"Interrupted after {lines}. {advice}"
     if summary.stopped == "unavailable":
-        return f"Stopped after {lines}: {summary.message} {advice}"
+        return f"Stopped after {lines}: {summary.message} {_open(summary)}{advice}"
     if summary.stopped == "refused":
         return f"Stopped after {lines}: {summary.message} {_REFUSED} {advice}"
     return _ended(summary)
+
+
+def _open(summary: Summary) -> str:
+    """Return a sentence about what has no result yet."""
+    if not summary.unsettled:
+        return ""
+    number = f"{summary.unsettled:,} {'result is' if summary.unsettled == 1 else 'results are'}"
+    if not summary.settled:
+        return f"{number} missing. "
+    return f"{number} missing; everything up to line {summary.settled:,} has its own. "
 
 
 def _ended(summary: Summary) -> str:

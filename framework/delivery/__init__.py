@@ -13,6 +13,7 @@ from framework.delivery.client import Client
 from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
+from framework.delivery.holding import Failing, Patience, verdict_of
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.offline import network_allowed, no_network, seal
@@ -52,6 +53,7 @@ __all__ = [
     "DryRun",
     "ErrorReader",
     "Exchange",
+    "Failing",
     "HookRunner",
     "Implementation",
     "InputKind",
@@ -59,6 +61,7 @@ __all__ = [
     "LocalRateStore",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
+    "Patience",
     "Prepared",
     "Preview",
     "RateStore",
@@ -86,4 +89,5 @@ __all__ = [
     "no_network",
     "seal",
     "stop_calls",
+    "verdict_of",
 ]

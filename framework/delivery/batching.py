@@ -121,6 +121,26 @@ class Batcher:
                     yield self._close(pending, "end")
             lane.promote()
 
+    def identifiers(self, scope: Hashable) -> list[str]:
+        """Return the identifiers that wait in a lane, by the scope of its rows.
+
+        Those without a known membership are left out.
+        """
+        lane = self._lanes.get(scope)
+        if lane is None:
+            return []
+        waiting = [
+            one
+            for pending in lane.all_pending()
+            for name, one in zip(pending.rows, pending.identifiers(), strict=True)
+            if name not in pending.unknown
+        ]
+        for group in lane.groups():
+            waiting += [
+                one for at, one in enumerate(group.identifiers or ()) if group.knows_membership(at)
+            ]
+        return cast("list[str]", waiting)
+
     def row_ids(self) -> Iterator[Collection[int]]:
         """Yield the ids of all rows that wait, in groups, merged ones included."""
         for lane in self._lanes.values():
@@ -232,7 +252,8 @@ class Batcher:
     def _join(self, pending: Pending, staged: Staged) -> Iterator[Batch]:
         """Add rows to pending ones that have room for them; a full batch is made at once."""
         if staged.count == pending.batching.max_size:
-            yield self._made(pending, staged.row_ids(), staged.identifiers(), {}, "count")
+            unknown = staged.unknown()
+            yield self._made(pending, staged.row_ids(), staged.identifiers(), {}, unknown, "count")
             return
         staged.move_to(pending)
         if len(pending.rows) >= pending.batching.max_size:
@@ -298,15 +319,17 @@ class Batcher:
         merged: dict[int, list[int]] = {}
         if self._merged:
             merged = {one: self._merged.pop(one) for one in row_ids if one in self._merged}
+        unknown = tuple(sorted(pending.rows[name] for name in pending.unknown))
         pending.clear()
-        return self._made(pending, row_ids, names, merged, reason)
+        return self._made(pending, row_ids, names, merged, unknown, reason)
 
-    def _made(
+    def _made(  # noqa: PLR0913, PLR0917 - the parts of a batch
         self,
         pending: Pending,
         row_ids: list[int],
         names: list[RowName],
         merged: Mapping[int, list[int]],
+        unknown: tuple[int, ...],
         reason: str,
     ) -> Batch:
         """Return rows as a batch; what arrives next begins to wait now."""
@@ -315,7 +338,7 @@ class Batcher:
         barrier = pending.domain is not None and pending.domain.is_mixed
         batch = Batch(
             pending.action, pending.key, row_ids, identifiers, merged, reason,
-            pending.order, barrier,
+            pending.order, barrier, unknown=unknown,
         )  # fmt: skip
         self.waiting -= len(batch.all_row_ids())
         return batch

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
+from framework.clock import HEED
 from framework.delivery.performing import distinct
 from framework.delivery.row_groups import Batch
 from framework.delivery.workers import Handover, Task, Worker
@@ -26,8 +28,58 @@ GiveUp: TypeAlias = Callable[[Batch, Sequence[Result]], Sequence[Result]]
 Dispatched: TypeAlias = tuple[Batch, Sequence[Result] | None]
 """A batch with the results of its rows; None where it was not performed."""
 
+UNDER_WAY: Final = 10.0
+"""Seconds that calls under way get to end after a stop request."""
+
 BATCHES_AHEAD: Final = 4
 """Batches for each thread that may be queued or under way."""
+
+
+class BatchGate(Protocol):
+    """What may be performed; `bars` and `note` are called by the threads that perform."""
+
+    def admits(self, batch: Batch) -> bool:
+        """Return whether *batch* may be taken now; otherwise it has to stay where it is."""
+
+    def bars(self, batch: Batch) -> bool:
+        """Return whether *batch*, which was taken, must not be performed now."""
+
+    def note(self, batch: Batch, results: Sequence[Result]) -> None:
+        """Take note of the results of a batch, before any later one is performed."""
+
+
+class OpenGate:
+    """A gate that lets everything pass."""
+
+    def admits(self, batch: Batch) -> bool:
+        """Return True."""
+        del batch
+        return True
+
+    def bars(self, batch: Batch) -> bool:
+        """Return False."""
+        del batch
+        return False
+
+    def note(self, batch: Batch, results: Sequence[Result]) -> None:
+        """Do nothing."""
+
+
+class EndOfWait:
+    """The end of waiting for calls under way, some seconds after a stop request."""
+
+    def __init__(self, stopping: Callable[[], bool]) -> None:
+        self._stopping = stopping
+        self._deadline: float | None = None
+
+    def wait_for(self, task: Task[Any]) -> bool:
+        """Wait until *task* has ended; return False if it is to be left alone."""
+        while not task.wait(HEED):
+            if self._deadline is None and self._stopping():
+                self._deadline = time.monotonic() + UNDER_WAY
+            if self._deadline is not None and time.monotonic() >= self._deadline:
+                return False
+        return True
 
 
 class Dispatcher(Protocol):
@@ -54,10 +106,20 @@ class Dispatcher(Protocol):
 class InlineDispatcher:
     """Performs one batch after the other while the caller waits."""
 
-    def __init__(self, perform: Perform, give_up: GiveUp, handover: Handover) -> None:
+    def __init__(
+        self,
+        perform: Perform,
+        give_up: GiveUp,
+        *,
+        handover: Handover,
+        gate: BatchGate,
+        stopping: Callable[[], bool],
+    ) -> None:
         self._perform = perform
         self._handover = handover
         self._give_up = give_up
+        self._gate = gate
+        self._end = EndOfWait(stopping)
 
     def send(
         self, closed: deque[Batch], *, wait: bool, most: int | None = None
@@ -68,9 +130,14 @@ class InlineDispatcher:
         while closed and number:
             number -= 1
             batch = closed[0]
-            results = self._handover.run(
-                partial(self._perform, batch), partial(self._give_up, batch)
-            )
+            if not self._gate.admits(batch):
+                return
+            results: Sequence[Result] | None = None
+            if not self._gate.bars(batch):
+                perform, give_up = partial(self._perform, batch), partial(self._give_up, batch)
+                results = self._handover.run(perform, give_up, self._end.wait_for)
+            if results is not None:
+                self._gate.note(batch, results)
             yield closed.popleft(), results
 
     def stop(self) -> Iterator[Dispatched]:
@@ -100,6 +167,7 @@ class ThreadedDispatcher:
         give_up: GiveUp,
         *,
         halts: Callable[[Failed], bool],
+        gate: BatchGate,
         threads: int = 1,
         stopping: Callable[[], bool] = lambda: False,
         ended: Callable[[], object] = lambda: None,
@@ -107,7 +175,9 @@ class ThreadedDispatcher:
         self._perform = perform
         self._give_up = give_up
         self._halts = halts
+        self._gate = gate
         self._stopping = stopping
+        self._end = EndOfWait(stopping)
         self._ended = ended
         self._stopped = threading.Event()
         self._threads = [Worker() for _ in range(threads)]
@@ -131,7 +201,8 @@ class ThreadedDispatcher:
                 perform = partial(self._perform_unless_stopped, batch)
                 task = thread.submit(perform, partial(self._given_up, batch), self._ended)
                 self._taken.append((batch, task, thread))
-            if not (wait or (closed and left) or any(task.done() for _, task, _ in self._taken)):
+            done = any(task.done() for _, task, _ in self._taken)
+            if not self._taken or not (wait or (closed and left) or done):
                 return
             yield self._next()
 
@@ -160,31 +231,34 @@ class ThreadedDispatcher:
         return min(self._threads, key=busy.count)
 
     def _is_barred(self, batch: Batch) -> bool:
+        if not self._gate.admits(batch):
+            return True
         return bool(self._taken) and (batch.barrier or self._taken[0][0].barrier)
 
     def _next(self) -> Dispatched:
         """Return the first batch that is finished; wait for the first of all if there is none."""
         done = (one for one in self._taken if one[1].done())
         taken = next(done, self._taken[0])
-        results = taken[1].result()
+        results = taken[1].result() if self._end.wait_for(taken[1]) else None
         self._taken.remove(taken)
         return taken[0], results
 
     def _perform_unless_stopped(self, batch: Batch) -> Sequence[Result] | None:
-        if self._stopped.is_set() or self._stopping():
+        if self._stopped.is_set() or self._gate.bars(batch) or self._stopping():
             return None
         try:
             results = self._perform(batch)
         except BaseException:
             self._stopped.set()
             raise
-        return self._noted(results)
+        return self._noted(batch, results)
 
     def _given_up(self, batch: Batch, progress: Sequence[Result]) -> Sequence[Result]:
-        return self._noted(self._give_up(batch, progress))
+        return self._noted(batch, self._give_up(batch, progress))
 
-    def _noted(self, results: Sequence[Result]) -> Sequence[Result]:
-        """Stop after a result that halts."""
+    def _noted(self, batch: Batch, results: Sequence[Result]) -> Sequence[Result]:
+        """Stop after a result that halts, and tell the gate."""
+        self._gate.note(batch, results)
         if any(isinstance(one, Failed) and self._halts(one) for one in distinct(results)):
             self._stopped.set()
         return results

@@ -140,6 +140,10 @@ class Staged(Struct, eq=False):
         """Return the identifiers of the rows as they are sent, or their names."""
         return list(chain.from_iterable(one.identifiers or one.names for one in self.groups))
 
+    def unknown(self) -> tuple[int, ...]:
+        """Return the ids of the rows without a known membership."""
+        return tuple(chain.from_iterable(group.unknown() for group in self.groups))
+
     def move_to(self, pending: Pending) -> None:
         """Add all rows to pending ones, among which none has the same name."""
         for group in self.groups:

@@ -22,6 +22,7 @@ from framework.delivery.columns import Columns, build_all
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.exchanges import BODY_LIMIT, Redactor
 from framework.delivery.grouping import Rows, audience_of
+from framework.delivery.holding import OneAnswer
 from framework.delivery.hook_failures import (
     DELETION_LIMIT,
     MAX_ABANDONED,
@@ -376,9 +377,9 @@ class HookRunner:
         if answer is None or answer is DELIVERED:
             return [DELIVERED] * size
         if isinstance(answer, httpx.Response):
-            return [self._of_response(hook, answer)] * size
+            return OneAnswer([self._of_response(hook, answer)] * size)
         if isinstance(answer, _RESULTS):
-            return [self._fit(hook, answer)] * size
+            return OneAnswer([self._fit(hook, answer)] * size)
         if hook == "perform" or not isinstance(answer, list | tuple):
             return [mistyped(hook, answer)] * size
         if len(answer) != size:

@@ -32,6 +32,7 @@ from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Redactor
+from framework.delivery.holding import Failing, Patience
 from framework.delivery.http_errors import address_of
 from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HookRunner
@@ -258,13 +259,16 @@ class Connection:
         stopping: Callable[[], bool] = lambda: False,
         named: bool = True,
         ready: bool = False,
+        patience: Patience | None = None,
+        failing: Mapping[str, Failing] | None = None,
         ended: Callable[[], object] = lambda: None,
     ) -> Sender:
         """Open a continuous delivery: add events as they arrive, flush at the end.
 
         A result for which *halts* is true stops it; calls are made by that many *threads*, or by
-        the caller's if there are none. Once *stopping* returns true, no request is repeated or
-        waited for. See `Sender`.
+        the caller's if there are none. With *patience*, what fails for now is held by lane and
+        batch key and tried again; *failing* is what an earlier delivery knew of such keys. Once
+        *stopping* returns true, no request is repeated or waited for. See `Sender`.
         """
         self.hook_runner.client.clock.heed(stopping)
         return Sender(
@@ -274,6 +278,8 @@ class Connection:
             stopping=stopping,
             named=named,
             ready=ready,
+            patience=patience,
+            failing=failing,
             ended=ended,
         )
 

@@ -6,7 +6,7 @@ A row is known by its *row id*, a number that grows in the order of arrival.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Any, TypeAlias
 
@@ -83,6 +83,13 @@ class RowGroup(Struct, frozen=True):
         """Return whether one row is known to add somebody or to remove somebody."""
         return self.memberships is None or self.memberships[index] is not None
 
+    def unknown(self) -> tuple[int, ...]:
+        """Return the ids of the rows that are not known to add or remove somebody."""
+        if self.memberships is None:
+            return ()
+        pairs = zip(self.row_ids, self.memberships, strict=True)
+        return tuple(row_id for row_id, membership in pairs if membership is None)
+
     def part(self, start: int, stop: int) -> RowGroup:
         """Return some of the rows."""
         return replace(
@@ -101,7 +108,9 @@ class Batch(Struct, frozen=True):
 
     *merged* holds, by row id, the earlier rows that are sent as one with it, oldest first. Batches
     that are equal in *order* are performed one after the other; a *barrier* is performed after all
-    earlier ones, and before all later ones. *deletion* marks requests to delete users.
+    earlier ones, and before all later ones. *deletion* marks requests to delete users. The rows in
+    *unknown* have no known membership. *budget* is how often its parts may still be halved, and
+    how often once one of them is accepted; all parts of a batch share it.
     """
 
     action: str
@@ -113,6 +122,19 @@ class Batch(Struct, frozen=True):
     order: Hashable = None
     barrier: bool = False
     deletion: bool = False
+    unknown: tuple[int, ...] = ()
+    budget: list[int] | None = None
+
+    def only(self, row_ids: Collection[int]) -> Batch:
+        """Return the batch with these of its rows only."""
+        kept = set(row_ids)
+        places = [at for at, row_id in enumerate(self.row_ids) if row_id in kept]
+        return replace(
+            self,
+            row_ids=[self.row_ids[at] for at in places],
+            identifiers=self.identifiers and [self.identifiers[at] for at in places],
+            merged={row_id: rows for row_id, rows in self.merged.items() if row_id in kept},
+        )
 
     @property
     def place(self) -> Hashable:
@@ -201,6 +223,7 @@ def batches_of_one(groups: Iterable[RowGroup]) -> list[Batch]:
             {},
             "count" if group.batching.max_size == 1 else "end",
             group.scope,
+            unknown=group.unknown(),
         )
         for group in groups
     ]

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from msgspec.structs import replace
-
+from framework.delivery.batch_performer import BatchPerformer
 from framework.delivery.batching import LINGER, Batcher
-from framework.delivery.columns import build_all
 from framework.delivery.compiled import CompiledSubscription
-from framework.delivery.dispatch import Dispatcher, InlineDispatcher, ThreadedDispatcher
+from framework.delivery.dispatch import (
+    BatchGate,
+    Dispatcher,
+    InlineDispatcher,
+    OpenGate,
+    ThreadedDispatcher,
+)
 from framework.delivery.fusion import DELETION
+from framework.delivery.holding import Failing, Holds, Patience, verdict_of, without_superseded
 from framework.delivery.performing import HookRunner
-from framework.delivery.plugin_calls import BatchInput
 from framework.delivery.prepare import Intake, Prepared, Wanted
-from framework.delivery.report import SUPERSEDED, Completion, ReportItem, Sent, merged_into
+from framework.delivery.report import SUPERSEDED, Completion, ReportItem, merged_into
 from framework.delivery.row_groups import Batch, RowGroup, deletion_of
+from framework.errors import RetryableError
 from framework.paths import Event
 from framework.results import DELIVERED, Delivered, Failed, Result
 
@@ -76,6 +90,8 @@ class Sender:
         stopping: Callable[[], bool] = lambda: False,
         named: bool = True,
         ready: bool = False,
+        patience: Patience | None = None,
+        failing: Mapping[str, Failing] | None = None,
         ended: Callable[[], object] = lambda: None,
         max_waiting: int = MAX_WAITING,
         now: Callable[[], float] = time.monotonic,
@@ -89,16 +105,32 @@ class Sender:
         self._now = now
         self.intake = Intake(self._hook_runner, self._subscriptions, traced=traced, named=named)
         self._row_ids = self.intake.row_ids
+        performer = BatchPerformer(
+            self._hook_runner, self._subscriptions, self.intake, traced=traced
+        )
+        self._performer = performer
         self._batcher = Batcher(now)
+        self._stopping = stopping
+        self._clock = self._hook_runner.client.clock
+        self.holds: Holds | None = None
+        if patience:
+            self.holds = Holds(patience, self._clock, failing)
+            self._halts = halts = lambda result: verdict_of(result) == "halt"
+        gate: BatchGate = self.holds or OpenGate()
         self._dispatcher: Dispatcher = InlineDispatcher(
-            self._perform, self._give_up, self._hook_runner.handover
+            performer.perform,
+            performer.give_up,
+            handover=self._hook_runner.handover,
+            gate=gate,
+            stopping=stopping,
         )
         self._grouped = 1
         if threads:
             self._dispatcher = ThreadedDispatcher(
-                self._perform,
-                self._give_up,
+                performer.perform,
+                performer.give_up,
                 halts=halts,
+                gate=gate,
                 threads=threads,
                 stopping=stopping,
                 ended=ended,
@@ -108,9 +140,10 @@ class Sender:
         self._drained = now()
         self._closed: deque[Batch] = deque()
         self._held: list[int] = []
+        self._ending = False
         self.halted: Failed | None = None
         self.items: dict[tuple[int, int], ReportItem] = self.intake.items
-        self.sent: list[Sent] = []
+        self.sent = self._performer.sent
 
     def add(
         self, events: Iterable[tuple[int, Event]], wanted: Wanted | None = None
@@ -169,6 +202,7 @@ class Sender:
 
     def close(self) -> Iterator[list[Completion]]:
         """Send nothing more; yield the completions of calls that are under way."""
+        self._ending = True
         for batch, results in self._dispatcher.stop():
             yield self._complete(batch, results)
 
@@ -176,6 +210,8 @@ class Sender:
         """Return by subscription the positions of all added events without a result, ascending."""
         batches = chain(self._closed, self._dispatcher.in_flight())
         waiting = chain(self._batcher.row_ids(), self.intake.waiting())
+        if self.holds:
+            batches = chain(batches, self.holds.batches())
         sent = (batch.all_row_ids() for batch in batches)
         return self._row_ids.spans(chain([self._held], sent, waiting))
 
@@ -230,12 +266,13 @@ class Sender:
 
     def _has_next(self) -> bool:
         """Return whether a batch may be sent now, which is then the first of those closed."""
-        taken = self._dispatcher.in_flight()
-        under_way = {batch.place for batch in taken}
-        if any(batch.barrier for batch in taken):
+        taken, holds = self._dispatcher.in_flight(), self.holds
+        under_way = {batch.place for batch in taken} | (holds.barred() if holds else set())
+        alone = not taken and (holds is None or holds.is_empty)
+        if any(batch.barrier for batch in taken) or (holds and holds.all_barred):
             return False
         for at, batch in enumerate(self._closed):
-            if batch.barrier and (at or taken):
+            if batch.barrier and (at or not alone):
                 return False
             if batch.place not in under_way:
                 del self._closed[at]
@@ -244,15 +281,75 @@ class Sender:
             under_way.add(batch.place)
         cut = self._batcher.ready(lambda scope: scope not in under_way)
         self._closed.extendleft(reversed(cut))
-        return bool(cut) and not (cut[0].barrier and taken)
+        return bool(cut) and (alone or not cut[0].barrier)
 
     def _send_ready(self) -> Iterator[list[Completion]]:
         """Send what is ready as long as calls may go out."""
         while True:
             yield from self._sent(wait=False, most=0)
+            if superseded := self._release():
+                yield superseded
             if self.halted or not self._may_call() or not self._has_next():
                 return
-            yield from self._sent(wait=False, most=1)
+            yield from self._sent(wait=bool(self.holds and self.holds.probing), most=1)
+
+    def _send_and_hold(self, holds: Holds, *, wait: bool) -> Iterator[list[Completion]]:
+        """Send what is closed; wait for what is held if all is to be sent, or too much waits."""
+        while True:
+            if superseded := self._release():
+                yield superseded
+            before = len(self._closed)
+            most = 0 if holds.all_barred else 1 if holds.probing else None
+            yield from self._sent(wait=wait or most is not None, most=most)
+            if self.halted:
+                return
+            if most == 1 and self._closed and len(self._closed) != before:
+                continue
+            due = holds.next_due()
+            if due is None or not (wait or self.is_full):
+                return
+            yield from self._pause(due)
+            if self._stopping():
+                yield []
+                return
+
+    def _pause(self, seconds: float) -> Iterator[list[Completion]]:
+        """Wait until something is due, for a moment at most, so that a stop request is noticed."""
+        with contextlib.suppress(RetryableError):  # a stop was requested
+            self._clock.sleep(min(max(seconds, 0.001), IDLE))
+        yield []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is to be read, as too much waits already."""
+        waiting = self._batcher.waiting + (self.holds.rows() if self.holds else 0)
+        return waiting + sum(len(one.row_ids) for one in self._closed) > self._max_waiting
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether too much waits, and nothing of it is tried again in this run."""
+        holds = self.holds
+        return bool(holds and holds.any and holds.next_due() is None and self.is_full)
+
+    def _release(self) -> list[Completion]:
+        """Go on with what is due; return the completions of rows that were superseded meanwhile."""
+        completions: list[Completion] = []
+        if self.holds and self.holds.any:
+            self.holds.release(self._dispatcher.in_flight(), self._closed, self._without_superseded)
+            self._complete_superseded(completions)
+        return completions
+
+    def _without_superseded(self, place: Hashable, batches: Sequence[Batch]) -> Sequence[Batch]:
+        if not batches or batches[0].deletion:
+            return batches
+        batching = self._performer.subscription_of(batches[0]).batching
+        if batching.coalesce not in {"last", "membership"}:
+            return batches
+        canonical = batching.aliases.canonical if batching.aliases else list[str]
+        later = canonical(self._batcher.identifiers(place))
+        left, superseded = without_superseded(batches, later, canonical)
+        self._batcher.superseded += superseded
+        return left
 
     def _sent(self, *, wait: bool, most: int | None = None) -> Iterator[list[Completion]]:
         for batch, results in self._dispatcher.send(self._closed, wait=wait, most=most):
@@ -264,6 +361,8 @@ class Sender:
         if not self.halted:
             if self._ready and not wait:
                 yield from self._send_ready()
+            elif self.holds:
+                yield from self._send_and_hold(self.holds, wait=wait)
             else:
                 yield from self._sent(wait=wait)
         if self.halted:
@@ -271,85 +370,41 @@ class Sender:
             while self._closed:
                 self._held += self._closed.popleft().all_row_ids()
 
-    def _perform(self, batch: Batch) -> Sequence[Result]:
-        if not self._traced:
-            return self._call(batch)
-        for row_id in batch.all_row_ids():
-            position, index = divmod(row_id, self._row_ids.subscriptions)
-            self.items[position, DELETION if batch.deletion else index].batch = len(self.sent)
-        key = {} if batch.deletion else self._key_of(batch)
-        with self._hook_runner.client.recorder.recording() as exchanges:
-            sent = Sent(batch.action, key, len(batch.row_ids), batch.reason, exchanges)
-            self.sent.append(sent)
-            results = self._call(batch)
-        if previews := self._hook_runner.previews:
-            self.sent[self.sent.index(sent)] = replace(sent, preview=previews[-1].shown)
-        return results
-
-    def _give_up(self, batch: Batch, progress: Sequence[Result]) -> Sequence[Result]:
-        """Complete the results that a batch has so far, as a call exceeded its time limit."""
-        size = len(batch.row_ids)
-        action = None if batch.deletion else self._subscription_of(batch).action
-        return self._hook_runner.give_up(action, progress, size)
-
-    def _key_of(self, batch: Batch) -> dict[str, Any]:
-        """Return the values of the batch keys by name."""
-        keys = self._subscription_of(batch).batching.keys
-        return dict(zip(keys, batch.key, strict=False))  # an audience may follow
-
-    def _subscription_of(self, batch: Batch) -> CompiledSubscription:
-        return self._subscriptions[batch.row_ids[0] % self._row_ids.subscriptions]
-
-    def _call(self, batch: Batch) -> Sequence[Result]:
-        """Send a batch; return a result for each of its rows."""
-        runner, row_ids = self._hook_runner, batch.row_ids
-        objects, events = self.intake.objects, self.intake.events
-        if batch.deletion:
-            return runner.delete_users([events[one] for one in row_ids])
-        compiled = self._subscription_of(batch)
-        payloads: Sequence[Any] = ()
-        if runner.needs_payloads:
-            payloads = build_all(compiled.action, [objects[one] for one in row_ids])
-        if batch.merged:
-            payloads = [
-                self._merge(compiled, batch.merged.get(row_id, ()), payload)
-                for row_id, payload in zip(row_ids, payloads, strict=True)
-            ]
-        batch_input = BatchInput(
-            len(row_ids),
-            self._key_of(batch),
-            batch.identifiers or [None] * len(row_ids),
-            payloads,
-            [events[one] for one in row_ids] if runner.needs_events else (),
-        )
-        unmerged = {at: one for at, one in enumerate(payloads) if isinstance(one, Failed)}
-        if not (batch.merged and unmerged):
-            return runner.perform(compiled, batch_input)
-        left = [at for at in range(len(row_ids)) if at not in unmerged]
-        results = iter(runner.perform(compiled, batch_input.at(left)) if left else ())
-        return [unmerged.get(at) or next(results) for at in range(len(row_ids))]
-
-    def _merge(self, compiled: CompiledSubscription, earlier: Sequence[int], payload: Any) -> Any:
-        if not earlier:
-            return payload
-        older = [self.intake.objects[row_id] for row_id in earlier]
-        return self._hook_runner.merge(compiled, older, payload)
-
     def _complete(self, batch: Batch, results: Sequence[Result] | None) -> list[Completion]:
         """Return the completions of a batch; rows that halt are held, with those merged in them."""
         if results is None:
-            self._held += batch.all_row_ids()
+            if self.holds and not self._ending:
+                self.holds.put_back(batch)
+            else:
+                self._held += batch.all_row_ids()
             return []
         first, row_ids = results[0], batch.row_ids
         alike = not batch.merged and results.count(first) == len(results)
-        if alike and (first is DELIVERED or not self._stops(first)):
+        if alike and (first is DELIVERED or not self._is_open(first)):
+            if self.holds:
+                if first is not DELIVERED and self.holds.halve(batch, results):
+                    return []
+                self.holds.answered(batch, accepted=not isinstance(first, Failed))
             self.intake.forget(row_ids)
             return self._completions(batch, row_ids, first)
+        kept = {
+            row_id: result
+            for row_id, result in zip(row_ids, results, strict=True)
+            if isinstance(result, Failed) and self._is_open(result)
+        }
+        final = {} if kept and self._keep(batch, kept) else kept
+        if self.holds and not kept:
+            self.holds.answered(batch, accepted=True)
+        return self._each_completed(batch, results, kept.keys() - final.keys())
+
+    def _each_completed(
+        self, batch: Batch, results: Sequence[Result], kept: Collection[int]
+    ) -> list[Completion]:
+        """Return the completions of rows with results of their own, but for those *kept* open."""
         completions: list[Completion] = []
-        for row_id, result in zip(row_ids, results, strict=True):
+        for row_id, result in zip(batch.row_ids, results, strict=True):
             earlier = batch.merged.get(row_id, ())
-            if self._stops(result):
-                self._held += [row_id, *earlier]
+            if row_id in kept:
                 continue
             completions += self._completions(batch, [row_id], result)
             if earlier:
@@ -373,12 +428,26 @@ class Sender:
         where = "the event at position" if self._traced else "line"
         return merged_into(f"{where} {row_id // self._row_ids.subscriptions}")
 
-    def _stops(self, result: Result) -> bool:
-        """Return whether *result* stops the sending, and stop it then."""
-        if isinstance(result, Failed) and self._halts(result):
-            self.halted = result
+    def _is_open(self, result: Result) -> bool:
+        """Return whether a row with *result* stays open: it halts, or is tried again."""
+        if self.holds:
+            return bool(verdict_of(result))
+        return isinstance(result, Failed) and self._halts(result)
+
+    def _keep(self, batch: Batch, kept: Mapping[int, Failed]) -> bool:
+        """Keep the rows of a batch that failed for now; return False if they fail for good."""
+        rest = batch if len(kept) == len(batch.row_ids) else batch.only(kept)
+        failures = [*kept.values()]
+        halts = next((one for one in reversed(failures) if self._halts(one)), None)
+        if halts or not self.holds:
+            self.halted = halts or failures[-1]
+            self._held += rest.all_row_ids()
             return True
-        return False
+        failure = next((one for one in failures if one.concerns_connection), failures[0])
+        if not self.holds.hold(rest, failure):
+            return False
+        self.halted = self.holds.gives_up_waiting()
+        return True
 
 
 def _split(groups: Iterable[RowGroup], row_id: int) -> tuple[list[RowGroup], list[RowGroup]]:

@@ -178,6 +178,13 @@ class Task(Generic[T]):
         """Return whether the task has ended."""
         return not self._waiting.locked()
 
+    def wait(self, seconds: float) -> bool:
+        """Wait for *seconds* at most; return whether the task has ended."""
+        ended = self._waiting.acquire(timeout=seconds)
+        if ended:
+            self._waiting.release()
+        return ended
+
     def result(self) -> T:
         """Wait until the task has ended; return its result or raise its error."""
         self._waiting.acquire()
@@ -305,8 +312,15 @@ def current_watch() -> Watch | None:
     return _current.watch
 
 
-def run_watched(work: Callable[[], T], substitute: Substitute[T]) -> T:
-    """Return what *work* returns, run by a worker; *substitute* replaces it if it is given up."""
+def run_watched(
+    work: Callable[[], T],
+    substitute: Substitute[T],
+    wait_for: Callable[[Task[T]], bool] = lambda _: True,
+) -> T | None:
+    """Return what *work* returns, run by a worker; *substitute* replaces it if it is given up.
+
+    *wait_for* waits for it, and returns whether it has ended; None is returned if it has not.
+    """
     try:
         worker = _idle.pop()
     except IndexError:
@@ -314,7 +328,7 @@ def run_watched(work: Callable[[], T], substitute: Substitute[T]) -> T:
     context = contextvars.copy_context()
     task = worker.submit(lambda: context.run(work), substitute)
     try:
-        return task.result()
+        return task.result() if wait_for(task) else None
     finally:
         if task.done() and len(_idle) < _MAX_IDLE:
             _idle.append(worker)
@@ -350,11 +364,17 @@ class Handover:
         self._always = always
         self._mean = 1.0
 
-    def run(self, work: Callable[[], T], substitute: Substitute[T]) -> T:
-        """Return what *work* returns; *substitute* replaces it if it is given up."""
+    def run(
+        self,
+        work: Callable[[], T],
+        substitute: Substitute[T],
+        wait_for: Callable[[Task[T]], bool] = lambda _: True,
+    ) -> T | None:
+        """Do what `run_watched` does, with a worker or without."""
         start = time.perf_counter()
+        result: T | None
         if self._always or self._mean > _QUICK or not _is_free():
-            result = run_watched(work, substitute)
+            result = run_watched(work, substitute, wait_for)
         else:
             result = work()
         self._mean += _WEIGHT * (time.perf_counter() - start - self._mean)

@@ -23,7 +23,7 @@ from msgspec import Struct, json
 from framework.errors import StorageError
 from framework.events.content import BLOCK, Content, Readable, open_content
 from framework.events.envelopes import unpack
-from framework.events.interruptible import interruptible
+from framework.events.interruptible import InterruptibleReader, interruptible
 from framework.events.json_documents import Place, Record
 from framework.events.parsing import NotJSONError, is_blank, parse
 from framework.events.stream_head import RecordedStream, StreamHead
@@ -132,10 +132,11 @@ class EventFile:
                     raise
                 self.identity = identify(Path(self.name), form=form)
         self._stream: RecordedStream | None = None
-        self._waiting = interruptible(self._file) if self._owned and not self._regular else None
+        self._waiting: InterruptibleReader | None = None
         if self._owned and not self._regular:
-            source = io.BufferedReader(self._waiting, 1) if self._waiting else self._file
-            self._stream = RecordedStream(source)
+            self._waiting = interruptible(self._file, shared=str(source) == "-")
+            stream = io.BufferedReader(self._waiting, 1) if self._waiting else self._file
+            self._stream = RecordedStream(stream)
             self._file = io.BufferedReader(self._stream)
 
     def __enter__(self) -> Self:

@@ -17,10 +17,17 @@ class ReadingStoppedError(Exception):
 
 
 class InterruptibleReader(io.RawIOBase):
-    """Reads a descriptor that may have nothing for a long time."""
+    """Reads a descriptor that may have nothing for a long time.
 
-    def __init__(self, source: io.RawIOBase) -> None:
+    One that is not *shared* with other processes is made non-blocking: the end of a pipe that was
+    opened again, as `/dev/fd/63`, is only seen by reading.
+    """
+
+    def __init__(self, source: io.BufferedReader, *, shared: bool) -> None:
         self._source = source
+        self._blocks = shared
+        if not shared:
+            os.set_blocking(source.fileno(), False)
         self._selector = selectors.DefaultSelector()
         try:
             self._selector.register(source.fileno(), selectors.EVENT_READ)
@@ -41,8 +48,12 @@ class InterruptibleReader(io.RawIOBase):
         while True:
             if self.stopping():
                 raise ReadingStoppedError
-            if not self._waits or self._selector.select(HEED):
+            if self._waits and self._blocks and not self._selector.select(HEED):
+                continue
+            try:
                 return os.readv(self._source.fileno(), [buffer])
+            except BlockingIOError:
+                self._selector.select(HEED)
 
     def close(self) -> None:
         """Close the descriptor."""
@@ -51,9 +62,9 @@ class InterruptibleReader(io.RawIOBase):
         self._source.close()
 
 
-def interruptible(source: io.BufferedReader) -> InterruptibleReader | None:
+def interruptible(source: io.BufferedReader, *, shared: bool) -> InterruptibleReader | None:
     """Return a reader of what *source* reads, if that has a descriptor and is unread."""
     raw = getattr(source, "raw", None)
     if os.name != "posix" or not isinstance(raw, io.FileIO):
         return None
-    return InterruptibleReader(raw)
+    return InterruptibleReader(source, shared=shared)

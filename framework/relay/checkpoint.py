@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from framework.delivery import Failing
 from framework.errors import ConfigurationError
 from framework.events import START, EventFile, Identity, Position, StreamHead
 from framework.relay.summary import SummaryRow
@@ -89,6 +90,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     *read* is counted in *counts*, *calls* (requests) and *rejected* (invalid lines).
     *serves* is the connection; *file* is None for a stream, which has a *head* instead.
     *outcomes* is the length of the outcome file in bytes at this point, or None without one.
+    *failing* holds, by a digest of lane and batch key, since when and how often a key fails.
     """
 
     serves: ConnectionIdentity
@@ -102,6 +104,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
     outcomes: int | None = None
     finished: bool = False
+    failing: dict[str, Failing] | UnsetType = UNSET
     version: int = VERSION
 
     def unfinished(self) -> Checkpoint:

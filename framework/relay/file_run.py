@@ -14,7 +14,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.delivery import DELETIONS, Completion, Connection
+import msgspec
+
+from framework.delivery import DELETIONS, Completion, Connection, Patience
 from framework.events import (
     Chunk,
     EventFile,
@@ -29,7 +31,7 @@ from framework.relay.ingest import Ingested, IngestedSpan, ingest
 from framework.relay.outcomes import OutcomeFile
 from framework.relay.stream_reader import StreamReader
 from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
-from framework.results import Failed, Result
+from framework.results import Failed
 
 if TYPE_CHECKING:
     from framework.relay.processes import Preparing
@@ -43,7 +45,8 @@ SAVE_EVERY = 1.0
 SHOW_EVERY = 0.1
 """Minimum seconds between two reports of progress."""
 
-_PLUGIN_ERRORS = frozenset({"DRY_RUN_NETWORK", "INTERNAL_ERROR", "RESULT_COUNT", "RESULT_TYPE"})
+IMPATIENT = Patience()
+"""What fails for now is not tried again in the same run."""
 
 
 def run_file(  # noqa: PLR0913 - each is an option of its own
@@ -56,6 +59,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     limit: int | None = None,
     threads: int = 0,
     processes: int = 1,
+    patience: Patience = IMPATIENT,
     on_progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Summary:
@@ -68,6 +72,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     equal batch keys stay in order. With two or more *processes*, so many worker processes decode
     and map the unread events of a plain file, unless there is a limit; requests and their order
     stay the same.
+    What fails for now is held by lane and batch key while the rest goes on, and is tried again as
+    *patience* says; by default by the next run.
     The run stops early when *stopping* returns true, when the partner is unavailable or when it
     refuses the whole connection; events without a result are then left for the next run.
     Raises StorageError for files that cannot be read or written, ConfigurationError for a
@@ -86,7 +92,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
         log = None
         if outcomes and not before.finished:
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
-        run = _Run(connection, source, before, log, threads, processes, stopping)
+        run = _Run(connection, source, before, log, threads, processes, patience, stopping)
         run.path, run.on_progress = checkpoint, on_progress
         return run.summary() if before.finished else run.go(limit, stopping)
 
@@ -102,6 +108,7 @@ class _Run:
         log: OutcomeFile | None,
         threads: int,
         processes: int,
+        patience: Patience,
         stopping: Callable[[], bool],
     ) -> None:
         self.path: Path | None = None
@@ -114,7 +121,8 @@ class _Run:
         self._processes = processes
         self._reader: StreamReader | None = None
         self._stream = connection.stream(
-            halts=_halts,
+            patience=patience,
+            failing=before.failing or {},
             threads=threads,
             stopping=stopping,
             named=self._named,
@@ -156,6 +164,10 @@ class _Run:
             if halted := self._stream.halted:
                 self._stop = _stop(halted)
                 return
+        if self._stream.holds and self._stream.holds.resting():
+            self._stop = "unavailable"
+        if not self._stop and self._unsettled():
+            self._stop = "interrupted" if stopping() else "unavailable"
         self._complete = not self._stop
 
     def _completions(self, limit: int | None) -> Iterator[list[Completion]]:
@@ -172,16 +184,20 @@ class _Run:
         with self._spans(limit) as spans:
             for chunk in self._chunks(limit, done.offset if spans else None):
                 yield from self._ingest_chunk(chunk)
+                if self._stream.is_stuck:
+                    return
             for part in spans or ():
                 yield from self._ingest_span(part)
+                if self._stream.is_stuck:
+                    return
 
     def _read_stream(self, limit: int | None) -> Iterator[list[Completion]]:
         """Read a stream, which may pause; send what is ready whether something arrives or not."""
         reader = self._reader = StreamReader(self._chunks(limit, None))
         self._source.heed(lambda: reader.closing)
         with reader:
-            while not reader.ended:
-                chunk = reader.next(self._stream.next_wait())
+            while not (reader.ended or self._stream.is_stuck):
+                chunk = reader.next(self._stream.next_wait(), take=not self._stream.is_full)
                 if chunk:
                     yield from self._ingest_chunk(chunk)
                 yield from self._stream.flush_due()
@@ -206,10 +222,13 @@ class _Run:
 
     def summary(self) -> Summary:
         """Return the summary of this run and of those that it resumed."""
-        halted = self._stream.halted
+        holds = self._stream.holds
+        halted = self._stream.halted or (holds and holds.resting())
+        unsettled = self._unsettled() if halted else {}
+        lines = self._read.lines
         return Summary(
             counts=self._tally.counts,
-            lines=self._read.lines,
+            lines=lines,
             rejected=self._tally.rejected,
             rejections=tuple(self._tally.rejections),
             unpacked=dict(self._source.unpacked),
@@ -218,6 +237,8 @@ class _Run:
             finished=self._complete,
             stopped=self._stop,
             message=halted.message if halted else "",
+            unsettled=sum(len(one) for spans in unsettled.values() for one in spans),
+            settled=min((spans[0].start - 1 for spans in unsettled.values()), default=lines),
             resumed=self._before.read.lines,
             completed=self._completed_now,
         )
@@ -371,6 +392,7 @@ class _Run:
     def _checkpoint(
         self, unsettled: Mapping[int, Sequence[range]], position: Position, length: int | None
     ) -> Checkpoint:
+        holds = self._stream.holds
         return Checkpoint(
             serves=self._before.serves,
             file=self._source.identity,
@@ -381,24 +403,13 @@ class _Run:
             counts=tuple(self._tally.rows()),
             calls=dict(self._calls()),
             rejected=self._tally.rejected,
+            failing=(holds and holds.failing) or msgspec.UNSET,
             outcomes=length,
             finished=self._complete,
         )
 
     def _calls(self) -> Counter[str]:
         return Counter(self._before.calls) + self._connection.calls
-
-
-def _halts(result: Result) -> bool:
-    """Return whether a result means that the next events would fail, too.
-
-    A bug in a plugin does not: it may concern one event, which would block every later run.
-    """
-    if not isinstance(result, Failed):
-        return False
-    if result.reporter == "framework" and result.code in _PLUGIN_ERRORS:
-        return False
-    return result.retryable or result.concerns_connection
 
 
 def _stop(halted: Failed) -> Stop:

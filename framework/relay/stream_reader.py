@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from typing import Final, Self
@@ -44,11 +45,14 @@ class StreamReader:
         """End a wait of `next` early; thread-safe."""
         self._read.put(None)
 
-    def next(self, timeout: float) -> Chunk | None:
+    def next(self, timeout: float, *, take: bool = True) -> Chunk | None:
         """Return the next chunk, or None if none arrives in *timeout* seconds, or at the end.
 
-        Raises what reading raises.
+        Where none is to be taken, only wait. Raises what reading raises.
         """
+        if not take:
+            time.sleep(timeout)
+            return None
         try:
             found = self._read.get(timeout=timeout)
         except Empty:

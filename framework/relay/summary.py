@@ -127,8 +127,9 @@ class Summary(Struct, frozen=True):
 
     *calls* counts requests by method and path, with IDs in paths replaced. *seconds* is the
     duration of this run alone, *completed* the number of its results, *resumed* the number of lines
-    that earlier runs had read. *finished* is whether the end of the file was reached; *stopped* and
-    *message* say why not.
+    that earlier runs had read. After an outage, *unsettled* is the number of results that are
+    missing, and all lines up to *settled* have theirs. *finished* is whether the end of the file
+    was reached; *stopped* and *message* say why not.
     """
 
     counts: Mapping[Kind, int]
@@ -143,6 +144,8 @@ class Summary(Struct, frozen=True):
     message: str = ""
     resumed: int = 0
     completed: int = 0
+    unsettled: int = 0
+    settled: int = 0
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -157,6 +160,7 @@ class Summary(Struct, frozen=True):
             "message": self.message or None,
             "lines": self.lines,
             "resumed": self.resumed,
+            **({"unsettled": self.unsettled, "settled": self.settled} if self.unsettled else {}),
             "rejected": self.rejected,
             "rejections": [one._asdict() for one in self.rejections],
             "unpacked": dict(self.unpacked),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
 from framework import Connection
+from framework.delivery import Patience
 from framework.relay import file_run as running
 from framework.sandbox import Fault, FrozenClock, SandboxTransport
 from tests.deliveries import (
@@ -140,6 +141,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     batch_size=st.sampled_from((1, 2, 3, 50_000)),
     save_share=st.sampled_from((1.0, 1.0, 1e-9)),
     block=st.sampled_from((200, 1_000, 64 * 1024)),
+    run_for=st.sampled_from((0.0, 900.0)),
+    threads=st.sampled_from((0, 0, 2)),
 )
 def test_any_history_ends_as_if_applied_one_at_a_time(
     folder: Path,
@@ -150,8 +153,13 @@ def test_any_history_ends_as_if_applied_one_at_a_time(
     batch_size: int,
     save_share: float,
     block: int,
+    run_for: float,
+    threads: int,
 ) -> None:
-    """Faults of the partner, stops and resumes change neither membership nor outcomes."""
+    """Faults of the partner, stops and resumes change neither membership nor outcomes.
+
+    So do patience with failures, and threads.
+    """
     criteo = CriteoSandbox(clock=FrozenClock(), options=options)
     for fault in faults:
         criteo.inject(fault)
@@ -162,6 +170,8 @@ def test_any_history_ends_as_if_applied_one_at_a_time(
         "events": write(folder / "events", history),
         "checkpoint": checkpoint,
         "outcomes": outcomes,
+        "patience": Patience(run_for=run_for),
+        "threads": threads,
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.fsync", lambda _: None)  # these kills leave the machine running

@@ -92,7 +92,7 @@ def test_a_changed_digit_is_refused(here: Bench, criteo: CriteoSandbox, seed: in
     write(here.events, [event(ADA), event(BOB, audience="bad"), event(BOB)])
     criteo.inject(Fault("server-error", "create", call=2, times=9))
     with serve(criteo) as server:
-        assert here.run(server.url).exit_code == 3
+        assert here.run(server.url, "--retry-for", "0").exit_code == 3
         (path,) = checkpoints(here)
         content = path.read_text()
         digits = [at for at, one in enumerate(content) if one.isdigit()]

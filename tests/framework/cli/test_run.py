@@ -270,7 +270,8 @@ def test_an_outage_stops_the_run_and_the_next_resumes(
 ) -> None:
     events = write_events(["tea", "milk", "bread"])
     shop_sandbox.inject(Fault("closed", "order", call=2))
-    result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
+    options = ["--endpoint", shop, "--retry-for", "0"]
+    result = run_actions("run", "-c", connection, "-e", events, *options)
     assert result.exit_code == exits.UNAVAILABLE
     assert result.stdout.endswith("Run the same command again to resume.\n")
     assert shop_sandbox.state()["sold"] == ["tea"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.definition import Action, Settings, Subscription, field
-from framework.delivery import OAuthClientCredentials, Retry, connect
+from framework.delivery import OAuthClientCredentials, Retry, connect, dispatch
 from framework.errors import APIError, ErrorDescription
 from framework.events import EventFile
 from framework.relay import Summary, run_file
@@ -64,6 +65,7 @@ def delivered(
     """Run over *events* with a checkpoint; *answer* responds to every request."""
     url = options.pop("url", f"{HOST}/v1/send")
     settings, stopping = {"url": url, "key": "s3cret"}, options.pop("stopping", lambda: False)
+    threads = options.pop("threads", 0)
     opened = plugin(POST, **{"settings": lambda: Place, "perform": post, **(hooks or {})})
     options = {"retry": Retry(attempts=2), "clock": FakeClock(), **options}
     with (
@@ -77,7 +79,9 @@ def delivered(
         EventFile(events) as source,
     ):
         checkpoint = events.with_name("checkpoint")
-        return run_file(connection, source, checkpoint=checkpoint, stopping=stopping)
+        return run_file(
+            connection, source, checkpoint=checkpoint, stopping=stopping, threads=threads
+        )
 
 
 def twice(events: Path, answer: Answer, hooks: Mapping[str, Any] | None = None) -> tuple[str, int]:
@@ -344,3 +348,24 @@ def test_a_stop_request_ends_a_pause_at_once(events: Path) -> None:
     )
     assert summary.stopped == "interrupted"
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_call_under_way_gets_some_seconds_after_a_stop_request(
+    events: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """Then it is left alone, and its event stays open."""
+    monkeypatch.setattr(dispatch, "UNDER_WAY", 0.5)
+    entered, leave = threading.Event(), threading.Event()
+
+    def perform() -> None:
+        entered.set()
+        leave.wait(30)
+
+    started = time.monotonic()
+    options = {"stopping": entered.is_set, "threads": threads}
+    summary = delivered(events, well, {"perform": perform}, **options)
+    assert (summary.stopped, summary.outcomes) == ("interrupted", {})
+    assert 0.5 <= time.monotonic() - started < 5
+    leave.set()
+    assert delivered(events, well).outcomes == {"delivered": 3}
