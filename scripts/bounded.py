@@ -8,12 +8,16 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+_GRACE: Final = 10
 
 
 def run_bounded(command: Sequence[str | Path], seconds: float, cwd: Path) -> int | None:
     """Run *command* for at most so many *seconds*; return its exit status, None if it was ended.
 
-    The command gets a session of its own, so that what it has started ends with it.
+    The command gets a session of its own, so that what it has started ends with it. When the time
+    is over it is interrupted, and has ten seconds to end with 1: it had found a failure.
     """
     if seconds <= 0:
         return None
@@ -21,8 +25,22 @@ def run_bounded(command: Sequence[str | Path], seconds: float, cwd: Path) -> int
         try:
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
-            return None
-        finally:
-            if process.poll() is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+            return _interrupted(process)
+        except BaseException:
+            _kill(process)
+            raise
+
+
+def _interrupted(process: subprocess.Popen[bytes]) -> int | None:
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        return 1 if process.wait(_GRACE) == 1 else None
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

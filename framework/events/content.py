@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from framework.errors import ConfigurationError
-from framework.events.json_documents import DocumentError, Record, ends_early, split
+from framework.events.json_documents import DocumentError, Record, ends_early, ends_in_string, split
 from framework.events.kinds import FileKind, of_bytes, of_text
 from framework.events.parsing import BOM
 
@@ -184,9 +184,10 @@ class _Recognition:
         """Read a file whose first line starts an object, and does not end it."""
         lines = self._lines(2)
         goes_on = len(lines) > 1 and (not lines[1].startswith(b"{") or lines[1].endswith(b","))
-        if goes_on:
+        cut = ends_in_string(first.decode("utf-8", "surrogateescape"))
+        if goes_on and not cut:
             return self._split("JSON over several lines", ".")
-        return self._split_or_lines() if first.endswith((b"{", b"[", b":", b",")) else None
+        return self._split_or_lines() if cut or first.endswith((b"{", b"[", b":", b",")) else None
 
     def _split_or_lines(self) -> list[Record] | None:
         """Read the file as a document if it is one; otherwise it has a broken first line."""

@@ -76,6 +76,17 @@ def ends_early(text: str) -> bool:
     return False
 
 
+def ends_in_string(text: str) -> bool:
+    """Return whether *text* starts with a value of which the end is missing from a string on."""
+    try:
+        _scan(text.strip())
+    except json.JSONDecodeError as error:
+        return error.msg.startswith("Unterminated string")
+    except RecursionError:
+        pass
+    return False
+
+
 def _extents(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each value."""
     here = _skip(text, 0)

@@ -303,3 +303,10 @@ def test_reading_stops_after_so_many_events() -> None:
     assert (len(found.events), [one.line for one in found.rejected]) == (5, [6])
     assert not found.is_whole
     assert read_events(io.BytesIO(line * 5 + b"\n\n"), max_events=5).is_whole
+
+
+def test_a_first_line_that_is_cut_in_a_text_costs_one_line() -> None:
+    """A text does not go on on the next line, so that this is no JSON over several lines."""
+    event = b'{"type":"track","event":"a","userId":"u","messageId":"1"}\n'
+    read = in_all_commands(b'{"type":"track","event":"cut off\n"text"\n' + event)
+    assert (read.events, [line for line, _ in read.rejected]) == (["1"], [1, 2])
