@@ -20,6 +20,8 @@ import json
 import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -56,6 +58,7 @@ class Server:
         from cheroot import wsgi  # noqa: PLC0415 - heavy, imported at first use
 
         self._server: Any = wsgi.Server((host, port), app, server_name=host, shutdown_timeout=1)
+        self._server.ConnectionClass = _connection_class()
         self._server.max_request_body_size = _MAX_BYTES
         self._server.expiration_interval = _TICK
         self._server.prepare()
@@ -84,6 +87,24 @@ class Server:
     def __exit__(self, *error: object) -> None:
         self._server.stop()
         self._thread.join()
+
+
+@cache
+def _connection_class() -> type:
+    """Return cheroot's connection, which also closes what could not be written any more.
+
+    Otherwise Python 3.13 tries to write it when the object is collected, and prints that it fails.
+    """
+    from cheroot.server import HTTPConnection  # noqa: PLC0415 - heavy, imported at first use
+
+    class Connection(HTTPConnection):
+        def close(self) -> None:
+            super().close()
+            if not self.linger:
+                with suppress(OSError):
+                    self.wfile.close()
+
+    return Connection
 
 
 def serve(

@@ -210,3 +210,17 @@ def test_the_page_shows_outcomes_and_what_is_empty() -> None:
     assert '<td class="good">200</td>' in page
     assert '<td class="bad">503 (jammed)</td>' in page
     assert page.index("503 (jammed)") < page.index('<td class="good">200</td>')
+
+
+def test_a_connection_that_ends_before_its_answer_leaves_nothing_to_write(bell: Bell) -> None:
+    """Python 3.13 prints an error when a file with something to write is collected."""
+    inner = serve(bell)._server
+    near, far = socket.socketpair()
+    connection = inner.ConnectionClass(inner, near)
+    connection.wfile._write_buf.extend(b"answer")
+    far.close()
+
+    connection.close()
+
+    assert connection.wfile.closed
+    inner.stop()
