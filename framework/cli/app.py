@@ -21,6 +21,9 @@ class _Command(NamedTuple):
 
 _COMMANDS = {
     "run": _Command("run:run", "Deliver events from a file; resume an earlier run."),
+    "dead-letters": _Command(
+        "dead_letters:dead_letters", "List, replay or drop events that failed for good."
+    ),
     "check-auth": _Command(
         "access:check_auth", "Check a connection's credentials with the partner."
     ),

@@ -44,6 +44,7 @@ class _Options(NamedTuple):
     sandbox: bool
     endpoints: Mapping[str, str]
     outcomes: Path | None
+    dead_letters: Path | None
     checkpoint: Path | None
     restart: bool
     limit: int | None
@@ -101,6 +102,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=_FILE,
     metavar="FILE",
     help="Write a JSON line per event and subscription to FILE; a new run replaces the file.",
+)
+@click.option(
+    "--dead-letters",
+    type=_FILE,
+    metavar="FILE",
+    help="File to which events are added that fail for good  [default: next to the default "
+    "checkpoint, EVENTS.NAME-DIGEST.dead-letters.ndjson; none for standard input, --dry-run and "
+    "--sandbox]",
 )
 @click.option(
     "--checkpoint",
@@ -209,7 +218,11 @@ def _offline(options: _Options, opened: Opened) -> Iterator[None]:
 def _check_paths(options: _Options) -> None:
     """Raise UsageError where an output file is also an input file or another output file."""
     reads = {"--events": Path(options.events), "--connection": Path(options.path)}
-    writes = {"--outcomes": options.outcomes, "--checkpoint": options.checkpoint}
+    writes = {
+        "--outcomes": options.outcomes,
+        "--checkpoint": options.checkpoint,
+        "--dead-letters": options.dead_letters,
+    }
     taken = {path.resolve(): flag for flag, path in reads.items()}
     for flag, path in writes.items():
         if path is None:
@@ -297,6 +310,7 @@ def _deliver(
                 serves=serves,
                 checkpoint=checkpoint,
                 outcomes=options.outcomes,
+                dead_letters=_dead_letters(options, serves),
                 limit=options.limit,
                 threads=0 if options.offline else options.threads,
                 processes=options.processes,
@@ -333,6 +347,16 @@ def _checkpoint(options: _Options, serves: ConnectionIdentity) -> Path | None:
             err=True,
         )
     return path
+
+
+def _dead_letters(options: _Options, serves: ConnectionIdentity) -> Path | None:
+    """Return the path of the dead letters; dry runs and sandboxes have none by default."""
+    from framework.relay import default_path  # noqa: PLC0415 - heavy
+
+    if options.dead_letters or options.offline:
+        return options.dead_letters
+    path = default_path(options.events, serves)
+    return path and path.with_suffix(".dead-letters.ndjson")
 
 
 def _print(summary: Summary, options: _Options, opened: Opened, sandbox: Sandbox | None) -> None:

@@ -13,7 +13,7 @@ from framework.delivery.client import Client
 from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
-from framework.delivery.holding import Failing, Patience, verdict_of
+from framework.delivery.holding import Patience, verdict_of
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.offline import network_allowed, no_network, seal
@@ -27,6 +27,7 @@ from framework.delivery.report import (
     SUPERSEDED,
     Completed,
     Completion,
+    Failing,
     Report,
     ReportItem,
     Sent,

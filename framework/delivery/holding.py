@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from framework.clock import Clock
+from framework.delivery.report import Failing
 from framework.delivery.row_groups import Batch
 from framework.results import Failed, Result
 
@@ -77,13 +78,6 @@ class Patience(Struct, frozen=True, kw_only=True):
 
 Shrink: TypeAlias = Callable[[Hashable, Sequence[Batch]], Sequence[Batch]]
 """Takes rows out of the batches of an order that are not to be sent any more."""
-
-
-class Failing(Struct, frozen=True):
-    """A key that fails for now: the Unix time of the *first* failure in a row, and the tries."""
-
-    first: float
-    tries: int
 
 
 class Held(Struct, eq=False):
@@ -162,6 +156,10 @@ class Holds:
     def failing(self) -> dict[str, Failing]:
         """The keys that fail, by a digest of each."""
         return dict(self._failing)
+
+    def tried(self, batch: Batch) -> Failing | None:
+        """Return since when and how often the key of a batch fails."""
+        return self._failing.get(name_of(batch.place))
 
     @property
     def any(self) -> bool:

@@ -32,13 +32,13 @@ from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Redactor
-from framework.delivery.holding import Failing, Patience
+from framework.delivery.holding import Patience
 from framework.delivery.http_errors import address_of
 from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HookRunner
 from framework.delivery.plugin_calls import Implementation
 from framework.delivery.prepare import Intake
-from framework.delivery.report import Report
+from framework.delivery.report import Failing, Report
 from framework.delivery.retries import Retry
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind, listing

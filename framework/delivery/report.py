@@ -28,12 +28,23 @@ Completed: TypeAlias = tuple[int, int, Result]
 """Position of an event, index of a subscription, and the result of the two."""
 
 
+class Failing(Struct, frozen=True):
+    """A key that fails for now: the Unix time of the *first* failure in a row, and the tries."""
+
+    first: float
+    tries: int
+
+
 class Completion(Struct, frozen=True):
-    """The events at *positions*, in the *subscription* of an index, share the *result*."""
+    """The events at *positions*, in the *subscription* of an index, share the *result*.
+
+    *tried* says since when and how often it was tried, where it was given up.
+    """
 
     subscription: int
     positions: Sequence[int]
     result: Result
+    tried: Failing | None = None
 
     def each(self) -> Iterator[Completed]:
         """Yield position, subscription and result of every event."""

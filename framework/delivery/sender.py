@@ -18,6 +18,8 @@ from collections.abc import (
 from itertools import chain
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from framework.delivery.batch_performer import BatchPerformer
 from framework.delivery.batching import LINGER, Batcher
 from framework.delivery.compiled import CompiledSubscription
@@ -29,10 +31,10 @@ from framework.delivery.dispatch import (
     ThreadedDispatcher,
 )
 from framework.delivery.fusion import DELETION
-from framework.delivery.holding import Failing, Holds, Patience, verdict_of, without_superseded
+from framework.delivery.holding import Holds, Patience, verdict_of, without_superseded
 from framework.delivery.performing import HookRunner
 from framework.delivery.prepare import Intake, Prepared, Wanted
-from framework.delivery.report import SUPERSEDED, Completion, ReportItem, merged_into
+from framework.delivery.report import SUPERSEDED, Completion, Failing, ReportItem, merged_into
 from framework.delivery.row_groups import Batch, RowGroup, deletion_of
 from framework.errors import RetryableError
 from framework.paths import Event
@@ -395,7 +397,11 @@ class Sender:
         final = {} if kept and self._keep(batch, kept) else kept
         if self.holds and not kept:
             self.holds.answered(batch, accepted=True)
-        return self._each_completed(batch, results, kept.keys() - final.keys())
+        completions = self._each_completed(batch, results, kept.keys() - final.keys())
+        if final and self.holds:
+            tried = self.holds.tried(batch)
+            completions = [replace(one, tried=tried) for one in completions]
+        return completions
 
     def _each_completed(
         self, batch: Batch, results: Sequence[Result], kept: Collection[int]

@@ -17,6 +17,7 @@ from framework.relay.checkpoint import (
     others,
     refuse_previous,
 )
+from framework.relay.dead_letters import DeadLetterFile, DeadLetterWriter
 from framework.relay.file_run import run_file
 from framework.relay.outcomes import OutcomeFile
 from framework.relay.summary import Kind, Progress, Rejection, Summary, Tally
@@ -47,7 +48,9 @@ __all__ = [
     "ConnectionIdentity",
     "CursorStatus",
     "DeadLetter",
+    "DeadLetterFile",
     "DeadLetterFilter",
+    "DeadLetterWriter",
     "DeadLetters",
     "EventStore",
     "Kind",

@@ -27,6 +27,7 @@ from framework.events import (
 )
 from framework.relay.checkpoint import Checkpoint, ConnectionIdentity, load, pack, save
 from framework.relay.checkpoint_writer import CheckpointWriter
+from framework.relay.dead_letters import DeadLetterWriter, RawLines
 from framework.relay.ingest import Ingested, IngestedSpan, ingest
 from framework.relay.outcomes import OutcomeFile
 from framework.relay.stream_reader import StreamReader
@@ -56,6 +57,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     serves: ConnectionIdentity | None = None,
     checkpoint: Path | None = None,
     outcomes: Path | None = None,
+    dead_letters: Path | None = None,
     limit: int | None = None,
     threads: int = 0,
     processes: int = 1,
@@ -68,6 +70,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     With *checkpoint*, the run resumes from it and updates it, if it is for the same events and for
     *serves*, by default the connection without a name; with *outcomes*, it writes a line to
     that file for each event and subscription. The run reads at most *limit* lines.
+    With *dead_letters*, it adds the events that fail for good to that file.
     With *threads*, so many threads send requests while the next events are read; requests with
     equal batch keys stay in order. With two or more *processes*, so many worker processes decode
     and map the unread events of a plain file, unless there is a limit; requests and their order
@@ -94,6 +97,11 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
         run = _Run(connection, source, before, log, threads, processes, patience, stopping)
         run.path, run.on_progress = checkpoint, on_progress
+        if dead_letters and not before.finished:
+            length = before.dead_letters if isinstance(before.dead_letters, int) else None
+            name = serves.name or serves.label.split()[0]
+            run.letters = files.enter_context(DeadLetterWriter(dead_letters, name, length))
+            run.raw_lines = RawLines(source)
         return run.summary() if before.finished else run.go(limit, stopping)
 
 
@@ -113,6 +121,8 @@ class _Run:
     ) -> None:
         self.path: Path | None = None
         self.on_progress: Callable[[Progress], None] = lambda _: None
+        self.letters: DeadLetterWriter | None = None
+        self.raw_lines: RawLines | None = None
         self._connection = connection
         self._source = source
         self._before = before
@@ -256,6 +266,8 @@ class _Run:
             return
 
     def _ingest_chunk(self, chunk: Chunk) -> Iterator[list[Completion]]:
+        if self.raw_lines:
+            self.raw_lines.keep(chunk)
         again = chunk.start.lines < self._before.read.lines
         return self._ingest_again(chunk) if again else self._ingest(chunk)
 
@@ -321,6 +333,10 @@ class _Run:
                 message_ids = map(self._message_ids.get, positions)
                 lines = [self._lines[one] for one in positions] if self._lines else positions
                 self._log.add(lines, message_ids, name, one.result)
+            if isinstance(one.result, Failed) and self.letters and self.raw_lines:
+                texts = self.raw_lines.texts(list(one.positions), self._starts)
+                now = self._connection.hook_runner.client.clock.time()
+                self.letters.add(name, one.result, texts, now=now, tried=one.tried)
 
     def _save_and_show(self) -> None:
         now = time.monotonic()
@@ -356,7 +372,7 @@ class _Run:
     def _save(self, unsettled: Mapping[int, Sequence[range]]) -> None:
         """Save all results durably: first the outcomes, then the checkpoint."""
         path, log = self.path, self._log
-        if not path and not log:
+        if not path and not log and not self.letters:
             return
         firsts = (spans[0].start for spans in unsettled.values())
         first = min(firsts, default=self._read.lines + 1)
@@ -369,12 +385,17 @@ class _Run:
             self._message_ids = {line: self._message_ids.get(line) for line in lines}
             self._lines = {line: self._lines[line] for line in lines} if self._lines else {}
         length = log.flush() if log else None
+        letters = self.letters
+        if self.raw_lines:
+            self.raw_lines.forget(first)
         self._requests_saved = self._connection.number_of_calls
         checkpoint = self._checkpoint(unsettled, self._starts[0], length)
 
         def durably() -> None:
             if log:
                 log.sync()
+            if letters:
+                letters.sync()
             if path:
                 save(path, checkpoint)
 
@@ -405,6 +426,7 @@ class _Run:
             rejected=self._tally.rejected,
             failing=(holds and holds.failing) or msgspec.UNSET,
             outcomes=length,
+            dead_letters=self.letters.flush() if self.letters else msgspec.UNSET,
             finished=self._complete,
         )
 

@@ -1,0 +1,277 @@
+"""`actions dead-letters`: look at events that failed for good, deliver them again, drop them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from framework.cli import exits
+from framework.cli.connections import connection_option, endpoint_option, open_connection
+from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.tables import print_table
+from framework.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from framework.delivery import Connection
+    from framework.relay import DeadLetter, DeadLetterFile, DeadLetterFilter
+    from framework.results import Result
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+_FILTERS = (
+    click.option(
+        "--id", "ids", multiple=True, metavar="ID", help="Only this one; may be repeated."
+    ),
+    click.option("--connection-name", metavar="NAME", help="Only of this connection."),
+    click.option("--subscription", metavar="NAME", help="Only of this subscription."),
+    click.option(
+        "--reason", metavar="TEXT", default="", help="Only with this code, or text in the message."
+    ),
+    click.option(
+        "--since", type=click.DateTime(_TIMES), help="Only failed at this time (UTC) or later."
+    ),
+    click.option(
+        "--until", type=click.DateTime(_TIMES), help="Only failed at this time or earlier."
+    ),
+    click.option("--message-id", metavar="ID", help="Only of the event with this ID."),
+)
+
+
+def _letters_options(command: F) -> F:
+    """Add the argument FILE and the options that filter; pass the file and its letters."""
+
+    @wraps(command)
+    def called(**options: Any) -> Any:
+        from framework.relay import DeadLetterFile  # noqa: PLC0415 - heavy, imported at first use
+
+        store, reason = DeadLetterFile(options.pop("file")), options.pop("reason").casefold()
+        chosen, filtered = _filter(options)
+        found = sorted(store.list(chosen, most=sys.maxsize), key=lambda one: (one.at, one.line))
+        found = [one for one in found if _is_for(one, reason)]
+        filtered = filtered or bool(reason)
+        return command(store=store, found=found, filtered=filtered, **options)
+
+    call: Any = called
+    for option in reversed(_FILTERS):
+        call = option(call)
+    path = click.Path(exists=True, dir_okay=False, path_type=Path)
+    decorated: F = click.argument("file", type=path)(call)
+    return decorated
+
+
+def _filter(options: dict[str, Any]) -> tuple[DeadLetterFilter, bool]:
+    """Take the filter out of *options*; return whether it leaves anything out."""
+    from framework.relay import DeadLetterFilter  # noqa: PLC0415 - heavy, imported at first use
+
+    given = {
+        "ids": list(map(_number, options.pop("ids"))) or None,
+        "connection": options.pop("connection_name"),
+        "subscription": options.pop("subscription"),
+        "since": _unix(options.pop("since")),
+        "until": _unix(options.pop("until")),
+        "message_id": options.pop("message_id"),
+    }
+    return DeadLetterFilter(**given), any(one is not None for one in given.values())
+
+
+def _number(shown: str) -> int:
+    try:
+        return int(shown, 16)
+    except ValueError:
+        raise click.UsageError(f"`{shown}` is not the ID of a dead letter.") from None
+
+
+def _is_for(letter: DeadLetter, reason: str) -> bool:
+    message = str(letter.outcome.get("message", ""))
+    return reason == letter.code.casefold() or reason in message.casefold()
+
+
+def _shown(letter: DeadLetter) -> dict[str, Any]:
+    """Return a letter as a JSON object, with readable times."""
+    times = (letter.first, letter.at)
+    first, at = (datetime.fromtimestamp(one, UTC).isoformat(timespec="seconds") for one in times)
+    return {
+        "id": f"{letter.id:012x}",
+        "connection": letter.connection,
+        "subscription": letter.subscription,
+        "line": letter.line,
+        "messageId": letter.message_id or None,
+        "failedAt": at,
+        "first": first,
+        "tries": letter.tries,
+        **letter.outcome,
+    }
+
+
+def _unix(time: datetime | None) -> float | None:
+    return time.replace(tzinfo=UTC).timestamp() if time else None
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Look at events that failed for good; deliver them again, or drop them.
+
+    A run adds them to EVENTS.NAME-DIGEST.dead-letters.ndjson, next to its checkpoint. The files
+    hold whole events, which are personal data.
+    """
+
+
+@dead_letters.command("list")
+@_letters_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, without the events.")
+def list_(
+    store: DeadLetterFile, found: Sequence[DeadLetter], *, filtered: bool, as_json: bool
+) -> None:
+    """List dead letters, the oldest first."""
+    del store, filtered
+    if as_json:
+        for one in found:
+            echo(json.dumps(_shown(one), ensure_ascii=False))
+        return
+    rows = [
+        (
+            shown["id"], shown["failedAt"], one.subscription, f"{one.line:,}", one.code,
+            str(shown.get("message", "")),
+        )
+        for one in found
+        for shown in [_shown(one)]
+    ]  # fmt: skip
+    columns = ("ID", "Failed", "Subscription", "Line", "Code", "Message")
+    print_table(columns, rows, empty="No dead letters.")
+
+
+@dead_letters.command("show")
+@_letters_options
+def show(store: DeadLetterFile, found: Sequence[DeadLetter], *, filtered: bool) -> None:
+    """Print dead letters with their events, as JSON."""
+    del store, filtered
+    for one in found:
+        shown = {**_shown(one), "event": json.loads(one.event)}
+        echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@dead_letters.command("drop")
+@_letters_options
+@click.option("--all", "every", is_flag=True, help="Drop all; needed without a filter.")
+def drop(
+    store: DeadLetterFile, found: Sequence[DeadLetter], *, filtered: bool, every: bool
+) -> None:
+    """Drop dead letters, which are not listed or replayed any more."""
+    if not (filtered or every):
+        raise click.UsageError("Name what to drop, for example with --reason, or use --all.")
+    _drop(store, found)
+    echo(f"Dropped {len(found):,}.")
+
+
+@dead_letters.command("replay")
+@_letters_options
+@connection_option
+@endpoint_option
+@click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON lines.")
+@click.pass_context
+def replay(  # noqa: PLR0913 - each is an option of its own
+    ctx: click.Context,
+    /,
+    store: DeadLetterFile,
+    found: Sequence[DeadLetter],
+    *,
+    filtered: bool,
+    path: str,
+    endpoints: Mapping[str, str],
+    as_json: bool,
+) -> None:
+    """Deliver dead letters again, each in the subscription in which it failed.
+
+    What is delivered or skipped is dropped. The order is given up: an event that is replayed comes
+    after newer ones about the same person, and undoes what they did.
+    """
+    del filtered
+    from framework.delivery import connect, make_transport  # noqa: PLC0415 - heavy, at first use
+
+    opened = open_connection(path)
+    file = opened.file
+    echo("Replayed events are sent after newer ones about the same persons.", err=True)
+    with (
+        plugins_print_to_stderr(),
+        connect(
+            opened.plugin,
+            file.settings,
+            file.subscriptions,
+            consent=file.consent,
+            transport=make_transport(redirect=endpoints),
+        ) as connection,
+    ):
+        results = _replayed(connection, found)
+    settled = [letter for letter, result in results if _is_settled(result)]
+    _drop(store, settled)
+    _report(results, len(found), as_json=as_json)
+    if len(settled) < len(found):
+        ctx.exit(exits.FAILED)
+
+
+def _drop(store: DeadLetterFile, found: Sequence[DeadLetter]) -> None:
+    from framework.relay import DeadLetterFilter  # noqa: PLC0415 - heavy, imported at first use
+
+    if found:
+        store.drop(DeadLetterFilter(ids=[one.id for one in found]))
+
+
+def _replayed(
+    connection: Connection, found: Sequence[DeadLetter]
+) -> list[tuple[DeadLetter, Result]]:
+    """Deliver letters, in order; return those of subscriptions that exist, with their results."""
+    from framework.delivery import DELETIONS  # noqa: PLC0415 - heavy, imported at first use
+
+    indexes = {one.name: index for index, one in enumerate(connection.subscriptions)}
+    places: dict[int, list[tuple[int, DeadLetter]]] = defaultdict(list)
+    events: list[tuple[int, Any]] = []
+    for position, letter in enumerate(found):
+        index = 0 if letter.subscription == DELETIONS else indexes.get(letter.subscription)
+        if index is not None:
+            places[position].append((index, letter))
+            events.append((position, json.loads(letter.event)))
+    wanted = {(position, index) for position, some in places.items() for index, _ in some}
+    sender = connection.stream()
+    results: list[tuple[DeadLetter, Result]] = []
+    for steps in (sender.add(events, lambda at, index: (at, index) in wanted), sender.flush()):
+        for completions in steps:
+            for one in completions:
+                results += [(found[position], one.result) for position in one.positions]
+    return results
+
+
+def _is_settled(result: Result) -> bool:
+    from framework.results import Delivered, Skipped  # noqa: PLC0415 - with the other imports
+
+    return isinstance(result, Delivered | Skipped)
+
+
+def _report(results: Sequence[tuple[DeadLetter, Result]], number: int, *, as_json: bool) -> None:
+    if as_json:
+        for letter, result in results:
+            told = {
+                "id": f"{letter.id:012x}",
+                "subscription": letter.subscription,
+                **result.to_json(),
+            }
+            echo(json.dumps(told, ensure_ascii=False))
+        return
+    counts = Counter(
+        (letter.subscription, shown["outcome"], shown.get("code", ""), shown.get("message", ""))
+        for letter, result in results
+        for shown in [result.to_json()]
+    )
+    rows = [(*kind[:2], f"{count:,}", *kind[2:]) for kind, count in sorted(counts.items())]
+    columns = ("Subscription", "Outcome", "Count", "Code", "Reason")
+    print_table(columns, rows, empty="No dead letters.")
+    if left := number - len(results):
+        echo(f"\n{left:,} are of subscriptions that the connection does not have.")

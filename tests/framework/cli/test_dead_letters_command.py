@@ -1,0 +1,74 @@
+"""`actions dead-letters`: what failed for good is listed, replayed alone, and dropped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from framework.cli import exits
+from framework.sandbox import Sandbox
+
+Actions = Callable[..., Result]
+LATER = "Replayed events are sent after newer ones about the same persons.\n"
+
+
+@pytest.fixture
+def dead(run_actions: Actions, connection: Path, write_events: Any, shop: str) -> Path:
+    """Return the dead letters of a run in which one of three events failed."""
+    events = write_events(["tea", {"type": "track", "messageId": "m1", "properties": {}}, "milk"])
+    result = run_actions("run", "-c", connection, "-e", events, "--endpoint", shop)
+    assert result.exit_code == exits.FAILED, result.output
+    (path,) = connection.parent.glob("*.dead-letters.ndjson")
+    return path
+
+
+def test_they_are_listed_and_shown(run_actions: Actions, dead: Path) -> None:
+    listed = run_actions("dead-letters", "list", dead, "--json")
+    (row,) = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert (row["line"], row["messageId"], row["status"]) == (2, "m1", 400)
+    assert "event" not in row
+    assert row["id"] in run_actions("dead-letters", "list", dead).stdout
+    shown = json.loads(run_actions("dead-letters", "show", dead, "--id", row["id"]).stdout)
+    assert shown["event"]["messageId"] == "m1"
+    none = run_actions("dead-letters", "list", dead, "--message-id", "other")
+    assert none.stdout == "No dead letters.\n"
+    since = run_actions("dead-letters", "list", dead, "--since", "2999-01-01")
+    assert since.stdout == "No dead letters.\n"
+
+
+def test_a_wrong_id_is_named(run_actions: Actions, dead: Path) -> None:
+    refused = run_actions("dead-letters", "show", dead, "--id", "first")
+    assert refused.exit_code == exits.USAGE
+    assert "`first` is not the ID of a dead letter." in refused.output
+
+
+def test_only_what_is_named_is_dropped(run_actions: Actions, dead: Path) -> None:
+    refused = run_actions("dead-letters", "drop", dead)
+    assert refused.exit_code == exits.USAGE
+    assert "Name what to drop, for example with --reason, or use --all." in refused.output
+    assert run_actions("dead-letters", "drop", dead, "--reason", "odd").stdout == "Dropped 0.\n"
+    assert run_actions("dead-letters", "drop", dead, "--all").stdout == "Dropped 1.\n"
+    assert run_actions("dead-letters", "list", dead).stdout == "No dead letters.\n"
+
+
+def test_a_replay_delivers_what_failed_and_nothing_else(
+    run_actions: Actions, dead: Path, connection: Path, shop: str, shop_sandbox: Sandbox
+) -> None:
+    """It stays until it is delivered."""
+    chosen = ("dead-letters", "replay", dead, "-c", connection, "--endpoint", shop)
+    again = run_actions(*chosen)
+    assert (again.exit_code, again.stderr) == (exits.FAILED, LATER)
+    assert shop_sandbox.state()["sold"] == ["tea", "milk"]
+    letter = json.loads(dead.read_text())
+    letter["event"]["properties"]["thing"] = "bread"
+    dead.write_text(json.dumps(letter) + "\n")
+    replayed = run_actions(*chosen, "--json")
+    assert replayed.exit_code == exits.DONE, replayed.output
+    assert json.loads(replayed.stdout)["outcome"] == "delivered"
+    assert shop_sandbox.state()["sold"] == ["tea", "milk", "bread"]
+    assert run_actions("dead-letters", "list", dead).stdout == "No dead letters.\n"
