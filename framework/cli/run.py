@@ -54,6 +54,7 @@ class _Options(NamedTuple):
     tries: int
     give_up_after: float
     max_line: int
+    last_line: bool
     unpack: bool
     as_json: bool
     quiet: bool
@@ -169,6 +170,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     metavar="BYTES",
     help="Maximum length of a line; longer lines are rejected.",
+)
+@click.option(
+    "--last-line",
+    is_flag=True,
+    help="Read a last line that has no line end and is no whole JSON object; by default it is left "
+    "for the next run, as it may still be written.",
 )
 @unpack_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -290,7 +297,12 @@ def _deliver(
             )
         )
         source = stack.enter_context(
-            EventFile(options.events, options.max_line, unpack=options.unpack)
+            EventFile(
+                options.events,
+                options.max_line,
+                unpack=options.unpack,
+                last_line=options.last_line,
+            )
         )
         shows = not (options.quiet or options.as_json)
         show = stack.enter_context(progress_bar()) if shows else lambda _: None

@@ -71,6 +71,13 @@ def conclusion(summary: Summary, *, resumable: bool) -> str:
 
     *resumable* is whether a checkpoint was saved.
     """
+    if summary.unfinished:
+        text = _concluded(summary, resumable=resumable)
+        return f"{text} The last line has no end yet and was left unread; --last-line reads it."
+    return _concluded(summary, resumable=resumable)
+
+
+def _concluded(summary: Summary, *, resumable: bool) -> str:
     lines = _lines(summary.lines)
     advice = _RESUME if resumable else _START_OVER
     if summary.stopped == "limit":

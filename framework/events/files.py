@@ -94,7 +94,9 @@ class EventFile:
 
     *source* is a path, `-` for standard input, or an open binary file, which is read from its
     start and known as *name*. *max_line* is in bytes. With *unpack*, envelopes are replaced by
-    the events in them; `unpacked` counts them by kind.
+    the events in them; `unpacked` counts them by kind. Without *last_line*, a last line of a plain
+    file that has no line end and is no whole object is left unread, as it may still be written;
+    `unfinished` is its length in bytes then.
     *identity* and *size* are None for anything but a regular file, which can be read only once.
     Raises StorageError if a file cannot be opened, ConfigurationError if it is of another kind.
     """
@@ -105,6 +107,7 @@ class EventFile:
         max_line: int = MAX_LINE,
         *,
         unpack: bool = False,
+        last_line: bool = True,
         name: str = "",
     ) -> None:
         self.name = name or ("standard input" if str(source) == "-" else str(source))
@@ -112,6 +115,8 @@ class EventFile:
         self.unpack = unpack
         self.unpacked: Counter[str] = Counter()
         self.passed = 0
+        self.unfinished = 0
+        self._last_line = last_line
         self._content: Content | None = None
         self._open_file(source)
 
@@ -204,7 +209,7 @@ class EventFile:
         All spans consist of whole lines. Raises StorageError if the file cannot be read.
         """
         with storage("The events file", self.name, "read"), Path(self.name).open("rb") as file:
-            end = os.fstat(file.fileno()).st_size
+            end = self._end_of_lines(file)
             while start < end:
                 file.seek(min(start + size, end) - 1)
                 while (piece := file.readline(self.max_line)) and not piece.endswith(b"\n"):
@@ -258,7 +263,10 @@ class EventFile:
         content = self._opened()
         seekable = self._regular and content.is_plain
         source = self._file if seekable else content.source
-        line_ended = self._seek(start.offset) if seekable else self._skip(source, start.offset)
+        if seekable:
+            line_ended, start = self._seek(start)
+        else:
+            line_ended = self._skip(source, start.offset)
         splitter = _LineSplitter(start, self.max_line)
         limit = min(BLOCK, self.max_line)
         left = sys.maxsize if stop is None else stop - start.offset
@@ -268,12 +276,35 @@ class EventFile:
                 raise self._changed(start.offset)
             self.passed += len(block)
             yield from splitter.add(block)
+        if seekable and not self._last_line and splitter.holds_part():
+            self.unfinished = splitter.length
+            return
         yield from splitter.finish()
 
-    def _seek(self, offset: int) -> bool:
-        """Seek to *offset*; return whether a line ends there."""
+    def _seek(self, start: Position) -> tuple[bool, Position]:
+        """Seek to *start*; return whether a line ends there, and where the next one begins.
+
+        The last line may have got its end since.
+        """
+        offset = start.offset
         self._file.seek(max(offset - 1, 0))
-        return not offset or self._file.read(1) == b"\n"
+        if not offset or self._file.read(1) == b"\n":
+            return True, start
+        following = self._file.read(2)
+        ended = len(following) if following == b"\r\n" else int(following[:1] == b"\n")
+        self._file.seek(offset + ended)
+        return ended > 0, Position(offset + ended, start.lines)
+
+    def _end_of_lines(self, file: BinaryIO) -> int:
+        """Return the offset up to which a file is to be read."""
+        end = file.seek(0, os.SEEK_END)
+        start = max(0, end - self.max_line)
+        file.seek(start)
+        part = file.read(end - start).rpartition(b"\n")[2]
+        if self._last_line or _is_whole(part) or 0 < start == end - len(part):
+            return end
+        self.unfinished = len(part)
+        return end - len(part)
 
     def _skip(self, source: Readable, offset: int) -> bool:
         """Read up to *offset*; return whether a line ends there."""
@@ -383,6 +414,15 @@ class _LineSplitter:
             yield Chunk((), self._here, self._here)
         self._buffer(rest)
 
+    @property
+    def length(self) -> int:
+        """The number of bytes of a line that has no line end so far."""
+        return self._length
+
+    def holds_part(self) -> bool:
+        """Return whether the last line has no line end, and is no whole object either."""
+        return 0 < self._length <= self._max_line and not _is_whole(b"".join(self._rest))
+
     def finish(self) -> Iterator[Chunk]:
         """Yield the last line, if it has no line end."""
         if self._length > self._max_line:
@@ -408,6 +448,14 @@ class _LineSplitter:
         self._here = Position(start.offset + size, start.lines + lines)
         self._rest, self._length = [], 0
         return start, self._here
+
+
+def _is_whole(line: bytes) -> bool:
+    """Return whether a line without its end is blank or an object, which cannot go on."""
+    try:
+        return is_blank(line) or isinstance(parse(line), dict)
+    except NotJSONError:
+        return False
 
 
 def _grouped(records: Sequence[Record], max_line: int) -> Iterator[list[Record]]:

@@ -89,7 +89,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     except ReadingStoppedError:
         return Summary({}, finished=False, stopped="interrupted")
     before = before or Checkpoint(serves=serves, file=source.identity)
-    if source.identity is None or before.file != source.identity:
+    grown = source.divisible and before.read.offset < (source.size or 0)
+    if source.identity is None or before.file != source.identity or grown:
         before = before.unfinished()
     with ExitStack() as files:
         log = None
@@ -242,6 +243,7 @@ class _Run:
             rejected=self._tally.rejected,
             rejections=tuple(self._tally.rejections),
             unpacked=dict(self._source.unpacked),
+            unfinished=self._source.unfinished,
             calls=self._calls(),
             seconds=time.monotonic() - self._started,
             finished=self._complete,

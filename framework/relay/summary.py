@@ -128,7 +128,8 @@ class Summary(Struct, frozen=True):
     *calls* counts requests by method and path, with IDs in paths replaced. *seconds* is the
     duration of this run alone, *completed* the number of its results, *resumed* the number of lines
     that earlier runs had read. After an outage, *unsettled* is the number of results that are
-    missing, and all lines up to *settled* have theirs. *finished* is whether the end of the file
+    missing, and all lines up to *settled* have theirs. *unfinished* is the length in bytes of a
+    last line that was left unread. *finished* is whether the end of the file
     was reached; *stopped* and *message* say why not.
     """
 
@@ -146,6 +147,7 @@ class Summary(Struct, frozen=True):
     completed: int = 0
     unsettled: int = 0
     settled: int = 0
+    unfinished: int = 0
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -160,6 +162,7 @@ class Summary(Struct, frozen=True):
             "message": self.message or None,
             "lines": self.lines,
             "resumed": self.resumed,
+            **({"unfinished": self.unfinished} if self.unfinished else {}),
             **({"unsettled": self.unsettled, "settled": self.settled} if self.unsettled else {}),
             "rejected": self.rejected,
             "rejections": [one._asdict() for one in self.rejections],

@@ -162,7 +162,7 @@ def test_another_content_is_another_file(tmp_path: Path, content: bytes) -> None
 
 @pytest.mark.parametrize(
     ("content", "offset"),
-    [(b"{}\n{}\n", 2), (gzip.compress(b"{}\n{}\n"), 2), (gzip.compress(b"{}\n{}\n"), 99)],
+    [(b"{}\n{}\n", 1), (gzip.compress(b"{}\n{}\n"), 2), (gzip.compress(b"{}\n{}\n"), 99)],
 )
 def test_a_place_inside_a_line_or_behind_the_end_is_refused(
     tmp_path: Path, content: bytes, offset: int
