@@ -297,7 +297,9 @@ class Sender:
 
     def _send_and_hold(self, holds: Holds, *, wait: bool) -> Iterator[list[Completion]]:
         """Send what is closed; wait for what is held if all is to be sent, or too much waits."""
-        while True:
+        if not holds.any:  # as nearly always
+            yield from self._sent(wait=wait)
+        while holds.any and not self.halted:
             if superseded := self._release():
                 yield superseded
             before = len(self._closed)
