@@ -23,6 +23,7 @@ LAYERS = {
     "results": 0,
     "state_store": 0,
     "storage": 0,
+    "threads": 0,
     "version": 0,
     "events": 1,
     "mapping": 1,

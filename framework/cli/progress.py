@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -70,21 +71,35 @@ def interruptions() -> Iterator[Callable[[], bool]]:
     """Yield a function that returns whether Ctrl-C or a SIGTERM asked the run to stop.
 
     The first signal lets pending requests finish; the second raises KeyboardInterrupt, after which
-    the next run may repeat some requests.
+    the next run may repeat some requests. Where that exception is lost, as it is in a destructor,
+    the function raises it again; where it becomes another one, as it does in some waits, that
+    counts as KeyboardInterrupt.
     """
-    asked = False
+    asked = aborted = False
 
     def ask(signum: int, frame: FrameType | None) -> None:
-        nonlocal asked
+        nonlocal asked, aborted
         del signum, frame
         if asked:
+            aborted = True
             raise KeyboardInterrupt
         asked = True
-        echo("Stopping after pending requests; press Ctrl-C again to abort.", err=True)
+        # The signal may have come while standard error was written, which can be closed, too.
+        with suppress(RuntimeError, OSError, ValueError):
+            echo("Stopping after pending requests; press Ctrl-C again to abort.", err=True)
+
+    def stopping() -> bool:
+        if aborted and threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return asked
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield stopping
+    except Exception:
+        if aborted:
+            raise KeyboardInterrupt from None
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -272,7 +272,6 @@ def _deliver(
         Patience,
         Retry,
         connect,
-        stop_calls,
     )
     from framework.events import EventFile  # noqa: PLC0415 - heavy
     from framework.relay import (  # noqa: PLC0415 - heavy
@@ -315,26 +314,22 @@ def _deliver(
                 discard(checkpoint)
         gc.freeze()  # objects created so far live on; exclude them from collections
         gc.set_threshold(50_000, 20, 50)
-        try:
-            summary = run_file(
-                connection,
-                source,
-                serves=serves,
-                checkpoint=checkpoint,
-                outcomes=options.outcomes,
-                dead_letters=_dead_letters(options, serves),
-                limit=options.limit,
-                threads=0 if options.offline else options.threads,
-                processes=options.processes,
-                patience=Patience(
-                    tries=options.tries, total=options.give_up_after, run_for=options.retry_for
-                ),
-                on_progress=show,
-                stopping=stopping,
-            )
-        except KeyboardInterrupt:
-            stop_calls(wait=1.0)
-            raise
+        summary = run_file(
+            connection,
+            source,
+            serves=serves,
+            checkpoint=checkpoint,
+            outcomes=options.outcomes,
+            dead_letters=_dead_letters(options, serves),
+            limit=options.limit,
+            threads=0 if options.offline else options.threads,
+            processes=options.processes,
+            patience=Patience(
+                tries=options.tries, total=options.give_up_after, run_for=options.retry_for
+            ),
+            on_progress=show,
+            stopping=stopping,
+        )
         return summary, connection.hook_runner.previews or ()
 
 

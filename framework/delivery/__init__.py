@@ -37,7 +37,6 @@ from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind
 from framework.delivery.throttle import LocalRateStore, RateStore, Throttle, ThrottleState
 from framework.delivery.transports import DryRun, make_transport
-from framework.delivery.workers import stop_calls
 
 __all__ = [
     "DELETIONS",
@@ -89,6 +88,5 @@ __all__ = [
     "network_allowed",
     "no_network",
     "seal",
-    "stop_calls",
     "verdict_of",
 ]

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from framework.clock import HEED
 from framework.delivery.performing import distinct
 from framework.delivery.row_groups import Batch
-from framework.delivery.workers import Handover, Task, Worker
+from framework.delivery.workers import Handover, Task, Worker, drop
 from framework.results import Failed, Result
 
 Perform: TypeAlias = Callable[[Batch], Sequence[Result]]
@@ -96,6 +96,9 @@ class Dispatcher(Protocol):
     def stop(self) -> Iterator[Dispatched]:
         """Start nothing more; yield the batches that were taken."""
 
+    def drop(self) -> None:
+        """Start nothing more, and ask the calls under way to stop; their results are unknown."""
+
     def in_flight(self) -> Sequence[Batch]:
         """Return the batches that were taken and not yielded yet."""
 
@@ -144,6 +147,9 @@ class InlineDispatcher:
         """Yield nothing: no batch is in flight between two calls."""
         yield from ()
 
+    def drop(self) -> None:
+        """Do nothing: whatever ended the wait for a call has dropped it."""
+
     def in_flight(self) -> Sequence[Batch]:
         """Return nothing, for the same reason."""
         return ()
@@ -180,6 +186,7 @@ class ThreadedDispatcher:
         self._end = EndOfWait(stopping)
         self._ended = ended
         self._stopped = threading.Event()
+        self._dropped = False
         self._threads = [Worker() for _ in range(threads)]
         self._taken: deque[tuple[Batch, Task[Sequence[Result] | None], Worker]] = deque()
 
@@ -209,10 +216,20 @@ class ThreadedDispatcher:
     def stop(self) -> Iterator[Dispatched]:
         """Start nothing more; yield the batches that were taken, and end the threads."""
         self._stopped.set()
-        while self._taken:
+        while self._taken and not self._dropped:
             yield self._next()
         for thread in self._threads:
             thread.end()
+
+    def drop(self) -> None:
+        """Start nothing more, and ask the calls under way to stop; what was taken stays taken."""
+        if self._dropped:
+            return
+        self._stopped.set()
+        self._dropped = True
+        for thread in self._threads:
+            thread.end()
+        drop([task for _, task, _ in self._taken])
 
     def in_flight(self) -> Sequence[Batch]:
         """Return the batches that were taken and not yielded yet."""
@@ -239,7 +256,12 @@ class ThreadedDispatcher:
         """Return the first batch that is finished; wait for the first of all if there is none."""
         done = (one for one in self._taken if one[1].done())
         taken = next(done, self._taken[0])
-        results = taken[1].result() if self._end.wait_for(taken[1]) else None
+        try:
+            ended = self._end.wait_for(taken[1])
+            results = taken[1].result() if ended else taken[1].drop()
+        except BaseException:
+            self.drop()
+            raise
         self._taken.remove(taken)
         return taken[0], results
 

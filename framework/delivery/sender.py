@@ -208,6 +208,13 @@ class Sender:
         for batch, results in self._dispatcher.stop():
             yield self._complete(batch, results)
 
+    def drop(self) -> None:
+        """Send nothing more, and ask the calls under way to stop; what they were for is pending.
+
+        For deliveries that an exception ends, which nothing may overtake later.
+        """
+        self._dispatcher.drop()
+
     def pending(self) -> dict[int, list[range]]:
         """Return by subscription the positions of all added events without a result, ascending."""
         batches = chain(self._closed, self._dispatcher.in_flight())

@@ -3,6 +3,10 @@
 A monitor looks at the calls under way. It sets `stop` when a call reaches its time limit and gives
 it up `GRACE` seconds later: whoever waits for the call gets a substitute for its result, another
 thread goes on with what is queued, and the late result is ignored.
+
+Signals reach only the main thread, and one that waits for a worker may leave: an interrupted wait
+drops the task, so that its call stops, too. Whatever a signal could leave half done, such as
+starting the monitor, is done by the workers.
 """
 
 from __future__ import annotations
@@ -12,12 +16,13 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from framework.clock import Clock, MovableClock, SystemClock
 from framework.errors import Stopped
+from framework.threads import Latch, interrupts_kept, start_thread
 
 T = TypeVar("T")
 
@@ -29,6 +34,9 @@ GRACE: Final = 5.0
 
 WORKER: Final = "action_destinations hooks"
 """The name of the threads that call hooks, for whichever connection."""
+
+DROPPED: Final = 1.0
+"""Seconds for which an interrupted wait lasts longer, so that the call can stop."""
 
 _TICK: Final = 1.0
 _IDLE_TICKS: Final = 10
@@ -57,8 +65,10 @@ class Watch:
         self._task: Task[Any] | None = None
 
     def begin(self, limit: float) -> None:
-        """Start a call that may last *limit* seconds."""
+        """Start a call that may last *limit* seconds; raises AbandonedError in a dropped task."""
         with self._lock:
+            if self._task and self._task.dropped:
+                raise AbandonedError
             if self.stop.is_set():
                 self.stop.clear()
             self._deadline = time.monotonic() + limit
@@ -99,14 +109,18 @@ class Watch:
     def serve(self, task: Task[Any] | None) -> None:
         """Work for *task* from now on."""
         self._task, self.progress = task, ()
+        if task:
+            task.watch = self
 
-    def stop_now(self) -> bool:
-        """Ask the current call to stop; return whether there is one."""
+    def stop_now(self) -> None:
+        """Ask the current call to stop, if there is one."""
         with self._lock:
-            if self._deadline is None:
-                return False
-            self.stop.set()
-            return True
+            if self._deadline is not None:
+                self.stop.set()
+
+    def clear(self) -> None:
+        """Forget the call: an interruption may come between its beginning and its end."""
+        self._deadline = None
 
     def look(self, now: float) -> float | None:
         """Stop or give up the current call if it is late.
@@ -144,21 +158,23 @@ class Task(Generic[T]):
         self._work, self._substitute, self._abandoned = work, substitute, abandoned
         self._ended = ended
         self._open = threading.Lock()
-        self._waiting = threading.Lock()
-        self._waiting.acquire()
+        self._over = Latch()
         self._result: T | None = None
         self._error: BaseException | None = None
+        self.watch: Watch | None = None
+        self.dropped = False
 
     def run(self) -> None:
-        """Do the work."""
-        result, error = None, None
+        """Do the work, unless the task was dropped before."""
+        result: T | None = None
+        error: BaseException | None = AbandonedError() if self.dropped else None
         try:
-            result = self._work()
+            result = None if error else self._work()
         except BaseException as raised:  # noqa: BLE001 - raised again where the result is taken
             error = raised
         if self._open.acquire(blocking=False):
             self._result, self._error = result, error
-            self._waiting.release()
+            self._over.open()
             self._ended()
 
     def abandon(self, progress: Sequence[Any]) -> bool:
@@ -170,25 +186,27 @@ class Task(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - raised again where the result is taken
             self._error = error
         self._abandoned()
-        self._waiting.release()
+        self._over.open()
         self._ended()
         return True
 
+    def drop(self) -> None:
+        """Ask the work to end, whose result nobody takes; work that was not begun never is."""
+        self.dropped = True
+        if self.watch:
+            self.watch.stop_now()
+
     def done(self) -> bool:
         """Return whether the task has ended."""
-        return not self._waiting.locked()
+        return self._over.is_open
 
     def wait(self, seconds: float) -> bool:
         """Wait for *seconds* at most; return whether the task has ended."""
-        ended = self._waiting.acquire(timeout=seconds)
-        if ended:
-            self._waiting.release()
-        return ended
+        return self._over.wait(seconds)
 
     def result(self) -> T:
         """Wait until the task has ended; return its result or raise its error."""
-        self._waiting.acquire()
-        self._waiting.release()
+        self._over.wait_until_open()
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]  # set together
@@ -223,13 +241,12 @@ class Worker:
         self._tasks.put(None)
 
     def _start(self) -> None:
-        watch = Watch()
-        _monitor.add(watch)
-        threading.Thread(target=_serve, args=(self._tasks, watch), name=WORKER, daemon=True).start()
+        start_thread(_serve, self._tasks, name=WORKER)
 
 
-def _serve(tasks: SimpleQueue[Task[Any] | None], watch: Watch) -> None:
-    _current.watch = watch
+def _serve(tasks: SimpleQueue[Task[Any] | None]) -> None:
+    _current.watch = watch = Watch()
+    _monitor.add(watch)
     try:
         while not watch.abandoned and (task := tasks.get()):
             watch.serve(task)
@@ -274,10 +291,6 @@ class _Monitor:
         if self._asleep or limit < 2 * _TICK:
             self._wake.set()
 
-    def stop_all(self) -> bool:
-        """Ask all calls to stop; return whether there are any."""
-        return sum(watch.stop_now() for watch in self._listed()) > 0
-
     def _listed(self) -> list[Watch]:
         with self._lock:
             return list(self._watches)
@@ -319,7 +332,8 @@ def run_watched(
 ) -> T | None:
     """Return what *work* returns, run by a worker; *substitute* replaces it if it is given up.
 
-    *wait_for* waits for it, and returns whether it has ended; None is returned if it has not.
+    *wait_for* waits for it, and returns whether it has ended; None is returned if it has not. Work
+    that has not ended is dropped, also if the wait was interrupted.
     """
     try:
         worker = _idle.pop()
@@ -334,13 +348,16 @@ def run_watched(
             _idle.append(worker)
         else:
             worker.end()
+            drop([task])
 
 
-def stop_calls(wait: float = 0.0) -> None:
-    """Ask all calls under way to stop, and wait until they have, at most *wait* seconds."""
-    end = time.monotonic() + wait
-    while _monitor.stop_all() and time.monotonic() < end:
-        time.sleep(0.02)
+def drop(tasks: Collection[Task[Any]]) -> None:
+    """Drop *tasks*, and wait a moment until their calls have stopped."""
+    for task in tasks:
+        task.drop()
+    end = time.monotonic() + DROPPED
+    for task in tasks:
+        task.wait(max(end - time.monotonic(), 0.0))
 
 
 class CurrentStop:
@@ -376,7 +393,10 @@ class Handover:
         if self._always or self._mean > _QUICK or not _is_free():
             result = run_watched(work, substitute, wait_for)
         else:
-            result = work()
+            try:
+                result = work()
+            finally:
+                _free()
         self._mean += _WEIGHT * (time.perf_counter() - start - self._mean)
         return result
 
@@ -387,6 +407,11 @@ def _is_free() -> bool:
         _current.watch = Watch()
         _monitor.add(_current.watch)
     return not _current.watch.is_busy
+
+
+def _free() -> None:
+    if _current.watch:
+        _current.watch.clear()
 
 
 class StoppableClock:
@@ -405,7 +430,8 @@ class StoppableClock:
             self._clock.sleep(seconds)
             return
         if self._waits:
-            watch.stop.wait(seconds)
+            with interrupts_kept():
+                watch.stop.wait(seconds)
         else:
             self._clock.sleep(seconds)
         watch.check()

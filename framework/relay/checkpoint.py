@@ -20,7 +20,7 @@ from framework.delivery import Failing
 from framework.errors import ConfigurationError
 from framework.events import START, EventFile, Identity, Position, StreamHead
 from framework.relay.summary import SummaryRow
-from framework.storage import storage, write_durably
+from framework.storage import storage, sync_folder, write_durably
 
 if TYPE_CHECKING:
     from framework.delivery import Connection
@@ -226,9 +226,14 @@ def refuse_previous(events: str | Path, place: str, serves: ConnectionIdentity) 
 
 
 def discard(path: Path) -> None:
-    """Remove the checkpoint at *path*, if it exists; raises StorageError."""
+    """Remove the checkpoint at *path* durably, if it exists; raises StorageError.
+
+    A new outcome file must not meet it after a crash.
+    """
     with storage("The checkpoint", path, "removed"):
-        path.unlink(missing_ok=True)
+        if path.exists():
+            path.unlink()
+            sync_folder(path.parent)
 
 
 @contextmanager
@@ -240,6 +245,7 @@ def locked(path: Path) -> Iterator[None]:
     lock = path.with_name(f"{path.name}.lock")
     with storage("The checkpoint", path, "locked"):
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    _locks.add(descriptor)
     try:
         if not _lock(descriptor):
             raise ConfigurationError(
@@ -249,7 +255,21 @@ def locked(path: Path) -> Iterator[None]:
         yield
         lock.unlink(missing_ok=True)
     finally:
+        _locks.discard(descriptor)
         os.close(descriptor)
+
+
+_locks: set[int] = set()
+
+
+def _release() -> None:
+    """Leave the locks to the process that this one was forked from, which may end before it."""
+    while _locks:
+        os.close(_locks.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release)
 
 
 def _lock(descriptor: int) -> bool:

@@ -103,7 +103,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
             name = serves.name or serves.label.split()[0]
             run.letters = files.enter_context(DeadLetterWriter(dead_letters, name, length))
             run.raw_lines = RawLines(source)
-        return run.summary() if before.finished else run.go(limit, stopping)
+        return run.summary() if before.finished else run.go(limit)
 
 
 class _Run:
@@ -129,6 +129,7 @@ class _Run:
         self._before = before
         self._log = log
         self._named = log is not None
+        self._stopping = stopping
         self._processes = processes
         self._reader: StreamReader | None = None
         self._stream = connection.stream(
@@ -155,21 +156,25 @@ class _Run:
         self._complete = before.finished
         self._at_end = False
 
-    def go(self, limit: int | None, stopping: Callable[[], bool]) -> Summary:
+    def go(self, limit: int | None) -> Summary:
         """Deliver up to the end of the file, the limit or a stop; return the summary."""
         with self._writer:
-            self._deliver(limit, stopping)
-            for settled in self._stream.close():
-                self._record(settled)
-            self._save(self._unsettled())
+            try:
+                self._deliver(limit)
+                for settled in self._stream.close():
+                    self._record(settled)
+                self._save(self._unsettled())
+            except BaseException:
+                self._stream.drop()
+                raise
         self._show()
         return self.summary()
 
-    def _deliver(self, limit: int | None, stopping: Callable[[], bool]) -> None:
+    def _deliver(self, limit: int | None) -> None:
         for completions in self._completions(limit):
             self._record(completions)
             self._save_and_show()
-            if stopping():
+            if self._stopping():
                 self._stop = "interrupted"
                 return
             if halted := self._stream.halted:
@@ -178,7 +183,7 @@ class _Run:
         if self._stream.holds and self._stream.holds.resting():
             self._stop = "unavailable"
         if not self._stop and self._unsettled():
-            self._stop = "interrupted" if stopping() else "unavailable"
+            self._stop = "interrupted" if self._stopping() else "unavailable"
         self._complete = not self._stop
 
     def _completions(self, limit: int | None) -> Iterator[list[Completion]]:
@@ -187,6 +192,8 @@ class _Run:
             yield from self._read_stream(limit)
         else:
             yield from self._read_file(limit)
+            if self._stop == "interrupted":
+                return
         self._at_end = True
         yield from self._stream.flush()
 
@@ -201,6 +208,8 @@ class _Run:
                 yield from self._ingest_span(part)
                 if self._stream.is_stuck:
                     return
+            if spans and spans.interrupted:
+                self._stop = "interrupted"
 
     def _read_stream(self, limit: int | None) -> Iterator[list[Completion]]:
         """Read a stream, which may pause; send what is ready whether something arrives or not."""
@@ -229,7 +238,8 @@ class _Run:
 
         start = self._before.read.offset
         connection, source = self._connection, self._source
-        return preparing(connection, source, start, self._processes, named=self._named)
+        named, stopping = self._named, self._stopping
+        return preparing(connection, source, start, self._processes, named=named, stopping=stopping)
 
     def summary(self) -> Summary:
         """Return the summary of this run and of those that it resumed."""

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -63,11 +63,21 @@ class MappingProcess:
 
 
 class Preparing:
-    """Worker processes that prepare the spans of a file."""
+    """Worker processes that prepare the spans of a file.
+
+    A signal to a whole group of processes ends them, too: once *stopping* returns true, that is
+    no error, and `interrupted`.
+    """
 
     def __init__(
-        self, pool: ProcessPoolExecutor, spans: Iterator[tuple[int, int]], ahead: int
+        self,
+        pool: ProcessPoolExecutor,
+        spans: Iterator[tuple[int, int]],
+        ahead: int,
+        stopping: Callable[[], bool],
     ) -> None:
+        self.interrupted = False
+        self._stopping = stopping
         self._pool = pool
         self._spans = spans
         self._ahead = ahead
@@ -75,7 +85,7 @@ class Preparing:
         self._submit()
 
     def __iter__(self) -> Iterator[IngestedSpan]:
-        """Yield the spans in the order of the file.
+        """Yield the spans in the order of the file, all of them unless interrupted.
 
         Raises StorageError if a process cannot read the file or was killed.
         """
@@ -84,6 +94,9 @@ class Preparing:
                 span = self._pending.popleft().result()
                 self._submit()
             except BrokenProcessPool as error:
+                if self._stopping():
+                    self.interrupted = True
+                    return
                 raise StorageError(
                     "A worker process ended unexpectedly, possibly for lack of memory. "
                     "Run the same command again to resume, with fewer --processes."
@@ -96,8 +109,14 @@ class Preparing:
 
 
 @contextmanager
-def preparing(
-    connection: Connection, source: EventFile, start: int, processes: int, *, named: bool
+def preparing(  # noqa: PLR0913 - each is an option of a run
+    connection: Connection,
+    source: EventFile,
+    start: int,
+    processes: int,
+    *,
+    named: bool,
+    stopping: Callable[[], bool],
 ) -> Iterator[Preparing]:
     """Prepare the spans of *source* from the offset *start* on, until the context ends.
 
@@ -110,7 +129,7 @@ def preparing(
     worker = MappingProcess(connection.intake(named=named), source.name, source.max_line, named)
     pool = ProcessPoolExecutor(processes, get_context("fork"), _begin, (worker,))
     try:
-        yield Preparing(pool, source.spans(start, SPAN_SIZE), _AHEAD * processes)
+        yield Preparing(pool, source.spans(start, SPAN_SIZE), _AHEAD * processes, stopping)
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
 from framework import Connection
 from framework.delivery import Patience
+from framework.errors import PluginExitError
 from framework.relay import file_run as running
 from framework.sandbox import Fault, FrozenClock, SandboxTransport
 from tests.deliveries import (
@@ -59,9 +61,35 @@ FAULTS = (
 BROKEN = (b"[]", b"{", b'"text"', b"\xff\xfe", b"null")
 
 
+class DeadError(BaseException):
+    """What a request of a run raises that was killed in it."""
+
+
+@dataclass(frozen=True)
+class Kill(httpx.BaseTransport):
+    """The network of a run that is killed before or after the effect of one of its calls.
+
+    The call ends with an error that a strict connection raises again, so that the run ends at
+    once, and writes nothing that a killed process would not have written. `test_kills` kills
+    processes.
+    """
+
+    criteo: CriteoSandbox
+    calls_left: Iterator[int]
+    after: bool
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        left = next(self.calls_left)
+        if left > 0 or (left == 0 and self.after):
+            response = SandboxTransport(self.criteo).handle_request(request)
+        if left > 0:
+            return response
+        raise DeadError
+
+
 @dataclass(frozen=True)
 class Stop:
-    """How one run ends early: asked to stop, or at its limit; `test_kills` kills processes."""
+    """How one run ends early: killed in a call, asked to stop, or at its limit."""
 
     kind: str
     at: int
@@ -69,12 +97,20 @@ class Stop:
     def run(self, connection: Connection, criteo: CriteoSandbox, **options: Any) -> bool:
         """Run until the stop; return whether the run reached the end before."""
         steps = itertools.count(self.at, -1)
-        if self.kind == "limit":
+        wire: httpx.BaseTransport = SandboxTransport(criteo)
+        if self.kind.startswith("killed"):
+            wire = Kill(criteo, steps, after=self.kind == "killed after")
+        elif self.kind == "limit":
             options["limit"] = self.at + 1
         elif self.kind == "asked":
             options["stopping"] = lambda: next(steps) <= 0
-        with reopened(connection, criteo, SandboxTransport(criteo)) as again:
-            return run(again, **options).finished
+        with reopened(connection, criteo, wire) as again:
+            try:
+                return run(again, **options).finished
+            except PluginExitError as error:
+                if isinstance(error.__cause__, DeadError):
+                    return False
+                raise
 
 
 lines = st.one_of(
@@ -100,7 +136,9 @@ faults = st.builds(
     times=st.sampled_from((1, 1, 2, 5)),
     seconds=st.sampled_from((1.0, 200.0)),
 )
-stops = st.builds(Stop, st.sampled_from(("asked", "limit")), st.integers(0, 12))
+stops = st.builds(
+    Stop, st.sampled_from(("killed before", "killed after", "asked", "limit")), st.integers(0, 12)
+)
 options = st.builds(
     CriteoOptions,
     body_limit=st.sampled_from((10_000_000, 300)),
@@ -156,7 +194,7 @@ def test_any_history_ends_as_if_applied_one_at_a_time(
     run_for: float,
     threads: int,
 ) -> None:
-    """Faults of the partner, stops and resumes change neither membership nor outcomes.
+    """Faults of the partner, kills, stops and resumes change neither membership nor outcomes.
 
     So do patience with failures, and threads.
     """

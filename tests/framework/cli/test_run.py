@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -329,6 +330,49 @@ def test_the_first_signal_asks_and_the_second_breaks_off(
     assert signal.getsignal(number) is before
     text = "Stopping after pending requests; press Ctrl-C again to abort.\n"
     assert capsys.readouterr().err == text
+
+
+def test_an_interruption_that_is_lost_is_raised_again() -> None:
+    """As one in a destructor is; threads that ask get an answer."""
+    answers: list[bool] = []
+    with interruptions() as stopping:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        thread = threading.Thread(target=lambda: answers.append(stopping()))
+        thread.start()
+        thread.join()
+        with pytest.raises(KeyboardInterrupt):
+            stopping()
+    assert answers == [True]
+
+
+def test_an_error_after_an_interruption_is_one() -> None:
+    """Interrupted waits of `threading` can fail with a RuntimeError about a lock."""
+
+    def run() -> None:
+        with interruptions():
+            signal.raise_signal(signal.SIGINT)
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                threading.Lock().release()
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("reentrant call"), BrokenPipeError()])
+def test_a_signal_counts_even_if_nothing_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("framework.cli.progress.echo", fail)
+    with interruptions() as stopping:
+        signal.raise_signal(signal.SIGINT)
+        assert stopping()
 
 
 def test_an_interrupted_run_ends_well_and_can_resume(

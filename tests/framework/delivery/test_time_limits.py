@@ -190,26 +190,6 @@ def test_waits_for_the_rate_limit_do_not_count() -> None:
         assert connection.deliver([said("a")]).results == [DELIVERED]
 
 
-def test_all_calls_can_be_asked_to_stop() -> None:
-    begun = threading.Event()
-
-    def perform(clock: Clock) -> None:
-        begun.set()
-        clock.sleep(60)
-
-    found: list[Any] = []
-    patient = replace(ONE_BY_ONE, time_limit=300)
-    with connected(plugin(patient, perform=perform)) as connection:
-        thread = threading.Thread(
-            target=lambda: found.extend(connection.deliver([said("a")]).results)
-        )
-        thread.start()
-        assert begun.wait(10)
-        workers.stop_calls(wait=10)
-        thread.join(10)
-    assert [(one.status, one.code) for one in found] == [(408, "TIME_LIMIT")]
-
-
 def test_deliveries_within_a_call_have_limits_of_their_own() -> None:
     inner = connected(plugin(ONE_BY_ONE, perform=sleeping))
 

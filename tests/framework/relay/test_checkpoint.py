@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -229,6 +230,41 @@ def test_a_checkpoint_for_another_file_is_refused(events: Path, tmp_path: Path) 
         "or was changed. "
         f"{WAY_OUT}"
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no worker processes")
+def test_a_lock_ends_with_its_run_and_not_with_the_worker_processes(tmp_path: Path) -> None:
+    """Those of a killed run may live on for a moment."""
+    path = tmp_path / "c"
+    (told, tell), (asked, ask) = os.pipe(), os.pipe()
+    run = os.fork()
+    if not run:
+        with kept.locked(path):
+            if not os.fork():
+                os.read(asked, 1)
+                os._exit(0)
+            os.write(tell, b".")
+            os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        os.waitpid(run, 0)
+        assert os.read(told, 1) == b"."
+        with kept.locked(path):
+            pass
+    finally:
+        os.write(ask, b".")
+        for descriptor in (told, tell, asked, ask):
+            os.close(descriptor)
+
+
+def test_a_checkpoint_is_removed_durably(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash of the machine must not bring it back beside a new outcome file."""
+    synced: list[Path] = []
+    monkeypatch.setattr(kept, "sync_folder", synced.append)
+    path = tmp_path / "c"
+    kept.discard(path)
+    path.touch()
+    kept.discard(path)
+    assert (synced, path.exists()) == ([tmp_path], False)
 
 
 def test_two_runs_cannot_share_a_checkpoint(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -39,6 +42,35 @@ def test_the_caller_continues_meanwhile() -> None:
     assert waited == [True]
 
 
+def test_an_interruption_waits_for_the_save() -> None:
+    """It would otherwise overwrite what another run saves. Further interruptions change nothing."""
+    interrupted, done, main = threading.Semaphore(0), [], threading.get_ident()
+
+    def interrupt(*_: object) -> None:
+        interrupted.release()
+        raise KeyboardInterrupt
+
+    def save() -> None:
+        for _ in range(3):
+            while sys._current_frames()[main].f_code.co_name != "wait":
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+            assert interrupted.acquire(timeout=30)
+        done.append(True)
+
+    def leave() -> None:
+        with CheckpointWriter() as saving:
+            saving.start(save)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            leave()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == [True]
+
+
 def test_a_failure_is_reported_by_the_next_save() -> None:
     with CheckpointWriter() as saving:
         saving.start(failing("The disk is full."))
@@ -47,14 +79,12 @@ def test_a_failure_is_reported_by_the_next_save() -> None:
 
 
 def test_a_failure_is_reported_while_nothing_is_saved() -> None:
-    def look() -> None:
-        while saving.took == 0:
-            pass
-
     with CheckpointWriter() as saving:
         saving.start(failing("The disk is full."))
+        assert saving._pending is not None
+        assert saving._pending.ended.wait(30)
         with pytest.raises(StorageError, match="The disk is full"):
-            look()
+            assert saving.took
 
 
 def test_a_failure_of_the_last_save_is_reported_at_the_end() -> None:

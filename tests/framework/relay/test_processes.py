@@ -178,13 +178,37 @@ def test_a_process_that_is_killed_stops_the_run(events: Path) -> None:
     assert str(caught.value) == ENDED
 
 
+@pytest.mark.usefixtures("_killed")
+def test_a_signal_to_all_processes_interrupts_the_run(events: Path) -> None:
+    """Worker processes can end before this one sees that it should."""
+    before = children()
+    checkpoint = events.with_name("checkpoint")
+    with opened(CriteoSandbox(clock=FrozenClock())) as connection:
+        with EventFile(events) as source:
+            preparing = processes.preparing(
+                connection, source, 0, 2, named=False, stopping=lambda: True
+            )
+            with preparing as parts:
+                assert len([*parts]) < len([*source.spans(0, 500)])
+            assert parts.interrupted
+        assert children() <= before
+        with EventFile(events) as source, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(processes.Preparing, "interrupted", True, raising=False)
+            patch.setattr(processes.Preparing, "__iter__", lambda _: iter(()))
+            patch.setattr(processes.Preparing, "__init__", lambda *_: None)
+            summary = run_file(connection, source, checkpoint=checkpoint, processes=2)
+    assert (summary.stopped, summary.finished, summary.lines) == ("interrupted", False, 0)
+
+
 def test_a_process_may_be_killed_between_two_parts(events: Path) -> None:
     """When the last requested span is ready, and the next one is not requested yet."""
     criteo = CriteoSandbox(clock=FrozenClock())
     with (
         opened(criteo) as connection,
         EventFile(events, 2_000) as source,
-        processes.preparing(connection, source, 0, 1, named=False) as preparing,
+        processes.preparing(
+            connection, source, 0, 1, named=False, stopping=lambda: False
+        ) as preparing,
     ):
         parts = preparing._spans
 
