@@ -257,11 +257,12 @@ class ThreadedDispatcher:
         done = (one for one in self._taken if one[1].done())
         taken = next(done, self._taken[0])
         try:
-            ended = self._end.wait_for(taken[1])
-            results = taken[1].result() if ended else taken[1].drop()
+            results = taken[1].result() if self._end.wait_for(taken[1]) else None
         except BaseException:
             self.drop()
             raise
+        if results is None:
+            taken[1].drop()  # it may have been left alone
         self._taken.remove(taken)
         return taken[0], results
 

@@ -154,6 +154,24 @@ def test_dropped_work_begins_no_further_call() -> None:
     worker.end()
 
 
+def test_an_interrupted_call_of_the_caller_is_over() -> None:
+    """Its time limit would otherwise stop what the thread does next."""
+    handover = workers.Handover()
+    handover._mean = 0.0
+
+    def work() -> None:
+        watch = workers.current_watch()
+        assert watch is not None
+        watch.begin(300)
+        raise KeyboardInterrupt  # a signal
+
+    with pytest.raises(KeyboardInterrupt):
+        handover.run(work, lambda _: None)
+    watch = workers.current_watch()
+    assert watch is not None
+    assert not watch.is_busy
+
+
 def test_a_wait_that_kept_the_lock_leaves_the_result() -> None:
     """A signal can come between taking the lock and giving it back."""
     worker = workers.Worker()
