@@ -85,7 +85,7 @@ class RowGroup(Struct, frozen=True):
 
     def unknown(self) -> tuple[int, ...]:
         """Return the ids of the rows that are not known to add or remove somebody."""
-        if self.memberships is None:
+        if self.memberships is None or None not in self.memberships:
             return ()
         pairs = zip(self.row_ids, self.memberships, strict=True)
         return tuple(row_id for row_id, membership in pairs if membership is None)
