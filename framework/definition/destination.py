@@ -35,10 +35,16 @@ PresetKind: TypeAlias = Literal["automatic", "specificEvent"]
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """A rate limit: at most *calls* requests in any period of *seconds*."""
+    """A rate limit: at most *calls* requests in any period of *seconds*.
+
+    *account* names the settings that say whose limit it is, such as an application of the
+    partner's: connections that agree in them share it in a relay. Without any, each connection has
+    a limit of its own.
+    """
 
     calls: int
     seconds: float = 60.0
+    account: Sequence[str] = ()
 
 
 class Target(NamedTuple):
@@ -324,7 +330,10 @@ class Destination:
     def _adjustable_problems(self) -> list[str]:
         known = self.settings_fields
         unknown = [key for key in self.adjustable if known and key not in known]
-        return [f"`adjustable` names the unknown setting `{key}`." for key in unknown]
+        found = [f"`adjustable` names the unknown setting `{key}`." for key in unknown]
+        account = self.rate.account if self.rate else ()
+        unknown = [key for key in account if known and key not in known]
+        return found + [f"`Rate.account` names the unknown setting `{key}`." for key in unknown]
 
     def _preset_problems(self) -> list[str]:
         if not self.actions:

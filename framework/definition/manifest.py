@@ -10,7 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING as REQUIRED
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar, get_args
 
 from framework.definition.destination import (
@@ -108,7 +108,7 @@ def _read_destination(document: dict[str, JSON], root: JsonPointer) -> Destinati
         "settings": settings,
         "actions": actions,
         "presets": tuple(_read_presets(document.get("presets"), actions, root.at("presets"))),
-        "rate": _read_numbers(Rate, document.get("rate"), root.at("rate")),
+        "rate": _read_rate(document.get("rate"), settings, root.at("rate")),
     }
     return _build(Destination, options, document, root) if slug else None
 
@@ -128,7 +128,9 @@ def _write_destination(destination: Destination) -> dict[str, JSON]:
     if not destination.description:
         del written["description"]
     if destination.rate:
-        written["rate"] = asdict(destination.rate)
+        rate = destination.rate
+        account = {"account": [*rate.account]} if rate.account else {}
+        written["rate"] = {"calls": rate.calls, "seconds": rate.seconds, **account}
     return restore(written, destination.extra)
 
 
@@ -222,6 +224,14 @@ def _read_own_batching(value: JSON, table: FieldTable, place: JsonPointer) -> Ba
     coalesce: Any = "none" if word in {None, MISSING, "merge"} else word
     kept = tuple(key for key in keys or () if key)
     return replace(found, keys=kept, lane=lane, coalesce=coalesce)
+
+
+def _read_rate(value: JSON, settings: Mapping[str, Field], place: JsonPointer) -> Rate | None:
+    found = _read_numbers(Rate, value, place)
+    if found is None or not isinstance(value, dict):
+        return None
+    account = read_each(read_word(settings))(value.get("account"), place.at("account"))
+    return replace(found, account=tuple(key for key in account or () if key))
 
 
 def _read_numbers(cls: type[N], value: JSON, place: JsonPointer) -> N | None:

@@ -19,7 +19,7 @@ from framework.delivery.http_messages import check_request_head
 from framework.delivery.offline import network_allowed, no_network, seal
 from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
-from framework.delivery.pipeline import Connection, connect
+from framework.delivery.pipeline import Connection, connect, rate_account
 from framework.delivery.plugin_calls import Implementation, Preview
 from framework.delivery.prepare import Intake, Prepared, RowIds
 from framework.delivery.report import (
@@ -87,6 +87,7 @@ __all__ = [
     "make_transport",
     "network_allowed",
     "no_network",
+    "rate_account",
     "seal",
     "verdict_of",
 ]

@@ -101,6 +101,11 @@ class Client(httpx.Client):
         return self._wire.endpoints.calls()
 
     @property
+    def statuses(self) -> Counter[int]:
+        """The number of responses so far by status; 0 counts requests without a response."""
+        return self._wire.endpoints.statuses()
+
+    @property
     def wait(self) -> float:
         """The seconds until the rate limit lets a request go, 0 if it may go now."""
         return self._throttle.wait()

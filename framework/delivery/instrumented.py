@@ -65,7 +65,12 @@ class InstrumentedTransport(httpx.BaseTransport):
         endpoint = self.endpoints.count(request)
         send = self._recorded if self._recorder.active else self._transport.handle_request
         start = time.perf_counter()
-        response = send(request)
+        try:
+            response = send(request)
+        except httpx.TransportError:
+            self.endpoints.count_status(0)
+            raise
+        self.endpoints.count_status(response.status_code)
         if response.is_closed:  # made in this process: httpx measures streams only
             response.elapsed = timedelta(seconds=time.perf_counter() - start)
         names = names_of(response.headers)
@@ -105,6 +110,7 @@ class Endpoints:
         self._lock = threading.Lock()
         self.number = 0
         self._calls: Counter[str] = Counter()
+        self._statuses: Counter[int] = Counter()
         self._said: set[str] = set()
 
     def calls(self) -> Counter[str]:
@@ -115,6 +121,16 @@ class Endpoints:
         for endpoint, number in calls.items():
             shown[self._redactor.text(endpoint)] += number
         return shown
+
+    def statuses(self) -> Counter[int]:
+        """Return the number of responses by status; 0 counts requests without a response."""
+        with self._lock:
+            return Counter(self._statuses)
+
+    def count_status(self, status: int) -> None:
+        """Count a response."""
+        with self._lock:
+            self._statuses[status] += 1
 
     def count(self, request: httpx.Request) -> str:
         """Count a request and return the name of its endpoint."""

@@ -21,6 +21,7 @@ import orjson
 
 from framework.clock import Clock, InterruptibleClock, SystemClock
 from framework.definition import (
+    Destination,
     Field,
     Subscription,
     shape_settings,
@@ -42,7 +43,7 @@ from framework.delivery.report import Failing, Report
 from framework.delivery.retries import Retry
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind, listing
-from framework.delivery.throttle import Throttle
+from framework.delivery.throttle import RateStore, Throttle
 from framework.delivery.workers import CurrentStop, Handover, StoppableClock
 from framework.errors import DefinitionError, IntegrationError
 from framework.paths import Event
@@ -61,6 +62,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     retry: Retry | None = None,
     clock: Clock | None = None,
     throttle: Throttle | None = None,
+    rates: RateStore | None = None,
     strict: bool = False,
     offline: bool = False,
 ) -> Connection:
@@ -69,6 +71,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     Without *subscriptions* the connection has those of the destination's automatic presets.
     *consent* names consent categories: events with preferences are sent only if they consent to
     all of them.
+    *rates* is shared with other connections on the same account at the partner, see `rate_account`.
     *transport* replaces the network; *strict* is for test benches, see `HookRunner`.
     An *offline* connection keeps the destination from reaching the outside by other means than
     its client, whose *transport* must not do so either; see `OfflinePlugin`.
@@ -90,7 +93,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         auth=auth,
         transport=transport,
         retry=retry,
-        throttle=throttle or Throttle(definition.rate, clock=clock),
+        throttle=throttle or Throttle(definition.rate, clock=clock, store=rates),
         redactor=redactor,
         clock=clock,
         error_reader=_error_reader(plugin),
@@ -110,6 +113,16 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         previews=[] if offline and definition.transport == "other" else None,
     )
     return Connection(plugin, given, compiled, hook_runner)
+
+
+def rate_account(definition: Destination, settings: Mapping[str, Any], name: str) -> str:
+    """Return the account whose rate limit a connection called *name* with *settings* uses.
+
+    Connections of one destination that agree in the settings that its `Rate` names share one.
+    """
+    named = definition.rate.account if definition.rate else ()
+    whose: Any = {key: settings.get(key) for key in named} if named else name
+    return f"{definition.slug} {_digest(json.dumps(whose, sort_keys=True, default=str))}"
 
 
 def _auth(plugin: Implementation, settings: Any, clock: Clock, redactor: Redactor) -> Any:
@@ -325,6 +338,11 @@ class Connection:
     def calls(self) -> Counter[str]:
         """The number of requests made so far, by method and path without ids."""
         return self.hook_runner.client.calls
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """The number of responses so far by status; 0 counts requests without a response."""
+        return self.hook_runner.client.statuses
 
 
 def _encoded(value: Any) -> bytes:

@@ -10,7 +10,7 @@ they have no room. All methods are safe under threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import chain
 from typing import Any, NamedTuple, Protocol, Self
@@ -198,8 +198,20 @@ class EventStore(Protocol):
         the last chunk before it.
         """
 
-    def wait(self, stream: str, after: int, seconds: float) -> bool:
-        """Wait until there is a chunk after number *after*; return whether there is."""
+    def wait(
+        self,
+        stream: str,
+        after: int,
+        seconds: float,
+        until: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Wait until there is a chunk after number *after*; return whether there is.
+
+        The wait ends early when *until* returns true, which is looked at after `wake`.
+        """
+
+    def wake(self) -> None:
+        """Have all waits of this process look at their *until*."""
 
     def own(self, connection: str, stream: str, *, from_start: bool = False) -> Owner | None:
         """Become the owner of a connection that reads *stream*; None if another owner works.

@@ -113,7 +113,13 @@ class SQLiteStore:
                     break
         return found
 
-    def wait(self, stream: str, after: int, seconds: float) -> bool:
+    def wait(
+        self,
+        stream: str,
+        after: int,
+        seconds: float,
+        until: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Wait until there is a chunk after number *after*; return whether there is."""
         end = time.monotonic() + seconds
         while True:
@@ -121,10 +127,14 @@ class SQLiteStore:
             if self._last(stream) > after:
                 return True
             left = end - time.monotonic()
-            if left <= 0 or self._closed:
+            if left <= 0 or self._closed or until():
                 return False
             with self._committed:
                 self._committed.wait_for(lambda: self._commits != seen, min(left, _POLL))  # noqa: B023 - waits here
+
+    def wake(self) -> None:
+        """Have all waits of this process look at their *until*."""
+        self._notify()
 
     def own(self, connection: str, stream: str, *, from_start: bool = False) -> SQLiteOwner | None:
         """Become the owner of a connection that reads *stream*; None if another owner works."""

@@ -58,6 +58,10 @@ def _destination() -> Schema:
         {
             "calls": value("integer", "Maximum number of requests.", exclusiveMinimum=0),
             "seconds": value("number", "Length of the time window in seconds.", exclusiveMinimum=0),
+            "account": listing(
+                value("string", "The key of a setting."),
+                "The settings that say whose limit it is; connections that agree in them share it.",
+            ),
         },
         ("calls",),
         description="The partner's rate limit.",

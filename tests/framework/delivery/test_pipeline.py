@@ -29,12 +29,14 @@ from framework.delivery import (
     Completed,
     Completion,
     Connection,
+    LocalRateStore,
     Report,
     Retry,
     Sender,
     Sent,
     bearer,
     connect,
+    rate_account,
 )
 from framework.delivery.prepare import prepare_event
 from framework.errors import (
@@ -145,6 +147,35 @@ def test_the_rate_of_the_destination_is_kept() -> None:
     assert sum(clock.slept) == pytest.approx(60, abs=1)
 
 
+def test_connections_share_the_rate_of_an_account() -> None:
+    clock, rates = FakeClock(), LocalRateStore()
+    identity = Destination(slug="partner", name="Partner", rate=Rate(calls=2, seconds=60))
+    opened = plugin(ONE_BY_ONE, destination=lambda: identity, perform_batch=post)
+    for _ in range(3):
+        with connected(opened, Subscription(action="one"), clock=clock, rates=rates) as connection:
+            assert connection.deliver([said()]).results == [DELIVERED]
+    assert sum(clock.slept) == pytest.approx(60, abs=1)
+
+
+def test_an_account_is_named_by_settings() -> None:
+    shared = Rate(calls=2, account=("app",))
+    by_app = Destination(slug="partner", name="Partner", rate=shared)
+    assert rate_account(by_app, {"app": "1", "key": "a"}, "x") == rate_account(
+        by_app, {"app": "1", "key": "b"}, "y"
+    )
+    assert rate_account(by_app, {"app": "1"}, "x") != rate_account(by_app, {"app": "2"}, "x")
+    alone = Destination(slug="partner", name="Partner", rate=Rate(calls=2))
+    assert rate_account(alone, {"app": "1"}, "x") != rate_account(alone, {"app": "1"}, "y")
+
+
+def test_responses_are_counted_by_status() -> None:
+    partner = Partner(httpx.Response(400), httpx.Response(204), httpx.ConnectError("refused"))
+    with connected(plugin(perform_batch=post), partner=partner, retry=Retry.never()) as connection:
+        for _ in range(3):
+            connection.deliver([said()])
+    assert connection.statuses == {400: 1, 204: 1, 0: 1}
+
+
 def test_what_is_safe_to_repeat_is_repeated() -> None:
     clock, partner = FakeClock(), Partner(httpx.Response(429))
     opened = plugin(perform_batch=post)
@@ -232,6 +263,16 @@ def test_adjustable_settings_exist() -> None:
         Destination(slug="partner", name="Partner", settings=Key, adjustable=("versoin",))
     assert str(caught.value) == (
         "Destination `partner` is invalid: `adjustable` names the unknown setting `versoin`."
+    )
+
+
+def test_an_account_is_named_by_settings_that_exist() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Destination(
+            slug="partner", name="Partner", settings=Key, rate=Rate(calls=1, account=("ap",))
+        )
+    assert str(caught.value) == (
+        "Destination `partner` is invalid: `Rate.account` names the unknown setting `ap`."
     )
 
 

@@ -270,6 +270,19 @@ def test_waiting_ends_when_another_process_appends(opener: Opener) -> None:
     assert one.wait("web", 0, 10)
 
 
+def test_waiting_ends_when_it_is_to_end(store: EventStore) -> None:
+    ended: list[bool] = []
+
+    def end() -> None:
+        ended.append(True)
+        store.wake()
+
+    threading.Timer(0.1, end).start()
+    start = time.monotonic()
+    assert not store.wait("web", 0, 10, lambda: bool(ended))
+    assert time.monotonic() - start < 5
+
+
 def test_waiting_ends_when_the_store_is_closed(store: EventStore) -> None:
     threading.Timer(0.1, store.close).start()
     start = time.monotonic()
