@@ -55,7 +55,7 @@ NEIGHBOURS = {
     "plugins": {"hook_checks", "hookspecs"},
     "config": {"plugins"},
     "schemas": {"plugins", "config"},
-    "cli": {"tester"},
+    "cli": {"intake", "tester"},
 }
 GROUND = {package for package, layer in LAYERS.items() if layer == 0}
 ALLOWED_IN = {
@@ -72,6 +72,7 @@ ALLOWED_IN = {
     },
     "pycurl": {"framework.delivery.curl"},
     "certifi": {"framework.delivery.curl"},
+    "prometheus_client": {"framework.relay.metrics"},
     "pluggy": {"framework.hookspecs", "framework.plugins"},
     "yaml": {"framework.config"},
     "tenacity": {"framework.delivery"},

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -14,14 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from framework.cli import exits
-from framework.cli.connections import connection_option, endpoint_option, open_connection
+from framework.cli.connections import endpoint_option, open_connection
 from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.stores import open_store, store_option
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.delivery import Connection
-    from framework.relay import DeadLetter, DeadLetterFile, DeadLetterFilter
+    from framework.relay import DeadLetter, DeadLetterFile, DeadLetterFilter, DeadLetters
     from framework.results import Result
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,25 +49,42 @@ _FILTERS = (
 
 
 def _letters_options(command: F) -> F:
-    """Add the argument FILE and the options that filter; pass the file and its letters."""
+    """Add FILE, --store and the options that filter; pass the file or store, and its letters."""
 
     @wraps(command)
     def called(**options: Any) -> Any:
-        from framework.relay import DeadLetterFile  # noqa: PLC0415 - heavy, imported at first use
-
-        store, reason = DeadLetterFile(options.pop("file")), options.pop("reason").casefold()
-        chosen, filtered = _filter(options)
-        found = sorted(store.list(chosen, most=sys.maxsize), key=lambda one: (one.at, one.line))
-        found = [one for one in found if _is_for(one, reason)]
-        filtered = filtered or bool(reason)
-        return command(store=store, found=found, filtered=filtered, **options)
+        with _opened(options.pop("file"), options.pop("store")) as letters:
+            reason = options.pop("reason").casefold()
+            chosen, filtered = _filter(options)
+            found = sorted(
+                letters.list(chosen, most=sys.maxsize), key=lambda one: (one.at, one.line)
+            )
+            found = [one for one in found if _is_for(one, reason)]
+            filtered = filtered or bool(reason)
+            return command(letters=letters, found=found, filtered=filtered, **options)
 
     call: Any = called
     for option in reversed(_FILTERS):
         call = option(call)
     path = click.Path(exists=True, dir_okay=False, path_type=Path)
-    decorated: F = click.argument("file", type=path)(call)
+    call = store_option(required=False)(call)
+    decorated: F = click.argument("file", type=path, required=False)(call)
     return decorated
+
+
+@contextmanager
+def _opened(file: Path | None, store: Path | None) -> Iterator[DeadLetters | DeadLetterFile]:
+    """Open the dead letters of a file run or of a store; raises UsageError unless one is given."""
+    if (file is None) == (store is None):
+        raise click.UsageError("Name either a FILE of dead letters or a --store.")
+    if store is not None:
+        with open_store(store) as opened:
+            yield opened.dead_letters
+        return
+    from framework.relay import DeadLetterFile  # noqa: PLC0415 - heavy, imported at first use
+
+    assert file is not None
+    yield DeadLetterFile(file)
 
 
 def _filter(options: dict[str, Any]) -> tuple[DeadLetterFilter, bool]:
@@ -120,8 +139,8 @@ def _unix(time: datetime | None) -> float | None:
 def dead_letters() -> None:
     """Look at events that failed for good; deliver them again, or drop them.
 
-    A run adds them to EVENTS.NAME-DIGEST.dead-letters.ndjson, next to its checkpoint. The files
-    hold whole events, which are personal data.
+    A run adds them to EVENTS.NAME-DIGEST.dead-letters.ndjson, next to its checkpoint; a relay keeps
+    them in its store. They hold whole events, which are personal data.
     """
 
 
@@ -129,10 +148,14 @@ def dead_letters() -> None:
 @_letters_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, without the events.")
 def list_(
-    store: DeadLetterFile, found: Sequence[DeadLetter], *, filtered: bool, as_json: bool
+    letters: DeadLetters | DeadLetterFile,
+    found: Sequence[DeadLetter],
+    *,
+    filtered: bool,
+    as_json: bool,
 ) -> None:
     """List dead letters, the oldest first."""
-    del store, filtered
+    del letters, filtered
     if as_json:
         for one in found:
             echo(json.dumps(_shown(one), ensure_ascii=False))
@@ -151,9 +174,11 @@ def list_(
 
 @dead_letters.command("show")
 @_letters_options
-def show(store: DeadLetterFile, found: Sequence[DeadLetter], *, filtered: bool) -> None:
+def show(
+    letters: DeadLetters | DeadLetterFile, found: Sequence[DeadLetter], *, filtered: bool
+) -> None:
     """Print dead letters with their events, as JSON."""
-    del store, filtered
+    del letters, filtered
     for one in found:
         shown = {**_shown(one), "event": json.loads(one.event)}
         echo(json.dumps(shown, indent=2, ensure_ascii=False))
@@ -163,38 +188,57 @@ def show(store: DeadLetterFile, found: Sequence[DeadLetter], *, filtered: bool) 
 @_letters_options
 @click.option("--all", "every", is_flag=True, help="Drop all; needed without a filter.")
 def drop(
-    store: DeadLetterFile, found: Sequence[DeadLetter], *, filtered: bool, every: bool
+    letters: DeadLetters | DeadLetterFile,
+    found: Sequence[DeadLetter],
+    *,
+    filtered: bool,
+    every: bool,
 ) -> None:
     """Drop dead letters, which are not listed or replayed any more."""
     if not (filtered or every):
         raise click.UsageError("Name what to drop, for example with --reason, or use --all.")
-    _drop(store, found)
+    _drop(letters, found)
     echo(f"Dropped {len(found):,}.")
 
 
 @dead_letters.command("replay")
 @_letters_options
-@connection_option
+@click.option(
+    "--connection",
+    "-c",
+    "path",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Connection file over which those of a file are delivered.",
+)
 @endpoint_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON lines.")
 @click.pass_context
 def replay(  # noqa: PLR0913 - each is an option of its own
     ctx: click.Context,
     /,
-    store: DeadLetterFile,
+    letters: DeadLetters | DeadLetterFile,
     found: Sequence[DeadLetter],
     *,
     filtered: bool,
-    path: str,
+    path: str | None,
     endpoints: Mapping[str, str],
     as_json: bool,
 ) -> None:
     """Deliver dead letters again, each in the subscription in which it failed.
 
     What is delivered or skipped is dropped. The order is given up: an event that is replayed comes
-    after newer ones about the same person, and undoes what they did.
+    after newer ones about the same person, and undoes what they did. Those of a store are delivered
+    by the relay that works on it, those of a file by this command, over a --connection.
     """
     del filtered
+    from framework.relay import DeadLetterFile  # noqa: PLC0415 - heavy, at first use
+
+    if not isinstance(letters, DeadLetterFile):
+        _request(letters, found)
+        return
+    if path is None:
+        raise click.UsageError("Dead letters of a file are delivered over a --connection.")
     from framework.delivery import connect, make_transport  # noqa: PLC0415 - heavy, at first use
 
     opened = open_connection(path)
@@ -212,17 +256,25 @@ def replay(  # noqa: PLR0913 - each is an option of its own
     ):
         results = _replayed(connection, found)
     settled = [letter for letter, result in results if _is_settled(result)]
-    _drop(store, settled)
+    _drop(letters, settled)
     _report(results, len(found), as_json=as_json)
     if len(settled) < len(found):
         ctx.exit(exits.FAILED)
 
 
-def _drop(store: DeadLetterFile, found: Sequence[DeadLetter]) -> None:
+def _request(letters: DeadLetters, found: Sequence[DeadLetter]) -> None:
+    from framework.relay import DeadLetterFilter  # noqa: PLC0415 - heavy, imported at first use
+
+    number = letters.replay(DeadLetterFilter(ids=[one.id for one in found])) if found else 0
+    echo("Replayed events are sent after newer ones about the same persons.", err=True)
+    echo(f"Requested for {number:,}; a running relay delivers them.")
+
+
+def _drop(letters: DeadLetters | DeadLetterFile, found: Sequence[DeadLetter]) -> None:
     from framework.relay import DeadLetterFilter  # noqa: PLC0415 - heavy, imported at first use
 
     if found:
-        store.drop(DeadLetterFilter(ids=[one.id for one in found]))
+        letters.drop(DeadLetterFilter(ids=[one.id for one in found]))
 
 
 def _replayed(

@@ -33,9 +33,20 @@ if TYPE_CHECKING:
         Owner,
         joined,
     )
+    from framework.relay.metrics import MonitoringServer, RelayMetrics
+    from framework.relay.relay_process import (
+        ConnectionStatus,
+        Relay,
+        WorkerStatus,
+        connection_statuses,
+    )
     from framework.relay.sqlite import SQLiteStore
+    from framework.relay.worker import RelayRoute
 
 _EXPORTS = {
+    "metrics": "MonitoringServer RelayMetrics",
+    "relay_process": "ConnectionStatus Relay WorkerStatus connection_statuses",
+    "worker": "RelayRoute",
     "event_store": (
         "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined"
     ),
@@ -46,6 +57,7 @@ __all__ = [
     "Appended",
     "Checkpoint",
     "ConnectionIdentity",
+    "ConnectionStatus",
     "CursorStatus",
     "DeadLetter",
     "DeadLetterFile",
@@ -54,13 +66,19 @@ __all__ = [
     "DeadLetters",
     "EventStore",
     "Kind",
+    "MonitoringServer",
     "OutcomeFile",
     "Owner",
     "Progress",
     "Rejection",
+    "Relay",
+    "RelayMetrics",
+    "RelayRoute",
     "SQLiteStore",
     "Summary",
     "Tally",
+    "WorkerStatus",
+    "connection_statuses",
     "default_path",
     "discard",
     "joined",

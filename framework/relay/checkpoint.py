@@ -118,22 +118,33 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises ValueError if *unsettled* is damaged.
         """
-        for subscription, distances in self.unsettled.items():
-            line = 0
-            for written in distances.split():
-                distance, _, number = written.partition("x")
-                line += int(distance)
-                last = line + int(number or 1) - 1
-                if last > self.read.lines:
-                    raise ValueError("a line after the last line read")
-                for one in range(line, last + 1):
+        for subscription, packed in self.unsettled.items():
+            for lines in unpack_lines(packed, self.read.lines):
+                for one in lines:
                     yield one, subscription
-                line = last
 
 
 def pack(unsettled: Mapping[int, Sequence[range]]) -> dict[int, str]:
     """Return lines by subscription, given as ascending ranges, in the form of a checkpoint."""
-    return {subscription: " ".join(_packed(lines)) for subscription, lines in unsettled.items()}
+    return {subscription: pack_lines(lines) for subscription, lines in unsettled.items()}
+
+
+def pack_lines(lines: Iterable[range]) -> str:
+    """Return ascending ranges of lines in the form of a checkpoint."""
+    return " ".join(_packed(lines))
+
+
+def unpack_lines(packed: str, last: int) -> Iterator[range]:
+    """Yield the ranges that were packed; ValueError if damaged, or for a line after *last*."""
+    line = 0
+    for written in packed.split():
+        distance, _, number = written.partition("x")
+        line += int(distance)
+        lines = range(line, line + int(number or 1))
+        if lines.stop - 1 > last:
+            raise ValueError("a line after the last line read")
+        yield lines
+        line = lines.stop - 1
 
 
 def _packed(lines: Iterable[range]) -> Iterator[str]:

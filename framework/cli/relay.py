@@ -1,0 +1,356 @@
+"""`actions relay`: take events over HTTP, keep them, and deliver them to connections."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from framework.cli import exits
+from framework.cli.connections import Opened, endpoint_option, open_connection
+from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.stores import store_option
+from framework.cli.summaries import print_panels
+from framework.cli.terminal import echo
+from framework.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from framework.delivery import Connection, RateStore
+    from framework.intake import IntakeServer
+    from framework.relay import MonitoringServer, Relay, RelayRoute, SQLiteStore
+    from framework.sandbox import Sandbox
+
+_STREAM: Final = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
+_ADDRESS: Final = re.compile(r"(?:(.*):)?(\d{1,5})", re.DOTALL)
+_DEFAULT_STREAM: Final = "events"
+_INTAKE_SHARE: Final = 0.5
+"""The part of the deadline that requests to the intake may take."""
+
+
+class _Options(NamedTuple):
+    connections: Sequence[tuple[str, str]]
+    store: Path
+    listen: tuple[str, int]
+    write_keys: Sequence[str]
+    allow_hosts: Sequence[str]
+    allow_origins: Sequence[str]
+    metrics: tuple[str, int] | None
+    endpoints: Mapping[str, str]
+    sandbox: bool
+    threads: int
+    from_start: bool
+    forget: Sequence[str]
+    stop_within: float
+
+    @property
+    def sent_to(self) -> str:
+        """What receives the requests; empty for the partner."""
+        if self.sandbox:
+            return "the sandbox"
+        return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(self.endpoints.items()))
+
+
+def _read_connections(
+    _: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Return stream and path of each connection."""
+    found = []
+    for value in values:
+        named = None if Path(value).exists() else _STREAM.fullmatch(value)
+        stream, path = (named[1], named[2]) if named else (_DEFAULT_STREAM, value)
+        if not Path(path).is_file():
+            raise click.BadParameter(f"File `{path}` does not exist.", param=parameter)
+        found.append((stream, path))
+    return found
+
+
+def _read_address(
+    _: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    match = _ADDRESS.fullmatch(value)
+    if match is None or int(match[2]) > 65_535:
+        raise click.BadParameter(
+            f"`{value}` must be HOST:PORT, like 127.0.0.1:8080.", param=parameter
+        )
+    return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
+
+
+@click.command()
+@click.option(
+    "--connection",
+    "-c",
+    "connections",
+    required=True,
+    multiple=True,
+    metavar="[STREAM=]FILE",
+    callback=_read_connections,
+    help="Connection file; repeatable. It reads the stream `events` unless it names another.",
+)
+@store_option()
+@click.option(
+    "--listen",
+    default="127.0.0.1:8080",
+    show_default=True,
+    metavar="HOST:PORT",
+    callback=_read_address,
+    help="Address of the intake; port 0 selects a free port.",
+)
+@click.option(
+    "--write-key",
+    "write_keys",
+    required=True,
+    multiple=True,
+    metavar="[STREAMS=]KEY",
+    help="Accepted write key, and the streams that it feeds, `events` by default; env:NAME or "
+    "file:PATH in the place of the key keeps it off the command line. Repeatable.",
+)
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="Host name of a TLS proxy in front of the intake; repeatable.",
+)
+@click.option(
+    "--allow-origin",
+    "allow_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Origin of web pages that may send events, like https://www.example.com; repeatable.",
+)
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    callback=_read_address,
+    help="Serve /metrics for Prometheus and /healthz at this address.",
+)
+@endpoint_option
+@click.option("--sandbox", is_flag=True, help="Deliver to sandboxes and show their state.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of concurrent requests of each connection.",
+)
+@click.option(
+    "--from-start",
+    is_flag=True,
+    help="Begin new connections at the oldest event that is kept, not at the end.",
+)
+@click.option(
+    "--forget",
+    multiple=True,
+    metavar="NAME",
+    help="Give up what the connection NAME has not delivered, and its dead letters; repeatable.",
+)
+@click.option(
+    "--stop-within",
+    type=click.FloatRange(0, 3600),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time for requests under way when the relay is stopped.",
+)
+def relay(**options: Any) -> None:
+    """Take events over HTTP, keep them, and deliver them to connections.
+
+    Clients send events by Segment's tracking API. A request is answered when its events are
+    durable; they are delivered at least once and in order. SIGTERM and Ctrl-C end the relay when
+    requests under way are completed; the second one aborts them. The next relay on the same store
+    goes on.
+    """
+    chosen = _Options(**options)
+    opened = _open_all([path for _, path in chosen.connections], offline=chosen.sandbox)
+    _relay(chosen, opened)
+
+
+def _open_all(paths: Sequence[str], *, offline: bool) -> list[Opened]:
+    """Read and check all connection files; show the errors of all of them."""
+    opened: list[Opened] = []
+    failed = False
+    for path in paths:
+        try:
+            opened.append(open_connection(path, offline=offline))
+        except click.exceptions.Exit:
+            failed = True
+        except ConfigurationError as error:
+            echo(f"Error: {error}", err=True)
+            failed = True
+    if failed:
+        raise click.exceptions.Exit(exits.USAGE)
+    names: dict[str, str] = {}
+    problems = []
+    for one in opened:
+        name, path = _name(one), one.file.file
+        if not one.file.enabled:
+            problems.append(f"The connection `{path}` is disabled. Set `enabled: true` to use it.")
+        if name in names:
+            problems.append(
+                f"The connections `{names[name]}` and `{path}` have the same name, `{name}`. "
+                "Give each a `name` of its own."
+            )
+        names[name] = path
+    if problems:
+        raise ConfigurationError("\n".join(problems), problems)
+    return opened
+
+
+def _name(opened: Opened) -> str:
+    return opened.file.name or Path(opened.file.file).name.partition(".")[0]
+
+
+def _relay(options: _Options, opened: Sequence[Opened]) -> None:
+    from framework.intake import IntakeOptions, IntakeServer, WriteKeys  # noqa: PLC0415 - heavy
+    from framework.relay import Relay, SQLiteStore  # noqa: PLC0415 - heavy
+
+    keys = WriteKeys.read(options.write_keys)
+    _check_streams(options, keys.streams)
+    sandboxes: dict[str, Sandbox] = {}
+    say = partial(echo, file=sys.stdout)  # which is redirected for plugins
+    with ExitStack() as stack:
+        stack.enter_context(plugins_print_to_stderr())
+        store = stack.enter_context(SQLiteStore(options.store))
+        for name in options.forget:
+            store.drop(name)
+        host, port = options.listen
+        taken = IntakeOptions(hosts=options.allow_hosts, origins=options.allow_origins)
+        intake = IntakeServer(store, keys, host=host, port=port, options=taken)
+        stack.callback(intake.stop, 0.0)
+        routes = [
+            _route(options, one, stream, sandboxes)
+            for one, (stream, _) in zip(opened, options.connections, strict=True)
+        ]
+        running = Relay(store, routes, from_start=options.from_start)
+        if options.metrics:
+            monitor = _monitor(options.metrics, store, running, intake)
+            say(f"Metrics: {stack.enter_context(monitor).url}/metrics")
+        stop = stack.enter_context(_signals())
+        running.start()
+        intake.start()
+        say(f"Intake: {intake.url}")
+        while not stop.wait(0.25) and running.alive and intake.alive:
+            pass
+        broken = not stop.is_set()
+        echo("Stopping after pending requests.", err=True)
+        intake.stop(options.stop_within * _INTAKE_SHARE)
+        complete = running.stop(options.stop_within)
+    for name, sandbox in sandboxes.items():
+        echo(f"\n{name}")
+        print_panels(sandbox.panels())
+    if broken:
+        raise click.exceptions.Exit(exits.BUG)
+    if not complete:
+        echo("Some requests were left under way; the next relay sends them again.", err=True)
+        raise click.exceptions.Exit(exits.INTERRUPTED)
+
+
+def _check_streams(options: _Options, fed: Sequence[str]) -> None:
+    """Raise ConfigurationError for connections that no write key feeds."""
+    problems = [
+        f"No write key feeds the stream `{stream}` that `{path}` reads. Write "
+        f"--write-key {stream}=KEY."
+        for stream, path in options.connections
+        if stream not in fed
+    ]
+    if problems:
+        raise ConfigurationError("\n".join(problems), problems)
+
+
+def _route(
+    options: _Options, opened: Opened, stream: str, sandboxes: dict[str, Sandbox]
+) -> RelayRoute:
+    from framework.delivery import Retry, connect, make_transport, rate_account  # noqa: PLC0415
+    from framework.relay import RelayRoute  # noqa: PLC0415 - heavy
+
+    name, plugin = _name(opened), opened.plugin
+    sandbox = _sandbox(opened) if options.sandbox else None
+    if sandbox:
+        sandboxes[name] = sandbox
+    files = [opened.file]
+
+    def open_connection_anew(rates: RateStore) -> Connection:
+        file = files.pop() if files else _read_again(opened)
+        if sandbox is None:
+            transport = make_transport(redirect=options.endpoints)
+        else:
+            from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
+
+            transport = SandboxTransport(sandbox)
+        return connect(
+            plugin,
+            file.settings,
+            file.subscriptions,
+            consent=file.consent,
+            transport=transport,
+            retry=Retry(attempts=2, total=15.0),  # further tries are the relay's
+            rates=rates,
+            offline=sandbox is not None,
+        )
+
+    return RelayRoute(
+        name=name,
+        stream=stream,
+        account=rate_account(plugin.definition, opened.file.settings, name),
+        open_connection=open_connection_anew,
+        sent_to=options.sent_to,
+        threads=options.threads,
+    )
+
+
+def _read_again(opened: Opened) -> Any:
+    """Read a connection file again; raises ConfigurationError if it has errors now."""
+    from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
+
+    reading = read_connection(opened.file.file)
+    if reading.connection is None:
+        raise ConfigurationError(f"`{opened.file.file}` has errors; see `actions validate`.")
+    return reading.connection
+
+
+def _sandbox(opened: Opened) -> Sandbox:
+    if not opened.plugin.implements("sandbox"):
+        raise ConfigurationError(f"{opened.plugin.definition.name} has no sandbox.")
+    sandbox: Sandbox = opened.plugin.call("sandbox")
+    sandbox.admit(opened.file.settings)
+    return sandbox
+
+
+def _monitor(
+    address: tuple[str, int], store: SQLiteStore, relay: Relay, intake: IntakeServer
+) -> MonitoringServer:
+    from framework.relay import MonitoringServer, RelayMetrics  # noqa: PLC0415 - heavy
+
+    metrics = RelayMetrics(store, relay, intake.counts)
+    return MonitoringServer(metrics, lambda: relay.alive and intake.alive, *address)
+
+
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """Yield an event that the first SIGTERM or Ctrl-C sets; the second raises KeyboardInterrupt."""
+    stop = threading.Event()
+
+    def ask(signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

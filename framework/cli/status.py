@@ -1,0 +1,44 @@
+"""`actions status`: what waits in a store of events, by connection."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from framework.cli.stores import open_store, store_option
+from framework.cli.tables import print_table
+from framework.cli.terminal import echo
+
+
+@click.command()
+@store_option()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(store: Path, as_json: bool) -> None:  # noqa: FBT001 - click's signature
+    """Show what waits in a store of events, by connection.
+
+    An owned connection is one that a process works for. The age is that of the oldest waiting
+    event.
+    """
+    from framework.relay import connection_statuses  # noqa: PLC0415 - heavy, imported at first use
+
+    with open_store(store) as opened:
+        found = connection_statuses(opened)
+    if as_json:
+        document = {"connections": [one.to_json() for one in found]}
+        echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (
+            one.connection,
+            one.stream,
+            f"{one.waiting:,}",
+            "" if one.oldest is None else f"{one.oldest:,.0f} s",
+            f"{one.dead_letters:,}",
+            "yes" if one.owned else "no",
+        )
+        for one in found
+    ]
+    titles = ("Connection", "Stream", "Waiting", "Age", "Dead letters", "Owned")
+    print_table(titles, rows, empty="No connection has been relayed from this store.")

@@ -1,0 +1,160 @@
+"""The workers of one process: started together, watched, and stopped within a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from framework.dates import read_date
+from framework.delivery import stop_calls
+from framework.errors import ConfigurationError
+from framework.relay.event_store import DeadLetterFilter
+from framework.relay.worker import RelayRoute, RelayWorker, WorkerState
+
+if TYPE_CHECKING:
+    from framework.relay.event_store import CursorStatus, EventStore
+    from framework.relay.relay_counts import CountKey
+
+_ABORT: Final = 1.0
+"""Seconds for calls to end once they are asked to."""
+
+
+class WorkerStatus(Struct, frozen=True, kw_only=True):
+    """What one worker has done since it was started; *failure* is the code that holds it."""
+
+    connection: str
+    stream: str
+    state: WorkerState
+    failure: str
+    results: Mapping[CountKey, int]
+    dead_letters: int
+    statuses: Mapping[int, int]
+
+
+class ConnectionStatus(Struct, frozen=True, kw_only=True):
+    """A connection's cursor in a store: what waits for it, and what it gave up.
+
+    *oldest* is the number of seconds since the oldest waiting event was received, if it says so.
+    """
+
+    connection: str
+    stream: str
+    waiting: int
+    owned: bool
+    dead_letters: int
+    oldest: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the status as a JSON object."""
+        return {
+            "connection": self.connection,
+            "stream": self.stream,
+            "waiting": self.waiting,
+            "owned": self.owned,
+            "deadLetters": self.dead_letters,
+            "oldestSeconds": None if self.oldest is None else round(self.oldest, 3),
+        }
+
+
+class Relay:
+    """Delivers from *store* to several connections at once, each at its own pace.
+
+    All of them are opened and taken over when the relay is constructed.
+    Raises ConfigurationError with the problems of all connections.
+    """
+
+    def __init__(
+        self, store: EventStore, routes: Sequence[RelayRoute], *, from_start: bool = False
+    ) -> None:
+        self._store = store
+        self._workers: list[RelayWorker] = []
+        problems: list[str] = []
+        for route in routes:
+            try:
+                self._workers.append(RelayWorker(store, route, from_start=from_start))
+            except ConfigurationError as error:
+                problems.append(str(error))
+        if problems:
+            self._close()
+            raise ConfigurationError("\n".join(problems), problems)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self, seconds: float) -> bool:
+        """End within *seconds*; return whether all calls under way were completed and saved.
+
+        Otherwise their events stay open, and the next relay sends them again.
+        """
+        end = time.monotonic() + seconds
+        for worker in self._workers:
+            worker.stop()
+        ended = [worker.join(end - time.monotonic()) for worker in self._workers]
+        if not all(ended):
+            stop_calls(wait=_ABORT)
+            end = time.monotonic() + _ABORT
+            ended = [worker.join(end - time.monotonic()) for worker in self._workers]
+        return all(ended)
+
+    @property
+    def alive(self) -> bool:
+        """Whether every worker is running."""
+        return all(worker.alive for worker in self._workers)
+
+    def workers(self) -> list[WorkerStatus]:
+        """Return what each worker has done so far."""
+        return [
+            WorkerStatus(
+                connection=one.route.name,
+                stream=one.route.stream,
+                state=one.state,
+                failure=one.failure if one.state == "held" else "",
+                results=one.counts.results(),
+                dead_letters=one.counts.dead_letters,
+                statuses=one.statuses(),
+            )
+            for one in self._workers
+        ]
+
+    def _close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+
+
+def connection_statuses(store: EventStore, now: float | None = None) -> list[ConnectionStatus]:
+    """Return the status of every connection that has a cursor in *store*, by name."""
+    now = time.time() if now is None else now
+    return [_status(store, one, now) for one in store.cursors()]
+
+
+def _status(store: EventStore, cursor: CursorStatus, now: float) -> ConnectionStatus:
+    return ConnectionStatus(
+        connection=cursor.connection,
+        stream=cursor.stream,
+        waiting=cursor.waiting,
+        owned=cursor.owned,
+        dead_letters=store.dead_letters.count(DeadLetterFilter(connection=cursor.connection)),
+        oldest=_age(store, cursor, now) if cursor.waiting else None,
+    )
+
+
+class _Received(Struct):
+    receivedAt: Any = None  # noqa: N815 - the key of the event
+
+
+def _age(store: EventStore, cursor: CursorStatus, now: float) -> float | None:
+    """Return the seconds since the oldest waiting event was received, None if it does not say."""
+    for chunk in store.read(cursor.stream, cursor.committed, 1):
+        try:
+            received = msgspec.json.decode(chunk.lines[0], type=_Received).receivedAt
+        except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
+            return None
+        found = read_date(received) if isinstance(received, str) else None
+        return None if found is None else max(0.0, now - found / 1000)
+    return None

@@ -1,0 +1,262 @@
+"""A worker delivers a stream to one connection, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from framework.delivery import Patience
+from framework.errors import (
+    ConfigurationError,
+    FrameworkError,
+    OwnershipLostError,
+    StorageError,
+)
+from framework.relay.checkpoint import ConnectionIdentity
+from framework.relay.relay_counts import RelayCounts
+from framework.relay.stream_checkpoint import StreamCheckpoint
+from framework.relay.stream_session import StreamSession, fence
+
+if TYPE_CHECKING:
+    from framework.delivery import Connection, RateStore
+    from framework.events import Position
+    from framework.relay.event_store import EventStore, Owner
+    from framework.results import Failed
+
+WorkerState: TypeAlias = Literal["delivering", "held", "waiting", "stopped"]
+"""What a worker does: it delivers, waits after a failure of the whole connection, waits for the
+connection to be given back by its owner, or has ended."""
+
+PATIENCE: Final = Patience(run_for=math.inf)
+"""How long failures for now are borne by default."""
+
+_REFUSED: Final = Patience(first=1.0)
+"""The waits after which a connection is probed that was refused as a whole."""
+
+_LOOK: Final = 0.25
+_logger = logging.getLogger("action_destinations")
+
+
+class RelayRoute(Struct, frozen=True, kw_only=True):
+    """The way from a stream to a connection.
+
+    *name* is that of the connection and *account* the one whose rate it uses. *open_connection*
+    reads its settings anew, so that corrected credentials count; it raises FrameworkError.
+    *sent_to* is empty for the partner, otherwise what receives the requests in its place.
+    """
+
+    name: str
+    stream: str
+    account: str
+    open_connection: Callable[[RateStore], Connection]
+    sent_to: str = ""
+    threads: int = 1
+    patience: Patience = PATIENCE
+
+
+class RelayWorker:
+    """Delivers the stream of *route* until it is stopped.
+
+    The connection is opened, and its position taken over, when the worker is constructed.
+    Raises ConfigurationError for a position of another connection, or if another process works for
+    this one, and what opening raises.
+    """
+
+    def __init__(self, store: EventStore, route: RelayRoute, *, from_start: bool = False) -> None:
+        self.route = route
+        self.counts = RelayCounts()
+        self._state: WorkerState = "delivering"
+        self.failure = ""
+        self._store = store
+        self._from_start = from_start
+        self._stop = threading.Event()
+        self._lost = self._refused = False
+        self._errors = self._refusals = 0
+        self._session: StreamSession | None = None
+        self._past_statuses: Counter[int] = Counter()
+        self._connection = route.open_connection(store.rates(route.account))
+        self.serves = ConnectionIdentity.of(self._connection, route.name, route.sent_to)
+        self._owner: Owner | None = None
+        try:
+            self._take_over_first()
+        except BaseException:
+            self.close()
+            raise
+        self._thread = threading.Thread(target=self._run, name=f"relay {route.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the worker to end: calls under way are completed, and nothing new is started."""
+        self._stop.set()
+        self._store.wake()
+
+    def join(self, seconds: float) -> bool:
+        """Wait until the worker has ended; return whether it has."""
+        self._thread.join(max(0.0, seconds))
+        return not self._thread.is_alive()
+
+    @property
+    def state(self) -> WorkerState:
+        """What the worker does."""
+        held = self._state == "delivering" and self._session and self._session.is_held
+        return "held" if held else self._state
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker's thread is running."""
+        return self._thread.is_alive()
+
+    def statuses(self) -> dict[int, int]:
+        """Return the number of responses by status; 0 counts requests without one."""
+        return dict(self._past_statuses + self._connection.statuses)
+
+    def close(self) -> None:
+        """Close the connection and give it back."""
+        self._connection.close()
+        if self._owner:
+            self._owner.release()
+
+    def _take_over_first(self) -> None:
+        if not self._take_over():
+            raise ConfigurationError(
+                f"Another process works for the connection `{self.route.name}` on this store. "
+                "Stop it first, or name another --store."
+            )
+
+    def _take_over(self) -> bool:
+        """Own the connection at its saved position; return False if another process does."""
+        route = self.route
+        owner = self._store.own(route.name, route.stream, from_start=self._from_start)
+        if owner is None:
+            return False
+        self._owner = owner
+        self._committed: Position = owner.position
+        content = owner.checkpoint
+        self._saved = StreamCheckpoint.read_from(content, self.serves, owner.position.lines)
+        if self._saved.serves.label != self.serves.label:
+            _logger.warning(
+                "The subscriptions of connection `%s` were changed; events without a result are "
+                "delivered by the present ones.",
+                route.name,
+            )
+            self._saved = replace(self._saved, serves=self.serves)
+        self._connection.hook_runner.client.guard(fence(owner, self._lose))
+        self._lost = False
+        return True
+
+    def _lose(self) -> None:
+        self._lost = True
+
+    def _stopping(self) -> bool:
+        return self._stop.is_set() or self._lost
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._pause(self._deliver())
+        finally:
+            self._state = "stopped"
+            self.close()
+
+    def _deliver(self) -> float:
+        """Deliver until something ends it; return the seconds after which to go on."""
+        if self._lost and not self._own_again():
+            return 1.0
+        assert self._owner is not None
+        session = StreamSession(
+            self._store, self._owner, self._committed, self._saved, self._connection,
+            self.route.patience, self.counts, self._stopping, self.route.threads,
+        )  # fmt: skip
+        self._session = session
+        try:
+            self._state = "delivering"
+            session.run()
+        except OwnershipLostError:
+            self._lost = True
+            session.end_calls()
+            return 0.0
+        except Exception as error:  # noqa: BLE001 - other connections go on
+            session.end_calls()
+            return self._failed_unexpectedly(error)
+        finally:
+            self._committed, self._saved = session.committed, session.checkpoint
+        self._errors = 0
+        if self._stopping():
+            return 0.0
+        if session.delivered:
+            self._refusals = 0
+        return self._hold(session.halted) if session.halted else 0.0
+
+    def _hold(self, failure: Failed) -> float:
+        """Log a refusal of the whole connection; return the seconds until it is probed."""
+        self._refusals += 1
+        pause = _REFUSED.wait(self._refusals, failure.pause)
+        self._state, self.failure = "held", failure.code
+        _logger.warning(
+            "Connection `%s` is held for %.1f seconds: %s", self.route.name, pause, failure.message
+        )
+        self._refused = True
+        return pause
+
+    def _failed_unexpectedly(self, error: Exception) -> float:
+        """Log an error of the store or a bug; return the seconds until the next try."""
+        self._state, self.failure = "held", type(error).__name__
+        text = str(error) if isinstance(error, StorageError) else traceback.format_exc()
+        text = self._connection.redactor.text(text)
+        _logger.error("Connection `%s` failed. %s", self.route.name, text)
+        self._errors += 1
+        return _REFUSED.wait(self._errors, None)
+
+    def _own_again(self) -> bool:
+        """Own the connection again after its cursor was dropped or taken over."""
+        assert self._owner is not None
+        self._owner.release()
+        owned = self._take_over()
+        if not owned and self._state != "waiting":
+            self._state = "waiting"
+            _logger.warning("Another process works for connection `%s`.", self.route.name)
+        return owned
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, then open the connection again if it was refused."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._stop.is_set():
+            self._stop.wait(min(left, _LOOK))
+        if self._refused and not self._stop.is_set():
+            self._refused = False
+            self._open_again()
+
+    def _open_again(self) -> None:
+        """Open the connection with its settings as they are now, such as new credentials."""
+        route = self.route
+        try:
+            opened = route.open_connection(self._store.rates(route.account))
+        except FrameworkError as error:
+            _logger.warning("Connection `%s` cannot be opened: %s", route.name, error)
+            return
+        now = ConnectionIdentity.of(opened, route.name, route.sent_to)
+        if now != self.serves:
+            opened.close()
+            _logger.warning(
+                "The file of connection `%s` has other settings or subscriptions now. Start the "
+                "relay again to use them.",
+                route.name,
+            )
+            return
+        before, self._connection = self._connection, opened
+        self._past_statuses += before.statuses
+        before.close()
+        if self._owner:
+            opened.hook_runner.client.guard(fence(self._owner, self._lose))

@@ -1,0 +1,239 @@
+"""The relay as a process, between clients that post events and Criteo's sandbox."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
+from framework.sandbox import Fault, Server
+from tests.deliveries import event, members_of
+from tests.proof.conftest import ORIGIN, SETTINGS, Bench
+from tests.relaying import KEY, RelayProcess, connection_file, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+_number = itertools.count()
+
+
+def command(bench: Bench, *more: object, files: Sequence[Path] = ()) -> list[str]:
+    """Return the command line of a relay on free ports."""
+    chosen: list[object] = ["relay", "--store", f"sqlite:{bench.folder / 'events.db'}"]
+    for file in files or [bench.connection]:
+        chosen += ["-c", file]
+    chosen += ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--write-key", KEY]
+    return [sys.executable, "-m", "framework", *map(str, chosen), *map(str, more)]
+
+
+def start(bench: Bench, url: str, *more: object, files: Sequence[Path] = ()) -> RelayProcess:
+    """Start a relay that delivers to a partner at *url*."""
+    line = command(bench, "--endpoint", f"{ORIGIN}={url}", *more, files=files)
+    return RelayProcess(line, bench.environment)
+
+
+def entered(email: str, audience: str = "spring", *, enters: bool = True) -> dict[str, Any]:
+    """Return an event with a messageId of its own."""
+    return {**event(email, audience, enters=enters), "messageId": f"m{next(_number)}"}
+
+
+def other_connection(bench: Bench, name: str, client: str) -> Path:
+    """Write a connection file for another application of the partner's."""
+    document = json.loads(bench.connection.read_text())
+    settings = {**SETTINGS, "client_id": client}
+    path = bench.folder / f"{client}.connection.yaml"
+    return connection_file(path, {**document, "name": name, "settings": settings})
+
+
+def free() -> CriteoSandbox:
+    """Return a partner without a rate limit to speak of."""
+    return CriteoSandbox(options=CriteoOptions(rate_limit=1_000_000))
+
+
+class Refusing:
+    """A partner that refuses to change lists, until it does not."""
+
+    def __init__(self, criteo: CriteoSandbox) -> None:
+        self.refuses = True
+        self._criteo = criteo
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not (self.refuses and environ["PATH_INFO"].endswith("/contact-list")):
+            return self._criteo(environ, start_response)
+        environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        start_response("400 Bad Request", [("Content-Type", "application/json")])
+        return [b'{"errors": [{"code": "no", "title": "No."}]}']
+
+
+def waiting(name: str = "Criteo, spring") -> str:
+    """Return the metric of a connection's waiting lines."""
+    return f'actions_waiting_lines{{connection="{name}",stream="events"}}'
+
+
+def counted(relay: RelayProcess, metric: str, **labels: str) -> float:
+    """Return the sum of a metric over all labels but those given."""
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    found = relay.metrics().items()
+    return sum(
+        number
+        for name, number in found
+        if name.partition("{")[0] == metric and all(one in name for one in wanted)
+    )
+
+
+def test_posted_events_reach_the_partner_and_an_idle_relay_stops_within_a_second(
+    bench: Bench,
+) -> None:
+    criteo = free()
+    with Server(criteo) as server, start(bench, server.url) as relay:
+        relay.post([entered("ada@example.com"), entered("bob@example.com")])
+        relay.post([entered("ada@example.com", enters=False)])
+        until(lambda: members_of(criteo) == {"spring": {"bob@example.com"}})
+        until(lambda: relay.metrics()[waiting()] == 0)
+        assert counted(relay, "actions_events_accepted_total", stream="events") == 3
+        assert counted(relay, "actions_results_total", outcome="failed") == 0
+        health = httpx.get(relay.metrics_url.replace("/metrics", "/healthz"), trust_env=False)
+        assert (health.status_code, health.json()) == (200, {"status": "ok"})
+        begun = time.monotonic()
+        code, _, errors = relay.terminate()
+        assert time.monotonic() - begun < 2.0  # with the end of the interpreter
+    assert code == 0, errors
+
+
+def test_no_metric_holds_anything_of_an_event(bench: Bench) -> None:
+    criteo = free()
+    with Server(criteo) as server, start(bench, server.url) as relay:
+        relay.post([entered("ada@example.com"), entered("no address")])
+        until(lambda: counted(relay, "actions_dead_letters_written_total") == 1)
+        text = httpx.get(relay.metrics_url, trust_env=False).text
+        _, output, errors = relay.terminate()
+    for word in ("ada", "example.com", "no address", "sandbox-secret", KEY):
+        assert word not in text + output + errors
+
+
+def test_one_connection_that_is_refused_holds_up_no_other(bench: Bench) -> None:
+    """Access is denied to one until its file holds valid credentials; nothing of it is lost."""
+    criteo = free()
+    other = other_connection(bench, "Criteo, autumn", "unknown-client")
+    with (
+        Server(criteo) as server,
+        start(bench, server.url, files=[bench.connection, other]) as relay,
+    ):
+        relay.post([entered("ada@example.com")])
+        until(lambda: members_of(criteo) == {"spring": {"ada@example.com"}})
+        until(lambda: counted(relay, "actions_connection_held", connection="Criteo, autumn") == 1)
+        relay.post([entered("bob@example.com")])
+        people = {"spring": {"ada@example.com", "bob@example.com"}}
+        until(lambda: members_of(criteo) == people)
+        assert relay.metrics()[waiting("Criteo, autumn")] == 2
+        assert counted(relay, "actions_dead_letters") == 0
+        assert relay.terminate()[0] == 0
+
+
+def test_an_outage_is_outlasted(bench: Bench) -> None:
+    criteo = free()
+    criteo.inject(Fault("server-error", times=5))
+    with Server(criteo) as server, start(bench, server.url) as relay:
+        relay.post([entered("ada@example.com")])
+        until(lambda: members_of(criteo) == {"spring": {"ada@example.com"}})
+        assert counted(relay, "actions_partner_requests_total", status="500") == 5
+        assert counted(relay, "actions_dead_letters") == 0
+
+
+def test_a_dead_letter_is_listed_and_replayed(bench: Bench) -> None:
+    """Only the failed pair of event and subscription is delivered again."""
+    criteo = free()
+    partner = Refusing(criteo)
+    store = f"sqlite:{bench.folder / 'events.db'}"
+    with Server(partner) as server, start(bench, server.url) as relay:
+        relay.post([entered("ada@example.com")])
+        until(lambda: counted(relay, "actions_dead_letters") == 1)
+        partner.refuses = False
+        listed = actions(bench, "dead-letters", "list", "--store", store, "--json")
+        (letter,) = map(json.loads, listed.splitlines())
+        assert letter["subscription"] == "Add users to Audience"
+        assert "ada@example.com" not in listed
+        shown = actions(bench, "dead-letters", "show", "--store", store)
+        assert json.loads(shown)["event"]["context"]["traits"]["email"] == "ada@example.com"
+        assert members_of(criteo) == {}
+        actions(bench, "dead-letters", "replay", "--store", store)
+        until(lambda: members_of(criteo) == {"spring": {"ada@example.com"}})
+        until(lambda: counted(relay, "actions_dead_letters") == 0)
+    assert json.loads(actions(bench, "status", "--store", store, "--json")) == {
+        "connections": [
+            {
+                "connection": "Criteo, spring", "stream": "events", "waiting": 0, "owned": False,
+                "deadLetters": 0, "oldestSeconds": None,
+            }
+        ]
+    }  # fmt: skip
+
+
+def test_a_second_relay_on_a_store_is_refused(bench: Bench) -> None:
+    with Server(free()) as server, start(bench, server.url):
+        line = command(bench, "--endpoint", f"{ORIGIN}={server.url}")
+        refused = finished(bench, line)
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "Error: Another process works for the connection `Criteo, spring` on this store. Stop it "
+        "first, or name another --store.\n"
+    )
+
+
+def test_a_store_of_another_kind_is_refused(bench: Bench) -> None:
+    path = bench.folder / "events.db"
+    path.write_text("no database\n")
+    path.chmod(0o600)
+    refused = finished(bench, command(bench, "--sandbox"))
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        f"Error: `{path}` is not a store of events. Name a file that does not exist, or an "
+        "existing store.\n"
+    )
+
+
+def test_the_position_of_another_advertiser_is_refused_until_it_is_forgotten(
+    bench: Bench,
+) -> None:
+    with Server(free()) as server, start(bench, server.url) as relay:
+        relay.post([entered("ada@example.com")])
+        until(lambda: relay.metrics()[waiting()] == 0)
+        assert relay.terminate()[0] == 0
+        bench.configure({"advertiser_id": "99"})
+        refused = finished(bench, command(bench, "--endpoint", f"{ORIGIN}={server.url}"))
+        assert refused.returncode == 2
+        assert "was delivered to other settings before" in refused.stderr
+        assert "--forget 'Criteo, spring'" in refused.stderr
+        with start(bench, server.url, "--forget", "Criteo, spring") as again:
+            assert again.terminate()[0] == 0
+
+
+def test_errors_of_all_connection_files_are_shown_at_once(bench: Bench) -> None:
+    broken = [bench.folder / f"{name}.yaml" for name in ("one", "two")]
+    for path in broken:
+        path.write_text("destination: nowhere\n")
+    refused = finished(bench, command(bench, files=[*broken, bench.connection]))
+    assert refused.returncode == 2
+    assert all(str(path) in refused.stderr for path in broken)
+
+
+def finished(bench: Bench, line: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        line, env=bench.environment, check=False, capture_output=True, text=True, timeout=60
+    )
+
+
+def actions(bench: Bench, *arguments: str) -> str:
+    """Run a command that succeeds; return what it prints."""
+    found = finished(bench, [sys.executable, "-m", "framework", *arguments])
+    assert found.returncode == 0, found.stderr
+    return found.stdout
