@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo test check format schemas docs bench bench-instructions conformance \
-	pythons lowest explore wheel-smoke browser editor clean
+	pythons lowest explore chaos wheel-smoke browser editor clean
 
 demo: .venv/.ready
 	$(BIN)/python examples/criteo/demo.py
@@ -49,6 +49,10 @@ lowest: .venv/.ready
 # Property tests with new examples, for at most 5 minutes or as OPTIONS say.
 explore: .venv/.ready
 	$(BIN)/python scripts/explore.py $(OPTIONS)
+
+# A relay that is killed 200 times, or as OPTIONS say: `--kills 1000 --seed 7`.
+chaos: .venv/.ready
+	$(BIN)/python scripts/chaos.py $(OPTIONS)
 
 # The built wheel, installed without the source tree.
 wheel-smoke: .venv/.ready
