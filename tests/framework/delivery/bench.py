@@ -90,13 +90,14 @@ def connected(
     opened: Plugin,
     *subscriptions: Subscription,
     partner: httpx.BaseTransport | None = None,
+    key: str = SECRET,
     **options: Any,
 ) -> Connection:
     """Connect a plugin to *partner*; by default with one subscription to SEND. Nothing repeats."""
     chosen: Sequence[Subscription] = subscriptions or [Subscription(action="send", name="Send")]
     transport = partner or Partner()
     options = {"retry": Retry.never(), **options}
-    return connect(opened, {"key": SECRET}, chosen, transport=transport, **options)
+    return connect(opened, {"key": key}, chosen, transport=transport, **options)
 
 
 def said(text: Any = "hello", room: Any = None, **more: Any) -> dict[str, Any]:
