@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Struct
 
 from framework.dates import read_date
-from framework.delivery import stop_calls
 from framework.errors import ConfigurationError
 from framework.relay.event_store import DeadLetterFilter
 from framework.relay.worker import RelayRoute, RelayWorker, WorkerState
@@ -96,11 +95,14 @@ class Relay:
         for worker in self._workers:
             worker.stop()
         ended = [worker.join(end - time.monotonic()) for worker in self._workers]
-        if not all(ended):
-            stop_calls(wait=_ABORT)
+        in_time = all(ended)
+        if not in_time:
+            for worker in self._workers:
+                worker.drop()
             end = time.monotonic() + _ABORT
-            ended = [worker.join(end - time.monotonic()) for worker in self._workers]
-        return all(ended)
+            for worker in self._workers:
+                worker.join(end - time.monotonic())
+        return in_time
 
     @property
     def alive(self) -> bool:

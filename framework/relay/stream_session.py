@@ -125,10 +125,9 @@ class StreamSession:
         holds = self._sender.holds
         return bool(holds and holds.all_barred)
 
-    def end_calls(self) -> None:
-        """Start no more calls and leave those under way; after an exception."""
-        for _ in self._sender.close():
-            pass
+    def drop(self) -> None:
+        """Start no more calls, and ask those under way to stop; what they were for stays open."""
+        self._sender.drop()
 
     def _wait(self) -> None:
         """Wait until something arrives, a call has ended, or something may be sent."""

@@ -102,6 +102,11 @@ class RelayWorker:
         self._stop.set()
         self._store.wake()
 
+    def drop(self) -> None:
+        """Ask the calls under way to stop; their events stay open."""
+        if self._session:
+            self._session.drop()
+
     def join(self, seconds: float) -> bool:
         """Wait until the worker has ended; return whether it has."""
         self._thread.join(max(0.0, seconds))
@@ -185,10 +190,10 @@ class RelayWorker:
             session.run()
         except OwnershipLostError:
             self._lost = True
-            session.end_calls()
+            session.drop()
             return 0.0
         except Exception as error:  # noqa: BLE001 - other connections go on
-            session.end_calls()
+            session.drop()
             return self._failed_unexpectedly(error)
         finally:
             self._committed, self._saved = session.committed, session.checkpoint
