@@ -241,13 +241,13 @@ def test_a_lock_ends_with_its_run_and_not_with_the_worker_processes(tmp_path: Pa
     if not run:
         with kept.locked(path):
             if not os.fork():
+                os.write(tell, b".")
                 os.read(asked, 1)
                 os._exit(0)
-            os.write(tell, b".")
             os.kill(os.getpid(), signal.SIGKILL)
     try:
         os.waitpid(run, 0)
-        assert os.read(told, 1) == b"."
+        assert os.read(told, 1) == b"."  # the worker process is under way
         with kept.locked(path):
             pass
     finally:
