@@ -54,6 +54,13 @@ class RelayProcess:
         self._process.kill()
         self._process.communicate()
 
+    def interrupt(self) -> None:
+        """Send Ctrl-C, and wait until it was noticed."""
+        self._process.send_signal(signal.SIGINT)
+        assert self._process.stderr is not None
+        while not self._process.stderr.readline().startswith("Stopping"):
+            assert self._process.poll() is None
+
     def terminate(self, *, wait: float = WITHIN) -> tuple[int, str, str]:
         """Ask the process to stop; return its exit code and what it printed."""
         self._process.send_signal(signal.SIGTERM)

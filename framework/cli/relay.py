@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -245,8 +246,10 @@ def _relay(options: _Options, opened: Sequence[Opened]) -> None:
             pass
         broken = not stop.is_set()
         echo("Stopping after pending requests.", err=True)
+        end = time.monotonic() + options.stop_within
+        running.request_stop()
         intake.stop(options.stop_within * _INTAKE_SHARE)
-        complete = running.stop(options.stop_within)
+        complete = running.stop(end - time.monotonic())
     for name, sandbox in sandboxes.items():
         echo(f"\n{name}")
         print_panels(sandbox.panels())

@@ -86,14 +86,18 @@ class Relay:
         for worker in self._workers:
             worker.start()
 
+    def request_stop(self) -> None:
+        """Have the workers complete the calls under way, and start nothing new."""
+        for worker in self._workers:
+            worker.stop()
+
     def stop(self, seconds: float) -> bool:
         """End within *seconds*; return whether all calls under way were completed and saved.
 
         Otherwise their events stay open, and the next relay sends them again.
         """
         end = time.monotonic() + seconds
-        for worker in self._workers:
-            worker.stop()
+        self.request_stop()
         ended = [worker.join(end - time.monotonic()) for worker in self._workers]
         in_time = all(ended)
         if not in_time:

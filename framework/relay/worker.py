@@ -170,10 +170,16 @@ class RelayWorker:
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                self._pause(self._deliver())
+                self._pause(self._deliver_or_fail())
         finally:
             self._state = "stopped"
             self.close()
+
+    def _deliver_or_fail(self) -> float:
+        try:
+            return self._deliver()
+        except Exception as error:  # noqa: BLE001 - other connections go on
+            return self._failed_unexpectedly(error)
 
     def _deliver(self) -> float:
         """Deliver until something ends it; return the seconds after which to go on."""
@@ -192,9 +198,9 @@ class RelayWorker:
             self._lost = True
             session.drop()
             return 0.0
-        except Exception as error:  # noqa: BLE001 - other connections go on
+        except BaseException:
             session.drop()
-            return self._failed_unexpectedly(error)
+            raise
         finally:
             self._committed, self._saved = session.committed, session.checkpoint
         self._errors = 0

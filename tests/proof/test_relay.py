@@ -6,10 +6,12 @@ import itertools
 import json
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
 from framework.sandbox import Fault, Server
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 _number = itertools.count()
 
 
-def command(bench: Bench, *more: object, files: Sequence[Path] = ()) -> list[str]:
+def command(bench: Bench, *more: object, files: Sequence[Path | str] = ()) -> list[str]:
     """Return the command line of a relay on free ports."""
     chosen: list[object] = ["relay", "--store", f"sqlite:{bench.folder / 'events.db'}"]
     for file in files or [bench.connection]:
@@ -34,7 +36,7 @@ def command(bench: Bench, *more: object, files: Sequence[Path] = ()) -> list[str
     return [sys.executable, "-m", "framework", *map(str, chosen), *map(str, more)]
 
 
-def start(bench: Bench, url: str, *more: object, files: Sequence[Path] = ()) -> RelayProcess:
+def start(bench: Bench, url: str, *more: object, files: Sequence[Path | str] = ()) -> RelayProcess:
     """Start a relay that delivers to a partner at *url*."""
     line = command(bench, "--endpoint", f"{ORIGIN}={url}", *more, files=files)
     return RelayProcess(line, bench.environment)
@@ -175,6 +177,88 @@ def test_a_dead_letter_is_listed_and_replayed(bench: Bench) -> None:
             }
         ]
     }  # fmt: skip
+
+
+class Hanging:
+    """A partner that does not answer while a list is changed, until it is released."""
+
+    def __init__(self, criteo: CriteoSandbox) -> None:
+        self.asked, self.released = threading.Event(), threading.Event()
+        self._criteo = criteo
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].endswith("/contact-list"):
+            self.asked.set()
+            self.released.wait(60)
+        return self._criteo(environ, start_response)
+
+
+def test_a_call_under_way_is_completed_before_the_relay_ends(bench: Bench) -> None:
+    criteo = free()
+    partner = Hanging(criteo)
+    with Server(partner) as server, start(bench, server.url) as relay:
+        relay.post([entered("ada@example.com")])
+        assert partner.asked.wait(30)
+        threading.Timer(1.5, partner.released.set).start()
+        code, _, errors = relay.terminate()
+        assert code == 0, errors
+        store = f"sqlite:{bench.folder / 'events.db'}"
+        found = json.loads(actions(bench, "status", "--store", store, "--json"))
+        assert [one["waiting"] for one in found["connections"]] == [0]
+    assert members_of(criteo) == {"spring": {"ada@example.com"}}
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_call_that_hangs_is_left_and_sent_again(bench: Bench, signals: int) -> None:
+    """After the deadline, or at once at the second signal."""
+    criteo = free()
+    partner = Hanging(criteo)
+    within = "1" if signals == 1 else "60"
+    with Server(partner) as server:
+        with start(bench, server.url, "--stop-within", within) as relay:
+            relay.post([entered("ada@example.com")])
+            assert partner.asked.wait(30)
+            begun = time.monotonic()
+            if signals == 2:
+                relay.interrupt()
+            code, _, errors = relay.terminate()
+            assert time.monotonic() - begun < 10
+        assert code == 130, errors
+        partner.released.set()
+        with start(bench, server.url) as again:
+            until(lambda: members_of(criteo) == {"spring": {"ada@example.com"}})
+            until(lambda: again.metrics()[waiting()] == 0)
+
+
+def test_a_sandbox_shows_what_it_received(bench: Bench) -> None:
+    with RelayProcess(command(bench, "--sandbox"), bench.environment) as relay:
+        relay.post([entered("ada@example.com")])
+        until(lambda: counted(relay, "actions_results_total", outcome="delivered") == 1)
+        code, output, errors = relay.terminate()
+    assert code == 0, errors
+    assert "Criteo, spring" in output
+    assert any(line.split()[:1] == ["spring"] for line in output.splitlines())
+
+
+def test_a_connection_whose_stream_no_key_feeds_is_refused(bench: Bench) -> None:
+    refused = finished(bench, command(bench, files=[f"web={bench.connection}"]))
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        f"Error: No write key feeds the stream `web` that `{bench.connection}` reads. Write "
+        "--write-key web=KEY.\n"
+    )
+
+
+def test_the_status_of_a_store_that_is_missing_creates_none(bench: Bench) -> None:
+    path = bench.folder / "missing.db"
+    found = finished(
+        bench, [sys.executable, "-m", "framework", "status", "--store", f"sqlite:{path}"]
+    )
+    assert found.returncode == 2
+    assert found.stderr == (
+        f"Error: There is no store `{path}`. `actions relay` creates one when it starts.\n"
+    )
+    assert not path.exists()
 
 
 def test_a_second_relay_on_a_store_is_refused(bench: Bench) -> None:
