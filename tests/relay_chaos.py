@@ -33,8 +33,8 @@ AUDIENCES = ("spring", "summer", "autumn")
 class Chaos:
     """A relay in *folder*, a client and a partner; *seed* decides the moments.
 
-    `lost` counts events that were acknowledged and had no effect in the end, `wrong` the lists
-    with wrong members.
+    In the end, `acknowledged` are the events that the relay took, `wrong` the lists whose members
+    are not those that these events make.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:

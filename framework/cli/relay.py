@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 import sys
@@ -18,6 +19,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.connections import Opened, endpoint_option, open_connection
+from framework.cli.durations import Duration
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import store_option
 from framework.cli.summaries import print_panels
@@ -48,6 +50,8 @@ class _Options(NamedTuple):
     endpoints: Mapping[str, str]
     sandbox: bool
     threads: int
+    tries: int
+    give_up_after: float
     from_start: bool
     forget: Sequence[str]
     stop_within: float
@@ -145,6 +149,22 @@ def _read_address(
     show_default=True,
     metavar="N",
     help="Maximum number of concurrent requests of each connection.",
+)
+@click.option(
+    "--tries",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Number of tries after which a batch fails for good, if --give-up-after has passed, too.",
+)
+@click.option(
+    "--give-up-after",
+    type=Duration(),
+    default="4h",
+    show_default=True,
+    metavar="TIME",
+    help="Time since the first of these tries, such as 90s, 15m, 4h or 2d.",
 )
 @click.option(
     "--from-start",
@@ -275,7 +295,13 @@ def _check_streams(options: _Options, fed: Sequence[str]) -> None:
 def _route(
     options: _Options, opened: Opened, stream: str, sandboxes: dict[str, Sandbox]
 ) -> RelayRoute:
-    from framework.delivery import Retry, connect, make_transport, rate_account  # noqa: PLC0415
+    from framework.delivery import (  # noqa: PLC0415 - heavy
+        Patience,
+        Retry,
+        connect,
+        make_transport,
+        rate_account,
+    )
     from framework.relay import RelayRoute  # noqa: PLC0415 - heavy
 
     name, plugin = _name(opened), opened.plugin
@@ -310,6 +336,7 @@ def _route(
         open_connection=open_connection_anew,
         sent_to=options.sent_to,
         threads=options.threads,
+        patience=Patience(tries=options.tries, total=options.give_up_after, run_for=math.inf),
     )
 
 

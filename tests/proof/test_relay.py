@@ -150,6 +150,17 @@ def test_an_outage_is_outlasted(bench: Bench) -> None:
         assert counted(relay, "actions_dead_letters") == 0
 
 
+def test_what_fails_for_now_is_given_up_as_the_options_say(bench: Bench) -> None:
+    criteo = free()
+    criteo.inject(Fault("server-error", "amend", times=99))
+    options = ("--tries", "2", "--give-up-after", "0")
+    with Server(criteo) as server, start(bench, server.url, *options) as relay:
+        relay.post([entered("ada@example.com")])
+        until(lambda: counted(relay, "actions_dead_letters") == 1)
+        assert counted(relay, "actions_results_total", outcome="failed") == 1
+    assert members_of(criteo) == {}
+
+
 def test_a_dead_letter_is_listed_and_replayed(bench: Bench) -> None:
     """Only the failed pair of event and subscription is delivered again."""
     criteo = free()

@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 
 from framework.cli import exits
+from framework.relay import DeadLetter, SQLiteStore
 from framework.sandbox import Sandbox
 
 Actions = Callable[..., Result]
@@ -72,3 +73,53 @@ def test_a_replay_delivers_what_failed_and_nothing_else(
     assert json.loads(replayed.stdout)["outcome"] == "delivered"
     assert shop_sandbox.state()["sold"] == ["tea", "milk", "bread"]
     assert run_actions("dead-letters", "list", dead).stdout == "No dead letters.\n"
+
+
+def test_letters_are_those_of_a_file_or_of_a_store(run_actions: Actions, dead: Path) -> None:
+    for given in ([], [dead, "--store", "sqlite:events.db"]):
+        result = run_actions("dead-letters", "list", *given)
+        assert result.exit_code == exits.USAGE
+        assert "Name either a FILE of dead letters or a --store." in result.stderr
+
+
+def test_letters_of_a_file_are_replayed_over_a_connection(run_actions: Actions, dead: Path) -> None:
+    result = run_actions("dead-letters", "replay", dead)
+    assert result.exit_code == exits.USAGE
+    assert "Dead letters of a file are delivered over a --connection." in result.stderr
+
+
+def test_letters_of_a_store_are_listed_and_dropped_and_their_replay_is_requested(
+    run_actions: Actions, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.db"
+    with SQLiteStore(path) as store:
+        owner = store.own("ads", "events")
+        assert owner is not None
+        letters = [
+            DeadLetter(
+                connection="ads",
+                line=line,
+                subscription="Orders",
+                event=b'{"type":"track","event":"secret"}',
+                code=code,
+                outcome={"outcome": "failed", "status": 400, "message": "No."},
+                at=1_796_025_600.0 + line,
+            )
+            for line, code in enumerate(("CLOSED", "FULL"), start=1)
+        ]
+        owner.save(0, b"", letters)
+    where = ("--store", f"sqlite:{path}")
+    listed = run_actions("dead-letters", "list", *where)
+    assert listed.exit_code == 0
+    assert "CLOSED" in listed.stdout
+    assert "FULL" in listed.stdout
+    assert "secret" not in listed.stdout
+    shown = run_actions("dead-letters", "show", *where, "--reason", "full")
+    assert json.loads(shown.stdout)["event"]["event"] == "secret"
+    replayed = run_actions("dead-letters", "replay", *where, "--reason", "full")
+    assert replayed.stdout == "Requested for 1; a running relay delivers them.\n"
+    assert (
+        run_actions("dead-letters", "drop", *where, "--reason", "closed").stdout == "Dropped 1.\n"
+    )
+    with SQLiteStore(path) as store:
+        assert [(one.code, one.replay) for one in store.dead_letters.list()] == [("FULL", True)]

@@ -86,7 +86,17 @@ def test_the_version_needs_nothing(loaded: Loaded) -> None:
     assert within(["click", "dataclasses", "importlib.metadata", "inspect"], found) == []
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("show", "--help")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("run", "--help"),
+        ("show", "--help"),
+        ("relay", "--help"),
+        ("status", "--help"),
+        ("dead-letters", "list", "--help"),
+    ],
+)
 def test_help_needs_no_engine(loaded: Loaded, arguments: Sequence[str]) -> None:
     found = loaded(*arguments)
     assert within([*ENGINE, *PEOPLE, *SERVERS, *LANGUAGES, *BENCH], found) == []
