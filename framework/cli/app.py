@@ -23,6 +23,7 @@ _COMMANDS = {
     "run": _Command("run:run", "Deliver events from a file; resume an earlier run."),
     "relay": _Command("relay:relay", "Take events over HTTP and deliver them all day."),
     "status": _Command("status:status", "Show what waits in a store of events."),
+    "forget": _Command("forget:forget", "Remove a connection from a store of events."),
     "dead-letters": _Command(
         "dead_letters:dead_letters", "List, replay or drop events that failed for good."
     ),

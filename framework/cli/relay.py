@@ -53,7 +53,6 @@ class _Options(NamedTuple):
     tries: int
     give_up_after: float
     from_start: bool
-    forget: Sequence[str]
     stop_within: float
 
     @property
@@ -172,12 +171,6 @@ def _read_address(
     help="Begin new connections at the oldest event that is kept, not at the end.",
 )
 @click.option(
-    "--forget",
-    multiple=True,
-    metavar="NAME",
-    help="Give up what the connection NAME has not delivered, and its dead letters; repeatable.",
-)
-@click.option(
     "--stop-within",
     type=click.FloatRange(0, 3600),
     default=10.0,
@@ -244,8 +237,6 @@ def _relay(options: _Options, opened: Sequence[Opened]) -> None:
     with ExitStack() as stack:
         stack.enter_context(plugins_print_to_stderr())
         store = stack.enter_context(SQLiteStore(options.store))
-        for name in options.forget:
-            store.drop(name)
         host, port = options.listen
         taken = IntakeOptions(hosts=options.allow_hosts, origins=options.allow_origins)
         intake = IntakeServer(store, keys, host=host, port=port, options=taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -86,5 +87,5 @@ def _refused(name: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"The connection `{name}` {why}, so its position in the store is not one of this "
         "connection. Give this one another `name`, name another --store, or give up what is not "
-        f"delivered yet with --forget '{name}'."
+        f"delivered yet: actions forget --store sqlite:PATH {shlex.quote(name)}"
     )

@@ -306,8 +306,15 @@ def test_the_position_of_another_advertiser_is_refused_until_it_is_forgotten(
         refused = finished(bench, command(bench, "--endpoint", f"{ORIGIN}={server.url}"))
         assert refused.returncode == 2
         assert "was delivered to other settings before" in refused.stderr
-        assert "--forget 'Criteo, spring'" in refused.stderr
-        with start(bench, server.url, "--forget", "Criteo, spring") as again:
+        assert "actions forget --store sqlite:PATH 'Criteo, spring'" in refused.stderr
+        where = ("--store", f"sqlite:{bench.folder / 'events.db'}")
+        actions(bench, "forget", *where, "Criteo, spring")
+        with start(bench, server.url) as again:
+            held = [sys.executable, "-m", "framework", "forget", *where, "Criteo, spring"]
+            assert finished(bench, held).stderr == (
+                "Error: A process works for the connection `Criteo, spring`. Stop its relay "
+                "first.\n"
+            )
             assert again.terminate()[0] == 0
 
 

@@ -1,0 +1,45 @@
+"""`actions forget`: remove a connection from a store of events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from framework.cli.stores import open_store, store_option
+from framework.cli.terminal import echo
+from framework.errors import ConfigurationError, UnknownNameError
+
+if TYPE_CHECKING:
+    from framework.relay import CursorStatus, SQLiteStore
+
+
+@click.command()
+@click.argument("connection", metavar="NAME")
+@store_option()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(connection: str, store: Path, yes: bool) -> None:  # noqa: FBT001 - click's signature
+    """Remove the connection NAME from a store of events.
+
+    What it has not delivered is given up, and its dead letters are deleted. Events that no other
+    connection waits for are deleted, too.
+    """
+    with open_store(store) as opened:
+        found = _found(opened, connection)
+        if found.waiting and not yes:
+            text = f"Give up {found.waiting:,} events that `{connection}` has not delivered?"
+            click.confirm(text, abort=True, err=True)
+        opened.drop(connection)
+    echo(f"Removed the connection `{connection}`.")
+
+
+def _found(store: SQLiteStore, name: str) -> CursorStatus:
+    cursors = {one.connection: one for one in store.cursors()}
+    if name not in cursors:
+        raise UnknownNameError.of("connection", name, [*cursors])
+    if cursors[name].owned:
+        raise ConfigurationError(
+            f"A process works for the connection `{name}`. Stop its relay first."
+        )
+    return cursors[name]
