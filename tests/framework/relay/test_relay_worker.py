@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,8 @@ import httpx
 import msgspec
 import pytest
 
-from framework.definition import Subscription
-from framework.delivery import Connection, Patience, RateStore, bearer
+from framework.definition import Destination, Rate, Subscription
+from framework.delivery import Connection, Patience, RateStore, bearer, rate_account
 from framework.errors import ConfigurationError
 from framework.relay import DeadLetter, DeadLetterFilter, Relay, RelayRoute, SQLiteStore
 from framework.relay import connection_statuses as statuses
@@ -35,10 +36,14 @@ class Rooms(httpx.BaseTransport):
         self.answers: dict[str | None, int] = {}
         self.keys: list[str] = []
         self.valid_key: str | None = None
-        self.calls = 0
+        self.times: list[float] = []
+
+    @property
+    def calls(self) -> int:
+        return len(self.times)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.calls += 1
+        self.times.append(time.monotonic())
         body = json.loads(request.read())
         key = request.headers.get("authorization", "")
         self.keys.append(key)
@@ -281,6 +286,34 @@ def test_events_of_many_threads_arrive_in_the_order_of_each(bench: Bench) -> Non
         until(bench.settled)
     wanted = [str(number) for number in range(20)]
     assert bench.rooms.said == {"x": wanted, "y": wanted, "z": wanted}
+
+
+def test_connections_on_one_account_share_its_rate(bench: Bench) -> None:
+    rate = Rate(calls=2, seconds=1.0, account=("key",))
+    limited = Destination(slug="partner", name="Partner", rate=rate)
+    opened = plugin(destination=lambda: limited, perform_batch=post)
+
+    def connection(rates: RateStore) -> Connection:
+        return connected(opened, partner=bench.rooms, rates=rates)
+
+    routes = [
+        RelayRoute(
+            name=name,
+            stream="events",
+            account=rate_account(limited, {"key": "one"}, name),
+            open_connection=connection,
+        )
+        for name in ("ads", "mail")
+    ]
+    for room in "xyz":
+        bench.append("a", room=room)
+    relay = Relay(bench.store, routes, from_start=True)
+    relay.start()
+    until(bench.settled)
+    assert relay.stop(20)
+    assert bench.rooms.said == {room: ["a", "a"] for room in "xyz"}
+    times = sorted(bench.rooms.times)
+    assert times[-1] - times[0] > 2.0, times  # five intervals of 0.5 s; alone each takes two
 
 
 def test_the_age_of_the_oldest_waiting_event_is_told(bench: Bench) -> None:
