@@ -46,6 +46,21 @@ def message_id_of(event: bytes) -> str:
     return found if isinstance(found, str) else ""
 
 
+def names_of(connection: Connection) -> list[str]:
+    """Return different names for the subscriptions of a connection, by index, and DELETIONS.
+
+    Where subscriptions have equal names, the later ones get a number.
+    """
+    names: list[str] = []
+    for one in connection.subscriptions:
+        name, number = one.name, 1
+        while name in names or name == DELETIONS:
+            number += 1
+            name = f"{one.name} ({number})"
+        names.append(name)
+    return [*names, DELETIONS]
+
+
 def replay(
     connection: Connection, letters: Sequence[DeadLetter], stopping: Callable[[], bool]
 ) -> Replayed:
@@ -53,7 +68,7 @@ def replay(
 
     A failure is final for its letter, unless it concerns the whole connection.
     """
-    names = [*(one.name for one in connection.subscriptions), DELETIONS]
+    names = names_of(connection)
     unknown = [one for one in letters if one.subscription not in names]
     known = [one for one in letters if one.subscription in names]
     wanted = {

@@ -11,7 +11,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from framework.delivery import (
-    DELETIONS,
     Completion,
     Connection,
     Failing,
@@ -22,7 +21,7 @@ from framework.errors import IntegrationError, OwnershipLostError, StorageError
 from framework.events import Chunk, Position, decode
 from framework.relay.event_store import DeadLetter, joined
 from framework.relay.ingest import ingest
-from framework.relay.replays import MAX_LINE, message_id_of, replay
+from framework.relay.replays import MAX_LINE, message_id_of, names_of, replay
 from framework.relay.stream_checkpoint import StreamCheckpoint
 from framework.results import Delivered, Failed
 
@@ -87,7 +86,7 @@ class StreamSession:
             ready=True,
             ended=self._wake,
         )
-        self.names = [*(one.name for one in connection.subscriptions), DELETIONS]
+        self.names = names_of(connection)
         self._resumed = _by_index(before, self.names)
         self._ends = [committed]  # of the chunks that were read, after the committed position
         self._read = max(before.read, committed.lines)

@@ -200,6 +200,25 @@ def test_a_replay_delivers_the_failed_pair_only(bench: Bench) -> None:
     assert bench.rooms.said == {"copies": ["a", "b"], "r": ["a"]}
 
 
+def test_subscriptions_of_one_name_are_kept_apart(bench: Bench) -> None:
+    """What is open, given up and replayed for one is not mistaken for the other's."""
+    bench.subscriptions = [
+        Subscription(action="send", mapping={"room": room}) for room in ("one", "two")
+    ]
+    bench.rooms.answers |= {"one": 503, "two": 503}
+    bench.append("a", "b")
+    with bench.relaying():
+        until(lambda: bench.rooms.calls > 4)
+    bench.rooms.answers |= {"one": 200, "two": 400}
+    with bench.relaying():
+        until(bench.settled)
+        assert [one.subscription for one in bench.letters()] == ["Send (2)", "Send (2)"]
+        bench.rooms.answers.clear()
+        bench.store.dead_letters.replay()
+        until(lambda: bench.letters() == [])
+    assert bench.rooms.said == {"one": ["a", "b"], "two": ["a", "b"]}
+
+
 def test_a_replay_that_fails_again_is_a_dead_letter_again(bench: Bench) -> None:
     bench.rooms.answers["r"] = 400
     bench.append("a", room="r")
