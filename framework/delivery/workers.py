@@ -108,14 +108,15 @@ class Watch:
 
     def serve(self, task: Task[Any] | None) -> None:
         """Work for *task* from now on."""
-        self._task, self.progress = task, ()
+        with self._lock:
+            self._task, self.progress = task, ()
         if task:
             task.watch = self
 
-    def stop_now(self) -> None:
-        """Ask the current call to stop, if there is one."""
+    def stop_now(self, task: Task[Any]) -> None:
+        """Ask the current call to stop, if it is one of *task*, which may have ended."""
         with self._lock:
-            if self._deadline is not None:
+            if self._deadline is not None and self._task is task:
                 self.stop.set()
 
     def clear(self) -> None:
@@ -194,7 +195,7 @@ class Task(Generic[T]):
         """Ask the work to end, whose result nobody takes; work that was not begun never is."""
         self.dropped = True
         if self.watch:
-            self.watch.stop_now()
+            self.watch.stop_now(self)
 
     def done(self) -> bool:
         """Return whether the task has ended."""

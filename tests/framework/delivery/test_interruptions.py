@@ -154,6 +154,28 @@ def test_dropped_work_begins_no_further_call() -> None:
     worker.end()
 
 
+def test_dropping_work_that_has_ended_leaves_the_next_call_of_its_thread_alone() -> None:
+    """Such as a batch that was not performed, as an earlier one of its order is held."""
+
+    def work() -> bool:
+        watch = workers.current_watch()
+        assert watch is not None
+        watch.begin(300)
+        begun.set()
+        assert gate.wait(30)
+        watch.end()
+        return watch.stop.is_set()
+
+    worker, begun, gate = workers.Worker(), threading.Event(), threading.Event()
+    ended = worker.submit(lambda: None, lambda _: None)
+    task = worker.submit(work, lambda _: True)
+    assert begun.wait(30)
+    ended.drop()
+    gate.set()
+    assert not task.result()
+    worker.end()
+
+
 def test_an_interrupted_call_of_the_caller_is_over() -> None:
     """Its time limit would otherwise stop what the thread does next."""
     handover = workers.Handover()
