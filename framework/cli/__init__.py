@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from types import ModuleType
 
 from framework.version import VERSION
 
 __all__ = ["main"]
+
+_INTERRUPTED = 130  # as in framework.cli.exits, which is not imported yet
 
 
 def main() -> None:
@@ -18,10 +21,13 @@ def main() -> None:
         return
     gc.set_threshold(200_000, 20, 50)  # most objects created at startup live on
     _leave_out("httpx._main")  # httpx's own command line, with all of rich and pygments
-    from framework.cli.app import actions  # noqa: PLC0415 - imports click
-
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C from now on
     try:
+        from framework.cli.app import actions  # noqa: PLC0415 - imports click
+
         actions(prog_name="actions")
+    except KeyboardInterrupt:  # while the command is imported
+        sys.exit(_INTERRUPTED)
     finally:
         offline = sys.modules.get("framework.delivery.offline")
         if offline:

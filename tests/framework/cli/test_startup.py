@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -146,3 +147,33 @@ def test_the_version_is_that_of_the_project_file() -> None:
     found = RegexSource(str(ROOT), {"path": source}).get_version_data()
     assert settings["project"]["dynamic"] == ["version"]
     assert found["version"] == VERSION
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["click", "framework.cli.run", "framework.config"])
+def test_a_signal_while_a_command_starts_ends_it_as_interrupted(
+    module: str, number: signal.Signals, site: Path, tmp_path: Path
+) -> None:
+    code = f"""\
+import os, sys
+from framework.cli import main
+
+class Importing:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), {int(number)})
+
+sys.meta_path.insert(0, Importing())
+main()
+"""
+    connection = tmp_path / "c.json"
+    connection.write_text("{}")
+    finished = subprocess.run(
+        [sys.executable, "-c", code, "run", "-c", connection, "-e", "-"],
+        env={**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert (finished.returncode, finished.stderr.decode()) == (130, "")
+    assert b"Error" not in finished.stderr
