@@ -29,10 +29,10 @@ from framework.relay.checkpoint import Checkpoint, ConnectionIdentity, load, pac
 from framework.relay.checkpoint_writer import CheckpointWriter
 from framework.relay.dead_letters import DeadLetterWriter, RawLines
 from framework.relay.ingest import Ingested, IngestedSpan, ingest
-from framework.relay.outcomes import OutcomeFile
+from framework.relay.outcomes import OutcomeFile, Waiting
 from framework.relay.stream_reader import StreamReader
 from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
-from framework.results import Failed
+from framework.results import Failed, Result
 
 if TYPE_CHECKING:
     from framework.relay.processes import Preparing
@@ -163,7 +163,10 @@ class _Run:
                 self._deliver(limit)
                 for settled in self._stream.close():
                     self._record(settled)
-                self._save(self._unsettled())
+                unsettled = self._unsettled()
+                if not self.path:
+                    self._log_waiting(unsettled)
+                self._save(unsettled)
             except BaseException:
                 self._stream.drop()
                 raise
@@ -243,8 +246,7 @@ class _Run:
 
     def summary(self) -> Summary:
         """Return the summary of this run and of those that it resumed."""
-        holds = self._stream.holds
-        halted = self._stream.halted or (holds and holds.resting())
+        halted = self._halted()
         unsettled = self._unsettled() if halted else {}
         lines = self._read.lines
         return Summary(
@@ -340,15 +342,29 @@ class _Run:
             self._completed_now += len(one.positions)
             name = self._names[one.subscription]
             self._tally.add(name, one.result, len(one.positions))
-            if self._log:
-                positions = list(one.positions)
-                message_ids = map(self._message_ids.get, positions)
-                lines = [self._lines[one] for one in positions] if self._lines else positions
-                self._log.add(lines, message_ids, name, one.result)
+            self._log_result(list(one.positions), name, one.result)
             if isinstance(one.result, Failed) and self.letters and self.raw_lines:
                 texts = self.raw_lines.texts(list(one.positions), self._starts)
                 now = self._connection.hook_runner.client.clock.time()
                 self.letters.add(name, one.result, texts, now=now, tried=one.tried)
+
+    def _log_result(self, positions: list[int], name: str, result: Result | Waiting) -> None:
+        if self._log:
+            message_ids = map(self._message_ids.get, positions)
+            lines = [self._lines[one] for one in positions] if self._lines else positions
+            self._log.add(lines, message_ids, name, result)
+
+    def _log_waiting(self, unsettled: Mapping[int, Sequence[range]]) -> None:
+        """Write to the outcome file which events have no result, as no run resumes this one."""
+        halted = self._halted()
+        waiting = Waiting(halted.message if halted else "The run was interrupted.")
+        for subscription, spans in unsettled.items():
+            positions = [*chain.from_iterable(spans)]
+            self._log_result(positions, self._names[subscription], waiting)
+
+    def _halted(self) -> Failed | None:
+        holds = self._stream.holds
+        return self._stream.halted or (holds.resting() if holds else None)
 
     def _save_and_show(self) -> None:
         now = time.monotonic()

@@ -10,9 +10,10 @@ import os
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import orjson
+from msgspec import Struct
 
 from framework.controls import visible_json
 from framework.errors import ConfigurationError
@@ -24,6 +25,16 @@ _BUFFER_SIZE = 256 * 1024
 _CHUNK = 1_000
 _LARGEST = 2**63
 _HEAD = b'{"line":%d,"messageId":%b,'
+
+
+class Waiting(Struct, frozen=True):
+    """No result: *message* says why, at the end of a run that no other one resumes."""
+
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {"outcome": "waiting", "message": self.message}
 
 
 class OutcomeFile:
@@ -38,7 +49,7 @@ class OutcomeFile:
     def __init__(self, path: str | Path, length: int | None = None) -> None:
         self.path = Path(path)
         self._buffer = bytearray()
-        self._tails: dict[str, tuple[Result, bytes]] = {}
+        self._tails: dict[str, tuple[Result | Waiting, bytes]] = {}
         with storage("The outcome file", self.path, "written"):
             self._file = self._open(length)
             self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
@@ -60,7 +71,7 @@ class OutcomeFile:
         lines: Sequence[int],
         message_ids: Iterable[object],
         subscription: str,
-        result: Result,
+        result: Result | Waiting,
     ) -> None:
         """Add the events of *lines*, which all have *result* in *subscription*.
 
@@ -105,7 +116,7 @@ class OutcomeFile:
                 self._length += written
                 del self._buffer[:written]
 
-    def _tail(self, subscription: str, result: Result) -> bytes:
+    def _tail(self, subscription: str, result: Result | Waiting) -> bytes:
         """Return the end of an outcome line; cached, since results are often the same object."""
         last = self._tails.get(subscription)
         if last and last[0] is result:

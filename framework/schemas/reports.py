@@ -100,7 +100,10 @@ def _result() -> Schema:
         ("outcome", "code", "message"),
     )
     waiting = record(
-        {"outcome": {"const": "waiting", "description": "The event has no result yet."}},
+        {
+            "outcome": {"const": "waiting", "description": "The event has no result yet."},
+            "message": value("string", "Why not, at the end of a run, for people."),
+        },
         ("outcome",),
     )
     return {

@@ -422,7 +422,7 @@ class OutcomeJson(Struct, rename="camel"):
     line: int
     message_id: Any
     subscription: str | None
-    outcome: Literal["delivered", "failed", "skipped", "unconfirmed", "rejected"]
+    outcome: Literal["delivered", "failed", "skipped", "unconfirmed", "waiting", "rejected"]
 
 
 class ConnectionFileJson(Struct):

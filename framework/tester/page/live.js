@@ -4,7 +4,7 @@ import { follow } from "./api.js";
 import { button, fresh, h, later, outcomeChip, short } from "./dom.js";
 import { state } from "./state.js";
 
-const KINDS = ["delivered", "failed", "skipped", "unconfirmed", "rejected"];
+const KINDS = ["delivered", "failed", "skipped", "unconfirmed", "waiting", "rejected"];
 const MOST = 300;
 
 export function liveView(signal) {

@@ -89,14 +89,8 @@ class Bench:
             ) as connection,
             EventFile(self.events) as source,
         ):
-            return run_file(
-                connection,
-                source,
-                checkpoint=self.checkpoint,
-                outcomes=self.outcomes,
-                patience=patience,
-                **options,
-            )
+            chosen = {"checkpoint": self.checkpoint, "outcomes": self.outcomes, **options}
+            return run_file(connection, source, patience=patience, **chosen)
 
     def failing(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.checkpoint.read_text()).get("failing", {})
@@ -392,3 +386,38 @@ def test_a_stream_keeps_the_order_of_each_key(
     for room, text in texts:
         wanted[room].append(text)
     assert partner.taken == wanted
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_without_a_checkpoint_what_is_left_has_an_outcome_too(tmp_path: Path, threads: int) -> None:
+    """No later run writes one."""
+    events = [("good", "a"), ("bad", "b"), ("bad", "c"), ("good", "d")]
+    bench = Bench(tmp_path, events)
+    partner = Rooms(lambda room, _: 503 if room == "bad" else 200)
+    summary = bench.run(partner, Patience(run_for=5), checkpoint=None, threads=threads)
+    assert (summary.stopped, summary.unsettled, summary.settled) == ("unavailable", 2, 1)
+    assert bench.outcome_of() == once([1, 4]) + once([2, 3], "waiting")
+    messages = {row.get("message") for row in rows_of(bench.outcomes) if row["line"] in {2, 3}}
+    assert messages == {"`POST partner.test/` answered 503 Service Unavailable."}
+
+
+def test_with_a_checkpoint_the_next_run_writes_the_outcome(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [("good", "a"), ("bad", "b")])
+    bench.run(Rooms(lambda room, _: 503 if room == "bad" else 200), Patience())
+    assert bench.outcome_of() == once([1])
+    bench.run(Rooms(), Patience())
+    assert bench.outcome_of() == once([1, 2])
+
+
+def test_an_interrupted_run_without_a_checkpoint_says_what_was_not_sent(tmp_path: Path) -> None:
+    bench, asked = Bench(tmp_path, [("x", "a"), ("x", "b"), ("y", "c")], max_size=1), []
+
+    def reply(_room: str, texts: list[str]) -> int:
+        asked.extend(texts)
+        return 200
+
+    bench.run(Rooms(reply), Patience(), checkpoint=None, stopping=lambda: bool(asked))
+    assert bench.outcome_of() == once([1]) + once([2, 3], "waiting")
+    assert {row.get("message") for row in rows_of(bench.outcomes)[1:]} == {
+        "The run was interrupted."
+    }
