@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,66 +18,31 @@ from framework.cli.connections import (
 )
 from framework.cli.durations import Duration
 from framework.cli.event_files import unpack_option
+from framework.cli.file_deliveries import (
+    FileDeliveries,
+    RunOptions,
+    deliver,
+    kept_offline,
+    select,
+)
 from framework.cli.installed import plugins_print_to_stderr
-from framework.cli.progress import interruptions, progress_bar
-from framework.cli.summaries import conclusion, print_panels, print_summary
+from framework.cli.summaries import conclusion, not_started, print_panels, print_summary
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from framework.delivery import Preview
-    from framework.relay import ConnectionIdentity, Summary
     from framework.sandbox import Sandbox
 
 _EXITS = "\n".join(f"  {code:<4} {text}" for code, text in exits.EXIT_CODES.items())
 _EPILOG = f"\b\nExit codes:\n{_EXITS}"
 
 
-class _Options(NamedTuple):
-    path: str
-    events: str
-    dry_run: bool
-    sandbox: bool
-    endpoints: Mapping[str, str]
-    outcomes: Path | None
-    dead_letters: Path | None
-    checkpoint: Path | None
-    restart: bool
-    limit: int | None
-    threads: int
-    processes: int
-    retry_for: float
-    tries: int
-    give_up_after: float
-    max_line: int
-    last_line: bool
-    unpack: bool
-    as_json: bool
-    quiet: bool
-
-    @property
-    def resumable(self) -> bool:
-        """Whether the run has a checkpoint: a given one, or the default one of a file."""
-        return bool(self.checkpoint) or (not self.offline and Path(self.events).is_file())
-
-    @property
-    def sent_to(self) -> str:
-        """What receives the requests; empty for the partner."""
-        if self.offline:
-            return "the sandbox" if self.sandbox else "a dry run"
-        return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(self.endpoints.items()))
-
-    @property
-    def offline(self) -> bool:
-        """Whether no request leaves this process."""
-        return self.dry_run or self.sandbox
-
-
 MAX_LISTED = 100
 """Number of requests that a dry run lists."""
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = click.Path(path_type=Path)
 
 
 @click.command(epilog=_EPILOG)
@@ -89,9 +51,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--events",
     "-e",
     required=True,
+    multiple=True,
     metavar="FILE",
     help="Events, one JSON object per line (NDJSON, plain or gzip), or one JSON document of up to "
-    "64 MB; - reads standard input.",
+    "64 MB; - reads standard input. May be repeated, and name folders and quoted patterns such as "
+    "'day-*.ndjson', whose files are read by name.",
 )
 @click.option("--dry-run", is_flag=True, help="Send nothing; show the requests that would be sent.")
 @click.option(
@@ -102,7 +66,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--outcomes",
     type=_FILE,
     metavar="FILE",
-    help="Write a JSON line per event and subscription to FILE; a new run replaces the file.",
+    help="Write a JSON line per event and subscription to FILE; a new run replaces the file. A "
+    "folder gets a file for each events file; several of these need a folder.",
 )
 @click.option(
     "--dead-letters",
@@ -188,59 +153,26 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     interruption or an outage of the partner, the same command resumes from it. Events are delivered
     at least once and in the order of the file.
     """
-    chosen = _Options(**options)
-    _check_paths(chosen)
+    chosen = RunOptions(**options)
+    selection = select(chosen)
     opened = open_connection(chosen.path, offline=chosen.offline)
     if not opened.file.enabled:
         raise ConfigurationError(
             f"The connection `{chosen.path}` is disabled. Set `enabled: true` to use it."
         )
-    with plugins_print_to_stderr(), _offline(chosen, opened):
+    with plugins_print_to_stderr(), kept_offline(chosen, opened):
         sandbox = _sandbox(chosen, opened)
-        summary, previews = _deliver(chosen, opened, sandbox)
-    if chosen.as_json or not chosen.quiet:
-        _print(summary, chosen, opened, sandbox)
-        if not chosen.as_json:
-            _print_previews(previews)
-            echo(f"\n{conclusion(summary, resumable=chosen.resumable)}")
-    ctx.exit(exits.code_of_summary(summary))
+        told = deliver(chosen, selection.names, opened, sandbox)
+    if chosen.as_json:
+        _print_json(told, opened, sandbox, single=selection.single)
+    elif not chosen.quiet:
+        _print(told, chosen, sandbox, single=selection.single)
+    if told.error:
+        raise told.error
+    ctx.exit(told.exit_code)
 
 
-@contextmanager
-def _offline(options: _Options, opened: Opened) -> Iterator[None]:
-    """Keep plugins from reaching the outside in dry runs; worker processes may be started."""
-    if not options.offline:
-        yield
-        return
-    from framework.delivery import network_allowed, no_network  # noqa: PLC0415 - heavy
-
-    with no_network(opened.plugin.definition.slug):
-        if options.processes < 2:
-            yield
-            return
-        with network_allowed():
-            yield
-
-
-def _check_paths(options: _Options) -> None:
-    """Raise UsageError where an output file is also an input file or another output file."""
-    reads = {"--events": Path(options.events), "--connection": Path(options.path)}
-    writes = {
-        "--outcomes": options.outcomes,
-        "--checkpoint": options.checkpoint,
-        "--dead-letters": options.dead_letters,
-    }
-    taken = {path.resolve(): flag for flag, path in reads.items()}
-    for flag, path in writes.items():
-        if path is None:
-            continue
-        if path.resolve() in taken:
-            other = taken[path.resolve()]
-            raise click.UsageError(f"{flag} and {other} name the same file, `{path}`.")
-        taken[path.resolve()] = flag
-
-
-def _sandbox(options: _Options, opened: Opened) -> Sandbox | None:
+def _sandbox(options: RunOptions, opened: Opened) -> Sandbox | None:
     """Return the sandbox that responds in this run, if any."""
     if not options.offline:
         return None
@@ -254,136 +186,48 @@ def _sandbox(options: _Options, opened: Opened) -> Sandbox | None:
     return sandbox
 
 
-def _transport(options: _Options, sandbox: Sandbox | None) -> Any:
-    from framework.delivery import DryRun, make_transport  # noqa: PLC0415 - heavy
-
-    if sandbox is not None:
-        from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
-
-        return SandboxTransport(sandbox)
-    return DryRun() if options.dry_run else make_transport(redirect=options.endpoints)
-
-
-def _deliver(
-    options: _Options, opened: Opened, sandbox: Sandbox | None
-) -> tuple[Summary, Sequence[Preview]]:
-    """Return the summary of the run, and the previews of a dry run."""
-    from framework.delivery import (  # noqa: PLC0415 - heavy, imported at first use
-        Patience,
-        Retry,
-        connect,
-    )
-    from framework.events import EventFile  # noqa: PLC0415 - heavy
-    from framework.relay import (  # noqa: PLC0415 - heavy
-        ConnectionIdentity,
-        discard,
-        locked,
-        run_file,
-    )
-
-    with ExitStack() as stack:
-        transport = _transport(options, sandbox)
-        file = opened.file
-        connection = stack.enter_context(
-            connect(
-                opened.plugin,
-                file.settings,
-                file.subscriptions,
-                consent=file.consent,
-                transport=transport,
-                retry=Retry(attempts=2, total=15.0),  # more tries are the run's
-                offline=options.offline,
-            )
-        )
-        source = stack.enter_context(
-            EventFile(
-                options.events,
-                options.max_line,
-                unpack=options.unpack,
-                last_line=options.last_line,
-            )
-        )
-        shows = not (options.quiet or options.as_json)
-        show = stack.enter_context(progress_bar()) if shows else lambda _: None
-        stopping = stack.enter_context(interruptions())
-        serves = ConnectionIdentity.of(connection, file.name, options.sent_to)
-        checkpoint = _checkpoint(options, serves)
-        if checkpoint:
-            stack.enter_context(locked(checkpoint))
-            if options.restart:
-                discard(checkpoint)
-        gc.freeze()  # objects created so far live on; exclude them from collections
-        gc.set_threshold(50_000, 20, 50)
-        summary = run_file(
-            connection,
-            source,
-            serves=serves,
-            checkpoint=checkpoint,
-            outcomes=options.outcomes,
-            dead_letters=_dead_letters(options, serves),
-            limit=options.limit,
-            threads=0 if options.offline else options.threads,
-            processes=options.processes,
-            patience=Patience(
-                tries=options.tries, total=options.give_up_after, run_for=options.retry_for
-            ),
-            on_progress=show,
-            stopping=stopping,
-        )
-        return summary, connection.hook_runner.previews or ()
-
-
-def _checkpoint(options: _Options, serves: ConnectionIdentity) -> Path | None:
-    """Return the path of the checkpoint; dry runs and sandboxes have none by default.
-
-    A new one is announced where another connection's might be meant.
-    """
-    from framework.relay import default_path, others, refuse_previous  # noqa: PLC0415 - heavy
-
-    if options.checkpoint or options.offline:
-        return options.checkpoint
-    path = default_path(options.events, serves)
-    if path is None or path.exists() or options.restart:
-        return path
-    hosts = [urlsplit(url).netloc for url in options.endpoints.values()]
-    refuse_previous(options.events, "-".join(hosts).replace(":", "-"), serves)
-    if known := others(path):
-        echo(
-            f"Starting at the first line: the checkpoint `{known[0]}` is for other settings or "
-            "another address.",
-            err=True,
-        )
-    return path
-
-
-def _dead_letters(options: _Options, serves: ConnectionIdentity) -> Path | None:
-    """Return the path of the dead letters; dry runs and sandboxes have none by default."""
-    from framework.relay import default_path  # noqa: PLC0415 - heavy
-
-    if options.dead_letters or options.offline:
-        return options.dead_letters
-    path = default_path(options.events, serves)
-    return path and path.with_suffix(".dead-letters.ndjson")
-
-
-def _print(summary: Summary, options: _Options, opened: Opened, sandbox: Sandbox | None) -> None:
-    if options.as_json:
-        document = {
-            "connection": opened.file.name,
-            "destination": opened.file.destination,
-            **summary.to_json(),
-            "exitCode": exits.code_of_summary(summary),
-            **({"sandbox": sandbox.state()} if sandbox else {}),
-        }
-        echo(json.dumps(document, indent=2, ensure_ascii=False))
-        return
-    print_summary(summary, "standard input" if options.events == "-" else options.events)
+def _print(
+    told: FileDeliveries, options: RunOptions, sandbox: Sandbox | None, *, single: bool
+) -> None:
+    for number, one in enumerate(told.runs):
+        if not single:
+            echo(f"\n{one.events}\n" if number else f"{one.events}\n")
+        print_summary(one.summary, "standard input" if one.events == "-" else one.events)
+        if not single:
+            resumable = options.resumable(one.events)
+            echo(f"\n{conclusion(one.summary, resumable=resumable)}")
     if options.sandbox and sandbox:
         print_panels(sandbox.panels())
     if options.dry_run:
         echo("\nDry run: nothing was sent.")
         if sandbox:
             _print_requests(sandbox)
+    _print_previews(told.previews)
+    last = told.runs[-1]
+    if single:
+        echo(f"\n{conclusion(last.summary, resumable=options.resumable(last.events))}")
+    elif told.not_started:
+        overtakes = last.summary.stopped in {"unavailable", "refused"}
+        echo(f"\n{not_started(told.not_started, overtakes=overtakes)}")
+
+
+def _print_json(
+    told: FileDeliveries, opened: Opened, sandbox: Sandbox | None, *, single: bool
+) -> None:
+    """Print the summary of the only file, or those of several in the member `files`."""
+    files = [
+        {"events": one.events, **one.summary.to_json(), "exitCode": one.exit_code}
+        for one in told.runs
+    ]
+    document = {
+        "connection": opened.file.name,
+        "destination": opened.file.destination,
+        **(told.runs[0].summary.to_json() if single else {"files": files}),
+        **({} if single else {"notStarted": [*told.not_started]}),
+        "exitCode": told.exit_code,
+        **({"sandbox": sandbox.state()} if sandbox else {}),
+    }
+    echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _print_previews(previews: Sequence[Preview]) -> None:

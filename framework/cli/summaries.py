@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from framework.cli.tables import TableRow, print_table
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _RESUME = "Run the same command again to resume."
 _REFUSED = "Check credentials, consent and settings of the connection."
+_SHOWN = 5
 _START_OVER = "No checkpoint was saved, so the next run starts at the first line."
 
 
@@ -75,6 +76,17 @@ def conclusion(summary: Summary, *, resumable: bool) -> str:
         text = _concluded(summary, resumable=resumable)
         return f"{text} The last line has no end yet and was left unread; --last-line reads it."
     return _concluded(summary, resumable=resumable)
+
+
+def not_started(names: Sequence[str], *, overtakes: bool) -> str:
+    """Return a sentence about the files of events that were left for the next run.
+
+    *overtakes* is whether their events would overtake some that have no result yet.
+    """
+    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    why = ", so that nothing overtakes what has no result yet" if overtakes else ""
+    return f"Not started{why}: {shown}{more}."
 
 
 def _concluded(summary: Summary, *, resumable: bool) -> str:

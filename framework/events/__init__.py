@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from framework.events.parsing import NotJSONError, parse
     from framework.events.reading import MAX_BYTES, MAX_EVENTS, EventReading, read_events
     from framework.events.request_bodies import RequestBody, read_request_body
+    from framework.events.selection import STANDARD_INPUT, Selection, select_files
     from framework.events.stream_head import StreamHead
 
 _EXPORTS = {
@@ -37,6 +38,7 @@ _EXPORTS = {
     "parsing": "NotJSONError parse",
     "reading": "MAX_BYTES MAX_EVENTS EventReading read_events",
     "request_bodies": "RequestBody read_request_body",
+    "selection": "STANDARD_INPUT Selection select_files",
     "stream_head": "StreamHead",
 }
 
@@ -46,6 +48,7 @@ __all__ = [
     "MAX_DOCUMENT",
     "MAX_EVENTS",
     "MAX_LINE",
+    "STANDARD_INPUT",
     "START",
     "Chunk",
     "Decoded",
@@ -58,6 +61,7 @@ __all__ = [
     "ReadingStoppedError",
     "Rejected",
     "RequestBody",
+    "Selection",
     "StreamHead",
     "decode",
     "is_event",
@@ -65,6 +69,7 @@ __all__ = [
     "read_events",
     "read_request_body",
     "reread",
+    "select_files",
     "why_not",
 ]
 

@@ -151,7 +151,9 @@ class _Run:
         self._lines: dict[int, int] = {}
         self._started = self._saved = self._shown = time.monotonic()
         self._writer = CheckpointWriter()
-        self._requests_saved = self._completed_now = 0
+        self._calls_before = connection.calls
+        self._requests_saved = connection.number_of_calls
+        self._completed_now = 0
         self._stop: Stop = ""
         self._complete = before.finished
         self._at_end = False
@@ -459,7 +461,7 @@ class _Run:
         )
 
     def _calls(self) -> Counter[str]:
-        return Counter(self._before.calls) + self._connection.calls
+        return Counter(self._before.calls) + self._connection.calls - self._calls_before
 
 
 def _stop(halted: Failed) -> Stop:

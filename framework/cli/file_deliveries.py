@@ -1,0 +1,314 @@
+"""The deliveries of `actions run`: one file of events after the other, over one connection."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import click
+
+from framework.cli import exits
+from framework.cli.progress import interruptions, progress_bar
+from framework.cli.terminal import echo
+from framework.errors import FrameworkError
+
+if TYPE_CHECKING:
+    from framework.cli.connections import Opened
+    from framework.delivery import Connection, Preview
+    from framework.events import Selection
+    from framework.relay import ConnectionIdentity, Summary
+    from framework.sandbox import Sandbox
+
+
+class RunOptions(NamedTuple):
+    """The options of `actions run`, as given; *outputs* are those that name files to write."""
+
+    path: str
+    events: Sequence[str]
+    dry_run: bool
+    sandbox: bool
+    endpoints: Mapping[str, str]
+    outcomes: Path | None
+    dead_letters: Path | None
+    checkpoint: Path | None
+    restart: bool
+    limit: int | None
+    threads: int
+    processes: int
+    retry_for: float
+    tries: int
+    give_up_after: float
+    max_line: int
+    last_line: bool
+    unpack: bool
+    as_json: bool
+    quiet: bool
+
+    @property
+    def offline(self) -> bool:
+        """Whether no request leaves this process."""
+        return self.dry_run or self.sandbox
+
+    @property
+    def sent_to(self) -> str:
+        """What receives the requests; empty for the partner."""
+        if self.offline:
+            return "the sandbox" if self.sandbox else "a dry run"
+        return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(self.endpoints.items()))
+
+    @property
+    def outputs(self) -> dict[str, Path]:
+        """The files and folders to write, by option."""
+        given = {
+            "--outcomes": self.outcomes,
+            "--checkpoint": self.checkpoint,
+            "--dead-letters": self.dead_letters,
+        }
+        return {flag: path for flag, path in given.items() if path is not None}
+
+    def resumable(self, events: str) -> bool:
+        """Return whether the run over a file has a checkpoint, a given one or its default one."""
+        return bool(self.checkpoint) or (not self.offline and Path(events).is_file())
+
+
+class FileDelivery(NamedTuple):
+    """A file of events, and the summary of the run over it."""
+
+    events: str
+    summary: Summary
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run over this file alone."""
+        return exits.code_of_summary(self.summary)
+
+
+@dataclass
+class FileDeliveries:
+    """What became of several files: the runs over them, in order, and what was not started.
+
+    *error* is what ended the run over the first of those. *previews* are those of a dry run.
+    """
+
+    runs: list[FileDelivery] = field(default_factory=list)
+    not_started: Sequence[str] = ()
+    error: FrameworkError | None = None
+    previews: Sequence[Preview] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The worst exit code of all: a stop, which is the last, counts more than failures."""
+        codes = [one.exit_code for one in self.runs]
+        return exits.code_of(self.error) if self.error else max(codes, default=exits.DONE)
+
+
+def select(options: RunOptions) -> Selection:
+    """Return the files to deliver, all of which can be read.
+
+    Raises UsageError where a file to write is also read or written otherwise, and what
+    `select_files` raises.
+    """
+    from framework.events import select_files  # noqa: PLC0415 - heavy, imported at first use
+
+    taken = {Path(options.path).resolve(): "--connection"}
+    outputs = options.outputs
+    chosen = select_files(options.events, but=[*taken, *outputs.values()])
+    taken |= {Path(name).resolve(): "--events" for name in chosen.names}
+    for flag, path in outputs.items():
+        if path.is_dir():
+            continue
+        if path.resolve() in taken:
+            other = taken[path.resolve()]
+            raise click.UsageError(f"{flag} and {other} name the same file, `{path}`.")
+        taken[path.resolve()] = flag
+    if not chosen.single:
+        _check_folders(options, chosen.names)
+    return chosen
+
+
+def _check_folders(options: RunOptions, names: Sequence[str]) -> None:
+    """Raise UsageError where several files of events would share a file to write."""
+    for flag, path in options.outputs.items():
+        if not path.is_dir():
+            raise click.UsageError(
+                f"{flag} must name an existing folder where --events names several files: each of "
+                "them has a file of its own in it."
+            )
+        seen: dict[str, str] = {}
+        for name in names:
+            other = seen.setdefault(Path(name).name, name)
+            if other != name:
+                raise click.UsageError(
+                    f"`{other}` and `{name}` have the same name, so {flag} would write one file "
+                    "for both. Leave it out, or deliver them in two runs."
+                )
+
+
+@contextmanager
+def kept_offline(options: RunOptions, opened: Opened) -> Iterator[None]:
+    """Keep plugins from reaching the outside in dry runs; worker processes may be started."""
+    if not options.offline:
+        yield
+        return
+    from framework.delivery import network_allowed, no_network  # noqa: PLC0415 - heavy
+
+    with no_network(opened.plugin.definition.slug):
+        if options.processes < 2:
+            yield
+            return
+        with network_allowed():
+            yield
+
+
+def deliver(
+    options: RunOptions, names: Sequence[str], opened: Opened, sandbox: Sandbox | None
+) -> FileDeliveries:
+    """Deliver files of events in the order given, each with a checkpoint of its own.
+
+    A file is only started when everything in those before has a result, so that what is held is
+    not overtaken. An error ends it all; it is raised if it is the first file's.
+    """
+    told = FileDeliveries(not_started=[*names])
+    with ExitStack() as stack:
+        connection = stack.enter_context(_connection(options, opened, sandbox))
+        stopping = stack.enter_context(interruptions())
+        gc.freeze()  # objects created so far live on; exclude them from collections
+        gc.set_threshold(50_000, 20, 50)
+        limit = options.limit
+        for number, name in enumerate(names):
+            try:
+                summary = _deliver_file(options, name, connection, opened, limit, stopping)
+            except FrameworkError as error:
+                if not told.runs:
+                    raise
+                told.error = error
+                break
+            told.runs.append(FileDelivery(name, summary))
+            told.not_started = names[number + 1 :]
+            if summary.stopped:
+                break
+            if limit is not None and not (limit := limit - summary.lines + summary.resumed):
+                break
+        told.previews = connection.hook_runner.previews or ()
+    return told
+
+
+def _connection(options: RunOptions, opened: Opened, sandbox: Sandbox | None) -> Connection:
+    from framework.delivery import Retry, connect  # noqa: PLC0415 - heavy, imported at first use
+
+    file = opened.file
+    return connect(
+        opened.plugin,
+        file.settings,
+        file.subscriptions,
+        consent=file.consent,
+        transport=_transport(options, sandbox),
+        retry=Retry(attempts=2, total=15.0),  # more tries are the run's
+        offline=options.offline,
+    )
+
+
+def _transport(options: RunOptions, sandbox: Sandbox | None) -> Any:
+    from framework.delivery import DryRun, make_transport  # noqa: PLC0415 - heavy
+
+    if sandbox is not None:
+        from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
+
+        return SandboxTransport(sandbox)
+    return DryRun() if options.dry_run else make_transport(redirect=options.endpoints)
+
+
+def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
+    options: RunOptions,
+    name: str,
+    connection: Connection,
+    opened: Opened,
+    limit: int | None,
+    stopping: Callable[[], bool],
+) -> Summary:
+    from framework.delivery import Patience  # noqa: PLC0415 - heavy, imported at first use
+    from framework.events import EventFile  # noqa: PLC0415 - heavy
+    from framework.relay import ConnectionIdentity, discard, locked, run_file  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        source = stack.enter_context(
+            EventFile(
+                name,
+                options.max_line,
+                unpack=options.unpack,
+                last_line=options.last_line,
+            )
+        )
+        shows = not (options.quiet or options.as_json)
+        show = stack.enter_context(progress_bar()) if shows else lambda _: None
+        serves = ConnectionIdentity.of(connection, opened.file.name, options.sent_to)
+        checkpoint = _checkpoint(options, name, serves)
+        if checkpoint:
+            stack.enter_context(locked(checkpoint))
+            if options.restart:
+                discard(checkpoint)
+        return run_file(
+            connection,
+            source,
+            serves=serves,
+            checkpoint=checkpoint,
+            outcomes=_in_folder(options.outcomes, name, serves, ".outcomes.ndjson"),
+            dead_letters=_dead_letters(options, name, serves),
+            limit=limit,
+            threads=0 if options.offline else options.threads,
+            processes=options.processes,
+            patience=Patience(
+                tries=options.tries, total=options.give_up_after, run_for=options.retry_for
+            ),
+            on_progress=show,
+            stopping=stopping,
+        )
+
+
+def _in_folder(
+    given: Path | None, events: str, serves: ConnectionIdentity, suffix: str
+) -> Path | None:
+    """Return a path that an option names: a file, or the file of *events* in a folder."""
+    if given is None or not given.is_dir():
+        return given
+    name = "standard-input" if events == "-" else Path(events).name
+    return given / f"{name}.{serves.file_name}{suffix}"
+
+
+def _checkpoint(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path | None:
+    """Return the path of the checkpoint; dry runs and sandboxes have none by default.
+
+    A new one is announced where another connection's might be meant.
+    """
+    from framework.relay import default_path, others, refuse_previous  # noqa: PLC0415 - heavy
+
+    if options.checkpoint or options.offline:
+        return _in_folder(options.checkpoint, events, serves, ".checkpoint")
+    path = default_path(events, serves)
+    if path is None or path.exists() or options.restart:
+        return path
+    hosts = [urlsplit(url).netloc for url in options.endpoints.values()]
+    refuse_previous(events, "-".join(hosts).replace(":", "-"), serves)
+    if known := others(path):
+        echo(
+            f"Starting at the first line: the checkpoint `{known[0]}` is for other settings or "
+            "another address.",
+            err=True,
+        )
+    return path
+
+
+def _dead_letters(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path | None:
+    """Return the path of the dead letters; dry runs and sandboxes have none by default."""
+    from framework.relay import default_path  # noqa: PLC0415 - heavy
+
+    suffix = ".dead-letters.ndjson"
+    if options.dead_letters or options.offline:
+        return _in_folder(options.dead_letters, events, serves, suffix)
+    path = default_path(events, serves)
+    return path and path.with_suffix(suffix)
