@@ -1,8 +1,9 @@
-"""Durations on the command line: `90`, `90s`, `15m`, `4h` or `2d`."""
+"""Durations and times on the command line: `90s`, `15m`, `4h`, `2d`; `2026-03-09T12:00:00Z`."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any, Final
 
 import click
@@ -27,3 +28,24 @@ class Duration(click.ParamType[Any]):
             )
             self.fail(text, param, ctx)
         return float(match[1]) * _UNITS[match[2]]
+
+
+class Moment(click.ParamType[Any]):
+    """A time in ISO 8601, in UTC unless it has a zone."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the time; raises BadParameter."""
+        from framework.relay import read_moment  # noqa: PLC0415 - heavy, imported at first use
+
+        moment = read_moment(str(value))
+        if moment is None:
+            text = (
+                f"`{value}` is not a time in ISO 8601. Write `2026-03-09` or "
+                "`2026-03-09T12:00:00Z`; without a zone, it is in UTC."
+            )
+            self.fail(text, param, ctx)
+        return moment

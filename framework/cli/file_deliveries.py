@@ -18,6 +18,8 @@ from framework.cli.terminal import echo
 from framework.errors import FrameworkError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from framework.cli.connections import Opened
     from framework.delivery import Connection, Preview
     from framework.events import Selection
@@ -37,6 +39,8 @@ class RunOptions(NamedTuple):
     dead_letters: Path | None
     checkpoint: Path | None
     restart: bool
+    from_line: int | None
+    since: datetime | None
     limit: int | None
     threads: int
     processes: int
@@ -127,6 +131,8 @@ def select(options: RunOptions) -> Selection:
             raise click.UsageError(f"{flag} and {other} name the same file, `{path}`.")
         taken[path.resolve()] = flag
     if not chosen.single:
+        if options.from_line is not None:
+            raise click.UsageError("--from-line applies to one file, but --events names several.")
         _check_folders(options, chosen.names)
     return chosen
 
@@ -260,6 +266,8 @@ def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
             outcomes=_in_folder(options.outcomes, name, serves, ".outcomes.ndjson"),
             dead_letters=_dead_letters(options, name, serves),
             limit=limit,
+            first_line=options.from_line,
+            since=options.since,
             threads=0 if options.offline else options.threads,
             processes=options.processes,
             patience=Patience(

@@ -16,7 +16,7 @@ from framework.cli.connections import (
     endpoint_option,
     open_connection,
 )
-from framework.cli.durations import Duration
+from framework.cli.durations import Duration, Moment
 from framework.cli.event_files import unpack_option
 from framework.cli.file_deliveries import (
     FileDeliveries,
@@ -86,6 +86,19 @@ _FILE = click.Path(path_type=Path)
     "--sandbox]",
 )
 @click.option("--restart", is_flag=True, help="Ignore the checkpoint and start at the first line.")
+@click.option(
+    "--from-line",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Deliver from line N on; lines before it count as read. For one file.",
+)
+@click.option(
+    "--since",
+    type=Moment(),
+    metavar="TIME",
+    help="Skip events whose `timestamp` is before TIME, such as 2026-03-09 or "
+    "2026-03-09T12:00:00Z; events without one are delivered.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N lines.")
 @click.option(
     "--threads",

@@ -13,6 +13,7 @@ from framework.delivery.client import Client
 from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
+from framework.delivery.fusion import DELETION
 from framework.delivery.holding import Patience, verdict_of
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
@@ -39,6 +40,7 @@ from framework.delivery.throttle import LocalRateStore, RateStore, Throttle, Thr
 from framework.delivery.transports import DryRun, make_transport
 
 __all__ = [
+    "DELETION",
     "DELETIONS",
     "SUPERSEDED",
     "Cache",

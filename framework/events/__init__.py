@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Position,
     )
     from framework.events.interruptible import ReadingStoppedError
+    from framework.events.line_search import find_line
     from framework.events.parsing import NotJSONError, parse
     from framework.events.reading import MAX_BYTES, MAX_EVENTS, EventReading, read_events
     from framework.events.request_bodies import RequestBody, read_request_body
@@ -35,6 +36,7 @@ _EXPORTS = {
     "envelopes": "EVENT_TYPES is_event why_not",
     "files": "MAX_LINE START Chunk EventFile EventSource Identity Position",
     "interruptible": "ReadingStoppedError",
+    "line_search": "find_line",
     "parsing": "NotJSONError parse",
     "reading": "MAX_BYTES MAX_EVENTS EventReading read_events",
     "request_bodies": "RequestBody read_request_body",
@@ -64,6 +66,7 @@ __all__ = [
     "Selection",
     "StreamHead",
     "decode",
+    "find_line",
     "is_event",
     "parse",
     "read_events",

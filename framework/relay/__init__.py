@@ -20,6 +20,7 @@ from framework.relay.checkpoint import (
 from framework.relay.dead_letters import DeadLetterFile, DeadLetterWriter
 from framework.relay.file_run import run_file
 from framework.relay.outcomes import OutcomeFile
+from framework.relay.selected_lines import read_moment
 from framework.relay.summary import Kind, Progress, Rejection, Summary, Tally
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ __all__ = [
     "joined",
     "locked",
     "others",
+    "read_moment",
     "refuse_previous",
     "run_file",
 ]

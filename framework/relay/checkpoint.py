@@ -91,7 +91,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     *serves* is the connection; *file* is None for a stream, which has a *head* instead.
     *outcomes* is the length of the outcome file in bytes at this point, or None without one.
     *failing* holds, by a digest of lane and batch key, since when and how often a key fails.
-    *dead_letters* is the length of the file of dead letters, if there is one.
+    *dead_letters* is the length of the file of dead letters, if there is one. *first_line* is the
+    line from which a run was asked to deliver.
     """
 
     serves: ConnectionIdentity
@@ -107,6 +108,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     finished: bool = False
     failing: dict[str, Failing] | UnsetType = UNSET
     dead_letters: int | UnsetType = UNSET
+    first_line: int | UnsetType = UNSET
     version: int = VERSION
 
     def unfinished(self) -> Checkpoint:

@@ -30,11 +30,14 @@ from framework.relay.checkpoint_writer import CheckpointWriter
 from framework.relay.dead_letters import DeadLetterWriter, RawLines
 from framework.relay.ingest import Ingested, IngestedSpan, ingest
 from framework.relay.outcomes import OutcomeFile, Waiting
+from framework.relay.selected_lines import Since, begin_at, too_short
 from framework.relay.stream_reader import StreamReader
 from framework.relay.summary import Progress, Stop, Summary, Tally, by_outcome
 from framework.results import Failed, Result
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from framework.relay.processes import Preparing
 
 SAVE_SHARE = 0.1
@@ -59,6 +62,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     outcomes: Path | None = None,
     dead_letters: Path | None = None,
     limit: int | None = None,
+    first_line: int | None = None,
+    since: datetime | None = None,
     threads: int = 0,
     processes: int = 1,
     patience: Patience = IMPATIENT,
@@ -70,6 +75,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     With *checkpoint*, the run resumes from it and updates it, if it is for the same events and for
     *serves*, by default the connection without a name; with *outcomes*, it writes a line to
     that file for each event and subscription. The run reads at most *limit* lines.
+    With *first_line* (from 1), new lines before it count as read, without results; with *since*,
+    events whose timestamp is before it are skipped.
     With *dead_letters*, it adds the events that fail for good to that file.
     With *threads*, so many threads send requests while the next events are read; requests with
     equal batch keys stay in order. With two or more *processes*, so many worker processes decode
@@ -89,6 +96,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     except ReadingStoppedError:
         return Summary({}, finished=False, stopped="interrupted")
     before = before or Checkpoint(serves=serves, file=source.identity)
+    if first_line is not None:
+        before = begin_at(first_line, before, source, checkpoint)
     grown = source.divisible and before.read.offset < (source.size or 0)
     if source.identity is None or before.file != source.identity or grown:
         before = before.unfinished()
@@ -98,6 +107,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
         run = _Run(connection, source, before, log, threads, processes, patience, stopping)
         run.path, run.on_progress = checkpoint, on_progress
+        run.since = Since(since, len(connection.subscriptions)) if since else None
         if dead_letters and not before.finished:
             length = before.dead_letters if isinstance(before.dead_letters, int) else None
             name = serves.name or serves.label.split()[0]
@@ -124,6 +134,7 @@ class _Run:
         self.on_progress: Callable[[Progress], None] = lambda _: None
         self.letters: DeadLetterWriter | None = None
         self.raw_lines: RawLines | None = None
+        self.since: Since | None = None
         self._connection = connection
         self._source = source
         self._before = before
@@ -146,6 +157,8 @@ class _Run:
         self._tally = Tally(before.counts, before.calls, before.rejected)
         self._pending = frozenset(before.pending())
         self._read = before.read
+        self._first = before.first_line if isinstance(before.first_line, int) else 1
+        self._done = max(before.read.lines, self._first - 1)
         self._starts = [before.position]
         self._message_ids: dict[int, object] = {}
         self._lines: dict[int, int] = {}
@@ -199,6 +212,9 @@ class _Run:
             yield from self._read_file(limit)
             if self._stop == "interrupted":
                 return
+        early = self._stop or self._stream.is_stuck or self._stopping()
+        if not early and self._read.lines < self._first - 1:
+            raise too_short(self._first, self._source, self._read.lines)
         self._at_end = True
         yield from self._stream.flush()
 
@@ -244,7 +260,10 @@ class _Run:
         start = self._before.read.offset
         connection, source = self._connection, self._source
         named, stopping = self._named, self._stopping
-        return preparing(connection, source, start, self._processes, named=named, stopping=stopping)
+        return preparing(
+            connection, source, start, self._processes,
+            named=named, stopping=stopping, since=self.since,
+        )  # fmt: skip
 
     def summary(self) -> Summary:
         """Return the summary of this run and of those that it resumed."""
@@ -265,13 +284,13 @@ class _Run:
             message=halted.message if halted else "",
             unsettled=sum(len(one) for spans in unsettled.values() for one in spans),
             settled=min((spans[0].start - 1 for spans in unsettled.values()), default=lines),
-            resumed=self._before.read.lines,
+            resumed=min(self._done, lines),
             completed=self._completed_now,
         )
 
     def _chunks(self, limit: int | None, stop: int | None) -> Iterator[Chunk]:
         """Yield the chunks to read, from the first event without a result."""
-        last = None if limit is None else self._before.read.lines + limit
+        last = None if limit is None else self._done + limit
         for chunk in self._source.chunks(self._before.position, stop):
             if last is None or chunk.end.lines < last:
                 yield chunk
@@ -282,13 +301,17 @@ class _Run:
             return
 
     def _ingest_chunk(self, chunk: Chunk) -> Iterator[list[Completion]]:
+        if chunk.end.lines < self._first and chunk.start.lines >= self._before.read.lines:
+            self._record_read(chunk.end, Ingested([], (), ()))
+            return iter([[]])
         if self.raw_lines:
             self.raw_lines.keep(chunk)
-        again = chunk.start.lines < self._before.read.lines
+        again = chunk.start.lines < self._done
         return self._ingest_again(chunk) if again else self._ingest(chunk)
 
     def _ingest(self, chunk: Chunk) -> Iterator[list[Completion]]:
-        taken = ingest(chunk, self._stream.intake, self._source.max_line, named=self._named)
+        intake, max_line = self._stream.intake, self._source.max_line
+        taken = ingest(chunk, intake, max_line, named=self._named, since=self.since)
         self._store_lines(chunk)
         self._record_read(chunk.end, taken)
         return self._stream.add_from_intake(taken.completions)
@@ -300,8 +323,11 @@ class _Run:
         self._record_read(
             chunk.end, Ingested([], decoded.lines, decoded.message_ids(), decoded.rejected)
         )
+        early: list[Completion] = []
+        if self.since:
+            decoded, early = self.since.split(decoded, self._done)
         events = zip(decoded.lines, decoded.events, strict=True)
-        return self._stream.add(events, self._is_open)
+        return chain([early], self._stream.add(events, self._is_open))
 
     def _ingest_span(self, part: IngestedSpan) -> Iterator[list[Completion]]:
         """Ingest a span that a worker process has prepared."""
@@ -331,13 +357,13 @@ class _Run:
 
     def _reject(self, rejected: Iterable[Rejected]) -> None:
         for one in rejected:
-            if one.number > self._before.read.lines:
+            if one.number > self._done:
                 self._tally.reject(one.line, one.reason)
                 if self._log:
                     self._log.reject(one)
 
     def _is_open(self, line: int, subscription: int) -> bool:
-        return line > self._before.read.lines or (line, subscription) in self._pending
+        return line > self._done or (line, subscription) in self._pending
 
     def _record(self, completions: list[Completion]) -> None:
         for one in completions:
@@ -390,7 +416,7 @@ class _Run:
                 bytes_total=self._source.size,
                 counts=counts,
                 calls=self._calls().total(),
-                resumed=self._before.read.lines,
+                resumed=min(self._done, self._read.lines),
             )
         )
 
@@ -457,6 +483,7 @@ class _Run:
             failing=(holds and holds.failing) or msgspec.UNSET,
             outcomes=length,
             dead_letters=self.letters.flush() if self.letters else msgspec.UNSET,
+            first_line=self._before.first_line,
             finished=self._complete,
         )
 

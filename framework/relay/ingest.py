@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from framework.delivery import Completion, Intake, Prepared, RowIds
 from framework.events import Chunk, Position, Rejected, decode, reread
+from framework.relay.selected_lines import Since
 
 
 class Ingested(Struct, frozen=True):
@@ -47,8 +48,15 @@ class IngestedSpan(Struct, frozen=True):
         )
 
 
-def ingest(chunk: Chunk, intake: Intake, max_line: int, *, named: bool) -> Ingested:
-    """Add the events of *chunk* to *intake* by line number; *named* requests message IDs."""
+def ingest(
+    chunk: Chunk, intake: Intake, max_line: int, *, named: bool, since: Since | None = None
+) -> Ingested:
+    """Add the events of *chunk* to *intake* by line number; *named* requests message IDs.
+
+    What is before *since* is completed without being added.
+    """
+    if since:
+        return _ingest_since(chunk, intake, max_line, since)
     projection = intake.projection
     structs = projection.decode(chunk.lines) if projection and chunk.lines else None
     if projection is None or structs is None:
@@ -60,3 +68,11 @@ def ingest(chunk: Chunk, intake: Intake, max_line: int, *, named: bool) -> Inges
     completions = intake.add_structs(structs, lines, lambda line: reread(chunk.lines[line - first]))
     message_ids = map(projection.getter("messageId"), structs) if named else ()
     return Ingested(completions, lines, message_ids)
+
+
+def _ingest_since(chunk: Chunk, intake: Intake, max_line: int, since: Since) -> Ingested:
+    decoded = decode(chunk, max_line)
+    left, completions = since.split(decoded)
+    if left.events:
+        completions += intake.add(left.events, left.lines)
+    return Ingested(completions, decoded.lines, decoded.message_ids(), decoded.rejected)

@@ -23,6 +23,7 @@ from framework.delivery import Completion, Connection, Intake
 from framework.errors import ConfigurationError, StorageError
 from framework.events import EventFile, Position, Rejected
 from framework.relay.ingest import IngestedSpan, ingest
+from framework.relay.selected_lines import Since
 
 SPAN_SIZE: Final = 4 * 1024 * 1024
 """Bytes of the file that are prepared at once."""
@@ -33,12 +34,16 @@ _AHEAD: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class MappingProcess:
-    """Prepares spans in a worker process; *max_line* is in bytes, *named* requests message IDs."""
+    """Prepares spans in a worker process; *max_line* is in bytes, *named* requests message IDs.
+
+    What is before *since* is not prepared.
+    """
 
     intake: Intake
     name: str
     max_line: int
     named: bool
+    since: Since | None = None
 
     def prepare(self, start: int, stop: int) -> IngestedSpan:
         """Prepare the lines between two offsets; raises StorageError if the file cannot be read."""
@@ -48,7 +53,9 @@ class MappingProcess:
         end = Position(start)
         with EventFile(self.name, self.max_line) as source:
             for chunk in source.chunks(end, stop):
-                taken = ingest(chunk, self.intake, self.max_line, named=self.named)
+                taken = ingest(
+                    chunk, self.intake, self.max_line, named=self.named, since=self.since
+                )
                 completions += taken.completions
                 rejected += taken.rejected
                 names.append((taken.lines, list(taken.message_ids)) if self.named else ((), []))
@@ -117,6 +124,7 @@ def preparing(  # noqa: PLR0913 - each is an option of a run
     *,
     named: bool,
     stopping: Callable[[], bool],
+    since: Since | None = None,
 ) -> Iterator[Preparing]:
     """Prepare the spans of *source* from the offset *start* on, until the context ends.
 
@@ -126,7 +134,8 @@ def preparing(  # noqa: PLR0913 - each is an option of a run
         raise ConfigurationError(
             "This operating system does not support worker processes. Use --processes 1."
         )
-    worker = MappingProcess(connection.intake(named=named), source.name, source.max_line, named)
+    intake = connection.intake(named=named)
+    worker = MappingProcess(intake, source.name, source.max_line, named, since)
     pool = ProcessPoolExecutor(processes, get_context("fork"), _begin, (worker,))
     try:
         yield Preparing(pool, source.spans(start, SPAN_SIZE), _AHEAD * processes, stopping)

@@ -470,3 +470,38 @@ def test_a_warning_about_the_mapping_is_shown_once_and_the_run_goes_on(
         result = run_actions(*arguments)
         assert result.stderr.count("warning[AD503]: Action `order` has no field `zzz`.") == 1
         assert result.exit_code == exits.DONE
+
+
+def test_a_run_begins_at_a_line(
+    run_actions: Actions, connection: Path, write_events: Write, shop: str, shop_sandbox: Sandbox
+) -> None:
+    events = write_events(["tea", "milk", "bread", "salt"])
+    command = ["run", "-c", connection, "-e", events, "--endpoint", shop]
+    result = run_actions(*command, "--from-line", "3")
+    assert (result.exit_code, shop_sandbox.state()["sold"]) == (exits.DONE, ["bread", "salt"])
+    assert "Done: 2 lines in " in result.stdout
+    result = run_actions(*command, "--from-line", "2")
+    assert result.exit_code == exits.USAGE
+    assert "has already read 4 lines, so --from-line 2" in result.stderr
+    result = run_actions(*command, "--from-line", "2", "--restart")
+    assert result.exit_code == exits.DONE
+    assert shop_sandbox.state()["sold"] == ["bread", "salt", "milk", "bread", "salt"]
+
+
+def test_a_run_leaves_out_what_is_before_a_time(
+    run_actions: Actions, connection: Path, write_events: Write
+) -> None:
+    old, new = (
+        {"type": "track", "properties": {"thing": thing}, "timestamp": f"{day}T08:00:00Z"}
+        for thing, day in (("tea", "2026-03-08"), ("milk", "2026-03-09"))
+    )
+    command = ["run", "-c", connection, "-e", write_events([old, new]), "--sandbox", "--json"]
+    told = json.loads(run_actions(*command, "--since", "2026-03-09").stdout)
+    assert (told["sandbox"]["sold"], told["exitCode"]) == (["milk"], exits.DONE)
+    assert [(one["code"], one["count"]) for one in told["counts"]] == [("", 1), ("BEFORE_SINCE", 1)]
+    result = run_actions(*command, "--since", "yesterday")
+    assert result.exit_code == exits.USAGE
+    assert result.stderr.endswith(
+        "Invalid value for '--since': `yesterday` is not a time in ISO 8601. Write `2026-03-09` "
+        "or `2026-03-09T12:00:00Z`; without a zone, it is in UTC.\n"
+    )

@@ -233,3 +233,13 @@ def test_a_dry_run_shows_the_requests_of_all_files(
     result = run_actions("run", "-c", connection, *files, "--dry-run")
     assert (result.exit_code, result.stdout.count("POST /orders")) == (exits.DONE, 2)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_first_line_is_one_of_a_single_file(
+    deliver: Actions, things: Things, shop_sandbox: Sandbox
+) -> None:
+    files = ["-e", things("a.ndjson", ["tea"]), "-e", things("b.ndjson", ["milk"])]
+    result = deliver(*files, "--from-line", "2")
+    text = "--from-line applies to one file, but --events names several.\n"
+    assert (result.exit_code, result.stderr.endswith(text)) == (exits.USAGE, True)
+    assert shop_sandbox.state()["sold"] == []
