@@ -327,7 +327,7 @@ class _Run:
         if self.since:
             decoded, early = self.since.split(decoded, self._done)
         events = zip(decoded.lines, decoded.events, strict=True)
-        return chain([early], self._stream.add(events, self._is_open))
+        return _with_first(early, self._stream.add(events, self._is_open))
 
     def _ingest_span(self, part: IngestedSpan) -> Iterator[list[Completion]]:
         """Ingest a span that a worker process has prepared."""
@@ -489,6 +489,14 @@ class _Run:
 
     def _calls(self) -> Counter[str]:
         return Counter(self._before.calls) + self._connection.calls - self._calls_before
+
+
+def _with_first(
+    early: list[Completion], steps: Iterator[list[Completion]]
+) -> Iterator[list[Completion]]:
+    """Yield *steps* with *early* in the first one, before which nothing may be abandoned."""
+    yield early + next(steps)
+    yield from steps
 
 
 def _stop(halted: Failed) -> Stop:

@@ -263,3 +263,14 @@ def test_the_edges_of_time_are_compared(runs: Runs) -> None:
     content = b"".join(json.dumps(one).encode() + b"\n" for one in (first, last))
     runs.run(content, since=datetime(1, 1, 1, tzinfo=UTC))
     assert runs.sent == ["last"]
+
+
+def test_a_run_that_stops_at_its_first_step_loses_nothing(runs: Runs) -> None:
+    """Also where a chunk that is read again has events before the time."""
+    runs.down = {"old", "now"}
+    runs.run(CONTENT, limit=2)
+    runs.down = set()
+    assert runs.run(CONTENT, since=NOON, stopping=lambda: True).stopped == "interrupted"
+    assert runs.run(CONTENT, since=NOON).finished
+    assert sorted(runs.sent) == sorted(["old", *NEW])
+    assert Counter(runs.lines) == Counter(range(1, 14))
