@@ -15,24 +15,27 @@ if TYPE_CHECKING:
 _RESUME = "Run the same command again to resume."
 _REFUSED = "Check credentials, consent and settings of the connection."
 _SHOWN = 5
+_THIS_RUN = "This run"
 _START_OVER = "No checkpoint was saved, so the next run starts at the first line."
 
 
 def print_summary(summary: Summary, name: str) -> None:
     """Print counts of outcomes by subscription and reason, and of requests by method and path.
 
-    *name* is the events file's.
+    *name* is the events file's. After earlier runs of the same file, the counts include theirs, and
+    those of this run alone are beside them.
     """
+    resumed = bool(summary.earlier or summary.earlier_rejected or summary.earlier_calls)
+    new, new_calls = summary.new_counts, summary.new_calls
     rows: list[TableRow] = [
-        (kind.subscription, kind.outcome, f"{number:,}", kind.code, kind.reason)
+        (kind.subscription, kind.outcome, f"{number:,}", f"{new[kind]:,}", kind.code, kind.reason)
         for kind, number in sorted(summary.counts.items())
     ]
     if summary.rejected:
-        rows.append(
-            ("", "rejected", f"{summary.rejected:,}", "", "The lines are not valid events.")
-        )
-    columns = ("Subscription", "Outcome", "Count", "Code", "Reason")
-    print_table(columns, rows, empty="No outcomes.")
+        counted = f"{summary.rejected:,}", f"{summary.new_rejected:,}"
+        rows.append(("", "rejected", *counted, "", "The lines are not valid events."))
+    columns = ("Subscription", "Outcome", "Count", _THIS_RUN, "Code", "Reason")
+    _print_counts(columns, rows, "No outcomes.", resumed=resumed)
     echo()
     if summary.rejections:
         more = summary.rejected - len(summary.rejections)
@@ -40,8 +43,21 @@ def print_summary(summary: Summary, name: str) -> None:
         echo()
     if summary.unpacked:
         echo(f"{unpacked(summary.unpacked)}\n")
-    requests = [(request, f"{number:,}") for request, number in sorted(summary.calls.items())]
-    print_table(("Request", "Count"), requests, empty="No requests were sent.")
+    requests = [
+        (request, f"{number:,}", f"{new_calls[request]:,}")
+        for request, number in sorted(summary.calls.items())
+    ]
+    shown = ("Request", "Count", _THIS_RUN)
+    _print_counts(shown, requests, "No requests were sent.", resumed=resumed)
+
+
+def _print_counts(
+    columns: TableRow, rows: Sequence[TableRow], empty: str, *, resumed: bool
+) -> None:
+    """Print a table; the counts of this run only after earlier runs."""
+    shown = [place for place, one in enumerate(columns) if resumed or one != _THIS_RUN]
+    only = [tuple(row[place] for place in shown) for row in rows]
+    print_table(tuple(columns[place] for place in shown), only, empty=empty)
 
 
 def print_rejected(

@@ -105,6 +105,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
         log = None
         if outcomes and not before.finished:
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
+        threads = 0 if before.finished else threads
         run = _Run(connection, source, before, log, threads, processes, patience, stopping)
         run.path, run.on_progress = checkpoint, on_progress
         run.since = Since(since, len(connection.subscriptions)) if since else None
@@ -155,6 +156,7 @@ class _Run:
         # The last one stands for DELETION, which is -1.
         self._names = [*(one.name for one in connection.subscriptions), DELETIONS]
         self._tally = Tally(before.counts, before.calls, before.rejected)
+        self._counts_before = dict(self._tally.counts)
         self._pending = frozenset(before.pending())
         self._read = before.read
         self._first = before.first_line if isinstance(before.first_line, int) else 1
@@ -286,6 +288,9 @@ class _Run:
             settled=min((spans[0].start - 1 for spans in unsettled.values()), default=lines),
             resumed=min(self._done, lines),
             completed=self._completed_now,
+            earlier=self._counts_before,
+            earlier_rejected=self._before.rejected,
+            earlier_calls=self._before.calls,
         )
 
     def _chunks(self, limit: int | None, stop: int | None) -> Iterator[Chunk]:

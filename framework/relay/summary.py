@@ -125,6 +125,8 @@ class Progress(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """The summary of a run, including earlier runs of the same file.
 
+    *earlier*, *earlier_rejected* and *earlier_calls* are what of *counts*, *rejected* and *calls*
+    earlier runs had counted; the rest is this run's.
     *calls* counts requests by method and path, with IDs in paths replaced. *seconds* is the
     duration of this run alone, *completed* the number of its results, *resumed* the number of lines
     that earlier runs had read. After an outage, *unsettled* is the number of results that are
@@ -148,11 +150,29 @@ class Summary(Struct, frozen=True):
     unsettled: int = 0
     settled: int = 0
     unfinished: int = 0
+    earlier: Mapping[Kind, int] = field(default_factory=dict)
+    earlier_rejected: int = 0
+    earlier_calls: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def outcomes(self) -> Counter[str]:
         """The counts by outcome."""
         return by_outcome(self.counts)
+
+    @property
+    def new_counts(self) -> Counter[Kind]:
+        """The counts of this run alone."""
+        return Counter(self.counts) - Counter(self.earlier)
+
+    @property
+    def new_rejected(self) -> int:
+        """The number of invalid lines that this run found."""
+        return self.rejected - self.earlier_rejected
+
+    @property
+    def new_calls(self) -> Counter[str]:
+        """The requests of this run alone."""
+        return Counter(self.calls) - Counter(self.earlier_calls)
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as a JSON object."""
@@ -169,8 +189,17 @@ class Summary(Struct, frozen=True):
             "unpacked": dict(self.unpacked),
             "seconds": round(self.seconds, 3),
             "outcomes": dict(self.outcomes),
-            "counts": [
-                {**kind._asdict(), "count": number} for kind, number in sorted(self.counts.items())
-            ],
+            "counts": _rows(self.counts),
             "calls": dict(self.calls),
+            "thisRun": {
+                "lines": self.lines - self.resumed,
+                "rejected": self.new_rejected,
+                "outcomes": dict(by_outcome(self.new_counts)),
+                "counts": _rows(self.new_counts),
+                "calls": dict(self.new_calls),
+            },
         }
+
+
+def _rows(counts: Mapping[Kind, int]) -> list[dict[str, Any]]:
+    return [{**kind._asdict(), "count": number} for kind, number in sorted(counts.items())]

@@ -91,6 +91,13 @@ def test_a_run_is_printed_as_json(
             }
         ],
         "calls": {"POST shop.example/orders": 2},
+        "thisRun": {
+            "lines": 2,
+            "rejected": 0,
+            "outcomes": {"delivered": 2},
+            "counts": told["counts"],
+            "calls": {"POST shop.example/orders": 2},
+        },
         "exitCode": 0,
     }
     rows = [json.loads(line) for line in outcomes.read_text().splitlines()]
@@ -486,6 +493,42 @@ def test_a_run_begins_at_a_line(
     result = run_actions(*command, "--from-line", "2", "--restart")
     assert result.exit_code == exits.DONE
     assert shop_sandbox.state()["sold"] == ["bread", "salt", "milk", "bread", "salt"]
+
+
+def test_old_failures_do_not_colour_a_new_run(
+    run_actions: Actions, connection: Path, write_events: Write, shop: str, shop_sandbox: Sandbox
+) -> None:
+    """A file grows after a run with a failure and an invalid line: the next run ends with 0."""
+    events = write_events(["tea", "poison", ["no event"]])
+    command = ["run", "-c", connection, "-e", events, "--endpoint", shop]
+    assert run_actions(*command).exit_code == exits.FAILED
+    assert run_actions(*command).exit_code == exits.DONE
+    with events.open("a") as file:
+        file.write('{"type": "track", "properties": {"thing": "milk"}}\n')
+    result = run_actions(*command)
+    assert result.exit_code == exits.DONE
+    shown = [" ".join(line.split()) for line in result.stdout.splitlines() if "─" not in line]
+    assert shown[:-1] == [
+        "Subscription Outcome Count This run Code Reason",
+        "Orders delivered 2 1",
+        f"Orders failed 1 0 UNPROCESSABLE_ENTITY {POISON}",
+        "rejected 1 0 The lines are not valid events.",
+        "",
+        "Request Count This run",
+        "POST shop.example/orders 3 1",
+        "",
+    ]
+    with events.open("a") as file:
+        file.write('{"type": "track", "properties": {"thing": "poison"}}\n')
+    again = run_actions(*command, "--json")
+    told = json.loads(again.stdout)
+    assert (told["outcomes"], told["thisRun"]["outcomes"]) == (
+        {"delivered": 2, "failed": 2},
+        {"failed": 1},
+    )
+    assert (told["rejected"], told["thisRun"]["rejected"]) == (1, 0)
+    assert told["exitCode"] == again.exit_code == exits.FAILED
+    assert shop_sandbox.state()["sold"] == ["tea", "milk"]
 
 
 def test_a_run_leaves_out_what_is_before_a_time(

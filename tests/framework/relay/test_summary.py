@@ -79,4 +79,34 @@ def test_a_summary_has_a_json_form() -> None:
             },
         ],
         "calls": {"PATCH /audiences/{id}": 1},
+        "thisRun": {
+            "lines": 2,
+            "rejected": 1,
+            "outcomes": {"delivered": 2, "failed": 1},
+            "counts": summary.to_json()["counts"],
+            "calls": {"PATCH /audiences/{id}": 1},
+        },
+    }
+
+
+def test_a_summary_tells_what_this_run_did_alone() -> None:
+    bad, good = Kind("Add", "failed", "BAD", "It is bad."), Kind("Add", "delivered")
+    summary = Summary(
+        {bad: 3, good: 7},
+        lines=12,
+        rejected=2,
+        calls={"GET /": 1, "PATCH /": 4},
+        resumed=8,
+        earlier={bad: 3, good: 3},
+        earlier_rejected=2,
+        earlier_calls={"GET /": 1, "PATCH /": 3},
+    )
+    assert summary.to_json()["thisRun"] == {
+        "lines": 4,
+        "rejected": 0,
+        "outcomes": {"delivered": 4},
+        "counts": [
+            {"subscription": "Add", "outcome": "delivered", "code": "", "reason": "", "count": 4}
+        ],
+        "calls": {"PATCH /": 1},
     }
