@@ -198,7 +198,7 @@ class _Run:
                 self._stop = "interrupted"
                 return
             if halted := self._stream.halted:
-                self._stop = _stop(halted)
+                self._stop = "unavailable" if halted.retryable else "refused"
                 return
         if self._stream.holds and self._stream.holds.resting():
             self._stop = "unavailable"
@@ -413,22 +413,17 @@ class _Run:
 
     def _show(self) -> None:
         self._shown = time.monotonic()
-        counts = by_outcome(self._tally.counts)
+        counts, source = by_outcome(self._tally.counts), self._source
         self.on_progress(
             Progress(
                 lines=self._read.lines,
-                bytes_done=self._consumed(),
-                bytes_total=self._source.size,
+                bytes_done=self._read.offset if source.divisible else source.consumed,
+                bytes_total=source.size,
                 counts=counts,
                 calls=self._calls().total(),
                 resumed=min(self._done, self._read.lines),
             )
         )
-
-    def _consumed(self) -> int:
-        """Return the number of bytes read so far, on disk."""
-        source = self._source
-        return self._read.offset if source.divisible else source.consumed
 
     def _save(self, unsettled: Mapping[int, Sequence[range]]) -> None:
         """Save all results durably: first the outcomes, then the checkpoint."""
@@ -502,8 +497,3 @@ def _with_first(
     """Yield *steps* with *early* in the first one, before which nothing may be abandoned."""
     yield early + next(steps)
     yield from steps
-
-
-def _stop(halted: Failed) -> Stop:
-    """Return why a result stops the run: an outage ends by itself, a refusal does not."""
-    return "unavailable" if halted.retryable else "refused"
