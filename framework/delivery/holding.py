@@ -203,9 +203,9 @@ class Holds:
         return max(0.0, min(times) - self._clock.monotonic()) if times else None
 
     def put_back(self, batch: Batch) -> None:
-        """Hold a batch that was not performed, behind those before it."""
+        """Hold a batch that was not performed, behind those before it and any barrier."""
         held = self._places.get(batch.place)
-        if held is None:
+        if held is None or any(one.barrier for one in self.batches()):
             held = self._all = self._all or self._started(None)
         if batch.budget and batch.identifiers:
             held.insert(batch)

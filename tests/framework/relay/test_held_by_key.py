@@ -262,6 +262,32 @@ def test_different_keys_that_fail_alike_are_an_outage(tmp_path: Path) -> None:
     assert bench.outcome_of() == once(range(1, 11))
 
 
+@pytest.mark.parametrize("threads", [0, 1, 3])
+@pytest.mark.parametrize("status", [503, 429, 0])
+def test_nothing_overtakes_a_deletion_that_is_held(
+    tmp_path: Path, status: int, threads: int
+) -> None:
+    """Also not in a room whose last batch was given up, which holds nothing by then."""
+    bench = Bench(tmp_path, [("b", "bad"), ("b", "later"), ("c", "last")])
+    lines = bench.events.read_text().splitlines()
+    lines.insert(1, json.dumps({"type": "delete", "userId": "u1"}))
+    bench.events.write_text("\n".join(lines) + "\n")
+    bench.hooks["delete_users"] = lambda client, requests: client.post(
+        "https://partner.test/", json=["deletions", [one.user_id for one in requests]]
+    )
+    answers = {"deletions": [200, status, status], "b": [200, 500]}
+    partner = Rooms(lambda room, _: answers[room].pop() if room in answers else 200)
+    patience = Patience(tries=1, total=0, run_for=1e9)
+    if status == 503:
+        patience = Patience(tries=3, total=0, run_for=1e9)
+        answers["b"] = [200, 500, 500, 500]
+    assert bench.run(partner, patience, threads=threads).finished
+    calls = [(room, texts) for room, texts, _ in partner.calls if texts != ["bad"]]
+    assert calls[:3] == [("deletions", ["u1"])] * 3
+    assert sorted(calls[3:]) == [("b", ["later"]), ("c", ["last"])]
+    assert bench.outcome_of() == once([1], "failed") + once([2, 3, 4])
+
+
 # Halving
 
 
