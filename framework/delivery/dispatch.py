@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -254,8 +254,7 @@ class ThreadedDispatcher:
 
     def _next(self) -> Dispatched:
         """Return the first batch that is finished; wait for the first of all if there is none."""
-        done = (one for one in self._taken if one[1].done())
-        taken = next(done, self._taken[0])
+        taken = self._first_done() or self._taken[0]
         try:
             results = taken[1].result() if self._end.wait_for(taken[1]) else None
         except BaseException:
@@ -265,6 +264,19 @@ class ThreadedDispatcher:
             taken[1].drop()  # it may have been left alone
         self._taken.remove(taken)
         return taken[0], results
+
+    def _first_done(self) -> tuple[Batch, Task[Sequence[Result] | None], Worker] | None:
+        """Return what is finished, but for what may have ended after an earlier one of its order.
+
+        The threads go on meanwhile, so that a later one may be seen to be done, and it not.
+        """
+        under_way: set[Hashable] = set()
+        for taken in self._taken:
+            place = taken[0].place
+            if place not in under_way and taken[1].done():
+                return taken
+            under_way.add(place)
+        return None
 
     def _perform_unless_stopped(self, batch: Batch) -> Sequence[Result] | None:
         if self._stopped.is_set() or self._gate.bars(batch) or self._stopping():
