@@ -6,6 +6,7 @@ import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from operator import ne
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.deliveries import rows_of, write
 from tests.framework.delivery.bench import SECRET, Message, plugin, said
 from tests.framework.delivery.clocks import FakeClock
 
+DELETE = "(deletions)"
 FOREVER = Patience(run_for=1e9)
 Reply = Callable[[str, list[str]], int]
 """Answers a call for a room with these texts by a status; 0 is no connection, -1 no answer."""
@@ -382,6 +384,42 @@ def test_whatever_fails_each_key_keeps_its_order_and_every_row_has_one_outcome(
         if text not in failed:
             wanted[room].append(text)
     assert {room: taken for room, taken in partner.taken.items() if taken} == wanted
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    events=st.lists(st.sampled_from(["a", "b", "a", "b", DELETE]), min_size=2, max_size=16),
+    answers=st.lists(st.sampled_from([200, 200, 503, 500, 0, -1, 429, 400]), max_size=30),
+    run_for=st.sampled_from([0.0, 5.0, 1e9]),
+    tries=st.sampled_from([1, 3, 1_000]),
+    threads=st.sampled_from([0, 1, 3]),
+)
+def test_whatever_fails_nothing_passes_a_deletion(
+    tmp_path_factory: pytest.TempPathFactory,
+    events: list[str],
+    answers: list[int],
+    run_for: float,
+    tries: int,
+    threads: int,
+) -> None:
+    bench = Bench(tmp_path_factory.mktemp("any"), [])
+    bench.hooks["delete_users"] = lambda client, requests: client.post(
+        "https://partner.test/", json=[DELETE, [one.user_id for one in requests]]
+    )
+    write(bench.events, [
+        {"type": "delete", "userId": str(at)} if room == DELETE else said(str(at), room)
+        for at, room in enumerate(events)
+    ])  # fmt: skip
+    partner = Rooms(lambda _room, _texts: answers.pop() if answers else 200)
+    patience = Patience(tries=tries, total=0 if tries < 1_000 else 1e9, run_for=run_for)
+    for _ in range(60):
+        if bench.run(partner, patience, threads=threads).finished:
+            break
+    changes = [one == DELETE for one in events]
+    stage = [sum(map(ne, changes[:at], changes[1 : at + 1])) for at in range(len(events))]
+    called = [stage[int(text)] for _, texts, _ in partner.calls for text in texts]
+    assert called == sorted(called)
+    assert len(rows_of(bench.outcomes)) == len(events)
 
 
 @settings(max_examples=25, deadline=None)
