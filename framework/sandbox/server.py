@@ -29,6 +29,7 @@ from framework.errors import ConfigurationError
 from framework.sandbox.faults import Fault
 from framework.sandbox.page import render
 from framework.sandbox.partner import Sandbox, SandboxRequest, SandboxResponse, respond
+from framework.threads import Latch
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -72,21 +73,25 @@ class Server:
 
     def run(self) -> None:
         """Serve until the process is interrupted."""
-        try:
-            self._server.serve()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            self._server.stop()
+        # In a thread of its own: what interrupts one of the waits in there can get lost.
+        with suppress(KeyboardInterrupt), self:
+            self._over.wait_until_open()
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve, daemon=True)
+        self._over = Latch()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._server.stop()
         self._thread.join()
+
+    def _serve(self) -> None:
+        try:
+            self._server.serve()
+        finally:
+            self._over.open()
 
 
 @cache
