@@ -120,7 +120,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--retry-for",
     type=Duration(),
-    default="15m",
+    default="10s",
     show_default=True,
     metavar="TIME",
     help="How long this run tries again what fails for now; 0 leaves it to the next run.",

@@ -271,10 +271,7 @@ def test_a_full_disk_is_reported_and_the_next_run_delivers(here: Bench) -> None:
 def test_a_bad_partner_is_waited_for_or_reported(
     here: Bench, faults: list[Fault], code: int, message: str
 ) -> None:
-    """Short failures are retried at once; otherwise the run stops and can be resumed.
-
-    With the default patience it would go on trying for 15 minutes.
-    """
+    """Short failures are retried at once; otherwise the run stops and can be resumed."""
     criteo = CriteoSandbox(options=CriteoOptions(rate_body="empty", rate_headers="when-limited"))
     write(here.events, [event(ADA), event(BOB)])
     for fault in faults:
