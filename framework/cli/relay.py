@@ -24,7 +24,7 @@ from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import store_option
 from framework.cli.summaries import print_panels
 from framework.cli.terminal import echo
-from framework.errors import ConfigurationError
+from framework.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
     from framework.delivery import Connection, RateStore
@@ -52,6 +52,7 @@ class _Options(NamedTuple):
     threads: int
     tries: int
     give_up_after: float
+    keep_dead_letters: float
     from_start: bool
     stop_within: float
 
@@ -166,6 +167,14 @@ def _read_address(
     help="Time since the first of these tries, such as 90s, 15m, 4h or 2d.",
 )
 @click.option(
+    "--keep-dead-letters",
+    type=Duration(),
+    default="30d",
+    show_default=True,
+    metavar="TIME",
+    help="Time after which dead letters are deleted.",
+)
+@click.option(
     "--from-start",
     is_flag=True,
     help="Begin new connections at the oldest event that is kept, not at the end.",
@@ -254,7 +263,7 @@ def _relay(options: _Options, opened: Sequence[Opened]) -> None:
         intake.start()
         say(f"Intake: {intake.url}")
         while not stop.wait(0.25) and running.alive and intake.alive:
-            pass
+            _expire(running, options.keep_dead_letters)
         broken = not stop.is_set()
         echo("Stopping after pending requests.", err=True)
         end = time.monotonic() + options.stop_within
@@ -269,6 +278,16 @@ def _relay(options: _Options, opened: Sequence[Opened]) -> None:
     if not complete:
         echo("Some requests were left under way; the next relay sends them again.", err=True)
         raise click.exceptions.Exit(exits.INTERRUPTED)
+
+
+def _expire(relay: Relay, keep: float) -> None:
+    try:
+        number = relay.expire_dead_letters(keep)
+    except StorageError as error:  # it is tried again in an hour
+        echo(f"Old dead letters were not deleted. {error}", err=True)
+        return
+    if number:
+        echo(f"Deleted {number:,} dead letters that were kept long enough.", err=True)
 
 
 def _check_streams(options: _Options, fed: Sequence[str]) -> None:

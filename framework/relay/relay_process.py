@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from framework.relay.event_store import CursorStatus, EventStore
     from framework.relay.relay_counts import CountKey
 
+EXPIRE_EVERY: Final = 3600.0
+"""Seconds between two looks for dead letters that are kept no longer."""
+
 _ABORT: Final = 1.0
 """Seconds for calls to end once they are asked to."""
 
@@ -70,6 +73,7 @@ class Relay:
         self, store: EventStore, routes: Sequence[RelayRoute], *, from_start: bool = False
     ) -> None:
         self._store = store
+        self._next_expiry = 0.0
         self._workers: list[RelayWorker] = []
         problems: list[str] = []
         for route in routes:
@@ -107,6 +111,19 @@ class Relay:
             for worker in self._workers:
                 worker.join(end - time.monotonic())
         return in_time
+
+    def expire_dead_letters(self, keep: float, now: float | None = None) -> int:
+        """Delete dead letters of these connections that are older than *keep* seconds.
+
+        Looks at most once an hour; returns the number of letters deleted. Raises StorageError.
+        """
+        if time.monotonic() < self._next_expiry:
+            return 0
+        self._next_expiry = time.monotonic() + EXPIRE_EVERY
+        until = (time.time() if now is None else now) - keep
+        letters = self._store.dead_letters
+        names = [worker.route.name for worker in self._workers]
+        return sum(letters.drop(DeadLetterFilter(connection=one, until=until)) for one in names)
 
     @property
     def alive(self) -> bool:

@@ -141,6 +141,22 @@ def test_a_permanent_failure_becomes_a_dead_letter(bench: Bench) -> None:
     assert bench.rooms.said == {"open": ["b"]}
 
 
+def test_dead_letters_are_kept_for_a_stated_time(bench: Bench) -> None:
+    bench.rooms.answers["r"] = 400
+    bench.append("a", room="r")
+    with bench.relaying():
+        until(lambda: len(bench.letters()) == 1)
+    at = bench.letters()[0].at
+    other = Relay(bench.store, [])
+    assert other.expire_dead_letters(keep=0.0, now=at + 1) == 0  # of no connection of its own
+    with bench.relaying() as relay:
+        assert relay.expire_dead_letters(keep=60.0, now=at + 59) == 0
+        assert relay.expire_dead_letters(keep=60.0, now=at + 61) == 0  # it looks once an hour
+    with bench.relaying() as relay:
+        assert relay.expire_dead_letters(keep=60.0, now=at + 61) == 1
+    assert bench.letters() == []
+
+
 def test_a_room_that_fails_for_now_waits_alone_through_restarts(bench: Bench) -> None:
     bench.rooms.answers["busy"] = 503
     bench.append("a", room="busy")
