@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from framework.cli.connections import Opened
     from framework.delivery import Connection, Preview
-    from framework.events import Selection
+    from framework.events import EventFile, Selection
     from framework.relay import ConnectionIdentity, Summary
     from framework.sandbox import Sandbox
 
@@ -41,6 +42,7 @@ class RunOptions(NamedTuple):
     restart: bool
     from_line: int | None
     since: datetime | None
+    follow: bool
     limit: int | None
     threads: int
     processes: int
@@ -81,10 +83,14 @@ class RunOptions(NamedTuple):
 
 
 class FileDelivery(NamedTuple):
-    """A file of events, and the summary of the run over it."""
+    """A file of events, and the summary of the run over it.
+
+    *is_replaced* is whether another file took its place while it was followed.
+    """
 
     events: str
     summary: Summary
+    is_replaced: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -130,11 +136,26 @@ def select(options: RunOptions) -> Selection:
             other = taken[path.resolve()]
             raise click.UsageError(f"{flag} and {other} name the same file, `{path}`.")
         taken[path.resolve()] = flag
+    if options.follow:
+        _check_followed(options, chosen)
     if not chosen.single:
         if options.from_line is not None:
             raise click.UsageError("--from-line applies to one file, but --events names several.")
         _check_folders(options, chosen.names)
     return chosen
+
+
+def _check_followed(options: RunOptions, chosen: Selection) -> None:
+    """Raise UsageError where the files cannot be followed."""
+    if not chosen.single or not Path(chosen.names[0]).is_file():
+        raise click.UsageError("--follow applies to one file, given by its name in --events.")
+    if options.unpack:
+        raise click.UsageError("--follow reads plain files of lines; leave out --unpack.")
+    if options.outcomes:
+        raise click.UsageError(
+            "--follow has no --outcomes, as files may follow each other without end. Failures are "
+            "in the dead letters, counts in the summary."
+        )
 
 
 def _check_folders(options: RunOptions, names: Sequence[str]) -> None:
@@ -186,16 +207,20 @@ def deliver(
         gc.freeze()  # objects created so far live on; exclude them from collections
         gc.set_threshold(50_000, 20, 50)
         limit = options.limit
-        for number, name in enumerate(names):
+        left = deque(names)
+        while left:
             try:
-                summary = _deliver_file(options, name, connection, opened, limit, stopping)
+                run = _deliver_file(options, left[0], connection, opened, limit, stopping)
             except FrameworkError as error:
                 if not told.runs:
                     raise
                 told.error = error
                 break
-            told.runs.append(FileDelivery(name, summary))
-            told.not_started = names[number + 1 :]
+            summary = run.summary
+            told.runs.append(run)
+            if not run.is_replaced or summary.stopped:
+                left.popleft()
+            told.not_started = [*left]
             if summary.stopped:
                 break
             if limit is not None and not (limit := limit - summary.lines + summary.resumed):
@@ -236,20 +261,13 @@ def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
     opened: Opened,
     limit: int | None,
     stopping: Callable[[], bool],
-) -> Summary:
+) -> FileDelivery:
     from framework.delivery import Patience  # noqa: PLC0415 - heavy, imported at first use
-    from framework.events import EventFile  # noqa: PLC0415 - heavy
+    from framework.events import FollowedFile  # noqa: PLC0415 - heavy
     from framework.relay import ConnectionIdentity, discard, locked, run_file  # noqa: PLC0415
 
     with ExitStack() as stack:
-        source = stack.enter_context(
-            EventFile(
-                name,
-                options.max_line,
-                unpack=options.unpack,
-                last_line=options.last_line,
-            )
-        )
+        source = stack.enter_context(_opened(options, name))
         shows = not (options.quiet or options.as_json)
         show = stack.enter_context(progress_bar()) if shows else lambda _: None
         serves = ConnectionIdentity.of(connection, opened.file.name, options.sent_to)
@@ -258,7 +276,7 @@ def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
             stack.enter_context(locked(checkpoint))
             if options.restart:
                 discard(checkpoint)
-        return run_file(
+        summary = run_file(
             connection,
             source,
             serves=serves,
@@ -276,6 +294,18 @@ def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
             on_progress=show,
             stopping=stopping,
         )
+        is_replaced = isinstance(source, FollowedFile) and source.rotated
+        if is_replaced and not summary.stopped and checkpoint:
+            discard(checkpoint)  # the file is complete; the next one has its own
+        return FileDelivery(name, summary, is_replaced)
+
+
+def _opened(options: RunOptions, name: str) -> EventFile:
+    from framework.events import EventFile, FollowedFile  # noqa: PLC0415 - heavy
+
+    if options.follow:
+        return FollowedFile(name, options.max_line)
+    return EventFile(name, options.max_line, unpack=options.unpack, last_line=options.last_line)
 
 
 def _in_folder(

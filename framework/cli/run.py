@@ -99,6 +99,12 @@ _FILE = click.Path(path_type=Path)
     help="Skip events whose `timestamp` is before TIME, such as 2026-03-09 or "
     "2026-03-09T12:00:00Z; events without one are delivered.",
 )
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Go on as lines are added to a file, also where another one takes its place, until "
+    "stopped by a signal. For one plain file, without --outcomes.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N lines.")
 @click.option(
     "--threads",
@@ -168,6 +174,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     """
     chosen = RunOptions(**options)
     selection = select(chosen)
+    single = selection.single and not chosen.follow
     opened = open_connection(chosen.path, offline=chosen.offline)
     if not opened.file.enabled:
         raise ConfigurationError(
@@ -177,9 +184,9 @@ def run(ctx: click.Context, /, **options: Any) -> None:
         sandbox = _sandbox(chosen, opened)
         told = deliver(chosen, selection.names, opened, sandbox)
     if chosen.as_json:
-        _print_json(told, opened, sandbox, single=selection.single)
+        _print_json(told, opened, sandbox, single=single)
     elif not chosen.quiet:
-        _print(told, chosen, sandbox, single=selection.single)
+        _print(told, chosen, sandbox, single=single)
     if told.error:
         raise told.error
     ctx.exit(told.exit_code)

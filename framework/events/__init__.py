@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Identity,
         Position,
     )
+    from framework.events.following import FollowedFile
     from framework.events.interruptible import ReadingStoppedError
     from framework.events.line_search import find_line
     from framework.events.parsing import NotJSONError, parse
@@ -35,6 +36,7 @@ _EXPORTS = {
     "decoding": "Decoded Rejected decode reread",
     "envelopes": "EVENT_TYPES is_event why_not",
     "files": "MAX_LINE START Chunk EventFile EventSource Identity Position",
+    "following": "FollowedFile",
     "interruptible": "ReadingStoppedError",
     "line_search": "find_line",
     "parsing": "NotJSONError parse",
@@ -57,6 +59,7 @@ __all__ = [
     "EventFile",
     "EventReading",
     "EventSource",
+    "FollowedFile",
     "Identity",
     "NotJSONError",
     "Position",

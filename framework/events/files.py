@@ -101,6 +101,9 @@ class EventFile:
     Raises StorageError if a file cannot be opened, ConfigurationError if it is of another kind.
     """
 
+    follows = False
+    """Whether chunks go on as the file grows."""
+
     def __init__(
         self,
         source: EventSource,
@@ -267,7 +270,7 @@ class EventFile:
             line_ended, start = self._seek(start)
         else:
             line_ended = self._skip(source, start.offset)
-        splitter = _LineSplitter(start, self.max_line)
+        splitter = LineSplitter(start, self.max_line)
         limit = min(BLOCK, self.max_line)
         left = sys.maxsize if stop is None else stop - start.offset
         while block := source.read1(min(limit, left)):
@@ -386,7 +389,7 @@ def identify(path: Path, head: int = HEAD, form: str = "") -> Identity:
     return Identity(size, len(start), hashlib.sha256(start).hexdigest(), form)
 
 
-class _LineSplitter:
+class LineSplitter:
     """Splits blocks into chunks of whole lines; buffers at limit *max_line* bytes of a line."""
 
     def __init__(self, start: Position, max_line: int) -> None:

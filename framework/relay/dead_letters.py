@@ -204,12 +204,12 @@ def _admits(which: DeadLetterFilter, letter: DeadLetter) -> bool:
 class RawLines:
     """The texts of events by number, as they were read, until all of their chunk have results.
 
-    A plain file is read again for them; what can be read only once is kept.
+    A plain file is read again for them; what can be read only once, or may be replaced, is kept.
     """
 
     def __init__(self, source: EventFile) -> None:
         self._source = source
-        self._rereads = source.divisible
+        self._rereads = source.divisible and not source.follows
         self._kept: list[Chunk] = []
         self._last: tuple[Position, list[bytes]] | None = None
 

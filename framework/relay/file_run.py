@@ -99,7 +99,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     if first_line is not None:
         before = begin_at(first_line, before, source, checkpoint)
     grown = source.divisible and before.read.offset < (source.size or 0)
-    if source.identity is None or before.file != source.identity or grown:
+    if source.identity is None or before.file != source.identity or grown or source.follows:
         before = before.unfinished()
     with ExitStack() as files:
         log = None
@@ -144,13 +144,14 @@ class _Run:
         self._stopping = stopping
         self._processes = processes
         self._reader: StreamReader | None = None
+        self._flows = source.identity is None or source.follows
         self._stream = connection.stream(
             patience=patience,
             failing=before.failing or {},
             threads=threads,
             stopping=stopping,
             named=self._named,
-            ready=source.identity is None,
+            ready=self._flows,
             ended=self._wake,
         )
         # The last one stands for DELETION, which is -1.
@@ -208,7 +209,7 @@ class _Run:
 
     def _completions(self, limit: int | None) -> Iterator[list[Completion]]:
         """Yield the completions of each chunk and each request; may be abandoned after any."""
-        if self._source.identity is None:
+        if self._flows:
             yield from self._read_stream(limit)
         else:
             yield from self._read_file(limit)
