@@ -10,11 +10,7 @@ from pathlib import Path
 import pytest
 
 from framework.errors import ConfigurationError, StorageError
-from framework.events import Chunk, FollowedFile, Position, following
-
-
-class Ended(Exception):  # noqa: N818 - a test's own signal
-    """The script of a test has no more steps."""
+from framework.events import Chunk, FollowedFile, Position
 
 
 @pytest.fixture
@@ -29,9 +25,9 @@ def follow(events: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
     """Follow the file, with one of the steps at each look that finds nothing; return the lines."""
 
     def followed(*steps: Callable[[], object], start: Position | None = None) -> list[bytes]:
-        left = iter([*steps, lambda: stop.append(True)])
         stop: list[bool] = []
-        monkeypatch.setattr(following.time, "sleep", lambda _: next(left)())
+        left: Iterator[Callable[[], object]] = iter([*steps, lambda: stop.append(True)])
+        monkeypatch.setattr("framework.events.following.time.sleep", lambda _: next(left)())
         with FollowedFile(events) as source:
             source.heed(lambda: bool(stop))
             chunks: Iterator[Chunk] = source.chunks(start or Position())
