@@ -1,4 +1,4 @@
-"""Measure the relay: the delay of events that arrive all day, and its throughput beside a run.
+"""Measure the relay: the delay of events that arrive steadily, and its throughput against a run.
 
     python benchmarks/relay.py delay --rate 5 --audiences 20 [--seconds 300] [--skip 60]
     python benchmarks/relay.py throughput [--events 100000] [--audiences 20] [--rounds 3]
@@ -67,7 +67,7 @@ class Timing(Partner):
         return super().answer(method, target, body)
 
     def wait(self, number: int, seconds: float) -> None:
-        """Wait until so many identifiers have arrived."""
+        """Wait until *number* identifiers have arrived."""
         with self.done:
             if not self.done.wait_for(lambda: len(self.arrived) >= number, seconds):
                 raise SystemExit(f"Only {len(self.arrived):,} of {number:,} events arrived.")
@@ -136,7 +136,7 @@ def post(
 
 
 def memory_of(pid: int) -> int:
-    """Return the peak of memory of a process in megabytes."""
+    """Return the peak memory of a process in megabytes."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     line = next(one for one in status.splitlines() if one.startswith("VmHWM"))
     return round(int(line.split()[1]) / 1024)
@@ -202,7 +202,7 @@ def _relay(file: Path, port: int, partner: Timing, number: int) -> float:
 
 
 def main() -> None:
-    """Measure what the first argument names, and print it."""
+    """Print the measurement that the first argument names."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parts = parser.add_subparsers(required=True)
     one = parts.add_parser("delay")

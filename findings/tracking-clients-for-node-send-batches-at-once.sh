@@ -6,7 +6,7 @@
 # Behaviour: @segment/analytics-node has a request under way for each batch that is full.
 # @rudderstack/rudder-sdk-node waits for a request under way, but with every flush that has begun
 # meanwhile, and these send their batches together. A server that answers at different speeds stores
-# later events first; only `timestamp` tells the order.
+# later events first; only `timestamp` shows the order.
 # Each version: @rudderstack/rudder-sdk-node 3.0.13, @segment/analytics-node 3.1.0, Node 20.20.
 # Output seen:
 #   @rudderstack/rudder-sdk-node: 200 events, at most 10 requests at once

@@ -1,4 +1,4 @@
-"""What outlives a process apart from events: tokens, IDs of audiences, outputs of hooks, jobs."""
+"""State that is kept across processes: tokens, IDs of audiences, outputs of hooks, jobs."""
 
 from __future__ import annotations
 

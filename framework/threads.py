@@ -15,7 +15,7 @@ _TICK: Final = 1.0
 
 
 class Latch:
-    """Is opened once; an interrupted wait for it does no harm to later ones."""
+    """Is opened once; an interrupted wait does not break later ones."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -21,11 +21,11 @@ class _Command(NamedTuple):
 
 _COMMANDS = {
     "run": _Command("run:run", "Deliver events from a file; resume an earlier run."),
-    "relay": _Command("relay:relay", "Take events over HTTP and deliver them all day."),
-    "status": _Command("status:status", "Show what waits in a store of events."),
+    "relay": _Command("relay:relay", "Take events over HTTP, keep them, and deliver them."),
+    "status": _Command("status:status", "Show what waits in a store of events, by connection."),
     "forget": _Command("forget:forget", "Remove a connection from a store of events."),
     "dead-letters": _Command(
-        "dead_letters:dead_letters", "List, replay or drop events that failed for good."
+        "dead_letters:dead_letters", "List, replay or drop events that failed permanently."
     ),
     "check-auth": _Command(
         "access:check_auth", "Check a connection's credentials with the partner."

@@ -1,4 +1,4 @@
-"""`actions dead-letters`: look at events that failed for good, deliver them again, drop them."""
+"""`actions dead-letters`: list, show, replay and drop events that failed permanently."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 _FILTERS = (
-    click.option(
-        "--id", "ids", multiple=True, metavar="ID", help="Only this one; may be repeated."
-    ),
+    click.option("--id", "ids", multiple=True, metavar="ID", help="Only this one; repeatable."),
     click.option("--connection-name", metavar="NAME", help="Only of this connection."),
     click.option("--subscription", metavar="NAME", help="Only of this subscription."),
     click.option(
@@ -88,7 +86,7 @@ def _opened(file: Path | None, store: Path | None) -> Iterator[DeadLetters | Dea
 
 
 def _filter(options: dict[str, Any]) -> tuple[DeadLetterFilter, bool]:
-    """Take the filter out of *options*; return whether it leaves anything out."""
+    """Remove the filter from *options*; return it, and whether any of its options is given."""
     from framework.relay import DeadLetterFilter  # noqa: PLC0415 - heavy, imported at first use
 
     given = {
@@ -137,7 +135,7 @@ def _unix(time: datetime | None) -> float | None:
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look at events that failed for good; deliver them again, or drop them.
+    """List, show, replay or drop events that failed permanently.
 
     A run adds them to EVENTS.NAME-DIGEST.dead-letters.ndjson, next to its checkpoint; a relay keeps
     them in its store. They hold whole events, which are personal data.
@@ -194,7 +192,7 @@ def drop(
     filtered: bool,
     every: bool,
 ) -> None:
-    """Drop dead letters, which are not listed or replayed any more."""
+    """Drop dead letters, so that they are not listed or replayed any more."""
     if not (filtered or every):
         raise click.UsageError("Name what to drop, for example with --reason, or use --all.")
     _drop(letters, found)
@@ -209,7 +207,7 @@ def drop(
     "path",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="Connection file over which those of a file are delivered.",
+    help="Connection file; required for dead letters of a file.",
 )
 @endpoint_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON lines.")
@@ -227,9 +225,9 @@ def replay(  # noqa: PLR0913 - each is an option of its own
 ) -> None:
     """Deliver dead letters again, each in the subscription in which it failed.
 
-    What is delivered or skipped is dropped. The order is given up: an event that is replayed comes
-    after newer ones about the same person, and undoes what they did. Those of a store are delivered
-    by the relay that works on it, those of a file by this command, over a --connection.
+    What is delivered or skipped is dropped. The order is not kept: a replayed event is sent after
+    newer ones about the same person, and may undo their effect. Dead letters of a store are
+    delivered by the relay that works on it, those of a file by this command over a --connection.
     """
     del filtered
     from framework.relay import DeadLetterFile  # noqa: PLC0415 - heavy, at first use
@@ -238,12 +236,14 @@ def replay(  # noqa: PLR0913 - each is an option of its own
         _request(letters, found)
         return
     if path is None:
-        raise click.UsageError("Dead letters of a file are delivered over a --connection.")
+        raise click.UsageError(
+            "Name the --connection over which the dead letters of a file are delivered."
+        )
     from framework.delivery import connect, make_transport  # noqa: PLC0415 - heavy, at first use
 
     opened = open_connection(path)
     file = opened.file
-    echo("Replayed events are sent after newer ones about the same persons.", err=True)
+    echo("Replayed events are sent after newer ones about the same person.", err=True)
     with (
         plugins_print_to_stderr(),
         connect(
@@ -266,7 +266,7 @@ def _request(letters: DeadLetters, found: Sequence[DeadLetter]) -> None:
     from framework.relay import DeadLetterFilter  # noqa: PLC0415 - heavy, imported at first use
 
     number = letters.replay(DeadLetterFilter(ids=[one.id for one in found])) if found else 0
-    echo("Replayed events are sent after newer ones about the same persons.", err=True)
+    echo("Replayed events are sent after newer ones about the same person.", err=True)
     echo(f"Requested for {number:,}; a running relay delivers them.")
 
 
@@ -310,12 +310,12 @@ def _is_settled(result: Result) -> bool:
 def _report(results: Sequence[tuple[DeadLetter, Result]], number: int, *, as_json: bool) -> None:
     if as_json:
         for letter, result in results:
-            told = {
+            shown = {
                 "id": f"{letter.id:012x}",
                 "subscription": letter.subscription,
                 **result.to_json(),
             }
-            echo(json.dumps(told, ensure_ascii=False))
+            echo(json.dumps(shown, ensure_ascii=False))
         return
     counts = Counter(
         (letter.subscription, shown["outcome"], shown.get("code", ""), shown.get("message", ""))

@@ -1,4 +1,4 @@
-"""Reading the events that commands show or learn from, with invalid lines told on stderr."""
+"""Reading the events that commands show or learn from, with invalid lines reported on stderr."""
 
 from __future__ import annotations
 

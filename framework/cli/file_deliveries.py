@@ -100,9 +100,9 @@ class FileDelivery(NamedTuple):
 
 @dataclass
 class FileDeliveries:
-    """What became of several files: the runs over them, in order, and what was not started.
+    """The deliveries of several files: the runs over them, in order, and files not started.
 
-    *error* is what ended the run over the first of those. *previews* are those of a dry run.
+    *error* is the error that ended the run over the first of the latter. *previews* are those of a dry run.
     """
 
     runs: list[FileDelivery] = field(default_factory=list)
@@ -200,7 +200,7 @@ def deliver(
     A file is only started when everything in those before has a result, so that what is held is
     not overtaken. An error ends it all; it is raised if it is the first file's.
     """
-    told = FileDeliveries(not_started=[*names])
+    done = FileDeliveries(not_started=[*names])
     with ExitStack() as stack:
         connection = stack.enter_context(_connection(options, opened, sandbox))
         stopping = stack.enter_context(interruptions())
@@ -212,21 +212,21 @@ def deliver(
             try:
                 run = _deliver_file(options, left[0], connection, opened, limit, stopping)
             except FrameworkError as error:
-                if not told.runs:
+                if not done.runs:
                     raise
-                told.error = error
+                done.error = error
                 break
             summary = run.summary
-            told.runs.append(run)
+            done.runs.append(run)
             if not run.is_replaced or summary.stopped:
                 left.popleft()
-            told.not_started = [*left]
+            done.not_started = [*left]
             if summary.stopped:
                 break
             if limit is not None and not (limit := limit - summary.lines + summary.resumed):
                 break
-        told.previews = connection.hook_runner.previews or ()
-    return told
+        done.previews = connection.hook_runner.previews or ()
+    return done
 
 
 def _connection(options: RunOptions, opened: Opened, sandbox: Sandbox | None) -> Connection:
@@ -239,7 +239,7 @@ def _connection(options: RunOptions, opened: Opened, sandbox: Sandbox | None) ->
         file.subscriptions,
         consent=file.consent,
         transport=_transport(options, sandbox),
-        retry=Retry(attempts=2, total=15.0),  # more tries are the run's
+        retry=Retry(attempts=2, total=15.0),  # further tries are made by the run
         offline=options.offline,
     )
 
@@ -321,7 +321,7 @@ def _in_folder(
 def _checkpoint(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path | None:
     """Return the path of the checkpoint; dry runs and sandboxes have none by default.
 
-    A new one is announced where another connection's might be meant.
+    A message announces a new one if there is one for other settings or another address.
     """
     from framework.relay import default_path, others, refuse_previous  # noqa: PLC0415 - heavy
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("connection", metavar="NAME")
 @store_option()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def forget(connection: str, store: Path, yes: bool) -> None:  # noqa: FBT001 - click's signature
     """Remove the connection NAME from a store of events.
 
-    What it has not delivered is given up, and its dead letters are deleted. Events that no other
+    Its undelivered events are given up, and its dead letters are deleted. Events that no other
     connection waits for are deleted, too.
     """
     with open_store(store) as opened:

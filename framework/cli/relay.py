@@ -36,7 +36,7 @@ _STREAM: Final = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
 _ADDRESS: Final = re.compile(r"(?:(.*):)?(\d{1,5})", re.DOTALL)
 _DEFAULT_STREAM: Final = "events"
 _INTAKE_SHARE: Final = 0.5
-"""The part of the deadline that requests to the intake may take."""
+"""Share of the deadline for requests to the intake."""
 
 
 class _Options(NamedTuple):
@@ -118,7 +118,7 @@ def _read_address(
     multiple=True,
     metavar="[STREAMS=]KEY",
     help="Accepted write key, and the streams that it feeds, `events` by default; env:NAME or "
-    "file:PATH in the place of the key keeps it off the command line. Repeatable.",
+    "file:PATH instead of the key keeps it off the command line. Repeatable.",
 )
 @click.option(
     "--allow-host",
@@ -156,7 +156,7 @@ def _read_address(
     default=8,
     show_default=True,
     metavar="N",
-    help="Number of tries after which a batch fails for good, if --give-up-after has passed, too.",
+    help="Number of tries after which a batch fails permanently, once --give-up-after has passed.",
 )
 @click.option(
     "--give-up-after",
@@ -164,7 +164,7 @@ def _read_address(
     default="4h",
     show_default=True,
     metavar="TIME",
-    help="Time since the first of these tries, such as 90s, 15m, 4h or 2d.",
+    help="Minimum time since the first of these tries, such as 90s, 15m, 4h or 2d.",
 )
 @click.option(
     "--keep-dead-letters",
@@ -192,8 +192,8 @@ def relay(**options: Any) -> None:
 
     Clients send events by Segment's tracking API. A request is answered when its events are
     durable; they are delivered at least once and in order. SIGTERM and Ctrl-C end the relay when
-    requests under way are completed; the second one aborts them. The next relay on the same store
-    goes on.
+    requests under way are completed; a second one aborts them. The next relay on the same store
+    resumes.
     """
     chosen = _Options(**options)
     opened = _open_all([path for _, path in chosen.connections], offline=chosen.sandbox)
@@ -276,7 +276,7 @@ def _relay(options: _Options, opened: Sequence[Opened]) -> None:
     if broken:
         raise click.exceptions.Exit(exits.BUG)
     if not complete:
-        echo("Some requests were left under way; the next relay sends them again.", err=True)
+        echo("Some requests were not completed; the next relay sends them again.", err=True)
         raise click.exceptions.Exit(exits.INTERRUPTED)
 
 

@@ -73,7 +73,7 @@ _FILE = click.Path(path_type=Path)
     "--dead-letters",
     type=_FILE,
     metavar="FILE",
-    help="File to which events are added that fail for good  [default: next to the default "
+    help="File to which events that fail permanently are added  [default: next to the default "
     "checkpoint, EVENTS.NAME-DIGEST.dead-letters.ndjson; none for standard input, --dry-run and "
     "--sandbox]",
 )
@@ -129,7 +129,7 @@ _FILE = click.Path(path_type=Path)
     default="10s",
     show_default=True,
     metavar="TIME",
-    help="How long this run tries again what fails for now; 0 leaves it to the next run.",
+    help="How long this run retries temporary failures; 0 leaves them to the next run.",
 )
 @click.option(
     "--tries",
@@ -137,7 +137,7 @@ _FILE = click.Path(path_type=Path)
     default=8,
     show_default=True,
     metavar="N",
-    help="Number of tries after which a batch fails for good, if --give-up-after has passed, too.",
+    help="Number of tries after which a batch fails permanently, once --give-up-after has passed.",
 )
 @click.option(
     "--give-up-after",
@@ -145,7 +145,7 @@ _FILE = click.Path(path_type=Path)
     default="4h",
     show_default=True,
     metavar="TIME",
-    help="Time since the first of these tries, in whichever runs, such as 90s, 15m, 4h or 2d.",
+    help="Minimum time since the first of these tries, over all runs, such as 90s, 15m, 4h or 2d.",
 )
 @click.option(
     "--max-line",
@@ -182,14 +182,14 @@ def run(ctx: click.Context, /, **options: Any) -> None:
         )
     with plugins_print_to_stderr(), kept_offline(chosen, opened):
         sandbox = _sandbox(chosen, opened)
-        told = deliver(chosen, selection.names, opened, sandbox)
+        deliveries = deliver(chosen, selection.names, opened, sandbox)
     if chosen.as_json:
-        _print_json(told, opened, sandbox, single=single)
+        _print_json(deliveries, opened, sandbox, single=single)
     elif not chosen.quiet:
-        _print(told, chosen, sandbox, single=single)
-    if told.error:
-        raise told.error
-    ctx.exit(told.exit_code)
+        _print(deliveries, chosen, sandbox, single=single)
+    if deliveries.error:
+        raise deliveries.error
+    ctx.exit(deliveries.exit_code)
 
 
 def _sandbox(options: RunOptions, opened: Opened) -> Sandbox | None:
@@ -207,9 +207,9 @@ def _sandbox(options: RunOptions, opened: Opened) -> Sandbox | None:
 
 
 def _print(
-    told: FileDeliveries, options: RunOptions, sandbox: Sandbox | None, *, single: bool
+    deliveries: FileDeliveries, options: RunOptions, sandbox: Sandbox | None, *, single: bool
 ) -> None:
-    for number, one in enumerate(told.runs):
+    for number, one in enumerate(deliveries.runs):
         if not single:
             echo(f"\n{one.events}\n" if number else f"{one.events}\n")
         print_summary(one.summary, "standard input" if one.events == "-" else one.events)
@@ -222,29 +222,29 @@ def _print(
         echo("\nDry run: nothing was sent.")
         if sandbox:
             _print_requests(sandbox)
-    _print_previews(told.previews)
-    last = told.runs[-1]
+    _print_previews(deliveries.previews)
+    last = deliveries.runs[-1]
     if single:
         echo(f"\n{conclusion(last.summary, resumable=options.resumable(last.events))}")
-    elif told.not_started:
+    elif deliveries.not_started:
         overtakes = last.summary.stopped in {"unavailable", "refused"}
-        echo(f"\n{not_started(told.not_started, overtakes=overtakes)}")
+        echo(f"\n{not_started(deliveries.not_started, overtakes=overtakes)}")
 
 
 def _print_json(
-    told: FileDeliveries, opened: Opened, sandbox: Sandbox | None, *, single: bool
+    deliveries: FileDeliveries, opened: Opened, sandbox: Sandbox | None, *, single: bool
 ) -> None:
     """Print the summary of the only file, or those of several in the member `files`."""
     files = [
         {"events": one.events, **one.summary.to_json(), "exitCode": one.exit_code}
-        for one in told.runs
+        for one in deliveries.runs
     ]
     document = {
         "connection": opened.file.name,
         "destination": opened.file.destination,
-        **(told.runs[0].summary.to_json() if single else {"files": files}),
-        **({} if single else {"notStarted": [*told.not_started]}),
-        "exitCode": told.exit_code,
+        **(deliveries.runs[0].summary.to_json() if single else {"files": files}),
+        **({} if single else {"notStarted": [*deliveries.not_started]}),
+        "exitCode": deliveries.exit_code,
         **({"sandbox": sandbox.state()} if sandbox else {}),
     }
     echo(json.dumps(document, indent=2, ensure_ascii=False))

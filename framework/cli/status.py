@@ -18,8 +18,7 @@ from framework.cli.terminal import echo
 def status(store: Path, as_json: bool) -> None:  # noqa: FBT001 - click's signature
     """Show what waits in a store of events, by connection.
 
-    An owned connection is one that a process works for. The age is that of the oldest waiting
-    event.
+    A connection is owned while a process works for it. The age is that of the oldest waiting event.
     """
     from framework.relay import connection_statuses  # noqa: PLC0415 - heavy, imported at first use
 

@@ -90,7 +90,7 @@ def conclusion(summary: Summary, *, resumable: bool) -> str:
     """
     if summary.unfinished:
         text = _concluded(summary, resumable=resumable)
-        return f"{text} The last line has no end yet and was left unread; --last-line reads it."
+        return f"{text} The last line has no line end and was not read; --last-line reads it."
     return _concluded(summary, resumable=resumable)
 
 

@@ -14,7 +14,7 @@ from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.fusion import DELETION
-from framework.delivery.holding import Patience, verdict_of
+from framework.delivery.holding import Patience, hold_scope
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.offline import network_allowed, no_network, seal
@@ -91,5 +91,5 @@ __all__ = [
     "no_network",
     "rate_account",
     "seal",
-    "verdict_of",
+    "hold_scope",
 ]

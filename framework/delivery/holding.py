@@ -1,7 +1,7 @@
-"""What fails for now: held by lane and batch key, or as a whole connection, and tried again.
+"""Temporary failures: batches are held by lane and batch key, or all of a connection, and retried.
 
-A batch that fails for now waits here with all later batches of its order, while others go on. What
-concerns the whole connection holds everything; then one batch probes whether the partner is back.
+A batch that fails temporarily is held with all later batches of its order; other orders continue. A
+failure of the whole connection holds everything; then one batch probes whether the partner is back.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from framework.delivery.report import Failing
 from framework.delivery.row_groups import Batch
 from framework.results import Failed, Result
 
-Hindrance: TypeAlias = Literal["", "key", "connection", "halt"]
-"""What a result holds: nothing as it is final, the batch's order, everything, or all for good."""
+HoldScope: TypeAlias = Literal["", "key", "connection", "halt"]
+"""What a result holds: nothing, as it is final; its key; the connection; or it halts the sender."""
 
 PLUGIN_ERRORS: Final = frozenset(
     {"DRY_RUN_NETWORK", "INTERNAL_ERROR", "RESULT_COUNT", "RESULT_TYPE"}
 )
-"""Codes of mistakes in a plugin, which may concern one event, and would block every later run."""
+"""Codes of bugs in a plugin: one may concern a single event, and would block every later run."""
 
 ALIKE: Final = 3
-"""Calls in a row for different keys that fail alike; then it is the connection that is held."""
+"""Consecutive equal failures for different keys after which the connection is held."""
 
 FIRST_SPLITS: Final = 6
-"""Times that a refused batch is halved as long as no part of it is accepted."""
+"""Maximum number of times that a refused batch is halved while no part of it is accepted."""
 
 MORE_SPLITS: Final = 32
-"""Times that it is halved once a part was accepted."""
+"""Maximum number of further halvings once a part was accepted."""
 
 MAX_FUTILE: Final = 2
-"""Batches of which no part was accepted; after so many, none is halved in this run."""
+"""Number of halved batches without an accepted part after which this run halves no more."""
 
 _REFUSALS: Final = frozenset({400, 413, 422})
 
 
-def verdict_of(result: Result) -> Hindrance:
-    """Return what *result* holds: by whether it may be another one later, and by its scope."""
+def hold_scope(result: Result) -> HoldScope:
+    """Return what *result* holds, by whether a retry may succeed and by what the failure concerns."""
     if not isinstance(result, Failed):
         return ""
     if result.reporter == "framework" and result.code in PLUGIN_ERRORS:
@@ -56,11 +56,12 @@ def verdict_of(result: Result) -> Hindrance:
 
 
 class Patience(Struct, frozen=True, kw_only=True):
-    """How long failures for now are borne.
+    """How long temporary failures are retried.
 
-    A batch fails for good after *tries* tries of its key in a row, and *total* seconds since the
-    first of them, in whichever runs. A run tries again for *run_for* seconds; what fails after
-    that is left for the next one. The waits grow from *first* to *cap* seconds, with jitter.
+    A batch fails permanently after *tries* consecutive tries of its key, if *total* seconds have
+    passed since the first of them; both count over all runs. A run retries for *run_for* seconds;
+    what still fails is left for the next run. The waits grow from *first* to *cap* seconds, with
+    jitter.
     """
 
     tries: int = 8
@@ -70,20 +71,20 @@ class Patience(Struct, frozen=True, kw_only=True):
     cap: float = 300.0
 
     def wait(self, tries: int, pause: float | None) -> float:
-        """Return the seconds to wait after so many tries; a *pause* is kept in full."""
+        """Return the seconds to wait after *tries* tries, at least *pause*."""
         longest = min(self.cap, self.first * 2.0 ** min(tries - 1, 30))
         wait = random.uniform(longest / 2, longest)  # noqa: S311 - spreads load only
         return wait if pause is None else max(wait, pause)
 
 
 Shrink: TypeAlias = Callable[[Hashable, Sequence[Batch]], Sequence[Batch]]
-"""Takes rows out of the batches of an order that are not to be sent any more."""
+"""Returns the batches of an order without the rows that need not be sent any more."""
 
 
 class Held(Struct, eq=False):
-    """Batches that wait, in order: since and until when, by readings of the clock.
+    """Held batches, in order; *since* and *until* are readings of the clock.
 
-    One that *rests* is not tried again in this run. *attempts* are those of this run.
+    If it *rests*, they are not retried in this run. *attempts* is the number of tries in this run.
     """
 
     since: float
@@ -94,7 +95,7 @@ class Held(Struct, eq=False):
     batches: deque[Batch] = field(default_factory=deque)
 
     def insert(self, part: Batch) -> None:
-        """Add a part of a refused batch behind the larger parts of the same.
+        """Insert a part of a refused batch after the larger parts of that batch.
 
         Rows without identifiers keep their order, so those come first.
         """
@@ -106,15 +107,15 @@ class Held(Struct, eq=False):
         self.batches.insert(at, part)
 
     def recover(self, now: float) -> None:
-        """Wait no longer."""
+        """End the wait, and forget the failure."""
         self.since = self.until = now
         self.failure, self.attempts, self.rests = None, 0, False
 
 
 class Holds:
-    """What a sender holds, and what it knows of keys that fail.
+    """The batches that a sender holds, and the keys that fail.
 
-    `bars` and `note` are for the threads that perform batches; everything else is for the sender's.
+    `bars` and `note` are called by the threads that perform batches, everything else by the sender.
     """
 
     def __init__(
@@ -132,10 +133,10 @@ class Holds:
         self._futile = 0
         self.probing = False
 
-    # For the threads
+    # Called by the threads that perform batches
 
     def admits(self, batch: Batch) -> bool:
-        """Return whether *batch* may be taken: a barrier waits for all that is held."""
+        """Return whether *batch* may be taken; a barrier waits for everything that is held."""
         return self.is_empty or not batch.barrier
 
     def bars(self, batch: Batch) -> bool:
@@ -143,15 +144,15 @@ class Holds:
         return self._all_barred or batch.place in self._barred
 
     def note(self, batch: Batch, results: Sequence[Result]) -> None:
-        """Bar what must not follow *batch* after these results."""
+        """Bar the batches that must not follow *batch* after these results."""
         alike = results.count(results[0]) == len(results)  # as nearly always
-        verdicts = {verdict_of(one) for one in (results[:1] if alike else results)}
-        if "connection" in verdicts or ("key" in verdicts and batch.barrier):
+        scopes = {hold_scope(one) for one in (results[:1] if alike else results)}
+        if "connection" in scopes or ("key" in scopes and batch.barrier):
             self._all_barred = True
-        elif "key" in verdicts or self._divides(batch, results):
+        elif "key" in scopes or self._divides(batch, results):
             self._barred.add(batch.place)
 
-    # For the sender
+    # Called by the sender
 
     @property
     def failing(self) -> dict[str, Failing]:
@@ -159,7 +160,7 @@ class Holds:
         return dict(self._failing)
 
     def tried(self, batch: Batch) -> Failing | None:
-        """Return since when and how often the key of a batch fails."""
+        """Return the first failure and the number of tries of a batch's key, if it fails."""
         return self._failing.get(name_of(batch.place))
 
     @property
@@ -195,7 +196,7 @@ class Holds:
         return sum(len(batch.row_ids) for batch in self.batches())
 
     def next_due(self) -> float | None:
-        """Return the seconds until something is to be tried again; None if nothing is."""
+        """Return the seconds until the next retry; None if nothing is to be retried."""
         held = [one for one in self._places.values() if one.batches]
         if self._all and self._all_barred:
             held = [self._all]
@@ -203,7 +204,7 @@ class Holds:
         return max(0.0, min(times) - self._clock.monotonic()) if times else None
 
     def put_back(self, batch: Batch) -> None:
-        """Hold a batch that was not performed, behind those before it and any barrier."""
+        """Hold a batch that was not performed, after those before it and after any barrier."""
         held = self._places.get(batch.place)
         if held is None or any(one.barrier for one in self.batches()):
             held = self._all = self._all or self._started(None)
@@ -213,7 +214,7 @@ class Holds:
             held.batches.append(batch)
 
     def answered(self, batch: Batch, *, accepted: bool) -> None:
-        """Take note of a batch that does not fail for now: its key and the partner are well."""
+        """Record a batch without a temporary failure: its key and the partner work again."""
         if self._alike:
             self._alike.clear()
         if self.probing and self._all:
@@ -229,10 +230,10 @@ class Holds:
             )
 
     def hold(self, batch: Batch, failure: Failed) -> bool:
-        """Hold a batch that fails for now; return False if it is to fail for good."""
-        whole = verdict_of(failure) == "connection"
+        """Hold a batch that failed temporarily; return False if it is given up."""
+        whole = hold_scope(failure) == "connection"
         if not whole and self._gives_up(batch):
-            self._let_go(batch)
+            self._release_next(batch)
             return False
         if whole or batch.barrier:
             own = self._places.get(batch.place)
@@ -249,7 +250,7 @@ class Holds:
         return True
 
     def halve(self, batch: Batch, results: Sequence[Result]) -> bool:
-        """Hold a refused batch in two halves, to find what is wrong with it, if that may help."""
+        """Hold a refused batch as two halves, to isolate the invalid row; return whether it did."""
         if not self._divides(batch, results):
             return False
         budget = batch.budget or [FIRST_SPLITS, MORE_SPLITS]
@@ -267,9 +268,9 @@ class Holds:
         return self._futile < MAX_FUTILE and is_divisible(batch, results)
 
     def release(self, in_flight: Sequence[Batch], closed: deque[Batch], shrink: Shrink) -> None:
-        """Move what is due from here to the start of *closed*, after *shrink* has seen it.
+        """Move the batches that are due to the start of *closed*, after *shrink* has reduced them.
 
-        Nothing whose order is still *in_flight*, so that no later batch goes first.
+        An order that is still *in_flight* stays, so that no later batch overtakes it.
         """
         now = self._clock.monotonic()
         if self._all:
@@ -299,7 +300,7 @@ class Holds:
         return Held(now, now, failure)
 
     def _gives_up(self, batch: Batch) -> bool:
-        """Count a try; return whether it was the last. In an outage, none is counted."""
+        """Count a try, except while probing; return whether it was the last one."""
         name, now = name_of(batch.place), self._clock.time()
         before = self._failing.get(name) or Failing(now, 0)
         counts = not self.probing
@@ -307,8 +308,8 @@ class Holds:
         late = now - now_failing.first >= self.patience.total
         return late and now_failing.tries >= self.patience.tries
 
-    def _let_go(self, batch: Batch) -> None:
-        """Try the next batch of the order of one that was given up."""
+    def _release_next(self, batch: Batch) -> None:
+        """Make the next batch due, after *batch* was given up."""
         now = self._clock.monotonic()
         if not batch.barrier:
             self._places.setdefault(batch.place, self._started(None)).recover(now)
@@ -330,7 +331,7 @@ class Holds:
         held.rests = held.until - held.since > self.patience.run_for
 
     def _count_alike(self, batch: Batch, failure: Failed) -> None:
-        """Hold the connection after some calls for different keys that fail alike."""
+        """Hold the connection after ALIKE equal failures in a row for different keys."""
         like = (failure.status, failure.code)
         if like != self._like:
             self._like = like
@@ -347,7 +348,7 @@ def is_divisible(batch: Batch, results: Sequence[Result]) -> bool:
     if not whole or len(batch.row_ids) < 2:
         return False
     result = results[0]
-    if not isinstance(result, Failed) or result.reporter != "partner" or verdict_of(result):
+    if not isinstance(result, Failed) or result.reporter != "partner" or hold_scope(result):
         return False
     if result.status not in _REFUSALS:
         return False
@@ -355,11 +356,11 @@ def is_divisible(batch: Batch, results: Sequence[Result]) -> bool:
 
 
 class OneAnswer(list[Any]):
-    """Results of a batch that are one answer of the partner's, which names no row."""
+    """Results of a batch that stem from one response, which names no row."""
 
 
 def name_of(place: Hashable) -> str:
-    """Return a digest of an order, by which later runs know it."""
+    """Return a digest of an order, by which later runs recognize it."""
     return hashlib.sha256(repr(place).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

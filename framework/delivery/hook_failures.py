@@ -29,7 +29,7 @@ def misfit(function: str, wanted: str, found: Any) -> Failed:
 
 
 def late(action: Action | None, end: str) -> Failed:
-    """Return the failure of a call that exceeded its time limit; *end* says what came of it."""
+    """Return the failure of a call that exceeded its time limit; *end* says what its effect is."""
     what = f"Action `{action.slug}`" if action else "Hook `delete_users`"
     limit = f"the time limit of {action.time_limit if action else DELETION_LIMIT:g} seconds"
     return Failed(408, Stopped.code, f"{what} exceeded {limit}. {end}")

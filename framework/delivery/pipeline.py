@@ -279,7 +279,7 @@ class Connection:
         """Open a continuous delivery: add events as they arrive, flush at the end.
 
         A result for which *halts* is true stops it; calls are made by that many *threads*, or by
-        the caller's if there are none. With *patience*, what fails for now is held by lane and
+        the caller's if there are none. With *patience*, temporary failures are held by lane and
         batch key and tried again; *failing* is what an earlier delivery knew of such keys. Once
         *stopping* returns true, no request is repeated or waited for. See `Sender`.
         """

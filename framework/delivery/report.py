@@ -29,7 +29,7 @@ Completed: TypeAlias = tuple[int, int, Result]
 
 
 class Failing(Struct, frozen=True):
-    """A key that fails for now: the Unix time of the *first* failure in a row, and the tries."""
+    """A key that fails temporarily: the Unix time of the *first* failure in a row, and the tries."""
 
     first: float
     tries: int
@@ -38,7 +38,7 @@ class Failing(Struct, frozen=True):
 class Completion(Struct, frozen=True):
     """The events at *positions*, in the *subscription* of an index, share the *result*.
 
-    *tried* says since when and how often it was tried, where it was given up.
+    *tried* holds the first failure and the number of tries of a batch that was given up.
     """
 
     subscription: int

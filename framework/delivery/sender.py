@@ -31,7 +31,7 @@ from framework.delivery.dispatch import (
     ThreadedDispatcher,
 )
 from framework.delivery.fusion import DELETION
-from framework.delivery.holding import Holds, Patience, verdict_of, without_superseded
+from framework.delivery.holding import Holds, Patience, hold_scope, without_superseded
 from framework.delivery.performing import HookRunner
 from framework.delivery.prepare import Intake, Prepared, Wanted
 from framework.delivery.report import SUPERSEDED, Completion, Failing, ReportItem, merged_into
@@ -117,7 +117,7 @@ class Sender:
         self.holds: Holds | None = None
         if patience:
             self.holds = Holds(patience, self._clock, failing)
-            self._halts = halts = lambda result: verdict_of(result) == "halt"
+            self._halts = halts = lambda result: hold_scope(result) == "halt"
         gate: BatchGate = self.holds or OpenGate()
         self._dispatcher: Dispatcher = InlineDispatcher(
             performer.perform,
@@ -332,18 +332,18 @@ class Sender:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more is to be read, as too much waits already."""
+        """Whether too many rows wait to read more."""
         waiting = self._batcher.waiting + (self.holds.rows() if self.holds else 0)
         return waiting + sum(len(one.row_ids) for one in self._closed) > self._max_waiting
 
     @property
     def is_stuck(self) -> bool:
-        """Whether too much waits, and nothing of it is tried again in this run."""
+        """Whether too many rows wait, and none of them is retried in this run."""
         holds = self.holds
         return bool(holds and holds.any and holds.next_due() is None and self.is_full)
 
     def _release(self) -> list[Completion]:
-        """Go on with what is due; return the completions of rows that were superseded meanwhile."""
+        """Release what is due; return the completions of rows that were superseded meanwhile."""
         completions: list[Completion] = []
         if self.holds and self.holds.any:
             self.holds.release(self._dispatcher.in_flight(), self._closed, self._without_superseded)
@@ -444,13 +444,13 @@ class Sender:
         return merged_into(f"{where} {row_id // self._row_ids.subscriptions}")
 
     def _is_open(self, result: Result) -> bool:
-        """Return whether a row with *result* stays open: it halts, or is tried again."""
+        """Return whether a row with *result* stays open, as it halts or is retried."""
         if self.holds:
-            return bool(verdict_of(result))
+            return bool(hold_scope(result))
         return isinstance(result, Failed) and self._halts(result)
 
     def _keep(self, batch: Batch, kept: Mapping[int, Failed]) -> bool:
-        """Keep the rows of a batch that failed for now; return False if they fail for good."""
+        """Hold the rows of a batch that failed temporarily; return False if they are given up."""
         rest = batch if len(kept) == len(batch.row_ids) else batch.only(kept)
         failures = [*kept.values()]
         halts = next((one for one in reversed(failures) if self._halts(one)), None)

@@ -1,4 +1,4 @@
-"""The request bodies of tracking clients: what is wrong in one event harms no other.
+"""The request bodies of tracking clients; an invalid event does not affect the others.
 
 A body is an event, or an object with events in `batch` and with what holds for all of them.
 """

@@ -1,4 +1,4 @@
-"""Which files of events are meant by names of files, folders and patterns."""
+"""The events files that names of files, folders and patterns select."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STANDARD_INPUT: Final = "-"
 
 _SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
 ENDINGS: Final = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
-"""How the names of events files in a folder end, in lower case."""
+"""Endings of the names of events files in a folder, in lower case."""
 
 _MADE_BY_RUNS: Final = (
     ".checkpoint",
@@ -32,7 +32,7 @@ _MADE_BY_RUNS: Final = (
 class Selection(Struct, frozen=True):
     """Events files in the order in which they are read, each once.
 
-    *single* is whether they were given as the name of one file, so that there can be no others.
+    *single* is whether the name of one file was given, instead of several, a folder or a pattern.
     """
 
     names: Sequence[str]
@@ -42,11 +42,11 @@ class Selection(Struct, frozen=True):
 def select_files(given: Sequence[str], but: Iterable[Path] = ()) -> Selection:
     """Return the events files that *given* names: files, folders, patterns, `-` for standard input.
 
-    A folder stands for the files directly in it whose names have one of ENDINGS, a pattern such as
-    `day-*.ndjson` for what it matches, `**` included; both by name. They leave out hidden files,
+    A folder selects the files directly in it whose names have one of ENDINGS, a pattern such as
+    `day-*.ndjson` what it matches, `**` included; both by name. They leave out hidden files,
     files that runs write (checkpoints, dead letters, outcomes), and *but*.
     Raises StorageError if a file is missing or cannot be read, ConfigurationError if one is named
-    twice, or a folder or pattern stands for none.
+    twice, or a folder or pattern selects none.
     """
     left_out = {path.resolve() for path in but}
     names = [name for one in given for name in _named_by(one, left_out)]

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 ArrivalKind: TypeAlias = Literal["accepted", "repeated", "invalid", "refused"]
-"""Events that were stored, that were left out because they had been, that are no events; requests
-that were refused, by their code."""
+"""Events that were stored, events left out as they were stored before, invalid events, and refused
+requests."""
 
 _LOG_EVERY: Final = 1.0
 """Minimum seconds between two log lines about the same."""
@@ -20,7 +20,7 @@ _logger = logging.getLogger("action_destinations")
 
 
 class Arrivals:
-    """Counts by kind and stream, of refused requests by kind and code; safe under threads."""
+    """Counts by kind and stream, or by kind and code for refused requests; safe under threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -11,14 +11,14 @@ from framework.intake.refused_request import RefusedRequest
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
 """Seconds in which a body must arrive."""
 
 _GZIP: Final = 31
 """The window of zlib for gzip only."""
 
 
-class Disconnected(Exception):  # noqa: N818 - not a mistake
+class Disconnected(Exception):  # noqa: N818 - no error
     """The client has closed the connection before its request was complete."""
 
 
@@ -31,10 +31,10 @@ async def read_content(request: Request, max_body: int, max_unpacked: int) -> by
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip", "x-gzip"}:
         raise RefusedRequest(
-            415, "UNSUPPORTED_ENCODING", "Send the body as it is, or packed by gzip."
+            415, "UNSUPPORTED_ENCODING", "Send the body uncompressed or packed by gzip."
         )
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             body = await _receive(request, max_body)
     except TimeoutError:
         raise RefusedRequest(408, "BODY_TIMEOUT", "The body did not arrive in time.") from None

@@ -1,4 +1,4 @@
-"""Which requests reach an intake: by their `Host`, and by the web page that they come from."""
+"""Admission of requests to an intake, by their `Host` and by the origin of a web page."""
 
 from __future__ import annotations
 

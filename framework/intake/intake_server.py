@@ -1,4 +1,4 @@
-"""The intake as a server of this process."""
+"""The HTTP server of an intake."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class IntakeServer:
 
     A request is answered with success when its events are durable in the streams that its write
     key feeds. The address is bound when the server is constructed; requests wait until it is
-    started, and it serves from a thread of its own. It reaches the loopback interface only, unless
-    *host* says otherwise; it has no TLS, so that a proxy with TLS belongs in front of it then.
+    started, and it serves from a thread of its own. It has no TLS: if *host* is not a loopback
+    address, put a proxy with TLS in front of it.
     Raises ConfigurationError if the address cannot be used.
     """
 
@@ -74,7 +74,7 @@ class IntakeServer:
         return self._arrivals.counts()
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         import uvicorn  # noqa: PLC0415 - heavy, imported at first use
 
         config = uvicorn.Config(

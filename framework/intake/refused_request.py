@@ -1,7 +1,7 @@
-"""Refused requests: the statuses and bodies that keep clients from repeating what cannot succeed.
+"""Refused requests, with statuses and bodies that keep clients from repeating hopeless requests.
 
-Official clients repeat 408, 410, 429 and 5xx, and one of them whatever has no `code` in its body.
-Therefore a request that is wrong gets another status, and every body has a code and a message.
+Official clients repeat 408, 410, 429 and 5xx, and one of them every error without a `code` in its body.
+Therefore an invalid request gets another status, and every body has a code and a message.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 
-class RefusedRequest(Exception):  # noqa: N818 - a response, not a mistake
+class RefusedRequest(Exception):  # noqa: N818 - a response, no error
     """A request is refused with *status*, *code* and *message*.
 
     *retry_after* are the whole seconds after which a client may repeat it; None for a request that

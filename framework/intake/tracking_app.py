@@ -39,10 +39,10 @@ KINDS: Final = ("track", "identify", "page", "screen", "group", "alias")
 """Types of single events; their paths are `/v1/track`, `/v1/t` and so on."""
 
 _LARGE: Final = 64 * 1024
-"""Bytes of a body that is read in another thread, so that small ones need not wait for it."""
+"""Size in bytes above which a body is parsed in another thread, so that small ones do not wait."""
 
-_IN_HAND: Final = 16
-"""Bodies of the largest size that may wait for the store together."""
+_MAX_WAITING: Final = 16
+"""Maximum number of bodies of the largest size that wait for the store together."""
 
 _SUCCESS: Final = b'{"success":true}'
 
@@ -51,7 +51,7 @@ _logger = logging.getLogger("action_destinations")
 
 @dataclass(frozen=True)
 class IntakeOptions:
-    """What an intake takes.
+    """What an intake accepts.
 
     *hosts* are names that the `Host` header may have besides those of the machine itself, such as
     that of a TLS proxy in front; *origins* are those of web pages that may send events, such as
@@ -101,7 +101,7 @@ class _Tracker:
         self._keys = keys
         self._options = options
         self._arrivals = arrivals
-        self._in_hand = 0
+        self._waiting_bytes = 0
 
     def endpoint(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
         """Return the endpoint for a batch, or for a single event of *kind*."""
@@ -127,10 +127,10 @@ class _Tracker:
         streams = self._streams(header) if header else ()
         options = self._options
         content = await read_content(request, options.max_body, options.max_unpacked)
-        if self._in_hand + len(content) > _IN_HAND * options.max_unpacked:
+        if self._waiting_bytes + len(content) > _MAX_WAITING * options.max_unpacked:
             message = "Too many requests wait for the store."
             raise RefusedRequest(429, "TOO_MANY_REQUESTS", message, retry_after=1)
-        self._in_hand += len(content)
+        self._waiting_bytes += len(content)
         try:
             if len(content) > _LARGE:
                 accepted = await run_in_threadpool(self._read, content, kind, streams)
@@ -138,7 +138,7 @@ class _Tracker:
                 accepted = self._read(content, kind, streams)
             await self._keep(accepted)
         finally:
-            self._in_hand -= len(content)
+            self._waiting_bytes -= len(content)
         if accepted.invalid and not accepted.stamped.lines:
             raise RefusedRequest(400, "INVALID_EVENT", accepted.invalid[0])
 
@@ -181,7 +181,7 @@ class _Tracker:
             raise RefusedRequest(401, "NO_WRITE_KEY", message)
         streams = self._keys.streams_of(key)
         if not streams:
-            raise RefusedRequest(401, "UNKNOWN_WRITE_KEY", "The write key is not known here.")
+            raise RefusedRequest(401, "UNKNOWN_WRITE_KEY", "The write key is unknown.")
         return streams
 
 

@@ -1,4 +1,4 @@
-"""Write keys: what clients prove their source with, and the streams that it feeds.
+"""Write keys, by which clients authenticate, and the streams that each key feeds.
 
 Only digests of keys are kept, so that no key can reach a log or a file.
 """

@@ -1,6 +1,6 @@
 """Delivering events from files, with checkpoints from which interrupted runs resume.
 
-Stores of events, for a relay that delivers what it is sent, are imported at first use.
+The relay of live streams and its stores of events are imported at first use.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _logger = logging.getLogger("action_destinations")
 
 
 class ConnectionIdentity(Struct, frozen=True, kw_only=True):
-    """Whom a run serves: *destination* and *subscriptions* as a label, *name*, and where events go.
+    """The connection of a run: destination and subscriptions as *label*, *name*, and where it sends.
 
     *settings* is a digest of the settings that are not secret. *sent_to* is empty for the partner,
     otherwise what receives the requests in its place.
@@ -90,7 +90,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     *read* is counted in *counts*, *calls* (requests) and *rejected* (invalid lines).
     *serves* is the connection; *file* is None for a stream, which has a *head* instead.
     *outcomes* is the length of the outcome file in bytes at this point, or None without one.
-    *failing* holds, by a digest of lane and batch key, since when and how often a key fails.
+    *failing* holds, by a digest of lane and batch key, a key's first failure and number of tries.
     *dead_letters* is the length of the file of dead letters, if there is one. *first_line* is the
     line from which a run was asked to deliver.
     """

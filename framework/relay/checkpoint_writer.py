@@ -84,7 +84,7 @@ class _Save:
         start = time.monotonic()
         try:
             self._save()
-        except BaseException as error:  # noqa: BLE001 - raised again where the run goes on
+        except BaseException as error:  # noqa: BLE001 - raised again in the run's thread
             self.error = error
         self.took = time.monotonic() - start
         self.ended.open()

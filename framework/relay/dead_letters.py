@@ -1,4 +1,4 @@
-"""Dead letters: events that failed for good in a subscription, kept to be looked at and replayed.
+"""Dead letters: events that failed permanently in a subscription, kept for review and replay.
 
 They hold whole events, which are personal data: files are readable by their owner only.
 """
@@ -26,9 +26,9 @@ _BLOCK = 64 * 1024
 
 
 class DeadLetterFile:
-    """Dead letters in a file of JSON lines; what is dropped is listed in a second file.
+    """Dead letters in a file of JSON lines; the IDs of dropped ones are listed in a second file.
 
-    So a run may go on behind the length that its checkpoint names, whatever was dropped meanwhile.
+    So dropping does not change the length up to which a checkpoint refers to the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class DeadLetterFile:
         return len(found)
 
     def _found(self, which: DeadLetterFilter) -> Sequence[DeadLetter]:
-        """Return the letters that are meant, in the order of the file."""
+        """Return the letters that *which* selects, in the order of the file."""
         with storage(_WHAT, self.path, "read"):
             dropped = set(self._dropped.read_text().split()) if self._dropped.exists() else set()
             lines = self.path.read_bytes().splitlines()
@@ -82,7 +82,7 @@ class DeadLetterWriter:
     """Adds the failures of a run to a file of dead letters; a context manager.
 
     *length* in bytes comes from the checkpoint: what was written after it is written again. None
-    adds to whatever the file holds in whole lines. It is made with the first letter.
+    appends after the last whole line of the file. The file is created with the first letter.
     """
 
     def __init__(self, path: Path, connection: str, length: int | None) -> None:
@@ -224,7 +224,7 @@ class RawLines:
             self._kept = [one for one in self._kept if one.end.lines >= before]
 
     def texts(self, numbers: Sequence[int], starts: Sequence[Position]) -> dict[int, bytes]:
-        """Return the texts of events; *starts* are positions of which some chunk begins at each."""
+        """Return the texts of events by number; *starts* are the positions at which chunks begin."""
         if not self._rereads:
             return {
                 number: one.lines[number - one.start.lines - 1]

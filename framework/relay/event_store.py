@@ -36,7 +36,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     *line* is its number in the stream and *event* its JSON text. *outcome* is the result as JSON,
     *code* its code. *first* is the time of the first failure and *at* that of the dead letter, in
     seconds since 1970. *replay* says whether a replay is requested.
-    *id* is given by the store, as is *at* where it is 0.
+    The store assigns *id*, and *at* if it is 0.
     """
 
     connection: str
@@ -71,7 +71,7 @@ class DeadLetterFilter(Struct, frozen=True, kw_only=True):
 def joined(chunks: Iterable[Chunk], most: int = 1000) -> Iterator[Chunk]:
     """Yield consecutive chunks as fewer ones, of at most *most* lines unless one alone has more.
 
-    What is done for each chunk costs little then, even where each event came in its own request.
+    This keeps the cost of each chunk low, even if each event came in a request of its own.
     """
     held: list[Chunk] = []
     for chunk in chunks:
@@ -207,14 +207,14 @@ class EventStore(Protocol):
     ) -> bool:
         """Wait until there is a chunk after number *after*; return whether there is.
 
-        The wait ends early when *until* returns true, which is looked at after `wake`.
+        The wait ends early when *until* returns true, which is checked after `wake`.
         """
 
     def wake(self) -> None:
-        """Have all waits of this process look at their *until*."""
+        """Make all waits of this process check their *until*."""
 
     def own(self, connection: str, stream: str, *, from_start: bool = False) -> Owner | None:
-        """Become the owner of a connection that reads *stream*; None if another owner works.
+        """Become the owner of a connection that reads *stream*; None if it has another owner.
 
         A new cursor begins at the end of the stream, or *from_start*, at its oldest line.
         Raises ConfigurationError if the connection has a cursor in another stream.
@@ -248,7 +248,7 @@ class EventStore(Protocol):
         """Tokens and other state."""
 
     def close(self) -> None:
-        """Complete what was submitted, give all connections back, and close the store."""
+        """Complete what was submitted, release all connections, and close the store."""
 
     def __enter__(self) -> Self: ...
 

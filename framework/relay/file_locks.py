@@ -58,7 +58,7 @@ class LockFolder:
         return FileLock(descriptor) if taken else None
 
     def is_held(self, kind: str, name: str) -> bool:
-        """Return whether somebody holds the lock."""
+        """Return whether the lock is held."""
         lock = self.take(kind, name)
         if lock:
             lock.release()

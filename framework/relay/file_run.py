@@ -49,8 +49,8 @@ SAVE_EVERY = 1.0
 SHOW_EVERY = 0.1
 """Minimum seconds between two reports of progress."""
 
-IMPATIENT = Patience()
-"""What fails for now is not tried again in the same run."""
+NO_RETRIES = Patience()
+"""Temporary failures are left for the next run."""
 
 
 def run_file(  # noqa: PLR0913 - each is an option of its own
@@ -66,7 +66,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     since: datetime | None = None,
     threads: int = 0,
     processes: int = 1,
-    patience: Patience = IMPATIENT,
+    patience: Patience = NO_RETRIES,
     on_progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Summary:
@@ -77,12 +77,12 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     that file for each event and subscription. The run reads at most *limit* lines.
     With *first_line* (from 1), new lines before it count as read, without results; with *since*,
     events whose timestamp is before it are skipped.
-    With *dead_letters*, it adds the events that fail for good to that file.
-    With *threads*, so many threads send requests while the next events are read; requests with
-    equal batch keys stay in order. With two or more *processes*, so many worker processes decode
-    and map the unread events of a plain file, unless there is a limit; requests and their order
-    stay the same.
-    What fails for now is held by lane and batch key while the rest goes on, and is tried again as
+    With *dead_letters*, it adds the events that fail permanently to that file.
+    *threads* is the number of threads that send requests while the next events are read; requests
+    with equal batch keys stay in order. With two or more *processes*, that number of worker
+    processes decodes and maps the unread events of a plain file, unless there is a limit; requests
+    and their order stay the same.
+    Temporary failures are held by lane and batch key while the rest continues, and are retried as
     *patience* says; by default by the next run.
     The run stops early when *stopping* returns true, when the partner is unavailable or when it
     refuses the whole connection; events without a result are then left for the next run.
@@ -154,7 +154,7 @@ class _Run:
             ready=self._flows,
             ended=self._wake,
         )
-        # The last one stands for DELETION, which is -1.
+        # The last name is that of DELETION, whose index is -1.
         self._names = [*(one.name for one in connection.subscriptions), DELETIONS]
         self._tally = Tally(before.counts, before.calls, before.rejected)
         self._counts_before = dict(self._tally.counts)

@@ -38,9 +38,9 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
 
 
 class ConnectionStatus(Struct, frozen=True, kw_only=True):
-    """A connection's cursor in a store: what waits for it, and what it gave up.
+    """A connection's cursor in a store, with what waits for it and its dead letters.
 
-    *oldest* is the number of seconds since the oldest waiting event was received, if it says so.
+    *oldest* is the number of seconds since the oldest waiting event was received, if known.
     """
 
     connection: str
@@ -91,7 +91,7 @@ class Relay:
             worker.start()
 
     def request_stop(self) -> None:
-        """Have the workers complete the calls under way, and start nothing new."""
+        """Ask the workers to complete the calls under way and to start no more."""
         for worker in self._workers:
             worker.stop()
 
@@ -172,7 +172,7 @@ class _Received(Struct):
 
 
 def _age(store: EventStore, cursor: CursorStatus, now: float) -> float | None:
-    """Return the seconds since the oldest waiting event was received, None if it does not say."""
+    """Return the seconds since the oldest waiting event was received, None if unknown."""
     for chunk in store.read(cursor.stream, cursor.committed, 1):
         try:
             received = msgspec.json.decode(chunk.lines[0], type=_Received).receivedAt

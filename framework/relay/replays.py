@@ -22,9 +22,9 @@ UNKNOWN_SUBSCRIPTION: Final = "UNKNOWN_SUBSCRIPTION"
 
 
 class Replayed(Struct, frozen=True):
-    """What came of a replay: IDs of letters that are *settled*, and letters that *failed* again.
+    """The results of a replay: IDs of *settled* letters, and letters that *failed* again.
 
-    All others stay requested; *halted* says why.
+    All others stay requested; *halted* is the failure that ended the replay, if any.
     """
 
     completions: Sequence[Completion]

@@ -1,4 +1,4 @@
-"""Which events of a file a run is asked to deliver: from a line on, and since a time."""
+"""The events of a file that a run is to deliver: from a line on, and since a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BEFORE_SINCE = "BEFORE_SINCE"
 
 
 class Since:
-    """Leaves out events whose `timestamp` is before *moment*, for so many *subscriptions*.
+    """Leaves out events whose `timestamp` is before *moment*; *subscriptions* is their number.
 
     An event without a timestamp in ISO 8601 is not left out; one without a zone is in UTC.
     """

@@ -1,7 +1,7 @@
 """The store of events in an SQLite database on a local disk.
 
 Commits are durable (WAL, `synchronous=FULL`). One thread of each process writes; what waits for it
-shares a transaction. Connections are owned by `flock`, so that the system gives back those of a
+shares a transaction. Connections are owned by `flock`, so that the system releases those of a
 process that ends. Files are readable by their owner only. The store's locks are files in a folder
 with the name of the database and `.locks`.
 """
@@ -37,10 +37,10 @@ RESERVE: Final = 64 * 1024 * 1024
 """Bytes that stay free on the disk by default, so that progress can always be saved."""
 
 _OWNER: Final = "owner"
-"""The kind of a lock that stands for a connection."""
+"""The kind of the locks of connections."""
 
 _MOMENT: Final = 0.1
-"""Seconds for which somebody who only asks who owns a connection may hold its lock."""
+"""Seconds for which a query about the owner of a connection may hold its lock."""
 
 _POLL: Final = 0.25
 """Seconds after which lines that another process appended are noticed."""
@@ -133,11 +133,11 @@ class SQLiteStore:
                 self._committed.wait_for(lambda: self._commits != seen, min(left, _POLL))  # noqa: B023 - waits here
 
     def wake(self) -> None:
-        """Have all waits of this process look at their *until*."""
+        """Make all waits of this process check their *until*."""
         self._notify()
 
     def own(self, connection: str, stream: str, *, from_start: bool = False) -> SQLiteOwner | None:
-        """Become the owner of a connection that reads *stream*; None if another owner works."""
+        """Become the owner of a connection that reads *stream*; None if it has another owner."""
         end = time.monotonic() + _MOMENT
         while (lock := self._locks.take(_OWNER, connection)) is None:
             if time.monotonic() >= end:
@@ -155,7 +155,7 @@ class SQLiteStore:
         return owner
 
     def workers(self) -> int:
-        """Return 1: the processes of one machine take what nobody owns."""
+        """Return 1, as processes of one machine own whichever connections are free."""
         return 1
 
     def cursors(self) -> list[CursorStatus]:
@@ -185,7 +185,7 @@ class SQLiteStore:
         return SQLiteRates(account, self._writer, self._reader)
 
     def close(self) -> None:
-        """Complete what was submitted, give all connections back, and close the database."""
+        """Complete what was submitted, release all connections, and close the database."""
         if self._closed:
             return
         for owner in self._owners.values():

@@ -129,7 +129,7 @@ class Appends:
         self._staged, self._new, self._bytes = {}, set(), 0
 
     def committed(self) -> None:
-        """Wake those who wait for chunks."""
+        """Wake all waits for chunks."""
         self.on_commit()
 
     def _known(self, database: sqlite3.Connection, digests: Sequence[bytes]) -> set[bytes]:

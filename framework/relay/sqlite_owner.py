@@ -79,7 +79,7 @@ class SQLiteOwner:
             return letters_to_replay(database, self.connection, most)
 
     def release(self) -> None:
-        """Give the connection back; further calls have no effect."""
+        """Release the connection; further calls have no effect."""
         self._released = True
         self._lock.release()
 
@@ -115,8 +115,9 @@ def find_cursor(
     if found != number:
         (name,) = database.execute("select name from streams where id = ?", (found,)).fetchone()
         raise ConfigurationError(
-            f"The connection `{connection}` reads the stream `{name}`, not `{stream}`. To begin "
-            "anew, drop its cursor first; events that it has not settled are lost then."
+            f"The connection `{connection}` reads the stream `{name}`, not `{stream}`. To "
+            "start over, remove it with `actions forget`; events that it has not settled are lost "
+            "then."
         )
     return Taken(epoch, position_after(database, number, committed), bytes(checkpoint))
 

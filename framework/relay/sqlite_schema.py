@@ -157,7 +157,7 @@ def _migrate(path: Path, database: sqlite3.Connection) -> None:
 
 
 def _adjust_rates(database: sqlite3.Connection) -> None:
-    """Move the state of rates to the machine's present clock, which starts anew at each boot."""
+    """Move the state of rates to the machine's current clock, which restarts at each boot."""
     now = time.monotonic()
     boot, ahead = _boot(), time.time() - now
     before = dict(database.execute("select name, value from facts where name in ('boot', 'ahead')"))
@@ -173,7 +173,7 @@ def _adjust_rates(database: sqlite3.Connection) -> None:
 
 
 def _boot() -> str:
-    """Return what identifies the time since the machine was started."""
+    """Return an identifier of the machine's current boot."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

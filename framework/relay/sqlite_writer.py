@@ -56,7 +56,7 @@ class WriterThread:
         self._thread.start()
 
     def submit(self, write: Write[Value], *, stages: bool = False) -> Future[Value]:
-        """Return the future result of *write*, which is there when its changes are durable.
+        """Return the future result of *write*, available when its changes are durable.
 
         With *stages*, the write collects in the staging and changes the database in no other way
         that must be undone if it fails. Raises StorageError if the store is closed.
@@ -98,7 +98,7 @@ class WriterThread:
     def _transaction(
         self, some: list[tuple[Write[Any], bool, Future[Any]]], *, final: bool
     ) -> bool:
-        """Run writes in one transaction; return False if it failed and nothing came of it.
+        """Run writes in one transaction; return False if it failed and was undone.
 
         If it is *final*, the futures get the failure.
         """
@@ -109,7 +109,7 @@ class WriterThread:
                 results = [self._write(write, stages=stages) for write, stages, _ in some]
                 self._staging.flush(database)
                 database.execute("commit")
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the thread goes on
+        except BaseException as error:  # noqa: BLE001 - the thread must survive every error
             self._undo()
             if final:
                 for _, _, future in some:

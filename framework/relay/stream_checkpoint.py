@@ -22,7 +22,7 @@ class StreamCheckpoint(Struct, frozen=True, kw_only=True):
 
     *serves* is the connection. The stream was read up to line *read*; *open* holds, by name of the
     subscription, the lines up to there that have no result yet, as in a `Checkpoint`. *failing*
-    holds, by a digest of lane and batch key, since when and how often a key fails.
+    holds, by a digest of lane and batch key, the first failure and the number of tries of a key.
     """
 
     serves: ConnectionIdentity
@@ -48,7 +48,7 @@ class StreamCheckpoint(Struct, frozen=True, kw_only=True):
         """Return the checkpoint in *content*, or a new one at line *read* if that is empty.
 
         Raises ConfigurationError if it belongs to a connection that sends elsewhere, or cannot be
-        read. Other subscriptions are no difference.
+        read. Different subscriptions are accepted.
         """
         if not content:
             return cls(serves=serves, read=read)
@@ -57,10 +57,12 @@ class StreamCheckpoint(Struct, frozen=True, kw_only=True):
             for _ in found.lines():
                 pass
         except (msgspec.DecodeError, ValueError) as error:
-            raise _refused(serves.name, f"has a progress that cannot be read ({error})") from error
+            raise _refused(
+                serves.name, f"has a checkpoint that cannot be read ({error})"
+            ) from error
         if found.format != FORMAT:
             which = f"format {found.format}, but this program reads format {FORMAT}"
-            raise _refused(serves.name, f"has a progress in {which}")
+            raise _refused(serves.name, f"has a checkpoint in {which}")
         before = msgspec.structs.replace(found.serves, label=_same_label(found.serves, serves))
         if other := serves.difference(before):
             raise _refused(serves.name, f"was delivered to {other} before")
@@ -85,7 +87,7 @@ def _same_label(before: ConnectionIdentity, now: ConnectionIdentity) -> str:
 
 def _refused(name: str, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The connection `{name}` {why}, so its position in the store is not one of this "
-        "connection. Give this one another `name`, name another --store, or give up what is not "
+        f"The connection `{name}` {why}, so its position in the store does not belong to "
+        "this connection. Give this one another `name`, name another --store, or give up what is not "
         f"delivered yet: actions forget --store sqlite:PATH {shlex.quote(name)}"
     )

@@ -48,7 +48,7 @@ class StreamReader:
     def next(self, timeout: float, *, take: bool = True) -> Chunk | None:
         """Return the next chunk, or None if none arrives in *timeout* seconds, or at the end.
 
-        Where none is to be taken, only wait. Raises what reading raises.
+        If *take* is false, only wait. Raises what reading raises.
         """
         if not take:
             time.sleep(timeout)

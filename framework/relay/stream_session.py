@@ -33,13 +33,13 @@ SAVE_EVERY: Final = 1.0
 """Seconds between two saves."""
 
 REPLAY_AFTER: Final = 60.0
-"""Seconds until a replay is tried again that the whole connection refused."""
+"""Seconds until a replay is retried that was refused for the whole connection."""
 
 MAX_OPEN: Final = 200_000
-"""Results that may be missing; beyond that, the stream is not read further."""
+"""Maximum number of missing results; beyond it, the stream is not read further."""
 
 MAX_UNSAVED: Final = 1_000
-"""Events that fail before they are saved as dead letters."""
+"""Number of failed events after which they are saved as dead letters."""
 
 READ: Final = 2_000
 """Lines that are read at a time."""
@@ -50,9 +50,10 @@ _logger = logging.getLogger("action_destinations")
 class StreamSession:
     """Reads the stream of *owner* from its saved progress, and delivers it over *connection*.
 
-    Everything between the committed position and the checkpoint that is open there is read again.
-    What fails for now is held by lane and batch key, and tried again as *patience* says. `run` ends
-    when *stopping* returns true, or when the partner refuses the connection, as `halted` says.
+    What is open between the committed position and the checkpoint's is read again.
+    Temporary failures are held by lane and batch key, and retried as *patience* says. `run` ends
+    when *stopping* returns true, or when the partner refuses the connection; `halted` is that
+    failure.
     `delivered` is whether the partner accepted anything.
     After an exception nothing is saved: the next session begins where this one last saved.
     """
@@ -97,7 +98,7 @@ class StreamSession:
         self._changed = self._woken = False
 
     def run(self) -> None:
-        """Deliver until a stop or a halt, and save what came of it."""
+        """Deliver until a stop or a halt, and save the results."""
         sender = self._sender
         while not (self._stopping() or sender.halted):
             self._woken = False
@@ -125,7 +126,7 @@ class StreamSession:
         return bool(holds and holds.all_barred)
 
     def drop(self) -> None:
-        """Start no more calls, and ask those under way to stop; what they were for stays open."""
+        """Start no more calls, and ask those under way to stop; their events stay open."""
         self._sender.drop()
 
     def _wait(self) -> None:
@@ -228,7 +229,7 @@ class StreamSession:
         self._changed = False
 
     def _replay(self) -> None:
-        """Deliver dead letters for which a replay is requested, and save what came of it."""
+        """Deliver dead letters for which a replay is requested, and save the results."""
         if time.monotonic() < self._next_replay:
             return
         letters = self._owner.replays()
@@ -280,7 +281,7 @@ class StreamSession:
 
 
 def fence(owner: Owner, lost: Callable[[], object]) -> Callable[[], None]:
-    """Return what refuses a call if *owner* is not the owner any more, after calling *lost*."""
+    """Return a guard that calls *lost* and refuses the call once *owner* has lost its connection."""
 
     def check() -> None:
         try:
@@ -295,7 +296,7 @@ def fence(owner: Owner, lost: Callable[[], object]) -> Callable[[], None]:
 
 
 def _by_index(before: StreamCheckpoint, names: Sequence[str]) -> dict[int, list[range]]:
-    """Return the open lines by index of the subscription; without those that are gone."""
+    """Return the open lines by index of the subscription; removed subscriptions are left out."""
     found: dict[int, list[range]] = {}
     gone = 0
     for name, lines in before.lines():

@@ -33,24 +33,25 @@ if TYPE_CHECKING:
     from framework.results import Failed
 
 WorkerState: TypeAlias = Literal["delivering", "held", "waiting", "stopped"]
-"""What a worker does: it delivers, waits after a failure of the whole connection, waits for the
-connection to be given back by its owner, or has ended."""
+"""What a worker does: it delivers, is held by a failure of the whole connection, waits until another
+owner releases the connection, or has ended."""
 
 PATIENCE: Final = Patience(run_for=math.inf)
-"""How long failures for now are borne by default."""
+"""How long temporary failures are retried by default: without end, within the bounds of a batch."""
 
 _REFUSED: Final = Patience(first=1.0)
-"""The waits after which a connection is probed that was refused as a whole."""
+"""The waits before a connection is probed that was refused as a whole."""
 
 _LOOK: Final = 0.25
 _logger = logging.getLogger("action_destinations")
 
 
 class RelayRoute(Struct, frozen=True, kw_only=True):
-    """The way from a stream to a connection.
+    """A stream and the connection to which it is delivered.
 
-    *name* is that of the connection and *account* the one whose rate it uses. *open_connection*
-    reads its settings anew, so that corrected credentials count; it raises FrameworkError.
+    *name* is that of the connection and *account* the one whose rate limit it uses.
+    *open_connection* reads its settings again, so that corrected credentials apply; it raises
+    FrameworkError.
     *sent_to* is empty for the partner, otherwise what receives the requests in its place.
     """
 
@@ -128,7 +129,7 @@ class RelayWorker:
         return dict(self._past_statuses + self._connection.statuses)
 
     def close(self) -> None:
-        """Close the connection and give it back."""
+        """Close the connection and release it."""
         self._connection.close()
         if self._owner:
             self._owner.release()
@@ -153,7 +154,7 @@ class RelayWorker:
         if self._saved.serves.label != self.serves.label:
             _logger.warning(
                 "The subscriptions of connection `%s` were changed; events without a result are "
-                "delivered by the present ones.",
+                "delivered by the current ones.",
                 route.name,
             )
             self._saved = replace(self._saved, serves=self.serves)
@@ -178,11 +179,11 @@ class RelayWorker:
     def _deliver_or_fail(self) -> float:
         try:
             return self._deliver()
-        except Exception as error:  # noqa: BLE001 - other connections go on
+        except Exception as error:  # noqa: BLE001 - other connections continue
             return self._failed_unexpectedly(error)
 
     def _deliver(self) -> float:
-        """Deliver until something ends it; return the seconds after which to go on."""
+        """Deliver until something ends it; return the seconds after which to continue."""
         if self._lost and not self._own_again():
             return 1.0
         assert self._owner is not None

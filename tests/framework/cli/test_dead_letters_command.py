@@ -1,4 +1,4 @@
-"""`actions dead-letters`: what failed for good is listed, replayed alone, and dropped."""
+"""`actions dead-letters`: what failed permanently is listed, replayed alone, and dropped."""
 
 from __future__ import annotations
 

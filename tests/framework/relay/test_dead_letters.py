@@ -1,4 +1,4 @@
-"""Dead letters: what failed for good is kept once, with its event, through stops and resumes."""
+"""Dead letters: what failed permanently is kept once, with its event, through stops and resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fails for now is held by lane and batch key, and tried again, while the rest goes on."""
+"""Temporary failures are held by lane and batch key, and retried, while the rest continues."""
 
 from __future__ import annotations
 
