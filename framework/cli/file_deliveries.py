@@ -102,7 +102,8 @@ class FileDelivery(NamedTuple):
 class FileDeliveries:
     """The deliveries of several files: the runs over them, in order, and files not started.
 
-    *error* is the error that ended the run over the first of the latter. *previews* are those of a dry run.
+    *error* ended the run over the first file of *not_started*, if any. *previews* are those of a
+    dry run.
     """
 
     runs: list[FileDelivery] = field(default_factory=list)
@@ -321,7 +322,7 @@ def _in_folder(
 def _checkpoint(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path | None:
     """Return the path of the checkpoint; dry runs and sandboxes have none by default.
 
-    A message announces a new one if there is one for other settings or another address.
+    A message says so if there is one for other settings or another address only.
     """
     from framework.relay import default_path, others, refuse_previous  # noqa: PLC0415 - heavy
 

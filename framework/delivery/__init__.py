@@ -84,6 +84,7 @@ __all__ = [
     "check_request_head",
     "compile_subscriptions",
     "connect",
+    "hold_scope",
     "is_deletion",
     "json_body",
     "make_transport",
@@ -91,5 +92,4 @@ __all__ = [
     "no_network",
     "rate_account",
     "seal",
-    "hold_scope",
 ]

@@ -45,7 +45,7 @@ _REFUSALS: Final = frozenset({400, 413, 422})
 
 
 def hold_scope(result: Result) -> HoldScope:
-    """Return what *result* holds, by whether a retry may succeed and by what the failure concerns."""
+    """Return what *result* holds, by whether a retry may succeed, and its scope."""
     if not isinstance(result, Failed):
         return ""
     if result.reporter == "framework" and result.code in PLUGIN_ERRORS:

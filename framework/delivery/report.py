@@ -29,7 +29,7 @@ Completed: TypeAlias = tuple[int, int, Result]
 
 
 class Failing(Struct, frozen=True):
-    """A key that fails temporarily: the Unix time of the *first* failure in a row, and the tries."""
+    """A key that fails temporarily: Unix time of the *first* failure in a row, and the tries."""
 
     first: float
     tries: int

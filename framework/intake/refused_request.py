@@ -1,6 +1,6 @@
-"""Refused requests, with statuses and bodies that keep clients from repeating hopeless requests.
+"""Refused requests: their statuses and bodies keep clients from repeating them in vain.
 
-Official clients repeat 408, 410, 429 and 5xx, and one of them every error without a `code` in its body.
+Official clients repeat 408, 410, 429 and 5xx, and one of them every error without a `code`.
 Therefore an invalid request gets another status, and every body has a code and a message.
 """
 

@@ -34,7 +34,7 @@ _logger = logging.getLogger("action_destinations")
 
 
 class ConnectionIdentity(Struct, frozen=True, kw_only=True):
-    """The connection of a run: destination and subscriptions as *label*, *name*, and where it sends.
+    """The connection of a run: destination and subscriptions as *label*, and its *name*.
 
     *settings* is a digest of the settings that are not secret. *sent_to* is empty for the partner,
     otherwise what receives the requests in its place.

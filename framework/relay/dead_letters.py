@@ -224,7 +224,7 @@ class RawLines:
             self._kept = [one for one in self._kept if one.end.lines >= before]
 
     def texts(self, numbers: Sequence[int], starts: Sequence[Position]) -> dict[int, bytes]:
-        """Return the texts of events by number; *starts* are the positions at which chunks begin."""
+        """Return the texts of events by number; *starts* are positions at which chunks begin."""
         if not self._rereads:
             return {
                 number: one.lines[number - one.start.lines - 1]

@@ -57,9 +57,7 @@ class StreamCheckpoint(Struct, frozen=True, kw_only=True):
             for _ in found.lines():
                 pass
         except (msgspec.DecodeError, ValueError) as error:
-            raise _refused(
-                serves.name, f"has a checkpoint that cannot be read ({error})"
-            ) from error
+            raise _refused(serves.name, f"has an unreadable checkpoint ({error})") from error
         if found.format != FORMAT:
             which = f"format {found.format}, but this program reads format {FORMAT}"
             raise _refused(serves.name, f"has a checkpoint in {which}")
@@ -88,6 +86,6 @@ def _same_label(before: ConnectionIdentity, now: ConnectionIdentity) -> str:
 def _refused(name: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"The connection `{name}` {why}, so its position in the store does not belong to "
-        "this connection. Give this one another `name`, name another --store, or give up what is not "
-        f"delivered yet: actions forget --store sqlite:PATH {shlex.quote(name)}"
+        "this connection. Give this one another `name`, name another --store, or give up what is "
+        f"not delivered yet: actions forget --store sqlite:PATH {shlex.quote(name)}"
     )

@@ -281,7 +281,7 @@ class StreamSession:
 
 
 def fence(owner: Owner, lost: Callable[[], object]) -> Callable[[], None]:
-    """Return a guard that calls *lost* and refuses the call once *owner* has lost its connection."""
+    """Return a guard that refuses calls, after calling *lost*, once *owner* lost its connection."""
 
     def check() -> None:
         try:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from framework.results import Failed
 
 WorkerState: TypeAlias = Literal["delivering", "held", "waiting", "stopped"]
-"""What a worker does: it delivers, is held by a failure of the whole connection, waits until another
-owner releases the connection, or has ended."""
+"""What a worker does: it delivers, is held by a failure of the whole connection, waits until
+another owner releases the connection, or has ended."""
 
 PATIENCE: Final = Patience(run_for=math.inf)
 """How long temporary failures are retried by default: without end, within the bounds of a batch."""

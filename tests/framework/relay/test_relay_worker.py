@@ -290,7 +290,7 @@ def test_a_checkpoint_that_cannot_be_read_is_refused(bench: Bench) -> None:
     assert owner is not None
     owner.save(0, b'{"serves": 7}')
     owner.release()
-    with pytest.raises(ConfigurationError, match="has a progress that cannot be read"):
+    with pytest.raises(ConfigurationError, match="has an unreadable checkpoint"):
         bench.relaying().__enter__()
 
 

@@ -28,7 +28,7 @@ TWO = [Subscription(action="send", name="First"), Subscription(action="send", na
 
 
 class Runs:
-    """Runs over one source with one checkpoint; texts in *down* fail temporarily, in *bad* permanently."""
+    """Runs over one source and checkpoint; *down* texts fail temporarily, *bad* permanently."""
 
     def __init__(self, folder: Path) -> None:
         self.events, self.outcomes = folder / "events", folder / "outcomes"
