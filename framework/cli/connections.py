@@ -47,7 +47,7 @@ endpoint_option = click.option(
     multiple=True,
     metavar="ORIGIN=URL",
     callback=_read_endpoints,
-    help="Send requests for ORIGIN to URL instead; may be repeated.",
+    help="Send requests for ORIGIN to URL instead; repeatable.",
 )
 
 

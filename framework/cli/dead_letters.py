@@ -40,7 +40,7 @@ _FILTERS = (
         "--since", type=click.DateTime(_TIMES), help="Only failed at this time (UTC) or later."
     ),
     click.option(
-        "--until", type=click.DateTime(_TIMES), help="Only failed at this time or earlier."
+        "--until", type=click.DateTime(_TIMES), help="Only failed before this time (UTC)."
     ),
     click.option("--message-id", metavar="ID", help="Only of the event with this ID."),
 )

@@ -158,8 +158,8 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--last-line",
     is_flag=True,
-    help="Read a last line that has no line end and is no whole JSON object; by default it is left "
-    "for the next run, as it may still be written.",
+    help="Read a last line that has no line end and is not a complete JSON object; by default it is "
+    "left for the next run, as it may still be written.",
 )
 @unpack_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")

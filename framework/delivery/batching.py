@@ -30,7 +30,7 @@ LINGER: Final = 0.1
 class Batcher:
     """Collects rows and returns them as batches when they are full, due or flushed.
 
-    *superseded* are the ids of rows that a later one replaced; whoever reads them clears them.
+    *superseded* are the ids of rows that a later one replaced; their reader clears them.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -74,7 +74,7 @@ class Batcher:
                     yield from self._close_in_order(pending, "age")
 
     def ready(self, free: Callable[[Hashable], bool]) -> list[Batch]:
-        """Return what is best sent now, if anything: a batch, after those that go before it.
+        """Return the best batch to send now, if any, after those that must go first.
 
         Among the lanes that are *free*, by the scope of their rows: the oldest batch that has
         waited for `max_age`, else the one with the largest product of rows and age that has waited

@@ -45,7 +45,7 @@ class BatchGate(Protocol):
         """Return whether *batch*, which was taken, must not be performed now."""
 
     def note(self, batch: Batch, results: Sequence[Result]) -> None:
-        """Take note of the results of a batch, before any later one is performed."""
+        """Record the results of a batch, before any later one is performed."""
 
 
 class OpenGate:
@@ -73,7 +73,7 @@ class EndOfWait:
         self._deadline: float | None = None
 
     def wait_for(self, task: Task[Any]) -> bool:
-        """Wait until *task* has ended; return False if it is to be left alone."""
+        """Wait until *task* has ended; return False if it is to be abandoned."""
         while not task.wait(HEED):
             if self._deadline is None and self._stopping():
                 self._deadline = time.monotonic() + UNDER_WAY
@@ -90,7 +90,7 @@ class Dispatcher(Protocol):
     ) -> Iterator[Dispatched]:
         """Take batches from *closed* and perform them; yield those that are finished.
 
-        With *wait*, every batch is finished in the end; with *most*, so many are taken.
+        With *wait*, every batch is finished in the end; with *most*, at most that number is taken.
         """
 
     def stop(self) -> Iterator[Dispatched]:
@@ -148,7 +148,7 @@ class InlineDispatcher:
         yield from ()
 
     def drop(self) -> None:
-        """Do nothing: whatever ended the wait for a call has dropped it."""
+        """Do nothing, as the end of the wait for a call has dropped it."""
 
     def in_flight(self) -> Sequence[Batch]:
         """Return nothing, for the same reason."""
@@ -222,7 +222,7 @@ class ThreadedDispatcher:
             thread.end()
 
     def drop(self) -> None:
-        """Start nothing more, and ask the calls under way to stop; what was taken stays taken."""
+        """Start nothing more, and ask the calls under way to stop; taken batches stay taken."""
         if self._dropped:
             return
         self._stopped.set()
@@ -261,7 +261,7 @@ class ThreadedDispatcher:
             self.drop()
             raise
         if results is None:
-            taken[1].drop()  # it may have been left alone
+            taken[1].drop()  # it may have been abandoned
         self._taken.remove(taken)
         return taken[0], results
 
@@ -292,7 +292,7 @@ class ThreadedDispatcher:
         return self._noted(batch, self._give_up(batch, progress))
 
     def _noted(self, batch: Batch, results: Sequence[Result]) -> Sequence[Result]:
-        """Stop after a result that halts, and tell the gate."""
+        """Stop after a result that halts, and inform the gate."""
         self._gate.note(batch, results)
         if any(isinstance(one, Failed) and self._halts(one) for one in distinct(results)):
             self._stopped.set()

@@ -209,7 +209,7 @@ class Sender:
             yield self._complete(batch, results)
 
     def drop(self) -> None:
-        """Send nothing more, and ask the calls under way to stop; what they were for is pending.
+        """Send nothing more, and ask the calls under way to stop; their events stay pending.
 
         For deliveries that an exception ends, which nothing may overtake later.
         """
@@ -303,8 +303,8 @@ class Sender:
             yield from self._sent(wait=bool(self.holds and self.holds.probing), most=1)
 
     def _send_and_hold(self, holds: Holds, *, wait: bool) -> Iterator[list[Completion]]:
-        """Send what is closed; wait for what is held if all is to be sent, or too much waits."""
-        if not holds.any:  # as nearly always
+        """Send what is closed; wait for what is held to send everything, or if too many rows wait."""
+        if not holds.any:  # as in nearly all cases
             yield from self._sent(wait=wait)
         while holds.any and not self.halted:
             if superseded := self._release():

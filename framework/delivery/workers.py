@@ -226,7 +226,7 @@ class Worker:
         substitute: Substitute[T],
         ended: Callable[[], object] = lambda: None,
     ) -> Task[T]:
-        """Queue *work*; if it has to be given up, its result is that of *substitute*.
+        """Queue *work*; if it is given up, its result is that of *substitute*.
 
         *ended* is called when it has ended, in whichever thread that is.
         """

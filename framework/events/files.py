@@ -95,7 +95,7 @@ class EventFile:
     *source* is a path, `-` for standard input, or an open binary file, which is read from its
     start and known as *name*. *max_line* is in bytes. With *unpack*, envelopes are replaced by
     the events in them; `unpacked` counts them by kind. Without *last_line*, a last line of a plain
-    file that has no line end and is no whole object is left unread, as it may still be written;
+    file that has no line end and is not a complete object is not read, as it may still be written;
     `unfinished` is its length in bytes then.
     *identity* and *size* are None for anything but a regular file, which can be read only once.
     Raises StorageError if a file cannot be opened, ConfigurationError if it is of another kind.

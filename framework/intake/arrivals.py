@@ -43,7 +43,7 @@ class Arrivals:
         """Count and log events that are invalid; the log names the first reason."""
         if reasons:
             self.add("invalid", stream, len(reasons))
-            text = "The stream `%s` did not take %d invalid events: %s"
+            text = "The stream `%s` refused %d invalid events: %s"
             self._log(("invalid", stream), text, len(reasons), reasons[0])
 
     def refused(self, code: str, message: str) -> None:

@@ -33,13 +33,13 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _ARRIVALS: Final = {
     "accepted": ("events_accepted", "Events that were stored.", "stream"),
     "repeated": ("events_repeated", "Events left out as they were stored before.", "stream"),
-    "invalid": ("events_invalid", "Objects that are no events.", "stream"),
+    "invalid": ("events_invalid", "Invalid events.", "stream"),
     "refused": ("requests_refused", "Requests to the intake that were refused.", "code"),
 }
 
 
 class RelayMetrics(Collector):
-    """The metrics of a relay and its intake, read when they are asked for."""
+    """The metrics of a relay and its intake, read on request."""
 
     def __init__(self, store: EventStore, relay: Relay, arrivals: ArrivalCounts) -> None:
         self._store = store
@@ -87,7 +87,7 @@ class RelayMetrics(Collector):
         )
         held = GaugeMetricFamily(
             "actions_connection_held",
-            "Whether the connection waits after a failure.",
+            "Whether the connection is held by a failure.",
             labels=["connection"],
         )
         for one in self._relay.workers():

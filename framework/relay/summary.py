@@ -131,7 +131,7 @@ class Summary(Struct, frozen=True):
     duration of this run alone, *completed* the number of its results, *resumed* the number of lines
     that earlier runs had read. After an outage, *unsettled* is the number of results that are
     missing, and all lines up to *settled* have theirs. *unfinished* is the length in bytes of a
-    last line that was left unread. *finished* is whether the end of the file
+    last line that was not read. *finished* is whether the end of the file
     was reached; *stopped* and *message* say why not.
     """
 

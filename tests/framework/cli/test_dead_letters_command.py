@@ -15,7 +15,7 @@ from framework.relay import DeadLetter, SQLiteStore
 from framework.sandbox import Sandbox
 
 Actions = Callable[..., Result]
-LATER = "Replayed events are sent after newer ones about the same persons.\n"
+LATER = "Replayed events are sent after newer ones about the same person.\n"
 
 
 @pytest.fixture
@@ -85,7 +85,10 @@ def test_letters_are_those_of_a_file_or_of_a_store(run_actions: Actions, dead: P
 def test_letters_of_a_file_are_replayed_over_a_connection(run_actions: Actions, dead: Path) -> None:
     result = run_actions("dead-letters", "replay", dead)
     assert result.exit_code == exits.USAGE
-    assert "Dead letters of a file are delivered over a --connection." in result.stderr
+    assert (
+        "Name the --connection over which the dead letters of a file are delivered."
+        in result.stderr
+    )
 
 
 def test_letters_of_a_store_are_listed_and_dropped_and_their_replay_is_requested(
