@@ -85,7 +85,7 @@ class RunOptions(NamedTuple):
 class FileDelivery(NamedTuple):
     """A file of events, and the summary of the run over it.
 
-    *is_replaced* is whether another file took its place while it was followed.
+    *is_replaced* is whether another file replaced it while it was followed.
     """
 
     events: str
@@ -154,7 +154,7 @@ def _check_followed(options: RunOptions, chosen: Selection) -> None:
         raise click.UsageError("--follow reads plain files of lines; leave out --unpack.")
     if options.outcomes:
         raise click.UsageError(
-            "--follow has no --outcomes, as files may follow each other without end. Failures are "
+            "--follow has no --outcomes, as the number of files is unbounded. Failures are "
             "in the dead letters, counts in the summary."
         )
 

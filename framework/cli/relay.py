@@ -283,11 +283,11 @@ def _relay(options: _Options, opened: Sequence[Opened]) -> None:
 def _expire(relay: Relay, keep: float) -> None:
     try:
         number = relay.expire_dead_letters(keep)
-    except StorageError as error:  # it is tried again in an hour
+    except StorageError as error:  # the next attempt is made in an hour
         echo(f"Old dead letters were not deleted. {error}", err=True)
         return
     if number:
-        echo(f"Deleted {number:,} dead letters that were kept long enough.", err=True)
+        echo(f"Deleted {number:,} old dead letters.", err=True)
 
 
 def _check_streams(options: _Options, fed: Sequence[str]) -> None:

@@ -102,7 +102,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--follow",
     is_flag=True,
-    help="Go on as lines are added to a file, also where another one takes its place, until "
+    help="Continue as lines are appended to a file, and with the file that replaces it, until "
     "stopped by a signal. For one plain file, without --outcomes.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N lines.")
@@ -158,8 +158,8 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--last-line",
     is_flag=True,
-    help="Read a last line that has no line end and is not a complete JSON object; by default it is "
-    "left for the next run, as it may still be written.",
+    help="Read a last line that has no line end and is not a complete JSON object, which is "
+    "otherwise left for the next run, as it may still be written.",
 )
 @unpack_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")

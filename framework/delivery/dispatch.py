@@ -268,7 +268,7 @@ class ThreadedDispatcher:
     def _first_done(self) -> tuple[Batch, Task[Sequence[Result] | None], Worker] | None:
         """Return what is finished, but for what may have ended after an earlier one of its order.
 
-        The threads go on meanwhile, so that a later one may be seen to be done, and it not.
+        The threads continue meanwhile, so a later batch may be seen as finished before this one.
         """
         under_way: set[Hashable] = set()
         for taken in self._taken:

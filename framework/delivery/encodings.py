@@ -46,7 +46,7 @@ def hide_encoded(text: str, finds: Finds, shown: str) -> str:
 
 
 def _encoded(text: str, finds: Finds, levels: int) -> Iterator[tuple[int, int]]:
-    """Yield the spans of encoded secrets; words are decoded so many *levels* deep."""
+    """Yield the spans of encoded secrets; words are decoded *levels* deep."""
     yield from _nested(text, finds, levels)
     if _TRIGGER.search(text):
         yield from _escaped(text, finds, levels)

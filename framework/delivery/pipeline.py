@@ -280,7 +280,7 @@ class Connection:
 
         A result for which *halts* is true stops it; calls are made by that many *threads*, or by
         the caller's if there are none. With *patience*, temporary failures are held by lane and
-        batch key and tried again; *failing* is what an earlier delivery knew of such keys. Once
+        batch key and retried; *failing* holds the failing keys of an earlier delivery. Once
         *stopping* returns true, no request is repeated or waited for. See `Sender`.
         """
         self.hook_runner.client.clock.heed(stopping)

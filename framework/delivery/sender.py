@@ -75,7 +75,7 @@ class Sender:
     *traced* keeps the product of every stage in `items` and `sent`.
     A result for which *halts* is true stops the sending: its batch and everything that waits stay
     pending, so that nothing overtakes them. With *threads*, batches are sent by that many threads
-    while the caller goes on, unless *stopping*, and rows are batched in larger groups.
+    while the caller continues, unless *stopping*, and rows are batched in larger groups.
     Events in bulk go to `intake` first, then to `add_from_intake`; see `Intake` about *named*.
 
     The methods that send yield the completions of each batch. Between two yields `pending` is
@@ -303,7 +303,7 @@ class Sender:
             yield from self._sent(wait=bool(self.holds and self.holds.probing), most=1)
 
     def _send_and_hold(self, holds: Holds, *, wait: bool) -> Iterator[list[Completion]]:
-        """Send what is closed; wait for what is held to send everything, or if too many rows wait."""
+        """Send what is closed; wait for held rows to send everything, or if too many rows wait."""
         if not holds.any:  # as in nearly all cases
             yield from self._sent(wait=wait)
         while holds.any and not self.halted:

@@ -1,8 +1,8 @@
 """Threads that call hooks, so that a call that lasts too long is stopped, and then abandoned.
 
 A monitor looks at the calls under way. It sets `stop` when a call reaches its time limit and gives
-it up `GRACE` seconds later: whoever waits for the call gets a substitute for its result, another
-thread goes on with what is queued, and the late result is ignored.
+it up `GRACE` seconds later: the waiting caller gets a substitute for its result, another
+thread continues with the queue, and the late result is ignored.
 
 Signals reach only the main thread, and one that waits for a worker may leave: an interrupted wait
 drops the task, so that its call stops, too. Whatever a signal could leave half done, such as

@@ -102,7 +102,7 @@ class EventFile:
     """
 
     follows = False
-    """Whether chunks go on as the file grows."""
+    """Whether chunks continue as the file grows."""
 
     def __init__(
         self,
@@ -454,7 +454,7 @@ class LineSplitter:
 
 
 def _is_whole(line: bytes) -> bool:
-    """Return whether a line without its end is blank or an object, which cannot go on."""
+    """Return whether a line without its end is blank or an object, which cannot continue."""
     try:
         return is_blank(line) or isinstance(parse(line), dict)
     except NotJSONError:

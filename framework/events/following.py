@@ -1,4 +1,4 @@
-"""Reading a file that is still written to, until another one takes its place."""
+"""Reading a file that is still written to, until another one replaces it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from framework.events.files import (
 from framework.storage import storage
 
 POLL: Final = 0.1
-"""Seconds between two looks at a file that has nothing new."""
+"""Seconds between two checks of a file without new lines."""
 
 
 class FollowedFile(EventFile):
-    """An events file whose chunks go on as lines are added to it, by one process or several.
+    """An events file whose chunks continue as lines are appended, by one or several processes.
 
     A last line without its end is left until it has one. When another file is at the path, or the
     file has become shorter, what is left of it is read, such a line included, and the chunks end;
@@ -50,7 +50,7 @@ class FollowedFile(EventFile):
             )
 
     def heed(self, stopping: Callable[[], bool]) -> None:
-        """End reading from now on when *stopping* returns true."""
+        """From now on, end reading when *stopping* returns true."""
         self._stopping = stopping
 
     def chunks(self, start: Position = START, stop: int | None = None) -> Iterator[Chunk]:
@@ -94,7 +94,7 @@ class FollowedFile(EventFile):
         return (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino)
 
     def _identify(self) -> None:
-        """Take more of the beginning into the identity, if there was less before."""
+        """Extend the identity by more of the beginning, if the file was shorter before."""
         if self.identity and self.identity.head < HEAD and hasattr(os, "pread"):
             head = os.pread(self._file.fileno(), HEAD, 0)
             size = os.fstat(self._file.fileno()).st_size

@@ -31,7 +31,7 @@ class NotJSONError(ValueError):
 
 
 def parse(text: bytes, levels: int = MAX_LEVELS) -> JSON:
-    """Return the JSON value in *text*, of at most so many *levels*; raises NotJSONError."""
+    """Return the JSON value in *text*, nested at most *levels* deep; raises NotJSONError."""
     if is_too_deep(text, levels):
         raise NotJSONError(f"is {TOO_DEEP}.")
     try:

@@ -39,7 +39,7 @@ class RecordedStream(io.RawIOBase):
         return StreamHead.of(self._start, form)
 
     def begins_with(self, head: StreamHead) -> bool:
-        """Return whether the stream has *head*; waits for so many bytes, which stay to be read."""
+        """Return whether the stream has *head*; waits for its bytes, which stay to be read."""
         while len(self._start) < head.length:
             piece = self._source.read1(head.length - len(self._start))
             if not piece:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from framework.relay.relay_counts import CountKey
 
 EXPIRE_EVERY: Final = 3600.0
-"""Seconds between two looks for dead letters that are kept no longer."""
+"""Seconds between two deletions of old dead letters."""
 
 _ABORT: Final = 1.0
 """Seconds for calls to end once they are asked to."""
@@ -115,7 +115,7 @@ class Relay:
     def expire_dead_letters(self, keep: float, now: float | None = None) -> int:
         """Delete dead letters of these connections that are older than *keep* seconds.
 
-        Looks at most once an hour; returns the number of letters deleted. Raises StorageError.
+        Does so at most once an hour; returns the number of letters deleted. Raises StorageError.
         """
         if time.monotonic() < self._next_expiry:
             return 0

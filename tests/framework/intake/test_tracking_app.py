@@ -235,7 +235,7 @@ def test_an_invalid_event_harms_no_other(
     assert intake.counts() == {("accepted", "web"): 1, ("invalid", "web"): 5}
     (record,) = caplog.records
     assert record.getMessage() == (
-        "The stream `web` did not take 5 invalid events: "
+        "The stream `web` refused 5 invalid events: "
         "The item is not valid JSON: `NaN` is not a number."
     )
 
