@@ -28,7 +28,7 @@ from framework.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
     from framework.delivery import Connection, RateStore
-    from framework.intake import IntakeServer
+    from framework.intake import IntakeOptions, IntakeServer, WriteKeys
     from framework.relay import MonitoringServer, Relay, RelayRoute, SQLiteStore
     from framework.sandbox import Sandbox
 
@@ -69,12 +69,15 @@ def _read_connections(
 ) -> list[tuple[str, str]]:
     """Return stream and path of each connection."""
     found = []
+    missing = []
     for value in values:
         named = None if Path(value).exists() else _STREAM.fullmatch(value)
         stream, path = (named[1], named[2]) if named else (_DEFAULT_STREAM, value)
         if not Path(path).is_file():
-            raise click.BadParameter(f"File `{path}` does not exist.", param=parameter)
+            missing.append(f"File `{path}` does not exist.")
         found.append((stream, path))
+    if missing:
+        raise click.BadParameter("\n".join(missing), param=parameter)
     return found
 
 
@@ -89,6 +92,19 @@ def _read_address(
             f"`{value}` must be HOST:PORT, like 127.0.0.1:8080.", param=parameter
         )
     return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds in a range; `nan` is in none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"`{value}` is not a number of seconds.", param, ctx)
+        return seconds
 
 
 @click.command()
@@ -181,7 +197,7 @@ def _read_address(
 )
 @click.option(
     "--stop-within",
-    type=click.FloatRange(0, 3600),
+    type=_Seconds(0, 3600),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
@@ -196,14 +212,42 @@ def relay(**options: Any) -> None:
     resumes.
     """
     chosen = _Options(**options)
-    opened = _open_all([path for _, path in chosen.connections], offline=chosen.sandbox)
-    _relay(chosen, opened)
+    keys, taken, problems = _read_intake(chosen)
+    for problem in problems:
+        echo(f"Error: {problem}", err=True)
+    paths = [path for _, path in chosen.connections]
+    opened = _open_all(paths, offline=chosen.sandbox, failed=bool(problems))
+    assert keys is not None
+    assert taken is not None
+    _relay(chosen, opened, keys, taken)
 
 
-def _open_all(paths: Sequence[str], *, offline: bool) -> list[Opened]:
-    """Read and check all connection files; show the errors of all of them."""
+def _read_intake(
+    options: _Options,
+) -> tuple[WriteKeys | None, IntakeOptions | None, list[str]]:
+    """Return the write keys and options of the intake, and all problems with them."""
+    from framework.intake import IntakeOptions, WriteKeys  # noqa: PLC0415 - heavy
+
+    keys = taken = None
+    problems: list[str] = []
+    try:
+        keys = WriteKeys.read(options.write_keys)
+        problems += _unfed(options, keys.streams)
+    except ConfigurationError as error:
+        problems += error.problems
+    try:
+        taken = IntakeOptions(hosts=options.allow_hosts, origins=options.allow_origins)
+    except ConfigurationError as error:
+        problems += error.problems
+    return keys, taken, problems
+
+
+def _open_all(paths: Sequence[str], *, offline: bool, failed: bool) -> list[Opened]:
+    """Read and check all connection files; show the errors of all of them.
+
+    *failed* is whether something else is wrong, so that nothing can be returned.
+    """
     opened: list[Opened] = []
-    failed = False
     for path in paths:
         try:
             opened.append(open_connection(path, offline=offline))
@@ -212,8 +256,18 @@ def _open_all(paths: Sequence[str], *, offline: bool) -> list[Opened]:
         except ConfigurationError as error:
             echo(f"Error: {error}", err=True)
             failed = True
+    problems = _misnamed(opened)
     if failed:
+        for problem in problems:
+            echo(f"Error: {problem}", err=True)
         raise click.exceptions.Exit(exits.USAGE)
+    if problems:
+        raise ConfigurationError("\n".join(problems), problems)
+    return opened
+
+
+def _misnamed(opened: Sequence[Opened]) -> list[str]:
+    """Return a problem for each connection that is disabled or has the name of another."""
     names: dict[str, str] = {}
     problems = []
     for one in opened:
@@ -226,28 +280,25 @@ def _open_all(paths: Sequence[str], *, offline: bool) -> list[Opened]:
                 "Give each a `name` of its own."
             )
         names[name] = path
-    if problems:
-        raise ConfigurationError("\n".join(problems), problems)
-    return opened
+    return problems
 
 
 def _name(opened: Opened) -> str:
     return opened.file.name or Path(opened.file.file).name.partition(".")[0]
 
 
-def _relay(options: _Options, opened: Sequence[Opened]) -> None:
-    from framework.intake import IntakeOptions, IntakeServer, WriteKeys  # noqa: PLC0415 - heavy
+def _relay(
+    options: _Options, opened: Sequence[Opened], keys: WriteKeys, taken: IntakeOptions
+) -> None:
+    from framework.intake import IntakeServer  # noqa: PLC0415 - heavy
     from framework.relay import Relay, SQLiteStore  # noqa: PLC0415 - heavy
 
-    keys = WriteKeys.read(options.write_keys)
-    _check_streams(options, keys.streams)
     sandboxes: dict[str, Sandbox] = {}
     say = partial(echo, file=sys.stdout)  # which is redirected for plugins
     with ExitStack() as stack:
         stack.enter_context(plugins_print_to_stderr())
         store = stack.enter_context(SQLiteStore(options.store))
         host, port = options.listen
-        taken = IntakeOptions(hosts=options.allow_hosts, origins=options.allow_origins)
         intake = IntakeServer(store, keys, host=host, port=port, options=taken)
         stack.callback(intake.stop, 0.0)
         routes = [
@@ -290,16 +341,14 @@ def _expire(relay: Relay, keep: float) -> None:
         echo(f"Deleted {number:,} old dead letters.", err=True)
 
 
-def _check_streams(options: _Options, fed: Sequence[str]) -> None:
-    """Raise ConfigurationError for connections that no write key feeds."""
-    problems = [
+def _unfed(options: _Options, fed: Sequence[str]) -> list[str]:
+    """Return a problem for each connection that no write key feeds."""
+    return [
         f"No write key feeds the stream `{stream}` that `{path}` reads. Write "
         f"--write-key {stream}=KEY."
         for stream, path in options.connections
         if stream not in fed
     ]
-    if problems:
-        raise ConfigurationError("\n".join(problems), problems)
 
 
 def _route(

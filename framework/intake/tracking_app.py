@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from framework.errors import StorageError, StoreFullError
+from framework.errors import ConfigurationError, StorageError, StoreFullError
 from framework.events import NotJSONError, read_request_body
 from framework.intake.arrivals import Arrivals
 from framework.intake.body_reader import Disconnected, read_content
@@ -44,6 +45,9 @@ _LARGE: Final = 64 * 1024
 _MAX_WAITING: Final = 16
 """Maximum number of bodies of the largest size that wait for the store together."""
 
+_HOST: Final = re.compile(r"[\w.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?|[0-9A-Fa-f:]+")
+_ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(" + _HOST.pattern + r")/?")
+
 _SUCCESS: Final = b'{"success":true}'
 
 _logger = logging.getLogger("action_destinations")
@@ -58,6 +62,7 @@ class IntakeOptions:
     `https://www.example.com`. Bodies have at most *max_body* bytes as received and *max_unpacked*
     unpacked. *retry_after* is the number of whole seconds after which clients may try again when
     the store is full.
+    Raises ConfigurationError for what is no host name and for what is no origin.
     """
 
     hosts: Sequence[str] = ()
@@ -66,6 +71,22 @@ class IntakeOptions:
     max_unpacked: int = 2 * MAX_BODY
     retry_after: int = 10
     now: Callable[[], float] = field(default=time.time, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check hosts and origins."""
+        problems = [
+            f"The host `{one}` must be a name without scheme and path, like events.example.com."
+            for one in self.hosts
+            if not _HOST.fullmatch(one)
+        ]
+        problems += [
+            f"The origin `{one}` must be a scheme and a host, like https://www.example.com; there "
+            "is no wildcard."
+            for one in self.origins
+            if not _ORIGIN.fullmatch(one)
+        ]
+        if problems:
+            raise ConfigurationError("\n".join(problems), problems)
 
 
 class _Accepted(NamedTuple):
@@ -85,7 +106,10 @@ def tracking_app(
     for kind in KINDS:
         endpoint = tracker.endpoint(kind)
         routes += [Route(f"/v1/{name}", endpoint, methods=["POST"]) for name in (kind, kind[0])]
-    handlers: Mapping[Any, Callable[..., Any]] = {404: _missing, 405: _not_allowed}
+    handlers: Mapping[Any, Callable[..., Any]] = {
+        404: tracker.missing,
+        405: tracker.not_allowed,
+    }
     app = Starlette(routes=routes, exception_handlers=dict(handlers))
     app.router.redirect_slashes = False  # clients take a redirect for success or failure
     return app
@@ -110,16 +134,32 @@ class _Tracker:
             try:
                 await self._take(request, kind)
             except RefusedRequest as refused:
-                self._arrivals.refused(refused.code, refused.message)
-                return refused.response()
+                return self._refuse(refused)
             except Disconnected:
                 return Response(status_code=400)  # nobody reads it
             except Exception as error:  # noqa: BLE001 - its text may hold what was sent
                 _logger.error("The intake failed: %s", type(error).__name__)  # noqa: TRY400
-                return RefusedRequest(500, "INTERNAL_ERROR", "The request failed.").response()
+                failed = RefusedRequest(500, "INTERNAL_ERROR", "The request failed.")
+                return self._refuse(failed)
             return Response(_SUCCESS, media_type="application/json")
 
         return answer
+
+    async def missing(self, request: Request, _: Exception) -> Response:
+        """Return the response to a request for an unknown path."""
+        del request
+        return self._refuse(RefusedRequest(404, "NOT_FOUND", "The tracking API has no such path."))
+
+    async def not_allowed(self, request: Request, _: Exception) -> Response:
+        """Return the response to a request by another method."""
+        del request
+        message = "The tracking API takes POST requests."
+        refused = RefusedRequest(405, "METHOD_NOT_ALLOWED", message)
+        return self._refuse(refused, {"allow": "POST, OPTIONS"})
+
+    def _refuse(self, refused: RefusedRequest, headers: Mapping[str, str] | None = None) -> Response:
+        self._arrivals.refused(refused.code, refused.message)
+        return refused.response(headers)
 
     async def _take(self, request: Request, kind: str) -> None:
         """Return when the events of a request are stored; raises RefusedRequest, Disconnected."""
@@ -201,14 +241,3 @@ def _key_in(head: Event, events: Sequence[Event]) -> str:
     """Return the write key in a body, or that of its first event; an empty string without one."""
     given = head.get("writeKey") or (events[0].get("writeKey") if events else None)
     return given.strip() if isinstance(given, str) else ""
-
-
-async def _missing(request: Request, _: Exception) -> Response:
-    del request
-    return RefusedRequest(404, "NOT_FOUND", "The tracking API has no such path.").response()
-
-
-async def _not_allowed(request: Request, _: Exception) -> Response:
-    del request
-    message = "The tracking API takes POST requests."
-    return RefusedRequest(405, "METHOD_NOT_ALLOWED", message).response({"allow": "POST, OPTIONS"})

@@ -46,15 +46,23 @@ class WriteKeys:
         lines are texts of the same form; blank lines and lines that start with `#` are skipped. A
         text without names feeds the stream `events`. A key that is given several times feeds all
         its streams.
-        Raises ConfigurationError for a variable that is not set and for an empty key, StorageError
-        for a file that cannot be read.
+        Raises ConfigurationError with all problems for variables that are not set and for files
+        without a key, and for an empty key; StorageError for a file that cannot be read.
         """
         environment = os.environ if environment is None else environment
         found: dict[str, list[str]] = {}
+        problems: list[str] = []
         for text in texts:
-            for streams, key in _keys(text.strip(), environment):
+            try:
+                keys = _keys(text.strip(), environment)
+            except ConfigurationError as error:
+                problems += error.problems
+                continue
+            for streams, key in keys:
                 feeds = found.setdefault(key, [])
                 feeds += [name for name in streams if name not in feeds]
+        if problems:
+            raise ConfigurationError("\n".join(problems), problems)
         return cls(found)
 
     @property

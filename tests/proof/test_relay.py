@@ -327,6 +327,27 @@ def test_errors_of_all_connection_files_are_shown_at_once(bench: Bench) -> None:
     assert all(str(path) in refused.stderr for path in broken)
 
 
+def test_everything_that_is_wrong_is_shown_at_once(bench: Bench) -> None:
+    missing = ["one.yaml", "two.yaml"]
+    refused = finished(bench, command(bench, files=missing))
+    assert refused.returncode == 2
+    assert all(f"File `{one}` does not exist." in refused.stderr for one in missing)
+
+    more = ["--write-key", "env:NOT_SET", "--write-key", "env:NOR_THIS", "--allow-host", "http://x"]
+    more += ["--allow-origin", "www.example.com"]
+    refused = finished(bench, command(bench, *more, files=[bench.connection] * 2))
+    assert refused.returncode == 2
+    wrong = ["`NOT_SET`", "`NOR_THIS`", "host `http://x`", "origin `www.example.com`", "same name"]
+    assert [one for one in wrong if one not in refused.stderr] == []
+    assert not (bench.folder / "events.db").exists()
+
+
+def test_a_deadline_is_a_number(bench: Bench) -> None:
+    refused = finished(bench, command(bench, "--stop-within", "nan"))
+    assert refused.returncode == 2
+    assert "`nan` is not a number of seconds" in refused.stderr
+
+
 def finished(bench: Bench, line: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(

@@ -52,6 +52,12 @@ def test_wrong_keys_are_refused(tmp_path: Path) -> None:
         WriteKeys({"k": []})
 
 
+def test_all_problems_with_keys_are_told_at_once() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        WriteKeys.read(["k1", "env:ONE", "web=env:TWO"], {})
+    assert [problem.split("`")[1] for problem in refused.value.problems] == ["ONE", "TWO"]
+
+
 def test_keys_are_not_kept() -> None:
     keys = WriteKeys({"secret-key": ["web"]})
     assert "secret-key" not in repr(vars(keys))
