@@ -40,7 +40,7 @@ from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
 from framework.delivery.result_checks import clean_json, clean_result, problems_of
 from framework.delivery.workers import Handover, current_watch
-from framework.errors import IntegrationError, PluginExitError, Stopped
+from framework.errors import IntegrationError, PluginExitError, Stopped, StorageError
 from framework.nesting import read_json
 from framework.paths import Event
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
@@ -363,6 +363,9 @@ class HookRunner:
             return call()
         except IntegrationError as error:
             return self._failed(hook, error)
+        except StorageError as error:  # of the state that calls share, such as the rate limit
+            failed = IntegrationError(str(error), "STORE_FAILED", 503, scope="connection")
+            return self._failed(hook, failed)
         except (Exception, SystemExit, GeneratorExit) as error:
             if self.strict:
                 raise

@@ -157,7 +157,9 @@ class _Tracker:
         refused = RefusedRequest(405, "METHOD_NOT_ALLOWED", message)
         return self._refuse(refused, {"allow": "POST, OPTIONS"})
 
-    def _refuse(self, refused: RefusedRequest, headers: Mapping[str, str] | None = None) -> Response:
+    def _refuse(
+        self, refused: RefusedRequest, headers: Mapping[str, str] | None = None
+    ) -> Response:
         self._arrivals.refused(refused.code, refused.message)
         return refused.response(headers)
 

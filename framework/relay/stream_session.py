@@ -125,6 +125,11 @@ class StreamSession:
         holds = self._sender.holds
         return bool(holds and holds.all_barred)
 
+    @property
+    def is_well(self) -> bool:
+        """Whether the partner has accepted something, or nothing waits for it."""
+        return self.delivered or not self._open
+
     def drop(self) -> None:
         """Start no more calls, and ask those under way to stop; their events stay open."""
         self._sender.drop()

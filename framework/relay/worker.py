@@ -116,8 +116,11 @@ class RelayWorker:
     @property
     def state(self) -> WorkerState:
         """What the worker does."""
-        held = self._state == "delivering" and self._session and self._session.is_held
-        return "held" if held else self._state
+        session = self._session
+        if self._state != "delivering" or session is None:
+            return self._state
+        probing = (self._refusals or self._errors) and not session.is_well
+        return "held" if probing or session.is_held else "delivering"
 
     @property
     def alive(self) -> bool:
@@ -204,11 +207,11 @@ class RelayWorker:
             raise
         finally:
             self._committed, self._saved = session.committed, session.checkpoint
+            if session.delivered:
+                self._errors = self._refusals = 0
         self._errors = 0
         if self._stopping():
             return 0.0
-        if session.delivered:
-            self._refusals = 0
         return self._hold(session.halted) if session.halted else 0.0
 
     def _hold(self, failure: Failed) -> float:

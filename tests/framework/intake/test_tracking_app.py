@@ -79,6 +79,43 @@ def test_other_paths_and_methods_are_refused(client: httpx.Client) -> None:
     assert response.headers["allow"] == "POST, OPTIONS"
 
 
+def test_refused_requests_are_counted(stuck: Stuck, keys: WriteKeys) -> None:
+    stuck.failure = ZeroDivisionError("private")
+    stuck.release.set()
+    with (
+        IntakeServer(stuck, keys) as intake,
+        httpx.Client(base_url=intake.url, trust_env=False) as client,
+    ):
+        client.get("/v1/batch")
+        client.post("/v1/m", json=EVENT, auth=AUTH)
+        client.post("/v1/t", json=EVENT, auth=AUTH)
+        counts = intake.counts()
+        stuck._store.close()
+        stuck.failure = None
+    assert counts == {
+        ("refused", "METHOD_NOT_ALLOWED"): 1,
+        ("refused", "NOT_FOUND"): 1,
+        ("refused", "INTERNAL_ERROR"): 1,
+    }
+
+
+@pytest.mark.parametrize("host", ["", "https://events.example.com", "a.example.com/x", "a, b", "*"])
+def test_what_is_no_host_is_refused(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="must be a name"):
+        IntakeOptions(hosts=["events.example.com", host])
+
+
+@pytest.mark.parametrize("origin", ["", "*", "null", "www.example.com", "https://a.com/page"])
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ConfigurationError, match="must be a scheme and a host"):
+        IntakeOptions(origins=["https://www.example.com", origin])
+
+
+@pytest.mark.parametrize("host", ["events.example.com:8443", "10.0.0.1", "[::1]:80", "::1"])
+def test_hosts_may_be_addresses_and_have_a_port(host: str) -> None:
+    assert IntakeOptions(hosts=[host], origins=["http://localhost:3000", "app://local/"])
+
+
 # What is stored
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from framework.definition import Destination, Rate, Subscription
 from framework.delivery import Connection, Patience, RateStore, bearer, rate_account
-from framework.errors import ConfigurationError
+from framework.errors import ConfigurationError, InvalidAuthenticationError, StoreFullError
 from framework.relay import DeadLetter, DeadLetterFilter, Relay, RelayRoute, SQLiteStore
 from framework.relay import connection_statuses as statuses
 from tests.framework.delivery.bench import URL, connected, plugin, said
@@ -121,6 +121,45 @@ def test_what_is_settled_is_not_sent_again(bench: Bench) -> None:
             bench.append(text, room="r")
             until(bench.settled)
     assert bench.rooms.said == {"r": ["a", "b", "c", "d"]}
+
+
+def test_a_store_that_fails_in_a_call_fails_no_event(bench: Bench) -> None:
+    failures = [StoreFullError("its disk is full")] * 2
+
+    def full(client: Any, key: Any, payloads: Any) -> None:
+        if failures:
+            raise failures.pop()
+        post(client, key, payloads)
+
+    bench._plugin = plugin(perform_batch=full, auth=lambda settings: bearer(settings.key))
+    bench.append("a", "b", room="r")
+    with bench.relaying():
+        until(bench.settled)
+    assert bench.rooms.said == {"r": ["a", "b"]}
+    assert bench.letters() == []
+
+
+def test_a_connection_is_held_until_something_is_accepted(bench: Bench) -> None:
+    """Whoever looks while the partner is probed sees a connection that is held."""
+    probing, probed = threading.Event(), threading.Event()
+    refusals = [True]
+
+    def refused_once(client: Any, key: Any, payloads: Any) -> None:
+        if refusals:
+            refusals.clear()
+            raise InvalidAuthenticationError("No.")
+        probing.set()
+        assert probed.wait(20)
+        post(client, key, payloads)
+
+    bench._plugin = plugin(perform_batch=refused_once, auth=lambda settings: bearer(settings.key))
+    bench.append("a", room="r")
+    with bench.relaying() as relay:
+        assert probing.wait(20)
+        assert relay.workers()[0].state == "held"
+        probed.set()
+        until(bench.settled)
+        assert relay.workers()[0].state == "delivering"
 
 
 def test_a_permanent_failure_becomes_a_dead_letter(bench: Bench) -> None:

@@ -76,6 +76,11 @@ def test_another_database_is_refused_and_left_alone(path: Path) -> None:
         assert database.execute("select name from sqlite_master").fetchall() == [("people",)]
 
 
+def test_a_folder_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is not a store of events"):
+        SQLiteStore(tmp_path)
+
+
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere.*No such file or directory"):
         SQLiteStore(tmp_path / "nowhere" / "events.db")
