@@ -151,7 +151,10 @@ def test_a_file_that_was_emptied_is_begun_again(
         (["-e", "{folder}"], "--follow applies to one file, given by its name in --events."),
         (["-e", "-"], "--follow applies to one file, given by its name in --events."),
         (["-e", "{events}", "--unpack"], "--follow reads plain files of lines; leave out --unpack"),
-        (["-e", "{events}", "--outcomes", "x"], "--follow has no --outcomes, as files may"),
+        (
+            ["-e", "{events}", "--outcomes", "x"],
+            "--follow has no --outcomes, as the number of files is unbounded",
+        ),
     ],
 )
 def test_what_cannot_be_followed_is_said(
