@@ -25,11 +25,18 @@ def forget(connection: str, store: Path, yes: bool) -> None:  # noqa: FBT001 - c
     Its undelivered events are given up, and its dead letters are deleted. Events that no other
     connection waits for are deleted, too.
     """
+    from framework.relay import DeadLetterFilter  # noqa: PLC0415 - heavy, imported at first use
+
     with open_store(store) as opened:
-        found = _found(opened, connection)
-        if found.waiting and not yes:
-            text = f"Give up {found.waiting:,} events that `{connection}` has not delivered?"
-            click.confirm(text, abort=True, err=True)
+        waiting = _found(opened, connection).waiting
+        letters = opened.dead_letters.count(DeadLetterFilter(connection=connection))
+        if (waiting or letters) and not yes:
+            click.confirm(
+                f"Give up {waiting:,} events that `{connection}` has not delivered, and delete "
+                f"{letters:,} dead letters?",
+                abort=True,
+                err=True,
+            )
         opened.drop(connection)
     echo(f"Removed the connection `{connection}`.")
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from destinations.criteo_audiences.sandbox import CriteoOptions, CriteoSandbox
+from framework.relay import DeadLetter, SQLiteStore
 from framework.sandbox import Fault, Server
 from tests.deliveries import event, members_of
 from tests.proof.conftest import ORIGIN, SETTINGS, Bench
@@ -340,6 +341,25 @@ def test_everything_that_is_wrong_is_shown_at_once(bench: Bench) -> None:
     wrong = ["`NOT_SET`", "`NOR_THIS`", "host `http://x`", "origin `www.example.com`", "same name"]
     assert [one for one in wrong if one not in refused.stderr] == []
     assert not (bench.folder / "events.db").exists()
+
+
+def test_dead_letters_are_not_deleted_unasked(bench: Bench) -> None:
+    path = bench.folder / "events.db"
+    letter = DeadLetter(
+        connection="ads", line=1, subscription="Send", event=b"{}", code="NO",
+        outcome={"outcome": "failed"}, tries=1, first=0.0, message_id="m",
+    )  # fmt: skip
+    with SQLiteStore(path) as store:
+        owner = store.own("ads", "events")
+        assert owner
+        owner.save(0, b"", [letter])
+        owner.release()
+    forget = [sys.executable, "-m", "framework", "forget", "--store", f"sqlite:{path}", "ads"]
+    asked = finished(bench, forget)
+    assert asked.returncode != 0
+    assert "delete 1 dead letters?" in asked.stderr
+    with SQLiteStore(path) as store:
+        assert len(store.dead_letters.list()) == 1
 
 
 def test_a_deadline_is_a_number(bench: Bench) -> None:
