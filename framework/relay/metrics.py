@@ -7,6 +7,7 @@ anything of an event.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -130,13 +131,14 @@ class MonitoringServer:
             "_Bound", (_Handler,), {"metrics": metrics, "healthy": staticmethod(healthy)}
         )
         try:
-            self._server = _Server((host, port), handler)
+            self._server = _SERVERS[":" in host]((host, port), handler)
         except OSError as error:
             reason = error.strerror or str(error)
             raise ConfigurationError(
                 f"The address {host}:{port} cannot be used: {reason}."
             ) from None
-        self.url = f"http://{host}:{self._server.server_address[1]}"
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self._server.server_address[1]}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="monitoring", daemon=True
         )
@@ -152,6 +154,14 @@ class MonitoringServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+
+class _ServerIPv6(_Server):
+    address_family = socket.AF_INET6
+
+
+_SERVERS: Final = (_Server, _ServerIPv6)
+"""By whether the host is an address of IPv6."""
 
 
 class _Handler(BaseHTTPRequestHandler):

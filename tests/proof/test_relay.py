@@ -122,6 +122,16 @@ def test_no_metric_holds_anything_of_an_event(bench: Bench) -> None:
         assert word not in text + output + errors
 
 
+def test_both_servers_listen_on_ipv6(bench: Bench) -> None:
+    line = [one.replace("127.0.0.1:0", "[::1]:0") for one in command(bench, "--sandbox")]
+    with RelayProcess(line, bench.environment) as relay:
+        assert relay.url.startswith("http://[::1]:")
+        assert relay.metrics_url.startswith("http://[::1]:")
+        relay.post([entered("a@example.com")])
+        assert relay.metrics()['actions_events_accepted_total{stream="events"}'] == 1
+        assert relay.terminate()[0] == 0
+
+
 def test_one_connection_that_is_refused_holds_up_no_other(bench: Bench) -> None:
     """Access is denied to one until its file holds valid credentials; nothing of it is lost."""
     criteo = free()
