@@ -66,7 +66,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def failures(path: Path, act: str) -> Iterator[None]:
-    """Turn errors of SQLite into StoreFullError if there is no room, otherwise StorageError."""
+    """Turn errors of SQLite and the system into StoreFullError or StorageError."""
     try:
         yield
     except sqlite3.Error as error:
@@ -75,6 +75,9 @@ def failures(path: Path, act: str) -> Iterator[None]:
                 f"The store `{path}` cannot be {act}: its disk is full."
             ) from error
         raise StorageError(f"The store `{path}` cannot be {act}: {error}.") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise StorageError(f"The store `{path}` cannot be {act}: {reason}.") from error
 
 
 def open_database(path: Path) -> sqlite3.Connection:

@@ -76,6 +76,13 @@ def test_another_database_is_refused_and_left_alone(path: Path) -> None:
         assert database.execute("select name from sqlite_master").fetchall() == [("people",)]
 
 
+def test_a_file_that_was_removed_takes_no_events(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        path.unlink()
+        with pytest.raises(StorageError, match=r"cannot be written: No such file or directory\."):
+            store.append("events", [b"{}"])
+
+
 def test_a_folder_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="is not a store of events"):
         SQLiteStore(tmp_path)
