@@ -13,7 +13,12 @@ from packaging.requirements import Requirement
 from scripts.pyodide_tests import PYODIDE_NEEDS
 from scripts.pythons import PYODIDE_TESTS, ROOT
 
-IMPORT_NAMES = {"jinja2": "jinja2", "pyyaml": "yaml", "python-liquid": "liquid"}
+IMPORT_NAMES = {
+    "jinja2": "jinja2",
+    "prometheus-client": "prometheus_client",
+    "python-liquid": "liquid",
+    "pyyaml": "yaml",
+}
 
 
 def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
