@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+if TYPE_CHECKING:
+    _Type = click.ParamType[Any]
+else:  # generic from click 8.3 on
+    _Type = click.ParamType
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _FORM: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", re.ASCII)
 
 
-class Duration(click.ParamType[Any]):
+class Duration(_Type):
     """A number of seconds, or of minutes, hours or days with the unit behind it."""
 
     name = "duration"
@@ -30,7 +35,7 @@ class Duration(click.ParamType[Any]):
         return float(match[1]) * _UNITS[match[2]]
 
 
-class Moment(click.ParamType[Any]):
+class Moment(_Type):
     """A time in ISO 8601, in UTC unless it has a zone."""
 
     name = "time"
