@@ -21,6 +21,7 @@ from framework.cli import exits
 from framework.cli.connections import Opened, endpoint_option, open_connection
 from framework.cli.durations import Duration
 from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.retry_options import give_up_after_option, tries_option
 from framework.cli.stores import store_option
 from framework.cli.summaries import print_panels
 from framework.cli.terminal import echo
@@ -166,22 +167,8 @@ class _Seconds(click.FloatRange):
     metavar="N",
     help="Maximum number of concurrent requests of each connection.",
 )
-@click.option(
-    "--tries",
-    type=click.IntRange(1),
-    default=8,
-    show_default=True,
-    metavar="N",
-    help="Number of tries after which a batch fails permanently, once --give-up-after has passed.",
-)
-@click.option(
-    "--give-up-after",
-    type=Duration(),
-    default="4h",
-    show_default=True,
-    metavar="TIME",
-    help="Minimum time since the first of these tries, such as 90s, 15m, 4h or 2d.",
-)
+@tries_option
+@give_up_after_option
 @click.option(
     "--keep-dead-letters",
     type=Duration(),

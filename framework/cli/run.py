@@ -26,6 +26,7 @@ from framework.cli.file_deliveries import (
     select,
 )
 from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.retry_options import give_up_after_option, tries_option
 from framework.cli.summaries import conclusion, not_started, print_panels, print_summary
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
@@ -131,22 +132,8 @@ _FILE = click.Path(path_type=Path)
     metavar="TIME",
     help="How long this run retries temporary failures; 0 leaves them to the next run.",
 )
-@click.option(
-    "--tries",
-    type=click.IntRange(1),
-    default=8,
-    show_default=True,
-    metavar="N",
-    help="Number of tries after which a batch fails permanently, once --give-up-after has passed.",
-)
-@click.option(
-    "--give-up-after",
-    type=Duration(),
-    default="4h",
-    show_default=True,
-    metavar="TIME",
-    help="Minimum time since the first of these tries, over all runs, such as 90s, 15m, 4h or 2d.",
-)
+@tries_option
+@give_up_after_option
 @click.option(
     "--max-line",
     type=click.IntRange(1),
