@@ -45,3 +45,12 @@ def test_what_a_command_has_started_ends_with_it(tmp_path: Path) -> None:
     while child.exists() and child.read_text().rpartition(")")[2].split()[0] != "Z":
         assert time.monotonic() < deadline
         os.sched_yield()
+
+
+def test_how_an_interrupted_command_ends_is_no_failure(tmp_path: Path) -> None:
+    code = "import signal, sys; signal.signal(2, lambda *_: sys.exit(1)); open('set', 'w')"
+    seconds = 1.0
+    while not (tmp_path / "set").exists():
+        command = [sys.executable, "-c", f"{code}; signal.sigwait([15])"]
+        assert run_bounded(command, seconds, tmp_path) is None
+        seconds *= 2
