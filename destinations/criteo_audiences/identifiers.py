@@ -196,10 +196,11 @@ def form_of(identifiers: Sequence[str]) -> str | None:
 
     Of identifiers in one form, only equal ones are about the same user.
     """
-    if "".join(identifiers).count("@") == len(identifiers):
-        return "plain"
+    text = "".join(identifiers)
+    if "@" in text:
+        return "plain" if text.count("@") == len(identifiers) else None
     lengths = set(map(len, identifiers))
-    if lengths in ({32}, {64}) and not "".join(identifiers).encode().translate(None, _HEXADECIMAL):
+    if lengths in ({32}, {64}) and not text.encode().translate(None, _HEXADECIMAL):
         return "md5" if lengths == {32} else "sha256"
     return None
 
@@ -228,7 +229,9 @@ def by_form(identifier_type: str, identifiers: Sequence[str]) -> list[list[str]]
     """
     if identifier_type not in {"email", "phoneNumber"}:
         return [list(identifiers)]
-    if "".join(identifiers).count("@") == len(identifiers):  # only plain addresses: one `@` each
+    text = "".join(identifiers)
+    plain = "@" in text and text.count("@") == len(identifiers)
+    if plain or ("@" not in text and len(set(map(len, identifiers))) == 1):
         return [list(identifiers)]
     groups: dict[int, list[str]] = {}
     for identifier in identifiers:

@@ -60,18 +60,20 @@ def _attributes(data: Any) -> Mapping[str, Any]:
 
 def _count(value: Any) -> int | None:
     """Return a whole number that is not negative, also one written as text; None for others."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
+    if type(value) is int:
+        return value if value >= 0 else None
     if isinstance(value, float):
         return int(value) if value >= 0 and value.is_integer() else None
-    if isinstance(value, int):
-        return value if value >= 0 else None
+    if not isinstance(value, str):
+        return None
     found = _is_whole(value)
     return int(found[1]) if found else None
 
 
 def _named(sample: Any, identifiers: Sequence[str]) -> frozenset[str]:
     """Return the identifiers in a sample; it may have them in other case, or be no list."""
+    if not sample:
+        return frozenset()
     values = sample if isinstance(sample, list) else [sample]
     names = {str(one).strip().casefold() for one in values if isinstance(one, str | int)}
     if not names:

@@ -83,15 +83,18 @@ class BatchPerformer:
                 self._merge(compiled, batch.merged.get(row_id, ()), payload)
                 for row_id, payload in zip(row_ids, payloads, strict=True)
             ]
+        keys = compiled.batching.keys
         batch_input = BatchInput(
             len(row_ids),
-            self._key_of(batch),
+            dict(zip(keys, batch.key, strict=False)) if keys else {},  # an audience may follow
             batch.identifiers or [None] * len(row_ids),
             payloads,
             [events[one] for one in row_ids] if runner.needs_events else (),
         )
+        if not batch.merged:
+            return runner.perform(compiled, batch_input)
         unmerged = {at: one for at, one in enumerate(payloads) if isinstance(one, Failed)}
-        if not (batch.merged and unmerged):
+        if not unmerged:
             return runner.perform(compiled, batch_input)
         left = [at for at in range(len(row_ids)) if at not in unmerged]
         results = iter(runner.perform(compiled, batch_input.at(left)) if left else ())

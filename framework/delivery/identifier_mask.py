@@ -7,8 +7,7 @@ of the call are known.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from functools import cached_property
 
@@ -22,14 +21,17 @@ _number = re.compile(r"\+?[0-9](?:[ .()/\u00a0\u2010-\u2015\u2212-]{0,3}[0-9]){5
 _is_number = re.compile(r"\+?[0-9]{6,}").fullmatch
 
 
-@contextmanager
-def masking(identifiers: Sequence[str | None]) -> Iterator[None]:
-    """Have `mask_identifiers` mask *identifiers* within the block, in this thread."""
-    token = _current.set(_Identifiers(identifiers))
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class masking:  # noqa: N801 - a context manager
+    """Has `mask_identifiers` mask *identifiers* within the block, in this thread."""
+
+    def __init__(self, identifiers: Sequence[str | None]) -> None:
+        self._identifiers = _Identifiers(identifiers)
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._identifiers)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
 
 
 def mask_identifiers(text: str) -> str:

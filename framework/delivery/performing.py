@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Final
 
 import httpx
@@ -229,14 +229,7 @@ class HookRunner:
         if unsent := self._unsent:
             return [unsent] * batch_input.size
         with masking(batch_input.identifiers):
-            return self._perform_authorized(compiled, batch_input)
-
-    def _perform_authorized(
-        self, compiled: CompiledSubscription, batch_input: BatchInput
-    ) -> list[Result]:
-        if not self.credentials:
-            return self._perform(compiled, batch_input)
-        return self._renewing(lambda: self._perform(compiled, batch_input))
+            return self._renewing(lambda: self._perform(compiled, batch_input))
 
     def _renewing(self, send: Callable[[], list[Result]]) -> list[Result]:
         """Return the results of *send*; if one is 401, renew the token and send once more."""
@@ -351,7 +344,7 @@ class HookRunner:
 
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         """Return what a hook returns, or the Failed for its exception."""
-        return self._guarded(hook, lambda: self.plugin.call(hook, **arguments))
+        return self._guarded(hook, partial(self.plugin.call, hook, **arguments))
 
     def _call_own(self, name: str, function: Callable[..., Any], *given: Any) -> Any:
         """Return what a function of an action returns, or the Failed for its exception."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from msgspec import Struct
@@ -45,12 +46,7 @@ class Permission(Struct, frozen=True):
     @property
     def _flags(self) -> tuple[Path, ...]:
         """The paths of the keys that are looked at."""
-        return tuple(Path((*_INTEGRATIONS.parts, key)) for key in self._keys)
-
-    @property
-    def _keys(self) -> tuple[str, ...]:
-        """The keys of `integrations` that are looked at; the first that is there decides."""
-        return (*self.names, *_ALL)
+        return tuple(Path((*_INTEGRATIONS.parts, key)) for key in (*self.names, *_ALL))
 
     def refusal(self, event: Event) -> Skipped | None:
         """Return the result of an event that may not be sent, else None; consent comes first."""
@@ -95,8 +91,11 @@ class Permission(Struct, frozen=True):
         """Return the key that excludes the destination; None if it is included."""
         if not isinstance(integrations, dict) or not integrations:
             return None
-        deciding = next((key for key in self._keys if integrations.get(key) is not None), None)
-        return deciding if deciding and integrations[deciding] is False else None
+        for key in chain(self.names, _ALL):
+            flag = integrations.get(key)
+            if flag is not None:
+                return key if flag is False else None
+        return None
 
     def _refused_categories(self, consent: Any) -> list[str]:
         """Return the categories without consent."""

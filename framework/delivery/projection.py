@@ -39,15 +39,17 @@ class Projection(Struct, frozen=True):
     root: type[msgspec.Struct]
     _decode: Callable[[bytes], msgspec.Struct]
 
-    def decode(self, lines: Sequence[bytes]) -> list[msgspec.Struct] | None:
+    def decode(self, lines: Sequence[bytes], block: bytes = b"") -> list[msgspec.Struct] | None:
         """Return the event of each line; None if any line is invalid, or may be.
 
-        The caller then decodes the lines in full, which alone decides.
+        The caller then decodes the lines in full, which alone decides. *block* is empty, or holds
+        all lines but the first.
         """
-        if any_too_deep(lines):
+        if any_too_deep(lines, block):
             return None
         try:
-            if not all(map(bytes.isascii, lines)):
+            whole = block and block.isascii() and lines[0].isascii()
+            if not whole and not all(map(bytes.isascii, lines)):
                 b"".join(lines).decode()  # the decoder does not validate skipped text
             return list(map(self._decode, lines))
         except _REFUSALS:

@@ -52,11 +52,13 @@ class AbandonedError(BaseException):
 class Watch:
     """The calls of one thread: the time limit of the current one, and whether it has to stop.
 
-    *progress* are the results so far of a task that makes several calls.
+    *progress* are the results so far of a task that makes several calls. *stopping* says whether
+    there is a call that has to stop; libcurl asks that ten times in a call.
     """
 
     def __init__(self) -> None:
         self.stop = threading.Event()
+        self.stopping = False
         self.paused = False
         self.abandoned = False
         self.progress: Sequence[Any] = ()
@@ -69,15 +71,14 @@ class Watch:
         with self._lock:
             if self._task and self._task.dropped:
                 raise AbandonedError
-            if self.stop.is_set():
-                self.stop.clear()
+            self._reset()
             self._deadline = time.monotonic() + limit
         _monitor.notice(limit)
 
     def end(self) -> None:
         """End the call; raises AbandonedError if it was given up."""
         with self._lock:
-            self._deadline = None
+            self._deadline, self.stopping = None, False
             if self.abandoned:
                 raise AbandonedError
 
@@ -85,11 +86,6 @@ class Watch:
     def is_busy(self) -> bool:
         """Whether a call is under way."""
         return self._deadline is not None
-
-    @property
-    def stopping(self) -> bool:
-        """Whether there is a call, and it has to stop."""
-        return self.is_busy and self.stop.is_set()
 
     def check(self) -> None:
         """Raise Stopped if the current call has to stop."""
@@ -117,11 +113,11 @@ class Watch:
         """Ask the current call to stop, if it is one of *task*, which may have ended."""
         with self._lock:
             if self._deadline is not None and self._task is task:
-                self.stop.set()
+                self._stop()
 
     def clear(self) -> None:
         """Forget the call: an interruption may come between its beginning and its end."""
-        self._deadline = None
+        self._deadline, self.stopping = None, False
 
     def look(self, now: float) -> float | None:
         """Stop or give up the current call if it is late.
@@ -135,11 +131,20 @@ class Watch:
                 return _TICK
             late = now - self._deadline
             if late >= 0:
-                self.stop.set()
+                self._stop()
             if late >= GRACE and self._task:
                 self.abandoned = self._task.abandon(self.progress)
                 return None
             return -late if late < 0 else GRACE - late
+
+    def _stop(self) -> None:
+        self.stopping = True
+        self.stop.set()
+
+    def _reset(self) -> None:
+        self.stopping = False
+        if self.stop.is_set():
+            self.stop.clear()
 
 
 class Task(Generic[T]):

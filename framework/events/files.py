@@ -67,7 +67,8 @@ class Chunk(Struct, frozen=True):
 
     *too_long* is the length of such a line in bytes; *lines* is empty then. Where events are not
     counted by lines, *lines* are the texts of single events, positions count these, and *places*
-    says where each of them is in the file.
+    says where each of them is in the file. *block* may be the bytes that all lines but the first
+    were cut from, and more; looking at it once takes a fraction of looking at every line.
     """
 
     lines: Sequence[bytes]
@@ -75,6 +76,7 @@ class Chunk(Struct, frozen=True):
     end: Position
     too_long: int = 0
     places: Sequence[Place] = ()
+    block: bytes = b""
 
     def line_of(self, position: int) -> int:
         """Return the line of the event at *position* (both from 1)."""
@@ -412,7 +414,7 @@ class LineSplitter:
                 size += self._length
                 lines[0] = b"".join([*self._rest, lines[0]])
         if lines:
-            yield self._chunk(lines, size)
+            yield self._chunk(lines, size, block)
         elif self._length:
             yield Chunk((), self._here, self._here)
         self._buffer(rest)
@@ -440,8 +442,8 @@ class LineSplitter:
         elif piece:
             self._rest.append(piece)
 
-    def _chunk(self, lines: Sequence[bytes], size: int) -> Chunk:
-        return Chunk(lines, *self._advance(size, len(lines)))
+    def _chunk(self, lines: Sequence[bytes], size: int, block: bytes = b"") -> Chunk:
+        return Chunk(lines, *self._advance(size, len(lines)), block=block)
 
     def _too_long(self, length: int, line_end: int) -> Chunk:
         return Chunk((), *self._advance(length + line_end, 1), length)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from framework.errors import ConfigurationError
 from framework.events import Chunk, EventFile, Position, reread
@@ -216,7 +217,7 @@ class RawLines:
     def keep(self, chunk: Chunk) -> None:
         """Keep a chunk that was read, if it cannot be read again."""
         if not self._rereads:
-            self._kept.append(chunk)
+            self._kept.append(replace(chunk, block=b""))
 
     def forget(self, before: int) -> None:
         """Drop the lines before a number."""

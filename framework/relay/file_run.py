@@ -376,16 +376,17 @@ class _Run:
             self._completed_now += len(one.positions)
             name = self._names[one.subscription]
             self._tally.add(name, one.result, len(one.positions))
-            self._log_result(list(one.positions), name, one.result)
+            self._log_result(one.positions, name, one.result)
             if isinstance(one.result, Failed) and self.letters and self.raw_lines:
                 texts = self.raw_lines.texts(list(one.positions), self._starts)
                 now = self._connection.hook_runner.client.clock.time()
                 self.letters.add(name, one.result, texts, now=now, tried=one.tried)
 
-    def _log_result(self, positions: list[int], name: str, result: Result | Waiting) -> None:
+    def _log_result(self, positions: Iterable[int], name: str, result: Result | Waiting) -> None:
         if self._log:
-            message_ids = map(self._message_ids.get, positions)
-            lines = [self._lines[one] for one in positions] if self._lines else positions
+            numbers = list(positions)
+            message_ids = map(self._message_ids.get, numbers)
+            lines = [self._lines[one] for one in numbers] if self._lines else numbers
             self._log.add(lines, message_ids, name, result)
 
     def _log_waiting(self, unsettled: Mapping[int, Sequence[range]]) -> None:
@@ -393,8 +394,7 @@ class _Run:
         halted = self._halted()
         waiting = Waiting(halted.message if halted else "The run was interrupted.")
         for subscription, spans in unsettled.items():
-            positions = [*chain.from_iterable(spans)]
-            self._log_result(positions, self._names[subscription], waiting)
+            self._log_result(chain.from_iterable(spans), self._names[subscription], waiting)
 
     def _halted(self) -> Failed | None:
         holds = self._stream.holds

@@ -58,7 +58,7 @@ def ingest(
     if since:
         return _ingest_since(chunk, intake, max_line, since)
     projection = intake.projection
-    structs = projection.decode(chunk.lines) if projection and chunk.lines else None
+    structs = projection.decode(chunk.lines, chunk.block) if projection and chunk.lines else None
     if projection is None or structs is None:
         decoded = decode(chunk, max_line)
         completions = intake.add(decoded.events, decoded.lines)
