@@ -50,7 +50,7 @@ lowest: .venv/.ready
 explore: .venv/.ready
 	$(BIN)/python scripts/explore.py $(OPTIONS)
 
-# A relay that is killed 200 times, or as OPTIONS say: `--kills 1000 --seed 7`.
+# A relay that is killed, frozen and stopped 200 times, or as OPTIONS say: `--kills 1000 --seed 7`.
 chaos: .venv/.ready
 	$(BIN)/python scripts/chaos.py $(OPTIONS)
 

@@ -5,7 +5,10 @@
 
 `delay` starts `actions relay` on a new SQLite store, posts events at an even rate, and reports how
 long after the response of the intake the partner had answered for each; the first seconds, when
-the rate limit still allows a burst, are skipped. The partner answers at once and its rate limit
+the rate limit still allows a burst, are skipped. Seven in ten events add somebody, and audiences
+differ in size (`--sizes zipf`); or all add and audiences take turns (`even`), which is the worst
+case: at 5 events a second on 20 audiences, one row in five has to wait four seconds for the next
+one of its audience, however calls are chosen. The partner answers at once and its rate limit
 applies. `throughput` delivers the same accepted events with a relay and, as a file, with a run,
 in turn, in this process and with the rate limit lifted; opening the connection is not counted.
 Prints a line of JSON.
@@ -16,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import resource
 import statistics
 import subprocess
@@ -23,7 +27,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,6 +45,11 @@ from framework.relay import Relay, RelayRoute, SQLiteStore, run_file
 
 ORIGIN = "https://api.criteo.com"
 SETTINGS = {"advertiser_id": "12345", "client_id": "an-id", "client_secret": "a-secret"}
+ADDS = 0.7
+REMOVING = """\
+  - partnerAction: removeUserFromAudience
+    subscribe: type = "track" and event = "Audience Exited"
+"""
 POSTED = 100
 """Events of a request where many arrive."""
 
@@ -76,52 +85,82 @@ class Timing(Partner):
 def delay(options: argparse.Namespace) -> dict[str, Any]:
     """Return the delays in seconds of events that arrive at an even rate."""
     partner = Timing()
+    # Nobody has to be removed from a list that does not exist: no request would tell of it.
+    partner.lists = {key: str(1000 + at) for at, key in enumerate(keys_of(options.audiences))}
     redirect = f"{ORIGIN}=http://127.0.0.1:{serve(partner)}"
     total = int(options.rate * options.seconds)
     made = list(events.events("audience", total, options.audiences))
+    if options.sizes == "zipf":
+        made = list(spread(total, options.audiences))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "criteo.connection.yaml"
-        file.write_text(CONNECTION, encoding="utf-8")
+        file.write_text(CONNECTION + REMOVING, encoding="utf-8")
         arguments = ["-c", file, "--store", f"sqlite:{folder}/events.db", "--endpoint", redirect]
         arguments += ["--listen", "127.0.0.1:0", "--write-key", "a-key"]
         command = [sys.executable, "-m", "framework", "relay", *map(str, arguments)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as relay:
             assert relay.stdout
             url = relay.stdout.readline().partition(": ")[2].strip()
-            accepted, refused = post(url, made, options.rate)
+            accepted, refused, took = post(url, made, options.rate)
             partner.wait(total, 120)
             peak = memory_of(relay.pid)
             relay.terminate()
-    delays = sorted(
+    delays = [
         partner.arrived[email] - at
         for email, (since, at) in accepted.items()
         if since >= options.skip
-    )
-    hundredths = statistics.quantiles(delays, n=100, method="inclusive")
+    ]
     return {
         "events": len(delays),
         "refused": refused,
+        "intake_p50_ms": percentile([1000 * one for one in took], 50),
+        "intake_p99_ms": percentile([1000 * one for one in took], 99),
         "calls": partner.calls["patch"],
-        "p50_s": round(hundredths[49], 3),
-        "p99_s": round(hundredths[98], 3),
+        "p50_s": percentile(delays, 50),
+        "p99_s": percentile(delays, 99),
         "peak_mb": peak,
     }
 
 
+def percentile(values: Sequence[float], number: int) -> float:
+    """Return a percentile of *values*."""
+    return round(statistics.quantiles(values, n=100, method="inclusive")[number - 1], 3)
+
+
+def keys_of(audiences: int) -> list[str]:
+    """Return the keys of so many audiences."""
+    return [f"{events.KEY}_{at}" for at in range(audiences)] if audiences > 1 else [events.KEY]
+
+
+def spread(count: int, audiences: int) -> Iterator[dict[str, Any]]:
+    """Yield events whose audiences differ in size as 1, 1/2, 1/3 and so on, in random order."""
+    chance = random.Random(events.SEED)  # noqa: S311 - no secrets
+    keys = keys_of(audiences)
+    weights = [1 / (1 + number) for number in range(len(keys))]
+    for number, key in enumerate(chance.choices(keys, weights, k=count)):
+        made = events.entered(chance, number, key)
+        yield made if chance.random() < ADDS else {**made, "event": "Audience Exited"}
+
+
 def post(
     url: str, made: Sequence[dict[str, Any]], rate: float
-) -> tuple[dict[str, tuple[float, float]], int]:
-    """Post events at a rate; return when each was due and accepted, and the requests refused."""
+) -> tuple[dict[str, tuple[float, float]], int, list[float]]:
+    """Post events at a rate; return when each was due and accepted, and how the intake did.
+
+    That is the number of refused requests, and the seconds that each request took.
+    """
     size = 1 if rate < POSTED else POSTED
     accepted: dict[str, tuple[float, float]] = {}
-    refused = 0
+    took: list[float] = []
     start = time.perf_counter()
     with httpx.Client(auth=("a-key", ""), timeout=30) as client, ThreadPoolExecutor(4) as pool:
 
         def send(first: int, due: float) -> bool:
             some = made[first : first + size]
+            asked = time.perf_counter()
             answer = client.post(f"{url}/v1/batch", json={"batch": some})
             now = time.perf_counter()
+            took.append(now - asked)
             for event in some:
                 accepted[event["context"]["traits"]["email"]] = (due, now)
             return answer.status_code != 200
@@ -132,7 +171,7 @@ def post(
             time.sleep(max(0.0, start + due - time.perf_counter()))
             sent.append(pool.submit(send, first, due))
         refused = sum(one.result() for one in sent)
-    return accepted, refused
+    return accepted, refused, took
 
 
 def memory_of(pid: int) -> int:
@@ -210,6 +249,7 @@ def main() -> None:
     one.add_argument("--audiences", type=int, default=1)
     one.add_argument("--seconds", type=float, default=300.0)
     one.add_argument("--skip", type=float, default=60.0)
+    one.add_argument("--sizes", choices=("even", "zipf"), default="zipf", help="of the audiences")
     one.set_defaults(measure=delay)
     one = parts.add_parser("throughput")
     one.add_argument("--events", type=int, default=100_000)

@@ -61,9 +61,15 @@ class RelayProcess:
         while not self._process.stderr.readline().startswith("Stopping"):
             assert self._process.poll() is None
 
-    def terminate(self, *, wait: float = WITHIN) -> tuple[int, str, str]:
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def terminate(
+        self, number: signal.Signals = signal.SIGTERM, *, wait: float = WITHIN
+    ) -> tuple[int, str, str]:
         """Ask the process to stop; return its exit code and what it printed."""
-        self._process.send_signal(signal.SIGTERM)
+        self.send(number)
         output, errors = self._process.communicate(timeout=wait)
         return self._process.returncode, output, errors
 

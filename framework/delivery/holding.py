@@ -300,11 +300,14 @@ class Holds:
         return Held(now, now, failure)
 
     def _gives_up(self, batch: Batch) -> bool:
-        """Count a try, except while probing; return whether it was the last one."""
+        """Count a try, except while probing; return whether it was the last one.
+
+        A first failure in the future was recorded before the clock was set back.
+        """
         name, now = name_of(batch.place), self._clock.time()
         before = self._failing.get(name) or Failing(now, 0)
         counts = not self.probing
-        self._failing[name] = now_failing = Failing(before.first, before.tries + counts)
+        self._failing[name] = now_failing = Failing(min(before.first, now), before.tries + counts)
         late = now - now_failing.first >= self.patience.total
         return late and now_failing.tries >= self.patience.tries
 

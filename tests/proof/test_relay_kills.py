@@ -1,4 +1,4 @@
-"""A relay that is killed again and again loses nothing; `make chaos` does it more often."""
+"""A relay that is killed, frozen and stopped loses nothing; `make chaos` does it more often."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KILLS = 10
 
 @pytest.mark.parametrize("seed", [20])
 def test_kills_lose_nothing(tmp_path: Path, seed: int) -> None:
-    """Every acknowledged event is delivered, and the final members are right."""
+    """Every acknowledged event is delivered or a dead letter, and the final members are right."""
     chaos = Chaos(tmp_path, seed)
     chaos.run(KILLS)
     assert len(chaos.acknowledged) > KILLS

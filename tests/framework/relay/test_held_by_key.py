@@ -187,6 +187,20 @@ def test_time_alone_is_no_reason_to_give_up(tmp_path: Path) -> None:
     assert bench.run(partner, patience).stopped == "unavailable"
 
 
+def test_a_clock_that_is_set_back_does_not_put_off_giving_up(tmp_path: Path) -> None:
+    """The time counts from the first failure by the clock that is right now."""
+    bench = Bench(tmp_path, THREE)
+    partner = Rooms(fails("b"))
+    patience = Patience(tries=3, total=60)
+    for _ in range(3):
+        bench.run(partner, patience)
+    bench.clock.reading -= 600
+    assert bench.run(partner, patience).stopped == "unavailable"
+    bench.clock.reading += 60
+    assert bench.run(partner, patience).finished
+    assert bench.outcome_of() == once([1, 3, 5, 7]) + once([2, 4, 6], "failed")
+
+
 def test_a_success_ends_the_count(tmp_path: Path) -> None:
     bench = Bench(tmp_path, [("b", str(n)) for n in range(8)])
     answers = [503, 200, 503, 200, 503, 200, 503, 200]
