@@ -7,11 +7,13 @@ import itertools
 import json
 import random
 import signal
+import sqlite3
 import sys
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
+from contextlib import closing
 from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +25,7 @@ from framework.clock import MovableClock
 from framework.relay import DeadLetter, DeadLetterFilter, SQLiteStore
 from framework.sandbox import DroppedConnectionError, Server
 from tests.deliveries import event, members_after, members_of
+from tests.disks import Disk
 from tests.proof.conftest import ORIGIN, Bench
 from tests.relaying import KEY, RelayProcess, until
 
@@ -62,11 +65,15 @@ class Chaos:
     connection for *outage* seconds in the middle, and never takes a change of one audience before
     it is repaired at the end, when what has failed is replayed.
 
+    With a *disk*, which has to be mounted, the store is there and its power is cut at times.
+
     In the end, `acknowledged` are the events that the relay took, and `wrong` is everything that is
     not as these events make it.
     """
 
-    def __init__(self, folder: Path, seed: int, *, outage: float = 3.0) -> None:
+    def __init__(
+        self, folder: Path, seed: int, *, outage: float = 3.0, disk: Disk | None = None
+    ) -> None:
         site = folder / "site"
         _install(site)
         self.bench = Bench(folder, site)
@@ -87,6 +94,8 @@ class Chaos:
         self._states: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
         self._outage = outage
+        self._disk = disk
+        self._store = (disk.place if disk else folder) / "events.db"
         self._down_until = 0.0
         self._repaired = False
         self._url = ""
@@ -137,10 +146,6 @@ class Chaos:
         off = self._chance.choice((0.0, 0.0, -APART, APART))
         return RelayProcess(command, {**bench.environment, "CHAOS_CLOCK": str(off)})
 
-    @property
-    def _store(self) -> Path:
-        return self.bench.folder / "events.db"
-
     def _end(self, relay: RelayProcess) -> None:
         """Freeze the relay at times; then kill it, or ask it to stop."""
         if self._chance.random() < 0.25:
@@ -149,13 +154,28 @@ class Chaos:
             time.sleep(self._chance.uniform(0.1, 1.5))
             relay.send(signal.SIGCONT)
             time.sleep(self._chance.uniform(0.0, 0.3))
-        kind = self._chance.choices(("killed", "terminated", "interrupted"), (0.7, 0.2, 0.1))[0]
+        kinds = ("killed", "terminated", "interrupted", "without power")
+        kind = self._chance.choices(kinds, (0.7, 0.2, 0.1, 0.5 if self._disk else 0))[0]
         self.incidents[kind] += 1
-        if kind == "killed":
+        if self._disk and kind == "without power":
+            relay.send(signal.SIGSTOP)
+            acknowledged = len(self.acknowledged)
+            self._disk.cut()
+            relay.kill()
+            self._disk.restore()
+            self._count_stored(acknowledged)
+        elif kind == "killed":
             relay.kill()
         else:
             asked = signal.SIGTERM if kind == "terminated" else signal.SIGINT
             assert relay.terminate(asked)[0] == 0
+
+    def _count_stored(self, acknowledged: int) -> None:
+        """Compare the events that a store has ever taken with those that were acknowledged."""
+        with closing(sqlite3.connect(self._store)) as database:
+            ((stored,),) = database.execute("select coalesce(sum(lines), 0) from streams")
+        if stored < acknowledged:
+            self.wrong.append(f"{acknowledged - stored} acknowledged events lost")
 
     def _partner(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Fail some requests, before or after their effect."""
