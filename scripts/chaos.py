@@ -3,8 +3,9 @@
 Everything runs on this machine, with real processes: `actions relay`, a client that repeats what
 is not acknowledged, and Criteo's sandbox, which fails some of the requests, refuses all for two
 minutes, and never takes the changes of one list before the end. Clocks are ten minutes apart. Where
-a file system can be mounted, the store is on it and its power is cut at times. At the end nothing acknowledged may be lost, the members of each list must be those of the event
-history, what cannot be delivered must be a dead letter, and the rate must have been kept.
+a file system can be mounted, the store is on it and its power is cut at times. At the end nothing
+acknowledged may be lost, the members of each list must be those of the event history, what cannot
+be delivered must be a dead letter, and the rate must have been kept.
 """
 
 from __future__ import annotations
@@ -26,9 +27,7 @@ from tests.relay_chaos import Chaos
 def main() -> int:
     """Run as the command line says; return 0 if everything was right."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--kills", type=int, default=200, help="times it is killed or stopped (200)"
-    )
+    parser.add_argument("--kills", type=int, default=200, help="of any kind (200)")
     parser.add_argument("--seed", type=int, default=None, help="of the random moments")
     parser.add_argument("--outage", type=float, default=120, help="seconds in the middle (120)")
     options = parser.parse_args()

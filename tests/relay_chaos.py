@@ -284,6 +284,8 @@ class Chaos:
             extra = held.get(name, set()) - wanted.get(name, set())
             if missing or extra:
                 self.wrong.append(f"{name}: {len(missing)} missing, {len(extra)} too many")
+        if len(self.acknowledged) <= self.incidents.total():
+            self.wrong.append("hardly anything was acknowledged")
         if silent := poison - told:
             self.wrong.append(f"{len(silent)} refused events without a dead letter")
         if self.busiest > RATE:
