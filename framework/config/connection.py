@@ -18,6 +18,13 @@ from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, error
 from framework.config.nodes import DocumentNode, Unreadable
 from framework.config.references import References
 from framework.definition import MAX_SUBSCRIPTIONS, Subscription
+from framework.delivery_options import (
+    OPTIONS,
+    DeliveryOption,
+    DeliveryOptions,
+    UnusableOptionError,
+    has_credentials,
+)
 
 MAX_BYTES = 1024 * 1024
 """Bytes of the largest connection file."""
@@ -29,6 +36,7 @@ _FILE_KEYS = {
     "enabled": _BOOLEAN,
     "settings": _OBJECT,
     "consent": _OBJECT,
+    "delivery": _OBJECT,
     "subscriptions": _LIST,
 }
 _CONSENT_KEYS = {"categories": _LIST}
@@ -84,7 +92,7 @@ class ConnectionFile:
 
     *settings* has its references replaced, so it holds secrets and is left out of `repr`.
     *node* is the whole document, for later findings. *consent* names the consent categories that
-    events need.
+    events need, *delivery* says how they are delivered.
     """
 
     file: str
@@ -95,6 +103,7 @@ class ConnectionFile:
     items: tuple[SubscriptionItem, ...]
     node: DocumentNode = field(repr=False)
     consent: tuple[str, ...] = ()
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -227,6 +236,7 @@ def _connection(
         items=tuple(_items(root, parts.get("subscriptions"), references, findings)),
         node=root,
         consent=tuple(_categories(parts.get("consent"), references, findings)),
+        delivery=_delivery(parts.get("delivery"), references, findings),
     )
 
 
@@ -256,6 +266,42 @@ def _categories(
         else:
             seen.add(node.value)
             yield node.value
+
+
+def _delivery(
+    delivery: DocumentNode | None, references: References, findings: DiagnosticList
+) -> DeliveryOptions:
+    """Return the valid delivery options."""
+    if delivery is None or not isinstance(delivery.value, dict):
+        return DeliveryOptions()
+    _check_keys(delivery, [option.name for option in OPTIONS], "`delivery`", findings)
+    values: dict[str, Any] = {}
+    for option in OPTIONS:
+        node = delivery.members.get(option.name)
+        if node is not None and node.value is not None:
+            values |= _option(option, node, references, findings)
+    return DeliveryOptions(**values)
+
+
+def _option(
+    option: DeliveryOption, node: DocumentNode, references: References, findings: DiagnosticList
+) -> dict[str, Any]:
+    """Return the value of an option by its name; nothing if it is invalid."""
+    name, written = f"delivery.{option.name}", node.value
+    value = references.resolve(node)
+    if option.kind == "proxy":
+        findings.cover(node.spot.line)
+        if isinstance(written, str) and has_credentials(written) and "${" not in written:
+            text = f"`{name}` has credentials in plain text: anyone with the file can read them."
+            hint = "Write `proxy: ${env:PROXY_URL}` and set the variable."
+            findings.warning("AD305", node.spot, text, hint)
+    if (node.spot.line, node.spot.column) in findings.refused:
+        return {}
+    try:
+        return {option.name: option.read(value, references.folder)}
+    except UnusableOptionError as error:
+        findings.error("AD208", node.spot, f"`{name}` {error.problem}.", error.hint)
+        return {}
 
 
 def _items(

@@ -14,7 +14,16 @@ from framework.errors import ConfigurationError
 Severity: TypeAlias = Literal["error", "warning", "hint"]
 
 _MEMBER = re.compile(r"""(?<![\w.-])(?P<key>[\w.-]++)["']?\s*+:\s*+(?P<value>.)""")
-_SECRET_WORDS = ("secret", "password", "passwd", "token", "credential", "apikey", "privatekey")
+_SECRET_WORDS = (
+    "secret",
+    "password",
+    "passwd",
+    "token",
+    "credential",
+    "apikey",
+    "privatekey",
+    "proxy",
+)
 _QUOTES = frozenset("\"'")
 _ESCAPES = {"x": 4, "u": 6, "U": 10}
 _HIDDEN = re.compile(r"(\$\{[^{}]*\})|[^\s,{}\[\]\"']+?(?=\$\{|[\s,{}\[\]\"']|\Z)")

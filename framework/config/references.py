@@ -1,4 +1,4 @@
-"""References to secrets in settings: `${env:NAME}` and `${file:PATH}`.
+"""References to secrets in settings and options: `${env:NAME}` and `${file:PATH}`.
 
 `$${` is a literal `${`.
 """
@@ -21,13 +21,13 @@ _HINT = "Use `${env:NAME}` or `${file:PATH}`; write `$${` for a literal `${`."
 
 
 class References:
-    """Resolves references against an environment and the folder of the connection file."""
+    """Resolves references against an environment and the *folder* of the connection file."""
 
     def __init__(
         self, environment: Mapping[str, str], folder: Path, findings: DiagnosticList
     ) -> None:
         self._environment = environment
-        self._folder = folder
+        self.folder = folder
         self._findings = findings
 
     def resolve(self, node: DocumentNode) -> Any:
@@ -47,7 +47,7 @@ class References:
                 if match[1] and match[1].startswith(("env:", "file:")):
                     self._findings.warning(
                         "AD304", spot, f"`{match[0]}` is not replaced here.",
-                        "References are resolved in `settings` only.",
+                        "References are resolved in `settings` and `delivery` only.",
                     )  # fmt: skip
 
     def _value(self, match: re.Match[str], spot: Spot) -> str:
@@ -70,7 +70,7 @@ class References:
 
     def _file(self, name: str, spot: Spot) -> str:
         try:
-            with (self._folder / name).open("rb") as file:
+            with (self.folder / name).open("rb") as file:
                 content = file.read(MAX_FILE_BYTES + 1)
             if len(content) > MAX_FILE_BYTES:
                 limit = MAX_FILE_BYTES // 1024

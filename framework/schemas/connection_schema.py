@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 
 from framework.definition import (
@@ -13,6 +14,7 @@ from framework.definition import (
     resolve_slug,
     to_document,
 )
+from framework.delivery_options import OPTIONS, DeliveryOption
 from framework.schemas.mapping_schema import internal_keys, mapping_body, mapping_parts
 from framework.schemas.schema_parts import (
     Schema,
@@ -67,6 +69,13 @@ def connection_schema(definitions: Iterable[Destination]) -> Schema:
             "type": ["object", "null"],
             "description": "The consent that events need.",
         },
+        "delivery": {
+            **record(
+                {option.name: _option(option) for option in OPTIONS}, additionalProperties=False
+            ),
+            "type": ["object", "null"],
+            "description": "How events are delivered; options of commands win over these.",
+        },
         "subscriptions": {
             **listing(
                 reference("subscription"),
@@ -99,6 +108,17 @@ def connection_schema(definitions: Iterable[Destination]) -> Schema:
             "$defs": parts,
         },
     )
+
+
+def _option(option: DeliveryOption) -> Schema:
+    """Return the schema of a delivery option; a text may also be a reference."""
+    if option.kind in {"proxy", "file"}:
+        return maybe("string", option.description, minLength=1)
+    kind = "integer" if option.kind == "count" else "number"
+    bounds: Schema = {"minimum": option.least}
+    if option.most < math.inf:
+        bounds["maximum"] = option.most
+    return value([kind, "string", "null"], option.description, **bounds)
 
 
 def _subscription() -> Schema:

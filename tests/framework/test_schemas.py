@@ -226,6 +226,8 @@ def changed(**changes: Any) -> dict[str, Any]:
     [
         CONNECTION,
         changed(subscriptions=None, enabled=False),
+        changed(delivery={"tries": 3, "max_age": "20s", "rate_share": 0.5, "proxy": "none"}),
+        changed(delivery={"linger": 0, "time_limit": None}),
         changed(settings={**CONNECTION["settings"], "advertiser_id": "${env:ADVERTISER}"}),
         {"destination": "someone-elses", "settings": {"any": 1}},
     ],
@@ -273,6 +275,9 @@ def subscribed(**keys: Any) -> dict[str, Any]:
         (subscribed(mapping={"emial": "x"}), "$.subscriptions[0].mapping"),
         (subscribed(mapping={"email": {"@pth": "x"}}), "$.subscriptions[0].mapping.email"),
         (subscribed(enabled="yes"), "$.subscriptions[0].enabled"),
+        (changed(delivery={"trys": 3}), "$.delivery"),
+        (changed(delivery={"rate_share": 90}), "$.delivery.rate_share"),
+        (changed(delivery={"tries": 1.5}), "$.delivery.tries"),
     ],
 )  # fmt: skip
 def test_connections_that_do_not_work_are_refused(document: dict[str, Any], place: str) -> None:

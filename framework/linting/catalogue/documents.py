@@ -120,6 +120,13 @@ FILES: Final = (
         "The connection is disabled: `actions run` refuses it. Set `enabled: true` to deliver.",
     ),
     Entry(
+        "AD208",
+        "The value of a delivery option is invalid.",
+        "It is out of bounds, no duration or number, or names an unusable proxy or file.",
+        f"destination: letters\ndelivery:\n  rate_share: 90\n{_SENDS}",
+        "`delivery.rate_share` must be from 0.01 to 1.",
+    ),
+    Entry(
         "AD301",
         "An environment variable is not set.",
         "Secrets are read from the environment together with the file; set the variable first.",
@@ -144,9 +151,10 @@ FILES: Final = (
     Entry(
         "AD304",
         "A reference is not resolved.",
-        "Text outside of `settings` is sent unchanged.",
+        "Text outside of `settings` and `delivery` is sent unchanged.",
         mapping("sender: ${env:SENDER}"),
-        "`${env:SENDER}` is not replaced here. References are resolved in `settings` only.",
+        "`${env:SENDER}` is not replaced here. References are resolved in `settings` and "
+        "`delivery` only.",
     ),
     Entry(
         "AD305",

@@ -151,7 +151,7 @@ def test_warnings_do_not_keep_a_file_from_being_used() -> None:
     text = "destination: x\nsubscriptions:\n- {partnerAction: a, mapping: {e: '${env:A}'}}"
     reading = parse(text)
     assert reading.connection is not None
-    hint = "References are resolved in `settings` only."
+    hint = "References are resolved in `settings` and `delivery` only."
     assert found(reading) == [("AD304", 3, 35, 10, f"`${{env:A}}` is not replaced here. {hint}")]
     assert {finding.severity for finding in reading.diagnostics} == {"warning"}
     reading = parse("destination: x")
@@ -208,7 +208,7 @@ def test_loading_lists_every_problem(tmp_path: Path) -> None:
     path.write_text("name: x\nfoo: 1\n")
     with pytest.raises(ConfigurationError) as caught:
         load_connection(path)
-    known = "destination, name, enabled, settings, consent, subscriptions"
+    known = "destination, name, enabled, settings, consent, delivery, subscriptions"
     assert caught.value.problems == (
         f"{path}:1:1: `destination` is required.",
         f"{path}:2:1: A connection file has no key `foo`. Known keys: {known}.",
