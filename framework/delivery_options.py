@@ -119,8 +119,7 @@ OPTIONS: Final = (
     DeliveryOption(
         "proxy",
         "proxy",
-        "Proxy for all requests, such as http://proxy.example.com:3128, or none; by default that "
-        "of the environment.",
+        "Proxy for all requests, such as http://proxy.example.com:3128; `none` for no proxy.",
     ),
     DeliveryOption(
         "ca_file",

@@ -30,8 +30,11 @@ def check_auth(path: str, endpoints: dict[str, str]) -> None:
     if not opened.plugin.implements("check_authentication"):
         echo(f"{name} has no credentials check; the first delivery shows whether they are valid.")
         return
-    transport = make_transport(redirect=endpoints)
-    with connect(opened.plugin, opened.file.settings, (), transport=transport) as connection:
+    file = opened.file
+    transport = make_transport(redirect=endpoints, options=file.delivery)
+    with connect(
+        opened.plugin, file.settings, (), options=file.delivery, transport=transport
+    ) as connection:
         try:
             connection.check_authentication()
         except IntegrationError as error:

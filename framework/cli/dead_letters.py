@@ -251,7 +251,8 @@ def replay(  # noqa: PLR0913 - each is an option of its own
             file.settings,
             file.subscriptions,
             consent=file.consent,
-            transport=make_transport(redirect=endpoints),
+            options=file.delivery,
+            transport=make_transport(redirect=endpoints, options=file.delivery),
         ) as connection,
     ):
         results = _replayed(connection, found)

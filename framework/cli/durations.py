@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from framework.quantities import read_duration
 
 if TYPE_CHECKING:
     _Type = click.ParamType[Any]
 else:  # generic from click 8.3 on
     _Type = click.ParamType
-
-_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_FORM: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", re.ASCII)
 
 
 class Duration(_Type):
@@ -26,13 +24,13 @@ class Duration(_Type):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the duration in seconds; raises BadParameter."""
-        match = _FORM.fullmatch(str(value).strip())
-        if match is None:
+        seconds = read_duration(str(value))
+        if seconds is None:
             text = (
                 f"`{value}` is not a duration. Write seconds, or a unit: `90`, `15m`, `4h`, `2d`."
             )
             self.fail(text, param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
+        return seconds
 
 
 class Moment(_Type):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from framework.cli import exits
+from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.progress import interruptions, progress_bar
 from framework.cli.terminal import echo
 from framework.errors import FrameworkError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from framework.cli.connections import Opened
     from framework.delivery import Connection, Preview
+    from framework.delivery_options import DeliveryOptions
     from framework.events import EventFile, Selection
     from framework.relay import ConnectionIdentity, Summary
     from framework.sandbox import Sandbox
@@ -46,14 +48,16 @@ class RunOptions(NamedTuple):
     limit: int | None
     threads: int
     processes: int
-    retry_for: float
-    tries: int
-    give_up_after: float
     max_line: int
     last_line: bool
     unpack: bool
     as_json: bool
     quiet: bool
+    delivery: DeliveryOptions
+
+    def delivery_of(self, opened: Opened) -> DeliveryOptions:
+        """Return the options of the delivery, those of the connection file where none is given."""
+        return self.delivery.over(opened.file.delivery).over(RUN_DEFAULTS)
 
     @property
     def offline(self) -> bool:
@@ -239,20 +243,23 @@ def _connection(options: RunOptions, opened: Opened, sandbox: Sandbox | None) ->
         file.settings,
         file.subscriptions,
         consent=file.consent,
-        transport=_transport(options, sandbox),
+        options=options.delivery_of(opened),
+        transport=_transport(options, opened, sandbox),
         retry=Retry(attempts=2, total=15.0),  # further tries are made by the run
         offline=options.offline,
     )
 
 
-def _transport(options: RunOptions, sandbox: Sandbox | None) -> Any:
+def _transport(options: RunOptions, opened: Opened, sandbox: Sandbox | None) -> Any:
     from framework.delivery import DryRun, make_transport  # noqa: PLC0415 - heavy
 
     if sandbox is not None:
         from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
         return SandboxTransport(sandbox)
-    return DryRun() if options.dry_run else make_transport(redirect=options.endpoints)
+    if options.dry_run:
+        return DryRun()
+    return make_transport(redirect=options.endpoints, options=options.delivery_of(opened))
 
 
 def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
@@ -263,10 +270,10 @@ def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
     limit: int | None,
     stopping: Callable[[], bool],
 ) -> FileDelivery:
-    from framework.delivery import Patience  # noqa: PLC0415 - heavy, imported at first use
     from framework.events import FollowedFile  # noqa: PLC0415 - heavy
     from framework.relay import ConnectionIdentity, discard, locked, run_file  # noqa: PLC0415
 
+    delivery = options.delivery_of(opened)
     with ExitStack() as stack:
         source = stack.enter_context(_opened(options, name))
         shows = not (options.quiet or options.as_json)
@@ -289,9 +296,7 @@ def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
             since=options.since,
             threads=0 if options.offline else options.threads,
             processes=options.processes,
-            patience=Patience(
-                tries=options.tries, total=options.give_up_after, run_for=options.retry_for
-            ),
+            patience=patience_of(delivery, delivery.retry_for or 0.0),
             on_progress=show,
             stopping=stopping,
         )

@@ -19,16 +19,23 @@ import click
 
 from framework.cli import exits
 from framework.cli.connections import Opened, endpoint_option, open_connection
+from framework.cli.delivery_options import (
+    RELAY_DEFAULTS,
+    delivery_options,
+    patience_of,
+    take_delivery_options,
+)
 from framework.cli.durations import Duration
 from framework.cli.installed import plugins_print_to_stderr
-from framework.cli.retry_options import give_up_after_option, tries_option
 from framework.cli.stores import store_option
 from framework.cli.summaries import print_panels
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
+    from framework.config import ConnectionFile
     from framework.delivery import Connection, RateStore
+    from framework.delivery_options import DeliveryOptions
     from framework.intake import IntakeOptions, IntakeServer, WriteKeys
     from framework.relay import MonitoringServer, Relay, RelayRoute, SQLiteStore
     from framework.sandbox import Sandbox
@@ -51,11 +58,14 @@ class _Options(NamedTuple):
     endpoints: Mapping[str, str]
     sandbox: bool
     threads: int
-    tries: int
-    give_up_after: float
     keep_dead_letters: float
     from_start: bool
     stop_within: float
+    delivery: DeliveryOptions
+
+    def delivery_of(self, file: ConnectionFile) -> DeliveryOptions:
+        """Return the options of a delivery, those of the connection file where none is given."""
+        return self.delivery.over(file.delivery).over(RELAY_DEFAULTS)
 
     @property
     def sent_to(self) -> str:
@@ -167,8 +177,16 @@ class _Seconds(click.FloatRange):
     metavar="N",
     help="Maximum number of concurrent requests of each connection.",
 )
-@tries_option
-@give_up_after_option
+@delivery_options(
+    tries="8",
+    give_up_after="4h",
+    time_limit="30s",
+    max_age="10s",
+    linger="0.1s",
+    rate_share="0.9",
+    proxy="that of the environment",
+    ca_file="public authorities",
+)
 @click.option(
     "--keep-dead-letters",
     type=Duration(),
@@ -198,7 +216,7 @@ def relay(**options: Any) -> None:
     requests under way are completed; a second one aborts them. The next relay on the same store
     resumes.
     """
-    chosen = _Options(**options)
+    chosen = _Options(delivery=take_delivery_options(options), **options)
     keys, taken, problems = _read_intake(chosen)
     for problem in problems:
         echo(f"Error: {problem}", err=True)
@@ -342,7 +360,6 @@ def _route(
     options: _Options, opened: Opened, stream: str, sandboxes: dict[str, Sandbox]
 ) -> RelayRoute:
     from framework.delivery import (  # noqa: PLC0415 - heavy
-        Patience,
         Retry,
         connect,
         make_transport,
@@ -358,8 +375,9 @@ def _route(
 
     def open_connection_anew(rates: RateStore) -> Connection:
         file = files.pop() if files else _read_again(opened)
+        delivery = options.delivery_of(file)
         if sandbox is None:
-            transport = make_transport(redirect=options.endpoints)
+            transport = make_transport(redirect=options.endpoints, options=delivery)
         else:
             from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
@@ -369,6 +387,7 @@ def _route(
             file.settings,
             file.subscriptions,
             consent=file.consent,
+            options=delivery,
             transport=transport,
             retry=Retry(attempts=2, total=15.0),  # further tries are the relay's
             rates=rates,
@@ -382,11 +401,11 @@ def _route(
         open_connection=open_connection_anew,
         sent_to=options.sent_to,
         threads=options.threads,
-        patience=Patience(tries=options.tries, total=options.give_up_after, run_for=math.inf),
+        patience=patience_of(options.delivery_of(opened.file), math.inf),
     )
 
 
-def _read_again(opened: Opened) -> Any:
+def _read_again(opened: Opened) -> ConnectionFile:
     """Read a connection file again; raises ConfigurationError if it has errors now."""
     from framework.config import read_connection  # noqa: PLC0415 - heavy, imported at first use
 

@@ -16,7 +16,8 @@ from framework.cli.connections import (
     endpoint_option,
     open_connection,
 )
-from framework.cli.durations import Duration, Moment
+from framework.cli.delivery_options import delivery_options, take_delivery_options
+from framework.cli.durations import Moment
 from framework.cli.event_files import unpack_option
 from framework.cli.file_deliveries import (
     FileDeliveries,
@@ -26,7 +27,6 @@ from framework.cli.file_deliveries import (
     select,
 )
 from framework.cli.installed import plugins_print_to_stderr
-from framework.cli.retry_options import give_up_after_option, tries_option
 from framework.cli.summaries import conclusion, not_started, print_panels, print_summary
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
@@ -124,16 +124,17 @@ _FILE = click.Path(path_type=Path)
     help="Number of worker processes for decoding and mapping; one process sends. Applies to "
     "plain files without --limit.",
 )
-@click.option(
-    "--retry-for",
-    type=Duration(),
-    default="10s",
-    show_default=True,
-    metavar="TIME",
-    help="How long this run retries temporary failures; 0 leaves them to the next run.",
+@delivery_options(
+    retry_for="10s",
+    tries="8",
+    give_up_after="4h",
+    time_limit="30s",
+    max_age="10s",
+    linger="0.1s",
+    rate_share="1",
+    proxy="that of the environment",
+    ca_file="public authorities",
 )
-@tries_option
-@give_up_after_option
 @click.option(
     "--max-line",
     type=click.IntRange(1),
@@ -159,7 +160,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     interruption or an outage of the partner, the same command resumes from it. Events are delivered
     at least once and in the order of the file.
     """
-    chosen = RunOptions(**options)
+    chosen = RunOptions(delivery=take_delivery_options(options), **options)
     selection = select(chosen)
     single = selection.single and not chosen.follow
     opened = open_connection(chosen.path, offline=chosen.offline)

@@ -24,17 +24,21 @@ from framework.delivery.row_groups import (
 )
 
 LINGER: Final = 0.1
-"""Seconds that rows wait for others before they are ready to be sent."""
+"""Seconds that rows wait by default for others before they are ready to be sent."""
 
 
 class Batcher:
     """Collects rows and returns them as batches when they are full, due or flushed.
 
-    *superseded* are the ids of rows that a later one replaced; their reader clears them.
+    *superseded* are the ids of rows that a later one replaced; their reader clears them. Rows wait
+    *linger* seconds for others before they are ready.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, now: Callable[[], float] = time.monotonic, *, linger: float = LINGER
+    ) -> None:
         self._now = now
+        self._linger = linger
         self._lanes: dict[Hashable, Lane] = {}
         self._domains: dict[Hashable, Domain] = {}
         self._merged: dict[int, list[int]] = {}
@@ -77,8 +81,8 @@ class Batcher:
         """Return the best batch to send now, if any, after those that must go first.
 
         Among the lanes that are *free*, by the scope of their rows: the oldest batch that has
-        waited for `max_age`, else the one with the largest product of rows and age that has waited
-        for `LINGER`.
+        waited for `max_age`, else the one with the largest product of rows and age that has
+        lingered.
         """
         now = self._now()
         late: list[tuple[float, Lane, Pending]] = []
@@ -86,9 +90,9 @@ class Batcher:
         for scope, lane in self._lanes.items():
             for pending, rows in lane.sizes():
                 age = now - pending.since
-                if age < LINGER or not free(scope):
-                    continue
                 due = age >= pending.batching.max_age
+                if (age < self._linger and not due) or not free(scope):
+                    continue
                 (late if due else some).append((age if due else rows * age, lane, pending))
         chosen = max(late or some, key=lambda one: one[0], default=None)
         if chosen is None:

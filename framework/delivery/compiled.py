@@ -73,9 +73,14 @@ class CompiledSubscription:
 
 
 def compile_subscriptions(
-    destination: Destination, subscriptions: Sequence[Subscription], consent: Sequence[str] = ()
+    destination: Destination,
+    subscriptions: Sequence[Subscription],
+    consent: Sequence[str] = (),
+    max_age: float | None = None,
 ) -> tuple[CompiledSubscription, ...]:
     """Compile every enabled subscription; *consent* names the categories that events need.
+
+    *max_age* replaces the age of batches that the actions declare, in seconds.
 
     Raises ConfigurationError with the problems of all of them.
     """
@@ -99,7 +104,9 @@ def compile_subscriptions(
             problems += _named(one.index + 1, subscriptions[one.index], conflict)
     if problems:
         raise ConfigurationError("\n".join(problems), problems)
-    return tuple(compiled)
+    if max_age is None:
+        return tuple(compiled)
+    return tuple(replace(one, batching=replace(one.batching, max_age=max_age)) for one in compiled)
 
 
 def permission_for(destination: Destination, consent: Sequence[str] = ()) -> Permission:

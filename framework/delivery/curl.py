@@ -9,6 +9,7 @@ import ssl
 import weakref
 from functools import cached_property, lru_cache
 from math import ceil
+from pathlib import Path
 from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
@@ -24,6 +25,7 @@ from framework.delivery.http_messages import (
     request_lines,
 )
 from framework.delivery.workers import Watch, current_watch
+from framework.delivery_options import NO_PROXY
 
 MAX_IDLE: Final = 5
 """Seconds for which a connection is kept."""
@@ -71,9 +73,12 @@ class CurlTransport(httpx.BaseTransport):
     connection that ends before a response is replaced once, for repeatable requests only.
     """
 
-    def __init__(self, *, http2: bool = False) -> None:
+    def __init__(
+        self, *, http2: bool = False, proxy: str | None = None, ca_file: Path | None = None
+    ) -> None:
         self.http_version = (pycurl.CURL_HTTP_VERSION_1_1, pycurl.CURL_HTTP_VERSION_2TLS)[http2]
         self.closed = False
+        self._given_proxy, self._ca_file = proxy, ca_file
         self._proxies = getproxies()
         self._request_lines = lru_cache(maxsize=_KEPT_HEADS)(request_lines)
         self._idle: list[_Handle] = []
@@ -82,6 +87,8 @@ class CurlTransport(httpx.BaseTransport):
     @cached_property
     def certificates(self) -> str:
         """The file of trusted certificates."""
+        if self._ca_file is not None:
+            return str(self._ca_file)
         import certifi  # noqa: PLC0415 - needed for TLS only
 
         return os.environ.get("SSL_CERT_FILE") or certifi.where()
@@ -103,7 +110,9 @@ class CurlTransport(httpx.BaseTransport):
         return response
 
     def proxy(self, url: httpx.URL) -> str:
-        """Return the proxy that the environment names for *url*, or an empty string."""
+        """Return the proxy for *url*, or an empty string."""
+        if self._given_proxy is not None:
+            return "" if self._given_proxy == NO_PROXY else self._given_proxy
         proxy = self._proxies.get(url.scheme) or self._proxies.get("all")
         return "" if not proxy or proxy_bypass(url.host) else proxy
 

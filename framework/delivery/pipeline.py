@@ -29,8 +29,9 @@ from framework.definition import (
     values_of,
 )
 from framework.delivery.auth import OAuthCredentials
+from framework.delivery.batching import LINGER
 from framework.delivery.cache import Cache
-from framework.delivery.client import Client
+from framework.delivery.client import TIMEOUT, Client
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Redactor
 from framework.delivery.holding import Patience
@@ -44,7 +45,9 @@ from framework.delivery.retries import Retry
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind, listing
 from framework.delivery.throttle import RateStore, Throttle
+from framework.delivery.transports import Network
 from framework.delivery.workers import CurrentStop, Handover, StoppableClock
+from framework.delivery_options import DeliveryOptions
 from framework.errors import DefinitionError, IntegrationError
 from framework.paths import Event
 from framework.results import Result
@@ -58,6 +61,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     subscriptions: Sequence[Subscription] | None = None,
     *,
     consent: Sequence[str] = (),
+    options: DeliveryOptions | None = None,
     transport: httpx.BaseTransport | None = None,
     retry: Retry | None = None,
     clock: Clock | None = None,
@@ -71,6 +75,9 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     Without *subscriptions* the connection has those of the destination's automatic presets.
     *consent* names consent categories: events with preferences are sent only if they consent to
     all of them.
+    *options* sets time limit, age and linger of batches, and the share of the rate limit; its proxy
+    and certificates are those of the network unless *transport* replaces it. Retries are up to the
+    caller.
     *rates* is shared with other connections on the same account at the partner, see `rate_account`.
     *transport* replaces the network; *strict* is for test benches, see `HookRunner`.
     An *offline* connection keeps the destination from reaching the outside by other means than
@@ -85,15 +92,17 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     given = shape_settings(definition.settings, settings)
     if subscriptions is None:
         subscriptions = starting_subscriptions(definition)
-    compiled = compile_subscriptions(definition, subscriptions, consent)
+    options = options or DeliveryOptions()
+    compiled = compile_subscriptions(definition, subscriptions, consent, options.max_age)
     clock = InterruptibleClock(StoppableClock(clock or SystemClock()))
-    redactor = Redactor(_secrets(definition.settings_fields, settings))
+    redactor = Redactor([*_secrets(definition.settings_fields, settings), *options.secrets])
     auth = _auth(plugin, given, clock, redactor) if plugin.implements("auth") else None
     client = Client(
         auth=auth,
-        transport=transport,
+        transport=transport or Network(options),
         retry=retry,
-        throttle=throttle or Throttle(definition.rate, clock=clock, store=rates),
+        throttle=throttle or _throttle(definition, options, clock, rates),
+        timeout=_timeout(options),
         redactor=redactor,
         clock=clock,
         error_reader=_error_reader(plugin),
@@ -112,7 +121,21 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         handover=Handover(always=offline or strict),
         previews=[] if offline and definition.transport == "other" else None,
     )
-    return Connection(plugin, given, compiled, hook_runner)
+    linger = LINGER if options.linger is None else options.linger
+    return Connection(plugin, given, compiled, hook_runner, linger)
+
+
+def _throttle(
+    definition: Destination, options: DeliveryOptions, clock: Clock, rates: RateStore | None
+) -> Throttle:
+    share = 1.0 if options.rate_share is None else options.rate_share
+    return Throttle(definition.rate, share=share, clock=clock, store=rates)
+
+
+def _timeout(options: DeliveryOptions) -> httpx.Timeout:
+    if options.time_limit is None:
+        return TIMEOUT
+    return httpx.Timeout(options.time_limit, connect=min(options.time_limit, TIMEOUT.connect or 0))
 
 
 def rate_account(definition: Destination, settings: Mapping[str, Any], name: str) -> str:
@@ -189,7 +212,8 @@ def _error_reader(plugin: Implementation) -> Callable[[httpx.Response], Any] | N
 class Connection:
     """A destination with settings and subscriptions, ready to deliver; a context manager.
 
-    *settings* is the destination's Settings object, *subscriptions* are those enabled.
+    *settings* is the destination's Settings object, *subscriptions* are those enabled. Streams
+    *linger* as `Batcher` says.
     """
 
     def __init__(
@@ -198,8 +222,10 @@ class Connection:
         settings: Any,
         subscriptions: tuple[CompiledSubscription, ...],
         hook_runner: HookRunner,
+        linger: float = LINGER,
     ) -> None:
         self.plugin = plugin
+        self._linger = linger
         self.settings = settings
         self.subscriptions = subscriptions
         self.hook_runner = hook_runner
@@ -294,6 +320,7 @@ class Connection:
             patience=patience,
             failing=failing,
             ended=ended,
+            linger=self._linger,
         )
 
     def intake(self, *, named: bool = True) -> Intake:

@@ -70,7 +70,7 @@ class Sender:
 
     A *ready* sender does not wait for full batches: it sends the batch that is best sent whenever
     the rate limit lets a call go, a thread is free, and no earlier batch of its order is under way;
-    see `Batcher.ready`. *ended* is called when a thread has finished a batch.
+    see `Batcher.ready` and its *linger*. *ended* is called when a thread has finished a batch.
 
     *traced* keeps the product of every stage in `items` and `sent`.
     A result for which *halts* is true stops the sending: its batch and everything that waits stay
@@ -95,6 +95,7 @@ class Sender:
         patience: Patience | None = None,
         failing: Mapping[str, Failing] | None = None,
         ended: Callable[[], object] = lambda: None,
+        linger: float = LINGER,
         max_waiting: int = MAX_WAITING,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -111,7 +112,7 @@ class Sender:
             self._hook_runner, self._subscriptions, self.intake, traced=traced
         )
         self._performer = performer
-        self._batcher = Batcher(now)
+        self._batcher = Batcher(now, linger=linger)
         self._stopping = stopping
         self._clock = self._hook_runner.client.clock
         self.holds: Holds | None = None

@@ -18,6 +18,7 @@ from framework.errors import DefinitionError, RetryableError
 LONGEST_PAUSE = 3600.0
 """Seconds; a longer requested pause is cut to this."""
 
+_ROUNDING = 1e-9  # so that 29 % of 100 calls are 29
 _EPOCH = 1e9  # from here on a number is a date in Unix seconds, below it is a duration
 _EPOCH_MS = 1e12  # and from here on the date is in milliseconds
 
@@ -55,17 +56,22 @@ class Pace(Struct, frozen=True):
     slack: float = 0.0
 
     @classmethod
-    def of(cls, limit: Limit) -> Self:
-        """Return the pace for a limit; its burst is a twenty-fifth of the calls, at least one.
+    def of(cls, limit: Limit, share: float = 1.0) -> Self:
+        """Return the pace for a *share* of a limit.
 
-        Of n calls the last comes at least (n - burst) intervals after the first, therefore a
-        window never sees more than the limit; a thousandth is added for the way.
+        Its burst is a twenty-fifth of the calls, at least one. Of n calls the last comes at least
+        (n - burst) intervals after the first, therefore a window never sees more than the share; a
+        thousandth is added for the way. A share of less than one call is one call in a longer
+        window.
         """
         if limit.calls < 1 or not limit.seconds > 0:
             got = f"{limit.calls} calls in {limit.seconds:g} seconds"
             raise DefinitionError(f"A rate must allow a call in some time, got {got}.")
-        burst = max(1, limit.calls // 25)
-        interval = 1.001 * limit.seconds / (limit.calls - burst + 1)
+        budget = limit.calls * share
+        calls = max(1, int(budget + _ROUNDING))
+        seconds = limit.seconds / min(1.0, budget)
+        burst = max(1, calls // 25)
+        interval = 1.001 * seconds / (calls - burst + 1)
         return cls(interval, (burst - 1) * interval)
 
 
@@ -152,8 +158,9 @@ class LocalRateStore:
 class Throttle:
     """Limits the rate of calls; several threads may share one.
 
-    Without a *rate* it only keeps the pauses that the partner requests. *patience* is the longest
-    wait in seconds that `take` accepts. Processes that share a rate limit share a *store*, and a
+    Without a *rate* it only keeps the pauses that the partner requests. Of a rate, and of the calls
+    that the partner says remain, only *share* is used. *patience* is the longest wait in seconds
+    that `take` accepts. Processes that share a rate limit share a *store*, and a
     *clock* with the same `monotonic`.
     """
 
@@ -161,11 +168,13 @@ class Throttle:
         self,
         rate: Limit | None = None,
         *,
+        share: float = 1.0,
         clock: Clock | None = None,
         store: RateStore | None = None,
         patience: float = 90.0,
     ) -> None:
-        self._pace = Pace.of(rate) if rate else Pace()
+        self._pace = Pace.of(rate, share) if rate else Pace()
+        self._share = share
         self._window = rate.seconds if rate else LONGEST_PAUSE
         self._clock = clock or SystemClock()
         self._store = store or LocalRateStore()
@@ -217,7 +226,7 @@ class Throttle:
     def _leave(self, remaining: int, reset: float) -> None:
         """Book the calls that others have made, so that *remaining* calls last until *reset*."""
         # Half an interval keeps the call after the last one clear of the reset's edge.
-        needed = (remaining - 0.5) * self._pace.interval
+        needed = (remaining * self._share - 0.5) * self._pace.interval
         ahead = min(reset, LONGEST_PAUSE) + self._pace.slack - needed
         booked = self._clock.monotonic() + ahead
         while (seen := self._store.read()).booked < booked:

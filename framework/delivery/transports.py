@@ -13,6 +13,7 @@ import httpx
 
 from framework.delivery.http_errors import REDIRECTED
 from framework.delivery.http_messages import PlainRequest
+from framework.delivery_options import DeliveryOptions
 from framework.errors import ConfigurationError
 
 Origin: TypeAlias = tuple[str, str, int]
@@ -26,30 +27,36 @@ def make_transport(
     *,
     redirect: Mapping[str, str] | None = None,
     apps: Mapping[str, WSGIApplication] | None = None,
+    options: DeliveryOptions | None = None,
     network: httpx.BaseTransport | None = None,
 ) -> httpx.BaseTransport:
     """Return a transport that sends some origins elsewhere and everything else to *network*.
 
     *redirect* maps origins to the origins that are called instead; *apps* maps origins to
     WSGI apps of this process. An origin has the form `https://api.example.com`, with a port unless
-    it is the default. Raises ConfigurationError with every invalid origin.
+    it is the default. The proxy and the certificates of *options* are those of the network unless
+    *network* replaces it. Raises ConfigurationError with every invalid origin.
     """
     _check_origins([*(redirect or {}), *(redirect or {}).values(), *(apps or {})])
-    transport = network or Network()
+    transport = network or Network(options)
     if apps:
         transport = InProcess(apps, otherwise=transport)
     return OriginRewrite(redirect, transport) if redirect else transport
 
 
 class Network(httpx.BaseTransport):
-    """The real network; libcurl is loaded with the first request."""
+    """The real network; libcurl is loaded with the first request.
 
-    def __init__(self) -> None:
+    Of *options*, the proxy and the certificates replace those of the environment.
+    """
+
+    def __init__(self, options: DeliveryOptions | None = None) -> None:
+        self._options = options or DeliveryOptions()
         self._lock = threading.Lock()
         self._curl: httpx.BaseTransport | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* to its origin, or to the proxy that the environment names for it."""
+        """Send *request* to its origin, or to the proxy for it."""
         return (self._curl or self._opened()).handle_request(request)
 
     def close(self) -> None:
@@ -61,7 +68,8 @@ class Network(httpx.BaseTransport):
         from framework.delivery.curl import CurlTransport  # noqa: PLC0415 - takes a while to load
 
         with self._lock:
-            self._curl = self._curl or CurlTransport()
+            proxy, ca_file = self._options.proxy, self._options.ca_file
+            self._curl = self._curl or CurlTransport(proxy=proxy, ca_file=ca_file)
             return self._curl
 
 

@@ -28,6 +28,7 @@ from framework.delivery import (
     connect,
     make_transport,
 )
+from framework.delivery_options import DeliveryOptions
 from framework.errors import FrameworkError, UnknownNameError
 from framework.paths import JSON, Event
 from framework.plugins import Plugin, Registry
@@ -124,6 +125,7 @@ class Workspace:
             chosen.settings,
             chosen.subscriptions,
             consent=chosen.consent,
+            options=self._delivery,
             transport=transport,
             retry=Retry.never(),
             throttle=None if mode == "live" else Throttle(),
@@ -148,6 +150,11 @@ class Workspace:
         if file is not None and file.destination == definition.slug:
             admit(sandbox, file.settings)
         return sandbox
+
+    @property
+    def _delivery(self) -> DeliveryOptions | None:
+        """The delivery options of the connection file, if there is one."""
+        return self.setup.file.delivery if self.setup.file else None
 
     def default_mode(self, slug: str) -> Mode:
         """Return the default mode of requests."""
@@ -179,7 +186,7 @@ class Workspace:
         """Return the transport of a mode; raises ApiRefusal 409 if there is no sandbox."""
         if mode == "sandbox":
             return SandboxTransport(self.sandbox(chosen.slug))
-        return DryRun() if mode == "dry" else make_transport()
+        return DryRun() if mode == "dry" else make_transport(options=self._delivery)
 
     def examples(self) -> dict[str, list[Event]]:
         """Return the saved events by name."""
