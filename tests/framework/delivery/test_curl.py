@@ -821,6 +821,46 @@ def test_a_tunnel_gives_the_answer_behind_it(
     assert talker.connections == 1
 
 
+def test_a_given_proxy_replaces_those_of_the_environment(proxied: Callable[..., None]) -> None:
+    """It is asked for every host, also for those that the environment exempts."""
+    with talking() as talker, talking() as other:
+        proxied(other, NO_PROXY="api.test")
+        with CurlTransport(proxy=f"http://us:se%40cret@localhost:{talker.port}") as ours:
+            assert ours.handle_request(httpx.Request("GET", "http://api.test/x")).read() == b"ok"
+    (sent,) = talker.requests
+    assert sent == (
+        b"GET http://api.test/x HTTP/1.1\r\nHost: api.test\r\n"
+        b"Proxy-Authorization: Basic dXM6c2VAY3JldA==\r\n\r\n"
+    )
+    assert other.requests == []
+
+
+def test_no_proxy_at_all_may_be_asked_for(proxied: Callable[..., None]) -> None:
+    with talking() as talker, talking() as proxy:
+        proxied(proxy)
+        with CurlTransport(proxy="none") as ours:
+            ask(ours, talker)
+    assert (len(talker.requests), proxy.requests) == (1, [])
+
+
+def test_given_certificates_replace_those_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
+    with talking(trust=partner_certificate()) as talker, CurlTransport(ca_file=PEM) as ours:
+        assert ask(ours, talker).content == b"ok"
+
+
+def test_given_certificates_are_trusted_of_a_proxy_too() -> None:
+    with talking(trust=partner_certificate()) as talker:
+        with CurlTransport(proxy=talker.origin, ca_file=PEM) as ours:
+            assert ours.handle_request(httpx.Request("GET", "http://api.test/x")).read() == b"ok"
+        with CurlTransport(proxy=talker.origin) as ours, pytest.raises(httpx.ConnectError):
+            ours.handle_request(httpx.Request("GET", "http://api.test/y"))
+    (sent,) = talker.requests
+    assert sent == b"GET http://api.test/x HTTP/1.1\r\nHost: api.test\r\n\r\n"
+
+
 @contextlib.contextmanager
 def tunnel(port: int) -> Iterator[int]:
     """Give the port of a proxy that lets one connection through to *port*."""

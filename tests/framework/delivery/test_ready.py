@@ -26,9 +26,9 @@ RULES = Batching(keys=("list",), max_size=5, max_age=10)
 class Waiting:
     """A batcher with a clock of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, linger: float = LINGER) -> None:
         self.now = 0.0
-        self.batcher = Batcher(lambda: self.now)
+        self.batcher = Batcher(lambda: self.now, linger=linger)
         self.ids = 0
 
     def add(self, key: str, rows: int = 1) -> list[Batch]:
@@ -50,6 +50,16 @@ def test_rows_linger_before_they_are_ready() -> None:
     waiting.now = LINGER
     assert waiting.ready() == [("a", 1, "ready")]
     assert (waiting.ready(), waiting.batcher.waiting) == ([], 0)
+
+
+@pytest.mark.parametrize(("linger", "wait"), [(0.0, 0.0), (2.0, 2.0), (60.0, 10.0)])
+def test_rows_linger_as_long_as_asked_but_not_beyond_their_age(linger: float, wait: float) -> None:
+    waiting = Waiting(linger)
+    waiting.add("a")
+    waiting.now = wait - 0.01
+    assert waiting.ready() == []
+    waiting.now = wait
+    assert waiting.ready() == [("a", 1, "age" if linger > wait else "ready")]
 
 
 def test_the_largest_product_of_rows_and_age_goes_first() -> None:

@@ -48,6 +48,58 @@ def test_no_window_sees_more_calls_than_allowed(
         assert len(window) <= calls
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    calls=st.integers(1, 120),
+    seconds=st.floats(0.5, 120),
+    share=st.floats(0.01, 1),
+    gaps=st.lists(st.one_of(st.just(0.0), st.floats(0, 30)), min_size=1, max_size=150),
+)
+def test_no_window_sees_more_calls_than_the_share_allows(
+    calls: int, seconds: float, share: float, gaps: list[float]
+) -> None:
+    """A share of less than one call is one call in a longer window."""
+    clock = FakeClock()
+    throttle = Throttle(Rate(calls, seconds), share=share, clock=clock, patience=1e9)
+    times = []
+    for gap in gaps:
+        clock.reading += gap
+        throttle.take()
+        times.append(clock.reading)
+    window = seconds / min(1.0, calls * share)
+    most = max(1.0, calls * share) + 1e-9
+    for first, time in enumerate(times):
+        assert len([other for other in times[first:] if other < time + window]) <= most
+
+
+@pytest.mark.parametrize(
+    ("calls", "share", "least", "most"),
+    [
+        (250, 1.0, 249, 250),
+        (250, 0.9, 224, 225),
+        (250, 0.5, 124, 125),
+        (100, 0.29, 28, 29),
+        (10, 0.25, 2, 2),
+        (2, 0.5, 1, 1),
+    ],
+)
+def test_a_share_is_used_nearly_in_full(calls: int, share: float, least: int, most: int) -> None:
+    clock = FakeClock()
+    throttle = Throttle(Rate(calls, 60), share=share, clock=clock, patience=1e9)
+    times = sent(throttle, clock, 3 * most + 2)
+    worst = max(len([one for one in times if start <= one < start + 60]) for start in times)
+    assert least <= worst <= most
+
+
+def test_a_share_of_the_remaining_calls_is_left_to_others() -> None:
+    clock = FakeClock()
+    throttle = Throttle(Rate(250, 60), share=0.5, clock=clock, patience=1e9)
+    told = {"x-ratelimit-remaining": "30", "x-ratelimit-reset": f"{STARTED + 50:.0f}"}
+    throttle.tell(200, told)
+    times = sent(throttle, clock, 60)
+    assert len([time for time in times if time < 1050]) == 15
+
+
 def test_after_a_rest_a_burst_goes_out_at_once_and_then_an_even_pace() -> None:
     clock = FakeClock()
     times = sent(Throttle(Rate(250, 60), clock=clock), clock, 12)
