@@ -27,7 +27,7 @@ from framework.cli.delivery_options import (
 )
 from framework.cli.durations import Duration
 from framework.cli.installed import plugins_print_to_stderr
-from framework.cli.stores import store_option
+from framework.cli.stores import limit_options, store_option
 from framework.cli.summaries import print_panels
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError, StorageError
@@ -61,6 +61,8 @@ class _Options(NamedTuple):
     keep_dead_letters: float
     from_start: bool
     stop_within: float
+    max_size: int | None
+    max_events: int | None
     delivery: DeliveryOptions
 
     def delivery_of(self, file: ConnectionFile) -> DeliveryOptions:
@@ -130,6 +132,7 @@ class _Seconds(click.FloatRange):
     help="Connection file; repeatable. It reads the stream `events` unless it names another.",
 )
 @store_option()
+@limit_options
 @click.option(
     "--listen",
     default="127.0.0.1:8080",
@@ -302,7 +305,9 @@ def _relay(
     say = partial(echo, file=sys.stdout)  # which is redirected for plugins
     with ExitStack() as stack:
         stack.enter_context(plugins_print_to_stderr())
-        store = stack.enter_context(SQLiteStore(options.store))
+        store = stack.enter_context(
+            SQLiteStore(options.store, max_bytes=options.max_size, max_events=options.max_events)
+        )
         host, port = options.listen
         intake = IntakeServer(store, keys, host=host, port=port, options=taken)
         stack.callback(intake.stop, 0.0)
