@@ -16,6 +16,9 @@ OptionKind: TypeAlias = Literal["duration", "count", "share", "proxy", "file"]
 NO_PROXY: Final = "none"
 """The proxy of a connection that uses none, whatever the environment names."""
 
+MAX_CERTIFICATES: Final = 10_000_000
+"""Bytes of the largest file of certificates."""
+
 _DURATION_HINT: Final = "Write seconds, or a unit: `90`, `0.5s`, `15m`, `4h`, `2d`."
 _PROXY_HINT: Final = (
     "Write it like `http://proxy.example.com:3128`, with its port and with special characters of "
@@ -229,6 +232,8 @@ def _why_unusable(path: Path) -> str:
         if not path.is_file():
             return "is not a file" if path.exists() else "does not exist"
         path.open("rb").close()
+        if path.stat().st_size > MAX_CERTIFICATES:
+            return f"is larger than {MAX_CERTIFICATES // 1_000_000} MB"
         context.load_verify_locations(cafile=path)
     except ssl.SSLError:
         return "has no readable certificate"

@@ -148,6 +148,15 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert connection.delivery.ca_file == tmp_path / "certs" / "own.pem"
 
 
+def test_a_file_of_certificates_has_a_maximum_size(tmp_path: Path) -> None:
+    with (tmp_path / "own.pem").open("wb") as file:
+        file.truncate(10_000_001)
+    problem = f"names `own.pem`, which is larger than 10 MB. {PEM_HINT}"
+    assert found(parse("{ca_file: own.pem}", tmp_path)) == [
+        f"AD208 2:21 `delivery.ca_file` {problem}"
+    ]
+
+
 @pytest.mark.parametrize("url", ["http://me:hunter22@proxy.test:3128", "http://me:hunter22@x"])
 def test_credentials_in_plain_text_are_a_warning_and_never_shown(url: str) -> None:
     reading = parse(f"\n  proxy: {url}")
