@@ -15,8 +15,8 @@ from framework.sandbox import Server
 from tests.deliveries import event, members_of, write
 from tests.framework.delivery.talker import PEM, STALLS, talking
 from tests.middlemen import ForwardProxy, behind_tls
-from tests.proof.conftest import Bench
-from tests.proof.test_relay import entered, free, start
+from tests.proof.conftest import ORIGIN, Bench
+from tests.proof.test_relay import Refusing, entered, free, start
 from tests.relaying import until
 
 PASSWORD = "hunter%2B22"
@@ -172,6 +172,23 @@ def test_the_check_of_credentials_uses_the_connection_file(
     checked = here.check(secure)
     assert checked.exit_code == exits.DONE, checked.output
     assert {*proxy.requests} == {("CONNECT", secure.removeprefix("https://"))}
+
+
+def test_a_replay_uses_the_connection_file(
+    here: Bench, criteo: CriteoSandbox, proxy: ForwardProxy
+) -> None:
+    configure(here, proxy=url_of(proxy), ca_file=str(PEM))
+    partner = Refusing(criteo)
+    with Server(partner) as server, behind_tls(server.url) as origin:
+        assert here.run(origin).exit_code == exits.FAILED
+        partner.refuses = False
+        proxy.requests.clear()
+        (letters,) = here.folder.glob("*.dead-letters.ndjson")
+        options = ("-c", here.connection, "--endpoint", f"{ORIGIN}={origin}")
+        replayed = here.actions("dead-letters", "replay", letters, *options)
+    assert replayed.exit_code == exits.DONE, replayed.output
+    assert members_of(criteo) == ADA
+    assert {*proxy.requests} == {("CONNECT", origin.removeprefix("https://"))}
 
 
 def test_a_run_ends_requests_at_their_time_limit(here: Bench) -> None:

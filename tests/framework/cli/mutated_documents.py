@@ -45,6 +45,7 @@ GOOD: tuple[Document, ...] = (
     {
         "destination": "depot",
         "settings": {"site": "south", "key": "${env:DEPOT_KEY}"},
+        "delivery": {"tries": 2, "time_limit": "5s", "rate_share": 0.5, "proxy": "none"},
         "subscriptions": [{"partnerAction": "deliver"}],
     },
     {
