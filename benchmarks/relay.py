@@ -229,7 +229,7 @@ def _relay(file: Path, port: int, partner: Timing, number: int) -> float:
             name="criteo",
             stream="events",
             account="",
-            open_connection=lambda _: _opened(port),
+            open_connection=lambda *_: _opened(port),
         )
         relay = Relay(store, [route], from_start=True)
         start = time.perf_counter()

@@ -11,7 +11,7 @@ class StateStore(Protocol):
 
     Kinds are `token`, `audience`, `outputs`, `job`, and `plugin` for the author's own values. All
     methods are safe under threads and processes, and raise StorageError if the store cannot be
-    read or written.
+    read or written. A value that is damaged counts as absent.
     """
 
     def get(self, kind: str, key: str) -> Any:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from framework.intake import IntakeOptions, IntakeServer, WriteKeys
     from framework.relay import MonitoringServer, Relay, RelayRoute, SQLiteStore
     from framework.sandbox import Sandbox
+    from framework.state_store import StateStore
 
 _STREAM: Final = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
 _ADDRESS: Final = re.compile(r"(?:(.*):)?(\d{1,5})", re.DOTALL)
@@ -365,6 +366,7 @@ def _route(
     options: _Options, opened: Opened, stream: str, sandboxes: dict[str, Sandbox]
 ) -> RelayRoute:
     from framework.delivery import (  # noqa: PLC0415 - heavy
+        KeptTokens,
         Retry,
         connect,
         make_transport,
@@ -378,7 +380,7 @@ def _route(
         sandboxes[name] = sandbox
     files = [opened.file]
 
-    def open_connection_anew(rates: RateStore) -> Connection:
+    def open_connection_anew(rates: RateStore, state: StateStore) -> Connection:
         file = files.pop() if files else _read_again(opened)
         delivery = options.delivery_of(file)
         if sandbox is None:
@@ -396,6 +398,7 @@ def _route(
             transport=transport,
             retry=Retry(attempts=2, total=15.0),  # further tries are the relay's
             rates=rates,
+            tokens=None if sandbox else KeptTokens(state, options.sent_to),
             offline=sandbox is not None,
         )
 

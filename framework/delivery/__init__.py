@@ -17,6 +17,7 @@ from framework.delivery.fusion import DELETION
 from framework.delivery.holding import Patience, hold_scope
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
+from framework.delivery.kept_tokens import KeptTokens
 from framework.delivery.offline import network_allowed, no_network, seal
 from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
@@ -60,6 +61,7 @@ __all__ = [
     "Implementation",
     "InputKind",
     "Intake",
+    "KeptTokens",
     "LocalRateStore",
     "OAuthClientCredentials",
     "OAuthRefreshToken",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import copy
-import re
 import threading
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import httpx
 
 from framework.clock import Clock, SystemClock
 from framework.delivery.http_errors import error_from_response, json_body, place
+from framework.delivery.kept_tokens import TOKEN, KeptToken, KeptTokens, TokenEntry
 from framework.delivery.redaction import Redactor
 from framework.errors import (
     APIError,
@@ -24,7 +24,6 @@ from framework.errors import (
 )
 
 _BUSY = frozenset({"server_error", "temporarily_unavailable"})
-_TOKEN = re.compile(r"[\x21-\x7e]+")
 Flow: TypeAlias = Generator[httpx.Request, httpx.Response, None]
 Protect: TypeAlias = Callable[[str], None]
 Style: TypeAlias = Literal["form", "basic"]
@@ -92,6 +91,7 @@ class OAuthCredentials(Credentials):
     when a request is answered 401. Concurrent requests share one renewal, its failure included.
     Token requests go the way of all requests of the client. Refused credentials raise
     InvalidAuthenticationError with the endpoint's `error` as code. Serves sync clients only.
+    The token is kept in memory, or in a store that others share, see `keep_in`.
     """
 
     def __init__(  # noqa: PLR0913 - each is one fact about the token endpoint
@@ -110,6 +110,10 @@ class OAuthCredentials(Credentials):
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._token: AccessToken | None = None
+        self._given: AccessToken | None = None
+        self._entry: TokenEntry | None = None
+        self._unsaved: KeptToken | None = None
+        self._dropped: str | None = None
         self._renewals = 0
         self._failure: IntegrationError | None = None
         self._redactor = Redactor((client_secret,))
@@ -118,9 +122,22 @@ class OAuthCredentials(Credentials):
     def confide(self, protect: Protect) -> None:
         """Call *protect* with the client's secret now and with every token as it comes."""
         protect(self._client[1])
-        if self._token:
-            protect(self._token.value)
+        for token in filter(None, (self._token, self._given)):
+            protect(token.value)
         self._confidants.append(protect)
+
+    def keep_in(self, tokens: KeptTokens) -> None:
+        """Share the token with all who have the same credentials: threads, processes, restarts.
+
+        A new token is stored before it is used, and only one of them requests one at a time.
+        Requests may then raise StorageError. To be called before the first request; further calls
+        have no effect. Subclasses from elsewhere keep their tokens to themselves, since their
+        token requests and responses may hold more than is known here.
+        """
+        if self._entry is None and type(self) in (OAuthClientCredentials, OAuthRefreshToken):
+            token = self._token.value if self._token else None
+            self._entry = tokens.entry([self._url, *self._client, self.grant(), token])
+            self._given, self._token = self._token, None
 
     def sync_auth_flow(self, request: httpx.Request) -> Flow:
         """Return `auth_flow`, which reads the responses that it needs itself."""
@@ -149,7 +166,7 @@ class OAuthCredentials(Credentials):
         with self._lock:
             if self._token is None or self._renewals != renewals:
                 return False
-            self._token = None
+            self._dropped, self._token = self._token.value, None
             return True
 
     def grant(self) -> dict[str, str]:
@@ -169,20 +186,62 @@ class OAuthCredentials(Credentials):
         if token and token.serves(self._clock.monotonic(), refused):
             return token.value
         with self._lock:
-            token = self._token
-            if token and token.serves(self._clock.monotonic(), refused):
+            if token := self._current(refused):
                 return token.value
             if self._failure and self._renewals != renewals:
                 raise copy.copy(self._failure)
-            return (yield from self._renewed(request))
+            if self._entry is None:
+                return (yield from self._renewed(request))
+            with self._entry.lock():
+                # Another thread or process may have renewed it meanwhile.
+                if token := self._current(refused):
+                    return token.value
+                return (yield from self._renewed(request))
+
+    def _current(self, refused: str | None) -> AccessToken | None:
+        """Return the token in memory, in the store or in the settings, the first that serves."""
+        now = self._clock.monotonic()
+        if self._token and self._token.serves(now, refused):
+            return self._token
+        for token in (self._stored(), self._given):
+            if token and token.serves(now, refused) and token.value != self._dropped:
+                self._token = token
+                return token
+        return None
+
+    def _stored(self) -> AccessToken | None:
+        """Return the token in the store, unless the clock was set back since it was requested."""
+        self._save()
+        kept = self._entry.read() if self._entry else None
+        if kept is None:
+            return None
+        self._share(kept.access_token)
+        self.received({"refresh_token": kept.refresh_token})
+        age = self._clock.time() - kept.asked
+        if kept.life is not None and age < 0:  # it would expire later than the partner declared
+            return None
+        return self._timed(kept, self._clock.monotonic() - age)
+
+    def _save(self) -> None:
+        if self._unsaved and self._entry:
+            self._entry.write(self._unsaved)
+        self._unsaved = None
+
+    def _timed(self, kept: KeptToken, asked: float) -> AccessToken:
+        """Return a token that was requested at the clock reading *asked*."""
+        life = kept.life
+        until = None if life is None else asked + max(life - self._early, life / 2)
+        return AccessToken(kept.access_token, until)
 
     def _renewed(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, str]:
         asking = self._request(request)
-        asked = self._clock.monotonic()
+        asked, date = self._clock.monotonic(), self._clock.time()
+        self._failure = None
         try:
             response = yield asking
             response.read()
-            self._token = self._read(response, asked)
+            self._unsaved = kept = self._read(response, date)
+            self._save()
         except IntegrationError as error:
             self._failure = error
             raise
@@ -191,8 +250,8 @@ class OAuthCredentials(Credentials):
             self._failure = RetryableError(message, "TOKEN_UNAVAILABLE", scope="connection")
             raise
         else:
-            self._failure = None
-            return self._token.value
+            self._token, self._dropped = self._timed(kept, asked), None
+            return kept.access_token
         finally:
             self._renewals += 1
 
@@ -213,15 +272,14 @@ class OAuthCredentials(Credentials):
             extensions["timeout"] = request.extensions["timeout"]
         return httpx.Request("POST", self._url, data=form, headers=headers, extensions=extensions)
 
-    def _read(self, response: httpx.Response, asked: float) -> AccessToken:
+    def _read(self, response: httpx.Response, asked: float) -> KeptToken:
         if not response.is_success:
             raise _refused(error_from_response(response, self._redactor))
         answer, value = _answer(response)
         self._share(value)
         self.received(answer)
         life = _seconds(answer.get("expires_in"))
-        until = None if life is None else asked + max(life - self._early, life / 2)
-        return AccessToken(value, until)
+        return KeptToken(value, asked, life, self.grant().get("refresh_token"))
 
     def _share(self, secret: str) -> None:
         for protect in self._confidants:
@@ -335,7 +393,7 @@ def _answer(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
     where = f"`{place(response.request)}`"
     found = answer if isinstance(answer, dict) else {}
     token, code = found.get("access_token"), found.get("error")
-    if isinstance(token, str) and _TOKEN.fullmatch(token):
+    if isinstance(token, str) and TOKEN.fullmatch(token):
         return found, token
     if isinstance(code, str) and code:
         raise _denied(f"{where} refused the credentials ({code}).", code, response)

@@ -36,6 +36,7 @@ from framework.delivery.compiled import CompiledSubscription, compile_subscripti
 from framework.delivery.exchanges import Redactor
 from framework.delivery.holding import Patience
 from framework.delivery.http_errors import address_of
+from framework.delivery.kept_tokens import KeptTokens
 from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HookRunner
 from framework.delivery.plugin_calls import Implementation
@@ -67,6 +68,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     clock: Clock | None = None,
     throttle: Throttle | None = None,
     rates: RateStore | None = None,
+    tokens: KeptTokens | None = None,
     strict: bool = False,
     offline: bool = False,
 ) -> Connection:
@@ -78,7 +80,8 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     *options* sets time limit, age and linger of batches, and the share of the rate limit; its proxy
     and certificates are those of the network unless *transport* replaces it. Retries are up to the
     caller.
-    *rates* is shared with other connections on the same account at the partner, see `rate_account`.
+    *rates* is shared with other connections on the same account at the partner, see `rate_account`;
+    OAuth tokens are kept in *tokens*, if given, and shared with those that have equal credentials.
     *transport* replaces the network; *strict* is for test benches, see `HookRunner`.
     An *offline* connection keeps the destination from reaching the outside by other means than
     its client, whose *transport* must not do so either; see `OfflinePlugin`.
@@ -97,6 +100,9 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     clock = InterruptibleClock(StoppableClock(clock or SystemClock()))
     redactor = Redactor([*_secrets(definition.settings_fields, settings), *options.secrets])
     auth = _auth(plugin, given, clock, redactor) if plugin.implements("auth") else None
+    credentials = auth if isinstance(auth, OAuthCredentials) else None
+    if credentials and tokens:
+        credentials.keep_in(tokens)
     client = Client(
         auth=auth,
         transport=transport or Network(options),
@@ -115,7 +121,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         cache=Cache(clock.monotonic),
         logger=_logger,
         redactor=redactor,
-        credentials=auth if isinstance(auth, OAuthCredentials) else None,
+        credentials=credentials,
         strict=strict,
         guard=guard,
         handover=Handover(always=offline or strict),

@@ -61,4 +61,7 @@ class SQLiteState:
 def _get(database: sqlite3.Connection, kind: str, key: str) -> Any:
     query = "select value from state where kind = ? and key = ?"
     row = database.execute(query, (kind, key)).fetchone()
-    return msgspec.json.decode(row[0]) if row else None
+    try:
+        return msgspec.json.decode(row[0]) if row else None
+    except (msgspec.DecodeError, TypeError, UnicodeDecodeError, RecursionError):
+        return None  # a damaged value counts as absent

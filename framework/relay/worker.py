@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from framework.events import Position
     from framework.relay.event_store import EventStore, Owner
     from framework.results import Failed
+    from framework.state_store import StateStore
 
 WorkerState: TypeAlias = Literal["delivering", "held", "waiting", "stopped"]
 """What a worker does: it delivers, is held by a failure of the whole connection, waits until
@@ -50,15 +51,15 @@ class RelayRoute(Struct, frozen=True, kw_only=True):
     """A stream and the connection to which it is delivered.
 
     *name* is that of the connection and *account* the one whose rate limit it uses.
-    *open_connection* reads its settings again, so that corrected credentials apply; it raises
-    FrameworkError.
+    *open_connection* reads its settings again, so that corrected credentials apply, and takes the
+    state of the rate limit and the store's other state, such as tokens; it raises FrameworkError.
     *sent_to* is empty for the partner, otherwise what receives the requests in its place.
     """
 
     name: str
     stream: str
     account: str
-    open_connection: Callable[[RateStore], Connection]
+    open_connection: Callable[[RateStore, StateStore], Connection]
     sent_to: str = ""
     threads: int = 1
     patience: Patience = PATIENCE
@@ -84,7 +85,7 @@ class RelayWorker:
         self._errors = self._refusals = 0
         self._session: StreamSession | None = None
         self._past_statuses: Counter[int] = Counter()
-        self._connection = route.open_connection(store.rates(route.account))
+        self._connection = route.open_connection(store.rates(route.account), store.state)
         self.serves = ConnectionIdentity.of(self._connection, route.name, route.sent_to)
         self._owner: Owner | None = None
         try:
@@ -257,7 +258,8 @@ class RelayWorker:
         """Open the connection with its settings as they are now, such as new credentials."""
         route = self.route
         try:
-            opened = route.open_connection(self._store.rates(route.account))
+            rates = self._store.rates(route.account)
+            opened = route.open_connection(rates, self._store.state)
         except FrameworkError as error:
             _logger.warning("Connection `%s` cannot be opened: %s", route.name, error)
             return

@@ -22,6 +22,7 @@ from framework.delivery import Connection, Patience, RateStore, bearer, rate_acc
 from framework.errors import ConfigurationError, InvalidAuthenticationError, StoreFullError
 from framework.relay import DeadLetter, DeadLetterFilter, Relay, RelayRoute, SQLiteStore
 from framework.relay import connection_statuses as statuses
+from framework.state_store import StateStore
 from tests.framework.delivery.bench import URL, connected, plugin, said
 from tests.relaying import until
 
@@ -102,7 +103,7 @@ class Bench:
         """Return all dead letters."""
         return self.store.dead_letters.list()
 
-    def _open(self, rates: RateStore) -> Connection:
+    def _open(self, rates: RateStore, _: StateStore) -> Connection:
         return connected(
             self._plugin, *self.subscriptions, partner=self.rooms, rates=rates, key=self.key
         )
@@ -367,7 +368,7 @@ def test_connections_on_one_account_share_its_rate(bench: Bench) -> None:
     limited = Destination(slug="partner", name="Partner", rate=rate)
     opened = plugin(destination=lambda: limited, perform_batch=post)
 
-    def connection(rates: RateStore) -> Connection:
+    def connection(rates: RateStore, _: StateStore) -> Connection:
         return connected(opened, partner=bench.rooms, rates=rates)
 
     routes = [
