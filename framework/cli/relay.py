@@ -176,10 +176,11 @@ class _Seconds(click.FloatRange):
 @click.option(
     "--threads",
     type=click.IntRange(1, 64),
-    default=1,
+    default=4,
     show_default=True,
     metavar="N",
-    help="Maximum number of concurrent requests of each connection.",
+    help="Maximum number of concurrent requests of each connection. Requests with equal batch "
+    "keys stay in order. With 1, a request that gets no answer delays all others.",
 )
 @delivery_options(
     tries="8",

@@ -61,7 +61,7 @@ class RelayRoute(Struct, frozen=True, kw_only=True):
     account: str
     open_connection: Callable[[RateStore, StateStore], Connection]
     sent_to: str = ""
-    threads: int = 1
+    threads: int = 4
     patience: Patience = PATIENCE
 
 
