@@ -46,7 +46,7 @@ class RunOptions(NamedTuple):
     since: datetime | None
     follow: bool
     limit: int | None
-    threads: int
+    threads: int | None
     processes: int
     max_line: int
     last_line: bool
@@ -294,7 +294,7 @@ def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
             limit=limit,
             first_line=options.from_line,
             since=options.since,
-            threads=0 if options.offline else options.threads,
+            threads=0 if options.offline else options.threads or _threads_for(source),
             processes=options.processes,
             patience=patience_of(delivery, delivery.retry_for or 0.0),
             on_progress=show,
@@ -304,6 +304,14 @@ def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
         if is_replaced and not summary.stopped and checkpoint:
             discard(checkpoint)  # the file is complete; the next one has its own
         return FileDelivery(name, summary, is_replaced)
+
+
+def _threads_for(source: EventFile) -> int:
+    """Return the default number of concurrent requests.
+
+    What arrives over time should not wait until a request for another batch key is answered.
+    """
+    return 4 if source.arrives else 1
 
 
 def _opened(options: RunOptions, name: str) -> EventFile:

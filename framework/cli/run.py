@@ -110,8 +110,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--threads",
     type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
+    show_default="1; 4 for streams and --follow",
     metavar="N",
     help="Maximum number of concurrent requests. Requests with equal batch keys stay in order.",
 )

@@ -165,6 +165,11 @@ class EventFile:
             self._waiting.stopping = stopping
 
     @property
+    def arrives(self) -> bool:
+        """Whether lines arrive over time: this is a stream, or a file that is followed."""
+        return self.identity is None or self.follows
+
+    @property
     def size(self) -> int | None:
         """The size on disk in bytes, or None if unknown."""
         return os.fstat(self._file.fileno()).st_size if self._regular else None

@@ -144,7 +144,7 @@ class _Run:
         self._stopping = stopping
         self._processes = processes
         self._reader: StreamReader | None = None
-        self._flows = source.identity is None or source.follows
+        self._flows = source.arrives
         self._stream = connection.stream(
             patience=patience,
             failing=before.failing or {},

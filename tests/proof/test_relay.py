@@ -215,45 +215,6 @@ class Hanging:
         return self._criteo(environ, start_response)
 
 
-class HangingLists:
-    """A partner that does not answer while lists whose name begins with `hangs` are changed."""
-
-    def __init__(self, criteo: CriteoSandbox) -> None:
-        self.asked: set[str] = set()
-        self.released = threading.Event()
-        self._criteo = criteo
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if path.endswith("/contact-list"):
-            segment = self._criteo._state.segments[path.split("/")[-2]]
-            if segment.name.startswith("hangs") and segment.name not in self.asked:
-                self.asked.add(segment.name)
-                self.released.wait(60)
-        return self._criteo(environ, start_response)
-
-
-def test_lists_that_hang_delay_no_other(bench: Bench) -> None:
-    """By default up to three of them, and their own events stay in order."""
-    criteo = free()
-    partner = HangingLists(criteo)
-    hanging = ["hangs-1", "hangs-2", "hangs-3"]
-    with Server(partner) as server, start(bench, server.url) as relay:
-        relay.post([entered("ada@example.com", one) for one in hanging])
-        until(lambda: partner.asked == {*hanging})
-        begun = time.monotonic()
-        relay.post([entered("bob@example.com", one) for one in ("spring", "autumn", *hanging)])
-        relay.post([entered("ada@example.com", one, enters=False) for one in hanging])
-        others = {one: {"bob@example.com"} for one in ("spring", "autumn")}
-        until(lambda: members_of(criteo) == others)
-        assert time.monotonic() - begun < 15  # a request gets 30 seconds
-        partner.released.set()
-        everyone = others | {one: {"bob@example.com"} for one in hanging}
-        until(lambda: members_of(criteo) == everyone)
-        until(lambda: relay.metrics()[waiting()] == 0)
-    assert members_of(criteo) == everyone
-
-
 def test_a_call_under_way_is_completed_before_the_relay_ends(bench: Bench) -> None:
     criteo = free()
     partner = Hanging(criteo)
