@@ -110,6 +110,11 @@ class Client(httpx.Client):
         """The seconds until the rate limit lets a request go, 0 if it may go now."""
         return self._throttle.wait()
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether there is a rate limit, so that a request makes the next ones wait."""
+        return self._throttle.is_paced
+
     def guard(self, check: Callable[[], object]) -> None:
         """Call *check* before each request, after its wait; it may refuse the request by raising.
 

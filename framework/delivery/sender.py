@@ -141,6 +141,7 @@ class Sender:
             sizes = (compiled.batching.max_size for compiled in self._subscriptions)
             self._grouped = min(GROUPED, max(sizes, default=1))
         self._drained = now()
+        self._last_sent = (0, 0.0)
         self._closed: deque[Batch] = deque()
         self._held: list[int] = []
         self._ending = False
@@ -266,7 +267,22 @@ class Sender:
 
     def _may_call(self) -> bool:
         """Return whether a batch would be sent at once."""
-        return self._dispatcher.is_free() and self._hook_runner.client.wait <= 0
+        client = self._hook_runner.client
+        return self._dispatcher.is_free() and client.wait <= 0 and not self._is_beginning()
+
+    def _is_beginning(self) -> bool:
+        """Return whether the batch that was sent last may have no place in the rate limit yet.
+
+        Another one would be cut too early meanwhile, and wait in a thread instead of growing.
+        """
+        calls, until = self._last_sent
+        client = self._hook_runner.client
+        return (
+            client.number_of_calls == calls
+            and self._now() < until
+            and client.is_paced
+            and bool(self._dispatcher.in_flight())
+        )
 
     def next_wait(self) -> float:
         """Return the seconds after which `flush_due` may have something to do again."""
@@ -301,6 +317,7 @@ class Sender:
                 yield superseded
             if self.halted or not self._may_call() or not self._has_next():
                 return
+            self._last_sent = (self._hook_runner.client.number_of_calls, self._now() + IDLE)
             yield from self._sent(wait=bool(self.holds and self.holds.probing), most=1)
 
     def _send_and_hold(self, holds: Holds, *, wait: bool) -> Iterator[list[Completion]]:

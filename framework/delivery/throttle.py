@@ -180,6 +180,11 @@ class Throttle:
         self._store = store or LocalRateStore()
         self._patience = patience
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether there is a rate, so that a call makes the next ones wait."""
+        return self._pace.interval > 0
+
     def wait(self) -> float:
         """Return the seconds until a call may go out, 0 if it may now; books nothing."""
         seen = self._store.read()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from framework.definition import Batching
 from framework.delivery.batching import LINGER, Batcher
 from framework.delivery.row_groups import Batch, RowGroup
-from framework.delivery.sender import Sender
-from framework.delivery.throttle import Throttle
+from framework.delivery.sender import IDLE, Sender
+from framework.delivery.throttle import LocalRateStore, Throttle, ThrottleState
 from framework.errors import RetryableError
 from tests.framework.delivery.bench import Partner, connected, plugin, said
 from tests.framework.delivery.clocks import FakeClock, Rate
@@ -204,6 +204,44 @@ def test_nothing_is_cut_while_the_rate_is_used_up() -> None:
         now[0] = 13.0
         assert list(rows(sender)) == [1, 2]
     assert partner.sent == [["r", 1], ["r", 2]]
+
+
+class SlowRates(LocalRateStore):
+    """The state of a rate limit in a store that is slow to take the place of a call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.free = threading.Semaphore(0), threading.Event()
+
+    def swap(self, seen: ThrottleState, new: ThrottleState) -> bool:
+        self.asked.release()
+        assert self.free.wait(10)
+        return super().swap(seen, new)
+
+
+def test_nothing_is_cut_while_a_thread_takes_its_place_in_the_rate() -> None:
+    """Otherwise it would wait in the next thread, without the rows that arrive meanwhile."""
+    clock, partner, now, rates = FakeClock(), Partner(), [0.0], SlowRates()
+    throttle = Throttle(Rate(1, 10), clock=clock, store=rates)
+    ended = threading.Semaphore(0)
+    opened = plugin(perform_batch=post)
+    with connected(opened, partner=partner, clock=clock, throttle=throttle) as connection:
+        sender = Sender(connection, ready=True, threads=3, now=lambda: now[0], ended=ended.release)
+        list(sender.add([(0, said("0", "r")), (1, said("1", "q"))]))
+        now[0] = 1.0
+        list(rows(sender))
+        assert rates.asked.acquire(timeout=10)
+        now[0] = 1.0 + IDLE / 2
+        list(sender.add([(2, said("2", "q"))]))
+        rates.free.set()
+        assert ended.acquire(timeout=10)
+        clock.reading += 11
+        now[0] = 13.0
+        found = list(rows(sender))
+        assert ended.acquire(timeout=10)
+        assert sorted([*found, *rows(sender)]) == [0, 1, 2]
+        list(sender.close())
+    assert partner.sent == [["r", 1], ["q", 2]]
 
 
 def test_a_lane_has_one_call_under_way_and_others_go_on() -> None:
