@@ -9,9 +9,9 @@ from typing import Any, Protocol
 class StateStore(Protocol):
     """JSON values by kind and key, kept durably and readable by their owner only.
 
-    Kinds are `token`, `audience`, `outputs`, `job`, and `plugin` for the author's own values. All
-    methods are safe under threads and processes, and raise StorageError if the store cannot be
-    read or written. A value that is damaged counts as absent.
+    Kinds are `token`, `audience`, `outputs`, `job`, `alert`, and `plugin` for the author's own
+    values. All methods are safe under threads and processes, and raise StorageError if the store
+    cannot be read or written. A value that is damaged counts as absent.
     """
 
     def get(self, kind: str, key: str) -> Any:

@@ -57,9 +57,14 @@ class RelayProcess:
     def interrupt(self) -> None:
         """Send Ctrl-C, and wait until it was noticed."""
         self._process.send_signal(signal.SIGINT)
+        self.next_error("Stopping")
+
+    def next_error(self, start: str) -> str:
+        """Return the next line on standard error that begins with *start*."""
         assert self._process.stderr is not None
-        while not self._process.stderr.readline().startswith("Stopping"):
-            assert self._process.poll() is None
+        while not (line := self._process.stderr.readline()).startswith(start):
+            assert line or self._process.poll() is None
+        return line.rstrip("\n")
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""

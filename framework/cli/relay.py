@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from framework.cli import exits
+from framework.cli.alert_options import AlertOptions, alert_options
 from framework.cli.connections import Opened, endpoint_option, open_connection
 from framework.cli.delivery_options import (
     RELAY_DEFAULTS,
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from framework.delivery import Connection, RateStore
     from framework.delivery_options import DeliveryOptions
     from framework.intake import IntakeOptions, IntakeServer, WriteKeys
-    from framework.relay import MonitoringServer, Relay, RelayRoute, SQLiteStore
+    from framework.monitoring import AlertBounds, AlertNotice, MonitoringServer
+    from framework.relay import Relay, RelayRoute, SQLiteStore
     from framework.sandbox import Sandbox
     from framework.state_store import StateStore
 
@@ -65,10 +67,26 @@ class _Options(NamedTuple):
     max_size: int | None
     max_events: int | None
     delivery: DeliveryOptions
+    alert_lag: str | None
+    alert_dead_letters: str | None
+    alert_rejected: str | None
+    alert_command: str | None
+    alert_url: str | None
 
     def delivery_of(self, file: ConnectionFile) -> DeliveryOptions:
         """Return the options of a delivery, those of the connection file where none is given."""
         return self.delivery.over(file.delivery).over(RELAY_DEFAULTS)
+
+    @property
+    def alerts(self) -> AlertOptions:
+        """The options of alerts."""
+        return AlertOptions(
+            self.alert_lag,
+            self.alert_dead_letters,
+            self.alert_rejected,
+            self.alert_command,
+            self.alert_url,
+        )
 
     @property
     def sent_to(self) -> str:
@@ -171,6 +189,7 @@ class _Seconds(click.FloatRange):
     callback=_read_address,
     help="Serve /metrics for Prometheus and /healthz at this address.",
 )
+@alert_options
 @endpoint_option
 @click.option("--sandbox", is_flag=True, help="Deliver to sandboxes and show their state.")
 @click.option(
@@ -222,34 +241,43 @@ def relay(**options: Any) -> None:
     resumes.
     """
     chosen = _Options(delivery=take_delivery_options(options), **options)
-    keys, taken, problems = _read_intake(chosen)
+    parts, problems = _read_parts(chosen)
     for problem in problems:
         echo(f"Error: {problem}", err=True)
     paths = [path for _, path in chosen.connections]
     opened = _open_all(paths, offline=chosen.sandbox, failed=bool(problems))
-    assert keys is not None
-    assert taken is not None
-    _relay(chosen, opened, keys, taken)
+    assert parts is not None
+    _relay(chosen, opened, parts)
 
 
-def _read_intake(
-    options: _Options,
-) -> tuple[WriteKeys | None, IntakeOptions | None, list[str]]:
-    """Return the write keys and options of the intake, and all problems with them."""
+class _Parts(NamedTuple):
+    """What options say about other things than connections."""
+
+    keys: WriteKeys
+    taken: IntakeOptions
+    bounds: AlertBounds | None
+    notices: Sequence[AlertNotice]
+
+
+def _read_parts(options: _Options) -> tuple[_Parts | None, list[str]]:
+    """Return the parts, None if there are problems, and all of these."""
     from framework.intake import IntakeOptions, WriteKeys  # noqa: PLC0415 - heavy
 
-    keys = taken = None
     problems: list[str] = []
-    try:
-        keys = WriteKeys.read(options.write_keys)
+
+    def parsed(read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+            return None
+
+    keys = parsed(lambda: WriteKeys.read(options.write_keys))
+    if keys:
         problems += _unfed(options, keys.streams)
-    except ConfigurationError as error:
-        problems += error.problems
-    try:
-        taken = IntakeOptions(hosts=options.allow_hosts, origins=options.allow_origins)
-    except ConfigurationError as error:
-        problems += error.problems
-    return keys, taken, problems
+    taken = parsed(lambda: IntakeOptions(hosts=options.allow_hosts, origins=options.allow_origins))
+    bounds, notices = parsed(options.alerts.read) or (None, ())
+    return None if problems else _Parts(keys, taken, bounds, notices), problems
 
 
 def _open_all(paths: Sequence[str], *, offline: bool, failed: bool) -> list[Opened]:
@@ -297,9 +325,7 @@ def _name(opened: Opened) -> str:
     return opened.file.name or Path(opened.file.file).name.partition(".")[0]
 
 
-def _relay(
-    options: _Options, opened: Sequence[Opened], keys: WriteKeys, taken: IntakeOptions
-) -> None:
+def _relay(options: _Options, opened: Sequence[Opened], parts: _Parts) -> None:
     from framework.intake import IntakeServer  # noqa: PLC0415 - heavy
     from framework.relay import Relay, SQLiteStore  # noqa: PLC0415 - heavy
 
@@ -311,7 +337,7 @@ def _relay(
             SQLiteStore(options.store, max_bytes=options.max_size, max_events=options.max_events)
         )
         host, port = options.listen
-        intake = IntakeServer(store, keys, host=host, port=port, options=taken)
+        intake = IntakeServer(store, parts.keys, host=host, port=port, options=parts.taken)
         stack.callback(intake.stop, 0.0)
         routes = [
             _route(options, one, stream, sandboxes)
@@ -321,6 +347,11 @@ def _relay(
         if options.metrics:
             monitor = _monitor(options.metrics, store, running, intake)
             say(f"Metrics: {stack.enter_context(monitor).url}/metrics")
+        if parts.bounds:
+            from framework.monitoring import Alerts  # noqa: PLC0415 - heavy
+
+            alerts = Alerts(store, running, intake.counts, parts.bounds, parts.notices)
+            stack.enter_context(alerts)
         stop = stack.enter_context(_signals())
         running.start()
         intake.start()
@@ -435,7 +466,7 @@ def _sandbox(opened: Opened) -> Sandbox:
 def _monitor(
     address: tuple[str, int], store: SQLiteStore, relay: Relay, intake: IntakeServer
 ) -> MonitoringServer:
-    from framework.relay import MonitoringServer, RelayMetrics  # noqa: PLC0415 - heavy
+    from framework.monitoring import MonitoringServer, RelayMetrics  # noqa: PLC0415 - heavy
 
     metrics = RelayMetrics(store, relay, intake.counts)
     return MonitoringServer(metrics, lambda: relay.alive and intake.alive, *address)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         Owner,
         joined,
     )
-    from framework.relay.metrics import MonitoringServer, RelayMetrics
     from framework.relay.relay_process import (
         ConnectionStatus,
         Relay,
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from framework.relay.worker import RelayRoute
 
 _EXPORTS = {
-    "metrics": "MonitoringServer RelayMetrics",
     "relay_process": "ConnectionStatus Relay WorkerStatus connection_statuses",
     "worker": "RelayRoute",
     "event_store": (
@@ -67,13 +65,11 @@ __all__ = [
     "DeadLetters",
     "EventStore",
     "Kind",
-    "MonitoringServer",
     "OutcomeFile",
     "Owner",
     "Progress",
     "Rejection",
     "Relay",
-    "RelayMetrics",
     "RelayRoute",
     "SQLiteStore",
     "Summary",

@@ -18,13 +18,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from framework.errors import ConfigurationError, StorageError
-from framework.relay.relay_process import connection_statuses
+from framework.relay import connection_statuses
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-    from framework.relay.event_store import EventStore
-    from framework.relay.relay_process import Relay
+    from framework.relay import EventStore, Relay
 
 ArrivalCounts = Callable[[], Mapping[tuple[str, str], int]]
 """Returns counts of an intake by kind and stream or code."""
