@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -28,6 +26,8 @@ from framework.cli.delivery_options import (
 )
 from framework.cli.durations import Duration
 from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.logs import log_format_option, logs
+from framework.cli.progress import interruptions
 from framework.cli.stores import limit_options, store_option
 from framework.cli.summaries import print_panels
 from framework.cli.terminal import echo
@@ -46,8 +46,16 @@ if TYPE_CHECKING:
 _STREAM: Final = re.compile(r"([A-Za-z0-9_.-]+)=(.+)", re.DOTALL)
 _ADDRESS: Final = re.compile(r"(?:(.*):)?(\d{1,5})", re.DOTALL)
 _DEFAULT_STREAM: Final = "events"
+_COUNT_EVERY: Final = 60.0
+"""Seconds between two log lines with the counts of a connection."""
+
+_LOOK: Final = 0.1
+"""Seconds between two looks at the parts of the relay."""
+
 _INTAKE_SHARE: Final = 0.5
 """Share of the deadline for requests to the intake."""
+
+_logger = logging.getLogger("action_destinations")
 
 
 class _Options(NamedTuple):
@@ -72,6 +80,7 @@ class _Options(NamedTuple):
     alert_rejected: str | None
     alert_command: str | None
     alert_url: str | None
+    log_format: str
 
     def delivery_of(self, file: ConnectionFile) -> DeliveryOptions:
         """Return the options of a delivery, those of the connection file where none is given."""
@@ -190,6 +199,7 @@ class _Seconds(click.FloatRange):
     help="Serve /metrics for Prometheus and /healthz at this address.",
 )
 @alert_options
+@log_format_option
 @endpoint_option
 @click.option("--sandbox", is_flag=True, help="Deliver to sandboxes and show their state.")
 @click.option(
@@ -241,6 +251,11 @@ def relay(**options: Any) -> None:
     resumes.
     """
     chosen = _Options(delivery=take_delivery_options(options), **options)
+    with logs(chosen.log_format):
+        _read_and_relay(chosen)
+
+
+def _read_and_relay(chosen: _Options) -> None:
     parts, problems = _read_parts(chosen)
     for problem in problems:
         echo(f"Error: {problem}", err=True)
@@ -327,6 +342,7 @@ def _name(opened: Opened) -> str:
 
 def _relay(options: _Options, opened: Sequence[Opened], parts: _Parts) -> None:
     from framework.intake import IntakeServer  # noqa: PLC0415 - heavy
+    from framework.monitoring import log_counts  # noqa: PLC0415 - heavy
     from framework.relay import Relay, SQLiteStore  # noqa: PLC0415 - heavy
 
     sandboxes: dict[str, Sandbox] = {}
@@ -352,33 +368,49 @@ def _relay(options: _Options, opened: Sequence[Opened], parts: _Parts) -> None:
 
             alerts = Alerts(store, running, intake.counts, parts.bounds, parts.notices)
             stack.enter_context(alerts)
-        stop = stack.enter_context(_signals())
+        stopping = stack.enter_context(interruptions())
         running.start()
         intake.start()
         say(f"Intake: {intake.url}")
-        while not stop.wait(0.25) and running.alive and intake.alive:
-            _expire(running, options.keep_dead_letters)
-        broken = not stop.is_set()
-        echo("Stopping after pending requests.", err=True)
+        broken = _watch(running, intake, stopping, options.keep_dead_letters)
         end = time.monotonic() + options.stop_within
         running.request_stop()
         intake.stop(options.stop_within * _INTAKE_SHARE)
         complete = running.stop(end - time.monotonic())
+        log_counts(running.workers())
     for name, sandbox in sandboxes.items():
         echo(f"\n{name}")
         print_panels(sandbox.panels())
     if broken:
         raise click.exceptions.Exit(exits.BUG)
     if not complete:
-        echo("Some requests were not completed; the next relay sends them again.", err=True)
+        _logger.warning("Some requests were not completed; the next relay sends them again.")
         raise click.exceptions.Exit(exits.INTERRUPTED)
+
+
+def _watch(running: Relay, intake: IntakeServer, stopping: Callable[[], bool], keep: float) -> bool:
+    """Wait until the relay shall stop, or a part of it ends; return whether one has."""
+    from framework.monitoring import log_counts  # noqa: PLC0415 - heavy
+
+    counted = time.monotonic()
+    while not stopping():
+        ended = [*running.ended(), *([] if intake.alive else ["The intake has ended."])]
+        if ended:
+            _logger.error("The relay stops. %s", " ".join(ended))
+            return True
+        _expire(running, keep)
+        if time.monotonic() - counted >= _COUNT_EVERY:
+            counted = time.monotonic()
+            log_counts(running.workers())
+        time.sleep(_LOOK)
+    return False
 
 
 def _expire(relay: Relay, keep: float) -> None:
     try:
         number = relay.expire_dead_letters(keep)
     except StorageError as error:  # the next attempt is made in an hour
-        echo(f"Old dead letters were not deleted. {error}", err=True)
+        _logger.warning("Old dead letters were not deleted. %s", error)
         return
     if number:
         echo(f"Deleted {number:,} old dead letters.", err=True)
@@ -466,26 +498,12 @@ def _sandbox(opened: Opened) -> Sandbox:
 def _monitor(
     address: tuple[str, int], store: SQLiteStore, relay: Relay, intake: IntakeServer
 ) -> MonitoringServer:
-    from framework.monitoring import MonitoringServer, RelayMetrics  # noqa: PLC0415 - heavy
+    from framework.monitoring import (  # noqa: PLC0415 - heavy
+        MonitoringServer,
+        RelayHealth,
+        RelayMetrics,
+    )
 
     metrics = RelayMetrics(store, relay, intake.counts)
-    return MonitoringServer(metrics, lambda: relay.alive and intake.alive, *address)
-
-
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """Yield an event that the first SIGTERM or Ctrl-C sets; the second raises KeyboardInterrupt."""
-    stop = threading.Event()
-
-    def ask(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    health = RelayHealth(store, relay, lambda: intake.alive)
+    return MonitoringServer(metrics, health.problems, *address)

@@ -24,6 +24,7 @@ from framework.delivery.permission import DeletionRequest, is_deletion
 from framework.delivery.pipeline import Connection, connect, rate_account
 from framework.delivery.plugin_calls import Implementation, Preview
 from framework.delivery.prepare import Intake, Prepared, RowIds
+from framework.delivery.redaction import clean_known
 from framework.delivery.report import (
     DELETIONS,
     SUPERSEDED,
@@ -84,6 +85,7 @@ __all__ = [
     "basic",
     "bearer",
     "check_request_head",
+    "clean_known",
     "compile_subscriptions",
     "connect",
     "hold_scope",

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -205,7 +206,7 @@ class ThreadedDispatcher:
                 batch = closed.popleft()
                 left -= 1
                 thread = self._thread_for(batch)
-                perform = partial(self._perform_unless_stopped, batch)
+                perform = partial(copy_context().run, self._perform_unless_stopped, batch)
                 task = thread.submit(perform, partial(self._given_up, batch), self._ended)
                 self._taken.append((batch, task, thread))
             done = any(task.done() for _, task, _ in self._taken)

@@ -132,6 +132,13 @@ def hide_known(text: str) -> str:
     return text
 
 
+def clean_known(text: str) -> str:
+    """Return *text* fit for logs, by all redactors in use and without addresses in any case."""
+    for redactor in list(_redactors):
+        text = redactor.text(text)
+    return text
+
+
 class Redactor:
     """Takes secrets and personal data out of texts; safe under threads.
 
@@ -325,3 +332,6 @@ def _octets(text: str) -> bytes:
 
 def _any_case(digits: str) -> str:
     return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits)
+
+
+_of_addresses = Redactor()  # is always in use

@@ -59,4 +59,6 @@ class Arrivals:
                 return
             self._logged[about] = now
             number = self._unlogged.pop(about)
-        _logger.warning(text, about[1], number, why)
+        kind, label = about
+        marks = {"counts": {kind: number}, **({"stream": label} if kind == "invalid" else {})}
+        _logger.warning(text, label, number, why, extra=marks)

@@ -1,6 +1,13 @@
 """What a running relay shows of itself: metrics, health, and alerts when a bound is passed."""
 
 from framework.monitoring.alerts import AlertBounds, Alerts
+from framework.monitoring.health import RelayHealth
+from framework.monitoring.log_format import (
+    JSONLogFormatter,
+    json_logs,
+    log_counts,
+    thread_ends_logged,
+)
 from framework.monitoring.metrics import MonitoringServer, RelayMetrics
 from framework.monitoring.notices import AlertCommand, AlertNotice, AlertURL
 
@@ -10,6 +17,11 @@ __all__ = [
     "AlertNotice",
     "AlertURL",
     "Alerts",
+    "JSONLogFormatter",
     "MonitoringServer",
+    "RelayHealth",
     "RelayMetrics",
+    "json_logs",
+    "log_counts",
+    "thread_ends_logged",
 ]

@@ -218,6 +218,7 @@ class Alerts:
         _logger.warning(
             "Alert `%s` of connection `%s` is %s: the value is %s, the bound %s.",
             key.kind, key.connection, state, f"{value:g}", f"{bound:g}",
+            extra={"connection": key.connection},
         )  # fmt: skip
         for notice in self._notices:
             failure, output = notice.send(msgspec.json.encode(document))

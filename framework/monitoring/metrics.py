@@ -119,15 +119,16 @@ class RelayMetrics(Collector):
 class MonitoringServer:
     """Serves `/metrics` and `/healthz` on *host* and *port* from a thread; a context manager.
 
-    Health is 200 while *healthy* returns true, otherwise 503. Port 0 lets the system choose.
+    Health is 200 while *problems* returns none, otherwise 503 with them. Port 0 lets the system
+    choose.
     Raises ConfigurationError if the address cannot be used.
     """
 
     def __init__(
-        self, metrics: RelayMetrics, healthy: Callable[[], bool], host: str, port: int
+        self, metrics: RelayMetrics, problems: Callable[[], list[str]], host: str, port: int
     ) -> None:
         handler = type(
-            "_Bound", (_Handler,), {"metrics": metrics, "healthy": staticmethod(healthy)}
+            "_Bound", (_Handler,), {"metrics": metrics, "problems": staticmethod(problems)}
         )
         try:
             self._server = _SERVERS[":" in host]((host, port), handler)
@@ -165,7 +166,7 @@ _SERVERS: Final = (_Server, _ServerIPv6)
 
 class _Handler(BaseHTTPRequestHandler):
     metrics: RelayMetrics
-    healthy: Callable[[], bool]
+    problems: Callable[[], list[str]]
     timeout = 10.0
 
     def do_GET(self) -> None:
@@ -176,9 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
             except StorageError:
                 self._respond(503, b"The store cannot be read.\n", "text/plain")
         elif self.path == "/healthz":
-            healthy = self.healthy()
-            body = json.dumps({"status": "ok" if healthy else "failed"}).encode()
-            self._respond(200 if healthy else 503, body, "application/json")
+            problems = self.problems()
+            found = {"status": "failed", "problems": problems} if problems else {"status": "ok"}
+            self._respond(503 if problems else 200, json.dumps(found).encode(), "application/json")
         else:
             self._respond(404, b"Not found. Ask for /metrics or /healthz.\n", "text/plain")
 

@@ -41,11 +41,11 @@ if TYPE_CHECKING:
         connection_statuses,
     )
     from framework.relay.sqlite import SQLiteStore
-    from framework.relay.worker import RelayRoute
+    from framework.relay.worker import RelayRoute, current_connection
 
 _EXPORTS = {
     "relay_process": "ConnectionStatus Relay WorkerStatus connection_statuses",
-    "worker": "RelayRoute",
+    "worker": "RelayRoute current_connection",
     "event_store": (
         "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined"
     ),
@@ -76,6 +76,7 @@ __all__ = [
     "Tally",
     "WorkerStatus",
     "connection_statuses",
+    "current_connection",
     "default_path",
     "discard",
     "joined",

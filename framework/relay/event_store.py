@@ -247,6 +247,9 @@ class EventStore(Protocol):
     def state(self) -> StateStore:
         """Tokens and other state."""
 
+    def check(self, seconds: float = 5.0) -> None:
+        """Raise StorageError if nothing can be written within *seconds*."""
+
     def close(self) -> None:
         """Complete what was submitted, release all connections, and close the store."""
 

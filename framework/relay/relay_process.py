@@ -125,10 +125,13 @@ class Relay:
         names = [worker.route.name for worker in self._workers]
         return sum(letters.drop(DeadLetterFilter(connection=one, until=until)) for one in names)
 
-    @property
-    def alive(self) -> bool:
-        """Whether every worker is running."""
-        return all(worker.alive for worker in self._workers)
+    def ended(self) -> list[str]:
+        """Return a sentence for each connection whose thread has ended."""
+        return [
+            f"The thread of connection `{worker.route.name}` has ended."
+            for worker in self._workers
+            if not worker.alive
+        ]
 
     def workers(self) -> list[WorkerStatus]:
         """Return what each worker has done so far."""

@@ -20,6 +20,7 @@ from typing import Final, Self
 
 from framework.clock import Clock, SystemClock
 from framework.delivery import ThrottleState
+from framework.errors import StorageError
 from framework.events import Chunk, Position
 from framework.relay.event_store import Appended, CursorStatus
 from framework.relay.file_locks import LockFolder
@@ -183,6 +184,21 @@ class SQLiteStore:
     def rates(self, account: str) -> SQLiteRates:
         """Return the state of the throttles for *account*."""
         return SQLiteRates(account, self._writer, self._reader)
+
+    def check(self, seconds: float = 5.0) -> None:
+        """Raise StorageError if nothing can be written within *seconds*."""
+        row = ("checked", time.time())
+        written = self._writer.submit(
+            lambda database: database.execute("insert or replace into facts values(?, ?)", row)
+        )
+        try:
+            written.result(seconds)
+        except TimeoutError:
+            written.cancel()
+            raise StorageError(
+                f"The store `{self.path}` cannot be written: nothing was written in {seconds:g} "
+                "seconds."
+            ) from None
 
     def close(self) -> None:
         """Complete what was submitted, release all connections, and close the database."""

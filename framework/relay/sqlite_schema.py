@@ -80,6 +80,34 @@ def failures(path: Path, act: str) -> Iterator[None]:
         raise StorageError(f"The store `{path}` cannot be {act}: {reason}.") from error
 
 
+class InPlace:
+    """Knows the files of an open database, to notice that they were removed or replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = {path: _identity(path)}
+
+    def check(self) -> None:
+        """Raise StorageError for a file that was replaced, OSError for one that was removed."""
+        for path, known in self._known.items():
+            if _identity(path) != known:
+                raise StorageError(
+                    f"The store `{self._path}` cannot be written: `{path.name}` was replaced by "
+                    "another file. Start the relay again to use that one."
+                )
+
+    def learn(self) -> None:
+        """Remember the log of changes, which exists once something was written."""
+        log = self._path.with_name(f"{self._path.name}-wal")
+        if log not in self._known:
+            self._known[log] = _identity(log)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
 def open_database(path: Path) -> sqlite3.Connection:
     """Open the database at *path*, created if absent, in the newest version of the schema.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from framework.errors import FrameworkError, StorageError
-from framework.relay.sqlite_schema import failures
+from framework.relay.sqlite_schema import InPlace, failures
 
 Value = TypeVar("Value")
 Write: TypeAlias = Callable[[sqlite3.Connection], Value]
@@ -48,6 +48,7 @@ class WriterThread:
     def __init__(self, path: Path, database: sqlite3.Connection, staging: Staging) -> None:
         self._path = path
         self._database = database
+        self._files = InPlace(path)
         self._staging = staging
         self._waiting: deque[tuple[Write[Any], bool, Future[Any]]] = deque()
         self._wake = threading.Condition()
@@ -105,10 +106,12 @@ class WriterThread:
         database = self._database
         try:
             with failures(self._path, "written"):
+                self._files.check()
                 database.execute("begin immediate")
                 results = [self._write(write, stages=stages) for write, stages, _ in some]
                 self._staging.flush(database)
                 database.execute("commit")
+                self._files.learn()
         except BaseException as error:  # noqa: BLE001 - the thread must survive every error
             self._undo()
             if final:

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -44,6 +45,9 @@ _REFUSED: Final = Patience(first=1.0)
 """The waits before a connection is probed that was refused as a whole."""
 
 _LOOK: Final = 0.25
+current_connection: Final[ContextVar[str]] = ContextVar("connection", default="")
+"""The name of the connection for which the current thread works, for logs."""
+
 _logger = logging.getLogger("action_destinations")
 
 
@@ -160,6 +164,7 @@ class RelayWorker:
                 "The subscriptions of connection `%s` were changed; events without a result are "
                 "delivered by the current ones.",
                 route.name,
+                extra={"connection": route.name},
             )
             self._saved = replace(self._saved, serves=self.serves)
         self._connection.hook_runner.client.guard(fence(owner, self._lose))
@@ -173,6 +178,7 @@ class RelayWorker:
         return self._stop.is_set() or self._lost
 
     def _run(self) -> None:
+        current_connection.set(self.route.name)
         try:
             while not self._stop.is_set():
                 self._pause(self._deliver_or_fail())
@@ -262,6 +268,9 @@ class RelayWorker:
             opened = route.open_connection(rates, self._store.state)
         except FrameworkError as error:
             _logger.warning("Connection `%s` cannot be opened: %s", route.name, error)
+            return
+        except Exception as error:  # noqa: BLE001 - a bug of the destination; others continue
+            self._failed_unexpectedly(error)
             return
         now = ConnectionIdentity.of(opened, route.name, route.sent_to)
         if now != self.serves:

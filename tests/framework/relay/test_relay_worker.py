@@ -244,6 +244,30 @@ def test_a_refused_connection_is_opened_again_with_new_credentials(
     assert "key-0123" not in caplog.text
 
 
+def test_a_bug_while_a_connection_is_opened_again_ends_no_thread(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.rooms.valid_key = "second-key-0123"
+    bench.append("a", room="r")
+    opened = bench._open
+    bugs: list[Exception] = []
+
+    def fail(rates: RateStore) -> Connection:
+        if bugs:
+            raise bugs.pop()
+        return opened(rates)
+
+    monkeypatch.setattr(bench, "_open", fail)
+    with caplog.at_level(logging.WARNING), bench.relaying() as relay:
+        bugs.append(KeyError("second-key-0123"))
+        until(lambda: relay.workers()[0].state == "held")
+        bench.key = "second-key-0123"
+        until(bench.settled)
+        assert relay.ended() == []
+    assert bugs == []
+    assert "Connection `ads` failed." in caplog.text
+
+
 def test_a_replay_delivers_the_failed_pair_only(bench: Bench) -> None:
     bench.subscriptions.append(Subscription(action="send", name="Copy", mapping={"room": "copies"}))
     bench.rooms.answers["r"] = 400
