@@ -27,6 +27,7 @@ from framework.cli.delivery_options import (
 from framework.cli.durations import Duration
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.logs import log_format_option, logs
+from framework.cli.monitoring import Monitoring, check_otlp_option, otlp_option
 from framework.cli.progress import interruptions
 from framework.cli.stores import limit_options, store_option
 from framework.cli.summaries import print_panels
@@ -38,8 +39,7 @@ if TYPE_CHECKING:
     from framework.delivery import Connection, RateStore
     from framework.delivery_options import DeliveryOptions
     from framework.intake import IntakeOptions, IntakeServer, WriteKeys
-    from framework.monitoring import AlertBounds, AlertNotice, MonitoringServer
-    from framework.relay import Relay, RelayRoute, SQLiteStore
+    from framework.relay import Relay, RelayRoute
     from framework.sandbox import Sandbox
     from framework.state_store import StateStore
 
@@ -81,6 +81,7 @@ class _Options(NamedTuple):
     alert_command: str | None
     alert_url: str | None
     log_format: str
+    otlp_endpoint: str | None
 
     def delivery_of(self, file: ConnectionFile) -> DeliveryOptions:
         """Return the options of a delivery, those of the connection file where none is given."""
@@ -198,6 +199,7 @@ class _Seconds(click.FloatRange):
     callback=_read_address,
     help="Serve /metrics for Prometheus and /healthz at this address.",
 )
+@otlp_option
 @alert_options
 @log_format_option
 @endpoint_option
@@ -270,8 +272,7 @@ class _Parts(NamedTuple):
 
     keys: WriteKeys
     taken: IntakeOptions
-    bounds: AlertBounds | None
-    notices: Sequence[AlertNotice]
+    monitoring: Monitoring
 
 
 def _read_parts(options: _Options) -> tuple[_Parts | None, list[str]]:
@@ -292,7 +293,9 @@ def _read_parts(options: _Options) -> tuple[_Parts | None, list[str]]:
         problems += _unfed(options, keys.streams)
     taken = parsed(lambda: IntakeOptions(hosts=options.allow_hosts, origins=options.allow_origins))
     bounds, notices = parsed(options.alerts.read) or (None, ())
-    return None if problems else _Parts(keys, taken, bounds, notices), problems
+    parsed(lambda: check_otlp_option(options.otlp_endpoint))
+    monitoring = Monitoring(options.metrics, options.otlp_endpoint, bounds, notices)
+    return None if problems else _Parts(keys, taken, monitoring), problems
 
 
 def _open_all(paths: Sequence[str], *, offline: bool, failed: bool) -> list[Opened]:
@@ -360,14 +363,7 @@ def _relay(options: _Options, opened: Sequence[Opened], parts: _Parts) -> None:
             for one, (stream, _) in zip(opened, options.connections, strict=True)
         ]
         running = Relay(store, routes, from_start=options.from_start)
-        if options.metrics:
-            monitor = _monitor(options.metrics, store, running, intake)
-            say(f"Metrics: {stack.enter_context(monitor).url}/metrics")
-        if parts.bounds:
-            from framework.monitoring import Alerts  # noqa: PLC0415 - heavy
-
-            alerts = Alerts(store, running, intake.counts, parts.bounds, parts.notices)
-            stack.enter_context(alerts)
+        stack.enter_context(parts.monitoring.start(store, running, intake, say))
         stopping = stack.enter_context(interruptions())
         running.start()
         intake.start()
@@ -493,17 +489,3 @@ def _sandbox(opened: Opened) -> Sandbox:
     sandbox: Sandbox = opened.plugin.call("sandbox")
     sandbox.admit(opened.file.settings)
     return sandbox
-
-
-def _monitor(
-    address: tuple[str, int], store: SQLiteStore, relay: Relay, intake: IntakeServer
-) -> MonitoringServer:
-    from framework.monitoring import (  # noqa: PLC0415 - heavy
-        MonitoringServer,
-        RelayHealth,
-        RelayMetrics,
-    )
-
-    metrics = RelayMetrics(store, relay, intake.counts)
-    health = RelayHealth(store, relay, lambda: intake.alive)
-    return MonitoringServer(metrics, health.problems, *address)

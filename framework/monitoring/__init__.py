@@ -10,6 +10,7 @@ from framework.monitoring.log_format import (
 )
 from framework.monitoring.metrics import MonitoringServer, RelayMetrics
 from framework.monitoring.notices import AlertCommand, AlertNotice, AlertURL
+from framework.monitoring.otlp import OTLPExport, check_otlp, otlp_wanted
 
 __all__ = [
     "AlertBounds",
@@ -19,9 +20,12 @@ __all__ = [
     "Alerts",
     "JSONLogFormatter",
     "MonitoringServer",
+    "OTLPExport",
     "RelayHealth",
     "RelayMetrics",
+    "check_otlp",
     "json_logs",
     "log_counts",
+    "otlp_wanted",
     "thread_ends_logged",
 ]
