@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -104,10 +105,8 @@ def log_counts(workers: Iterable[WorkerStatus]) -> None:
         _logger.info("Connection `%s` since the start: %s.", one.connection, text, extra=marks)
 
 
-class _LogWriter:
+class _LogWriter(io.TextIOBase):
     """A text file whose lines are logged, as errors or warnings if they begin like these."""
-
-    encoding = "utf-8"
 
     def __init__(self) -> None:
         self._logger = logging.getLogger(f"{_OURS}.printed")
@@ -124,13 +123,6 @@ class _LogWriter:
             begins = _LEVELLED.match(line)
             self._logger.log(_LEVELS[begins[1].lower()] if begins else logging.INFO, "%s", line)
         return len(text)
-
-    def flush(self) -> None:
-        """Do nothing: a line is logged when it is complete."""
-
-    def isatty(self) -> bool:
-        """Return that this is no terminal."""
-        return False
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -100,7 +100,8 @@ class InPlace:
         """Remember the log of changes, which exists once something was written."""
         log = self._path.with_name(f"{self._path.name}-wal")
         if log not in self._known:
-            self._known[log] = _identity(log)
+            with suppress(OSError):  # file systems without shared memory have none
+                self._known[log] = _identity(log)
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -108,18 +108,18 @@ def test_a_collector_that_hangs_or_is_gone_holds_up_nothing(
     with relaying(store) as relay:
         metrics = RelayMetrics(store, relay, dict)
         with Server(collector) as server:
-            begun = time.monotonic()
             with OTLPExport(metrics, server.url):
                 until(lambda: bool(collector.paths))
                 append(store, "good")
                 until(lambda: sum(relay.workers()[0].results.values()) == 1)
-            assert time.monotonic() - begun < 15
+                begun = time.monotonic()
+            assert time.monotonic() - begun < 5
             collector.open.set()
             url = server.url
         begun = time.monotonic()
         with OTLPExport(metrics, url):
             pass
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 5
 
 
 def test_the_environment_names_a_collector() -> None:
