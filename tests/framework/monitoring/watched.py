@@ -42,7 +42,7 @@ def stopped_relay(store: SQLiteStore, name: str = "ads") -> Relay:
         name=name,
         stream="events",
         account=name,
-        open_connection=lambda rates: connected(
+        open_connection=lambda rates, _: connected(
             plugin(perform=post),
             Subscription(action="send", name="Send"),
             partner=Rejecting(),

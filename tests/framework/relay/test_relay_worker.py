@@ -252,10 +252,10 @@ def test_a_bug_while_a_connection_is_opened_again_ends_no_thread(
     opened = bench._open
     bugs: list[Exception] = []
 
-    def fail(rates: RateStore) -> Connection:
+    def fail(rates: RateStore, state: StateStore) -> Connection:
         if bugs:
             raise bugs.pop()
-        return opened(rates)
+        return opened(rates, state)
 
     monkeypatch.setattr(bench, "_open", fail)
     with caplog.at_level(logging.WARNING), bench.relaying() as relay:
