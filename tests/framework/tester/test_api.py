@@ -13,6 +13,7 @@ import pytest
 from framework.config import load_connection
 from framework.plugins import Registry
 from framework.tester import LocalServer, Setup, Workspace, warm_up
+from tests.framework.delivery.talker import talking
 
 EVENT = {
     "type": "track",
@@ -349,6 +350,21 @@ def test_warming_up_leaves_no_trace(registry: Registry) -> None:
     warm_up(workspace)
     assert not workspace.sandbox("actions-bazaar").calls
     warm_up(Workspace(Setup(Registry({}))))
+
+
+def test_live_requests_go_through_the_proxy_of_the_connection_file(
+    registry: Registry, connection: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "bazaar.connection.json"
+    with talking(b"HTTP/1.1 503 Sorry\r\nContent-Length: 0\r\n\r\n") as proxy:
+        url = f"http://me:hunter22@127.0.0.1:{proxy.port}"
+        file.write_text(json.dumps({**connection, "delivery": {"proxy": url}}))
+        workspace = Workspace(Setup(registry, file=load_connection(file)))
+        with workspace.open(workspace.choose(connection), "live") as opened:
+            report = opened.deliver([EVENT])
+    assert proxy.requests[0].startswith(b"CONNECT bazaar.test:443 HTTP/1.1\r\n")
+    assert b"Proxy-Authorization: Basic bWU6aHVudGVyMjI=\r\n" in proxy.requests[0]
+    assert "hunter22" not in json.dumps(report.to_json())
 
 
 def test_a_run_is_followed(serve: Callable[..., LocalServer], tmp_path: Path) -> None:
