@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -87,14 +86,10 @@ class RunOptions(NamedTuple):
 
 
 class FileDelivery(NamedTuple):
-    """A file of events, and the summary of the run over it.
-
-    *is_replaced* is whether another file replaced it while it was followed.
-    """
+    """A file of events, and the summary of the run over it."""
 
     events: str
     summary: Summary
-    is_replaced: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -107,19 +102,27 @@ class FileDeliveries:
     """The deliveries of several files: the runs over them, in order, and files not started.
 
     *error* ended the run over the first file of *not_started*, if any. *previews* are those of a
-    dry run.
+    dry run. *interrupted* is whether a signal ended it while files were waited for, *left_out* the
+    number of files that were completed so long ago that *runs* does not hold them any more, and
+    *left_out_code* the worst exit code of them.
     """
 
     runs: list[FileDelivery] = field(default_factory=list)
     not_started: Sequence[str] = ()
     error: FrameworkError | None = None
     previews: Sequence[Preview] = ()
+    interrupted: bool = False
+    left_out: int = 0
+    left_out_code: int = exits.DONE
 
     @property
     def exit_code(self) -> int:
         """The worst exit code of all: a stop, which is the last, counts more than failures."""
-        codes = [one.exit_code for one in self.runs]
-        return exits.code_of(self.error) if self.error else max(codes, default=exits.DONE)
+        if self.error:
+            return exits.code_of(self.error)
+        if self.interrupted:
+            return exits.INTERRUPTED
+        return max([self.left_out_code, *(one.exit_code for one in self.runs)])
 
 
 def select(options: RunOptions) -> Selection:
@@ -132,7 +135,8 @@ def select(options: RunOptions) -> Selection:
 
     taken = {Path(options.path).resolve(): "--connection"}
     outputs = options.outputs
-    chosen = select_files(options.events, but=[*taken, *outputs.values()])
+    but = [*taken, *outputs.values()]
+    chosen = select_files(options.events, but, may_appear=options.follow)
     taken |= {Path(name).resolve(): "--events" for name in chosen.names}
     for flag, path in outputs.items():
         if path.is_dir():
@@ -146,16 +150,18 @@ def select(options: RunOptions) -> Selection:
     if not chosen.single:
         if options.from_line is not None:
             raise click.UsageError("--from-line applies to one file, but --events names several.")
-        _check_folders(options, chosen.names)
+        check_folders(options, chosen.names)
     return chosen
 
 
 def _check_followed(options: RunOptions, chosen: Selection) -> None:
     """Raise UsageError where the files cannot be followed."""
-    if not chosen.single or not Path(chosen.names[0]).is_file():
-        raise click.UsageError("--follow applies to one file, given by its name in --events.")
+    if not all(Path(name).is_file() for name in chosen.names):
+        raise click.UsageError(
+            "--follow applies to files, folders and patterns, not to standard input and pipes."
+        )
     if options.unpack:
-        raise click.UsageError("--follow reads plain files of lines; leave out --unpack.")
+        raise click.UsageError("--follow reads files as they are; leave out --unpack.")
     if options.outcomes:
         raise click.UsageError(
             "--follow has no --outcomes, as the number of files is unbounded. Failures are "
@@ -163,7 +169,7 @@ def _check_followed(options: RunOptions, chosen: Selection) -> None:
         )
 
 
-def _check_folders(options: RunOptions, names: Sequence[str]) -> None:
+def check_folders(options: RunOptions, names: Sequence[str]) -> None:
     """Raise UsageError where several files of events would share a file to write."""
     for flag, path in options.outputs.items():
         if not path.is_dir():
@@ -206,32 +212,38 @@ def deliver(
     not overtaken. An error ends it all; it is raised if it is the first file's.
     """
     done = FileDeliveries(not_started=[*names])
-    with ExitStack() as stack:
-        connection = stack.enter_context(_connection(options, opened, sandbox))
-        stopping = stack.enter_context(interruptions())
-        gc.freeze()  # objects created so far live on; exclude them from collections
-        gc.set_threshold(50_000, 20, 50)
+    with delivering(options, opened, sandbox, done) as shared:
         limit = options.limit
-        left = deque(names)
-        while left:
+        for number, name in enumerate(names, 1):
             try:
-                run = _deliver_file(options, left[0], connection, opened, limit, stopping)
+                summary = _deliver_file(shared, name, limit)
             except FrameworkError as error:
                 if not done.runs:
                     raise
                 done.error = error
                 break
-            summary = run.summary
-            done.runs.append(run)
-            if not run.is_replaced or summary.stopped:
-                left.popleft()
-            done.not_started = [*left]
+            done.runs.append(FileDelivery(name, summary))
+            done.not_started = names[number:]
             if summary.stopped:
                 break
             if limit is not None and not (limit := limit - summary.lines + summary.resumed):
                 break
-        done.previews = connection.hook_runner.previews or ()
     return done
+
+
+@contextmanager
+def delivering(
+    options: RunOptions, opened: Opened, sandbox: Sandbox | None, done: FileDeliveries
+) -> Iterator[FileDeliverer]:
+    """Yield what the deliveries of all files share; keep the previews of a dry run in *done*."""
+    with ExitStack() as stack:
+        connection = stack.enter_context(_connection(options, opened, sandbox))
+        stopping = stack.enter_context(interruptions())
+        gc.freeze()  # objects created so far live on; exclude them from collections
+        gc.set_threshold(50_000, 20, 50)
+        serves = _serves(options, opened, connection)
+        yield FileDeliverer(options, opened, connection, stopping, serves)
+        done.previews = connection.hook_runner.previews or ()
 
 
 def _connection(options: RunOptions, opened: Opened, sandbox: Sandbox | None) -> Connection:
@@ -262,48 +274,70 @@ def _transport(options: RunOptions, opened: Opened, sandbox: Sandbox | None) -> 
     return make_transport(redirect=options.endpoints, options=options.delivery_of(opened))
 
 
-def _deliver_file(  # noqa: PLR0913, PLR0917 - the parts of one run
-    options: RunOptions,
-    name: str,
-    connection: Connection,
-    opened: Opened,
-    limit: int | None,
-    stopping: Callable[[], bool],
-) -> FileDelivery:
-    from framework.events import FollowedFile  # noqa: PLC0415 - heavy
-    from framework.relay import ConnectionIdentity, discard, locked, run_file  # noqa: PLC0415
+class FileDeliverer(NamedTuple):
+    """What the deliveries of all files of one command share."""
 
-    delivery = options.delivery_of(opened)
-    with ExitStack() as stack:
-        source = stack.enter_context(_opened(options, name))
+    options: RunOptions
+    opened: Opened
+    connection: Connection
+    stopping: Callable[[], bool]
+    serves: ConnectionIdentity
+
+    def run(
+        self,
+        events: str,
+        source: EventFile,
+        checkpoint: Path | None,
+        limit: int | None,
+        *,
+        first_line: int | None = None,
+    ) -> Summary:
+        """Deliver *source*; *events* is the name that the files to write have theirs from."""
+        from framework.relay import run_file  # noqa: PLC0415 - heavy, imported at first use
+
+        options = self.options
+        delivery = options.delivery_of(self.opened)
         shows = not (options.quiet or options.as_json)
-        show = stack.enter_context(progress_bar()) if shows else lambda _: None
-        serves = ConnectionIdentity.of(connection, opened.file.name, options.sent_to)
-        checkpoint = _checkpoint(options, name, serves)
+        with progress_bar() if shows else nullcontext(lambda _: None) as show:
+            return run_file(
+                self.connection,
+                source,
+                serves=self.serves,
+                checkpoint=checkpoint,
+                outcomes=in_folder(options.outcomes, events, self.serves, ".outcomes.ndjson"),
+                dead_letters=_dead_letters(options, events, self.serves),
+                limit=limit,
+                first_line=first_line,
+                since=options.since,
+                threads=0 if options.offline else options.threads or _threads_for(source),
+                processes=options.processes,
+                patience=patience_of(delivery, delivery.retry_for or 0.0),
+                on_progress=show,
+                stopping=self.stopping,
+            )
+
+
+def _serves(options: RunOptions, opened: Opened, connection: Connection) -> ConnectionIdentity:
+    from framework.relay import ConnectionIdentity  # noqa: PLC0415 - heavy, imported at first use
+
+    return ConnectionIdentity.of(connection, opened.file.name, options.sent_to)
+
+
+def _deliver_file(shared: FileDeliverer, name: str, limit: int | None) -> Summary:
+    from framework.events import EventFile  # noqa: PLC0415 - heavy, imported at first use
+    from framework.relay import discard, locked  # noqa: PLC0415 - heavy
+
+    options = shared.options
+    with ExitStack() as stack:
+        source = stack.enter_context(
+            EventFile(name, options.max_line, unpack=options.unpack, last_line=options.last_line)
+        )
+        checkpoint = _checkpoint(options, name, shared.serves)
         if checkpoint:
             stack.enter_context(locked(checkpoint))
             if options.restart:
                 discard(checkpoint)
-        summary = run_file(
-            connection,
-            source,
-            serves=serves,
-            checkpoint=checkpoint,
-            outcomes=_in_folder(options.outcomes, name, serves, ".outcomes.ndjson"),
-            dead_letters=_dead_letters(options, name, serves),
-            limit=limit,
-            first_line=options.from_line,
-            since=options.since,
-            threads=0 if options.offline else options.threads or _threads_for(source),
-            processes=options.processes,
-            patience=patience_of(delivery, delivery.retry_for or 0.0),
-            on_progress=show,
-            stopping=stopping,
-        )
-        is_replaced = isinstance(source, FollowedFile) and source.rotated
-        if is_replaced and not summary.stopped and checkpoint:
-            discard(checkpoint)  # the file is complete; the next one has its own
-        return FileDelivery(name, summary, is_replaced)
+        return shared.run(name, source, checkpoint, limit, first_line=options.from_line)
 
 
 def _threads_for(source: EventFile) -> int:
@@ -314,15 +348,7 @@ def _threads_for(source: EventFile) -> int:
     return 4 if source.arrives else 1
 
 
-def _opened(options: RunOptions, name: str) -> EventFile:
-    from framework.events import EventFile, FollowedFile  # noqa: PLC0415 - heavy
-
-    if options.follow:
-        return FollowedFile(name, options.max_line)
-    return EventFile(name, options.max_line, unpack=options.unpack, last_line=options.last_line)
-
-
-def _in_folder(
+def in_folder(
     given: Path | None, events: str, serves: ConnectionIdentity, suffix: str
 ) -> Path | None:
     """Return a path that an option names: a file, or the file of *events* in a folder."""
@@ -333,16 +359,21 @@ def _in_folder(
 
 
 def _checkpoint(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path | None:
-    """Return the path of the checkpoint; dry runs and sandboxes have none by default.
+    """Return the path of the checkpoint; dry runs, sandboxes and streams have none by default."""
+    if options.checkpoint or options.offline:
+        return in_folder(options.checkpoint, events, serves, ".checkpoint")
+    return default_checkpoint(options, events, serves) if Path(events).is_file() else None
+
+
+def default_checkpoint(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path:
+    """Return the default path of the checkpoint of an events file.
 
     A message says so if there is one for other settings or another address only.
     """
-    from framework.relay import default_path, others, refuse_previous  # noqa: PLC0415 - heavy
+    from framework.relay import checkpoint_path, others, refuse_previous  # noqa: PLC0415 - heavy
 
-    if options.checkpoint or options.offline:
-        return _in_folder(options.checkpoint, events, serves, ".checkpoint")
-    path = default_path(events, serves)
-    if path is None or path.exists() or options.restart:
+    path = checkpoint_path(events, serves)
+    if path.exists() or options.restart:
         return path
     hosts = [urlsplit(url).netloc for url in options.endpoints.values()]
     refuse_previous(events, "-".join(hosts).replace(":", "-"), serves)
@@ -356,11 +387,11 @@ def _checkpoint(options: RunOptions, events: str, serves: ConnectionIdentity) ->
 
 
 def _dead_letters(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path | None:
-    """Return the path of the dead letters; dry runs and sandboxes have none by default."""
-    from framework.relay import default_path  # noqa: PLC0415 - heavy
+    """Return the path of the dead letters; dry runs, sandboxes and streams have none by default."""
+    from framework.relay import checkpoint_path  # noqa: PLC0415 - heavy
 
     suffix = ".dead-letters.ndjson"
     if options.dead_letters or options.offline:
-        return _in_folder(options.dead_letters, events, serves, suffix)
-    path = default_path(events, serves)
-    return path and path.with_suffix(suffix)
+        return in_folder(options.dead_letters, events, serves, suffix)
+    is_stream = events == "-" or (Path(events).exists() and not Path(events).is_file())
+    return None if is_stream else checkpoint_path(events, serves).with_suffix(suffix)

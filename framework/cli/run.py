@@ -26,6 +26,7 @@ from framework.cli.file_deliveries import (
     kept_offline,
     select,
 )
+from framework.cli.followed_deliveries import follow
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.summaries import conclusion, not_started, print_panels, print_summary
 from framework.cli.tables import print_table
@@ -103,8 +104,8 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--follow",
     is_flag=True,
-    help="Continue as lines are appended to a file, and with the file that replaces it, until "
-    "stopped by a signal. For one plain file, without --outcomes.",
+    help="Continue as lines are appended to files and as files appear in folders, also with files "
+    "that replace others, until stopped by a signal. Without --outcomes.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N lines.")
 @click.option(
@@ -169,7 +170,11 @@ def run(ctx: click.Context, /, **options: Any) -> None:
         )
     with plugins_print_to_stderr(), kept_offline(chosen, opened):
         sandbox = _sandbox(chosen, opened)
-        deliveries = deliver(chosen, selection.names, opened, sandbox)
+        if chosen.follow:
+            only = selection.names[0] if selection.single else None
+            deliveries = follow(chosen, only, opened, sandbox)
+        else:
+            deliveries = deliver(chosen, selection.names, opened, sandbox)
     if chosen.as_json:
         _print_json(deliveries, opened, sandbox, single=single)
     elif not chosen.quiet:
@@ -210,11 +215,22 @@ def _print(
         if sandbox:
             _print_requests(sandbox)
     _print_previews(deliveries.previews)
-    last = deliveries.runs[-1]
+    _print_end(deliveries, options, single=single)
+
+
+def _print_end(deliveries: FileDeliveries, options: RunOptions, *, single: bool) -> None:
+    """Print how the only file ended, or what is to be known about several beside their own."""
     if single:
-        echo(f"\n{conclusion(last.summary, resumable=options.resumable(last.events))}")
-    elif deliveries.not_started:
-        overtakes = last.summary.stopped in {"unavailable", "refused"}
+        (only,) = deliveries.runs
+        echo(f"\n{conclusion(only.summary, resumable=options.resumable(only.events))}")
+        return
+    if deliveries.left_out:
+        echo(f"\n{deliveries.left_out:,} other files were completed before these.")
+    if deliveries.interrupted:
+        echo("\nInterrupted. Run the same command again to resume.")
+    if deliveries.not_started:
+        stopped = deliveries.runs[-1].summary.stopped if deliveries.runs else ""
+        overtakes = stopped in {"unavailable", "refused"}
         echo(f"\n{not_started(deliveries.not_started, overtakes=overtakes)}")
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
         EventSource,
         Identity,
         Position,
+        identify,
     )
-    from framework.events.following import FollowedFile
+    from framework.events.following import POLL, FollowedFile
     from framework.events.interruptible import ReadingStoppedError
     from framework.events.line_search import find_line
     from framework.events.parsing import NotJSONError, parse
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
     from framework.events.request_bodies import RequestBody, read_request_body
     from framework.events.selection import STANDARD_INPUT, Selection, select_files
     from framework.events.stream_head import StreamHead
+    from framework.events.watching import FileState, WatchedFiles
 
 _EXPORTS = {
     "content": "MAX_DOCUMENT",
     "decoding": "Decoded Rejected decode reread",
     "envelopes": "EVENT_TYPES is_event why_not",
-    "files": "MAX_LINE START Chunk EventFile EventSource Identity Position",
-    "following": "FollowedFile",
+    "files": "MAX_LINE START Chunk EventFile EventSource Identity Position identify",
+    "following": "POLL FollowedFile",
     "interruptible": "ReadingStoppedError",
     "line_search": "find_line",
     "parsing": "NotJSONError parse",
@@ -44,6 +46,7 @@ _EXPORTS = {
     "request_bodies": "RequestBody read_request_body",
     "selection": "STANDARD_INPUT Selection select_files",
     "stream_head": "StreamHead",
+    "watching": "FileState WatchedFiles",
 }
 
 __all__ = [
@@ -52,6 +55,7 @@ __all__ = [
     "MAX_DOCUMENT",
     "MAX_EVENTS",
     "MAX_LINE",
+    "POLL",
     "STANDARD_INPUT",
     "START",
     "Chunk",
@@ -59,6 +63,7 @@ __all__ = [
     "EventFile",
     "EventReading",
     "EventSource",
+    "FileState",
     "FollowedFile",
     "Identity",
     "NotJSONError",
@@ -68,8 +73,10 @@ __all__ = [
     "RequestBody",
     "Selection",
     "StreamHead",
+    "WatchedFiles",
     "decode",
     "find_line",
+    "identify",
     "is_event",
     "parse",
     "read_events",

@@ -61,6 +61,14 @@ class Identity(Struct, frozen=True):
     form: str = ""
     """How events are counted: empty by lines, `document` by values, `unpacked` in envelopes."""
 
+    def continues(self, other: Identity) -> bool:
+        """Return whether a file that was *other* may be this one; both are of equally many bytes.
+
+        The same file counts as another one if its events are counted in another way.
+        """
+        same = (self.digest, self.form) == (other.digest, other.form)
+        return same and self.size >= other.size
+
 
 class Chunk(Struct, frozen=True):
     """Whole lines with their line ends, from *start* to *end*; or a single line that is too long.
@@ -204,9 +212,7 @@ class EventFile:
         if not self._regular:
             return False
         with storage("The events file", self.name, "read"):
-            now = identify(Path(self.name), identity.head, self._form())
-        same = (now.digest, now.form) == (identity.digest, identity.form)
-        return same and now.size >= identity.size
+            return identify(Path(self.name), identity.head, self._form()).continues(identity)
 
     @property
     def divisible(self) -> bool:

@@ -19,6 +19,9 @@ _SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
 ENDINGS: Final = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 """Endings of the names of events files in a folder, in lower case."""
 
+_UNFINISHED: Final = (".crdownload", ".part", ".partial", ".tmp")
+"""Endings of the names of files that are still being written."""
+
 _MADE_BY_RUNS: Final = (
     ".checkpoint",
     ".checkpoint.lock",
@@ -39,53 +42,69 @@ class Selection(Struct, frozen=True):
     single: bool
 
 
-def select_files(given: Sequence[str], but: Iterable[Path] = ()) -> Selection:
+def select_files(
+    given: Sequence[str], but: Iterable[Path] = (), *, may_appear: bool = False
+) -> Selection:
     """Return the events files that *given* names: files, folders, patterns, `-` for standard input.
 
     A folder selects the files directly in it whose names have one of ENDINGS, a pattern such as
     `day-*.ndjson` what it matches, `**` included; both by name. They leave out hidden files,
-    files that runs write (checkpoints, dead letters, outcomes), and *but*.
+    files that are still written (`.part`, `.tmp`, ...) or that runs write (checkpoints, dead
+    letters, outcomes), and *but*.
     Raises StorageError if a file is missing or cannot be read, ConfigurationError if one is named
-    twice, or a folder or pattern selects none.
+    twice, or a folder or pattern selects none, unless its files *may_appear* later.
     """
     left_out = {path.resolve() for path in but}
-    names = [name for one in given for name in _named_by(one, left_out)]
+    names = [name for one in given for name in _named_by(one, left_out, may_be_empty=may_appear)]
     _check_readable(names)
     _check_once(names)
     single = len(given) == 1 and names == [*given]
     return Selection(names, single)
 
 
-def _named_by(given: str, left_out: Collection[Path]) -> list[str]:
+def matching(given: str) -> list[str] | None:
+    """Return the names that a folder or pattern matches, by name; None for the name of a file.
+
+    Raises StorageError if the folder, or the one in which a pattern begins, cannot be read.
+    """
     if given == STANDARD_INPUT:
-        return [given]
+        return None
     path = Path(given)
-    if path.is_dir():
+    if path.is_dir() or given.endswith(("/", os.sep)):
         with storage("The folder of events", path, "read"):
-            inside = sorted(one for one in path.iterdir() if one.name.lower().endswith(ENDINGS))
-        if found := _events(map(str, inside), left_out):
-            return found
-        endings = ", ".join(f"*{one}" for one in _SUFFIXES)
-        raise ConfigurationError(
-            f"The folder `{given}` holds no events files ({endings}, each also with .gz)."
-        )
+            inside = sorted(os.listdir(path))  # noqa: PTH208 - names, of many files
+        return [str(path / name) for name in inside if name.lower().endswith(ENDINGS)]
     if path.exists() or not glob.has_magic(given):
-        return [given]
-    matched = glob.glob(given, recursive=True)  # noqa: PTH207 - absolute patterns, too
-    if found := _events(sorted(matched), left_out):
-        return found
-    raise ConfigurationError(f"No events file matches `{given}`.")
+        return None
+    return sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - absolute patterns, too
 
 
-def _events(names: Iterable[str], left_out: Collection[Path]) -> list[str]:
+def selected(names: Iterable[str], left_out: Collection[Path]) -> list[str]:
+    """Return those of the *names* in a folder that may be events files, without *left_out*."""
     return [
         name
         for name in names
         if not (path := Path(name)).name.startswith(".")
         and not name.endswith(_MADE_BY_RUNS)
+        and not name.lower().endswith(_UNFINISHED)
         and not path.is_dir()
         and path.resolve() not in left_out
     ]
+
+
+def _named_by(given: str, left_out: Collection[Path], *, may_be_empty: bool) -> list[str]:
+    names = matching(given)
+    if names is None:
+        return [given]
+    found = selected(names, left_out)
+    if found or may_be_empty:
+        return found
+    if not Path(given).is_dir():
+        raise ConfigurationError(f"No events file matches `{given}`.")
+    endings = ", ".join(f"*{one}" for one in _SUFFIXES)
+    raise ConfigurationError(
+        f"The folder `{given}` holds no events files ({endings}, each also with .gz)."
+    )
 
 
 def _check_readable(names: Sequence[str]) -> None:

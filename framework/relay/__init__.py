@@ -11,15 +11,23 @@ from framework.lazy import lazy_exports
 from framework.relay.checkpoint import (
     Checkpoint,
     ConnectionIdentity,
+    checkpoint_path,
     default_path,
     discard,
     locked,
     others,
+    recorded,
     refuse_previous,
 )
 from framework.relay.dead_letters import DeadLetterFile, DeadLetterWriter
 from framework.relay.file_run import run_file
 from framework.relay.outcomes import OutcomeFile
+from framework.relay.rotations import (
+    adopt_checkpoint,
+    copy_checkpoint,
+    predecessors,
+    start_checkpoint,
+)
 from framework.relay.selected_lines import read_moment
 from framework.relay.summary import Kind, Progress, Rejection, Summary, Tally
 
@@ -75,16 +83,22 @@ __all__ = [
     "Summary",
     "Tally",
     "WorkerStatus",
+    "adopt_checkpoint",
+    "checkpoint_path",
     "connection_statuses",
+    "copy_checkpoint",
     "current_connection",
     "default_path",
     "discard",
     "joined",
     "locked",
     "others",
+    "predecessors",
     "read_moment",
+    "recorded",
     "refuse_previous",
     "run_file",
+    "start_checkpoint",
 ]
 
 if not TYPE_CHECKING:

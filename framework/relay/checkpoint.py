@@ -162,9 +162,12 @@ def default_path(events: str | Path, serves: ConnectionIdentity) -> Path | None:
 
     Connections that send elsewhere have checkpoints of their own.
     """
+    return checkpoint_path(events, serves) if Path(events).is_file() else None
+
+
+def checkpoint_path(events: str | Path, serves: ConnectionIdentity) -> Path:
+    """Return the path of the checkpoint of an events file that may have been renamed or removed."""
     path = Path(events)
-    if not path.is_file():
-        return None
     return path.with_name(f"{path.name}.{serves.file_name}.checkpoint")
 
 
@@ -188,17 +191,11 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 def load(path: Path, serves: ConnectionIdentity, events: EventFile) -> Checkpoint | None:
     """Return the checkpoint at *path* for delivering *events* to *serves*, or None.
 
-    Raises StorageError if it cannot be read, ConfigurationError if it is damaged or belongs to
-    another file or connection. One in the previous format, which knows less, counts as a
-    checkpoint for *serves* if its destination and subscriptions match.
+    Raises ConfigurationError if it belongs to another file, and what `recorded` raises.
     """
-    with storage("The checkpoint", path, "read"):
-        if not path.exists():
-            return None
-        content = path.read_bytes()
-    checkpoint = _decode(path, content, serves)
-    if other := serves.difference(checkpoint.serves):
-        raise _refuse(path, f"belongs to a run for {other}")
+    checkpoint = recorded(path, serves)
+    if checkpoint is None:
+        return None
     before, now = checkpoint.file, events.identity
     if (before is None) != (now is None):
         raise _refuse(path, f"does not match `{events.name}`: only one of both is a stream")
@@ -212,6 +209,23 @@ def load(path: Path, serves: ConnectionIdentity, events: EventFile) -> Checkpoin
         )
     if checkpoint.head is not None and not events.begins_with(checkpoint.head):
         raise _refuse(path, f"belongs to another stream: `{events.name}` begins otherwise")
+    return checkpoint
+
+
+def recorded(path: Path, serves: ConnectionIdentity) -> Checkpoint | None:
+    """Return the checkpoint at *path* for *serves*, whatever its events file, or None.
+
+    Raises StorageError if it cannot be read, ConfigurationError if it is damaged or belongs to
+    another connection. One in the previous format, which knows less, counts as a checkpoint for
+    *serves* if its destination and subscriptions match.
+    """
+    with storage("The checkpoint", path, "read"):
+        if not path.exists():
+            return None
+        content = path.read_bytes()
+    checkpoint = _decode(path, content, serves)
+    if other := serves.difference(checkpoint.serves):
+        raise _refuse(path, f"belongs to a run for {other}")
     return checkpoint
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from framework.results import Failed, Result, Skipped, Unconfirmed
 
@@ -173,6 +174,20 @@ class Summary(Struct, frozen=True):
     def new_calls(self) -> Counter[str]:
         """The requests of this run alone."""
         return Counter(self.calls) - Counter(self.earlier_calls)
+
+    def joined_with(self, before: Summary) -> Summary:
+        """Return the summary of this run and the one *before*, which it resumed, as one run."""
+        return replace(
+            self,
+            rejections=[*before.rejections, *self.rejections][:MAX_REJECTIONS],
+            unpacked=Counter(before.unpacked) + Counter(self.unpacked),
+            seconds=before.seconds + self.seconds,
+            completed=before.completed + self.completed,
+            resumed=before.resumed,
+            earlier=before.earlier,
+            earlier_rejected=before.earlier_rejected,
+            earlier_calls=before.earlier_calls,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as a JSON object."""

@@ -134,10 +134,10 @@ def test_a_file_that_was_emptied_is_begun_again(
 ) -> None:
     process = start()
     until(process, shop_sandbox, ["tea"])
-    while not list(events.parent.glob("*.checkpoint")):
+    while not checkpoint(events)["read"]["lines"]:
         assert process.poll() is None
     os.truncate(events, 0)
-    while list(events.parent.glob("*.checkpoint")):  # until the old one is finished
+    while checkpoint(events)["read"]["lines"]:  # until the old one is finished
         assert process.poll() is None
     append(events, line("milk"))
     until(process, shop_sandbox, ["tea", "milk"])
@@ -148,9 +148,11 @@ def test_a_file_that_was_emptied_is_begun_again(
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["-e", "{folder}"], "--follow applies to one file, given by its name in --events."),
-        (["-e", "-"], "--follow applies to one file, given by its name in --events."),
-        (["-e", "{events}", "--unpack"], "--follow reads plain files of lines; leave out --unpack"),
+        (["-e", "-"], "--follow applies to files, folders and patterns, not to standard input"),
+        (["-e", "{events}", "-e", "-"], "--follow applies to files, folders and patterns, not to"),
+        (["-e", "{events}", "--unpack"], "--follow reads files as they are; leave out --unpack."),
+        (["-e", "{folder}/none"], "The events file `{folder}/none` cannot be read: No such file"),
+        (["-e", "{folder}", "--from-line", "2"], "--from-line applies to one file, but"),
         (
             ["-e", "{events}", "--outcomes", "x"],
             "--follow has no --outcomes, as the number of files is unbounded",
@@ -166,4 +168,6 @@ def test_what_cannot_be_followed_is_said(
 ) -> None:
     given = [one.format(folder=events.parent, events=events) for one in options]
     result = run_actions("run", "-c", connection, "--follow", *given)
-    assert (result.exit_code, text in result.stderr) == (exits.USAGE, True), result.stderr
+    text = text.format(folder=events.parent)
+    code = exits.STORAGE if "cannot be read" in text else exits.USAGE
+    assert (result.exit_code, text in result.stderr) == (code, True), result.stderr
