@@ -28,8 +28,8 @@ _DRY_RUN_NETWORK: Final = "DRY_RUN_NETWORK"
 
 EXIT_CODES = {
     DONE: "Success: every event was delivered or skipped.",
-    FAILED: "In this run, some events failed permanently or are unconfirmed, or some lines were "
-    "invalid.",
+    FAILED: "In this run, or since the last run that ended with 0 or 1, some events failed "
+    "permanently or are unconfirmed, or some lines were invalid.",
     USAGE: "The command, the connection file, the events file or the checkpoint is invalid; "
     "nothing was sent.",
     UNAVAILABLE: "The partner is unavailable or throttling. Run the command again to resume.",
@@ -59,10 +59,8 @@ def code_of(error: Exception) -> int:
 
 
 def code_of_summary(summary: Summary) -> int:
-    """Return the exit code of a run with *summary*; what earlier runs counted does not matter."""
+    """Return the exit code of a run with *summary*; what was reported before does not matter."""
     stops = {"interrupted": INTERRUPTED, "unavailable": UNAVAILABLE, "refused": REFUSED}
     if summary.stopped in stops:
         return stops[summary.stopped]
-    outcomes = {kind.outcome for kind in summary.new_counts}
-    unsuccessful = outcomes & {"failed", "unconfirmed"} or summary.new_rejected
-    return FAILED if unsuccessful else DONE
+    return FAILED if summary.new_failures or summary.unreported else DONE

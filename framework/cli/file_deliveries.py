@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -86,10 +86,11 @@ class RunOptions(NamedTuple):
 
 
 class FileDelivery(NamedTuple):
-    """A file of events, and the summary of the run over it."""
+    """A file of events, the summary of the run over it, and its checkpoint, if it has one."""
 
     events: str
     summary: Summary
+    checkpoint: Path | None = None
 
     @property
     def exit_code(self) -> int:
@@ -102,15 +103,16 @@ class FileDeliveries:
     """The deliveries of several files: the runs over them, in order, and files not started.
 
     *error* ended the run over the first file of *not_started*, if any. *previews* are those of a
-    dry run. *interrupted* is whether a signal ended it while files were waited for, *left_out* the
-    number of files that were completed so long ago that *runs* does not hold them any more, and
-    *left_out_code* the worst exit code of them.
+    dry run, *serves* is the connection. *interrupted* is whether a signal ended it while files were
+    waited for, *left_out* the number of files that were completed so long ago that *runs* does not
+    hold them any more, and *left_out_code* the worst exit code of them.
     """
 
     runs: list[FileDelivery] = field(default_factory=list)
     not_started: Sequence[str] = ()
     error: FrameworkError | None = None
     previews: Sequence[Preview] = ()
+    serves: ConnectionIdentity | None = None
     interrupted: bool = False
     left_out: int = 0
     left_out_code: int = exits.DONE
@@ -123,6 +125,17 @@ class FileDeliveries:
         if self.interrupted:
             return exits.INTERRUPTED
         return max([self.left_out_code, *(one.exit_code for one in self.runs)])
+
+    def mark_reported(self) -> None:
+        """Record in the checkpoints that the exit code has reported all failures, if it does."""
+        from framework.relay import mark_reported  # noqa: PLC0415 - heavy, imported at first use
+
+        if self.exit_code not in {exits.DONE, exits.FAILED} or self.serves is None:
+            return
+        for one in self.runs:
+            if one.checkpoint and (one.summary.unreported or one.summary.new_failures):
+                with suppress(FrameworkError):  # then they are reported once more
+                    mark_reported(one.checkpoint, self.serves)
 
 
 def select(options: RunOptions) -> Selection:
@@ -156,7 +169,7 @@ def select(options: RunOptions) -> Selection:
 
 def _check_followed(options: RunOptions, chosen: Selection) -> None:
     """Raise UsageError where the files cannot be followed."""
-    if not all(Path(name).is_file() for name in chosen.names):
+    if not all(Path(name).is_file() for name in chosen.names if name in options.events):
         raise click.UsageError(
             "--follow applies to files, folders and patterns, not to standard input and pipes."
         )
@@ -216,13 +229,13 @@ def deliver(
         limit = options.limit
         for number, name in enumerate(names, 1):
             try:
-                summary = _deliver_file(shared, name, limit)
+                summary, checkpoint = _deliver_file(shared, name, limit)
             except FrameworkError as error:
                 if not done.runs:
                     raise
                 done.error = error
                 break
-            done.runs.append(FileDelivery(name, summary))
+            done.runs.append(FileDelivery(name, summary, checkpoint))
             done.not_started = names[number:]
             if summary.stopped:
                 break
@@ -241,7 +254,7 @@ def delivering(
         stopping = stack.enter_context(interruptions())
         gc.freeze()  # objects created so far live on; exclude them from collections
         gc.set_threshold(50_000, 20, 50)
-        serves = _serves(options, opened, connection)
+        done.serves = serves = _serves(options, opened, connection)
         yield FileDeliverer(options, opened, connection, stopping, serves)
         done.previews = connection.hook_runner.previews or ()
 
@@ -323,7 +336,9 @@ def _serves(options: RunOptions, opened: Opened, connection: Connection) -> Conn
     return ConnectionIdentity.of(connection, opened.file.name, options.sent_to)
 
 
-def _deliver_file(shared: FileDeliverer, name: str, limit: int | None) -> Summary:
+def _deliver_file(
+    shared: FileDeliverer, name: str, limit: int | None
+) -> tuple[Summary, Path | None]:
     from framework.events import EventFile  # noqa: PLC0415 - heavy, imported at first use
     from framework.relay import discard, locked  # noqa: PLC0415 - heavy
 
@@ -337,7 +352,8 @@ def _deliver_file(shared: FileDeliverer, name: str, limit: int | None) -> Summar
             stack.enter_context(locked(checkpoint))
             if options.restart:
                 discard(checkpoint)
-        return shared.run(name, source, checkpoint, limit, first_line=options.from_line)
+        summary = shared.run(name, source, checkpoint, limit, first_line=options.from_line)
+        return summary, checkpoint
 
 
 def _threads_for(source: EventFile) -> int:

@@ -174,10 +174,10 @@ class _Follower:
         summary = self._shared.run(events, source, checkpoint, self._limit, first_line=first_line)
         if self._limit is not None:
             self._limit -= summary.lines - summary.resumed
-        self._record(name, summary)
+        self._record(name, summary, checkpoint)
         return bool(summary.stopped)
 
-    def _record(self, name: str, summary: Summary) -> None:
+    def _record(self, name: str, summary: Summary, checkpoint: Path) -> None:
         """Add a summary, as one with that of an earlier visit of the same file."""
         runs = self._done.runs
         resumed = (name, summary.resumed, summary.earlier)
@@ -186,7 +186,7 @@ class _Follower:
                 del runs[number]
                 summary = summary.joined_with(one.summary)
                 break
-        runs.append(FileDelivery(name, summary))
+        runs.append(FileDelivery(name, summary, checkpoint))
         if len(runs) > MAX_RUNS:
             self._done.left_out += 1
             self._done.left_out_code = max(self._done.left_out_code, runs.pop(0).exit_code)
@@ -264,7 +264,7 @@ class _Follower:
                 name, options.max_line, others_wait=lambda: watched.others_wait(name)
             )
         except StorageError:
-            if not Path(name).exists():
+            if watched.has_changed(name):
                 return None
             if watched.is_quiet(name):
                 raise

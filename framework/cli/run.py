@@ -181,6 +181,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
         _print(deliveries, chosen, sandbox, single=single)
     if deliveries.error:
         raise deliveries.error
+    deliveries.mark_reported()
     ctx.exit(deliveries.exit_code)
 
 

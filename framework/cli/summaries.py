@@ -41,6 +41,8 @@ def print_summary(summary: Summary, name: str) -> None:
         more = summary.rejected - len(summary.rejections)
         print_rejected(name, [(one.line, one.reason) for one in summary.rejections], more)
         echo()
+    if summary.unreported:
+        echo(f"{_unreported(summary.unreported)}\n")
     if summary.unpacked:
         echo(f"{unpacked(summary.unpacked)}\n")
     requests = [
@@ -68,6 +70,17 @@ def print_rejected(
         echo(f"{name}:{line}: {reason}", err=err)
     if more:
         echo(f"... and {more:,} more invalid line{'' if more == 1 else 's'}.", err=err)
+
+
+def _unreported(number: int) -> str:
+    """Return a sentence about the failures of earlier runs that count for the exit code."""
+    failures = "1 failure or invalid line" if number == 1 else f"{number:,} failures"
+    if number > 1:
+        failures += " and invalid lines"
+    return (
+        f"From earlier runs, {failures} still {'counts' if number == 1 else 'count'} for the exit "
+        "code, as those runs ended otherwise than with 0 or 1."
+    )
 
 
 def unpacked(counts: Mapping[str, int]) -> str:

@@ -52,12 +52,14 @@ def select_files(
     files that are still written (`.part`, `.tmp`, ...) or that runs write (checkpoints, dead
     letters, outcomes), and *but*.
     Raises StorageError if a file is missing or cannot be read, ConfigurationError if one is named
-    twice, or a folder or pattern selects none, unless its files *may_appear* later.
+    twice, or a folder or pattern selects none. If files *may_appear* later, none may be there yet,
+    and those in folders and patterns, which may also be removed, are not looked at.
     """
     left_out = {path.resolve() for path in but}
     names = [name for one in given for name in _named_by(one, left_out, may_be_empty=may_appear)]
-    _check_readable(names)
-    _check_once(names)
+    checked = [name for name in names if name in given] if may_appear else names
+    _check_readable(checked)
+    _check_once(checked)
     single = len(given) == 1 and names == [*given]
     return Selection(names, single)
 

@@ -145,6 +145,13 @@ class WatchedFiles:
         """Leave a file out for a moment."""
         self._not_before[name] = time.monotonic() + SCAN
 
+    def has_changed(self, name: str) -> bool:
+        """Return whether a file was written to, replaced or removed since the last look."""
+        try:
+            return self._files.get(name) != FileState.of(os.stat(name))  # noqa: PTH116 - as above
+        except OSError:
+            return True
+
     def is_quiet(self, name: str) -> bool:
         """Return whether a file has not changed for QUIET seconds."""
         state = self._files.get(name)

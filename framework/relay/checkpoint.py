@@ -92,7 +92,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     *outcomes* is the length of the outcome file in bytes at this point, or None without one.
     *failing* holds, by a digest of lane and batch key, a key's first failure and number of tries.
     *dead_letters* is the length of the file of dead letters, if there is one. *first_line* is the
-    line from which a run was asked to deliver.
+    line from which a run was asked to deliver. *unreported* is the number of failures and invalid
+    lines that no exit code has reported so far.
     """
 
     serves: ConnectionIdentity
@@ -109,7 +110,13 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     failing: dict[str, Failing] | UnsetType = UNSET
     dead_letters: int | UnsetType = UNSET
     first_line: int | UnsetType = UNSET
+    unreported: int | UnsetType = UNSET
     version: int = VERSION
+
+    @property
+    def unreported_failures(self) -> int:
+        """The number of failures and invalid lines that no exit code has reported so far."""
+        return self.unreported if isinstance(self.unreported, int) else 0
 
     def unfinished(self) -> Checkpoint:
         """Return the same checkpoint, not finished, for a source that may have grown since."""
@@ -261,6 +268,17 @@ def discard(path: Path) -> None:
         if path.exists():
             path.unlink()
             sync_folder(path.parent)
+
+
+def mark_reported(path: Path, serves: ConnectionIdentity) -> None:
+    """Record in the checkpoint at *path* that an exit code has reported its failures.
+
+    Raises StorageError, and ConfigurationError if another run uses the checkpoint.
+    """
+    with locked(path):
+        checkpoint = recorded(path, serves)
+        if checkpoint and checkpoint.unreported_failures:
+            save(path, msgspec.structs.replace(checkpoint, unreported=UNSET))
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from framework.events import (
 from framework.relay.checkpoint import Checkpoint, ConnectionIdentity, load, pack, save
 from framework.relay.checkpoint_writer import CheckpointWriter
 from framework.relay.dead_letters import DeadLetterWriter, RawLines
-from framework.relay.ingest import Ingested, IngestedSpan, ingest
+from framework.relay.ingest import Ingested, IngestedSpan, first_with, ingest
 from framework.relay.outcomes import OutcomeFile, Waiting
 from framework.relay.selected_lines import Since, begin_at, too_short
 from framework.relay.stream_reader import StreamReader
@@ -86,6 +86,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     *patience* says; by default by the next run.
     The run stops early when *stopping* returns true, when the partner is unavailable or when it
     refuses the whole connection; events without a result are then left for the next run.
+    Failures count as unreported, in summaries of later runs, too, until `mark_reported`.
     Raises StorageError for files that cannot be read or written, ConfigurationError for a
     checkpoint or outcome file that does not match.
     """
@@ -158,6 +159,7 @@ class _Run:
         self._names = [*(one.name for one in connection.subscriptions), DELETIONS]
         self._tally = Tally(before.counts, before.calls, before.rejected)
         self._counts_before = dict(self._tally.counts)
+        self._reported = self._tally.failures - before.unreported_failures
         self._pending = frozenset(before.pending())
         self._read = before.read
         self._first = before.first_line if isinstance(before.first_line, int) else 1
@@ -292,6 +294,7 @@ class _Run:
             earlier=self._counts_before,
             earlier_rejected=self._before.rejected,
             earlier_calls=self._before.calls,
+            unreported=self._before.unreported_failures,
         )
 
     def _chunks(self, limit: int | None, stop: int | None) -> Iterator[Chunk]:
@@ -333,7 +336,7 @@ class _Run:
         if self.since:
             decoded, early = self.since.split(decoded, self._done)
         events = zip(decoded.lines, decoded.events, strict=True)
-        return _with_first(early, self._stream.add(events, self._is_open))
+        return first_with(early, self._stream.add(events, self._is_open))
 
     def _ingest_span(self, part: IngestedSpan) -> Iterator[list[Completion]]:
         """Ingest a span that a worker process has prepared."""
@@ -485,16 +488,9 @@ class _Run:
             outcomes=length,
             dead_letters=self.letters.flush() if self.letters else msgspec.UNSET,
             first_line=self._before.first_line,
+            unreported=self._tally.failures - self._reported or msgspec.UNSET,
             finished=self._complete,
         )
 
     def _calls(self) -> Counter[str]:
         return Counter(self._before.calls) + self._connection.calls - self._calls_before
-
-
-def _with_first(
-    early: list[Completion], steps: Iterator[list[Completion]]
-) -> Iterator[list[Completion]]:
-    """Yield *steps* with *early* in the first one, before which nothing may be abandoned."""
-    yield early + next(steps)
-    yield from steps

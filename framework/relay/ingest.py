@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -76,3 +76,11 @@ def _ingest_since(chunk: Chunk, intake: Intake, max_line: int, since: Since) -> 
     if left.events:
         completions += intake.add(left.events, left.lines)
     return Ingested(completions, decoded.lines, decoded.message_ids(), decoded.rejected)
+
+
+def first_with(
+    early: list[Completion], steps: Iterator[list[Completion]]
+) -> Iterator[list[Completion]]:
+    """Yield *steps* with *early* in the first one, before which nothing may be abandoned."""
+    yield early + next(steps)
+    yield from steps

@@ -59,9 +59,9 @@ def predecessors(path: Path, serves: ConnectionIdentity, source: EventFile) -> l
         found = [one for one in rotated if _is_of(one, before)]
         if len(found) != 1:
             return []
-        ages = {one: one.stat().st_mtime_ns for one in rotated if not _is_packing(one)}
+        ages = {one: age for one in rotated if not _is_packing(one) and (age := _age(one))}
     (first,) = found
-    if any(age == ages[first] for one, age in ages.items() if one != first):
+    if first not in ages or any(age == ages[first] for one, age in ages.items() if one != first):
         return []
     younger = sorted((age, one) for one, age in ages.items() if age > ages[first])
     return [first, *(one for _, one in younger)]
@@ -84,29 +84,33 @@ def adopt_checkpoint(path: Path, serves: ConnectionIdentity, events: Path) -> No
         if before is None or before.file is None or not _may_be_found(before.file):
             continue
         if _is_of(events, before) and not (former.is_file() and _is_of(former, before)):
-            found.append(other)
+            found.append((other, before))
     if len(found) == 1:
-        (other,) = found
-        copy_checkpoint(other, path, serves)
+        ((other, before),) = found
+        save(path, replace(before, dead_letters=UNSET))
         discard(other)
 
 
 def copy_checkpoint(path: Path, to: Path, serves: ConnectionIdentity) -> None:
-    """Save the checkpoint at *path* as that of its file's new name, except for the dead letters.
+    """Save the checkpoint at *path* as that of its file's new name.
 
+    The dead letters and failures that are not reported yet stay with the former name.
     Raises what `recorded` raises, and StorageError.
     """
     if checkpoint := recorded(path, serves):
-        save(to, replace(checkpoint, dead_letters=UNSET))
+        save(to, replace(checkpoint, dead_letters=UNSET, unreported=UNSET))
 
 
 def start_checkpoint(path: Path, serves: ConnectionIdentity, source: EventFile) -> None:
     """Save a checkpoint for the beginning of *source* at *path*, in place of any other.
 
-    So that the file is known even if it is renamed before anything of it has a result.
-    Raises StorageError.
+    So that the file is known even if it is renamed before anything of it has a result. Failures
+    that were not reported yet are still to be reported.
+    Raises what `recorded` raises, and StorageError.
     """
-    save(path, Checkpoint(serves=serves, file=source.identity))
+    before = recorded(path, serves)
+    unreported = before.unreported if before else UNSET
+    save(path, Checkpoint(serves=serves, file=source.identity, unreported=unreported))
 
 
 def _may_be_found(identity: Identity) -> bool:
@@ -118,8 +122,19 @@ def _is_of(path: Path, checkpoint: Checkpoint) -> bool:
     recorded_file = checkpoint.file
     if recorded_file is None or not path.is_file():
         return False
-    now = identify(path, recorded_file.head)
+    try:
+        now = identify(path, recorded_file.head)
+    except FileNotFoundError:  # it was renamed just now
+        return False
     return now.digest == recorded_file.digest and now.size >= checkpoint.read.offset
+
+
+def _age(path: Path) -> int:
+    """Return when a file was written to last, in nanoseconds; 0 if it was removed just now."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _is_packing(path: Path) -> bool:

@@ -76,6 +76,11 @@ class Tally:
         for subscription, outcome, code, reason, number in rows:
             self._count(Kind(subscription, outcome, code, reason), number)
 
+    @property
+    def failures(self) -> int:
+        """The number of failed and unconfirmed results and of invalid lines."""
+        return _failures(self.counts, self.rejected)
+
     def add(self, subscription: str, result: Result, number: int = 1) -> None:
         """Count *number* events with the same result."""
         self._count(Kind.of(subscription, result), number)
@@ -108,6 +113,11 @@ def by_outcome(counts: Mapping[Kind, int]) -> Counter[str]:
     return total
 
 
+def _failures(counts: Mapping[Kind, int], rejected: int) -> int:
+    total = by_outcome(counts)
+    return total["failed"] + total["unconfirmed"] + rejected
+
+
 class Progress(Struct, frozen=True):
     """The progress of a run; *bytes_total* is None for a stream.
 
@@ -127,7 +137,8 @@ class Summary(Struct, frozen=True):
     """The summary of a run, including earlier runs of the same file.
 
     *earlier*, *earlier_rejected* and *earlier_calls* are what of *counts*, *rejected* and *calls*
-    earlier runs had counted; the rest is this run's.
+    earlier runs had counted; the rest is this run's. *unreported* is the number of their failures
+    and invalid lines that no exit code has reported.
     *calls* counts requests by method and path, with IDs in paths replaced. *seconds* is the
     duration of this run alone, *completed* the number of its results, *resumed* the number of lines
     that earlier runs had read. After an outage, *unsettled* is the number of results that are
@@ -154,6 +165,7 @@ class Summary(Struct, frozen=True):
     earlier: Mapping[Kind, int] = field(default_factory=dict)
     earlier_rejected: int = 0
     earlier_calls: Mapping[str, int] = field(default_factory=dict)
+    unreported: int = 0
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -169,6 +181,11 @@ class Summary(Struct, frozen=True):
     def new_rejected(self) -> int:
         """The number of invalid lines that this run found."""
         return self.rejected - self.earlier_rejected
+
+    @property
+    def new_failures(self) -> int:
+        """The number of failed and unconfirmed results and of invalid lines of this run."""
+        return _failures(self.new_counts, self.new_rejected)
 
     @property
     def new_calls(self) -> Counter[str]:
@@ -187,6 +204,7 @@ class Summary(Struct, frozen=True):
             earlier=before.earlier,
             earlier_rejected=before.earlier_rejected,
             earlier_calls=before.earlier_calls,
+            unreported=before.unreported,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -199,6 +217,7 @@ class Summary(Struct, frozen=True):
             "resumed": self.resumed,
             **({"unfinished": self.unfinished} if self.unfinished else {}),
             **({"unsettled": self.unsettled, "settled": self.settled} if self.unsettled else {}),
+            **({"unreported": self.unreported} if self.unreported else {}),
             "rejected": self.rejected,
             "rejections": [one._asdict() for one in self.rejections],
             "unpacked": dict(self.unpacked),
