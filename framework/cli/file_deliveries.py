@@ -14,7 +14,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
-from framework.cli.progress import interruptions, progress_bar
+from framework.cli.progress import WaitNotices, interruptions, progress_bar
 from framework.cli.terminal import echo
 from framework.errors import FrameworkError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from framework.delivery import Connection, Preview
     from framework.delivery_options import DeliveryOptions
     from framework.events import EventFile, Selection
-    from framework.relay import ConnectionIdentity, Summary
+    from framework.relay import ConnectionIdentity, Progress, Summary
     from framework.sandbox import Sandbox
 
 
@@ -311,7 +311,14 @@ class FileDeliverer(NamedTuple):
         options = self.options
         delivery = options.delivery_of(self.opened)
         shows = not (options.quiet or options.as_json)
+        notices = WaitNotices(resumable=checkpoint is not None)
         with progress_bar() if shows else nullcontext(lambda _: None) as show:
+
+            def on_progress(progress: Progress) -> None:
+                show(progress)
+                if not options.quiet:
+                    notices(progress)
+
             return run_file(
                 self.connection,
                 source,
@@ -325,7 +332,7 @@ class FileDeliverer(NamedTuple):
                 threads=0 if options.offline else options.threads or _threads_for(source),
                 processes=options.processes,
                 patience=patience_of(delivery, delivery.retry_for or 0.0),
-                on_progress=show,
+                on_progress=on_progress,
                 stopping=self.stopping,
             )
 

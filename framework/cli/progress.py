@@ -10,13 +10,20 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from framework.cli.tables import output
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
+    from framework.delivery import RetryWait
     from framework.relay import Progress
+
+NOTICE_AFTER: Final = 1.0
+"""Seconds after which a wait for a retry is worth a line."""
+
+NOTICE_EVERY: Final = 60.0
+"""Minimum seconds between two such lines."""
 
 
 @contextmanager
@@ -62,8 +69,49 @@ def describe(progress: Progress, seconds: float) -> str:
     """Return *progress* after *seconds* as one line of text."""
     rate = (progress.lines - progress.resumed) / seconds if seconds > 0 else 0
     counts = " ".join(f"{number:,} {outcome}" for outcome, number in progress.counts.items())
-    parts = (f"{progress.lines:,} lines", f"{rate:,.0f}/s", counts, f"{progress.calls:,} requests")
+    wait = progress.waiting
+    waits = f"waiting until {clock_time(wait.until)} at most" if wait else ""
+    calls = f"{progress.calls:,} requests"
+    parts = (f"{progress.lines:,} lines", f"{rate:,.0f}/s", counts, calls, waits)
     return " | ".join(part for part in parts if part)
+
+
+class WaitNotices:
+    """Says on standard error what a run waits for: when a wait has lasted a moment, now and then.
+
+    *resumable* is whether a checkpoint keeps the progress.
+    """
+
+    def __init__(self, *, resumable: bool) -> None:
+        self._resumable = resumable
+        self._since: float | None = None
+        self._next = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Write a line about the wait of *progress*, if it is time to."""
+        wait, now = progress.waiting, time.monotonic()
+        if wait is None:
+            self._since = None
+            return
+        self._since = self._since or now
+        if now - self._since >= NOTICE_AFTER and now >= self._next:
+            self._next = now + NOTICE_EVERY
+            echo(wait_notice(wait, resumable=self._resumable), err=True)
+
+
+def wait_notice(wait: RetryWait, *, resumable: bool) -> str:
+    """Return a line about what a run waits for, until when, and how it is ended."""
+    rows = "1 result is" if wait.rows == 1 else f"{wait.rows:,} results are"
+    kept = "everything so far is kept" if resumable else "there is no checkpoint to resume from"
+    return (
+        f"Waiting for a retry: {wait.failure.message} {rows} missing. The run retries until "
+        f"{clock_time(wait.until)} (--retry-for); Ctrl-C or SIGTERM ends it, {kept}."
+    )
+
+
+def clock_time(moment: float) -> str:
+    """Return a time, in seconds since 1970, as that of a local clock."""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.fusion import DELETION
-from framework.delivery.holding import Patience, hold_scope
+from framework.delivery.holding import Patience, RetryWait, hold_scope
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.kept_tokens import KeptTokens
@@ -75,6 +75,7 @@ __all__ = [
     "Report",
     "ReportItem",
     "Retry",
+    "RetryWait",
     "RowIds",
     "Sender",
     "Sent",

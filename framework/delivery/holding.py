@@ -112,6 +112,17 @@ class Held(Struct, eq=False):
         self.failure, self.attempts, self.rests = None, 0, False
 
 
+class RetryWait(Struct, frozen=True):
+    """A wait for a retry: the last *failure*, and the number of *rows* that wait.
+
+    *until* is the time, in seconds since 1970, up to which this run retries.
+    """
+
+    failure: Failed
+    rows: int
+    until: float
+
+
 class Holds:
     """The batches that a sender holds, and the keys that fail.
 
@@ -185,6 +196,15 @@ class Holds:
     def resting(self) -> Failed | None:
         """Return a failure that is left for the next run, if there is one."""
         return next((one.failure for one in self._places.values() if one.rests), None)
+
+    def waiting(self) -> RetryWait | None:
+        """Return what is waited for, if anything is retried in this run."""
+        held = [*([self._all] if self._all else []), *self._places.values()]
+        for one in held:
+            if one.failure and not one.rests and (rows := self.rows()):
+                left = one.since + self.patience.run_for - self._clock.monotonic()
+                return RetryWait(one.failure, rows, self._clock.time() + max(left, 0.0))
+        return None
 
     def batches(self) -> Iterator[Batch]:
         """Yield all batches that are held."""

@@ -417,7 +417,7 @@ class _Run:
 
     def _show(self) -> None:
         self._shown = time.monotonic()
-        counts, source = by_outcome(self._tally.counts), self._source
+        counts, source, holds = by_outcome(self._tally.counts), self._source, self._stream.holds
         self.on_progress(
             Progress(
                 lines=self._read.lines,
@@ -426,6 +426,7 @@ class _Run:
                 counts=counts,
                 calls=self._calls().total(),
                 resumed=min(self._done, self._read.lines),
+                waiting=holds.waiting() if holds and holds.any else None,
             )
         )
 

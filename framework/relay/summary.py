@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from framework.delivery import RetryWait
 from framework.results import Failed, Result, Skipped, Unconfirmed
 
 OutcomeKind: TypeAlias = Literal["delivered", "failed", "skipped", "unconfirmed"]
@@ -122,7 +123,7 @@ class Progress(Struct, frozen=True):
     """The progress of a run; *bytes_total* is None for a stream.
 
     *counts* is by outcome, *calls* the number of requests; *resumed* is the number of lines that
-    earlier runs had read.
+    earlier runs had read. *waiting* is the wait for a retry, if there is one.
     """
 
     lines: int
@@ -131,6 +132,7 @@ class Progress(Struct, frozen=True):
     counts: Mapping[str, int] = field(default_factory=dict)
     calls: int = 0
     resumed: int = 0
+    waiting: RetryWait | None = None
 
 
 class Summary(Struct, frozen=True):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,9 +17,11 @@ import pytest
 from click.testing import Result
 
 from framework.cli import exits
-from framework.cli.progress import describe, interruptions
+from framework.cli.progress import WaitNotices, describe, interruptions
 from framework.cli.summaries import conclusion
+from framework.delivery import RetryWait
 from framework.relay import Progress, Summary
+from framework.results import Failed
 from framework.sandbox import Fault, Sandbox
 
 Actions: TypeAlias = Callable[..., Result]
@@ -321,6 +325,55 @@ def test_progress_is_described_in_words() -> None:
         describe(progress, 2.0) == "3,000 lines | 1,000/s | 1,500 delivered 2 failed | 7 requests"
     )
     assert describe(Progress(0, 0, None), 0.0) == "0 lines | 0/s | 0 requests"
+
+
+def test_a_run_says_what_it_waits_for_and_a_signal_ends_it(
+    connection: Path, site: Path, shop: str, shop_sandbox: Sandbox, write_events: Write
+) -> None:
+    events = write_events(["tea", "milk", "bread"])
+    shop_sandbox.inject(Fault("closed", "order", call=2, times=1_000))
+    command = [
+        sys.executable, "-m", "framework", "run", "-c", str(connection), "-e", str(events),
+        "--endpoint", shop, "--retry-for", "15m",
+    ]  # fmt: skip
+    environment = {"PYTHONPATH": f"{site}:.", "SHOP_KEY": "sesame"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        notice = process.stderr.readline()
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert time.monotonic() - began < 3  # a second, on a machine that does nothing else
+    assert process.returncode == exits.INTERRUPTED
+    assert re.fullmatch(
+        r"Waiting for a retry: .*503.* [12] results? (is|are) missing\. The run retries until "
+        r"\d\d:\d\d:\d\d \(--retry-for\); Ctrl-C or SIGTERM ends it, everything so far is kept\.\n",
+        notice,
+    ), notice
+
+
+def test_a_wait_is_told_when_it_has_lasted_a_second_and_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("framework.cli.progress.time.monotonic", lambda: now[0])
+    wait = RetryWait(Failed(503, "SERVER_ERROR", "Closed."), 1, 1_000_000.0)
+    until = time.strftime("%H:%M:%S", time.localtime(1_000_000))
+    waits, goes_on = Progress(3, 1, 2, waiting=wait), Progress(3, 1, 2)
+    assert describe(waits, 0.0) == f"3 lines | 0/s | 0 requests | waiting until {until} at most"
+    notices = WaitNotices(resumable=False)
+    for seconds, progress in [(0, waits), (0.9, goes_on), (1, waits), (1.9, waits)]:
+        now[0] = seconds
+        notices(progress)
+    assert capsys.readouterr().err == ""
+    for seconds in (2, 61, 62, 63):
+        now[0] = seconds
+        notices(waits)
+    text = (
+        f"Waiting for a retry: Closed. 1 result is missing. The run retries until {until} "
+        "(--retry-for); Ctrl-C or SIGTERM ends it, there is no checkpoint to resume from.\n"
+    )
+    assert capsys.readouterr().err == text * 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
