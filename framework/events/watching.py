@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Final, NamedTuple, Self
@@ -102,13 +102,15 @@ class WatchedFiles:
         """
         if time.monotonic() >= self._due:
             self.look()
-        return next(iter(self.unread()), None)
+        return min(self._ready(), key=self._since.__getitem__, default=None)
 
     def unread(self) -> list[str]:
         """Return the files with something unread as of the last look, in order."""
+        return sorted(self._ready(), key=self._since.__getitem__)
+
+    def _ready(self) -> Iterator[str]:
         now = time.monotonic()
-        ready = (name for name in self._since if self._not_before.get(name, 0.0) <= now)
-        return sorted(ready, key=self._since.__getitem__)
+        return (name for name in self._since if self._not_before.get(name, 0.0) <= now)
 
     def others_wait(self, current: str) -> bool:
         """Return whether another file than *current* has something unread, or a folder is gone."""
@@ -117,7 +119,7 @@ class WatchedFiles:
                 self.look(current)
             except StorageError:
                 return True
-        return any(name != current for name in self.unread())
+        return any(name != current for name in self._ready())
 
     def settle(self, name: str, state: FileState) -> None:
         """Record that a file was read in this *state*, to its end."""
