@@ -50,6 +50,9 @@ AUDIENCES: Final = ("spring", "summer", "autumn")
 BROKEN: Final = "winter"
 """An audience whose every change fails until the partner is repaired; it only grows."""
 
+SETTLED: Final = 420.0
+"""Seconds for the last relay: a key that has failed often is tried again after five minutes."""
+
 _SHIFT_CLOCK: Final = """
 import os, time
 _time, _by = time.time, float(os.environ.get("CHAOS_CLOCK", 0))
@@ -119,7 +122,7 @@ class Chaos:
                 time.sleep(0.5)
                 self._stop.set()
                 client.join(30)
-                until(lambda: _waiting(relay) == 0, 180)
+                until(lambda: _waiting(relay) == 0, SETTLED)
                 letters = self._letters()
                 self._repaired = True
                 self._replay(letters)
