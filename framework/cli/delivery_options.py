@@ -28,7 +28,7 @@ else:  # generic from click 8.3 on
 F = TypeVar("F", bound=Callable[..., Any])
 
 RUN_DEFAULTS: Final = DeliveryOptions(
-    retry_for=15 * 60.0, tries=8, give_up_after=4 * 3600.0, rate_share=1.0
+    retry_for=10.0, tries=8, give_up_after=4 * 3600.0, rate_share=1.0
 )
 """The defaults of a run over files, which may use the whole rate limit."""
 

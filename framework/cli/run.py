@@ -125,7 +125,7 @@ _FILE = click.Path(path_type=Path)
     "plain files without --limit.",
 )
 @delivery_options(
-    retry_for="15m",
+    retry_for="10s",
     tries="8",
     give_up_after="4h",
     time_limit="30s",

@@ -15,7 +15,7 @@ from framework.errors import ConfigurationError
 from tests.framework.cli.conftest import Actions
 
 HOURS = 3600.0
-RUN = DeliveryOptions(retry_for=900.0, tries=8, give_up_after=4 * HOURS, rate_share=1.0)
+RUN = DeliveryOptions(retry_for=10.0, tries=8, give_up_after=4 * HOURS, rate_share=1.0)
 RELAY = DeliveryOptions(tries=8, give_up_after=4 * HOURS, rate_share=0.9)
 IN_FILE = {"tries": 3, "rate_share": 0.5, "max_age": "20s", "proxy": "http://proxy.test:3128"}
 OF_FILE = DeliveryOptions(tries=3, rate_share=0.5, max_age=20.0, proxy="http://proxy.test:3128")
