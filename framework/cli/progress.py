@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from framework.cli.tables import output
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, last_line_drawn
 
 if TYPE_CHECKING:
     from framework.delivery import RetryWait
@@ -54,7 +54,7 @@ def _bar(started: float) -> Iterator[Callable[[Progress], None]]:
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
     last, console = (TextColumn("left"), TimeRemainingColumn()), output(stderr=True)
     bar = Bar(*columns, *last, console=console, transient=True)
-    with bar:
+    with bar, last_line_drawn():
         task = bar.add_task("", total=None)
 
         def show(progress: Progress) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import IO, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, ClassVar, Final
 
 import click
 
@@ -11,6 +13,28 @@ from framework.controls import visible
 
 _STYLES: Final = re.compile(r"(\x1b\[(?:0|1|3[0-7])m)")
 """The sequences by which commands set colors and bold type."""
+
+_ERASED_LINE: Final = "\r\x1b[2K"
+
+
+class _LastLine:
+    """The last line of the terminal."""
+
+    drawn: ClassVar[bool] = False
+    """Whether something, such as a progress bar, draws it again and again."""
+
+
+@contextmanager
+def last_line_drawn() -> Iterator[None]:
+    """Let text on standard error replace the last line of the terminal until the block ends.
+
+    The caller draws that line again. No lock is needed, so that signal handlers may write.
+    """
+    _LastLine.drawn = True
+    try:
+        yield
+    finally:
+        _LastLine.drawn = False
 
 
 def echo(
@@ -22,4 +46,6 @@ def echo(
     """
     parts = _STYLES.split(str(text))
     parts[::2] = map(visible, parts[::2])
+    if err and file is None and _LastLine.drawn:
+        parts.insert(0, _ERASED_LINE)
     click.echo("".join(parts), file=file, err=err, nl=nl)

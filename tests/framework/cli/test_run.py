@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -17,8 +19,9 @@ import pytest
 from click.testing import Result
 
 from framework.cli import exits
-from framework.cli.progress import WaitNotices, describe, interruptions
+from framework.cli.progress import WaitNotices, describe, interruptions, progress_bar
 from framework.cli.summaries import conclusion
+from framework.cli.terminal import echo
 from framework.delivery import RetryWait
 from framework.relay import Progress, Summary
 from framework.results import Failed
@@ -374,6 +377,33 @@ def test_a_wait_is_told_when_it_has_lasted_a_second_and_once_a_minute(
         "(--retry-for); Ctrl-C or SIGTERM ends it, there is no checkpoint to resume from.\n"
     )
     assert capsys.readouterr().err == text * 2
+
+
+def test_text_on_a_terminal_replaces_the_bar_instead_of_being_appended_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    reading, writing = pty.openpty()
+    try:
+        with os.fdopen(writing, "w", encoding="utf-8", closefd=False) as terminal:
+            monkeypatch.setattr(sys, "stderr", terminal)
+            echo("Before.", err=True)
+            with progress_bar() as show:
+                show(Progress(3, 2, 2))
+                echo("Waiting.", err=True)
+                with interruptions():
+                    signal.raise_signal(signal.SIGTERM)
+            echo("After.", err=True)
+        shown = b""
+        while not shown.endswith(b"After.\r\n"):
+            shown += os.read(reading, 100_000)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert shown.startswith(b"Before.\r\n")
+    assert b"\r\x1b[2KWaiting.\r\n" in shown
+    assert b"\r\x1b[2KStopping after pending requests;" in shown
+    assert shown.endswith(b"\x1b[2KAfter.\r\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
