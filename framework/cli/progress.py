@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from functools import cache
+from math import ceil
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -47,32 +49,34 @@ def _bar(started: float) -> Iterator[Callable[[Progress], None]]:
         BarColumn,
         TaskProgressColumn,
         TextColumn,
-        TimeRemainingColumn,
     )
     from rich.progress import Progress as Bar  # noqa: PLC0415 - the same
 
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
-    last, console = (TextColumn("left"), TimeRemainingColumn()), output(stderr=True)
-    bar = Bar(*columns, *last, console=console, transient=True)
+    bar = Bar(*columns, console=output(stderr=True), transient=True)
     with bar, last_line_drawn():
         task = bar.add_task("", total=None)
 
         def show(progress: Progress) -> None:
-            text = describe(progress, time.monotonic() - started)
-            total = progress.bytes_total
-            bar.update(task, completed=progress.bytes_done, total=total, description=text)
+            bar.update(task, completed=progress.bytes_done, total=progress.bytes_total)
+            left = bar.tasks[0].time_remaining
+            bar.update(task, description=describe(progress, time.monotonic() - started, left))
 
         yield show
 
 
-def describe(progress: Progress, seconds: float) -> str:
-    """Return *progress* after *seconds* as one line of text."""
+def describe(progress: Progress, seconds: float, left: float | None = None) -> str:
+    """Return *progress* after *seconds* as one line of text, of which a terminal shows the start.
+
+    *left* is the estimated number of seconds to the end of the file, if there is one.
+    """
     rate = (progress.lines - progress.resumed) / seconds if seconds > 0 else 0
     counts = " ".join(f"{number:,} {outcome}" for outcome, number in progress.counts.items())
     wait = progress.waiting
     waits = f"waiting until {clock_time(wait.until)} at most" if wait else ""
     calls = f"{progress.calls:,} requests"
-    parts = (f"{progress.lines:,} lines", f"{rate:,.0f}/s", counts, calls, waits)
+    ends = f"{timedelta(seconds=ceil(left))} left" if left else ""
+    parts = (waits, f"{progress.lines:,} lines", f"{rate:,.0f}/s", counts, calls, ends)
     return " | ".join(part for part in parts if part)
 
 

@@ -363,7 +363,8 @@ def test_a_wait_is_told_when_it_has_lasted_a_second_and_once_a_minute(
     wait = RetryWait(Failed(503, "SERVER_ERROR", "Closed."), 1, 1_000_000.0)
     until = time.strftime("%H:%M:%S", time.localtime(1_000_000))
     waits, goes_on = Progress(3, 1, 2, waiting=wait), Progress(3, 1, 2)
-    assert describe(waits, 0.0) == f"3 lines | 0/s | 0 requests | waiting until {until} at most"
+    assert describe(waits, 0.0) == f"waiting until {until} at most | 3 lines | 0/s | 0 requests"
+    assert describe(goes_on, 2.0, 61.5) == "3 lines | 2/s | 0 requests | 0:01:02 left"
     notices = WaitNotices(resumable=False)
     for seconds, progress in [(0, waits), (0.9, goes_on), (1, waits), (1.9, waits)]:
         now[0] = seconds
