@@ -85,7 +85,7 @@ class Timing(Partner):
 def delay(options: argparse.Namespace) -> dict[str, Any]:
     """Return the delays in seconds of events that arrive at an even rate."""
     partner = Timing()
-    # Nobody has to be removed from a list that does not exist: no request would tell of it.
+    # Removals from a list that does not exist need no request, so their delay could not be seen.
     partner.lists = {key: str(1000 + at) for at, key in enumerate(keys_of(options.audiences))}
     redirect = f"{ORIGIN}=http://127.0.0.1:{serve(partner)}"
     total = int(options.rate * options.seconds)

@@ -33,7 +33,7 @@ class AlertOptions(NamedTuple):
     url: str | None
 
     def read(self) -> tuple[AlertBounds | None, list[AlertNotice]]:
-        """Return the bounds, None without any, and what is told of them.
+        """Return the bounds, None without any, and where alerts are sent.
 
         Raises ConfigurationError with all problems.
         """

@@ -44,7 +44,7 @@ class BatchPerformer:
             self._intake.items[position, DELETION if batch.deletion else index].batch = len(
                 self.sent
             )
-        key = {} if batch.deletion else self._key_of(batch)
+        key = {} if batch.deletion else _key_of(self.subscription_of(batch), batch)
         with self._hook_runner.client.recorder.recording() as exchanges:
             sent = Sent(batch.action, key, len(batch.row_ids), batch.reason, exchanges)
             self.sent.append(sent)
@@ -58,11 +58,6 @@ class BatchPerformer:
         size = len(batch.row_ids)
         action = None if batch.deletion else self.subscription_of(batch).action
         return self._hook_runner.give_up(action, progress, size)
-
-    def _key_of(self, batch: Batch) -> dict[str, Any]:
-        """Return the values of the batch keys by name."""
-        keys = self.subscription_of(batch).batching.keys
-        return dict(zip(keys, batch.key, strict=False))  # an audience may follow
 
     def subscription_of(self, batch: Batch) -> CompiledSubscription:
         """Return the subscription of a batch's rows, which are no deletions."""
@@ -83,10 +78,9 @@ class BatchPerformer:
                 self._merge(compiled, batch.merged.get(row_id, ()), payload)
                 for row_id, payload in zip(row_ids, payloads, strict=True)
             ]
-        keys = compiled.batching.keys
         batch_input = BatchInput(
             len(row_ids),
-            dict(zip(keys, batch.key, strict=False)) if keys else {},  # an audience may follow
+            _key_of(compiled, batch),
             batch.identifiers or [None] * len(row_ids),
             payloads,
             [events[one] for one in row_ids] if runner.needs_events else (),
@@ -105,3 +99,8 @@ class BatchPerformer:
             return payload
         older = [self._intake.objects[row_id] for row_id in earlier]
         return self._hook_runner.merge(compiled, older, payload)
+
+
+def _key_of(compiled: CompiledSubscription, batch: Batch) -> dict[str, Any]:
+    """Return the values of the batch keys by name."""
+    return dict(zip(compiled.batching.keys, batch.key, strict=False))  # an audience may follow

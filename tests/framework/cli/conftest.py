@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,6 +17,8 @@ from framework.plugins import load_plugins
 from framework.sandbox import Sandbox, serve
 
 Actions: TypeAlias = Callable[..., Result]
+Start: TypeAlias = Callable[..., "subprocess.Popen[str]"]
+"""Starts `actions run --follow` with further options."""
 
 CONNECTION = """\
 destination: shop
@@ -102,3 +106,24 @@ def shop(shop_sandbox: Sandbox) -> Iterator[str]:
     """Serve the shop's sandbox on the loopback address; yield the value of `--endpoint`."""
     with serve(shop_sandbox) as server:
         yield f"{shop_sandbox.origins[0]}={server.url}"
+
+
+@pytest.fixture
+def start(connection: Path, site: Path, shop: str) -> Iterator[Start]:
+    """Yield what starts runs that follow; they are killed at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*options: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "framework", "run", "-c", connection,
+             "--endpoint", shop, "--follow", *map(str, options)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={"PYTHONPATH": f"{site}:.", "SHOP_KEY": "sesame"},
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()

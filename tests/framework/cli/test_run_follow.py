@@ -6,19 +6,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 from click.testing import Result
 
 from framework.cli import exits
 from framework.sandbox import Sandbox
-
-Start: TypeAlias = Callable[..., "subprocess.Popen[str]"]
+from tests.framework.cli.conftest import Start
 
 
 def line(thing: str) -> str:
@@ -38,23 +36,8 @@ def events(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(connection: Path, events: Path, site: Path, shop: str) -> Iterator[Start]:
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*options: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "framework", "run", "-c", connection, "-e", events,
-             "--endpoint", shop, "--follow", *options],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={"PYTHONPATH": f"{site}:.", "SHOP_KEY": "sesame"},
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
+def start(start: Start, events: Path) -> Start:
+    return lambda *options: start("-e", events, *options)
 
 
 def until(process: subprocess.Popen[str], sandbox: Sandbox, sold: list[str]) -> None:

@@ -6,18 +6,15 @@ import gzip
 import json
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
 from framework.cli import exits
 from framework.sandbox import Sandbox
-
-Start: TypeAlias = Callable[..., "subprocess.Popen[str]"]
+from tests.framework.cli.conftest import Start
 
 
 def line(thing: str) -> str:
@@ -42,26 +39,6 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "exports"
     path.mkdir()
     return path
-
-
-@pytest.fixture
-def start(connection: Path, site: Path, shop: str) -> Iterator[Start]:
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*options: object) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "framework", "run", "-c", connection,
-             "--endpoint", shop, "--follow", *map(str, options)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={"PYTHONPATH": f"{site}:.", "SHOP_KEY": "sesame"},
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 def until(process: subprocess.Popen[str], sandbox: Sandbox, sold: list[str]) -> None:
