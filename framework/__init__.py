@@ -15,14 +15,19 @@ if TYPE_CHECKING:
         Aliases,
         Batching,
         Choice,
+        Choices,
+        ChoicesCall,
         Condition,
         Conditions,
         Conflict,
         Destination,
         Field,
+        HookCall,
+        MappingHook,
         Payload,
         Preset,
         Rate,
+        Saved,
         Settings,
         Subscription,
         SyncMode,
@@ -72,8 +77,9 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "definition": (
-        "Action Aliases Batching Choice Condition Conditions Conflict Destination Field Payload "
-        "Preset Rate Settings Subscription SyncMode Target field read_fields"
+        "Action Aliases Batching Choice Choices ChoicesCall Condition Conditions Conflict "
+        "Destination Field HookCall MappingHook Payload Preset Rate Saved Settings Subscription "
+        "SyncMode Target field read_fields"
     ),
     "delivery": (
         "Cache Client Columns Connection DeletionRequest OAuthClientCredentials OAuthRefreshToken "
@@ -99,6 +105,8 @@ __all__ = [
     "Batching",
     "Cache",
     "Choice",
+    "Choices",
+    "ChoicesCall",
     "Client",
     "Columns",
     "Condition",
@@ -115,8 +123,10 @@ __all__ = [
     "Failed",
     "Field",
     "FrameworkError",
+    "HookCall",
     "IntegrationError",
     "InvalidAuthenticationError",
+    "MappingHook",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
     "Payload",
@@ -126,6 +136,7 @@ __all__ = [
     "Report",
     "Result",
     "RetryableError",
+    "Saved",
     "Settings",
     "Skipped",
     "Stopped",

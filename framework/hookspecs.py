@@ -191,28 +191,6 @@ def sandbox() -> Any:
 
 
 @hookspec(firstresult=True)
-def dynamic_choices(
-    action: Action,
-    client: httpx.Client,
-    settings: Any,
-    field: str,
-    payload: Mapping[str, Any],
-    page: str | None,
-    search: str | None,
-) -> Mapping[str, Any]:
-    """Return the choices of a dynamic field: `{"choices": [{"label", "value"}], "nextPage"}`."""
-    raise NotImplementedError
-
-
-@hookspec(firstresult=True)
-def saved_mapping(
-    action: Action, client: httpx.Client, settings: Any, payload: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Act on a saved mapping, and return the outputs to keep with it."""
-    raise NotImplementedError
-
-
-@hookspec(firstresult=True)
 def create_audience(
     client: httpx.Client, settings: Any, audience_name: str, audience_settings: Mapping[str, Any]
 ) -> str:

@@ -17,7 +17,14 @@ from typing import Any, Final, NamedTuple, TypeVar
 import pluggy
 
 from framework import hookspecs
-from framework.definition import Action, Destination, Settings, resolve_slug
+from framework.definition import (
+    Action,
+    Destination,
+    Settings,
+    fields_of,
+    resolve_slug,
+    without_choices,
+)
 from framework.errors import (
     DefinitionError,
     FrameworkError,
@@ -216,7 +223,7 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     except DefinitionError as error:
         raise _wrong(manager, "destination", str(error), error.problems) from error
     plugin = Plugin(definition, manager, loaded.name, loaded.origin)
-    problems = list(_unidentified(plugin))
+    problems = [*_unidentified(plugin), *_without_choices(definition)]
     if problems:
         raise _wrong(manager, "destination", " ".join(problems), problems)
     if not (plugin.implements("perform") or plugin.implements("perform_batch")):
@@ -235,6 +242,27 @@ def _unidentified(plugin: Plugin) -> Iterator[str]:
                 f'Action `{action.slug}` declares `coalesce="{action.batching.coalesce}"`, which '
                 "needs the hook `identify`: it says who a payload is about."
             )
+
+
+def _without_choices(definition: Destination) -> Iterator[str]:
+    """Yield a problem for each dynamic field whose choices nobody can ask for."""
+    for place in without_choices(definition.settings_fields, definition.dynamic_settings):
+        yield (
+            f"Setting `{place}` is `dynamic=True`, but `dynamic_settings` of the Destination has "
+            "no function for it."
+        )
+    for action in definition.actions:
+        for place in without_choices(action.fields, action.dynamic):
+            yield (
+                f"Field `{place}` of action `{action.slug}` is `dynamic=True`, but `dynamic` of "
+                "the Action has no function for it."
+            )
+        for hook in action.hooks:
+            for place in without_choices(fields_of(hook.inputs), hook.dynamic):
+                yield (
+                    f"Input `{place}` of hook `{hook.kind}` of action `{action.slug}` is "
+                    "`dynamic=True`, but `dynamic` of the MappingHook has no function for it."
+                )
 
 
 def _manager(loaded: _Loaded) -> pluggy.PluginManager:

@@ -67,6 +67,7 @@ ALLOWED_IN = {
     "liquid": {"framework.mapping.templates"},
     "jsonschema": {"framework.definition.json_schema", "framework.tester.bodies"},
     "httpx": {
+        "framework.cli.connections",
         "framework.delivery",
         "framework.definition",
         "framework.hookspecs",

@@ -30,6 +30,10 @@ _COMMANDS = {
     "check-auth": _Command(
         "access:check_auth", "Check a connection's credentials with the partner."
     ),
+    "choices": _Command("choices:choices", "Ask the partner for the choices of a dynamic field."),
+    "save-mapping": _Command(
+        "save_mapping:save_mapping", "Run the hook of a mapping and keep its outputs."
+    ),
     "list": _Command("catalogue:list_", "List installed destinations."),
     "show": _Command("catalogue:show", "Show a destination's settings, actions and fields."),
     "validate": _Command("validate:validate", "Check connection files before delivering events."),

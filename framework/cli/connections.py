@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -11,11 +12,14 @@ import click
 from framework.cli import exits
 from framework.cli.findings import show_findings
 from framework.cli.installed import find_installed
-from framework.errors import UnknownNameError
+from framework.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
+    import httpx
+
     from framework.config import ConnectionFile, Diagnostic, Reading
-    from framework.definition import Destination
+    from framework.definition import Destination, Subscription
+    from framework.delivery import Connection
     from framework.plugins import Plugin
 
 connection_option = click.option(
@@ -48,6 +52,11 @@ endpoint_option = click.option(
     metavar="ORIGIN=URL",
     callback=_read_endpoints,
     help="Send requests for ORIGIN to URL instead; repeatable.",
+)
+
+
+sandbox_option = click.option(
+    "--sandbox", is_flag=True, help="Ask the destination's sandbox in place of the partner."
 )
 
 
@@ -92,7 +101,7 @@ def check_reading(reading: Reading, *, offline: bool = False) -> Opened:
     file = reading.connection
     if file is None or plugin is None or errors_in(reading.diagnostics):
         raise click.exceptions.Exit(exits.USAGE)
-    return Opened(replace(file, destination=plugin.definition.slug), plugin)
+    return Opened(with_outputs(replace(file, destination=plugin.definition.slug), plugin), plugin)
 
 
 def name_connection(path: str) -> Opened:
@@ -111,6 +120,55 @@ def name_connection(path: str) -> Opened:
     if file is None or plugin is None or not readable:
         raise click.exceptions.Exit(exits.USAGE)
     return Opened(replace(file, destination=plugin.definition.slug), plugin)
+
+
+def to_partner(opened: Opened, *, sandbox: bool, endpoints: Mapping[str, str]) -> Connection:
+    """Open a connection without subscriptions, to ask the partner or its sandbox something.
+
+    Raises ConfigurationError if there is no sandbox.
+    """
+    from framework.delivery import connect, make_transport  # noqa: PLC0415 - heavy
+
+    file, plugin = opened
+    transport: httpx.BaseTransport
+    if sandbox:
+        from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
+
+        if not plugin.implements("sandbox"):
+            raise ConfigurationError(f"{plugin.definition.name} has no sandbox.")
+        partner = plugin.call("sandbox")
+        partner.admit(file.settings)
+        transport = SandboxTransport(partner)
+    else:
+        transport = make_transport(redirect=endpoints, options=file.delivery)
+    return connect(
+        plugin, file.settings, (), options=file.delivery, transport=transport, offline=sandbox
+    )
+
+
+def outputs_key(plugin: Plugin, subscription: Subscription) -> str:
+    """Return the name by which what a subscription's hooks return is kept."""
+    return subscription.name or plugin.definition.action(subscription.action).title
+
+
+def with_outputs(file: ConnectionFile, plugin: Plugin) -> ConnectionFile:
+    """Return the file with what `actions save-mapping` has kept for its mappings beside it."""
+    hooked = {one.slug for one in plugin.definition.actions if one.hooks}
+    if not hooked or not Path(file.file).is_file():
+        return file
+    from framework.relay import StateFile, state_path  # noqa: PLC0415 - heavy, imported at first use
+
+    state = StateFile(state_path(file.file))
+    items = []
+    for item in file.items:
+        one = item.subscription
+        kept = state.get("outputs", outputs_key(plugin, one)) if one.action in hooked else None
+        items.append(
+            replace(item, subscription=replace(one, mapping={**kept, **one.mapping}))
+            if isinstance(kept, dict)
+            else item
+        )
+    return replace(file, items=tuple(items))
 
 
 def errors_in(findings: Iterable[Diagnostic]) -> bool:

@@ -17,7 +17,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.alert_options import AlertOptions, alert_options
-from framework.cli.connections import Opened, endpoint_option, open_connection
+from framework.cli.connections import Opened, endpoint_option, open_connection, with_outputs
 from framework.cli.delivery_options import (
     RELAY_DEFAULTS,
     delivery_options,
@@ -480,7 +480,7 @@ def _read_again(opened: Opened) -> ConnectionFile:
     reading = read_connection(opened.file.file)
     if reading.connection is None:
         raise ConfigurationError(f"`{opened.file.file}` has errors; see `actions validate`.")
-    return reading.connection
+    return with_outputs(reading.connection, opened.plugin)
 
 
 def _sandbox(opened: Opened) -> Sandbox:

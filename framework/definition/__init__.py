@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 from framework.definition.audience import (
     membership,
 )
+from framework.definition.choices import (
+    Choices,
+    ChoicesCall,
+    ChoicesError,
+    ChoicesFunction,
+    without_choices,
+)
 from framework.definition.destination import (
     MATCHING_KEY,
     MAX_SUBSCRIPTIONS,
@@ -40,6 +47,14 @@ from framework.definition.fields import (
     InputMethod,
     ObjectUI,
     check_fields,
+)
+from framework.definition.mapping_hooks import (
+    MAPPING_HOOKS,
+    HookCall,
+    MappingHook,
+    MappingHookKind,
+    Saved,
+    outputs_to_json,
 )
 from framework.definition.problems import (
     Problem,
@@ -109,6 +124,7 @@ _EXPORTS = {
 
 __all__ = [
     "INTERNAL",
+    "MAPPING_HOOKS",
     "MATCHING_KEY",
     "MAX_SUBSCRIPTIONS",
     "STRING_TYPES",
@@ -120,6 +136,10 @@ __all__ = [
     "Batching",
     "Category",
     "Choice",
+    "Choices",
+    "ChoicesCall",
+    "ChoicesError",
+    "ChoicesFunction",
     "Coalesce",
     "Condition",
     "Conditions",
@@ -130,8 +150,11 @@ __all__ = [
     "FieldTable",
     "FieldType",
     "Format",
+    "HookCall",
     "InputMethod",
     "ManifestReading",
+    "MappingHook",
+    "MappingHookKind",
     "ObjectUI",
     "Payload",
     "Preset",
@@ -139,6 +162,7 @@ __all__ = [
     "Problem",
     "ProblemCode",
     "Rate",
+    "Saved",
     "Settings",
     "Shape",
     "Subscription",
@@ -154,6 +178,7 @@ __all__ = [
     "from_manifest",
     "interpret",
     "membership",
+    "outputs_to_json",
     "preset_subscription",
     "read_fields",
     "read_manifest",
@@ -170,6 +195,7 @@ __all__ = [
     "to_manifest",
     "top_pruner_of",
     "values_of",
+    "without_choices",
 ]
 
 if not TYPE_CHECKING:

@@ -8,7 +8,9 @@ from functools import cached_property
 from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
+from framework.definition.choices import ChoicesFunction, dynamic_problems
 from framework.definition.fields import Field, check_fields
+from framework.definition.mapping_hooks import MappingHook, hook_problems
 from framework.definition.typed_classes import Payload, Settings, fields_of
 from framework.errors import DefinitionError, FrameworkError, UnknownNameError
 from framework.mapping import check_mapping_shape
@@ -179,7 +181,9 @@ class Action:
 
     *trigger* is the default trigger of a subscription; *payload* is a Payload class, or a table
     of fields for actions without Python code. *membership* is True if every payload adds to an
-    audience, False if every payload removes; if it is None, the event decides.
+    audience, False if every payload removes; if it is None, the event decides. *dynamic* holds, by
+    place, the functions that return the choices of its dynamic fields; see `dynamic_problems`.
+    *hooks* are run when a mapping is saved.
     A call of `perform` or `perform_batch` may take
     *time_limit* seconds, without waits for the rate limit; then it is stopped.
     Raises DefinitionError with every problem of the definition.
@@ -194,6 +198,8 @@ class Action:
     sync_mode: SyncMode | None = None
     membership: bool | None = None
     time_limit: float = 300.0
+    dynamic: Mapping[str, ChoicesFunction] = field(default_factory=dict, repr=False)
+    hooks: Sequence[MappingHook] = ()
     hidden: bool = False
     platform: str = "cloud"
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -237,6 +243,8 @@ class Action:
                 yield f"Its trigger does not parse: {error}"
         if isinstance(self.payload, type):
             yield from check_fields(self.fields)
+        yield from dynamic_problems(self.fields, self.dynamic, "dynamic")
+        yield from hook_problems(self.hooks)
         yield from check_mapping_shape(self.default_mapping)
         keys = self.batching.keys if self.batching else ()
         unknown = [key for key in keys if key not in self.fields]
@@ -257,7 +265,8 @@ class Destination:
     from a manifest has them here.
     *conflicts* is a function that finds subscriptions that do not fit together; a connection
     with a conflict is refused. *adjustable* names settings that do not say where events go, such as
-    an API version: when they change, a run still resumes from its checkpoint.
+    an API version: when they change, a run still resumes from its checkpoint. *dynamic_settings*
+    holds the functions that return the choices of dynamic settings, as `Action.dynamic` does.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -273,12 +282,17 @@ class Destination:
     conflicts: Callable[[Sequence[Subscription]], Sequence[Conflict]] | None = None
     transport: Transport = "http"
     adjustable: tuple[str, ...] = ()
+    dynamic_settings: Mapping[str, ChoicesFunction] = field(default_factory=dict, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         problems = [*_slug_problems(self.slug), *self._transport_problems(), *self._twice()]
         problems += self._lane_problems()
         problems += [*self._preset_problems(), *self._adjustable_problems()]
+        if self.settings_fields:  # otherwise those of the hook are not known yet
+            problems += dynamic_problems(
+                self.settings_fields, self.dynamic_settings, "dynamic_settings"
+            )
         if problems:
             raise DefinitionError(
                 f"Destination `{self.slug}` is invalid: {' '.join(problems)}", problems

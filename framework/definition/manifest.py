@@ -41,6 +41,8 @@ from framework.definition.json_io import (
     restore,
     sentences,
 )
+from framework.definition.mapping_hooks import MappingHook
+from framework.definition.typed_classes import fields_of
 from framework.errors import DefinitionError, FrameworkError
 from framework.mapping import check_mapping_shape
 from framework.paths import JSON, MISSING
@@ -181,12 +183,21 @@ def _write_action(action: Action) -> dict[str, JSON]:
         "hidden": action.hidden,
         "hasPerformBatch": batching is not None,
         "syncMode": action.sync_mode and _write_sync_mode(action.sync_mode),
-        "hooks": None,
+        "hooks": {one.kind: _write_hook(one) for one in action.hooks} or None,
         "fields": table_to_wire(action.fields, IN_ACTIONS),
     }
     if batching is not None and batching != _declared_batching(action.fields):
         written["batching"] = batching.to_json()
     return restore(written, action.extra)
+
+
+def _write_hook(hook: MappingHook) -> dict[str, JSON]:
+    return {
+        "label": hook.label,
+        "description": hook.description,
+        "inputFields": table_to_wire(fields_of(hook.inputs), IN_ACTIONS),
+        "outputTypes": table_to_wire(fields_of(hook.outputs), IN_ACTIONS),
+    }
 
 
 def _read_batching(

@@ -12,6 +12,7 @@ from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
+from framework.delivery.dynamic_choices import ChoicesQuery
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.fusion import DELETION
 from framework.delivery.holding import Patience, RetryWait, hold_scope
@@ -36,6 +37,7 @@ from framework.delivery.report import (
     Sent,
 )
 from framework.delivery.retries import Retry
+from framework.delivery.saved_mappings import SavedMapping, hook_of
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind
 from framework.delivery.throttle import LocalRateStore, RateStore, Throttle, ThrottleState
@@ -46,6 +48,7 @@ __all__ = [
     "DELETIONS",
     "SUPERSEDED",
     "Cache",
+    "ChoicesQuery",
     "Client",
     "Clock",
     "Columns",
@@ -77,6 +80,7 @@ __all__ = [
     "Retry",
     "RetryWait",
     "RowIds",
+    "SavedMapping",
     "Sender",
     "Sent",
     "SystemClock",
@@ -90,6 +94,7 @@ __all__ = [
     "compile_subscriptions",
     "connect",
     "hold_scope",
+    "hook_of",
     "is_deletion",
     "json_body",
     "make_transport",

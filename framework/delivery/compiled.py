@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, TypeGuard
 
 from framework.definition import (
+    MAPPING_HOOKS,
     MATCHING_KEY,
     MAX_SUBSCRIPTIONS,
     SYNC_MODE_KEY,
@@ -135,10 +136,30 @@ def _compile(
         batching=_batching(action, raw),
         sync_mode=_sync_mode(action, raw),
         matching_key=_matching_key(raw),
-        hook_outputs=raw.get("onMappingSave") or raw.get("retlOnMappingSave") or {},
+        hook_outputs=_hook_outputs(action, raw),
         unmatched=Skipped("NOT_MATCHED", f"The trigger `{trigger}` does not match."),
         permission=permission,
     )
+
+
+def _hook_outputs(action: Action, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return by kind the outputs that a mapping keeps of its hooks, None where there are none.
+
+    They are instances of the class that the hook declares. Raises ConfigurationError for outputs
+    that do not fit, and for a required hook without any.
+    """
+    kept = {kind: raw[kind] for kind in MAPPING_HOOKS if isinstance(raw.get(kind), Mapping)}
+    found: dict[str, Any] = {kind: one.get("outputs") for kind, one in kept.items()}
+    again = f"Run `actions save-mapping` for a subscription of `{action.slug}`."
+    for hook in action.hooks:
+        outputs = found.get(hook.kind)
+        if outputs is None and hook.required:
+            raise ConfigurationError(f"The hook `{hook.kind}` has not been run. {again}")
+        try:
+            found[hook.kind] = None if outputs is None else hook.read_outputs(outputs)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{error} {again}") from None
+    return found
 
 
 def _matching_key(raw: Mapping[str, Any]) -> str | None:

@@ -231,6 +231,18 @@ class HookRunner:
         with masking(batch_input.identifiers):
             return self._renewing(lambda: self._perform(compiled, batch_input))
 
+    def call_renewing(self, name: str, function: Callable[..., Any], *given: Any) -> Any:
+        """Return what a function of the destination returns, or the Failed for its exception.
+
+        If the partner refuses the token, it is renewed and the function is called once more.
+        """
+        before = self.credentials.renewals if self.credentials else 0
+        found = self._call_own(name, function, *given)
+        refused = isinstance(found, Failed) and found.status == 401
+        if refused and self.credentials and self.credentials.forget(before):
+            return self._call_own(name, function, *given)
+        return found
+
     def _renewing(self, send: Callable[[], list[Result]]) -> list[Result]:
         """Return the results of *send*; if one is 401, renew the token and send once more."""
         if not self.credentials:

@@ -21,6 +21,7 @@ import orjson
 
 from framework.clock import Clock, InterruptibleClock, SystemClock
 from framework.definition import (
+    Choices,
     Destination,
     Field,
     Subscription,
@@ -33,6 +34,7 @@ from framework.delivery.batching import LINGER
 from framework.delivery.cache import Cache
 from framework.delivery.client import TIMEOUT, Client
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
+from framework.delivery.dynamic_choices import ChoicesQuery, find_choices
 from framework.delivery.exchanges import Redactor
 from framework.delivery.holding import Patience
 from framework.delivery.http_errors import address_of
@@ -43,6 +45,7 @@ from framework.delivery.plugin_calls import Implementation
 from framework.delivery.prepare import Intake
 from framework.delivery.report import Failing, Report
 from framework.delivery.retries import Retry
+from framework.delivery.saved_mappings import SavedMapping, hook_of, run_mapping_hook
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind, listing
 from framework.delivery.throttle import RateStore, Throttle
@@ -50,7 +53,7 @@ from framework.delivery.transports import Network
 from framework.delivery.workers import CurrentStop, Handover, StoppableClock
 from framework.delivery_options import DeliveryOptions
 from framework.errors import DefinitionError, IntegrationError
-from framework.paths import Event
+from framework.paths import JSON, Event
 from framework.results import Result
 
 _logger = logging.getLogger("action_destinations")
@@ -267,6 +270,48 @@ class Connection:
         except IntegrationError as error:
             error.args = (self.redactor.text(str(error)),)
             raise
+
+    def choices(
+        self,
+        action: str | None,
+        place: str,
+        query: ChoicesQuery | None = None,
+        *,
+        hook: str | None = None,
+    ) -> Choices:
+        """Ask for the choices of the dynamic field at *place* of an action; None: of the settings.
+
+        With *hook*, the kind of one of the action's hooks, the place is among its inputs. What the
+        destination raises, redacted, is the `error` of the result. Raises UnknownNameError if the
+        action or the hook is unknown, or has no function for the place.
+        """
+        definition = self.plugin.definition
+        functions = definition.dynamic_settings
+        if action:
+            of = definition.action(action)
+            functions = hook_of(of, hook).dynamic if hook else of.dynamic
+        return find_choices(self.hook_runner, functions, place, query or ChoicesQuery())
+
+    def save_mapping(
+        self,
+        action: str,
+        kind: str,
+        inputs: JSON,
+        *,
+        payload: Mapping[str, Any] | None = None,
+        audience_settings: Mapping[str, Any] | None = None,
+    ) -> SavedMapping:
+        """Run the hook of an action, and return what its mapping keeps under *kind*.
+
+        *inputs* are those of the hook by key; *payload* holds the values of fields that are known.
+        Raises UnknownNameError if there is no such action or hook, ConfigurationError with every
+        problem of the inputs, IntegrationError with what the hook raises, and with the code
+        `HOOK_OUTPUT` for outputs that do not fit.
+        """
+        hook = hook_of(self.plugin.definition.action(action), kind)
+        return run_mapping_hook(
+            self.hook_runner, hook, inputs, payload or {}, audience_settings or {}
+        )
 
     def deliver(self, events: Sequence[Event]) -> Report:
         """Deliver *events* and return the record: one result per event and subscription.

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         connection_statuses,
     )
     from framework.relay.sqlite import SQLiteStore
+    from framework.relay.state_file import StateFile, state_path
     from framework.relay.worker import RelayRoute, current_connection
 
 _EXPORTS = {
@@ -59,6 +60,7 @@ _EXPORTS = {
         "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined"
     ),
     "sqlite": "SQLiteStore",
+    "state_file": "StateFile state_path",
 }
 
 __all__ = [
@@ -81,6 +83,7 @@ __all__ = [
     "Relay",
     "RelayRoute",
     "SQLiteStore",
+    "StateFile",
     "Summary",
     "Tally",
     "WorkerStatus",
@@ -101,6 +104,7 @@ __all__ = [
     "refuse_previous",
     "run_file",
     "start_checkpoint",
+    "state_path",
 ]
 
 if not TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -118,16 +117,18 @@ class Panel:
     empty: str = "Nothing yet."
 
 
-class Sandbox(ABC):
+class Sandbox:
     """A simulated partner: a WSGI app whose state can be inspected.
 
-    Subclasses set *name*, *origins* (the partner's origins that it simulates) and *own_faults*
-    (descriptions by kind), and implement the abstract methods, which run under the sandbox's lock.
-    `calls` counts requests by route.
+    Subclasses set *name* and *origins* (the partner's origins that it simulates), and implement
+    `answer`, or `route` where routes have names of their own. The other methods that can be
+    overridden have defaults for a partner that keeps nothing and accepts everybody; all of them
+    run under the sandbox's lock. *own_faults* are descriptions of the sandbox's own faults by kind,
+    for which `fail` responds. `calls` counts requests by route.
     """
 
-    name: ClassVar[str]
-    origins: ClassVar[tuple[str, ...]]
+    name: ClassVar[str] = "Sandbox"
+    origins: ClassVar[tuple[str, ...]] = ()
     own_faults: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, clock: SandboxClock | None = None) -> None:
@@ -137,31 +138,36 @@ class Sandbox(ABC):
         self._log: deque[LoggedRequest] = deque(maxlen=LOG_LENGTH)
         self._plan = FaultPlan()
 
-    @abstractmethod
-    def route(self, request: SandboxRequest) -> SandboxRoute:
-        """Return the route of *request*; an unknown one needs a route, too."""
+    def answer(self, request: SandboxRequest) -> SandboxResponse:
+        """Return the response to *request*, if `route` is not overridden."""
+        del request
+        raise NotImplementedError(f"{type(self).__name__} needs the method `answer` or `route`.")
 
-    @abstractmethod
+    def route(self, request: SandboxRequest) -> SandboxRoute:
+        """Return the route of *request*, also of an unknown one; by default method and path."""
+        return SandboxRoute(f"{request.method} {request.path}", lambda: self.answer(request))
+
     def fail(self, fault: Fault, route: SandboxRoute, request: SandboxRequest) -> SandboxResponse:
         """Return the response for one of the sandbox's own faults."""
+        del route, request
+        return SandboxResponse(500, {"error": fault.kind})
 
-    @abstractmethod
     def clear(self) -> None:
         """Reset the partner's state."""
 
-    @abstractmethod
     def describe(self, detail: str) -> dict[str, JSON]:
         """Return the partner's state as JSON without secrets; *detail* as in `state`."""
+        del detail
+        return {}
 
-    @abstractmethod
     def panels(self) -> tuple[Panel, ...]:
         """Return the tables of the page, without secrets or personal data."""
+        return ()
 
-    @abstractmethod
     def settings(self) -> dict[str, JSON]:
         """Return connection settings that the sandbox accepts."""
+        return {}
 
-    @abstractmethod
     def admit(self, settings: Mapping[str, JSON]) -> None:
         """Accept connections with *settings*, also after a reset."""
 
@@ -241,13 +247,22 @@ class Sandbox(ABC):
         self, fault: Fault | None, route: SandboxRoute, request: SandboxRequest
     ) -> SandboxResponse:
         if fault is None or fault.kind in {"slow", "drop-after"}:
-            return route.answer()
+            return self._checked(route.answer())
         if fault.kind == "drop-before":
             return SandboxResponse()
         if fault.kind in {"html", "html-gateway"}:
             status = 200 if fault.kind == "html" else 502
             return SandboxResponse(status, _HTML, content_type="text/html; charset=utf-8")
-        return self.fail(fault, route, request)
+        return self._checked(self.fail(fault, route, request))
+
+    def _checked(self, response: object) -> SandboxResponse:
+        """Return a response; raises TypeError for anything else."""
+        if isinstance(response, SandboxResponse):
+            return response
+        raise TypeError(
+            f"The sandbox `{type(self).__name__}` must return a SandboxResponse, got "
+            f"{type(response).__name__}."
+        )
 
     def _record(
         self,

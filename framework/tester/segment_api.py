@@ -19,9 +19,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from framework.definition import Action, Subscription, to_manifest
-from framework.delivery import Connection, Exchange, is_deletion
-from framework.errors import FrameworkError, IntegrationError, SettingsError
+from framework.definition import Action, MappingHook, Subscription, to_manifest
+from framework.delivery import ChoicesQuery, Connection, Exchange, is_deletion
+from framework.errors import ConfigurationError, FrameworkError, IntegrationError, SettingsError
 from framework.explain import hidden, trace_events
 from framework.paths import JSON
 from framework.results import Failed
@@ -45,7 +45,6 @@ ORIGINS: Final = frozenset(
 )
 """The web pages that Segment's local server accepts."""
 
-_HOOKS: Final = ("onMappingSave", "retlOnMappingSave")
 _Body: TypeAlias = Mapping[str, Any]
 
 
@@ -137,26 +136,17 @@ class SegmentApi:
         action = {one.slug: one for one in self._definition.actions}.get(parts[0])
         if action is None:
             return None
+        hooks: dict[str, MappingHook] = {one.kind: one for one in action.hooks}
         match parts[1:]:
             case []:
                 return lambda body: self._perform(action, body)
-            case [key] if self._is_dynamic(action, key):
+            case [key] if key in action.dynamic:
                 return lambda body: self._choices(action, key, body)
-            case ["hooks", hook] if self._hooks(hook):
-                return lambda body: self._hook(action, body)
-            case ["hooks", hook, "dynamic", key] if self._hooks(hook) and self._dynamic:
-                return lambda body: self._choices(action, key, body)
+            case ["hooks", kind] if kind in hooks:
+                return lambda body: self._hook(action, kind, body)
+            case ["hooks", kind, "dynamic", key] if kind in hooks and key in hooks[kind].dynamic:
+                return lambda body: self._choices(action, key, body, kind)
         return None
-
-    @property
-    def _dynamic(self) -> bool:
-        return self._plugin.implements("dynamic_choices")
-
-    def _is_dynamic(self, action: Action, key: str) -> bool:
-        return self._dynamic and key in action.fields and action.fields[key].dynamic
-
-    def _hooks(self, hook: str) -> bool:
-        return hook in _HOOKS and self._plugin.implements("saved_mapping")
 
     def _manifest(self, body: _Body) -> ApiReply:
         del body
@@ -212,39 +202,53 @@ class SegmentApi:
             return ApiReply(200, [hidden(_failure(failed[0]), hide)])
         return ApiReply(200, _exchanges(report.exchanges))
 
-    def _choices(self, action: Action, key: str, body: _Body) -> ApiReply:
-        context = _object(body, "dynamicFieldContext")
-        given = {
-            "action": action,
-            "field": key,
-            "payload": _object(body, "payload"),
-            "page": body.get("page", 1),
-            "search": context.get("query"),
-        }
+    def _choices(
+        self, action: Action, place: str, body: _Body, hook: str | None = None
+    ) -> ApiReply:
+        context, page = _object(body, "dynamicFieldContext"), body.get("page")
+        query = ChoicesQuery(
+            payload=_object(body, "payload"),
+            page=None if page in {None, "", 1, "1"} else str(page),  # 1 is their first page
+            search=context.get("query"),
+            selected_key=context.get("selectedKey"),
+            selected_index=context.get("selectedArrayIndex"),
+            audience_settings=_object(body, "audienceSettings"),
+            hook_inputs=_object(body, "hookInputs"),
+        )
         try:
-            found = self._call("dynamic_choices", body, given)
+            with self._open(_object(body, "settings"), ()) as connection:
+                found = connection.choices(action.slug, place, query, hook=hook)
+                told = hidden(found.to_json(), connection.redactor.hide)
+                failed = found.error
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             return ApiReply(500, [_error(error)])
-        choices = found if isinstance(found, Mapping) else {"choices": found}
-        return ApiReply(200, {"choices": [], "nextPage": "", **choices})
+        if failed:
+            return ApiReply(500, [_entry(failed.status, told["error"]["message"], failed.code)])
+        return ApiReply(200, told)
 
-    def _hook(self, action: Action, body: _Body) -> ApiReply:
+    def _hook(self, action: Action, kind: str, body: _Body) -> ApiReply:
         inputs = body.get("hookInputs", {})
-        if not isinstance(inputs, dict):
-            problem = {
-                "path": "$",
-                "pointer": "#",
-                "message": "The hook's input must be an object.",
-            }
-            return ApiReply(500, [[problem]])
-        payload = {**_object(body, "payload"), **inputs}
         try:
-            saved = self._call("saved_mapping", body, {"action": action, "payload": payload})
+            with self._open(_object(body, "settings"), ()) as connection:
+                saved = connection.save_mapping(
+                    action.slug,
+                    kind,
+                    inputs,
+                    payload=_object(body, "payload"),
+                    audience_settings=_object(body, "audienceSettings"),
+                )
+        except SettingsError as error:
+            return ApiReply(500, [{"message": str(error), "code": "INVALID_SETTINGS"}])
+        except ConfigurationError as error:  # of the inputs
+            whole = [] if isinstance(inputs, dict) else ["The hook's input must be an object."]
+            told = whole or error.problems
+            problems = [{"path": "$", "pointer": "#", "message": one} for one in told]
+            return ApiReply(500, [problems])
         except IntegrationError as error:
             return ApiReply(500, [{"message": str(error), "code": error.code}])
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             return ApiReply(500, [{"message": _text(error), "code": "INTERNAL_ERROR"}])
-        return ApiReply(200, {"successMessage": "The mapping was saved.", "savedData": saved or {}})
+        return ApiReply(200, {"successMessage": saved.message, "savedData": saved.outputs})
 
     def _create_audience(self, body: _Body) -> ApiReply:
         given = {"audience_name": body.get("audienceName")}

@@ -9,8 +9,16 @@ from typing import Any, Final, Self
 
 import httpx
 
-from framework.definition import Subscription
-from framework.delivery import Connection, Exchange, Report, Retry, connect
+from framework.definition import Choices, Subscription
+from framework.delivery import (
+    ChoicesQuery,
+    Connection,
+    Exchange,
+    Report,
+    Retry,
+    SavedMapping,
+    connect,
+)
 from framework.paths import JSON, Event
 from framework.plugins import Plugin, load_plugins, open_plugin
 from framework.results import Result
@@ -123,6 +131,28 @@ class Harness:
         report = self.connect([]).deliver([{**event, "type": "delete"}])
         results = tuple(item.result for item in report.items if item.result is not None)
         return Ran(results, (None,), tuple(report.exchanges), report)
+
+    def choices(
+        self,
+        action: str | None,
+        place: str,
+        query: ChoicesQuery | None = None,
+        *,
+        hook: str | None = None,
+    ) -> Choices:
+        """Ask for choices as `Connection.choices` does."""
+        return self.connect([]).choices(action, place, query, hook=hook)
+
+    def save_mapping(
+        self,
+        action: str,
+        inputs: Mapping[str, JSON],
+        *,
+        kind: str = "onMappingSave",
+        payload: Mapping[str, Any] | None = None,
+    ) -> SavedMapping:
+        """Run the hook of an action; raises what `Connection.save_mapping` raises."""
+        return self.connect([]).save_mapping(action, kind, inputs, payload=payload)
 
     def check_authentication(self) -> None:
         """Check the settings with the partner; raises IntegrationError if access is denied."""

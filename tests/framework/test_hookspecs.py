@@ -20,7 +20,6 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "delivery_finished",
         "describe_error",
         "destination",
-        "dynamic_choices",
         "get_audience",
         "identify",
         "perform",
@@ -29,7 +28,6 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "preview",
         "register_directives",
         "sandbox",
-        "saved_mapping",
         "settings",
     ]
 

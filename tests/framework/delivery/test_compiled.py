@@ -166,7 +166,7 @@ def test_the_matching_key_is_taken_from_the_mapping_as_text(mapped: Any, key: st
 
 @pytest.mark.parametrize("key", ["onMappingSave", "retlOnMappingSave"])
 def test_hook_outputs_are_taken_from_the_mapping(key: str) -> None:
-    assert route(**{key: {"outputs": {"id": "7"}}}).hook_outputs == {"outputs": {"id": "7"}}
+    assert route(**{key: {"outputs": {"id": "7"}}}).hook_outputs == {key: {"id": "7"}}
     assert route().hook_outputs == {}
 
 

@@ -300,7 +300,7 @@ COMMON: dict[str, Any] = {
     "settings": Key(key=SECRET),
     "sync_mode": "mirror",
     "matching_key": "text",
-    "hook_outputs": {"outputs": {"id": "7"}},
+    "hook_outputs": {"onMappingSave": {"id": "7"}},
     "audience_settings": {"region": "eu"},
 }
 ALONE = {

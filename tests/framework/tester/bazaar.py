@@ -12,16 +12,22 @@ from framework import (
     Action,
     Batching,
     Choice,
+    Choices,
+    ChoicesCall,
     DeletionRequest,
     Destination,
+    HookCall,
     IntegrationError,
+    MappingHook,
     OAuthClientCredentials,
     Payload,
     Preset,
+    Saved,
     Settings,
     field,
     hookimpl,
 )
+from framework.definition import MappingHookKind
 from framework.sandbox import (
     Fault,
     Panel,
@@ -60,6 +66,43 @@ class Note(Payload):
     text: str | None = field("Text")
 
 
+def find_stalls(call: ChoicesCall[BazaarSettings]) -> Choices:
+    stalls = call.client.get(f"{HOST}/stalls").json()
+    found = [Choice(one, one.title()) for one in stalls if (call.search or "") in one]
+    return Choices(found, f"{call.place}-{call.page or 1}")
+
+
+class Shelf(Payload):
+    """What a new shelf needs."""
+
+    name: str | None = field("Name")
+    shelf: str | None = field("Beside", dynamic=True)
+
+
+class MadeShelf(Payload):
+    """A shelf that was made."""
+
+    id: str = field("ID")
+
+
+def make_shelf(call: HookCall[BazaarSettings, Shelf]) -> Saved:
+    if not call.inputs.name:
+        raise IntegrationError("A name is needed.", "NAME_NEEDED", 400)
+    call.client.post(f"{HOST}/orders", json={"thing": "shelf"})
+    return Saved(MadeShelf(id=f"shelf-{call.inputs.name}"))
+
+
+def shelf_hook(kind: MappingHookKind) -> MappingHook:
+    return MappingHook(
+        kind=kind,
+        label="Make a shelf",
+        inputs=Shelf,
+        outputs=MadeShelf,
+        run=make_shelf,
+        dynamic={"shelf": find_stalls},
+    )
+
+
 @hookimpl
 def destination() -> Destination:
     presets = (Preset(name="Orders", action="order", trigger='type = "track"'),)
@@ -82,6 +125,8 @@ def actions() -> list[Action]:
             trigger='type = "track"',
             payload=Order,
             batching=batching,
+            dynamic={"stall": find_stalls},
+            hooks=[shelf_hook("onMappingSave"), shelf_hook("retlOnMappingSave")],
         ),
         Action(slug="note", title="Note", description="Leave a note.", payload=Note),
     ]
@@ -109,23 +154,6 @@ def perform(client: httpx.Client, payload: Any, action: Action) -> httpx.Respons
 @hookimpl
 def perform_batch(client: httpx.Client, payloads: list[Any]) -> httpx.Response:
     return client.post(f"{HOST}/orders", json=[{"thing": one.thing} for one in payloads])
-
-
-@hookimpl
-def dynamic_choices(
-    client: httpx.Client, field: str, search: str | None, page: Any
-) -> dict[str, Any]:
-    stalls = client.get(f"{HOST}/stalls").json()
-    found = [{"label": one.title(), "value": one} for one in stalls if (search or "") in one]
-    return {"choices": found, "nextPage": f"{field}-{page}"}
-
-
-@hookimpl
-def saved_mapping(client: httpx.Client, payload: Mapping[str, Any]) -> dict[str, Any]:
-    if not payload.get("name"):
-        raise IntegrationError("A name is needed.", "NAME_NEEDED", 400)
-    client.post(f"{HOST}/orders", json={"thing": "shelf"})
-    return {"id": f"shelf-{payload['name']}"}
 
 
 @hookimpl

@@ -1,0 +1,103 @@
+"""`actions save-mapping`: run the hook of a subscription's action and keep its outputs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from framework.cli.connections import (
+    connection_option,
+    endpoint_option,
+    open_connection,
+    outputs_key,
+    sandbox_option,
+    to_partner,
+)
+from framework.cli.json_values import ObjectOption
+from framework.cli.terminal import echo
+from framework.errors import ConfigurationError, UnknownNameError
+
+if TYPE_CHECKING:
+    from framework.cli.connections import Opened
+    from framework.definition import Subscription
+
+
+@click.command("save-mapping")
+@connection_option
+@click.option(
+    "--subscription", "name", required=True, metavar="NAME", help="The name of the subscription."
+)
+@click.option("--hook", "kind", metavar="KIND", help="The hook, if the action has several.")
+@click.option("--inputs", type=ObjectOption(), default={}, help="The inputs of the hook, as JSON.")
+@click.option(
+    "--print",
+    "only_print",
+    is_flag=True,
+    help="Print what a mapping holds, to put it into the connection file, and keep nothing.",
+)
+@sandbox_option
+@endpoint_option
+def save_mapping(  # noqa: PLR0913 - click passes options as arguments
+    *,
+    path: str,
+    name: str,
+    kind: str | None,
+    inputs: dict[str, Any],
+    only_print: bool,
+    sandbox: bool,
+    endpoints: dict[str, str],
+) -> None:
+    """Run the hook of a subscription's action, such as one that creates a list.
+
+    Its outputs are kept beside the connection file, in NAME.state.json, for all later deliveries.
+    What the mapping itself holds under the kind of the hook takes precedence.
+    """
+    from framework.relay import StateFile, state_path  # noqa: PLC0415 - heavy, at first use
+
+    opened = open_connection(path, offline=sandbox)
+    subscription = _subscription(opened, name)
+    kind = kind or _only_kind(opened, subscription)
+    with to_partner(opened, sandbox=sandbox, endpoints=endpoints) as connection:
+        saved = connection.save_mapping(
+            subscription.action, kind, inputs, payload=_constants(subscription)
+        )
+    if only_print:
+        echo(json.dumps({kind: saved.to_json()}, indent=2, ensure_ascii=False))
+        return
+    if sandbox:
+        echo(f"{saved.message} Nothing is kept, as it was a sandbox.")
+        return
+    state = StateFile(state_path(path))
+    key = outputs_key(opened.plugin, subscription)
+    state.put("outputs", key, {**(state.get("outputs", key) or {}), kind: saved.to_json()})
+    echo(saved.message)
+
+
+def _subscription(opened: Opened, name: str) -> Subscription:
+    found = {outputs_key(opened.plugin, one): one for one in opened.file.subscriptions}
+    if name not in found:
+        raise UnknownNameError.of("subscription", name, found, "subscriptions")
+    return found[name]
+
+
+def _only_kind(opened: Opened, subscription: Subscription) -> str:
+    action = opened.plugin.definition.action(subscription.action)
+    kinds = [one.kind for one in action.hooks]
+    if len(kinds) != 1:
+        raise ConfigurationError(
+            f"Name the hook: --hook {' or --hook '.join(kinds)}."
+            if kinds
+            else f"Action `{action.slug}` has no hooks that run when a mapping is saved."
+        )
+    return kinds[0]
+
+
+def _constants(subscription: Subscription) -> dict[str, Any]:
+    """Return the values that a mapping gives without an event."""
+    return {
+        key: value
+        for key, value in subscription.mapping.items()
+        if not isinstance(value, dict | list) and not key.startswith("__")
+    }

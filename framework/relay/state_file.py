@@ -1,0 +1,106 @@
+"""State of a connection in a JSON file beside its connection file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from framework.errors import ConfigurationError
+from framework.relay.file_locks import LockFolder
+from framework.storage import storage, write_durably
+
+_PATIENCE: Final = 30.0
+"""Seconds to wait for another process that reads or writes the file."""
+
+
+def state_path(connection_file: str | Path) -> Path:
+    """Return the path of the state of the connection in a file: `NAME.state.json` beside it."""
+    path = Path(connection_file)
+    return path.with_name(f"{path.stem}.state.json")
+
+
+class StateFile:
+    """JSON values by kind and key in the file at *path*; a `framework.state_store.StateStore`.
+
+    It is created with the first value, readable by its owner only. Each change replaces it
+    durably. Raises ConfigurationError if others can read it, and for a file that holds no state.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._locks = LockFolder(path.with_name(f"{path.name}.locks"))
+
+    def get(self, kind: str, key: str) -> Any:
+        """Return the value, or None if it is absent."""
+        return self._read().get(kind, {}).get(key)
+
+    def keys(self, kind: str) -> list[str]:
+        """Return the keys of all values of a kind."""
+        return sorted(self._read().get(kind, {}))
+
+    def put(self, kind: str, key: str, value: Any) -> None:
+        """Set the value."""
+        self._change(lambda state: _set(state, kind, key, value))
+
+    def create(self, kind: str, key: str, value: Any) -> bool:
+        """Set the value if it is absent; return whether it was."""
+        return self.swap(kind, key, None, value)
+
+    def swap(self, kind: str, key: str, seen: Any, new: Any) -> bool:
+        """Replace the value if it equals *seen* (None: it is absent); return whether it did."""
+
+        def change(state: dict[str, Any]) -> bool:
+            fits: bool = state.get(kind, {}).get(key) == seen
+            return fits and _set(state, kind, key, new)
+
+        return self._change(change)
+
+    def delete(self, kind: str, key: str) -> bool:
+        """Remove the value; return whether it existed."""
+        return self._change(lambda state: state.get(kind, {}).pop(key, None) is not None)
+
+    def lock(self, key: str, patience: float = 60.0) -> AbstractContextManager[None]:
+        """Hold the lock named *key* until the context ends; other threads and processes wait."""
+        return self._locks.hold("state", key, patience)
+
+    def _change(self, change: Callable[[dict[str, Any]], bool]) -> bool:
+        """Apply *change* to the state; write it if that returns True, and return what it does."""
+        with self._locks.hold("file", self._path.name, _PATIENCE):
+            state = self._read()
+            changed = change(state)
+            if changed:
+                with storage("The state", self._path, "written"):
+                    write_durably(self._path, msgspec.json.format(msgspec.json.encode(state)))
+            return changed
+
+    def _read(self) -> dict[str, Any]:
+        with storage("The state", self._path, "read"):
+            try:
+                with self._path.open("rb") as file:
+                    mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                    content = file.read()
+            except FileNotFoundError:
+                return {}
+        if os.name == "posix" and mode & 0o077:
+            raise ConfigurationError(
+                f"The state `{self._path}` may hold tokens, but others can use the file (mode "
+                f"{mode:04o}). Make it private: chmod 600 {self._path}"
+            )
+        try:
+            return msgspec.json.decode(content, type=dict[str, dict[str, Any]])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise ConfigurationError(
+                f"The file `{self._path}` holds no state of a connection. Move it elsewhere, or "
+                "restore it from a backup."
+            ) from None
+
+
+def _set(state: dict[str, Any], kind: str, key: str, value: Any) -> bool:
+    state.setdefault(kind, {})[key] = value
+    return True
