@@ -19,6 +19,7 @@ from framework.delivery.holding import Patience, RetryWait, hold_scope
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.kept_tokens import KeptTokens
+from framework.delivery.ledger import Audience, Member, MemberChange, Memberships
 from framework.delivery.offline import network_allowed, no_network, seal
 from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
@@ -47,6 +48,7 @@ __all__ = [
     "DELETION",
     "DELETIONS",
     "SUPERSEDED",
+    "Audience",
     "Cache",
     "ChoicesQuery",
     "Client",
@@ -67,6 +69,9 @@ __all__ = [
     "Intake",
     "KeptTokens",
     "LocalRateStore",
+    "Member",
+    "MemberChange",
+    "Memberships",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
     "Patience",

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Owner,
         joined,
     )
+    from framework.relay.ledger_store import AudienceStatus, Claim, Doubt, LedgerStore
     from framework.relay.relay_process import (
         ConnectionStatus,
         Relay,
@@ -59,13 +60,16 @@ _EXPORTS = {
     "event_store": (
         "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined"
     ),
+    "ledger_store": "AudienceStatus Claim Doubt LedgerStore",
     "sqlite": "SQLiteStore",
     "state_file": "StateFile state_path",
 }
 
 __all__ = [
     "Appended",
+    "AudienceStatus",
     "Checkpoint",
+    "Claim",
     "ConnectionIdentity",
     "ConnectionStatus",
     "CursorStatus",
@@ -74,8 +78,10 @@ __all__ = [
     "DeadLetterFilter",
     "DeadLetterWriter",
     "DeadLetters",
+    "Doubt",
     "EventStore",
     "Kind",
+    "LedgerStore",
     "OutcomeFile",
     "Owner",
     "Progress",

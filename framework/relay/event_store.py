@@ -18,8 +18,9 @@ from typing import Any, NamedTuple, Protocol, Self
 from msgspec import Struct
 
 from framework.clock import Clock
-from framework.delivery import RateStore
+from framework.delivery import MemberChange, RateStore
 from framework.events import Chunk, Position
+from framework.relay.ledger_store import Claim, Doubt, LedgerStore
 from framework.state_store import StateStore
 
 
@@ -109,16 +110,12 @@ class DeadLetters(Protocol):
         """Delete letters; return their number."""
 
 
-class Owner(Protocol):
-    """The right to work for a connection.
+class Owner(Claim, Protocol):
+    """The right to work for a connection that reads a stream.
 
     *position* is where it starts: everything before is settled. *checkpoint* is the content of the
     last save, empty for a new cursor. *epoch* is higher for every owner of the connection.
     """
-
-    @property
-    def connection(self) -> str:
-        """The name of the connection."""
 
     @property
     def stream(self) -> str:
@@ -136,30 +133,30 @@ class Owner(Protocol):
     def checkpoint(self) -> bytes:
         """The checkpoint when the ownership began."""
 
-    def check(self) -> None:
-        """Raise OwnershipLostError if another owner has taken over; the fence before each call."""
-
-    def save(
+    def save(  # noqa: PLR0913, PLR0917 - what one transaction saves
         self,
         committed: int,
         checkpoint: bytes,
         dead_letters: Sequence[DeadLetter] = (),
         replayed: Sequence[int] = (),
+        members: Sequence[MemberChange] = (),
+        resolved: Sequence[int] = (),
     ) -> None:
         """Save progress in one transaction, durable when this returns.
 
         *committed* is the number of the last chunk of which every line is settled; a lower one
         than before counts as the one before. *dead_letters* are added, or replace those of the
-        same line and subscription; those with the IDs *replayed* are removed. Chunks that no
-        connection needs any longer are deleted.
+        same line and subscription; those with the IDs *replayed* are removed. *members* are saved
+        in the ledger, and the doubts with the IDs *resolved* are removed. Chunks that no connection
+        needs any longer are deleted.
         Raises OwnershipLostError, and saves nothing, if another owner has taken over.
         """
 
     def replays(self, most: int = 1000) -> list[DeadLetter]:
         """Return dead letters of the connection for which a replay is requested, by ID."""
 
-    def release(self) -> None:
-        """Give the connection back; further calls have no effect."""
+    def doubts(self, most: int = 1000) -> list[Doubt]:
+        """Return the doubts about people in audiences of the connection, by ID."""
 
 
 class CursorStatus(NamedTuple):
@@ -220,6 +217,12 @@ class EventStore(Protocol):
         Raises ConfigurationError if the connection has a cursor in another stream.
         """
 
+    def claim(self, connection: str) -> Claim | None:
+        """Become the one that works for a connection without a stream, such as a run over a file.
+
+        Excludes owners and other claims of the connection; None if there is one.
+        """
+
     def workers(self) -> int:
         """Return the number of processes among which connections are divided."""
 
@@ -242,6 +245,10 @@ class EventStore(Protocol):
     @property
     def dead_letters(self) -> DeadLetters:
         """The dead letters of all connections."""
+
+    @property
+    def ledger(self) -> LedgerStore:
+        """The memberships of all connections."""
 
     @property
     def state(self) -> StateStore:
