@@ -37,12 +37,28 @@ class Member(NamedTuple):
     since: int
 
 
+class Known(NamedTuple):
+    """What is saved about people in an audience: the states of those who are known, by digest.
+
+    *version* is a different one once an audience was cleared, and None if nothing counts as
+    confirmed in it: because another connection changes it too, or because it may be the same as one
+    with another naming.
+    """
+
+    version: int | None
+    members: Mapping[bytes, Member]
+
+
 class MemberChange(NamedTuple):
-    """The state of one person in one audience, to be saved."""
+    """The state of one person in one audience, to be saved.
+
+    It is saved as confirmed only if *version* still is the version of the audience.
+    """
 
     audience: Audience
     person: bytes
     member: Member
+    version: int | None = None
 
 
 class Memberships(Protocol):
@@ -54,11 +70,11 @@ class Memberships(Protocol):
     def digests(self, identities: Sequence[str]) -> list[bytes]:
         """Return the keyed digest of each canonical identity, 16 bytes, aligned."""
 
-    def look_up(self, audience: Audience, people: Sequence[bytes]) -> Mapping[bytes, Member]:
-        """Return the saved state of those people, by digest, of whom something is known.
+    def look_up(self, audience: Audience, people: Sequence[bytes]) -> Known:
+        """Return the saved states of people, and record durably that the connection changes them.
 
-        Nothing is confirmed in an audience that another connection changes too, or that may be
-        the same as one with another naming.
+        Must have returned before a call that changes the audience. Nothing is confirmed in one
+        whose version is None.
         """
 
     def unconfirm(self, audience: Audience, people: Sequence[bytes]) -> None:

@@ -230,9 +230,10 @@ class EventStore(Protocol):
         """Return all cursors, by name of the connection."""
 
     def drop(self, connection: str) -> bool:
-        """Remove a connection's cursor and its dead letters; return whether there was one.
+        """Remove a connection's cursor, dead letters and memberships; return whether it was known.
 
-        What only this connection has not settled is deleted.
+        It is known if it has a cursor or memberships. What only this connection has not settled is
+        deleted.
         """
 
     def rates(self, account: str) -> RateStore:

@@ -14,7 +14,8 @@ class AudienceStatus(NamedTuple):
     *id* is its number in the store. *account* tells whose audience it is at the partner: the
     destination and a digest of the settings that say where. *members* are wanted in it, *pending*
     are those whose state is not confirmed, in or out. *shared* is whether another connection
-    changes it too, so that nothing is confirmed.
+    changes it too, *ambiguous* whether it may be the same as one with another naming; nothing is
+    confirmed in such audiences, and everybody is pending.
     """
 
     id: int
@@ -24,6 +25,7 @@ class AudienceStatus(NamedTuple):
     members: int
     pending: int
     shared: bool
+    ambiguous: bool = False
 
 
 class Claim(Protocol):
@@ -37,7 +39,10 @@ class Claim(Protocol):
         """Raise OwnershipLostError if another process has taken over; the fence before calls."""
 
     def memberships(self, account: str) -> Memberships:
-        """Return the memberships that the connection changes in *account* at the partner."""
+        """Return the memberships that the connection changes in *account* at the partner.
+
+        Members that are saved from now on are those of this account.
+        """
 
     def save_members(self, members: Sequence[MemberChange]) -> None:
         """Save states in one transaction, durable when this returns.
@@ -52,12 +57,14 @@ class Claim(Protocol):
 class Doubt(NamedTuple):
     """A person about whom a call may have reached the partner after a newer one.
 
-    *identifier* is what was sent, kept until the state was sent once more. The store assigns *id*.
+    *identifier* is what was sent, kept until the state was sent once more. *account* is that of the
+    audience, see `AudienceStatus`. The store assigns *id*.
     """
 
     audience: Audience
     person: bytes
     identifier: str
+    account: str
     id: int = 0
 
 
@@ -85,13 +92,20 @@ class LedgerStore(Protocol):
         """Return the states of people in all audiences; the statuses have no counts (0)."""
 
     def clear(self, audience: int) -> int:
-        """Record that nobody's state is confirmed; return the number of people changed."""
+        """Record that nobody's state is confirmed; return the number of people changed.
+
+        Audiences that may be the same one are cleared, too. None of them is shared or ambiguous
+        afterwards, until connections change them again that make it so.
+        """
 
     def erase(self, people: Sequence[bytes]) -> int:
         """Delete everything about people, doubts included; return the number of states deleted."""
 
     def drop(self, connection: str) -> int:
-        """Delete the audiences that only this connection changes; return the number of people."""
+        """Delete the audiences of a connection, and its doubts; return the number of people.
+
+        Audiences that it shares with others stay.
+        """
 
     def doubt(self, connection: str, doubts: Sequence[Doubt]) -> None:
         """Record that calls about people may arrive late; their state is not confirmed any more.

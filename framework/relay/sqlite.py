@@ -23,10 +23,18 @@ from framework.delivery import ThrottleState
 from framework.errors import StorageError
 from framework.events import Chunk, Position
 from framework.relay.event_store import Appended, CursorStatus
-from framework.relay.file_locks import LockFolder
+from framework.relay.file_locks import FileLock, LockFolder
 from framework.relay.sqlite_appends import Appends, Limits
 from framework.relay.sqlite_dead_letters import SQLiteDeadLetters, delete_letters
-from framework.relay.sqlite_owner import SQLiteOwner, delete_settled, find_cursor, position_after
+from framework.relay.sqlite_ledger import SQLiteLedger, drop_audiences
+from framework.relay.sqlite_owner import (
+    SQLiteClaim,
+    SQLiteOwner,
+    StoreParts,
+    delete_settled,
+    find_cursor,
+    position_after,
+)
 from framework.relay.sqlite_schema import connect, failures, open_database
 from framework.relay.sqlite_state import SQLiteState
 from framework.relay.sqlite_writer import Reader, WriterThread
@@ -78,9 +86,11 @@ class SQLiteStore:
         self._closed = False
         self._writer = WriterThread(self.path, database, self._appends)
         self._locks = LockFolder(self.path.with_name(f"{self.path.name}.locks"))
-        self._owners: dict[str, SQLiteOwner] = {}
+        self._claims: dict[str, SQLiteClaim] = {}
         self.dead_letters = SQLiteDeadLetters(self._writer, self._reader)
         self.state = SQLiteState(self._writer, self._reader, self._locks)
+        self.ledger = SQLiteLedger(self._writer, self._reader, self.state)
+        self._parts = StoreParts(self._writer, self._reader, self.ledger)
 
     def append(
         self, stream: str, lines: Sequence[bytes], ids: Sequence[str | None] = ()
@@ -139,11 +149,8 @@ class SQLiteStore:
 
     def own(self, connection: str, stream: str, *, from_start: bool = False) -> SQLiteOwner | None:
         """Become the owner of a connection that reads *stream*; None if it has another owner."""
-        end = time.monotonic() + _MOMENT
-        while (lock := self._locks.take(_OWNER, connection)) is None:
-            if time.monotonic() >= end:
-                return None
-            time.sleep(_MOMENT / 10)
+        if (lock := self._lock(connection)) is None:
+            return None
         try:
             taken = self._writer.run(
                 lambda database: find_cursor(database, connection, stream, from_start=from_start)
@@ -151,9 +158,17 @@ class SQLiteStore:
         except BaseException:
             lock.release()
             raise
-        owner = SQLiteOwner(connection, stream, taken, lock, self._writer, self._reader)
-        self._owners[connection] = owner
+        owner = SQLiteOwner(connection, stream, taken, lock, self._parts)
+        self._claims[connection] = owner
         return owner
+
+    def claim(self, connection: str) -> SQLiteClaim | None:
+        """Become the one that works for a connection without a stream; None if there is one."""
+        if (lock := self._lock(connection)) is None:
+            return None
+        claim = SQLiteClaim(connection, lock, self._parts)
+        self._claims[connection] = claim
+        return claim
 
     def workers(self) -> int:
         """Return 1, as processes of one machine own whichever connections are free."""
@@ -178,7 +193,10 @@ class SQLiteStore:
         ]
 
     def drop(self, connection: str) -> bool:
-        """Remove a connection's cursor and its dead letters; return whether there was one."""
+        """Remove a connection's cursor, dead letters and memberships; return whether it was known.
+
+        It is known if it has a cursor or memberships.
+        """
         return self._writer.run(lambda database: _drop(database, connection))
 
     def rates(self, account: str) -> SQLiteRates:
@@ -204,8 +222,8 @@ class SQLiteStore:
         """Complete what was submitted, release all connections, and close the database."""
         if self._closed:
             return
-        for owner in self._owners.values():
-            owner.release()
+        for claim in self._claims.values():
+            claim.release()
         self._closed = True
         self._notify()
         self._writer.close()
@@ -236,6 +254,15 @@ class SQLiteStore:
                 if self._closed:
                     self._readers.remove(database)
                     database.close()
+
+    def _lock(self, connection: str) -> FileLock | None:
+        """Return the lock of a connection, or None if another owner or claim holds it."""
+        end = time.monotonic() + _MOMENT
+        while (lock := self._locks.take(_OWNER, connection)) is None:
+            if time.monotonic() >= end:
+                return None
+            time.sleep(_MOMENT / 10)
+        return lock
 
     def _last(self, stream: str) -> int:
         with self._reader("read") as database:
@@ -283,6 +310,7 @@ def _drop(database: sqlite3.Connection, connection: str) -> bool:
         "delete from cursors where connection = ? returning stream", (connection,)
     ).fetchone()
     delete_letters(database, connection)
+    known, _ = drop_audiences(database, connection)
     if row:
         delete_settled(database, row[0])
-    return row is not None
+    return row is not None or known

@@ -6,11 +6,20 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from framework.delivery import MemberChange
 from framework.errors import ConfigurationError, OwnershipLostError
 from framework.events import Position
 from framework.relay.event_store import DeadLetter
 from framework.relay.file_locks import FileLock
+from framework.relay.ledger_store import Doubt
 from framework.relay.sqlite_dead_letters import add_letters, letters_to_replay, remove_letters
+from framework.relay.sqlite_ledger import (
+    SQLiteLedger,
+    SQLiteMemberships,
+    doubts_of,
+    remove_doubts,
+    save_members,
+)
 from framework.relay.sqlite_writer import Reader, WriterThread
 
 
@@ -22,54 +31,96 @@ class Taken(NamedTuple):
     checkpoint: bytes
 
 
-class SQLiteOwner:
+class StoreParts(NamedTuple):
+    """What the owners and claims of a store have in common."""
+
+    writer: WriterThread
+    reader: Reader
+    ledger: SQLiteLedger
+
+
+class SQLiteClaim:
     """The right to work for a connection, held as long as the process lives or until released."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the store's own parts
-        self,
-        connection: str,
-        stream: str,
-        taken: Taken,
-        lock: FileLock,
-        writer: WriterThread,
-        reader: Reader,
-    ) -> None:
+    def __init__(self, connection: str, lock: FileLock, parts: StoreParts) -> None:
         self.connection = connection
-        self.stream = stream
-        self.epoch, self.position, self.checkpoint = taken
         self._lock = lock
-        self._writer = writer
-        self._reader = reader
+        self._writer, self._reader, self._ledger = parts
         self._released = False
+        self._account = ""
 
     def check(self) -> None:
         """Raise OwnershipLostError if another owner has taken over."""
-        query = "select 1 from cursors where connection = ? and epoch = ?"
         with self._reader("read") as database:
-            mine = database.execute(query, (self.connection, self.epoch)).fetchone()
-        if self._released or not mine:
-            raise self._lost()
+            self.fence(database)
 
-    def save(
+    def fence(self, database: sqlite3.Connection) -> None:
+        """Raise OwnershipLostError if, by what *database* holds, another owner has taken over."""
+        if self._released or not self._is_mine(database):
+            raise OwnershipLostError(
+                f"This process no longer works for the connection `{self.connection}`: another "
+                "one has taken over, or the connection's cursor was dropped."
+            )
+
+    def memberships(self, account: str) -> SQLiteMemberships:
+        """Return the memberships that the connection changes in *account* at the partner."""
+        self._account = account
+        return SQLiteMemberships(self._ledger, account, self.connection, self.fence)
+
+    def save_members(self, members: Sequence[MemberChange]) -> None:
+        """Save states; raises OwnershipLostError and saves nothing if another one took over."""
+
+        def write(database: sqlite3.Connection) -> None:
+            self.fence(database)
+            save_members(database, self._account, self.connection, members)
+
+        if members:
+            self._writer.run(write)
+
+    def release(self) -> None:
+        """Release the connection; further calls have no effect."""
+        self._released = True
+        self._lock.release()
+
+    def _is_mine(self, database: sqlite3.Connection) -> bool:
+        """Return whether the connection, of which this process holds the lock, still is its own."""
+        del database
+        return True
+
+
+class SQLiteOwner(SQLiteClaim):
+    """The right to work for a connection that reads a stream."""
+
+    def __init__(
+        self, connection: str, stream: str, taken: Taken, lock: FileLock, parts: StoreParts
+    ) -> None:
+        super().__init__(connection, lock, parts)
+        self.stream = stream
+        self.epoch, self.position, self.checkpoint = taken
+
+    def save(  # noqa: PLR0913, PLR0917 - what one transaction saves
         self,
         committed: int,
         checkpoint: bytes,
         dead_letters: Sequence[DeadLetter] = (),
         replayed: Sequence[int] = (),
+        members: Sequence[MemberChange] = (),
+        resolved: Sequence[int] = (),
     ) -> None:
         """Save progress in one transaction; raises OwnershipLostError and saves nothing if lost."""
 
         def write(database: sqlite3.Connection) -> None:
-            row = database.execute(
+            self.fence(database)
+            (stream,) = database.execute(
                 "update cursors set committed = max(committed, ?), checkpoint = ? "
-                "where connection = ? and epoch = ? returning stream",
-                (committed, checkpoint, self.connection, self.epoch),
+                "where connection = ? returning stream",
+                (committed, checkpoint, self.connection),
             ).fetchone()
-            if self._released or not row:
-                raise self._lost()
             remove_letters(database, self.connection, replayed)
             add_letters(database, self.connection, dead_letters)
-            delete_settled(database, row[0])
+            save_members(database, self._account, self.connection, members)
+            remove_doubts(database, self.connection, resolved)
+            delete_settled(database, stream)
 
         self._writer.run(write)
 
@@ -78,16 +129,15 @@ class SQLiteOwner:
         with self._reader("read") as database:
             return letters_to_replay(database, self.connection, most)
 
-    def release(self) -> None:
-        """Release the connection; further calls have no effect."""
-        self._released = True
-        self._lock.release()
+    def doubts(self, most: int = 1000) -> list[Doubt]:
+        """Return the doubts about people in audiences of the connection, by ID."""
+        with self._reader("read") as database:
+            return doubts_of(database, self.connection, most)
 
-    def _lost(self) -> OwnershipLostError:
-        return OwnershipLostError(
-            f"This process no longer works for the connection `{self.connection}`: another one "
-            "has taken over, or the connection's cursor was dropped."
-        )
+    def _is_mine(self, database: sqlite3.Connection) -> bool:
+        query = "select 1 from cursors where connection = ? and epoch = ?"
+        mine = database.execute(query, (self.connection, self.epoch)).fetchone()
+        return mine is not None
 
 
 def find_cursor(

@@ -25,7 +25,7 @@ _BUSY: Final = 30.0
 _FARTHEST: Final = 3600.0
 """Seconds that a rate's state may lie in the future after a restart of the machine."""
 
-_FIRST = """
+_FIRST: Final = """
 create table facts(name text primary key, value) without rowid;
 create table streams(
   id integer primary key, name text not null unique,
@@ -53,7 +53,24 @@ create table state(kind text, key text, value blob not null, primary key(kind, k
   without rowid;
 """
 
-MIGRATIONS: Final = (_FIRST,)
+_LEDGER: Final = """
+create table audiences(
+  id integer primary key, account text not null, lane text not null, scope text not null,
+  naming text not null, name text not null, connection text not null, used integer not null,
+  shared integer not null, ambiguous integer not null, version integer not null,
+  unique(account, lane, scope, naming, name));
+create table members(
+  audience integer not null, person blob not null, state integer not null, since integer not null,
+  primary key(audience, person)) without rowid;
+create index members_pending on members(audience) where state in (0, 2);
+create table doubts(
+  id integer primary key autoincrement, connection text not null, account text not null,
+  lane text not null, scope text not null, naming text not null, name text not null,
+  person blob not null, identifier text not null);
+create index doubts_by_connection on doubts(connection, id);
+"""
+
+MIGRATIONS: Final = (_FIRST, _LEDGER)
 """SQL from each version of the schema to the next; version 0 is an empty file."""
 
 

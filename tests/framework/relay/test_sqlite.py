@@ -100,8 +100,20 @@ def test_an_older_version_is_migrated(path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", more)
     for _ in range(2):
         with SQLiteStore(path) as store, store._reader("read") as database:
-            assert database.execute("pragma user_version").fetchone() == (2,)
+            assert database.execute("pragma user_version").fetchone() == (len(more),)
             assert database.execute("select name, note from streams").fetchall() == [("web", None)]
+
+
+def test_a_store_of_the_first_version_gets_a_ledger(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_schema, "MIGRATIONS", sqlite_schema.MIGRATIONS[:1])
+        with SQLiteStore(path) as store:
+            store.append("web", [b"1"])
+    with SQLiteStore(path) as store:
+        assert store.read("web", 0)[0].lines == [b"1\n"]
+        assert store.ledger.audiences() == []
 
 
 def test_a_migration_is_done_as_a_whole_or_not_at_all(
@@ -114,7 +126,8 @@ def test_a_migration_is_done_as_a_whole_or_not_at_all(
         with pytest.raises(StorageError, match="table streams already exists"):
             SQLiteStore(path)
     with SQLiteStore(path) as store, store._reader("read") as database:
-        assert database.execute("pragma user_version").fetchone() == (1,)
+        version = database.execute("pragma user_version").fetchone()
+        assert version == (len(sqlite_schema.MIGRATIONS),)
         found = database.execute("select 1 from sqlite_master where name = 'more'").fetchall()
         assert found == []
 
