@@ -5,7 +5,12 @@ from __future__ import annotations
 import click
 
 from framework.cli import exits
-from framework.cli.connections import connection_option, endpoint_option, open_connection
+from framework.cli.connections import (
+    connection_option,
+    endpoint_option,
+    open_connection,
+    to_partner,
+)
 from framework.cli.terminal import echo
 from framework.errors import IntegrationError
 
@@ -23,18 +28,12 @@ def check_auth(path: str, endpoints: dict[str, str]) -> None:
 
     Exits with 0 when they are valid, 4 when access is denied, 3 when the partner is unavailable.
     """
-    from framework.delivery import connect, make_transport  # noqa: PLC0415 - heavy, imported at first use
-
     opened = open_connection(path)
     name = opened.plugin.definition.name
     if not opened.plugin.implements("check_authentication"):
         echo(f"{name} has no credentials check; the first delivery shows whether they are valid.")
         return
-    file = opened.file
-    transport = make_transport(redirect=endpoints, options=file.delivery)
-    with connect(
-        opened.plugin, file.settings, (), options=file.delivery, transport=transport
-    ) as connection:
+    with to_partner(opened, sandbox=False, endpoints=endpoints) as connection:
         try:
             connection.check_authentication()
         except IntegrationError as error:

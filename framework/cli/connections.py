@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from framework.config import ConnectionFile, Diagnostic, Reading
     from framework.definition import Destination, Subscription
-    from framework.delivery import Connection
+    from framework.delivery import Connection, KeptTokens
     from framework.plugins import Plugin
 
 connection_option = click.option(
@@ -142,8 +142,31 @@ def to_partner(opened: Opened, *, sandbox: bool, endpoints: Mapping[str, str]) -
     else:
         transport = make_transport(redirect=endpoints, options=file.delivery)
     return connect(
-        plugin, file.settings, (), options=file.delivery, transport=transport, offline=sandbox
+        plugin,
+        file.settings,
+        (),
+        options=file.delivery,
+        transport=transport,
+        tokens=None if sandbox else rotated_tokens(opened, origins_text(endpoints)),
+        offline=sandbox,
     )
+
+
+def rotated_tokens(opened: Opened, sent_to: str = "") -> KeptTokens | None:
+    """Return where refresh tokens that the partner replaces are kept: beside the connection file.
+
+    Raises ConfigurationError if others can read that file.
+    """
+    if not opened.plugin.implements("auth") or not Path(opened.file.file).is_file():
+        return None
+    from framework import relay  # noqa: PLC0415 - heavy, imported at first use
+
+    return relay.rotated_tokens(opened.file.file, sent_to)
+
+
+def origins_text(endpoints: Mapping[str, str]) -> str:
+    """Return what receives the requests in the partner's place; empty for the partner."""
+    return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(endpoints.items()))
 
 
 def outputs_key(plugin: Plugin, subscription: Subscription) -> str:

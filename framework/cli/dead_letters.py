@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from framework.cli import exits
-from framework.cli.connections import endpoint_option, open_connection
+from framework.cli.connections import (
+    endpoint_option,
+    open_connection,
+    origins_text,
+    rotated_tokens,
+)
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import open_store, store_option
 from framework.cli.tables import print_table
@@ -253,6 +258,7 @@ def replay(  # noqa: PLR0913 - each is an option of its own
             consent=file.consent,
             options=file.delivery,
             transport=make_transport(redirect=endpoints, options=file.delivery),
+            tokens=rotated_tokens(opened, origins_text(endpoints)),
         ) as connection,
     ):
         results = _replayed(connection, found)

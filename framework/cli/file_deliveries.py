@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from framework.cli import exits
+from framework.cli.connections import origins_text, rotated_tokens
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.progress import WaitNotices, interruptions, progress_bar
 from framework.cli.terminal import echo
@@ -68,7 +69,7 @@ class RunOptions(NamedTuple):
         """What receives the requests; empty for the partner."""
         if self.offline:
             return "the sandbox" if self.sandbox else "a dry run"
-        return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(self.endpoints.items()))
+        return origins_text(self.endpoints)
 
     @property
     def outputs(self) -> dict[str, Path]:
@@ -271,6 +272,7 @@ def _connection(options: RunOptions, opened: Opened, sandbox: Sandbox | None) ->
         options=options.delivery_of(opened),
         transport=_transport(options, opened, sandbox),
         retry=Retry(attempts=2, total=15.0),  # further tries are made by the run
+        tokens=None if options.offline else rotated_tokens(opened, options.sent_to),
         offline=options.offline,
     )
 

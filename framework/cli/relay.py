@@ -17,7 +17,13 @@ import click
 
 from framework.cli import exits
 from framework.cli.alert_options import AlertOptions, alert_options
-from framework.cli.connections import Opened, endpoint_option, open_connection, with_outputs
+from framework.cli.connections import (
+    Opened,
+    endpoint_option,
+    open_connection,
+    origins_text,
+    with_outputs,
+)
 from framework.cli.delivery_options import (
     RELAY_DEFAULTS,
     delivery_options,
@@ -103,7 +109,7 @@ class _Options(NamedTuple):
         """What receives the requests; empty for the partner."""
         if self.sandbox:
             return "the sandbox"
-        return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(self.endpoints.items()))
+        return origins_text(self.endpoints)
 
 
 def _read_connections(

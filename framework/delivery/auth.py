@@ -134,6 +134,8 @@ class OAuthCredentials(Credentials):
         have no effect. Subclasses from elsewhere keep their tokens to themselves, since their
         token requests and responses may hold more than is known here.
         """
+        if tokens.only_rotated and not self.rotates:
+            return
         if self._entry is None and type(self) in (OAuthClientCredentials, OAuthRefreshToken):
             token = self._token.value if self._token else None
             self._entry = tokens.entry([self._url, *self._client, self.grant(), token])
@@ -178,6 +180,9 @@ class OAuthCredentials(Credentials):
 
     repeatable = True
     """Whether a token request may be repeated."""
+
+    rotates = False
+    """Whether the endpoint may replace what the next token is requested with."""
 
     def _valid(
         self, request: httpx.Request, refused: str | None = None
@@ -318,6 +323,7 @@ class OAuthRefreshToken(OAuthCredentials):
     """
 
     repeatable = False  # a refresh token may serve only once
+    rotates = True
 
     def __init__(  # noqa: PLR0913 - each is one fact about the token endpoint
         self,

@@ -64,11 +64,14 @@ class KeptTokens:
     """The tokens in *state*, each bound to the configured credentials.
 
     *sent_to* names what receives the requests in the partner's place, since its tokens are others.
+    With *only_rotated*, only tokens whose refresh token a partner may replace are kept: such a one
+    cannot be obtained again.
     """
 
-    def __init__(self, state: StateStore, sent_to: str = "") -> None:
+    def __init__(self, state: StateStore, sent_to: str = "", *, only_rotated: bool = False) -> None:
         self._state = state
         self._sent_to = sent_to
+        self.only_rotated = only_rotated
 
     def entry(self, configured: Any) -> TokenEntry:
         """Return the entry for *configured*, the JSON of all that a first token depends on.

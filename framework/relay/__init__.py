@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         connection_statuses,
     )
     from framework.relay.sqlite import SQLiteStore
-    from framework.relay.state_file import StateFile, state_path
+    from framework.relay.state_file import StateFile, rotated_tokens, state_path
     from framework.relay.worker import RelayRoute, current_connection
 
 _EXPORTS = {
@@ -62,7 +62,7 @@ _EXPORTS = {
     ),
     "ledger_store": "AudienceStatus Claim Doubt LedgerStore",
     "sqlite": "SQLiteStore",
-    "state_file": "StateFile state_path",
+    "state_file": "StateFile rotated_tokens state_path",
 }
 
 __all__ = [
@@ -108,6 +108,7 @@ __all__ = [
     "read_moment",
     "recorded",
     "refuse_previous",
+    "rotated_tokens",
     "run_file",
     "start_checkpoint",
     "state_path",

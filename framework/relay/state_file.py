@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from framework.delivery import KeptTokens
 from framework.errors import ConfigurationError
 from framework.relay.file_locks import LockFolder
 from framework.storage import storage, write_durably
@@ -23,6 +24,17 @@ def state_path(connection_file: str | Path) -> Path:
     """Return the path of the state of the connection in a file: `NAME.state.json` beside it."""
     path = Path(connection_file)
     return path.with_name(f"{path.stem}.state.json")
+
+
+def rotated_tokens(connection_file: str | Path, sent_to: str = "") -> KeptTokens:
+    """Return where refresh tokens are kept that the partner replaces: beside the connection file.
+
+    Other tokens are not kept there. *sent_to* is empty for the partner, otherwise what receives the
+    requests in its place. Raises ConfigurationError if others can read that file.
+    """
+    state = StateFile(state_path(connection_file))
+    state.keys("token")
+    return KeptTokens(state, sent_to, only_rotated=True)
 
 
 class StateFile:

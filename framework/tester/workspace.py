@@ -22,6 +22,7 @@ from framework.definition import (
 from framework.delivery import (
     Connection,
     DryRun,
+    KeptTokens,
     Redactor,
     Retry,
     Throttle,
@@ -32,6 +33,7 @@ from framework.delivery_options import DeliveryOptions
 from framework.errors import FrameworkError, UnknownNameError
 from framework.paths import JSON, Event
 from framework.plugins import Plugin, Registry
+from framework.relay import rotated_tokens
 from framework.sandbox import Sandbox, SandboxTransport
 from framework.tester.problems_json import ApiRefusal
 
@@ -129,8 +131,16 @@ class Workspace:
             transport=transport,
             retry=Retry.never(),
             throttle=None if mode == "live" else Throttle(),
+            tokens=self._tokens() if mode == "live" else None,
             offline=mode != "live",
         )
+
+    def _tokens(self) -> KeptTokens | None:
+        """Return where refresh tokens that the partner replaces are kept, if there is a file."""
+        file = self.setup.file
+        if file is None or not Path(file.file).is_file():
+            return None
+        return rotated_tokens(file.file)
 
     def sandbox(self, slug: str) -> Sandbox:
         """Return the sandbox of a destination; raises ApiRefusal 409 if there is none."""
