@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from framework.definition import (
         Action,
         Aliases,
+        AllOrNone,
+        AtMostOne,
         Batching,
         Choice,
         Choices,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         Field,
         HookCall,
         MappingHook,
+        OneOf,
         Payload,
         Preset,
         Rate,
@@ -77,9 +80,9 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "definition": (
-        "Action Aliases Batching Choice Choices ChoicesCall Condition Conditions Conflict "
-        "Destination Field HookCall MappingHook Payload Preset Rate Saved Settings Subscription "
-        "SyncMode Target field read_fields"
+        "Action Aliases AllOrNone AtMostOne Batching Choice Choices ChoicesCall Condition "
+        "Conditions Conflict Destination Field HookCall MappingHook OneOf Payload Preset Rate "
+        "Saved Settings Subscription SyncMode Target field read_fields"
     ),
     "delivery": (
         "Cache Client Columns Connection DeletionRequest OAuthClientCredentials OAuthRefreshToken "
@@ -102,6 +105,8 @@ __all__ = [
     "APIError",
     "Action",
     "Aliases",
+    "AllOrNone",
+    "AtMostOne",
     "Batching",
     "Cache",
     "Choice",
@@ -129,6 +134,7 @@ __all__ = [
     "MappingHook",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
+    "OneOf",
     "Payload",
     "PayloadValidationError",
     "Preset",

@@ -33,6 +33,12 @@ from framework.definition.destination import (
     SyncMode,
     Target,
 )
+from framework.definition.field_rules import (
+    AllOrNone,
+    AtMostOne,
+    FieldRule,
+    OneOf,
+)
 from framework.definition.fields import (
     STRING_TYPES,
     Category,
@@ -132,6 +138,8 @@ __all__ = [
     "SYNC_MODE_KEY",
     "Action",
     "Aliases",
+    "AllOrNone",
+    "AtMostOne",
     "AuthScheme",
     "Batching",
     "Category",
@@ -147,6 +155,7 @@ __all__ = [
     "Destination",
     "DisplayMode",
     "Field",
+    "FieldRule",
     "FieldTable",
     "FieldType",
     "Format",
@@ -156,6 +165,7 @@ __all__ = [
     "MappingHook",
     "MappingHookKind",
     "ObjectUI",
+    "OneOf",
     "Payload",
     "Preset",
     "PresetKind",

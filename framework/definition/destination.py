@@ -9,6 +9,7 @@ from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from framework.definition.choices import ChoicesFunction, dynamic_problems
+from framework.definition.field_rules import FieldRule, rule_problems
 from framework.definition.fields import Field, check_fields
 from framework.definition.mapping_hooks import MappingHook, hook_problems
 from framework.definition.typed_classes import Payload, Settings, fields_of
@@ -183,7 +184,7 @@ class Action:
     of fields for actions without Python code. *membership* is True if every payload adds to an
     audience, False if every payload removes; if it is None, the event decides. *dynamic* holds, by
     place, the functions that return the choices of its dynamic fields; see `dynamic_problems`.
-    *hooks* are run when a mapping is saved.
+    *hooks* are run when a mapping is saved. *rules* say which fields need a value together.
     A call of `perform` or `perform_batch` may take
     *time_limit* seconds, without waits for the rate limit; then it is stopped.
     Raises DefinitionError with every problem of the definition.
@@ -200,6 +201,7 @@ class Action:
     time_limit: float = 300.0
     dynamic: Mapping[str, ChoicesFunction] = field(default_factory=dict, repr=False)
     hooks: Sequence[MappingHook] = ()
+    rules: Sequence[FieldRule] = ()
     hidden: bool = False
     platform: str = "cloud"
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -245,6 +247,7 @@ class Action:
             yield from check_fields(self.fields)
         yield from dynamic_problems(self.fields, self.dynamic, "dynamic")
         yield from hook_problems(self.hooks)
+        yield from rule_problems(self.rules, self.fields, "rules")
         yield from check_mapping_shape(self.default_mapping)
         keys = self.batching.keys if self.batching else ()
         unknown = [key for key in keys if key not in self.fields]
@@ -266,7 +269,8 @@ class Destination:
     *conflicts* is a function that finds subscriptions that do not fit together; a connection
     with a conflict is refused. *adjustable* names settings that do not say where events go, such as
     an API version: when they change, a run still resumes from its checkpoint. *dynamic_settings*
-    holds the functions that return the choices of dynamic settings, as `Action.dynamic` does.
+    holds the functions that return the choices of dynamic settings, as `Action.dynamic` does, and
+    *settings_rules* the rules across settings.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -283,6 +287,7 @@ class Destination:
     transport: Transport = "http"
     adjustable: tuple[str, ...] = ()
     dynamic_settings: Mapping[str, ChoicesFunction] = field(default_factory=dict, repr=False)
+    settings_rules: Sequence[FieldRule] = ()
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -293,6 +298,7 @@ class Destination:
             problems += dynamic_problems(
                 self.settings_fields, self.dynamic_settings, "dynamic_settings"
             )
+            problems += rule_problems(self.settings_rules, self.settings_fields, "settings_rules")
         if problems:
             raise DefinitionError(
                 f"Destination `{self.slug}` is invalid: {' '.join(problems)}", problems

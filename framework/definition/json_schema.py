@@ -23,11 +23,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from framework.definition.defaults import default_problems
+from framework.definition.field_rules import FieldRule
 from framework.definition.fields import (
     STRING_TYPES,
     Choice,
@@ -62,11 +63,14 @@ _LIMITS: Final = {
 }
 
 
-def to_document(fields: FieldTable) -> dict[str, Any]:
-    """Return the JSON Schema of a table's shaped values."""
+def to_document(fields: FieldTable, rules: Sequence[FieldRule] = ()) -> dict[str, Any]:
+    """Return the JSON Schema of a table's shaped values, to which *rules* across fields apply.
+
+    A document with such rules cannot be read as a table of fields alone.
+    """
     document = {"$schema": DIALECT, **_write_object(fields), "additionalProperties": False}
-    rules = rules_of(fields)
-    return {**document, "allOf": rules} if rules else document
+    conditions = [*rules_of(fields), *(one.schema() for one in rules)]
+    return {**document, "allOf": conditions} if conditions else document
 
 
 def read_fields(source: JSON | Path) -> dict[str, Field]:

@@ -26,6 +26,7 @@ from framework.definition.destination import (
     SyncMode,
 )
 from framework.definition.field_json import IN_ACTIONS, IN_SETTINGS, read_table, table_to_wire
+from framework.definition.field_rules import RULES, FieldRule
 from framework.definition.fields import Field, FieldTable
 from framework.definition.json_io import (
     MAX_DEPTH,
@@ -167,6 +168,7 @@ def _read_action(slug: str, document: JSON, place: JsonPointer) -> Action | None
             "sync_mode": _read_sync_mode(document.get("syncMode"), place.at("syncMode")),
             "hidden": read_flag(document.get("hidden"), place.at("hidden")) is True,
             "platform": _text(document, "platform", place) or "cloud",
+            "rules": _read_rules(document.get("rules"), table, place.at("rules")),
         },
         document,
         place,
@@ -186,6 +188,8 @@ def _write_action(action: Action) -> dict[str, JSON]:
         "hooks": {one.kind: _write_hook(one) for one in action.hooks} or None,
         "fields": table_to_wire(action.fields, IN_ACTIONS),
     }
+    if action.rules:
+        written["rules"] = [rule.to_json() for rule in action.rules]
     if batching is not None and batching != _declared_batching(action.fields):
         written["batching"] = batching.to_json()
     return restore(written, action.extra)
@@ -198,6 +202,25 @@ def _write_hook(hook: MappingHook) -> dict[str, JSON]:
         "inputFields": table_to_wire(fields_of(hook.inputs), IN_ACTIONS),
         "outputTypes": table_to_wire(fields_of(hook.outputs), IN_ACTIONS),
     }
+
+
+def _read_rules(value: JSON, table: FieldTable, place: JsonPointer) -> tuple[FieldRule, ...]:
+    if value is None or not is_a(list, value, place):
+        return ()
+    found = []
+    for index, one in enumerate(value):
+        at = place.at(index)
+        if not is_a(dict, one, at) or len(one) != 1 or next(iter(one)) not in RULES:
+            at.error(f"must be an object with one of the keys {', '.join(RULES)}.")
+            continue
+        ((kind, keys),) = one.items()
+        known = read_each(read_word(table))(keys, at.at(kind)) or ()
+        chosen = tuple(dict.fromkeys(key for key in known if key))
+        if len(chosen) < 2:
+            at.error("needs two different fields of the action or more.")
+            continue
+        found.append(RULES[kind](*chosen))
+    return tuple(found)
 
 
 def _read_batching(

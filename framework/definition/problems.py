@@ -25,6 +25,7 @@ ProblemCode: TypeAlias = Literal[
     "too_long",
     "too_small",
     "too_large",
+    "rule",
 ]
 
 MAX_LISTED: Final = 50
@@ -36,7 +37,8 @@ class Problem:
     """One invalid value.
 
     *path* leads to it, with the key of each object and the index of each list. *found* is the
-    value, as far as it was converted; MISSING for an absent value.
+    value, as far as it was converted; MISSING for an absent value. A `rule` across fields has no
+    path, and *found* is the sentence that says what is required.
     """
 
     path: tuple[str | int, ...]
@@ -55,6 +57,8 @@ def payload_text(problem: Problem, name: str, sources: Mapping[str, str] | None 
 
     *sources* holds the mapping of each top-level key, where it is known.
     """
+    if problem.code == "rule":
+        return f"{problem.found} This is a rule of {name}."
     text = f"Field `{problem.place}` of {name} {requirement_text(problem)}"
     if problem.code == "required":
         return text + _why_missing(problem, sources)
@@ -73,6 +77,8 @@ def not_object_text(found: JSON, name: str) -> str:
 
 def setting_text(problem: Problem) -> str:
     """Return the message about a setting."""
+    if problem.code == "rule":
+        return f"{problem.found} This is a rule of the settings."
     text = f"Setting `{problem.place}` {requirement_text(problem)}"
     if problem.found is MISSING:
         return f"{text}."
@@ -106,6 +112,7 @@ def requirement_text(problem: Problem) -> str:
         "too_long": f"must have at most {_count(field.maximum)}",
         "too_small": f"must be at least {field.minimum}",
         "too_large": f"must be at most {field.maximum}",
+        "rule": str(problem.found),
     }
     return demands[problem.code]
 

@@ -7,13 +7,14 @@ Segment's implementation between mapping and perform. `shape_interpreter` explai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
 from framework.codegen import CodeValue, SourceCode
 from framework.definition.coercion import REFUSED
+from framework.definition.field_rules import FieldRule, broken_rules
 from framework.definition.fields import FieldTable
 from framework.definition.problems import Problem, not_object_text, payload_text, setting_text
 from framework.definition.requirements import Requirement, requirements_of
@@ -31,12 +32,14 @@ class Shape:
     """A compiled field table.
 
     *name* is the owner of the fields in messages ("action `send`"); *sources* holds the mapping of
-    each key, where it is known. A table without fields leaves all values unchanged.
+    each key, where it is known. *rules* apply to the shaped values. A table without fields leaves
+    all values unchanged.
     """
 
     fields: FieldTable
     name: str = "the payload"
     sources: Mapping[str, str] | None = None
+    rules: tuple[FieldRule, ...] = ()
 
     def apply(self, raw: JSON, *, sync_mode: str | None = None) -> dict[str, Any]:
         """Return the shaped values; *raw* is not changed, but values without a type are shared.
@@ -65,7 +68,10 @@ class Shape:
         self, raw: Mapping[str, JSON], *, sync_mode: str | None = None
     ) -> tuple[dict[str, Any], list[Problem]]:
         """Return the shaped values without generated code, and every problem, ordered by path."""
-        return interpret(raw, self.fields, self.requirements, sync_mode)
+        shaped, problems = interpret(raw, self.fields, self.requirements, sync_mode)
+        if not any(one.path for one in problems):  # otherwise values are missing that are invalid
+            problems += broken_rules(self.rules, shaped)
+        return shaped, problems
 
     def emit(
         self, code: SourceCode, values: Mapping[str, CodeValue], sync_mode: str, refusal: str
@@ -79,7 +85,7 @@ class Shape:
         """
         if not self.fields:
             return {key: code.made(value) for key, value in values.items()}
-        return Writer(self.fields, self.requirements, code, values, refusal).write(sync_mode)
+        return self._writer(code, values, refusal).write(sync_mode)
 
     def emit_object(
         self, code: SourceCode, values: Mapping[str, CodeValue], sync_mode: str, refusal: str
@@ -87,8 +93,10 @@ class Shape:
         """Write the lines that build an object of the shaped values; return its variable."""
         if not self.fields:
             return code.object(self.emit(code, values, sync_mode, refusal))
-        writer = Writer(self.fields, self.requirements, code, values, refusal)
-        return writer.write_object(sync_mode)
+        return self._writer(code, values, refusal).write_object(sync_mode)
+
+    def _writer(self, code: SourceCode, values: Mapping[str, CodeValue], refusal: str) -> Writer:
+        return Writer(self.fields, self.requirements, code, values, refusal, self.rules)
 
     def keys(self, mapped: Iterable[str]) -> tuple[str, ...]:
         """Return the keys that shaped values may have if *mapped* are mapped."""
@@ -99,7 +107,7 @@ class Shape:
         """The JSON Schema (draft 2020-12) of shaped values, with the table's annotations."""
         from framework.definition.json_schema import to_document  # noqa: PLC0415 - for people only
 
-        return to_document(self.fields)
+        return to_document(self.fields, self.rules)
 
     @cached_property
     def requirements(self) -> tuple[Requirement, ...]:
@@ -127,27 +135,32 @@ def compile_shape(
     *,
     name: str = "the payload",
     sources: Mapping[str, str] | None = None,
+    rules: Sequence[FieldRule] = (),
 ) -> Shape:
     """Return the shape of a field table or typed class; see `Shape` for the other arguments.
 
     Its function is compiled when it is first applied, because fused shapes do not need it.
     """
     table = fields_of(fields) if isinstance(fields, TypedClass) else dict(fields)
-    return Shape(table, name, sources)
+    return Shape(table, name, sources, tuple(rules))
 
 
 @overload
-def shape_settings(fields: type[S], raw: Mapping[str, JSON]) -> S: ...
+def shape_settings(
+    fields: type[S], raw: Mapping[str, JSON], rules: Sequence[FieldRule] = ()
+) -> S: ...
 @overload
-def shape_settings(fields: FieldTable, raw: Mapping[str, JSON]) -> dict[str, Any]: ...
-def shape_settings(fields: Any, raw: Mapping[str, JSON]) -> Any:
+def shape_settings(
+    fields: FieldTable, raw: Mapping[str, JSON], rules: Sequence[FieldRule] = ()
+) -> dict[str, Any]: ...
+def shape_settings(fields: Any, raw: Mapping[str, JSON], rules: Sequence[FieldRule] = ()) -> Any:
     """Return the settings as an instance of their class, or as a dict if there is only a table.
 
     Undeclared keys are ignored. Raises SettingsError with all `problems`, ordered by path; secret
     values are not shown.
     """
     table = fields_of(fields) if isinstance(fields, TypedClass) else fields
-    shaped, problems = Shape(table).interpret(raw)
+    shaped, problems = Shape(table, rules=tuple(rules)).interpret(raw)
     if problems:
         texts = [setting_text(problem) for problem in problems]
         raise SettingsError(" ".join(texts), texts)

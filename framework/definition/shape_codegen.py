@@ -14,6 +14,7 @@ from typing import Final
 from framework.codegen import VARIABLE, CodeValue, Each, Parts, SourceCode
 from framework.definition.coercion import REFUSED
 from framework.definition.field_checks import FieldCheck, checks_of, top_pruner_of
+from framework.definition.field_rules import FieldRule
 from framework.definition.fields import STRING_TYPES, Field, FieldTable
 from framework.definition.requirements import Requirement, lacking
 from framework.definition.shape_interpreter import KEPT
@@ -53,6 +54,7 @@ class Writer:
     code: SourceCode
     values: Mapping[str, CodeValue]
     refusal: str
+    rules: Sequence[FieldRule] = ()
 
     def write(self, sync_mode: str) -> dict[str, str]:
         """Write the lines; return the variable of each shaped value."""
@@ -65,6 +67,7 @@ class Writer:
         conditions = self._conditions(mapped, shaped, sync_mode)
         if KEPT in mapped:
             shaped.setdefault(KEPT, conditions.pruned(KEPT))
+        self._apply_rules(shaped)
         return shaped
 
     def write_object(self, sync_mode: str) -> str:
@@ -72,6 +75,7 @@ class Writer:
         writer, mapped = _ValueWriter(self.code, self.refusal), self._mapped()
         made, shaped = self.code.empty_object(), dict[str, str]()
         conditional = {one.path[0] for one in self.requirements if not one.scope}
+        conditional.update(key for rule in self.rules for key in rule.keys)
         for key, field in self.fields.items():
             value = mapped.get(key, "MISSING")
             if key in conditional:
@@ -82,7 +86,21 @@ class Writer:
         conditions = self._conditions(mapped, shaped, sync_mode)
         if KEPT in mapped and KEPT not in self.fields:
             self.code.put(made, KEPT, conditions.pruned(KEPT))
+        self._apply_rules(shaped)
         return made
+
+    def _apply_rules(self, shaped: Mapping[str, str]) -> None:
+        """Write the checks of the rules across fields."""
+        for rule in self.rules:
+            present = [self._present(shaped[key]) for key in rule.keys]
+            self.code.line(f"if not ({rule.expression(present)}): {self.refusal}")
+
+    def _present(self, shaped: str) -> str:
+        """Return the expression that is true if a shaped value is neither missing nor null."""
+        constant = self.code.constant(shaped)
+        if constant is not VARIABLE or shaped == "MISSING":
+            return str(shaped != "MISSING" and constant is not None and constant is not MISSING)
+        return f"{shaped} is not MISSING and {shaped} is not None"
 
     def _conditions(
         self, mapped: Mapping[str, CodeValue], shaped: Mapping[str, str], sync_mode: str

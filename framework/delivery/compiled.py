@@ -132,7 +132,12 @@ def _compile(
         action=action,
         trigger=parse(trigger),
         mapping=compile_mapping(raw),
-        shape=compile_shape(action.fields, name=f"action `{action.slug}`", sources=_sources(raw)),
+        shape=compile_shape(
+            action.fields,
+            name=f"action `{action.slug}`",
+            sources=_sources(raw),
+            rules=action.rules,
+        ),
         batching=_batching(action, raw),
         sync_mode=_sync_mode(action, raw),
         matching_key=_matching_key(raw),

@@ -95,7 +95,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     if offline:
         plugin = OfflinePlugin(plugin, strict=strict)
         guard = plugin.guarded
-    given = shape_settings(definition.settings, settings)
+    given = shape_settings(definition.settings, settings, definition.settings_rules)
     if subscriptions is None:
         subscriptions = starting_subscriptions(definition)
     options = options or DeliveryOptions()

@@ -120,9 +120,30 @@ def _action() -> Schema:
         "hooks": maybe("object", "Hooks that run when a mapping is saved."),
         "fields": _table("The fields, by key."),
         "batching": reference("batching", "How payloads are grouped into batches."),
+        "rules": listing(
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "properties": {kind: _keys(text) for kind, text in _RULES.items()},
+                "additionalProperties": False,
+            },
+            "Which fields need a value together.",
+        ),
     }
     head = {"title": "Action", "description": "An action of the destination."}
     return {**head, **record(properties, ("title", "fields"))}
+
+
+_RULES = {
+    "oneOf": "At least one of these fields has a value.",
+    "allOrNone": "Either all of these fields have a value, or none of them has.",
+    "atMostOne": "No two of these fields have a value.",
+}
+
+
+def _keys(text: str) -> Schema:
+    return {**listing({"type": "string"}, text), "minItems": 2, "uniqueItems": True}
 
 
 def _batching() -> Schema:

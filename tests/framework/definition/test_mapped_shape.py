@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.codegen import JSONReader, SourceCode
-from framework.definition import Field, compile_shape
+from framework.definition import (
+    AllOrNone,
+    AtMostOne,
+    Field,
+    FieldRule,
+    OneOf,
+    compile_shape,
+)
 from framework.definition.coercion import REFUSED, equal_json
 from framework.definition.fields import FieldTable
 from framework.definition.shape import Shape
@@ -104,15 +111,24 @@ def one_after_the_other(mapping: Mapping, shape: Shape, event: JSON, mode: str |
     return REFUSED if problems else shaped
 
 
+KINDS = st.sampled_from([OneOf, AllOrNone, AtMostOne])
+
+
 @settings(max_examples=100, deadline=None)
-@given(cases(), MODES)
+@given(cases(), MODES, st.lists(st.tuples(KINDS, st.sets(st.integers(0, 5), min_size=2))))
 def test_both_in_one_function_do_what_the_plain_ones_do(
-    case: tuple[dict[str, Field], JSON, JSON], mode: str | None
+    case: tuple[dict[str, Field], JSON, JSON],
+    mode: str | None,
+    chosen: list[tuple[type[FieldRule], set[int]]],
 ) -> None:
     table, raw, event = case
     if not table or check_mapping_shape(raw):
         return
-    mapping, shape, before = compile_mapping(raw), compile_shape(table), copy.deepcopy(event)
+    keys = list(table)
+    rules = [kind(*(keys[at] for at in places if at < len(keys))) for kind, places in chosen]
+    rules = [rule for rule in rules if len(rule.keys) > 1]
+    mapping, shape = compile_mapping(raw), compile_shape(table, rules=rules)
+    before = copy.deepcopy(event)
 
     expected = one_after_the_other(mapping, shape, event, mode)
     made = in_one(mapping, shape)(event, mode)
