@@ -17,7 +17,12 @@ from typing import Any
 from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
 from framework.config.nodes import DocumentNode, Unreadable
 from framework.config.references import References
-from framework.definition import MAX_SUBSCRIPTIONS, Subscription
+from framework.definition import (
+    MATCHING_KEY,
+    MAX_SUBSCRIPTIONS,
+    SYNC_MODE_KEY,
+    Subscription,
+)
 from framework.delivery_options import (
     OPTIONS,
     DeliveryOption,
@@ -46,13 +51,19 @@ _SPELLINGS = {
     "trigger": ("subscribe", "trigger"),
     "mapping": ("mapping", "settings"),
     "enabled": ("enabled",),
+    "sync_mode": ("syncMode",),
+    "matching_key": ("matchingKey",),
 }
+_OF_MAPPING = {"sync_mode": SYNC_MODE_KEY, "matching_key": MATCHING_KEY}
+_BESIDE: dict[Any, str] = {key: part for part, key in _OF_MAPPING.items()}
 _PART_KINDS = {
     "name": _STRING,
     "action": _STRING,
     "trigger": _STRING,
     "mapping": _OBJECT,
     "enabled": _BOOLEAN,
+    "sync_mode": _STRING,
+    "matching_key": _STRING,
 }
 _SUBSCRIPTION_KEYS = [key for keys in _SPELLINGS.values() for key in keys]
 _LONG_KEY = 50
@@ -81,6 +92,9 @@ class SubscriptionItem:
 
     def spot(self, part: str, *path: str | int) -> Spot:
         """Return the position of *part*, or of *path* inside it; else of the subscription."""
+        own = _BESIDE.get(path[0]) if part == "mapping" and path else None
+        if own and own in self.parts:
+            return self.parts[own].spot
         if part not in self.parts:
             return self.node.spot
         return self.parts[part].at(*path).spot
@@ -340,10 +354,17 @@ def _item(
     action = _value(parts, "action", "")
     if "action" in parts or "action" not in spelled:
         _require("partnerAction", action, node.spot, f"{where}.", findings)
+    mapping = _value(parts, "mapping", {})
+    for part, key in _OF_MAPPING.items():
+        if part in parts and key in mapping:
+            text = f"`{_SPELLINGS[part][0]}` and `{key}` in the mapping are the same."
+            findings.error("AD204", parts[part].spot, text, "Keep one of them.")
+        elif part in parts and (given := _value(parts, part, None)) is not None:
+            mapping = {**mapping, key: given}
     subscription = Subscription(
         action=action,
         trigger=_value(parts, "trigger", None) or None,
-        mapping=_value(parts, "mapping", {}),
+        mapping=mapping,
         name=_value(parts, "name", action),
         enabled=_value(parts, "enabled", True),
     )

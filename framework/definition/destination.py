@@ -13,7 +13,12 @@ from framework.definition.field_rules import FieldRule, rule_problems
 from framework.definition.fields import Field, check_fields
 from framework.definition.mapping_hooks import MappingHook, hook_problems
 from framework.definition.typed_classes import Payload, Settings, fields_of
-from framework.errors import DefinitionError, FrameworkError, UnknownNameError
+from framework.errors import (
+    ConfigurationError,
+    DefinitionError,
+    FrameworkError,
+    UnknownNameError,
+)
 from framework.mapping import check_mapping_shape
 from framework.triggers import parse
 
@@ -184,6 +189,7 @@ class Action:
     of fields for actions without Python code. *membership* is True if every payload adds to an
     audience, False if every payload removes; if it is None, the event decides. *dynamic* holds, by
     place, the functions that return the choices of its dynamic fields; see `dynamic_problems`.
+    *matching_keys* are the fields of which one may identify warehouse records, any if it is empty.
     *hooks* are run when a mapping is saved. *rules* say which fields need a value together.
     A call of `perform` or `perform_batch` may take
     *time_limit* seconds, without waits for the rate limit; then it is stopped.
@@ -197,6 +203,7 @@ class Action:
     payload: type[Payload] | Mapping[str, Field]
     batching: Batching | None = None
     sync_mode: SyncMode | None = None
+    matching_keys: Sequence[str] = ()
     membership: bool | None = None
     time_limit: float = 300.0
     dynamic: Mapping[str, ChoicesFunction] = field(default_factory=dict, repr=False)
@@ -248,6 +255,13 @@ class Action:
         yield from dynamic_problems(self.fields, self.dynamic, "dynamic")
         yield from hook_problems(self.hooks)
         yield from rule_problems(self.rules, self.fields, "rules")
+        unknown = [key for key in self.matching_keys if key not in self.fields]
+        yield from (f"`matching_keys` names the unknown field `{key}`." for key in unknown)
+        if self.sync_mode and self.sync_mode.default not in self.sync_mode.choices:
+            yield (
+                f"The default `{self.sync_mode.default}` of its sync mode is not among the "
+                f"choices: {', '.join(self.sync_mode.choices)}."
+            )
         yield from check_mapping_shape(self.default_mapping)
         keys = self.batching.keys if self.batching else ()
         unknown = [key for key in keys if key not in self.fields]
@@ -386,7 +400,9 @@ def _slug_problems(slug: Any) -> list[str]:
 class Subscription:
     """A user's configuration: *trigger* selects events for *action* (a slug), *mapping* its values.
 
-    Fields that a mapping leaves out use the action's default.
+    Fields that a mapping leaves out use the action's default. *sync_mode* and *matching_key* are
+    those of warehouse rows; in the wire form the mapping holds them, so the two are always equal.
+    Raises ConfigurationError if the mapping holds another one than is given.
     """
 
     action: str
@@ -394,6 +410,24 @@ class Subscription:
     mapping: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     enabled: bool = True
+    sync_mode: str | None = None
+    matching_key: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, key in (("sync_mode", SYNC_MODE_KEY), ("matching_key", MATCHING_KEY)):
+            given, mapped = getattr(self, name), self.mapping.get(key)
+            if given is None:
+                object.__setattr__(self, name, mapped if isinstance(mapped, str) else None)
+            elif mapped is None:
+                object.__setattr__(self, "mapping", {**self.mapping, key: given})
+            elif mapped != given:
+                raise ConfigurationError(
+                    f"The mapping of a subscription to `{self.action}` holds the {_SPOKEN[name]} "
+                    f"{mapped!r}, but `{name}` is {given!r}. Give one of them."
+                )
+
+
+_SPOKEN = {"sync_mode": "sync mode", "matching_key": "matching key"}
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,7 @@ def _read_action(slug: str, document: JSON, place: JsonPointer) -> Action | None
             "sync_mode": _read_sync_mode(document.get("syncMode"), place.at("syncMode")),
             "hidden": read_flag(document.get("hidden"), place.at("hidden")) is True,
             "platform": _text(document, "platform", place) or "cloud",
+            "matching_keys": _read_keys(document.get("matchingKeys"), table, place),
             "rules": _read_rules(document.get("rules"), table, place.at("rules")),
         },
         document,
@@ -188,6 +189,8 @@ def _write_action(action: Action) -> dict[str, JSON]:
         "hooks": {one.kind: _write_hook(one) for one in action.hooks} or None,
         "fields": table_to_wire(action.fields, IN_ACTIONS),
     }
+    if action.matching_keys:
+        written["matchingKeys"] = list(action.matching_keys)
     if action.rules:
         written["rules"] = [rule.to_json() for rule in action.rules]
     if batching is not None and batching != _declared_batching(action.fields):
@@ -202,6 +205,11 @@ def _write_hook(hook: MappingHook) -> dict[str, JSON]:
         "inputFields": table_to_wire(fields_of(hook.inputs), IN_ACTIONS),
         "outputTypes": table_to_wire(fields_of(hook.outputs), IN_ACTIONS),
     }
+
+
+def _read_keys(value: JSON, table: FieldTable, place: JsonPointer) -> tuple[str, ...]:
+    found = read_each(read_word(table))(value, place.at("matchingKeys"))
+    return tuple(key for key in found or () if key)
 
 
 def _read_rules(value: JSON, table: FieldTable, place: JsonPointer) -> tuple[FieldRule, ...]:

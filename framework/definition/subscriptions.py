@@ -24,8 +24,14 @@ from framework.definition.json_io import (
 from framework.errors import ConfigurationError
 from framework.paths import JSON, MISSING
 
-ENGINE = {"action": "partnerAction", "trigger": "subscribe", "mapping": "mapping"}
-PUBLIC_API = {"action": "actionSlug", "trigger": "trigger", "mapping": "settings"}
+_OF_ROWS = {"sync_mode": "syncMode", "matching_key": "matchingKey"}
+ENGINE = {
+    "action": "partnerAction",
+    "trigger": "subscribe",
+    "mapping": "mapping",
+    **_OF_ROWS,
+}
+PUBLIC_API = {"action": "actionSlug", "trigger": "trigger", "mapping": "settings", **_OF_ROWS}
 
 
 def subscription_from_wire(document: JSON) -> Subscription:
@@ -80,7 +86,7 @@ def _read(document: Mapping[str, JSON], root: JsonPointer) -> Iterator[tuple[str
         if engine != api and engine in document and api in document:
             root.at(api).error(f"duplicates `/{engine}`. Keep one of them.")
         value = read(document.get(key), root.at(key))
-        yield name, (None if value == "" and name == "trigger" else value)
+        yield name, (None if value == "" and name in _OPTIONAL else value)
 
 
 def _write(subscription: Subscription, spelling: Mapping[str, str]) -> dict[str, JSON]:
@@ -111,4 +117,7 @@ _READERS: Mapping[str, WireReader] = {
     "trigger": read_text,
     "mapping": _read_mapping,
     "enabled": _read_enabled,
+    "sync_mode": read_text,
+    "matching_key": read_text,
 }
+_OPTIONAL = frozenset({"trigger", *_OF_ROWS})

@@ -140,7 +140,7 @@ def _compile(
         ),
         batching=_batching(action, raw),
         sync_mode=_sync_mode(action, raw),
-        matching_key=_matching_key(raw),
+        matching_key=_matching_key(action, raw),
         hook_outputs=_hook_outputs(action, raw),
         unmatched=Skipped("NOT_MATCHED", f"The trigger `{trigger}` does not match."),
         permission=permission,
@@ -167,10 +167,19 @@ def _hook_outputs(action: Action, raw: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _matching_key(raw: Mapping[str, Any]) -> str | None:
-    """Return the mapping's key as text, like Segment's implementation; None if it is empty."""
+def _matching_key(action: Action, raw: Mapping[str, Any]) -> str | None:
+    """Return the mapping's key as text, like Segment's implementation; None if it is empty.
+
+    Raises ConfigurationError for a key that is not among those of the action, if it has such.
+    """
     key = raw.get(MATCHING_KEY)
-    return None if not key else key if isinstance(key, str) else json.dumps(key)
+    if not key:
+        return None
+    text = key if isinstance(key, str) else json.dumps(key)
+    if action.matching_keys and text not in action.matching_keys:
+        known = ", ".join(action.matching_keys)
+        raise ConfigurationError(f'The matching key must be one of {known}, got "{text}".')
+    return text
 
 
 def _sync_mode(action: Action, raw: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from framework.definition import (
     MAX_SUBSCRIPTIONS,
+    SYNC_MODES,
     Action,
     Destination,
     Field,
@@ -131,6 +132,11 @@ def _subscription() -> Schema:
                 "partnerAction": value("string", "The slug of the action.", minLength=1),
                 "subscribe": maybe("string", "The trigger, which selects events."),
                 "mapping": reference("mapping", "The values of the fields."),
+                "syncMode": {
+                    **maybe("string", "How rows of a warehouse are synced."),
+                    "enum": [*SYNC_MODES, None],
+                },
+                "matchingKey": maybe("string", "The field that identifies rows of a warehouse."),
                 "actionSlug": value("string", "The same as `partnerAction`.", minLength=1),
                 "trigger": maybe("string", "The same as `subscribe`."),
                 "settings": reference("mapping", "The same as `mapping`."),

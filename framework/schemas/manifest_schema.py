@@ -120,6 +120,9 @@ def _action() -> Schema:
         "hooks": maybe("object", "Hooks that run when a mapping is saved."),
         "fields": _table("The fields, by key."),
         "batching": reference("batching", "How payloads are grouped into batches."),
+        "matchingKeys": listing(
+            {"type": "string"}, "The fields of which one may identify records of a warehouse."
+        ),
         "rules": listing(
             {
                 "type": "object",

@@ -19,7 +19,7 @@ from framework.config import (
     parse_connection,
     read_connection,
 )
-from framework.definition import MAX_SUBSCRIPTIONS, Subscription
+from framework.definition import MAX_SUBSCRIPTIONS, SYNC_MODE_KEY, Subscription
 from framework.errors import ConfigurationError
 from framework.linting import CODES
 
@@ -314,3 +314,27 @@ def test_consent_categories_are_read(
     assert [
         f"{one.code} {one.line}:{one.column} {one.message}" for one in reading.diagnostics
     ] == findings
+
+
+ROWS = """\
+    destination: crm
+    subscriptions:
+      - partnerAction: upsert
+        syncMode: delete
+        matchingKey: email
+        mapping: {email: x}
+"""
+
+
+def test_sync_mode_and_matching_key_stand_beside_a_mapping() -> None:
+    file = connection(ROWS)
+    (item,) = file.items
+    assert (item.subscription.sync_mode, item.subscription.matching_key) == ("delete", "email")
+    assert item.spot("mapping", SYNC_MODE_KEY).line == 4
+    assert item.spot("mapping", "email").line == 6
+
+
+def test_two_sync_modes_are_refused() -> None:
+    twice = ROWS.replace("{email: x}", "{__segment_internal_sync_mode: add}")
+    same = "`syncMode` and `__segment_internal_sync_mode` in the mapping are the same."
+    assert found(parse(twice)) == [("AD204", 4, 15, 6, f"{same} Keep one of them.")]
