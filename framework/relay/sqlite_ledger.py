@@ -20,7 +20,7 @@ from framework.relay.ledger_store import AudienceStatus, Doubt
 from framework.relay.sqlite_state import SQLiteState
 from framework.relay.sqlite_writer import Reader, WriterThread
 
-_QUERY: Final = 500
+_QUERY: Final = 900
 """People that one query looks for."""
 
 _DIGEST: Final = 16
@@ -252,7 +252,7 @@ def _look_up(database: sqlite3.Connection, row: AudienceRow, people: Sequence[by
     """Return the saved states of people in an audience."""
     found: dict[bytes, Member] = {}
     trusted = row.version is not None
-    for some, marks in _some(people):
+    for some, marks in _some(sorted(people)):
         query = (
             "select person, state, since from members "  # noqa: S608
             f"where audience = ? and person in ({marks})"
