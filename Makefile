@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo test check format schemas docs bench bench-instructions conformance \
-	pythons lowest explore chaos wheel-smoke browser editor clean
+	pythons lowest explore chaos wheel-smoke browser postgres editor clean
 
 demo: .venv/.ready
 	$(BIN)/python examples/criteo/demo.py
 
-test: .venv/.ready browser
+test: .venv/.ready browser postgres
 	$(BIN)/python -m pytest
 
 check: .venv/.ready
@@ -61,6 +61,10 @@ wheel-smoke: .venv/.ready
 # Chromium for the tests of the tester's page, which are skipped where there is none.
 browser:
 	@scripts/install-browser
+
+# PostgreSQL for the tests of its store, which are skipped where there is none.
+postgres:
+	@scripts/install-postgres
 
 # The page's editor as one file, made anew from its packages; needs npm.
 editor:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import postgres
 
 # A shell starts what runs in its background with SIGINT ignored, and children inherit that: the
 # commands that tests interrupt would never hear of it.
@@ -20,3 +24,17 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Give the URL of a database of PostgreSQL; skip where there is none."""
+    with postgres.answering_url() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Give the address of a store of the test's own."""
+    with postgres.own_schema(postgres_server) as url:
+        yield url

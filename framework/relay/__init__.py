@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         joined,
     )
     from framework.relay.ledger_store import AudienceStatus, Claim, Doubt, LedgerStore
+    from framework.relay.postgres import PostgresStore
     from framework.relay.relay_process import (
         ConnectionStatus,
         Relay,
@@ -61,6 +62,7 @@ _EXPORTS = {
         "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined"
     ),
     "ledger_store": "AudienceStatus Claim Doubt LedgerStore",
+    "postgres": "PostgresStore",
     "sqlite": "SQLiteStore",
     "state_file": "StateFile rotated_tokens state_path",
 }
@@ -84,6 +86,7 @@ __all__ = [
     "LedgerStore",
     "OutcomeFile",
     "Owner",
+    "PostgresStore",
     "Progress",
     "Rejection",
     "Relay",

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from framework.errors import StoreFullError
+from framework.relay.appended_lines import cut, message_digest
 from framework.relay.event_store import Appended
-
-_CHUNK_BYTES: Final = 256 * 1024
-"""Size of a chunk from which the next lines begin a new one."""
 
 _QUERY: Final = 500
 """IDs that one query looks for."""
-
-_DIGEST: Final = 12
-"""Bytes of an ID's digest."""
 
 
 class Limits:
@@ -96,7 +90,7 @@ class Appends:
         ids: Sequence[str | None],
     ) -> Appended:
         """Stage the lines that are not repeated; raises StoreFullError and stages nothing."""
-        digests = [_digest(stream, one) for one in ids] or [None] * len(lines)
+        digests = [message_digest(stream, one) for one in ids] or [None] * len(lines)
         known = self._known(database, [one for one in digests if one])
         chosen, new = [], set[bytes]()
         for line, digest in zip(lines, digests, strict=True):
@@ -121,7 +115,7 @@ class Appends:
             rows = ((one,) for one in new)
             database.executemany(f"insert into {self._turn(database)} values(?)", rows)
         for stream, lines in staged.items():
-            for some in _chunks(lines):
+            for some in cut(lines):
                 _store(database, stream, some)
 
     def discard(self) -> None:
@@ -158,26 +152,6 @@ class Appends:
         rows = [("seen_table", table), ("seen_since", now)]
         database.executemany("insert or replace into facts values(?, ?)", rows)
         return f"seen_{table}"
-
-
-def _digest(stream: str, message_id: str | None) -> bytes | None:
-    if message_id is None:
-        return None
-    text = f"{stream}\0{message_id}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=_DIGEST).digest()
-
-
-def _chunks(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
-    some: list[bytes] = []
-    size = 0
-    for line in lines:
-        some.append(line)
-        size += len(line) + 1
-        if size >= _CHUNK_BYTES:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
 
 
 def _store(database: sqlite3.Connection, stream: str, lines: Sequence[bytes]) -> None:

@@ -24,7 +24,15 @@ from framework.errors import (
     StoreFullError,
 )
 from framework.events import Position
-from framework.relay import DeadLetter, DeadLetterFilter, EventStore, Owner, SQLiteStore, joined
+from framework.relay import (
+    DeadLetter,
+    DeadLetterFilter,
+    EventStore,
+    Owner,
+    PostgresStore,
+    SQLiteStore,
+    joined,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -56,10 +64,18 @@ def now() -> Days:
     return Days()
 
 
-@pytest.fixture(params=["sqlite"])
-def opener(request: pytest.FixtureRequest, tmp_path: Path, now: Days) -> Iterator[Opener]:
-    assert request.param == "sqlite"
-    opened: list[SQLiteStore] = []
+@pytest.fixture(params=["sqlite", "postgres"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the store of a test is."""
+    if request.param == "sqlite":
+        return str(tmp_path / "events.db")
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def opener(address: str, now: Days) -> Iterator[Opener]:
+    opened: list[EventStore] = []
 
     def open_store(
         *,
@@ -67,13 +83,8 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path, now: Days) -> Iterato
         max_bytes: int | None = None,
         window: float = 3600.0,
     ) -> EventStore:
-        store = SQLiteStore(
-            tmp_path / "events.db",
-            max_events=max_events,
-            max_bytes=max_bytes,
-            window=window,
-            now=now,
-        )
+        kind = PostgresStore if "://" in address else SQLiteStore
+        store = kind(address, max_events=max_events, max_bytes=max_bytes, window=window, now=now)
         opened.append(store)
         return store
 
@@ -199,6 +210,19 @@ def test_a_cancelled_submission_harms_nobody(store: EventStore) -> None:
     store.append("web", [b"last"])
     kept = [b"%d" % number for number in range(100) if number not in cancelled]
     assert lines(store, "web") == [*kept, b"last"]
+
+
+def test_many_processes_may_open_a_new_store_at_once(address: str) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        f"{OPENING}\nprint(store.append('web', [b'1']).stored)",
+        address,
+    ]
+    opening = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) for _ in range(4)
+    ]
+    assert [one.communicate()[0] for one in opening] == ["1\n"] * 4
 
 
 # Repeated IDs
@@ -623,10 +647,15 @@ def test_a_store_of_the_largest_size_refuses_more(opener: Opener) -> None:
 
 # Processes that are killed
 
-APPENDING = """
-import sys
-from framework.relay import SQLiteStore
-store = SQLiteStore(sys.argv[1])
+OPENING = """
+import sys, time
+from framework.relay import DeadLetter, PostgresStore, SQLiteStore
+store = (PostgresStore if "://" in sys.argv[1] else SQLiteStore)(sys.argv[1])
+"""
+
+APPENDING = (
+    OPENING
+    + """
 name = sys.argv[2]
 number = 0
 while True:
@@ -635,15 +664,15 @@ while True:
     number += 5
     print(number, flush=True)
 """
+)
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_nothing_acknowledged_is_lost_to_a_kill(tmp_path: Path, round_: int) -> None:
+def test_nothing_acknowledged_is_lost_to_a_kill(opener: Opener, address: str, round_: int) -> None:
     """Two processes append to one stream and are killed; what they had told is there, in order."""
-    path = tmp_path / "events.db"
-    told = [killed_after(path, name, 0.1 + 0.2 * round_) for name in ("a", "b")]
+    told = [killed_after(address, name, 0.1 + 0.2 * round_) for name in ("a", "b")]
     acknowledged = {name: one() for name, one in zip("ab", told, strict=True)}
-    with SQLiteStore(path) as store:
+    with opener() as store:
         chunks = store.read("web", 0, 10**9)
         assert all(one.end == two.start for one, two in pairwise(chunks))
         found = [line.split() for chunk in chunks for line in chunk.lines]
@@ -656,10 +685,9 @@ def test_nothing_acknowledged_is_lost_to_a_kill(tmp_path: Path, round_: int) -> 
             assert store.append("web", [b"x"] * len(mine), repeated) == (0, len(mine))
 
 
-SAVING = """
-import sys, time
-from framework.relay import DeadLetter, SQLiteStore
-store = SQLiteStore(sys.argv[1])
+SAVING = (
+    OPENING
+    + """
 owner = store.own("ads", "web")
 done = owner.position.offset
 while chunks := store.read("web", done, 1):
@@ -671,19 +699,21 @@ while chunks := store.read("web", done, 1):
     print(done, flush=True)
     time.sleep(0.002)
 """
+)
 
 
-def test_progress_is_saved_as_a_whole_whenever_its_process_is_killed(tmp_path: Path) -> None:
-    path = tmp_path / "events.db"
-    with SQLiteStore(path) as store:
+def test_progress_is_saved_as_a_whole_whenever_its_process_is_killed(
+    opener: Opener, address: str
+) -> None:
+    with opener() as store:
         owned(store, "ads").release()
         for number in range(400):
             store.append("web", [b"%d" % number])
         total = store.append("web", [b"x"]) and store.read("web", 0, 10**9)[-1].end
         last = 0
         for turn in range(3):
-            told = killed_after(path, "ads", 0.05 * turn, SAVING)()
-            owner = owned(store, "ads")
+            told = killed_after(address, "ads", 0.05 * turn, SAVING)()
+            owner = owned_soon(store, "ads")
             at = owner.position
             assert last < told <= at.offset <= told + 1
             assert (owner.epoch, owner.checkpoint) == (3 + 2 * turn, b"%d" % at.offset)
@@ -701,10 +731,10 @@ class Told(Protocol):
     def __call__(self) -> int: ...
 
 
-def killed_after(path: Path, name: str, seconds: float, program: str = APPENDING) -> Told:
+def killed_after(address: str, name: str, seconds: float, program: str = APPENDING) -> Told:
     """Start a process, and kill it some seconds after it first prints a number."""
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(path), name],
+        [sys.executable, "-c", program, address, name],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -722,21 +752,20 @@ def killed_after(path: Path, name: str, seconds: float, program: str = APPENDING
     return told
 
 
-OWNING = """
-import sys
-from framework.relay import SQLiteStore
-store = SQLiteStore(sys.argv[1])
+OWNING = (
+    OPENING
+    + """
 owner = store.own("ads", "web")
 print(owner.epoch, flush=True)
 sys.stdin.read()
 """
+)
 
 
-def test_the_connection_of_a_killed_process_is_free(tmp_path: Path) -> None:
-    path = tmp_path / "events.db"
-    with SQLiteStore(path) as store:
+def test_the_connection_of_a_killed_process_is_free(opener: Opener, address: str) -> None:
+    with opener() as store:
         with subprocess.Popen(
-            [sys.executable, "-c", OWNING, str(path)],
+            [sys.executable, "-c", OWNING, address],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
@@ -745,4 +774,13 @@ def test_the_connection_of_a_killed_process_is_free(tmp_path: Path) -> None:
             assert process.stdout.readline() == b"1\n"
             assert store.own("ads", "web") is None
             process.kill()
-        assert owned(store, "ads").epoch == 2
+        assert owned_soon(store, "ads").epoch == 2
+
+
+def owned_soon(store: EventStore, name: str) -> Owner:
+    """Own a connection within the second in which a killed process must be gone."""
+    end = time.monotonic() + 1
+    while (owner := store.own(name, "web")) is None:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    return owner

@@ -1,0 +1,120 @@
+"""The tables of a PostgreSQL store, and their versions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from psycopg import errors
+
+from framework.errors import ConfigurationError
+from framework.relay.postgres_sessions import Address, Session
+
+# Text that events, partners or plugins may have made is kept as bytes, since PostgreSQL's text
+# holds no zero characters. Chunks are not compressed, as they are deleted within seconds.
+_FIRST = """
+create table facts(name text primary key, value double precision not null)
+  with (fillfactor = 50);
+create table streams(
+  id bigint generated always as identity primary key, name text not null unique,
+  next bigint not null default 1, lines bigint not null default 0,
+  kept bigint not null default 0, bytes bigint not null default 0) with (fillfactor = 10);
+create table chunks(
+  stream bigint not null, seq bigint not null, lines bigint not null, n integer not null,
+  body bytea not null, primary key(stream, seq))
+  with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+alter table chunks alter body set storage external;
+create table cursors(
+  connection text primary key, stream bigint not null, epoch bigint not null,
+  committed bigint not null, checkpoint bytea not null, owner text not null)
+  with (fillfactor = 50);
+create table rates(
+  account bytea primary key, booked double precision not null, held double precision not null)
+  with (fillfactor = 50);
+create table seen(turn smallint not null, digest bytea not null, primary key(digest, turn))
+  partition by list (turn);
+create table seen_0 partition of seen for values in (0);
+create table seen_1 partition of seen for values in (1);
+create table dead_letters(
+  id bigint generated always as identity primary key, connection text not null,
+  line bigint not null, subscription bytea not null, event bytea not null, code bytea not null,
+  outcome bytea not null, tries integer not null, first double precision not null,
+  message_id bytea not null, at double precision not null, replay boolean not null default false,
+  unique(connection, line, subscription));
+create index dead_letters_by_time on dead_letters(at);
+create index dead_letters_to_replay on dead_letters(connection, id) where replay;
+create table state(
+  kind text not null, key bytea not null, value bytea not null, primary key(kind, key));
+insert into facts(name, value) values('seen_turn', 1), ('seen_since', 0), ('checked', 0)
+"""
+
+MIGRATIONS: Final = (_FIRST,)
+"""SQL from each version of the schema to the next; version 0 is no schema."""
+
+
+def prepare(address: Address, session: Session) -> None:
+    """Create the schema of a store if it is absent, and bring it to the newest version.
+
+    Several processes may do so at once. Raises ConfigurationError for another program's schema and
+    for a newer version, StorageError if the user may not create it.
+    """
+    with address.failures("opened"):
+        if _version(address, session) == len(MIGRATIONS):
+            return
+        with session.transaction():
+            session.execute("select pg_advisory_xact_lock(%s)", (address.key("schema", ""),))
+            version = _version(address, session)
+            if version == 0:
+                _create(address, session)
+            for script in MIGRATIONS[version:]:
+                for statement in filter(str.strip, script.split(";")):
+                    session.execute(statement.encode())
+            if version < len(MIGRATIONS):
+                query = "insert into facts(name, value) values('version', %s) on conflict(name) "
+                session.execute(
+                    query.encode() + b"do update set value = excluded.value", (len(MIGRATIONS),)
+                )
+
+
+def _version(address: Address, session: Session) -> int:
+    """Return the version of the schema, 0 if it is absent or empty."""
+    if not _exists(address, session):
+        return 0
+    try:
+        with session.transaction():
+            rows = session.execute("select value from facts where name = 'version'").fetchall()
+    except (errors.UndefinedTable, errors.UndefinedColumn):
+        rows = []
+    if not rows:
+        query = "select count(*) from pg_class where relnamespace = quote_ident(%s)::regnamespace"
+        if _one(session, query, address.schema) != (0,):
+            raise ConfigurationError(
+                f"The schema `{address.schema}` of the store `{address.shown}` belongs to another "
+                "program. Name another database, or another schema at the end of the address: "
+                "?options=-csearch_path%3DNAME"
+            )
+        return 0
+    version = int(rows[0][0])
+    if version > len(MIGRATIONS):
+        raise ConfigurationError(
+            f"The store `{address.shown}` has version {version} of its format, but this program "
+            f"knows versions up to {len(MIGRATIONS)}. Use the newer program that wrote it."
+        )
+    return version
+
+
+def _create(address: Address, session: Session) -> None:
+    if not _exists(address, session):
+        name = address.schema.replace('"', '""')
+        session.execute(f'create schema "{name}"'.encode())
+
+
+def _exists(address: Address, session: Session) -> bool:
+    # The functions that look up a schema may not see one that another process has just created.
+    query = "select count(*) from pg_namespace where nspname = %s"
+    return _one(session, query, address.schema) == (1,)
+
+
+def _one(session: Session, query: str, value: str) -> tuple[object, ...]:
+    row = session.execute(query.encode(), (value,)).fetchone()
+    assert row is not None
+    return row
