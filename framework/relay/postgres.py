@@ -20,8 +20,10 @@ from framework.events import Chunk, Position
 from framework.relay.event_store import Appended, CursorStatus
 from framework.relay.postgres_appends import AppenderThread, StoreLimits
 from framework.relay.postgres_dead_letters import PostgresDeadLetters, delete_letters
+from framework.relay.postgres_ledger import PostgresLedger, drop_audiences
 from framework.relay.postgres_owner import (
     OwningSession,
+    PostgresClaim,
     PostgresOwner,
     delete_settled,
     find_cursor,
@@ -111,6 +113,7 @@ class PostgresStore:
         self._appender = AppenderThread(address, limits, window, now, self._notify)
         self.dead_letters = PostgresDeadLetters(self._sessions)
         self.state = PostgresState(self._sessions)
+        self.ledger = PostgresLedger(self._sessions, self.state)
 
     def append(
         self, stream: str, lines: Sequence[bytes], ids: Sequence[str | None] = ()
@@ -179,7 +182,15 @@ class PostgresStore:
             session.release()
             raise
         self._keep_alive.add(session)
-        return PostgresOwner(stream, taken, session, self._sessions)
+        return PostgresOwner(stream, taken, session, self.ledger)
+
+    def claim(self, connection: str) -> PostgresClaim | None:
+        """Become the one that works for a connection without a stream; None if there is one."""
+        session = self._own(connection)
+        if session is None:
+            return None
+        self._keep_alive.add(session)
+        return PostgresClaim(session, self.ledger)
 
     def workers(self) -> int:
         """Return 1."""
@@ -201,16 +212,20 @@ class PostgresStore:
         return self._sessions.run("read", look)
 
     def drop(self, connection: str) -> bool:
-        """Remove a connection's cursor and its dead letters; return whether there was one."""
+        """Remove a connection's cursor, dead letters and memberships; return whether it was known.
+
+        It is known if it has a cursor or memberships.
+        """
         query = "delete from cursors where connection = %s returning stream"
 
         def write(session: Session) -> bool:
             with session.transaction():
                 row = session.execute(query, (connection,)).fetchone()
                 delete_letters(session, connection)
+                known, _ = drop_audiences(session, connection)
                 if row:
                     delete_settled(session, row[0])
-            return row is not None
+            return row is not None or known
 
         return self._sessions.run("written", write)
 

@@ -9,18 +9,28 @@ from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 
+from framework.delivery import MemberChange
 from framework.errors import ConfigurationError, OwnershipLostError
 from framework.events import Position
 from framework.relay.event_store import DeadLetter
+from framework.relay.ledger_store import Doubt
 from framework.relay.postgres_dead_letters import (
     add_letters,
     letters_to_replay,
     remove_letters,
 )
+from framework.relay.postgres_ledger import (
+    PostgresLedger,
+    PostgresMemberships,
+    doubts_of,
+    remove_doubts,
+    save_members,
+)
 from framework.relay.postgres_sessions import (
+    AGAIN,
+    ATTEMPTS,
     Address,
     Session,
-    Sessions,
     is_gone,
     owning_settings,
     process_name,
@@ -70,21 +80,27 @@ class OwningSession:
         return None
 
     def run(self, act: str, work: Callable[[Session], Value]) -> Value:
-        """Return the result of *work* on the session.
+        """Return the result of *work* on the session, one transaction at most.
 
+        It is done again if others have made it impossible.
         Raises OwnershipLostError if the session has ended, StorageError for other failures.
         """
         with self._lock:
             if self.lost:
                 raise self.lost_error()
             with self._address.failures(act):
-                try:
-                    return work(self._session)
-                except psycopg.Error as error:
-                    if not is_gone(self._session, error):
-                        raise
-                    self._lose()
-                    raise self.lost_error() from None
+                for left in reversed(range(ATTEMPTS)):
+                    try:
+                        return work(self._session)
+                    except AGAIN:
+                        if not left:
+                            raise
+                    except psycopg.Error as error:
+                        if not is_gone(self._session, error):
+                            raise
+                        self._lose()
+                        raise self.lost_error() from None
+            raise AssertionError  # the last attempt returns or raises
 
     def ping(self) -> None:
         """Tell the server that the process works; never raises, and skips a session in use."""
@@ -119,68 +135,110 @@ class OwningSession:
             self._session.close()
 
 
-class PostgresOwner:
+class PostgresClaim:
     """The right to work for a connection, held as long as its session lives or until released."""
 
-    def __init__(
-        self, stream: str, taken: CursorTaken, session: OwningSession, sessions: Sessions
-    ) -> None:
+    def __init__(self, session: OwningSession, ledger: PostgresLedger) -> None:
         self.connection = session.connection
-        self.stream = stream
-        self._stream, self.epoch, self.position, self.checkpoint = taken
         self._session = session
-        self._sessions = sessions
+        self._ledger = ledger
+        self._account = ""
 
     def check(self) -> None:
         """Raise OwnershipLostError if another owner has taken over."""
-        query = b"select from cursors where connection = %s and epoch = %s"
-        mine = (self.connection, self.epoch)
-        if not self._session.run("read", lambda one: one.execute(query, mine).rowcount):
-            raise self._session.lost_error()
+        self._session.run("read", self._check)
 
-    def save(
-        self,
-        committed: int,
-        checkpoint: bytes,
-        dead_letters: Sequence[DeadLetter] = (),
-        replayed: Sequence[int] = (),
-    ) -> None:
-        """Save progress in one transaction; raises OwnershipLostError and saves nothing if lost."""
+    def memberships(self, account: str) -> PostgresMemberships:
+        """Return the memberships that the connection changes in *account* at the partner."""
+        self._account = account
+        return PostgresMemberships(self._ledger, account, self)
 
-        def write(session: Session) -> None:
+    def save_members(self, members: Sequence[MemberChange]) -> None:
+        """Save states; raises OwnershipLostError and saves nothing if another one took over."""
+        if members:
+            self.write(lambda session: self._save_members(session, members))
+
+    def write(self, work: Callable[[Session], Value]) -> Value:
+        """Return the result of *work* in a transaction; raises OwnershipLostError if lost."""
+
+        def fenced(session: Session) -> Value:
             with session.transaction():
-                before = self._fence(session)
-                session.execute(
-                    "update cursors set committed = greatest(committed, %s), checkpoint = %b "
-                    "where connection = %s",
-                    (committed, checkpoint, self.connection),
-                )
-                remove_letters(session, self.connection, replayed)
-                add_letters(session, self.connection, dead_letters)
-                if committed > before:
-                    delete_settled(session, self._stream)
+                self._check(session, " for share")
+                return work(session)
 
-        self._session.run("written", write)
-
-    def replays(self, most: int = 1000) -> list[DeadLetter]:
-        """Return dead letters of the connection for which a replay is requested, by ID."""
-        return self._sessions.run(
-            "read", lambda session: letters_to_replay(session, self.connection, most)
-        )
+        return self._session.run("written", fenced)
 
     def release(self) -> None:
         """Release the connection; further calls have no effect."""
         self._session.release()
 
-    def _fence(self, session: Session) -> int:
-        """Lock the cursor, and return its committed position; raises OwnershipLostError."""
-        row = session.execute(
-            "select committed from cursors where connection = %s and epoch = %s for update",
-            (self.connection, self.epoch),
-        ).fetchone()
-        if row is None:
+    def _check(self, session: Session, lock: str = "") -> None:
+        """Raise if the session or the connection's cursor is gone; *lock* is a clause of SQL."""
+        del lock
+        session.execute("select 1")
+
+    def _save_members(self, session: Session, members: Sequence[MemberChange]) -> None:
+        address = self._ledger.sessions.address
+        save_members(session, address, self._account, self.connection, members)
+
+
+class PostgresOwner(PostgresClaim):
+    """The right to work for a connection that reads a stream."""
+
+    def __init__(
+        self, stream: str, taken: CursorTaken, session: OwningSession, ledger: PostgresLedger
+    ) -> None:
+        super().__init__(session, ledger)
+        self.stream = stream
+        self._stream, self.epoch, self.position, self.checkpoint = taken
+        self._settled = self.position.offset
+
+    def save(  # noqa: PLR0913, PLR0917 - what one transaction saves
+        self,
+        committed: int,
+        checkpoint: bytes,
+        dead_letters: Sequence[DeadLetter] = (),
+        replayed: Sequence[int] = (),
+        members: Sequence[MemberChange] = (),
+        resolved: Sequence[int] = (),
+    ) -> None:
+        """Save progress in one transaction; raises OwnershipLostError and saves nothing if lost."""
+        query = (
+            "update cursors set committed = greatest(committed, %s), checkpoint = %b "
+            "where connection = %s and epoch = %s"
+        )
+
+        def write(session: Session) -> None:
+            with session.transaction():
+                values = (committed, checkpoint, self.connection, self.epoch)
+                if not session.execute(query, values).rowcount:
+                    raise self._session.lost_error()
+                remove_letters(session, self.connection, replayed)
+                add_letters(session, self.connection, dead_letters)
+                self._save_members(session, members)
+                remove_doubts(session, self.connection, resolved)
+                if committed > self._settled:
+                    delete_settled(session, self._stream)
+
+        self._session.run("written", write)
+        self._settled = max(self._settled, committed)
+
+    def replays(self, most: int = 1000) -> list[DeadLetter]:
+        """Return dead letters of the connection for which a replay is requested, by ID."""
+        return self._ledger.sessions.run(
+            "read", lambda session: letters_to_replay(session, self.connection, most)
+        )
+
+    def doubts(self, most: int = 1000) -> list[Doubt]:
+        """Return the doubts about people in audiences of the connection, by ID."""
+        return self._ledger.sessions.run(
+            "read", lambda session: doubts_of(session, self.connection, most)
+        )
+
+    def _check(self, session: Session, lock: str = "") -> None:
+        query = f"select from cursors where connection = %s and epoch = %s{lock}"
+        if not session.execute(query.encode(), (self.connection, self.epoch)).rowcount:
             raise self._session.lost_error()
-        return int(row[0])
 
 
 def find_cursor(session: Session, connection: str, stream: str, *, from_start: bool) -> CursorTaken:

@@ -44,6 +44,19 @@ create index dead_letters_by_time on dead_letters(at);
 create index dead_letters_to_replay on dead_letters(connection, id) where replay;
 create table state(
   kind text not null, key bytea not null, value bytea not null, primary key(kind, key));
+create table audiences(
+  id integer generated always as identity primary key, account text not null, lane text not null,
+  scope bytea not null, naming text not null, name bytea not null, connection text not null,
+  used boolean not null, shared boolean not null, ambiguous boolean not null,
+  version bigint not null, unique(account, lane, scope, naming, name));
+create table members(
+  since bigint not null, audience integer not null, state smallint not null,
+  person bytea not null, primary key(audience, person));
+create table doubts(
+  id bigint generated always as identity primary key, connection text not null,
+  account text not null, lane text not null, scope bytea not null, naming text not null,
+  name bytea not null, person bytea not null, identifier bytea not null);
+create index doubts_by_connection on doubts(connection, id);
 insert into facts(name, value) values('seen_turn', 1), ('seen_since', 0), ('checked', 0)
 """
 

@@ -30,7 +30,7 @@ OLDEST: Final = 14
 REACH: Final = 5
 """Seconds after which a server that does not answer counts as out of reach."""
 
-_ATTEMPTS: Final = 3
+ATTEMPTS: Final = 3
 """How often a transaction is tried that others have made impossible."""
 
 _SEARCH_PATH: Final = re.compile(r"-(?:c\s*|-)search_path=(\S+)")
@@ -51,7 +51,9 @@ _SERVER: Final = {
     "idle_in_transaction_session_timeout": "60s",
 }
 
-_AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected)
+AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected)
+"""What others cause, and a second attempt may avoid."""
+
 _GONE: Final = (
     errors.ReadOnlySqlTransaction,  # the primary has become a standby
     errors.AdminShutdown,
@@ -208,8 +210,8 @@ class Sessions:
                     if gone:
                         session.close()
                         self.forget()  # the others are likely to be gone, too
-                    again = isinstance(error, _AGAIN) or (gone and used)
-                    if tries == _ATTEMPTS or not again:
+                    again = isinstance(error, AGAIN) or (gone and used)
+                    if tries == ATTEMPTS or not again:
                         raise
                 finally:
                     self._put_back(session)

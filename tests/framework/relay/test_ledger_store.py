@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from framework.delivery import Audience, Known, Member, MemberChange, Memberships
 from framework.errors import OwnershipLostError
-from framework.relay import Claim, Doubt, EventStore, SQLiteStore
+from framework.relay import Claim, Doubt, EventStore, PostgresStore, SQLiteStore
+from tests.postgres import own_schema
 
 Opener: TypeAlias = Callable[[], EventStore]
 
@@ -25,13 +26,25 @@ ELSEWHERE = Audience("list", "advertiser 2", "id", "42")
 ACCOUNT = "criteo 1234"
 
 
-@pytest.fixture(params=["sqlite"])
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
-    assert request.param == "sqlite"
-    opened: list[SQLiteStore] = []
+@pytest.fixture(params=["sqlite", "postgres"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the store of a test is."""
+    if request.param == "sqlite":
+        return str(tmp_path / "events.db")
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+def open_at(address: str) -> EventStore:
+    return PostgresStore(address) if "://" in address else SQLiteStore(address)
+
+
+@pytest.fixture
+def opener(address: str) -> Iterator[Opener]:
+    opened: list[EventStore] = []
 
     def open_store() -> EventStore:
-        opened.append(SQLiteStore(tmp_path / "events.db"))
+        opened.append(open_at(address))
         return opened[-1]
 
     yield open_store
@@ -536,10 +549,23 @@ def test_a_confirmed_state_is_that_of_the_last_call_of_anybody(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step]
 ) -> None:
     with SQLiteStore(tmp_path_factory.mktemp("model") / "events.db") as store:
-        model = Model(store)
-        for step in steps:
-            getattr(model, step.act)(step)
-        model.check()
+        follow(store, steps)
+
+
+@given(st.lists(STEPS, max_size=25))
+@settings(max_examples=20, deadline=None)
+def test_a_confirmed_state_is_that_of_the_last_call_on_postgres(
+    postgres_server: str, steps: list[Step]
+) -> None:
+    with own_schema(postgres_server) as url, PostgresStore(url) as store:
+        follow(store, steps)
+
+
+def follow(store: EventStore, steps: list[Step]) -> None:
+    model = Model(store)
+    for step in steps:
+        getattr(model, step.act)(step)
+    model.check()
 
 
 # What SQLite stores
