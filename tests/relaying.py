@@ -18,14 +18,19 @@ WITHIN = 30.0
 
 
 class RelayProcess:
-    """A relay on free ports; a context manager that kills it at the end."""
+    """A relay on free ports; a context manager that kills it at the end.
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    *last* is what it says last when it starts; `url` is what follows.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], last: str = "Intake"
+    ) -> None:
         self._process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self.metrics_url = self._address("Metrics")
-        self.url = self._address("Intake")
+        self.url = self._address(last)
 
     def _address(self, name: str) -> str:
         assert self._process.stdout is not None

@@ -76,6 +76,7 @@ ALLOWED_IN = {
         "framework.testing",
         "framework.tester",
     },
+    "psycopg": {"framework.relay"},
     "pycurl": {"framework.delivery.curl"},
     "certifi": {"framework.delivery.curl"},
     "prometheus_client": {"framework.monitoring.metrics", "framework.monitoring.otlp"},

@@ -22,7 +22,7 @@ from framework.cli.connections import (
     rotated_tokens,
 )
 from framework.cli.installed import plugins_print_to_stderr
-from framework.cli.stores import open_store, store_option
+from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
 
@@ -76,7 +76,9 @@ def _letters_options(command: F) -> F:
 
 
 @contextmanager
-def _opened(file: Path | None, store: Path | None) -> Iterator[DeadLetters | DeadLetterFile]:
+def _opened(
+    file: Path | None, store: StoreAddress | None
+) -> Iterator[DeadLetters | DeadLetterFile]:
     """Open the dead letters of a file run or of a store; raises UsageError unless one is given."""
     if (file is None) == (store is None):
         raise click.UsageError("Name either a FILE of dead letters or a --store.")

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from framework.cli.stores import open_store, store_option
+from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
-    from framework.relay import CursorStatus, SQLiteStore
+    from framework.relay import CursorStatus, EventStore
 
 
 @click.command()
 @click.argument("connection", metavar="NAME")
 @store_option()
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-def forget(connection: str, store: Path, yes: bool) -> None:  # noqa: FBT001 - click's signature
+def forget(connection: str, store: StoreAddress, yes: bool) -> None:  # noqa: FBT001 - click's signature
     """Remove the connection NAME from a store of events.
 
     Its undelivered events are given up, and its dead letters are deleted. Events that no other
@@ -41,7 +40,7 @@ def forget(connection: str, store: Path, yes: bool) -> None:  # noqa: FBT001 - c
     echo(f"Removed the connection `{connection}`.")
 
 
-def _found(store: SQLiteStore, name: str) -> CursorStatus:
+def _found(store: EventStore, name: str) -> CursorStatus:
     cursors = {one.connection: one for one in store.cursors()}
     if name not in cursors:
         raise UnknownNameError.of("connection", name, [*cursors])

@@ -36,9 +36,13 @@ class Monitoring(NamedTuple):
 
     @contextmanager
     def start(
-        self, store: EventStore, relay: Relay, intake: IntakeServer, say: Callable[[str], None]
+        self,
+        store: EventStore,
+        relay: Relay,
+        intake: IntakeServer | None,
+        say: Callable[[str], None],
     ) -> Iterator[None]:
-        """Monitor a relay and its intake until the block ends."""
+        """Monitor a relay and its intake, if it has one, until the block ends."""
         from framework.monitoring import (  # noqa: PLC0415 - heavy, imported at first use
             Alerts,
             MonitoringServer,
@@ -47,16 +51,17 @@ class Monitoring(NamedTuple):
             RelayMetrics,
         )
 
-        metrics = RelayMetrics(store, relay, intake.counts)
+        counts = intake.counts if intake else dict
+        metrics = RelayMetrics(store, relay, counts)
         with ExitStack() as stack:
             if self.metrics:
-                health = RelayHealth(store, relay, lambda: intake.alive)
+                health = RelayHealth(store, relay, lambda: intake is None or intake.alive)
                 server = MonitoringServer(metrics, health.problems, *self.metrics)
                 say(f"Metrics: {stack.enter_context(server).url}/metrics")
             if _exports(self.otlp_endpoint):
                 stack.enter_context(OTLPExport(metrics, self.otlp_endpoint))
             if self.bounds:
-                alerts = Alerts(store, relay, intake.counts, self.bounds, self.notices)
+                alerts = Alerts(store, relay, counts, self.bounds, self.notices)
                 stack.enter_context(alerts)
             yield
 

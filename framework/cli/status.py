@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from framework.cli.stores import open_store, store_option
+from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
 
@@ -15,10 +14,11 @@ from framework.cli.terminal import echo
 @click.command()
 @store_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(store: Path, as_json: bool) -> None:  # noqa: FBT001 - click's signature
+def status(store: StoreAddress, as_json: bool) -> None:  # noqa: FBT001 - click's signature
     """Show what waits in a store of events, by connection.
 
-    A connection is owned while a process works for it. The age is that of the oldest waiting event.
+    The owner is the process that works for a connection, as host/number. The age is that of the
+    oldest waiting event.
     """
     from framework.relay import connection_statuses  # noqa: PLC0415 - heavy, imported at first use
 
@@ -35,9 +35,9 @@ def status(store: Path, as_json: bool) -> None:  # noqa: FBT001 - click's signat
             f"{one.waiting:,}",
             "" if one.oldest is None else f"{one.oldest:,.0f} s",
             f"{one.dead_letters:,}",
-            "yes" if one.owned else "no",
+            one.owner or ("yes" if one.owned else "no"),
         )
         for one in found
     ]
-    titles = ("Connection", "Stream", "Waiting", "Age", "Dead letters", "Owned")
+    titles = ("Connection", "Stream", "Waiting", "Age", "Dead letters", "Owner")
     print_table(titles, rows, empty="No connection has been relayed from this store.")

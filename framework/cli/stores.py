@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -12,7 +12,7 @@ from framework.errors import ConfigurationError
 from framework.quantities import read_size
 
 if TYPE_CHECKING:
-    from framework.relay import SQLiteStore
+    from framework.relay import EventStore, PostgresStore
 
     _Type = click.ParamType[Any]
 else:  # generic from click 8.3 on
@@ -22,23 +22,76 @@ else:  # generic from click 8.3 on
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _read_store(_: click.Context, parameter: click.Parameter, value: str | None) -> Path | None:
+class StoreAddress(NamedTuple):
+    """Where a store is: an SQLite database at *path*, or one of PostgreSQL at *url*."""
+
+    path: Path | None
+    url: str = ""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether processes on many machines may use it."""
+        return self.path is None
+
+    def open(
+        self,
+        *,
+        max_bytes: int | None = None,
+        max_events: int | None = None,
+        create: bool = True,
+    ) -> EventStore:
+        """Open the store; without *create*, it has to exist.
+
+        Raises ConfigurationError, also without the extra that it needs, and StorageError.
+        """
+        if self.path is None:
+            store = _postgres()
+            return store(self.url, max_bytes=max_bytes, max_events=max_events, create=create)
+        from framework.relay import SQLiteStore  # noqa: PLC0415 - heavy, imported at first use
+
+        if not create and not self.path.exists():
+            raise ConfigurationError(
+                f"There is no store `{self.path}`. `actions relay` creates one when it starts."
+            )
+        return SQLiteStore(self.path, max_bytes=max_bytes, max_events=max_events)
+
+
+def _postgres() -> type[PostgresStore]:
+    try:
+        from framework.relay import PostgresStore  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"A PostgreSQL store needs the package `psycopg` ({error}). Install it: "
+            "pip install 'action-destinations[postgres]'"
+        ) from None
+    return PostgresStore
+
+
+def _read_store(
+    _: click.Context, parameter: click.Parameter, value: str | None
+) -> StoreAddress | None:
     if value is None:
         return None
-    kind, colon, path = value.partition(":")
-    if kind != "sqlite" or not colon or not path:
-        raise click.BadParameter(f"`{value}` must be sqlite:PATH.", param=parameter)
-    return Path(path)
+    kind, colon, rest = value.partition(":")
+    if kind in {"postgresql", "postgres"} and rest.startswith("//"):
+        return StoreAddress(None, value)
+    if kind != "sqlite" or not colon or not rest:
+        # Not repeated, as it may hold a password.
+        raise click.BadParameter(
+            "A store is sqlite:PATH or postgresql://USER@HOST/DATABASE.", param=parameter
+        )
+    return StoreAddress(Path(rest))
 
 
 def store_option(*, required: bool = True) -> Callable[[F], F]:
-    """Return the decorator that adds the option."""
+    """Return the decorator that adds the option; its value is a `StoreAddress`."""
     return click.option(
         "--store",
         required=required,
-        metavar="sqlite:PATH",
+        metavar="STORE",
         callback=_read_store,
-        help="The store of events: an SQLite database on a local disk.",
+        help="The store of events: sqlite:PATH for a database on a local disk, or "
+        "postgresql://USER@HOST/DATABASE, which many machines may share.",
     )
 
 
@@ -77,12 +130,6 @@ def limit_options(command: F) -> F:
     return size(number(command))
 
 
-def open_store(path: Path) -> SQLiteStore:
-    """Open the store at *path*, which has to exist; raises ConfigurationError, StorageError."""
-    from framework.relay import SQLiteStore  # noqa: PLC0415 - heavy, imported at first use
-
-    if not path.exists():
-        raise ConfigurationError(
-            f"There is no store `{path}`. `actions relay` creates one when it starts."
-        )
-    return SQLiteStore(path)
+def open_store(address: StoreAddress) -> EventStore:
+    """Open a store that has to exist; raises ConfigurationError, StorageError."""
+    return address.open(create=False)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         EventStore,
         Owner,
         joined,
+        process_name,
     )
     from framework.relay.ledger_store import AudienceStatus, Claim, Doubt, LedgerStore
     from framework.relay.postgres import PostgresStore
@@ -59,7 +60,8 @@ _EXPORTS = {
     "relay_process": "ConnectionStatus Relay WorkerStatus connection_statuses",
     "worker": "RelayRoute current_connection",
     "event_store": (
-        "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined"
+        "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined "
+        "process_name"
     ),
     "ledger_store": "AudienceStatus Claim Doubt LedgerStore",
     "postgres": "PostgresStore",
@@ -108,6 +110,7 @@ __all__ = [
     "mark_reported",
     "others",
     "predecessors",
+    "process_name",
     "read_moment",
     "recorded",
     "refuse_previous",

@@ -10,6 +10,8 @@ they have no room. All methods are safe under threads.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import chain
@@ -22,6 +24,11 @@ from framework.delivery import MemberChange, RateStore
 from framework.events import Chunk, Position
 from framework.relay.ledger_store import Claim, Doubt, LedgerStore
 from framework.state_store import StateStore
+
+
+def process_name() -> str:
+    """Return the host and the number of this process, as `host/pid`."""
+    return f"{socket.gethostname()[:40]}/{os.getpid()}"
 
 
 class Appended(NamedTuple):
@@ -160,7 +167,10 @@ class Owner(Claim, Protocol):
 
 
 class CursorStatus(NamedTuple):
-    """A connection's cursor: committed chunk, lines *waiting* after it, whether it is *owned*."""
+    """A connection's cursor: committed chunk, lines *waiting* after it, whether it is *owned*.
+
+    *owner* is the process that works for the connection, see `process_name`; empty without one.
+    """
 
     connection: str
     stream: str
@@ -168,6 +178,7 @@ class CursorStatus(NamedTuple):
     committed: int
     waiting: int
     owned: bool
+    owner: str = ""
 
 
 class EventStore(Protocol):
@@ -223,8 +234,12 @@ class EventStore(Protocol):
         Excludes owners and other claims of the connection; None if there is one.
         """
 
-    def workers(self) -> int:
-        """Return the number of processes among which connections are divided."""
+    def workers(self, connections: Sequence[str]) -> int:
+        """Take part in working for *connections*; return the number of processes that do.
+
+        They are counted while they live, and only those that take part in the same connections.
+        A store that does not divide connections returns 1.
+        """
 
     def cursors(self) -> list[CursorStatus]:
         """Return all cursors, by name of the connection."""

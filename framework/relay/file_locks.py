@@ -10,11 +10,12 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from framework.errors import ConfigurationError, StorageError
+from framework.relay.event_store import process_name
 from framework.storage import storage
 
 _LOOK: Final = 0.02
@@ -46,23 +47,22 @@ class LockFolder:
         Raises StorageError if the folder cannot be written, ConfigurationError on systems that do
         not lock files.
         """
-        with storage("The lock", self._path(kind, name), "taken"):
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            descriptor = os.open(self._path(kind, name), os.O_RDWR | os.O_CREAT, 0o600)
-            taken = False
-            try:
-                taken = _lock(descriptor)
-            finally:
-                if not taken:
-                    os.close(descriptor)
-        return FileLock(descriptor) if taken else None
+        path = self._path(kind, name)
+        lock = self._take(path)
+        if lock:
+            with suppress(OSError):  # it is held, whether its holder is known or not
+                path.write_text(f"{process_name()}\n", encoding="utf-8")
+        return lock
 
-    def is_held(self, kind: str, name: str) -> bool:
-        """Return whether the lock is held."""
-        lock = self.take(kind, name)
+    def holder(self, kind: str, name: str) -> str | None:
+        """Return the name of the process that holds the lock, None if it is free."""
+        path = self._path(kind, name)
+        lock = self._take(path)
         if lock:
             lock.release()
-        return lock is None
+            return None
+        with storage("The lock", path, "read"):
+            return path.read_text(encoding="utf-8", errors="replace").strip()
 
     @contextmanager
     def hold(self, kind: str, name: str, patience: float) -> Iterator[None]:
@@ -78,6 +78,18 @@ class LockFolder:
             yield
         finally:
             lock.release()
+
+    def _take(self, path: Path) -> FileLock | None:
+        with storage("The lock", path, "taken"):
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            taken = False
+            try:
+                taken = _lock(descriptor)
+            finally:
+                if not taken:
+                    os.close(descriptor)
+        return FileLock(descriptor) if taken else None
 
     def _path(self, kind: str, name: str) -> Path:
         readable = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:40]

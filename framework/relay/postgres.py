@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from typing import Final, Self
 
 from framework.clock import Clock
-from framework.errors import StorageError
+from framework.errors import OwnershipLostError, StorageError
 from framework.events import Chunk, Position
 from framework.relay.event_store import Appended, CursorStatus
 from framework.relay.postgres_appends import AppenderThread, StoreLimits
@@ -69,14 +69,17 @@ where locktype = 'advisory' and objsubid = 1 and granted
 
 
 class PostgresStore:
-    """A store of events in the database at *url*, in which its schema is created if absent.
+    """A store of events in the database at *url*, in a schema that is created if absent.
+
+    With *create* false, it has to exist.
 
     *max_bytes* bounds the size of the events that are kept and *max_events* their number. Repeated
     message IDs are recognized for *window* seconds, at most twice as long. *now* returns seconds
     since 1970. The server frees the connections of a process *takeover* seconds after its last
     sign of life.
-    Raises ConfigurationError for a URL that cannot be read, a server that is too old, and a schema
-    of another program or a newer version; StorageError if the server cannot be reached.
+    Raises ConfigurationError for a URL that cannot be read, a server that is too old, a schema that
+    is missing, of another program or of a newer version; StorageError if the server cannot be
+    reached.
     """
 
     def __init__(  # noqa: PLR0913 - each is an option of its own
@@ -88,6 +91,7 @@ class PostgresStore:
         window: float = WINDOW,
         now: Callable[[], float] = time.time,
         takeover: float = TAKEOVER,
+        create: bool = True,
     ) -> None:
         self._address = address = Address(url)
         self.name = address.shown
@@ -95,7 +99,7 @@ class PostgresStore:
         self._sessions = Sessions(address)
         session = address.open()
         try:
-            prepare(address, session)
+            prepare(address, session, create=create)
             with address.failures("opened"):
                 self._clock = ServerClock(session)
         finally:
@@ -178,6 +182,8 @@ class PostgresStore:
             taken = session.run(
                 "written", lambda one: find_cursor(one, connection, stream, from_start=from_start)
             )
+        except OwnershipLostError:  # at this moment; whoever asks tries again
+            return None
         except BaseException:
             session.release()
             raise
@@ -192,22 +198,25 @@ class PostgresStore:
         self._keep_alive.add(session)
         return PostgresClaim(session, self.ledger)
 
-    def workers(self) -> int:
-        """Return 1."""
-        return 1
+    def workers(self, connections: Sequence[str]) -> int:
+        """Return the number of processes, this one included, that work for *connections*."""
+        key = self._address.key("workers", "\0".join(sorted(connections)))
+        self._presence.hold(key)
+        self._keep_alive.start()
+        rows = self._sessions.run("read", lambda one: one.execute(_HELD).fetchall())
+        return len({pid for held, pid in rows if held == key})
 
     def cursors(self) -> list[CursorStatus]:
         """Return all cursors, by name of the connection."""
 
         def look(session: Session) -> list[CursorStatus]:
             held = {key for key, _ in session.execute(_HELD)}
-            return [
-                CursorStatus(
-                    connection, stream, epoch, committed, waiting,
-                    self._address.key("owner", connection) in held,
-                )
-                for connection, stream, epoch, committed, waiting, _ in session.execute(_CURSORS)
-            ]  # fmt: skip
+            found = []
+            for name, stream, epoch, committed, waiting, owner in session.execute(_CURSORS):
+                owned = self._address.key("owner", name) in held
+                who = owner if owned else ""
+                found.append(CursorStatus(name, stream, epoch, committed, waiting, owned, who))
+            return found
 
         return self._sessions.run("read", look)
 

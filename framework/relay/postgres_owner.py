@@ -12,7 +12,7 @@ import psycopg
 from framework.delivery import MemberChange
 from framework.errors import ConfigurationError, OwnershipLostError
 from framework.events import Position
-from framework.relay.event_store import DeadLetter
+from framework.relay.event_store import DeadLetter, process_name
 from framework.relay.ledger_store import Doubt
 from framework.relay.postgres_dead_letters import (
     add_letters,
@@ -33,7 +33,6 @@ from framework.relay.postgres_sessions import (
     Session,
     is_gone,
     owning_settings,
-    process_name,
     release_all,
 )
 

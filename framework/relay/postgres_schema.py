@@ -64,15 +64,21 @@ MIGRATIONS: Final = (_FIRST,)
 """SQL from each version of the schema to the next; version 0 is no schema."""
 
 
-def prepare(address: Address, session: Session) -> None:
-    """Create the schema of a store if it is absent, and bring it to the newest version.
+def prepare(address: Address, session: Session, *, create: bool) -> None:
+    """Create the schema of a store if it is absent and *create*, and bring it to its last version.
 
     Several processes may do so at once. Raises ConfigurationError for another program's schema and
     for a newer version, StorageError if the user may not create it.
     """
     with address.failures("opened"):
-        if _version(address, session) == len(MIGRATIONS):
+        version = _version(address, session)
+        if version == len(MIGRATIONS):
             return
+        if version == 0 and not create:
+            raise ConfigurationError(
+                f"There is no store at `{address.shown}`. `actions relay` creates one when it "
+                "starts."
+            )
         with session.transaction():
             session.execute("select pg_advisory_xact_lock(%s)", (address.key("schema", ""),))
             version = _version(address, session)

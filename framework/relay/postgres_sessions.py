@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
@@ -16,6 +14,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from framework.errors import ConfigurationError, StorageError, StoreFullError
+from framework.relay.event_store import process_name
 
 Session: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -60,11 +59,6 @@ _GONE: Final = (
     errors.CrashShutdown,
     errors.CannotConnectNow,
 )
-
-
-def process_name() -> str:
-    """Return the host and the number of this process, as other processes see it."""
-    return f"{socket.gethostname()[:40]}/{os.getpid()}"
 
 
 class OutOfReachError(StorageError):

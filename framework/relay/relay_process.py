@@ -12,6 +12,7 @@ from msgspec import Struct
 from framework.dates import read_date
 from framework.errors import ConfigurationError
 from framework.relay.event_store import DeadLetterFilter
+from framework.relay.spread import Spread
 from framework.relay.worker import RelayRoute, RelayWorker, WorkerState
 
 if TYPE_CHECKING:
@@ -40,13 +41,15 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
 class ConnectionStatus(Struct, frozen=True, kw_only=True):
     """A connection's cursor in a store, with what waits for it and its dead letters.
 
-    *oldest* is the number of seconds since the oldest waiting event was received, if known.
+    *owner* is the process that works for it, as `host/pid`. *oldest* is the number of seconds since
+    the oldest waiting event was received, if known.
     """
 
     connection: str
     stream: str
     waiting: int
     owned: bool
+    owner: str
     dead_letters: int
     oldest: float | None
 
@@ -57,6 +60,7 @@ class ConnectionStatus(Struct, frozen=True, kw_only=True):
             "stream": self.stream,
             "waiting": self.waiting,
             "owned": self.owned,
+            "owner": self.owner or None,
             "deadLetters": self.dead_letters,
             "oldestSeconds": None if self.oldest is None else round(self.oldest, 3),
         }
@@ -65,20 +69,27 @@ class ConnectionStatus(Struct, frozen=True, kw_only=True):
 class Relay:
     """Delivers from *store* to several connections at once, each at its own pace.
 
-    All of them are opened and taken over when the relay is constructed.
+    All of them are opened when the relay is constructed, and taken over unless it *waits*: then it
+    takes over what is free, as much as is its share among the relays that use the store.
     Raises ConfigurationError with the problems of all connections.
     """
 
     def __init__(
-        self, store: EventStore, routes: Sequence[RelayRoute], *, from_start: bool = False
+        self,
+        store: EventStore,
+        routes: Sequence[RelayRoute],
+        *,
+        from_start: bool = False,
+        waits: bool = False,
     ) -> None:
         self._store = store
         self._next_expiry = 0.0
         self._workers: list[RelayWorker] = []
         problems: list[str] = []
+        spread = Spread(store, [route.name for route in routes]) if waits else None
         for route in routes:
             try:
-                self._workers.append(RelayWorker(store, route, from_start=from_start))
+                self._workers.append(RelayWorker(store, route, spread, from_start=from_start))
             except ConfigurationError as error:
                 problems.append(str(error))
         if problems:
@@ -165,6 +176,7 @@ def _status(store: EventStore, cursor: CursorStatus, now: float) -> ConnectionSt
         stream=cursor.stream,
         waiting=cursor.waiting,
         owned=cursor.owned,
+        owner=cursor.owner,
         dead_letters=store.dead_letters.count(DeadLetterFilter(connection=cursor.connection)),
         oldest=_age(store, cursor, now) if cursor.waiting else None,
     )

@@ -170,7 +170,7 @@ class SQLiteStore:
         self._claims[connection] = claim
         return claim
 
-    def workers(self) -> int:
+    def workers(self, connections: Sequence[str]) -> int:  # noqa: ARG002 - not divided
         """Return 1, as processes of one machine own whichever connections are free."""
         return 1
 
@@ -187,7 +187,13 @@ class SQLiteStore:
             ]
         return [
             CursorStatus(
-                connection, name, epoch, committed, left, self._locks.is_held(_OWNER, connection)
+                connection,
+                name,
+                epoch,
+                committed,
+                left,
+                (owner := self._locks.holder(_OWNER, connection)) is not None,
+                owner or "",
             )
             for (connection, _, name, epoch, committed, _), left in zip(rows, waiting, strict=True)
         ]

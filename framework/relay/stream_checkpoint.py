@@ -87,5 +87,5 @@ def _refused(name: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"The connection `{name}` {why}, so its position in the store does not belong to "
         "this connection. Give this one another `name`, name another --store, or give up what is "
-        f"not delivered yet: actions forget --store sqlite:PATH {shlex.quote(name)}"
+        f"not delivered yet: actions forget --store STORE {shlex.quote(name)}"
     )

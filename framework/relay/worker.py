@@ -24,6 +24,7 @@ from framework.errors import (
 )
 from framework.relay.checkpoint import ConnectionIdentity
 from framework.relay.relay_counts import RelayCounts
+from framework.relay.spread import Spread
 from framework.relay.stream_checkpoint import StreamCheckpoint
 from framework.relay.stream_session import StreamSession, fence
 
@@ -43,6 +44,9 @@ PATIENCE: Final = Patience(run_for=math.inf)
 
 _REFUSED: Final = Patience(first=1.0)
 """The waits before a connection is probed that was refused as a whole."""
+
+_STORE_AGAIN: Final = 2.0
+"""Maximum seconds until a store that failed is tried again."""
 
 _LOOK: Final = 0.25
 current_connection: Final[ContextVar[str]] = ContextVar("connection", default="")
@@ -72,17 +76,26 @@ class RelayRoute(Struct, frozen=True, kw_only=True):
 class RelayWorker:
     """Delivers the stream of *route* until it is stopped.
 
-    The connection is opened, and its position taken over, when the worker is constructed.
+    The connection is opened, and its position taken over, when the worker is constructed. With a
+    *spread*, it is taken over later, whenever it is free and the spread allows it.
     Raises ConfigurationError for a position of another connection, or if another process works for
     this one, and what opening raises.
     """
 
-    def __init__(self, store: EventStore, route: RelayRoute, *, from_start: bool = False) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        route: RelayRoute,
+        spread: Spread | None = None,
+        *,
+        from_start: bool = False,
+    ) -> None:
         self.route = route
         self.counts = RelayCounts()
-        self._state: WorkerState = "delivering"
+        self._state: WorkerState = "waiting" if spread else "delivering"
         self.failure = ""
         self._store = store
+        self._spread = spread
         self._from_start = from_start
         self._stop = threading.Event()
         self._lost = self._refused = False
@@ -93,7 +106,8 @@ class RelayWorker:
         self.serves = ConnectionIdentity.of(self._connection, route.name, route.sent_to)
         self._owner: Owner | None = None
         try:
-            self._take_over_first()
+            if not spread:
+                self._take_over_first()
         except BaseException:
             self.close()
             raise
@@ -155,7 +169,18 @@ class RelayWorker:
         owner = self._store.own(route.name, route.stream, from_start=self._from_start)
         if owner is None:
             return False
+        try:
+            self._begin_with(owner)
+        except BaseException:
+            owner.release()
+            raise
         self._owner = owner
+        self._lost = False
+        return True
+
+    def _begin_with(self, owner: Owner) -> None:
+        """Begin at the position that a former owner has saved."""
+        route = self.route
         self._committed: Position = owner.position
         content = owner.checkpoint
         self._saved = StreamCheckpoint.read_from(content, self.serves, owner.position.lines)
@@ -168,14 +193,15 @@ class RelayWorker:
             )
             self._saved = replace(self._saved, serves=self.serves)
         self._connection.hook_runner.client.guard(fence(owner, self._lose))
-        self._lost = False
-        return True
 
     def _lose(self) -> None:
         self._lost = True
 
     def _stopping(self) -> bool:
-        return self._stop.is_set() or self._lost
+        return self._stop.is_set() or self._lost or self._is_surplus()
+
+    def _is_surplus(self) -> bool:
+        return self._spread is not None and self._spread.is_surplus(self.route.name)
 
     def _run(self) -> None:
         current_connection.set(self.route.name)
@@ -194,8 +220,11 @@ class RelayWorker:
 
     def _deliver(self) -> float:
         """Deliver until something ends it; return the seconds after which to continue."""
-        if self._lost and not self._own_again():
-            return 1.0
+        if self._owner and self._is_surplus():
+            self._give_back()
+            _logger.info("Connection `%s` is given to another process.", self.route.name)
+        if (self._lost or self._owner is None) and not self._own_again():
+            return _LOOK
         assert self._owner is not None
         session = StreamSession(
             self._store, self._owner, self._committed, self._saved, self._connection,
@@ -235,27 +264,45 @@ class RelayWorker:
     def _failed_unexpectedly(self, error: Exception) -> float:
         """Log an error of the store or a bug; return the seconds until the next try."""
         self._state, self.failure = "held", type(error).__name__
-        text = str(error) if isinstance(error, StorageError) else traceback.format_exc()
+        of_store = isinstance(error, StorageError)
+        text = str(error) if of_store else traceback.format_exc()
         text = self._connection.redactor.text(text)
         _logger.error("Connection `%s` failed. %s", self.route.name, text)
         self._errors += 1
-        return _REFUSED.wait(self._errors, None)
+        pause = _REFUSED.wait(self._errors, None)
+        return min(pause, _STORE_AGAIN) if of_store else pause
 
     def _own_again(self) -> bool:
-        """Own the connection again after its cursor was dropped or taken over."""
-        assert self._owner is not None
-        self._owner.release()
-        owned = self._take_over()
+        """Own the connection, also again after its cursor was dropped or taken over."""
+        self._give_back()
+        if self._spread and not self._spread.take(self.route.name):
+            self._state = "waiting"
+            return False
+        owned = False
+        try:
+            owned = self._take_over()
+        finally:
+            if self._spread and not owned:
+                self._spread.give_back(self.route.name)
         if not owned and self._state != "waiting":
             self._state = "waiting"
             _logger.warning("Another process works for connection `%s`.", self.route.name)
         return owned
+
+    def _give_back(self) -> None:
+        if self._owner:
+            self._owner.release()
+            self._owner = None
+        if self._spread:
+            self._spread.give_back(self.route.name)
 
     def _pause(self, seconds: float) -> None:
         """Wait, then open the connection again if it was refused."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self._stop.is_set():
             self._stop.wait(min(left, _LOOK))
+            if self._owner and self._is_surplus():
+                break
         if self._refused and not self._stop.is_set():
             self._refused = False
             self._open_again()

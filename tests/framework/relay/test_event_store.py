@@ -32,6 +32,7 @@ from framework.relay import (
     PostgresStore,
     SQLiteStore,
     joined,
+    process_name,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -356,7 +357,7 @@ def test_a_connection_has_one_owner(opener: Opener) -> None:
     with pytest.raises(OwnershipLostError):
         owner.save(5, b"late", [letter(1)])
     assert other.dead_letters.count() == 0
-    assert one.workers() == 1
+    assert one.workers(["ads"]) == 1
 
 
 def test_a_closed_store_gives_its_connections_back(opener: Opener) -> None:
@@ -433,8 +434,8 @@ def test_cursors_say_who_waits_for_what(store: EventStore) -> None:
     owner.save(2, b"")
     gone.release()
     assert store.cursors() == [
-        ("ads", "web", 1, 2, 2, True),
-        ("crm", "web", 1, 0, 6, False),
+        ("ads", "web", 1, 2, 2, True, process_name()),
+        ("crm", "web", 1, 0, 6, False, ""),
     ]
 
 

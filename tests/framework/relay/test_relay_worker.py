@@ -20,7 +20,16 @@ import pytest
 from framework.definition import Destination, Rate, Subscription
 from framework.delivery import Connection, Patience, RateStore, bearer, rate_account
 from framework.errors import ConfigurationError, InvalidAuthenticationError, StoreFullError
-from framework.relay import DeadLetter, DeadLetterFilter, Relay, RelayRoute, SQLiteStore
+from framework.relay import (
+    DeadLetter,
+    DeadLetterFilter,
+    EventStore,
+    PostgresStore,
+    Relay,
+    RelayRoute,
+    SQLiteStore,
+    process_name,
+)
 from framework.relay import connection_statuses as statuses
 from framework.state_store import StateStore
 from tests.framework.delivery.bench import URL, connected, plugin, said
@@ -64,7 +73,7 @@ def post(client: Any, key: Any, payloads: Any) -> None:
 class Bench:
     """A store, a partner, and relays between them."""
 
-    def __init__(self, store: SQLiteStore) -> None:
+    def __init__(self, store: EventStore) -> None:
         self.store = store
         self.rooms = Rooms()
         self.key = "first-key-0123"
@@ -109,9 +118,13 @@ class Bench:
         )
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with SQLiteStore(tmp_path / "events.db") as store:
+@pytest.fixture(params=["sqlite", "postgres"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    with (
+        SQLiteStore(tmp_path / "events.db")
+        if request.param == "sqlite"
+        else PostgresStore(request.getfixturevalue("postgres_url"))
+    ) as store:
         yield Bench(store)
 
 
@@ -422,6 +435,6 @@ def test_the_age_of_the_oldest_waiting_event_is_told(bench: Bench) -> None:
     bench.store.append("events", [json.dumps(event).encode()])
     (found,) = statuses(bench.store, now=1_796_025_600.0 + 90)
     assert found.to_json() == {
-        "connection": "ads", "stream": "events", "waiting": 1, "owned": True, "deadLetters": 0,
-        "oldestSeconds": 90.0,
+        "connection": "ads", "stream": "events", "waiting": 1, "owned": True,
+        "owner": process_name(), "deadLetters": 0, "oldestSeconds": 90.0,
     }  # fmt: skip
