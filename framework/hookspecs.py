@@ -119,6 +119,7 @@ def perform(
     clock: Clock,
     stop: threading.Event,
     confide: Callable[[str], None],
+    forget_members: Callable[[], None],
 ) -> httpx.Response | Result | None:
     """Deliver one payload; a normal return means delivered.
 
@@ -128,6 +129,8 @@ def perform(
     as the connection.
     *stop* is set when the call has to end: `clock.sleep` and the client then raise Stopped.
     *confide* takes a text that is a secret, to keep it out of everything that is written.
+    *forget_members* is to be called, before the hook returns, if the audience does not exist at the
+    partner any more, or had to be created: nobody counts as a member in the ledger then.
     """
     raise NotImplementedError
 
@@ -151,6 +154,7 @@ def perform_batch(
     clock: Clock,
     stop: threading.Event,
     confide: Callable[[str], None],
+    forget_members: Callable[[], None],
 ) -> httpx.Response | Sequence[Result] | None:
     """Deliver a batch of payloads of one action with equal batch keys.
 
@@ -158,6 +162,8 @@ def perform_batch(
     payload in order.
     *key* holds the values of the batch keys by name. If the hook asks for *audience_settings*, all
     payloads have the same ones, and the same key and external ID of the audience.
+    *forget_members* is as for `perform`. A removal from an audience that does not exist is skipped
+    with code `NO_AUDIENCE`; the ledger then knows that the users are not members.
     An exception fails every payload of the batch.
     """
     raise NotImplementedError
@@ -213,6 +219,7 @@ def delete_users(
     requests: Sequence[Any],
     cache: Any,
     logger: logging.Logger,
+    forget_members: Callable[[], None],
 ) -> httpx.Response | Sequence[Result] | None:
     """Delete the data of users at the partner; return what `perform_batch` returns.
 
@@ -220,6 +227,9 @@ def delete_users(
     `user_id` and an `anonymous_id` (strings; at most one of them is None) and the `event`. All
     earlier events are sent before. Without this hook, such events fail with code
     `DELETION_NOT_SUPPORTED`.
+    The ledger of memberships counts nobody's state as confirmed after a call of this hook, since
+    users may have left audiences. A hook that names *forget_members* decides that itself: it calls
+    the function before it removes users from audiences.
     """
     raise NotImplementedError
 

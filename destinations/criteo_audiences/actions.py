@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -247,6 +247,7 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
     identifiers: Sequence[str],
     key: Mapping[str, Any],
     cache: Cache,
+    forget_members: Callable[[], None],
 ) -> Result | list[Result]:
     """Add users to one audience, or remove them; return one result per payload, or one for all.
 
@@ -254,7 +255,7 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
     access to the advertiser, it concerns the connection.
     """
     criteo = Criteo(client, settings.api_version)
-    lists = ContactLists(criteo, settings.advertiser_id, cache)
+    lists = ContactLists(criteo, settings.advertiser_id, cache, forget_members)
     amendment = Amendment(
         _OPERATIONS[action.slug], key["identifier_type"], identifiers, key["gum_caller_id"]
     )

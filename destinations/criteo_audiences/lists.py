@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from destinations.criteo_audiences.api import Criteo
@@ -18,12 +19,14 @@ _LISTED_TTL = 60.0
 class ContactLists(NamedTuple):
     """The IDs of an advertiser's contact lists by name; names are compared exactly.
 
-    Every list found by a search is stored in *cache*, not only the requested one.
+    Every list found by a search is stored in *cache*, not only the requested one. *forget_members*
+    is called when a list turns out not to exist.
     """
 
     criteo: Criteo
     advertiser_id: str
     cache: Cache
+    forget_members: Callable[[], None] = lambda: None
 
     def find(self, name: str) -> str | None:
         """Return the ID of the list called *name*, or None where it does not exist.
@@ -34,7 +37,10 @@ class ContactLists(NamedTuple):
         known: str | None = self.cache.get(self._key(name))
         if known:
             return known
-        return self._search(name)
+        found = self._search(name)
+        if found is None:
+            self.forget_members()
+        return found
 
     def find_or_create(self, name: str) -> str:
         """Return the ID of the list called *name*; create the list where it does not exist.
@@ -45,7 +51,10 @@ class ContactLists(NamedTuple):
         if known:
             return known
         found = None if self.cache.get(self._listed) else self._search(name)
-        return found or self._create(name)
+        if found:
+            return found
+        self.forget_members()
+        return self._create(name)
 
     def check(self) -> None:
         """Search once; raises the error of the connection if Criteo refuses that, too."""

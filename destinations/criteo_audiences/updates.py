@@ -39,6 +39,7 @@ def amend_by_name(lists: ContactLists, name: str, amendment: Amendment) -> Amend
     except ListGoneError as error:
         _logger.info("Looking up the contact list again: %s", error)
         lists.forget(name)
+        lists.forget_members()
         return _amend_found(lists, name, amendment)
 
 
@@ -53,6 +54,7 @@ def amend_by_id(lists: ContactLists, list_id: str, amendment: Amendment) -> Amen
     except ListGoneError as error:
         if error.code not in LIST_CODES:
             lists.check()
+        lists.forget_members()
         raise
 
 

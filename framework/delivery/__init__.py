@@ -19,7 +19,7 @@ from framework.delivery.holding import Patience, RetryWait, hold_scope
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.kept_tokens import KeptTokens
-from framework.delivery.ledger import Audience, Known, Member, MemberChange, Memberships
+from framework.delivery.ledger import Audience, Known, Ledger, Member, MemberChange, Memberships
 from framework.delivery.offline import network_allowed, no_network, seal
 from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
@@ -30,6 +30,7 @@ from framework.delivery.redaction import clean_known
 from framework.delivery.report import (
     DELETIONS,
     SUPERSEDED,
+    UNCHANGED,
     Completed,
     Completion,
     Failing,
@@ -48,6 +49,7 @@ __all__ = [
     "DELETION",
     "DELETIONS",
     "SUPERSEDED",
+    "UNCHANGED",
     "Audience",
     "Cache",
     "ChoicesQuery",
@@ -69,6 +71,7 @@ __all__ = [
     "Intake",
     "KeptTokens",
     "Known",
+    "Ledger",
     "LocalRateStore",
     "Member",
     "MemberChange",

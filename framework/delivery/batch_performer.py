@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from framework.definition import Batching
 from framework.delivery.columns import build_all
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.fusion import DELETION
-from framework.delivery.performing import HookRunner
+from framework.delivery.holding import partly_sent
+from framework.delivery.hook_failures import store_failed
+from framework.delivery.ledger import Audience, Ledger, LedgerCall
+from framework.delivery.performing import HookRunner, memberships_of
+from framework.delivery.permission import deletion_request
 from framework.delivery.plugin_calls import BatchInput
 from framework.delivery.prepare import Intake
 from framework.delivery.report import Sent
 from framework.delivery.row_groups import Batch
-from framework.results import Failed, Result
+from framework.errors import OwnershipLostError, StorageError
+from framework.paths import Event
+from framework.results import Delivered, Failed, Result
+
+
+class Delivering(Protocol):
+    """The parts of a connection that a sender uses."""
+
+    @property
+    def hook_runner(self) -> HookRunner:
+        """Calls the destination."""
+
+    @property
+    def subscriptions(self) -> tuple[CompiledSubscription, ...]:
+        """The enabled subscriptions."""
 
 
 class BatchPerformer:
-    """Performs batches of the rows of an intake; *traced* keeps what was sent in `sent`."""
+    """Performs batches of the rows of an intake; *traced* keeps what was sent in `sent`.
+
+    With a *ledger*, rows that change nobody's membership are not sent.
+    """
 
     def __init__(
         self,
-        hook_runner: HookRunner,
-        subscriptions: Sequence[CompiledSubscription],
+        connection: Delivering,
         intake: Intake,
         *,
         traced: bool,
+        ledger: Ledger | None = None,
     ) -> None:
-        self._hook_runner = hook_runner
-        self._subscriptions = subscriptions
+        self._ledger = ledger
+        self._calls: dict[int, tuple[LedgerCall, Sequence[int], dict[int, Result]]] = {}
+        self._hook_runner = connection.hook_runner
+        self._subscriptions = connection.subscriptions
         self._intake = intake
         self._traced = traced
         self.sent: list[Sent] = []
@@ -55,9 +80,14 @@ class BatchPerformer:
 
     def give_up(self, batch: Batch, progress: Sequence[Result]) -> Sequence[Result]:
         """Complete the results that a batch has so far, as a call exceeded its time limit."""
-        size = len(batch.row_ids)
         action = None if batch.deletion else self.subscription_of(batch).action
-        return self._hook_runner.give_up(action, progress, size)
+        if found := self._calls.pop(id(batch), None):
+            assert self._ledger
+            call, places, earlier = found
+            results = self._hook_runner.give_up(action, progress, len(places))
+            self._ledger.settle(call, places, results)
+            return partly_sent(len(batch.row_ids), earlier, places, results)
+        return self._hook_runner.give_up(action, progress, len(batch.row_ids))
 
     def subscription_of(self, batch: Batch) -> CompiledSubscription:
         """Return the subscription of a batch's rows, which are no deletions."""
@@ -65,11 +95,87 @@ class BatchPerformer:
 
     def _call(self, batch: Batch) -> Sequence[Result]:
         """Send a batch; return a result for each of its rows."""
+        if batch.deletion:
+            return self._delete(batch)
+        compiled = self.subscription_of(batch)
+        audience = audience_of(compiled, batch) if self._ledger else None
+        if audience is None:
+            return self._send(compiled, batch)
+        return self._send_changes(compiled, batch, audience)
+
+    def _delete(self, batch: Batch) -> Sequence[Result]:
+        """Ask the partner to delete users, and forget what is known of them."""
+        runner, ledger = self._hook_runner, self._ledger
+        events = [self._intake.events[one] for one in batch.row_ids]
+        if ledger is None:
+            return runner.delete_users(events)
+        try:
+            results = runner.delete_users(events, ledger.forget_all_members)
+            pairs = zip(events, results, strict=True)
+            deleted = [one for one, result in pairs if isinstance(result, Delivered)]
+            ledger.erase(identities_of(deleted, self._subscriptions))
+        except (StorageError, OwnershipLostError) as error:
+            return [store_failed(error)] * len(events)
+        return results
+
+    def _send_changes(
+        self, compiled: CompiledSubscription, batch: Batch, audience: Audience
+    ) -> Sequence[Result]:
+        """Send the rows of a batch that change somebody's membership, or may do so."""
+        ledger, size = self._ledger, len(batch.row_ids)
+        assert ledger
+        assert batch.identifiers
+        events = self._intake.events
+        rows = [events[one] for one in batch.row_ids] if compiled.action.membership is None else ()
+        aliases = compiled.batching.aliases
+        identities = aliases.canonical(batch.identifiers) if aliases else batch.identifiers
+        try:
+            call = ledger.begin(audience, identities, memberships_of(compiled, rows, size))
+        except (StorageError, OwnershipLostError) as error:
+            return [store_failed(error)] * size
+        results = self._send_places(compiled, batch, call, call.places, {})
+        forgotten = call.forgotten()
+        if not forgotten:
+            return partly_sent(size, {}, call.places, results)
+        earlier = dict(zip(call.places, results, strict=True))
+        results = self._send_places(compiled, batch, call, forgotten, earlier)
+        return partly_sent(size, earlier, forgotten, results)
+
+    def _send_places(
+        self,
+        compiled: CompiledSubscription,
+        batch: Batch,
+        call: LedgerCall,
+        places: Sequence[int],
+        earlier: dict[int, Result],
+    ) -> Sequence[Result]:
+        """Send some rows of a batch, and keep the results in the ledger.
+
+        *earlier* are the results of other rows of the batch, if it is given up.
+        """
+        if not places:
+            return []
+        ledger = self._ledger
+        assert ledger
+        every = len(places) == len(batch.row_ids)
+        part = batch if every else batch.only([batch.row_ids[place] for place in places])
+        self._calls[id(batch)] = call, places, earlier
+        try:
+            results = self._send(compiled, part, lambda: ledger.forget_members(call))
+        finally:
+            self._calls.pop(id(batch), None)
+        ledger.settle(call, places, results)
+        return results
+
+    def _send(
+        self,
+        compiled: CompiledSubscription,
+        batch: Batch,
+        forget_members: Callable[[], None] = lambda: None,
+    ) -> Sequence[Result]:
+        """Send all rows of a batch; return a result for each of them."""
         runner, row_ids = self._hook_runner, batch.row_ids
         objects, events = self._intake.objects, self._intake.events
-        if batch.deletion:
-            return runner.delete_users([events[one] for one in row_ids])
-        compiled = self.subscription_of(batch)
         payloads: Sequence[Any] = ()
         if runner.needs_payloads:
             payloads = build_all(compiled.action, [objects[one] for one in row_ids])
@@ -84,6 +190,7 @@ class BatchPerformer:
             batch.identifiers or [None] * len(row_ids),
             payloads,
             [events[one] for one in row_ids] if runner.needs_events else (),
+            forget_members,
         )
         if not batch.merged:
             return runner.perform(compiled, batch_input)
@@ -99,6 +206,40 @@ class BatchPerformer:
             return payload
         older = [self._intake.objects[row_id] for row_id in earlier]
         return self._hook_runner.merge(compiled, older, payload)
+
+
+def audience_of(compiled: CompiledSubscription, batch: Batch) -> Audience | None:
+    """Return the audience that the rows of a batch change, if the ledger knows such.
+
+    It does if the destination identifies rows, and says what they change and in which order.
+    """
+    rules = compiled.batching
+    if not (has_audience(rules) and batch.identifiers and isinstance(batch.order, tuple)):
+        return None
+    lane, target = batch.order
+    return Audience(_text(lane), _text(target.scope), target.naming, _text(target.name))
+
+
+def has_audience(rules: Batching) -> bool:
+    """Return whether a ledger is kept of the rows that follow *rules*."""
+    return bool(rules.coalesce == "membership" and rules.lane and rules.target)
+
+
+def identities_of(
+    events: Sequence[Event], subscriptions: Sequence[CompiledSubscription]
+) -> list[str]:
+    """Return the canonical identities that requests to delete users may mean."""
+    requests = [deletion_request(one) for one in events]
+    texts = [text for one in requests for text in (one.user_id, one.anonymous_id) if text]
+    aliases = {one.batching.aliases for one in subscriptions} - {None}
+    found = dict.fromkeys(texts)
+    for one in aliases:
+        found.update(dict.fromkeys(one.canonical(texts) if one else ()))
+    return list(found)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=repr)
 
 
 def _key_of(compiled: CompiledSubscription, batch: Batch) -> dict[str, Any]:

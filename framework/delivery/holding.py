@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from framework.clock import Clock
-from framework.delivery.report import Failing
+from framework.delivery.report import UNCHANGED, Failing
 from framework.delivery.row_groups import Batch
 from framework.results import Failed, Result
 
@@ -156,6 +156,10 @@ class Holds:
 
     def note(self, batch: Batch, results: Sequence[Result]) -> None:
         """Bar the batches that must not follow *batch* after these results."""
+        if isinstance(results, PartlySent):
+            batch, results = results.part_of(batch), results.sent
+        if not results:  # no call was needed
+            return
         alike = results.count(results[0]) == len(results)  # as nearly always
         scopes = {hold_scope(one) for one in (results[:1] if alike else results)}
         if "connection" in scopes or ("key" in scopes and batch.barrier):
@@ -380,6 +384,36 @@ def is_divisible(batch: Batch, results: Sequence[Result]) -> bool:
 
 class OneAnswer(list[Any]):
     """Results of a batch that stem from one response, which names no row."""
+
+
+class PartlySent(list[Any]):
+    """Results of a batch of which only the rows at *places* were sent; *sent* are theirs.
+
+    The others are UNCHANGED.
+    """
+
+    def __init__(self, size: int, places: Sequence[int], sent: Sequence[Result]) -> None:
+        super().__init__([UNCHANGED] * size)
+        for place, result in zip(places, sent, strict=True):
+            self[place] = result
+        self.places = places
+        self.sent = sent
+
+    def part_of(self, batch: Batch) -> Batch:
+        """Return the batch with the rows that were sent."""
+        return batch.only([batch.row_ids[place] for place in self.places])
+
+
+def partly_sent(
+    size: int, earlier: Mapping[int, Result], places: Sequence[int], sent: Sequence[Result]
+) -> Sequence[Result]:
+    """Return the results of a batch of *size* rows: those sent *earlier* and those at *places*."""
+    if len(places) == size:
+        return sent
+    results = PartlySent(size, places, sent)
+    for place, result in earlier.items():
+        results[place] = result
+    return [*results] if earlier else results
 
 
 def name_of(place: Hashable) -> str:

@@ -28,6 +28,11 @@ def misfit(function: str, wanted: str, found: Any) -> Failed:
     return Failed(500, "RESULT_TYPE", f"`{function}` of Batching must return {wanted}, got {got}.")
 
 
+def store_failed(error: Exception) -> Failed:
+    """Return the failure of everything while the state that calls share cannot be used."""
+    return Failed(503, "STORE_FAILED", str(error), scope="connection")
+
+
 def late(action: Action | None, end: str) -> Failed:
     """Return the failure of a call that exceeded its time limit; *end* says what its effect is."""
     what = f"Action `{action.slug}`" if action else "Hook `delete_users`"

@@ -7,8 +7,17 @@ identifier is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from typing import Final, NamedTuple, Protocol
+
+from framework.results import Delivered, Result, Skipped
+
+NO_AUDIENCE: Final = "NO_AUDIENCE"
+"""The code with which destinations skip a removal from an audience that does not exist."""
 
 
 class Audience(NamedTuple):
@@ -84,8 +93,228 @@ class Memberships(Protocol):
         nothing, if another process works for the connection.
         """
 
-    def clear(self, audience: Audience) -> int:
-        """Record durably that nobody's state is confirmed; return the number of people changed.
+    def forget_members(self, audience: Audience | None = None) -> int:
+        """Record durably that nobody is confirmed as a member; return the number of changes.
 
-        Who is wanted stays. Raises OwnershipLostError like `unconfirm`.
+        Without *audience*, in all audiences of the connection. Who is wanted stays, and who is
+        confirmed to be no member. Raises OwnershipLostError like `unconfirm`.
         """
+
+    def erase(self, people: Sequence[bytes]) -> int:
+        """Delete the states of people in all audiences; return their number.
+
+        Raises OwnershipLostError like `unconfirm`.
+        """
+
+
+class LedgerCall:
+    """A call about people in an audience, from its begin to its results.
+
+    *people* are their digests, *known* what was known of them, and *wanted* whether the call adds
+    or removes each of them; None if that is not known. *places* are those of the people whose state
+    the call may change; the others need no call, unless the call *has_forgotten* the members.
+    """
+
+    def __init__(
+        self,
+        audience: Audience,
+        people: Sequence[bytes],
+        wanted: Sequence[bool | None],
+        known: Known,
+    ) -> None:
+        self.audience = audience
+        self.people = people
+        self.wanted = wanted
+        self.version, self.known = known
+        self.places: Sequence[int] = ()
+        self.overlapping: set[bytes] = set()
+        self.has_forgotten = False
+
+    def is_confirmed(self, place: int) -> bool:
+        """Return whether a person is known to be as wanted at the partner."""
+        member = self.known.get(self.people[place])
+        return member is not None and member.confirmed and member.wanted is self.wanted[place]
+
+    def forgotten(self) -> list[int]:
+        """Return the places of people who seemed to need no call, but are no members any more."""
+        if not self.has_forgotten:
+            return []
+        changing = set(self.places)
+        members = [place for place, wanted in enumerate(self.wanted) if wanted]
+        return [place for place in members if place not in changing]
+
+
+class _Recent:
+    """What is newer than the store about one audience: states, and calls under way, by person."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.version: int | None = None
+        self.states: dict[bytes, Member] = {}
+        self.under_way: dict[bytes, LedgerCall] = {}
+
+    def follow(self, version: int | None) -> None:
+        """Count nothing as confirmed any more if the audience has another *version* now."""
+        if version != self.version:
+            self.version = version
+            for person, member in self.states.items():
+                self.states[person] = member._replace(confirmed=False)
+
+    def forget_members(self) -> None:
+        """Count nobody as a confirmed member any more."""
+        for person, member in self.states.items():
+            if member.wanted:
+                self.states[person] = member._replace(confirmed=False)
+
+    def begin(self, call: LedgerCall) -> None:
+        """Note a call; the outcome of two at a time about one person is not known."""
+        people = [call.people[place] for place in call.places]
+        if self.under_way:
+            for person in people:
+                if other := self.under_way.get(person):
+                    other.overlapping.add(person)
+                    call.overlapping.add(person)
+        self.under_way.update(dict.fromkeys(people, call))
+
+    def end(self, call: LedgerCall, person: bytes) -> None:
+        """Note the end of a call about a person."""
+        if self.under_way.get(person) is call:
+            del self.under_way[person]
+
+
+class Ledger:
+    """The memberships of a connection during a delivery: those in the store, and newer ones.
+
+    Each call about people `begin`s and is `settle`d with its results. What that gives is kept here
+    until it is `save`d. Calls about one audience come one after the other, except those of dead
+    letters. *now* returns seconds since 1970. All methods are safe under threads.
+    """
+
+    def __init__(self, memberships: Memberships, now: Callable[[], float] = time.time) -> None:
+        self._memberships = memberships
+        self._now = now
+        self._audiences: dict[Audience, _Recent] = {}
+        self._suppresses = True
+
+    def sending_all(self) -> Ledger:
+        """Return the same ledger for a delivery in which everything is sent."""
+        other = copy(self)
+        other._suppresses = False  # noqa: SLF001 - its own copy
+        return other
+
+    @property
+    def unsaved(self) -> int:
+        """The number of states that are not saved yet."""
+        return sum(len(one.states) for one in [*self._audiences.values()])
+
+    def begin(
+        self, audience: Audience, identities: Sequence[str], wanted: Sequence[bool | None]
+    ) -> LedgerCall:
+        """Begin a call about people with distinct canonical *identities*, aligned with *wanted*.
+
+        Whatever the call may change is durably recorded as not confirmed. Raises StorageError and
+        OwnershipLostError; then the call must not be made.
+        """
+        people = self._memberships.digests(identities)
+        recent = self._audiences.setdefault(audience, _Recent())
+        with recent.lock:
+            call = LedgerCall(audience, people, wanted, self._look_up(audience, recent, people))
+            places: Sequence[int] = range(len(people))
+            if self._suppresses and call.known:
+                places = [place for place in places if not call.is_confirmed(place)]
+            call.places = places
+            if call.known:
+                self._unconfirm(call, recent)
+            recent.begin(call)
+        return call
+
+    def settle(self, call: LedgerCall, places: Sequence[int], results: Sequence[Result]) -> None:
+        """Keep what *results* of a call say about the people at *places*, aligned."""
+        now = int(self._now())
+        recent = self._audiences[call.audience]
+        with recent.lock:
+            certain = recent.version is not None and recent.version == call.version
+            for place, result in zip(places, results, strict=True):
+                person, wanted = call.people[place], call.wanted[place]
+                recent.end(call, person)
+                if wanted is None:
+                    continue
+                before = call.known.get(person)
+                since = before.since if before and before.wanted is wanted else now
+                confirmed = certain and person not in call.overlapping and _says(result, wanted)
+                recent.states[person] = Member(wanted, confirmed, since)
+
+    def forget_members(self, call: LedgerCall) -> None:
+        """Record durably that nobody is confirmed as a member of the audience of a call."""
+        recent = self._audiences[call.audience]
+        with recent.lock:
+            self._memberships.forget_members(call.audience)
+            recent.forget_members()
+            call.has_forgotten = True
+
+    def forget_all_members(self) -> None:
+        """Record durably that nobody is confirmed as a member of any audience."""
+        with self._all_locked() as audiences:
+            self._memberships.forget_members()
+            for _, recent in audiences:
+                recent.forget_members()
+
+    def erase(self, identities: Sequence[str]) -> None:
+        """Delete all states of people with these canonical identities."""
+        people = self._memberships.digests(identities)
+        with self._all_locked() as audiences:
+            for _, recent in audiences:
+                for person in people:
+                    recent.states.pop(person, None)
+            self._memberships.erase(people)
+
+    def save(self, write: Callable[[Sequence[MemberChange]], None]) -> None:
+        """Have *write* save all that is not saved yet; no call begins or ends meanwhile."""
+        with self._all_locked() as audiences:
+            write(
+                [
+                    MemberChange(audience, person, member, recent.version)
+                    for audience, recent in audiences
+                    for person, member in recent.states.items()
+                ]
+            )
+            for _, recent in audiences:
+                recent.states.clear()
+
+    @contextmanager
+    def _all_locked(self) -> Iterator[list[tuple[Audience, _Recent]]]:
+        """Yield all audiences; no call begins or ends meanwhile."""
+        audiences = [*self._audiences.items()]
+        with ExitStack() as locks:
+            for _, recent in audiences:
+                locks.enter_context(recent.lock)
+            yield audiences
+
+    def _look_up(self, audience: Audience, recent: _Recent, people: Sequence[bytes]) -> Known:
+        """Return what is known of people; what is newer than the store counts."""
+        newer = recent.states
+        older = [one for one in people if one not in newer] if newer else people
+        found = self._memberships.look_up(audience, older)
+        recent.follow(found.version)
+        if not newer:
+            return found
+        known = {one: newer[one] for one in people if one in newer}
+        return Known(found.version, {**found.members, **known})
+
+    def _unconfirm(self, call: LedgerCall, recent: _Recent) -> None:
+        """Record that what a call may change is not confirmed any more."""
+        changing = [call.people[place] for place in call.places]
+        confirmed = [one for one in changing if (known := call.known.get(one)) and known.confirmed]
+        newer = [one for one in confirmed if one in recent.states]
+        saved = [one for one in confirmed if one not in recent.states] if newer else confirmed
+        if saved:
+            self._memberships.unconfirm(call.audience, saved)
+        for person in newer:
+            recent.states[person] = recent.states[person]._replace(confirmed=False)
+
+
+def _says(result: Result, wanted: bool) -> bool:  # noqa: FBT001 - what is asked about
+    """Return whether the result of a call says that a person is as *wanted* at the partner."""
+    if isinstance(result, Delivered):
+        return True
+    return not wanted and isinstance(result, Skipped) and result.code == NO_AUDIENCE

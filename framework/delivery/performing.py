@@ -129,7 +129,7 @@ class HookRunner:
     def describe(self, compiled: CompiledSubscription, rows: Rows, events: Sequence[Event]) -> Rows:
         """Return the rows with what their events say: memberships and audiences, if needed."""
         if compiled.batching.coalesce == "membership" and compiled.action.membership is None:
-            rows = replace_fields(rows, memberships=_memberships(compiled, events))
+            rows = replace_fields(rows, memberships=memberships_of(compiled, events))
         if "audience_settings" in self._asked:
             rows = replace_fields(rows, audiences=[audience_of(event) for event in events])
         return rows
@@ -146,7 +146,7 @@ class HookRunner:
         if "payloads" in wanted:
             arguments["payloads"] = columns.payloads
         if "memberships" in wanted:
-            arguments["memberships"] = _memberships(compiled, events, columns.size)
+            arguments["memberships"] = memberships_of(compiled, events, columns.size)
         arguments |= {"events": events, "sync_mode": compiled.sync_mode}
         found = self._call("identify", arguments)
         if isinstance(found, Failed):
@@ -192,8 +192,14 @@ class HookRunner:
                 return misfit("merge", f"a {kind.__name__}", first)
         return first
 
-    def delete_users(self, events: Sequence[Event]) -> list[Result]:
-        """Ask the partner to delete the users that *events* name; return a result for each."""
+    def delete_users(
+        self, events: Sequence[Event], forget_members: Callable[[], None] = lambda: None
+    ) -> list[Result]:
+        """Ask the partner to delete the users that *events* name; return a result for each.
+
+        *forget_members* clears the ledger of all audiences; it is called before the hook is, unless
+        the hook asks for it.
+        """
         if not self.plugin.implements("delete_users"):
             return [self._unsupported] * len(events)
         if unsent := self._unsent:
@@ -201,12 +207,19 @@ class HookRunner:
         requests = [deletion_request(event) for event in events]
         named = [one for one in requests if not one.names_nobody]
         with masking([text for one in named for text in (one.user_id, one.anonymous_id)]):
-            found = iter(self._renewing(lambda: self._delete(named)) if named else ())
+            found = iter(
+                self._renewing(lambda: self._delete(named, forget_members)) if named else ()
+            )
         return [NO_USER if one.names_nobody else next(found) for one in requests]
 
-    def _delete(self, requests: Sequence[DeletionRequest]) -> list[Result]:
+    def _delete(
+        self, requests: Sequence[DeletionRequest], forget_members: Callable[[], None]
+    ) -> list[Result]:
         own = {name: getattr(self, name) for name in _OF_CONNECTION}
-        answer = self._watched("delete_users", None, {**own, "requests": requests})
+        if "forget_members" not in self.plugin.wants("delete_users"):
+            forget_members()
+        given = {"requests": requests, "forget_members": forget_members}
+        answer = self._watched("delete_users", None, {**own, **given})
         return self._aligned("delete_users", answer, len(requests))
 
     @cached_property
@@ -290,7 +303,7 @@ class HookRunner:
         for name in _OF_BATCH & wanted:
             arguments[name] = getattr(batch_input, name)
         if "memberships" in wanted:
-            arguments["memberships"] = _memberships(compiled, events, batch_input.size)
+            arguments["memberships"] = memberships_of(compiled, events, batch_input.size)
         if "audience_settings" in wanted:
             arguments["audience_settings"] = _audience_settings(events[0])
         return arguments
@@ -318,9 +331,11 @@ class HookRunner:
             arguments = dict(self._fixed("perform", compiled))
             for name in _OF_ROW.keys() & wanted:
                 arguments[name] = getattr(batch_input, _OF_ROW[name])[place]
+            if "forget_members" in wanted:
+                arguments["forget_members"] = batch_input.forget_members
             if "membership" in wanted:
                 events = batch_input.events[place : place + 1]
-                (arguments["membership"],) = _memberships(compiled, events, 1)
+                (arguments["membership"],) = memberships_of(compiled, events, 1)
             if "audience_settings" in wanted:
                 arguments["audience_settings"] = _audience_settings(batch_input.events[place])
             results += self._aligned(
@@ -459,12 +474,12 @@ def _audience_settings(event: Any) -> Mapping[str, Any]:
 _HOOKS: Final = ("identify", "perform", "perform_batch", "preview")
 _OF_CONNECTION: Final = frozenset({"client", "settings", "cache", "logger", "clock", "confide"})
 _OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hook_outputs"})
-_OF_BATCH: Final = frozenset({"key", "payloads", "identifiers", "events"})
+_OF_BATCH: Final = frozenset({"key", "payloads", "identifiers", "events", "forget_members"})
 _OF_ROW: Final = {"payload": "payloads", "identifier": "identifiers", "event": "events"}
 _OF_EVENTS: Final = frozenset({"event", "events", "membership", "memberships", "audience_settings"})
 
 
-def _memberships(
+def memberships_of(
     compiled: CompiledSubscription, events: Sequence[Event], size: int = 0
 ) -> list[bool | None]:
     """Return whether each row adds or removes: by the action, else by the event."""

@@ -30,6 +30,7 @@ from framework.definition import (
     values_of,
 )
 from framework.delivery.auth import OAuthCredentials
+from framework.delivery.batch_performer import has_audience
 from framework.delivery.batching import LINGER
 from framework.delivery.cache import Cache
 from framework.delivery.client import TIMEOUT, Client
@@ -39,6 +40,7 @@ from framework.delivery.exchanges import Redactor
 from framework.delivery.holding import Patience
 from framework.delivery.http_errors import address_of
 from framework.delivery.kept_tokens import KeptTokens
+from framework.delivery.ledger import Ledger
 from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HookRunner
 from framework.delivery.plugin_calls import Implementation
@@ -352,13 +354,15 @@ class Connection:
         patience: Patience | None = None,
         failing: Mapping[str, Failing] | None = None,
         ended: Callable[[], object] = lambda: None,
+        ledger: Ledger | None = None,
     ) -> Sender:
         """Open a continuous delivery: add events as they arrive, flush at the end.
 
         A result for which *halts* is true stops it; calls are made by that many *threads*, or by
         the caller's if there are none. With *patience*, temporary failures are held by lane and
         batch key and retried; *failing* holds the failing keys of an earlier delivery. Once
-        *stopping* returns true, no request is repeated or waited for. See `Sender`.
+        *stopping* returns true, no request is repeated or waited for. Events that change nothing in
+        the *ledger* are `UNCHANGED`. See `Sender`.
         """
         self.hook_runner.client.clock.heed(stopping)
         return Sender(
@@ -372,6 +376,7 @@ class Connection:
             failing=failing,
             ended=ended,
             linger=self._linger,
+            ledger=ledger,
         )
 
     def intake(self, *, named: bool = True) -> Intake:
@@ -386,6 +391,12 @@ class Connection:
         """
         whole = self.hook_runner.needs_payloads
         return self.redactor.hide(listing(self.subscriptions, form, whole=whole))
+
+    @property
+    def has_audiences(self) -> bool:
+        """Whether a ledger can be kept of the memberships that the subscriptions change."""
+        identifies = self.hook_runner.identifies
+        return identifies and any(has_audience(one.batching) for one in self.subscriptions)
 
     @property
     def label(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -30,7 +30,8 @@ class Implementation(Protocol):
 class BatchInput(Struct, frozen=True):
     """The rows of a batch, aligned; *key* has the values of the batch keys by name.
 
-    Payloads and events are present only if a hook asks for them.
+    Payloads and events are present only if a hook asks for them. *forget_members* clears the ledger
+    of the audience that the rows are about.
     """
 
     size: int
@@ -38,6 +39,7 @@ class BatchInput(Struct, frozen=True):
     identifiers: Sequence[str | None]
     payloads: Sequence[Any] = ()
     events: Sequence[Any] = ()
+    forget_members: Callable[[], None] = lambda: None
 
     def at(self, places: Sequence[int]) -> BatchInput:
         """Return the rows at *places*."""
@@ -47,6 +49,7 @@ class BatchInput(Struct, frozen=True):
             [self.identifiers[place] for place in places],
             [self.payloads[place] for place in places] if self.payloads else (),
             [self.events[place] for place in places] if self.events else (),
+            self.forget_members,
         )
 
 

@@ -15,6 +15,9 @@ from framework.results import Result, Skipped
 SUPERSEDED = Skipped("SUPERSEDED", "A later event about the same identifier was sent instead.")
 """The result of an event that a later one of its lane replaces."""
 
+UNCHANGED = Skipped("UNCHANGED", "The partner has confirmed this membership before.")
+"""The result of an event that changes nothing in the ledger of memberships."""
+
 
 def merged_into(place: str) -> Skipped:
     """Return the result of an event that was merged into a later one, at *place*."""

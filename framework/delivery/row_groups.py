@@ -6,6 +6,7 @@ A row is known by its *row id*, a number that grows in the order of arrival.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Any, TypeAlias
@@ -228,6 +229,20 @@ def batches_of_one(groups: Iterable[RowGroup]) -> list[Batch]:
         for group in groups
     ]
     return sorted(batches, key=lambda batch: batch.reason) if len(batches) > 1 else batches
+
+
+def split_groups(groups: Iterable[RowGroup], row_id: int) -> tuple[list[RowGroup], list[RowGroup]]:
+    """Return the rows before *row_id*, and the others."""
+    before: list[RowGroup] = []
+    after: list[RowGroup] = []
+    for group in groups:
+        size = len(group.row_ids)
+        place = bisect_left(group.row_ids, row_id)
+        if place:
+            before.append(group if place == size else group.part(0, place))
+        if place < size:
+            after.append(group.part(place, size) if place else group)
+    return before, after
 
 
 def _join(groups: Sequence[RowGroup]) -> RowGroup:

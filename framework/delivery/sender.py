@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from bisect import bisect_left
 from collections import deque
 from collections.abc import (
     Callable,
@@ -16,13 +15,12 @@ from collections.abc import (
     Sequence,
 )
 from itertools import chain
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec.structs import replace
 
-from framework.delivery.batch_performer import BatchPerformer
+from framework.delivery.batch_performer import BatchPerformer, Delivering
 from framework.delivery.batching import LINGER, Batcher
-from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.dispatch import (
     BatchGate,
     Dispatcher,
@@ -31,11 +29,24 @@ from framework.delivery.dispatch import (
     ThreadedDispatcher,
 )
 from framework.delivery.fusion import DELETION
-from framework.delivery.holding import Holds, Patience, hold_scope, without_superseded
-from framework.delivery.performing import HookRunner
+from framework.delivery.holding import (
+    Holds,
+    PartlySent,
+    Patience,
+    hold_scope,
+    without_superseded,
+)
+from framework.delivery.ledger import Ledger
 from framework.delivery.prepare import Intake, Prepared, Wanted
-from framework.delivery.report import SUPERSEDED, Completion, Failing, ReportItem, merged_into
-from framework.delivery.row_groups import Batch, RowGroup, deletion_of
+from framework.delivery.report import (
+    SUPERSEDED,
+    UNCHANGED,
+    Completion,
+    Failing,
+    ReportItem,
+    merged_into,
+)
+from framework.delivery.row_groups import Batch, RowGroup, deletion_of, split_groups
 from framework.errors import RetryableError
 from framework.paths import Event
 from framework.results import DELIVERED, Delivered, Failed, Result
@@ -53,24 +64,13 @@ IDLE: Final = 0.25
 """Seconds after which a sender looks at the time again while nothing happens."""
 
 
-class Delivering(Protocol):
-    """The parts of a connection that a sender uses."""
-
-    @property
-    def hook_runner(self) -> HookRunner:
-        """Calls the destination."""
-
-    @property
-    def subscriptions(self) -> tuple[CompiledSubscription, ...]:
-        """The enabled subscriptions."""
-
-
 class Sender:
     """A delivery in progress: rows wait here until their batch is full, due or flushed.
 
     A *ready* sender does not wait for full batches: it sends the batch that is best sent whenever
     the rate limit lets a call go, a thread is free, and no earlier batch of its order is under way;
     see `Batcher.ready` and its *linger*. *ended* is called when a thread has finished a batch.
+    Rows that change nothing in the *ledger* are not sent.
 
     *traced* keeps the product of every stage in `items` and `sent`.
     A result for which *halts* is true stops the sending: its batch and everything that waits stay
@@ -96,6 +96,7 @@ class Sender:
         failing: Mapping[str, Failing] | None = None,
         ended: Callable[[], object] = lambda: None,
         linger: float = LINGER,
+        ledger: Ledger | None = None,
         max_waiting: int = MAX_WAITING,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -108,9 +109,7 @@ class Sender:
         self._now = now
         self.intake = Intake(self._hook_runner, self._subscriptions, traced=traced, named=named)
         self._row_ids = self.intake.row_ids
-        performer = BatchPerformer(
-            self._hook_runner, self._subscriptions, self.intake, traced=traced
-        )
+        performer = BatchPerformer(connection, self.intake, traced=traced, ledger=ledger)
         self._performer = performer
         self._batcher = Batcher(now, linger=linger)
         self._stopping = stopping
@@ -244,7 +243,7 @@ class Sender:
         """
         together: list[int] = []
         for deletion in deletions:
-            before, groups = _split(groups, deletion)
+            before, groups = split_groups(groups, deletion)
             if before or self._batcher.waiting or len(together) == MAX_DELETIONS:
                 if together:
                     self._closed.append(deletion_of(together))
@@ -407,6 +406,8 @@ class Sender:
             else:
                 self._held += batch.all_row_ids()
             return []
+        if isinstance(results, PartlySent):
+            return self._complete_partly(batch, results)
         first, row_ids = results[0], batch.row_ids
         alike = not batch.merged and results.count(first) == len(results)
         if alike and (first is DELIVERED or not self._is_open(first)):
@@ -429,6 +430,14 @@ class Sender:
             tried = self.holds.tried(batch)
             completions = [replace(one, tried=tried) for one in completions]
         return completions
+
+    def _complete_partly(self, batch: Batch, results: PartlySent) -> list[Completion]:
+        """Return the completions of a batch of which some rows changed nothing."""
+        sent = results.part_of(batch)
+        unchanged = sorted(set(batch.row_ids) - set(sent.row_ids))
+        self.intake.forget(unchanged)
+        completions = self._completions(batch, unchanged, UNCHANGED)
+        return completions + (self._complete(sent, results.sent) if sent.row_ids else [])
 
     def _each_completed(
         self, batch: Batch, results: Sequence[Result], kept: Collection[int]
@@ -481,17 +490,3 @@ class Sender:
             return False
         self.halted = self.holds.gives_up_waiting()
         return True
-
-
-def _split(groups: Iterable[RowGroup], row_id: int) -> tuple[list[RowGroup], list[RowGroup]]:
-    """Return the rows before *row_id*, and the others."""
-    before: list[RowGroup] = []
-    after: list[RowGroup] = []
-    for group in groups:
-        size = len(group.row_ids)
-        place = bisect_left(group.row_ids, row_id)
-        if place:
-            before.append(group if place == size else group.part(0, place))
-        if place < size:
-            after.append(group.part(place, size) if place else group)
-    return before, after

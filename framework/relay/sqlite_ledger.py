@@ -186,11 +186,33 @@ class SQLiteMemberships:
             lambda database: _unconfirm(database, self._use(database, audience).id, people)
         )
 
-    def clear(self, audience: Audience) -> int:
-        """Record durably that nobody's state is confirmed; return the number of people changed."""
-        return self._writer.run(
-            lambda database: _clear_audience(database, self._use(database, audience).id)
-        )
+    def forget_members(self, audience: Audience | None = None) -> int:
+        """Record durably that nobody is confirmed as a member; return the number of changes."""
+
+        def write(database: sqlite3.Connection) -> int:
+            self._fence(database)
+            query = "update members set state = 2 where state = 3 and audience = ?"
+            chosen = [self._use(database, audience).id] if audience else self._audiences(database)
+            return sum(database.execute(query, (one,)).rowcount for one in chosen)
+
+        return self._writer.run(write)
+
+    def erase(self, people: Sequence[bytes]) -> int:
+        """Delete the states of people in all audiences; return their number."""
+
+        def write(database: sqlite3.Connection) -> int:
+            self._fence(database)
+            query = "delete from members where audience = ? and person = ?"
+            rows = [(one, who) for one in self._audiences(database) for who in people]
+            return database.executemany(query, rows).rowcount if rows else 0
+
+        return self._writer.run(write)
+
+    def _audiences(self, database: sqlite3.Connection) -> list[int]:
+        """Return the IDs of all audiences in the account that the connection may change."""
+        query = "select id from audiences where account = ? and (shared or connection = ?)"
+        rows = database.execute(query, (self._account, self._connection))
+        return [number for (number,) in rows]
 
     def _use(self, database: sqlite3.Connection, audience: Audience) -> AudienceRow:
         self._fence(database)

@@ -132,6 +132,7 @@ class Bench:
     def __init__(self, criteo: CriteoSandbox, wire: Wire, time: Time) -> None:
         self.criteo, self.wire, self.time = criteo, wire, time
         self.cache = Cache(time.monotonic)
+        self.forgotten = 0
         self.connect(CriteoSettings(**criteo.settings()))
 
     def connect(self, settings: CriteoSettings) -> None:
@@ -147,6 +148,10 @@ class Bench:
             error_reader=describe_error,
         )
 
+    def forget_members(self) -> None:
+        """Count the times at which the members of a list are forgotten."""
+        self.forgotten += 1
+
     def perform(self, action: Action, *emails: str, **fields: Any) -> list[Result]:
         """Send one batch of *emails* to the audience `spring` and return its results."""
         common = {"audience_key": "spring", **fields}
@@ -160,7 +165,9 @@ class Bench:
         assert action.batching
         ((values, _),) = columns.runs(*action.batching.keys)
         key = dict(zip(action.batching.keys, values, strict=True))
-        found = perform_batch(action, self.client, self.settings, identifiers, key, self.cache)
+        found = perform_batch(
+            action, self.client, self.settings, identifiers, key, self.cache, self.forget_members
+        )
         return found if isinstance(found, list) else [found] * len(payloads)
 
 

@@ -252,6 +252,33 @@ def test_a_list_that_is_gone_is_not_created_to_remove_from_it(bench: Bench) -> N
     assert bench.wire.calls[3:] == [amend(70001), SEARCH]
 
 
+def test_the_members_of_a_list_that_does_not_exist_are_forgotten(bench: Bench) -> None:
+    bench.perform(REMOVE, ADA)
+    assert bench.forgotten == 1
+    bench.perform(ADD, ADA)
+    assert bench.forgotten == 2
+    bench.perform(ADD, BOB)
+    bench.perform(REMOVE, BOB)
+    assert bench.forgotten == 2
+    delete(bench, 70001)
+    bench.perform(REMOVE, ADA)
+    assert bench.forgotten == 4  # by the refusal, and by the search
+
+
+def test_the_members_of_a_list_are_forgotten_before_it_is_created(bench: Bench) -> None:
+    """If it is unknown whether it was created, it may be found later."""
+    bench.criteo.inject(Fault("server-error", "create", times=9))
+    with pytest.raises(RetryableError):
+        bench.perform(ADD, ADA)
+    assert bench.forgotten == 1
+
+
+def test_the_members_of_a_configured_list_that_is_gone_are_forgotten(bench: Bench) -> None:
+    with pytest.raises(IntegrationError):
+        bench.perform(ADD, ADA, contact_list_id="999")
+    assert bench.forgotten == 1
+
+
 def test_a_configured_list_that_is_gone_is_reported_with_the_trace_id(bench: Bench) -> None:
     with pytest.raises(IntegrationError) as caught:
         bench.perform(ADD, ADA, contact_list_id="999")

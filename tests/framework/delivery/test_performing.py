@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 import httpx
@@ -326,6 +326,7 @@ BY_TYPE = {
     "clock": InterruptibleClock,
     "stop": threading.Event,
     "confide": MethodType,
+    "forget_members": FunctionType,
 }
 
 

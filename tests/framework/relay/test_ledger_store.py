@@ -154,18 +154,62 @@ def test_states_that_are_no_longer_confirmed_keep_who_is_wanted(store: EventStor
     }
 
 
+def test_members_are_forgotten_if_an_audience_is_gone(store: EventStore) -> None:
+    claim = claimed(store)
+    ads = claim.memberships(ACCOUNT)
+    save(claim, ads, BUYERS, {ANNA: IN, BERT: OUT, CARL: GOING_IN})
+    save(claim, ads, READERS, {ANNA: IN})
+    assert ads.forget_members(BUYERS) == 1
+    assert ads.look_up(BUYERS, [ANNA, BERT, CARL]).members == {
+        ANNA: Member(True, False, 100),
+        BERT: OUT,
+        CARL: GOING_IN,
+    }
+    assert ads.look_up(READERS, [ANNA]).members == {ANNA: IN}
+    assert ads.forget_members(BUYERS) == 0
+
+
+def test_members_of_all_audiences_of_a_connection_are_forgotten(store: EventStore) -> None:
+    first, second = claimed(store), claimed(store, "crm")
+    ads, elsewhere = first.memberships(ACCOUNT), first.memberships("another")
+    crm = second.memberships(ACCOUNT)
+    save(second, crm, ELSEWHERE, {ANNA: IN})
+    save(first, elsewhere, BUYERS, {ANNA: IN})
+    ads = first.memberships(ACCOUNT)
+    save(first, ads, BUYERS, {ANNA: IN})
+    save(first, ads, READERS, {ANNA: IN, BERT: OUT})
+    assert ads.forget_members() == 2
+    assert ads.look_up(BUYERS, [ANNA]).members == {ANNA: Member(True, False, 100)}
+    assert ads.look_up(READERS, [BERT]).members == {BERT: OUT}
+    assert crm.look_up(ELSEWHERE, [ANNA]).members == {ANNA: IN}
+    assert elsewhere.look_up(BUYERS, [ANNA]).members == {ANNA: IN}
+
+
+def test_states_of_people_are_deleted(store: EventStore) -> None:
+    first, second = claimed(store), claimed(store, "crm")
+    ads, crm = first.memberships(ACCOUNT), second.memberships(ACCOUNT)
+    save(first, ads, BUYERS, {ANNA: IN, BERT: OUT})
+    save(first, ads, READERS, {ANNA: IN})
+    save(second, crm, ELSEWHERE, {ANNA: IN})
+    assert ads.erase([ANNA, CARL]) == 2
+    assert ads.erase([]) == 0
+    assert ads.look_up(BUYERS, [ANNA, BERT]).members == {BERT: OUT}
+    assert crm.look_up(ELSEWHERE, [ANNA]).members == {ANNA: IN}
+
+
 def test_a_cleared_audience_keeps_who_is_wanted(store: EventStore) -> None:
     claim = claimed(store)
     ads = claim.memberships(ACCOUNT)
     save(claim, ads, BUYERS, {ANNA: IN, BERT: OUT, CARL: GOING_IN})
     save(claim, ads, READERS, {ANNA: IN})
     before = ads.look_up(BUYERS, []).version
-    assert ads.clear(BUYERS) == 2
+    buyers = next(one for one in store.ledger.audiences() if one.audience == BUYERS)
+    assert store.ledger.clear(buyers.id) == 2
     after = ads.look_up(BUYERS, [ANNA, BERT])
     assert after.version not in {before, None}
     assert after.members == {ANNA: Member(True, False, 100), BERT: Member(False, False, 200)}
     assert ads.look_up(READERS, [ANNA]).members == {ANNA: IN}
-    assert ads.clear(BUYERS) == 0
+    assert store.ledger.clear(buyers.id) == 0
 
 
 def test_what_was_confirmed_before_an_audience_was_cleared_is_not_confirmed(
@@ -315,7 +359,9 @@ def test_who_lost_a_connection_changes_nothing(store: EventStore) -> None:
     with pytest.raises(OwnershipLostError):
         ads.unconfirm(BUYERS, [ANNA])
     with pytest.raises(OwnershipLostError):
-        ads.clear(BUYERS)
+        ads.forget_members(BUYERS)
+    with pytest.raises(OwnershipLostError):
+        ads.erase([ANNA])
     with pytest.raises(OwnershipLostError):
         ads.look_up(READERS, [ANNA])
     owner = store.own("ads", "web")
@@ -497,7 +543,7 @@ class Step(NamedTuple):
 
 STEPS = st.builds(
     Step,
-    st.sampled_from(["save", "save", "unconfirm", "clear", "operator"]),
+    st.sampled_from(["save", "save", "unconfirm", "forget", "operator"]),
     st.sampled_from(["ads", "crm"]),
     st.sampled_from([BUYERS, BY_ID, ELSEWHERE]),
     st.integers(0, 3),
@@ -528,8 +574,12 @@ class Model:
         memberships = self.claims[step.connection].memberships(ACCOUNT)
         memberships.unconfirm(step.audience, [person(step.number)])
 
-    def clear(self, step: Step) -> None:
-        self.claims[step.connection].memberships(ACCOUNT).clear(step.audience)
+    def forget(self, step: Step) -> None:
+        """Delete the list at the partner, as one connection notices."""
+        for scope, number in self.lists:
+            if scope == step.audience.scope:
+                self.lists[scope, number] = False
+        self.claims[step.connection].memberships(ACCOUNT).forget_members(step.audience)
 
     def operator(self, step: Step) -> None:
         for one in self.store.ledger.audiences():
