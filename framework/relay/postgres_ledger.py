@@ -229,9 +229,30 @@ class PostgresMemberships:
             lambda one: one.execute(query, (self._use(one, audience).id, sorted(people)))
         )
 
-    def clear(self, audience: Audience) -> int:
-        """Record durably that nobody's state is confirmed; return the number of people changed."""
-        return self._fenced.write(lambda one: _clear_audience(one, self._use(one, audience).id))
+    def forget_members(self, audience: Audience | None = None) -> int:
+        """Record durably that nobody is confirmed as a member; return the number of changes."""
+        query = "update members set state = 2 where state = 3 and audience = any(%s)"
+
+        def write(session: Session) -> int:
+            chosen = [self._use(session, audience).id] if audience else self._audiences(session)
+            return session.execute(query, (chosen,)).rowcount
+
+        return self._fenced.write(write)
+
+    def erase(self, people: Sequence[bytes]) -> int:
+        """Delete the states of people in all audiences; return their number."""
+        query = b"delete from members where audience = any(%s) and person = any(%b::bytea[])"
+
+        def write(session: Session) -> int:
+            return session.execute(query, (self._audiences(session), [*people])).rowcount
+
+        return self._fenced.write(write)
+
+    def _audiences(self, session: Session) -> list[int]:
+        """Return the IDs of all audiences in the account that the connection may change."""
+        query = "select id from audiences where account = %s and (shared or connection = %s)"
+        rows = session.execute(query, (self._account, self._fenced.connection)).fetchall()
+        return [number for (number,) in rows]
 
     def _use(self, session: Session, audience: Audience) -> _Row:
         return _use(session, self._sessions.address, self._key(audience))
