@@ -29,7 +29,7 @@ from framework.cli.relay_options import (
     read_connections,
 )
 from framework.cli.relay_routes import open_all, route_of
-from framework.cli.stores import limit_options, store_option
+from framework.cli.stores import ledger_option, limit_options, store_option
 from framework.cli.summaries import print_panels
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError, StorageError
@@ -143,6 +143,7 @@ _logger = logging.getLogger("action_destinations")
     is_flag=True,
     help="Begin new connections at the oldest event that is kept, not at the end.",
 )
+@ledger_option
 @click.option(
     "--stop-within",
     type=Seconds(0, 3600),

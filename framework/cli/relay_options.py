@@ -61,6 +61,7 @@ class RelayOptions(NamedTuple):
     alert_url: str | None
     log_format: str
     otlp_endpoint: str | None
+    ledger: bool
 
     def delivery_of(self, file: ConnectionFile) -> DeliveryOptions:
         """Return the options of a delivery, those of the connection file where none is given."""

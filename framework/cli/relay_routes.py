@@ -119,6 +119,8 @@ def route_of(
         sent_to=options.sent_to,
         threads=options.threads,
         patience=patience_of(options.delivery_of(opened.file), math.inf),
+        ledger=options.ledger,
+        starts_empty=sandbox is not None,
     )
 
 

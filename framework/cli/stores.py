@@ -95,6 +95,19 @@ def store_option(*, required: bool = True) -> Callable[[F], F]:
     )
 
 
+def ledger_option(command: F) -> F:
+    """Add the option that leaves the ledger of memberships alone."""
+    return click.option(
+        "--no-ledger",
+        "ledger",
+        is_flag=True,
+        flag_value=False,
+        default=True,
+        help="Send events that change nobody's membership, too, and keep no memberships; those "
+        "that the store knows for this connection no longer count.",
+    )(command)
+
+
 class Size(_Type):
     """A positive number of bytes, or of KB, MB, GB or TB with the unit behind it."""
 

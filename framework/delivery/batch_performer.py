@@ -127,10 +127,11 @@ class BatchPerformer:
         assert batch.identifiers
         events = self._intake.events
         rows = [events[one] for one in batch.row_ids] if compiled.action.membership is None else ()
+        wanted = memberships_of(compiled, rows, size)
         aliases = compiled.batching.aliases
         identities = aliases.canonical(batch.identifiers) if aliases else batch.identifiers
         try:
-            call = ledger.begin(audience, identities, memberships_of(compiled, rows, size))
+            call = ledger.begin(audience, identities, wanted, batch.identifiers)
         except (StorageError, OwnershipLostError) as error:
             return [store_failed(error)] * size
         results = self._send_places(compiled, batch, call, call.places, {})

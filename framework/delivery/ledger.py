@@ -152,6 +152,7 @@ class _Recent:
         self.version: int | None = None
         self.states: dict[bytes, Member] = {}
         self.under_way: dict[bytes, LedgerCall] = {}
+        self.called: dict[bytes, str] = {}
 
     def follow(self, version: int | None) -> None:
         """Count nothing as confirmed any more if the audience has another *version* now."""
@@ -175,6 +176,13 @@ class _Recent:
                     other.overlapping.add(person)
                     call.overlapping.add(person)
         self.under_way.update(dict.fromkeys(people, call))
+
+    def saved(self) -> None:
+        """Forget what was saved; calls under way may still take effect."""
+        self.states.clear()
+        called, self.called = self.called, {}
+        if self.under_way:
+            self.called = {one: called[one] for one in self.under_way if one in called}
 
     def end(self, call: LedgerCall, person: bytes) -> None:
         """Note the end of a call about a person."""
@@ -208,12 +216,17 @@ class Ledger:
         return sum(len(one.states) for one in [*self._audiences.values()])
 
     def begin(
-        self, audience: Audience, identities: Sequence[str], wanted: Sequence[bool | None]
+        self,
+        audience: Audience,
+        identities: Sequence[str],
+        wanted: Sequence[bool | None],
+        identifiers: Sequence[str],
     ) -> LedgerCall:
-        """Begin a call about people with distinct canonical *identities*, aligned with *wanted*.
+        """Begin a call about people with distinct canonical *identities*.
 
-        Whatever the call may change is durably recorded as not confirmed. Raises StorageError and
-        OwnershipLostError; then the call must not be made.
+        *wanted* and *identifiers*, as they are sent, are aligned with them. Whatever the call may
+        change is durably recorded as not confirmed. Raises StorageError and OwnershipLostError;
+        then the call must not be made.
         """
         people = self._memberships.digests(identities)
         recent = self._audiences.setdefault(audience, _Recent())
@@ -226,6 +239,7 @@ class Ledger:
             if call.known:
                 self._unconfirm(call, recent)
             recent.begin(call)
+            recent.called.update((people[place], identifiers[place]) for place in places)
         return call
 
     def settle(self, call: LedgerCall, places: Sequence[int], results: Sequence[Result]) -> None:
@@ -279,7 +293,14 @@ class Ledger:
                 ]
             )
             for _, recent in audiences:
-                recent.states.clear()
+                recent.saved()
+
+    def called(self) -> list[tuple[Audience, bytes, str]]:
+        """Return all whom calls since the last save may reach, with the identifiers sent."""
+        with self._all_locked() as audiences:
+            return [
+                (audience, *one) for audience, recent in audiences for one in recent.called.items()
+            ]
 
     @contextmanager
     def _all_locked(self) -> Iterator[list[tuple[Audience, _Recent]]]:

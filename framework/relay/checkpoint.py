@@ -66,6 +66,12 @@ class ConnectionIdentity(Struct, frozen=True, kw_only=True):
         return ""
 
     @property
+    def account(self) -> str:
+        """Whose audiences the connection changes, for a ledger of memberships."""
+        where = (self.label.split()[0], self.settings, self.sent_to)
+        return " ".join(filter(None, where))
+
+    @property
     def file_name(self) -> str:
         """A readable part of a file's name, different for connections that send elsewhere."""
         words = re.findall(r"[a-z0-9]+", self.name.lower())

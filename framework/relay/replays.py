@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from framework.delivery import DELETIONS, Completion, Connection
+from framework.delivery import DELETIONS, Completion, Connection, Ledger
 from framework.events import START, Chunk, Position, decode
 from framework.relay.event_store import DeadLetter
 from framework.results import Failed, Result
@@ -62,11 +62,15 @@ def names_of(connection: Connection) -> list[str]:
 
 
 def replay(
-    connection: Connection, letters: Sequence[DeadLetter], stopping: Callable[[], bool]
+    connection: Connection,
+    letters: Sequence[DeadLetter],
+    stopping: Callable[[], bool],
+    ledger: Ledger | None = None,
 ) -> Replayed:
     """Deliver *letters* once; the order among them and with other events is not kept.
 
-    A failure is final for its letter, unless it concerns the whole connection.
+    The *ledger* learns from it what the partner confirms. A failure is final for its letter,
+    unless it concerns the whole connection.
     """
     names = names_of(connection)
     unknown = [one for one in letters if one.subscription not in names]
@@ -76,7 +80,7 @@ def replay(
     }
     lines = [one.event + b"\n" for one in known]
     decoded = decode(Chunk(lines, START, Position(0, len(lines))), MAX_LINE)
-    sender = connection.stream(_concerns_connection, stopping=stopping, named=False)
+    sender = connection.stream(_concerns_connection, stopping=stopping, named=False, ledger=ledger)
     events = zip(decoded.lines, decoded.events, strict=True)
     completions: list[Completion] = []
     for found in sender.add(events, lambda number, index: (number, index) in wanted):

@@ -14,6 +14,8 @@ from framework.delivery import (
     Completion,
     Connection,
     Failing,
+    Ledger,
+    MemberChange,
     Patience,
     is_deletion,
 )
@@ -51,6 +53,7 @@ class StreamSession:
     """Reads the stream of *owner* from its saved progress, and delivers it over *connection*.
 
     What is open between the committed position and the checkpoint's is read again.
+    Memberships are looked up in the *ledger*, if there is one, and saved with the progress.
     Temporary failures are held by lane and batch key, and retried as *patience* says. `run` ends
     when *stopping* returns true, or when the partner refuses the connection; `halted` is that
     failure.
@@ -69,6 +72,7 @@ class StreamSession:
         counts: RelayCounts,
         stopping: Callable[[], bool],
         threads: int = 1,
+        ledger: Ledger | None = None,
     ) -> None:
         self.committed, self.checkpoint = committed, before
         self.halted: Failed | None = None
@@ -78,6 +82,7 @@ class StreamSession:
         self._connection = connection
         self._counts = counts
         self._stopping = stopping
+        self._ledger = ledger
         self._sender = connection.stream(
             patience=patience,
             failing=before.failing,
@@ -86,6 +91,7 @@ class StreamSession:
             named=False,
             ready=True,
             ended=self._wake,
+            ledger=ledger,
         )
         self.names = names_of(connection)
         self._resumed = _by_index(before, self.names)
@@ -226,12 +232,27 @@ class StreamSession:
         failing = holds.failing if holds else {}
         checkpoint = StreamCheckpoint.of(self._before.serves, self._read, by_name, failing)
         letters = self._dead_letters()
-        self._owner.save(committed.offset, checkpoint.encode(), letters)
+        self._save_with_members(committed, checkpoint, letters)
         self._counts.add_dead_letters(len(letters))
         self._ends = [committed, *(end for end in self._ends if end.offset > committed.offset)]
         self.committed, self.checkpoint = committed, checkpoint
         self._failed.clear()
         self._changed = False
+
+    def _save_with_members(
+        self,
+        committed: Position,
+        checkpoint: StreamCheckpoint,
+        letters: Sequence[DeadLetter],
+        replayed: Sequence[int] = (),
+    ) -> None:
+        def write(members: Sequence[MemberChange]) -> None:
+            self._owner.save(committed.offset, checkpoint.encode(), letters, replayed, members)
+
+        if self._ledger:
+            self._ledger.save(write)
+        else:
+            write(())
 
     def _replay(self) -> None:
         """Deliver dead letters for which a replay is requested, and save the results."""
@@ -240,10 +261,10 @@ class StreamSession:
         letters = self._owner.replays()
         if not letters:
             return
-        replayed = replay(self._connection, letters, self._stopping)
+        ledger = self._ledger.sending_all() if self._ledger else None
+        replayed = replay(self._connection, letters, self._stopping, ledger)
         self._counts.add(self.names, replayed.completions)
-        content = self.checkpoint.encode()
-        self._owner.save(self.committed.offset, content, replayed.failed, replayed.settled)
+        self._save_with_members(self.committed, self.checkpoint, replayed.failed, replayed.settled)
         if replayed.halted:
             self._next_replay = time.monotonic() + REPLAY_AFTER
 

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -23,6 +24,7 @@ from framework.errors import (
     StorageError,
 )
 from framework.relay.checkpoint import ConnectionIdentity
+from framework.relay.delivery_ledger import clear_account, doubts_about, open_ledger
 from framework.relay.relay_counts import RelayCounts
 from framework.relay.spread import Spread
 from framework.relay.stream_checkpoint import StreamCheckpoint
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from framework.delivery import Connection, RateStore
     from framework.events import Position
     from framework.relay.event_store import EventStore, Owner
+    from framework.relay.ledger_store import Doubt
     from framework.results import Failed
     from framework.state_store import StateStore
 
@@ -61,7 +64,9 @@ class RelayRoute(Struct, frozen=True, kw_only=True):
     *name* is that of the connection and *account* the one whose rate limit it uses.
     *open_connection* reads its settings again, so that corrected credentials apply, and takes the
     state of the rate limit and the store's other state, such as tokens; it raises FrameworkError.
-    *sent_to* is empty for the partner, otherwise what receives the requests in its place.
+    *sent_to* is empty for the partner, otherwise what receives the requests in its place, which
+    *starts_empty* if it has no members whenever a relay starts. Memberships are kept in the store's
+    *ledger*, if the connection changes audiences.
     """
 
     name: str
@@ -71,6 +76,8 @@ class RelayRoute(Struct, frozen=True, kw_only=True):
     sent_to: str = ""
     threads: int = 4
     patience: Patience = PATIENCE
+    ledger: bool = True
+    starts_empty: bool = False
 
 
 class RelayWorker:
@@ -102,9 +109,12 @@ class RelayWorker:
         self._errors = self._refusals = 0
         self._session: StreamSession | None = None
         self._past_statuses: Counter[int] = Counter()
+        self._doubts: list[Doubt] = []
         self._connection = route.open_connection(store.rates(route.account), store.state)
         self.serves = ConnectionIdentity.of(self._connection, route.name, route.sent_to)
         self._owner: Owner | None = None
+        if route.starts_empty:
+            clear_account(store, self.serves.account)
         try:
             if not spread:
                 self._take_over_first()
@@ -210,6 +220,8 @@ class RelayWorker:
                 self._pause(self._deliver_or_fail())
         finally:
             self._state = "stopped"
+            with suppress(StorageError):
+                self._save_doubts()
             self.close()
 
     def _deliver_or_fail(self) -> float:
@@ -220,15 +232,19 @@ class RelayWorker:
 
     def _deliver(self) -> float:
         """Deliver until something ends it; return the seconds after which to continue."""
+        self._save_doubts()
         if self._owner and self._is_surplus():
             self._give_back()
             _logger.info("Connection `%s` is given to another process.", self.route.name)
         if (self._lost or self._owner is None) and not self._own_again():
             return _LOOK
         assert self._owner is not None
+        ledger = open_ledger(
+            self._store, self._owner, self._connection, self.serves, used=self.route.ledger
+        )
         session = StreamSession(
             self._store, self._owner, self._committed, self._saved, self._connection,
-            self.route.patience, self.counts, self._stopping, self.route.threads,
+            self.route.patience, self.counts, self._stopping, self.route.threads, ledger,
         )  # fmt: skip
         self._session = session
         try:
@@ -237,6 +253,8 @@ class RelayWorker:
         except OwnershipLostError:
             self._lost = True
             session.drop()
+            if ledger:
+                self._doubts += doubts_about(ledger, self.serves.account)
             return 0.0
         except BaseException:
             session.drop()
@@ -249,6 +267,12 @@ class RelayWorker:
         if self._stopping():
             return 0.0
         return self._hold(session.halted) if session.halted else 0.0
+
+    def _save_doubts(self) -> None:
+        """Record whom calls may have reached later than those of the connection's new owner."""
+        if self._doubts:
+            self._store.ledger.doubt(self.route.name, self._doubts)
+            self._doubts.clear()
 
     def _hold(self, failure: Failed) -> float:
         """Log a refusal of the whole connection; return the seconds until it is probed."""
