@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from destinations import criteo_audiences
+from framework.catalogue import markdown_page
 from framework.config import parse_connection
 from framework.definition import Choice, Condition, Conditions, Field, to_document
 from framework.definition.json_schema_meta import OPTIONS
@@ -18,7 +19,7 @@ from framework.delivery import DryRun, connect
 from framework.mapping import DIRECTIVES, Directive
 from framework.mapping import DirectiveExample as Mapped
 from framework.paths import MISSING
-from framework.plugins import open_plugin
+from framework.plugins import HOOKS, open_plugin
 from framework.triggers import FUNCTIONS, OPERATORS, Function, Operator, OperatorExample
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -170,11 +171,19 @@ def generated_code() -> str:
     return f"{head}{fence}{source}```{rest.partition('```')[2]}"
 
 
+def criteo_reference() -> str:
+    """Return what `actions docs criteo` prints, with a link to the page written by hand."""
+    plugin = open_plugin(criteo_audiences)
+    page = markdown_page(plugin.definition, set(filter(plugin.implements, HOOKS)))
+    return f"{page}\nSetup, identifiers, requests and results: [criteo.md](criteo.md).\n"
+
+
 PAGES = {
     "triggers.md": triggers,
     "mappings.md": mappings,
     "fields.md": fields,
     "generated-code.md": generated_code,
+    "criteo-reference.md": criteo_reference,
 }
 """How each page is made."""
 

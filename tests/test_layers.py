@@ -40,6 +40,7 @@ LAYERS = {
     "linting": 5,
     "relay": 5,
     "sandbox": 5,
+    "catalogue": 6,
     "explain": 6,
     "monitoring": 6,
     "samples": 6,

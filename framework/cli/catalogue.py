@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from framework.delivery import InputKind
 
 
-def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_destination(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the installed destinations whose slug begins with *incomplete*."""
     return [
         CompletionItem(slug, help=plugin.definition.name)
         for slug, plugin in installed().destinations.items()
@@ -42,7 +45,7 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click's signature
 
 
 @click.command()
-@click.argument("destination", required=False, shell_complete=_complete)
+@click.argument("destination", required=False, shell_complete=complete_destination)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole definition as JSON.")
 @click.option(
     "--generated",

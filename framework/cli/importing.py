@@ -31,6 +31,7 @@ def import_(manifest: Path, out: Path) -> None:
 
     MANIFEST is a destination's metadata.json. Existing files are not overwritten.
     """
+    from framework.catalogue import markdown_page  # noqa: PLC0415 - heavy, imported at first use
     from framework.config import load_manifest  # noqa: PLC0415 - heavy, imported at first use
     from framework.definition import to_manifest  # noqa: PLC0415 - heavy, imported at first use
 
@@ -43,7 +44,7 @@ def import_(manifest: Path, out: Path) -> None:
     _write(
         {
             out / f"{name}.connection.yaml": skeleton(destination),
-            out / f"{name}.md": documentation(destination),
+            out / f"{name}.md": markdown_page(destination),
             out / f"{name}.manifest.json": entry,
         }
     )
@@ -128,32 +129,3 @@ def _quoted(text: str) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-def documentation(destination: Destination) -> str:
-    """Return a page in Markdown that lists settings, actions and fields."""
-    parts = [f"# {destination.name}", _line(destination.description)]
-    if destination.settings_fields:
-        parts += ["## Settings", _table(destination.settings_fields)]
-    for action in destination.actions:
-        parts += [f"## {action.title} (`{action.slug}`)", _line(action.description)]
-        parts.append(f"Default trigger: {f'`{action.trigger}`' if action.trigger else 'none'}.")
-        parts.append(_table(action.fields))
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _table(fields: Mapping[str, Field]) -> str:
-    rows = ["| Field | Type | Required | Description |", "| --- | --- | --- | --- |"]
-    rows += [_row(key, field) for key, field in fields.items()]
-    return "\n".join(rows)
-
-
-def _row(key: str, field: Field) -> str:
-    kind = f"list of {field.type}" if field.multiple else field.type
-    if field.choices:
-        kind += f": {', '.join(json.dumps(choice.value) for choice in field.choices)}"
-    required = {True: "yes", False: ""}.get(field.required is True, "")
-    if not isinstance(field.required, bool):
-        required = "sometimes"
-    texts = (f"`{key}`", kind, required, field.description)
-    return "| " + " | ".join(_line(text).replace("|", "\\|") for text in texts) + " |"

@@ -229,7 +229,7 @@ def test_import_generates_starter_files(run_actions: Actions) -> None:
         '      address: ""  # required\n'
     )  # fmt: skip
     page_ = (Path("new") / "letters.md").read_text()
-    assert '| `paper` | string: "plain", "fine" |  |  |' in page_
+    assert '| Paper | `paper` | string |  | `"plain"` | Choices: `plain`, `fine`. |' in page_
     checked = run_actions("validate", "new/letters.connection.yaml", *MANIFESTS, "--format", "json")
     codes = {each["code"] for each in json.loads(checked.stdout)}
     assert codes == {"AD301", "AD311", "AD403", "AD511"}, codes
