@@ -1,4 +1,4 @@
-"""What people read about definitions: a destination's page."""
+"""What people read about definitions: a destination's page, and the changes between two."""
 
 from __future__ import annotations
 
@@ -7,15 +7,29 @@ from typing import TYPE_CHECKING
 from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from framework.catalogue.changes import (
+        LEVELS,
+        ChangeLevel,
+        DefinitionChange,
+    )
     from framework.catalogue.destination_page import (
         markdown_page,
     )
+    from framework.catalogue.manifest_changes import (
+        changes_between,
+    )
 
 _EXPORTS = {
+    "changes": "LEVELS DefinitionChange ChangeLevel",
     "destination_page": "markdown_page",
+    "manifest_changes": "changes_between",
 }
 
 __all__ = [
+    "LEVELS",
+    "ChangeLevel",
+    "DefinitionChange",
+    "changes_between",
     "markdown_page",
 ]
 

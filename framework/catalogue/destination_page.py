@@ -8,6 +8,7 @@ from typing import Any, Final
 from framework.catalogue.markdown import code, heading, items, joined, json_code, table, text
 from framework.definition import (
     MAX_SUBSCRIPTIONS,
+    SECRET,
     Action,
     Batching,
     Choice,
@@ -223,7 +224,7 @@ def _default(field: Field) -> str:
         return code(str(field.mapping["@path"])) if simple else json_code(field.mapping)
     if field.default is None:
         return ""
-    return "(secret)" if field.secret else json_code(field.default)
+    return SECRET if field.secret else json_code(field.default)
 
 
 def _notes(field: Field) -> Iterator[str]:

@@ -37,6 +37,7 @@ _COMMANDS = {
     "list": _Command("catalogue:list_", "List installed destinations."),
     "show": _Command("catalogue:show", "Show a destination's settings, actions and fields."),
     "docs": _Command("docs:docs", "Print a destination's page as Markdown."),
+    "diff": _Command("diff:diff", "Compare two manifests: which changes break saved connections."),
     "validate": _Command("validate:validate", "Check connection files before delivering events."),
     "import": _Command("importing:import_", "Generate a starter connection file from a manifest."),
     "explain": _Command("explain:explain", "Show why an event is or is not delivered."),

@@ -40,6 +40,7 @@ from framework.definition.field_rules import (
     OneOf,
 )
 from framework.definition.fields import (
+    SECRET,
     STRING_TYPES,
     Category,
     Choice,
@@ -133,6 +134,7 @@ __all__ = [
     "MAPPING_HOOKS",
     "MATCHING_KEY",
     "MAX_SUBSCRIPTIONS",
+    "SECRET",
     "STRING_TYPES",
     "SYNC_MODES",
     "SYNC_MODE_KEY",

@@ -1,0 +1,184 @@
+"""Changes between two definitions of a destination: which of them break what users have saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from framework.catalogue.changes import DefinitionChange, ManifestPlace
+from framework.catalogue.field_changes import FieldRole, different_keys, table_changes
+from framework.definition import Action, Batching, Destination, Preset, Rate, SyncMode
+from framework.triggers import parse
+
+_ROOT: Final = ManifestPlace()
+
+
+def changes_between(old: Destination, new: Destination) -> list[DefinitionChange]:
+    """Return all changes from *old* to *new*, in the order of a manifest.
+
+    Both have to come from manifests, or both from plugins: a manifest does not hold everything.
+    """
+    return [*_changes(old, new)]
+
+
+def _changes(old: Destination, new: Destination) -> Iterator[DefinitionChange]:
+    yield from _identity(old, new)
+    access = _ROOT.at("authentication")
+    if old.scheme != new.scheme:
+        text = f"is `{new.scheme}`, before `{old.scheme}`."
+        yield access.at("scheme").breaking("scheme-changed", text)
+    yield from table_changes(
+        old.settings_fields, new.settings_fields, FieldRole.SETTING, access.at("fields")
+    )
+    yield from _actions(old, new)
+    yield from _presets(old, new)
+    yield from _rate(old.rate, new.rate)
+    if old.extra != new.extra:
+        text = f"differs in {different_keys(old.extra, new.extra)}."
+        yield _ROOT.note("option-changed", text)
+
+
+def _identity(old: Destination, new: Destination) -> Iterator[DefinitionChange]:
+    if old.slug != new.slug:
+        text = f"is `{new.slug}`, before `{old.slug}`: connections name it."
+        yield _ROOT.at("slug").breaking("slug-changed", text)
+    if old.name != new.name:
+        text = (
+            f"is `{new.name}`, before `{old.name}`: events whose `integrations` exclude the old "
+            "name are sent."
+        )
+        yield _ROOT.at("name").breaking("name-changed", text)
+    if old.mode != new.mode:
+        text = f"is `{new.mode}`, before `{old.mode}`."
+        yield _ROOT.at("mode").note("mode-changed", text)
+    if old.description != new.description:
+        yield _ROOT.at("description").compatible("text-changed", "is another text.")
+
+
+def _actions(old: Destination, new: Destination) -> Iterator[DefinitionChange]:
+    place = _ROOT.at("actions")
+    before = {action.slug: action for action in old.actions}
+    after = {action.slug: action for action in new.actions}
+    for slug, action in before.items():
+        if slug in after:
+            yield from _action(action, after[slug], place.at(slug))
+        else:
+            yield place.at(slug).breaking("action-removed", "is no longer an action.")
+    for slug in after:
+        if slug not in before:
+            yield place.at(slug).compatible("action-added", "is a new action.")
+
+
+def _action(old: Action, new: Action, place: ManifestPlace) -> Iterator[DefinitionChange]:
+    for key in ("title", "description"):
+        if getattr(old, key) != getattr(new, key):
+            yield place.at(key).compatible("text-changed", "is another text.")
+    if old.platform != new.platform:
+        text = f"is `{new.platform}`, before `{old.platform}`."
+        yield place.at("platform").breaking("platform-changed", text)
+    yield from _trigger(old.trigger, new.trigger, place.at("defaultSubscription"))
+    if old.hidden != new.hidden:
+        text = f"is {'hidden' if new.hidden else 'no longer hidden'} in lists of actions."
+        yield place.at("hidden").note("hidden-changed", text)
+    yield from _batching(old.batching, new.batching, place)
+    yield from _sync_mode(old.sync_mode, new.sync_mode, place.at("syncMode"))
+    yield from table_changes(old.fields, new.fields, FieldRole.MAPPED, place.at("fields"))
+    if old.extra != new.extra:
+        yield place.note("option-changed", f"differs in {different_keys(old.extra, new.extra)}.")
+
+
+def _trigger(old: str | None, new: str | None, place: ManifestPlace) -> Iterator[DefinitionChange]:
+    if old == new:
+        return
+    if new is None:
+        text = "is missing: subscriptions without a trigger of their own are refused."
+        yield place.breaking("trigger-changed", text)
+    elif old is None:
+        yield place.compatible("trigger-changed", "is a default trigger; there was none.")
+    elif parse(old) == parse(new):
+        yield place.compatible("text-changed", "is the same trigger in other words.")
+    else:
+        text = f"is `{new}`, before `{old}`: subscriptions without a trigger of their own change."
+        yield place.breaking("trigger-changed", text)
+
+
+def _batching(
+    old: Batching | None, new: Batching | None, place: ManifestPlace
+) -> Iterator[DefinitionChange]:
+    if old is None or new is None:
+        if old is not new:
+            text = "are sent in batches now." if old is None else "are no longer sent in batches."
+            yield place.note("batching-changed", f"has events that {text}")
+        return
+    before, after = old.to_json(), new.to_json()
+    if before != after:
+        text = f"has other rules for batches: {different_keys(before, after)}."
+        yield place.note("batching-changed", text)
+
+
+def _sync_mode(
+    old: SyncMode | None, new: SyncMode | None, place: ManifestPlace
+) -> Iterator[DefinitionChange]:
+    if old is None or new is None:
+        if new is not None:
+            yield place.note("sync-mode-changed", f"is new, by default `{new.default}`.")
+        elif old is not None:
+            yield place.breaking("sync-mode-changed", "is no longer supported.")
+        return
+    removed = [f"`{choice}`" for choice in old.choices if choice not in new.choices]
+    added = [f"`{choice}`" for choice in new.choices if choice not in old.choices]
+    if removed:
+        text = f"no longer has {', '.join(removed)}."
+        yield place.at("choices").breaking("sync-mode-changed", text)
+    if added:
+        yield place.at("choices").compatible("sync-mode-changed", f"also has {', '.join(added)}.")
+    if old.default != new.default:
+        text = f"is `{new.default}`, before `{old.default}`."
+        yield place.at("default").note("sync-mode-changed", text)
+    for key in ("label", "description"):
+        if getattr(old, key) != getattr(new, key):
+            yield place.at(key).compatible("text-changed", "is another text.")
+
+
+def _presets(old: Destination, new: Destination) -> Iterator[DefinitionChange]:
+    """Yield changes of presets, which concern new connections only."""
+    place = _ROOT.at("presets")
+    before, after = ({_key(preset): preset for preset in one.presets} for one in (old, new))
+    for key, preset in before.items():
+        if key not in after:
+            yield place.note("preset-changed", f"no longer has {_named(preset)}.")
+        elif _different(preset, after[key]):
+            yield place.note("preset-changed", f"has another {_named(preset)}.")
+    for key, preset in after.items():
+        if key not in before:
+            yield place.note("preset-changed", f"has the new {_named(preset)}.")
+
+
+def _key(preset: Preset) -> tuple[str, str]:
+    return preset.name, preset.action
+
+
+def _named(preset: Preset) -> str:
+    return f"preset `{preset.name}` of `{preset.action}`"
+
+
+def _different(old: Preset, new: Preset) -> bool:
+    return old != new or _text(old.mapping) != _text(new.mapping)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _rate(old: Rate | None, new: Rate | None) -> Iterator[DefinitionChange]:
+    if old == new:
+        return
+    place = _ROOT.at("rate")
+    shown = ["none" if rate is None else _limit(rate) for rate in (old, new)]
+    yield place.note("rate-changed", f"is {shown[1]}, before {shown[0]}.")
+
+
+def _limit(rate: Rate) -> str:
+    shared = f" for equal {', '.join(rate.account)}" if rate.account else ""
+    return f"{rate.calls:,} calls in {rate.seconds:g} s{shared}"

@@ -1,0 +1,574 @@
+"""Each kind of change between two definitions, in both directions, and what never happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from framework import (
+    Action,
+    Batching,
+    Choice,
+    Condition,
+    Conditions,
+    Destination,
+    Field,
+    Preset,
+    Rate,
+    SyncMode,
+)
+from framework.catalogue import DefinitionChange, changes_between
+from framework.definition import FieldTable, Shape, from_manifest, to_manifest
+from framework.paths import JSON
+from tests.framework.definition.tables import fields, tables
+
+BREAKING, NOTE, COMPATIBLE = "breaking", "note", "compatible"
+A, B = Condition("a", "is", "x"), Condition("b", "is", "x")
+OBJECT = Field(type="object")
+KEYS = {"sku": Field("SKU")}
+CLOSED = Field(type="object", properties=KEYS)
+OPEN = Field(type="object", properties=KEYS, additional_properties=True)
+MORE = Field(type="object", properties={**KEYS, "name": Field()})
+NEEDED = Field(type="object", properties={**KEYS, "name": Field(required=True, default="x")})
+OPEN_MORE = replace(MORE, additional_properties=True)
+LIST = Field(type="object", properties={"sku": Field("SKU", multiple=True)})
+OBJECTS = Field(type="object", properties={"sku": Field("SKU", type="object")})
+OBJECTS_LIST = Field(type="object", properties={"sku": Field("SKU", type="object", multiple=True)})
+
+
+def with_field(field: Field | None, *, setting: bool = False) -> Destination:
+    table = {} if field is None else {"x": field}
+    action = Action(
+        slug="send", title="Send", payload={"kept": Field(), **({} if setting else table)}
+    )
+    return Destination(slug="d", name="D", actions=(action,), settings=table if setting else {})
+
+
+def kinds(old: Destination, new: Destination) -> list[tuple[str, str]]:
+    return [(change.level, change.code) for change in changes_between(old, new)]
+
+
+FIELDS: dict[str, tuple[Field, Field, list[tuple[str, str]], list[tuple[str, str]]]] = {
+    "string to text": (
+        Field(),
+        Field(type="text"),
+        [(COMPATIBLE, "type-changed")],
+        [(COMPATIBLE, "type-changed")],
+    ),
+    "password": (
+        Field(),
+        Field(type="password"),
+        [(COMPATIBLE, "type-changed"), (NOTE, "secret-changed")],
+        [(COMPATIBLE, "type-changed"), (NOTE, "secret-changed")],
+    ),
+    "integer to number": (
+        Field(type="integer"),
+        Field(type="number"),
+        [(COMPATIBLE, "type-changed")],
+        [(BREAKING, "type-changed")],
+    ),
+    "number to string": (
+        Field(type="number"),
+        Field(),
+        [(NOTE, "type-changed")],
+        [(BREAKING, "type-changed")],
+    ),
+    "boolean to string": (
+        Field(type="boolean"),
+        Field(),
+        [(NOTE, "type-changed")],
+        [(BREAKING, "type-changed")],
+    ),
+    "datetime to string": (
+        Field(type="datetime"),
+        Field(),
+        [(NOTE, "type-changed")],
+        [(BREAKING, "type-changed")],
+    ),
+    "boolean to number": (
+        Field(type="boolean"),
+        Field(type="number"),
+        [(BREAKING, "type-changed")],
+        [(BREAKING, "type-changed")],
+    ),
+    "object to string": (
+        OBJECT,
+        Field(),
+        [(BREAKING, "type-changed")],
+        [(BREAKING, "type-changed")],
+    ),
+    "multiple": (
+        Field(),
+        Field(multiple=True),
+        [(NOTE, "multiple-changed")],
+        [(BREAKING, "multiple-changed")],
+    ),
+    "nullable list": (
+        Field(nullable=True),
+        Field(nullable=True, multiple=True),
+        [(NOTE, "multiple-changed"), (BREAKING, "null-changed")],
+        [(BREAKING, "multiple-changed"), (NOTE, "null-changed")],
+    ),
+    "required": (
+        Field(),
+        Field(required=True),
+        [(BREAKING, "required-changed")],
+        [(COMPATIBLE, "required-changed")],
+    ),
+    "required sometimes": (
+        Field(),
+        Field(required=Conditions.all(A)),
+        [(BREAKING, "required-changed")],
+        [(COMPATIBLE, "required-changed")],
+    ),
+    "required in more cases": (
+        Field(required=Conditions.any(A)),
+        Field(required=Conditions.any(A, B)),
+        [(BREAKING, "required-changed")],
+        [(COMPATIBLE, "required-changed")],
+    ),
+    "required in fewer cases": (
+        Field(required=Conditions.all(A)),
+        Field(required=Conditions.all(A, B)),
+        [(COMPATIBLE, "required-changed")],
+        [(BREAKING, "required-changed")],
+    ),
+    "required always": (
+        Field(required=Conditions.all(A)),
+        Field(required=True),
+        [(BREAKING, "required-changed")],
+        [(COMPATIBLE, "required-changed")],
+    ),
+    "required in other cases": (
+        Field(required=Conditions.all(A)),
+        Field(required=Conditions.all(B)),
+        [(BREAKING, "required-changed")],
+        [(BREAKING, "required-changed")],
+    ),
+    "null": (Field(), Field(nullable=True), [(NOTE, "null-changed")], [(BREAKING, "null-changed")]),
+    "choices": (
+        Field(),
+        Field(choices=(Choice("a"),)),
+        [(BREAKING, "choices-changed")],
+        [(COMPATIBLE, "choices-changed")],
+    ),
+    "more choices": (
+        Field(choices=(Choice("a"),)),
+        Field(choices=(Choice("a"), Choice("b"))),
+        [(COMPATIBLE, "choices-changed")],
+        [(BREAKING, "choices-changed")],
+    ),
+    "other choices": (
+        Field(choices=(Choice("a"),)),
+        Field(choices=(Choice("b"),)),
+        [(BREAKING, "choices-changed"), (COMPATIBLE, "choices-changed")],
+        [(BREAKING, "choices-changed"), (COMPATIBLE, "choices-changed")],
+    ),
+    "labels of choices": (
+        Field(choices=(Choice("a"),)),
+        Field(choices=(Choice("a", "A"),)),
+        [(COMPATIBLE, "appearance-changed")],
+        [(COMPATIBLE, "appearance-changed")],
+    ),
+    "format": (
+        Field(),
+        Field(format="email"),
+        [(BREAKING, "format-changed")],
+        [(COMPATIBLE, "format-changed")],
+    ),
+    "format without effect": (
+        Field(),
+        Field(format="text"),
+        [(COMPATIBLE, "option-changed")],
+        [(COMPATIBLE, "option-changed")],
+    ),
+    "other format": (
+        Field(format="email"),
+        Field(format="uri"),
+        [(BREAKING, "format-changed")],
+        [(BREAKING, "format-changed")],
+    ),
+    "pattern": (
+        Field(),
+        Field(pattern="^a"),
+        [(BREAKING, "pattern-changed")],
+        [(COMPATIBLE, "pattern-changed")],
+    ),
+    "other pattern": (
+        Field(pattern="^b"),
+        Field(pattern="^a"),
+        [(BREAKING, "pattern-changed")],
+        [(BREAKING, "pattern-changed")],
+    ),
+    "minimum": (
+        Field(),
+        Field(minimum=1),
+        [(BREAKING, "minimum-changed")],
+        [(COMPATIBLE, "minimum-changed")],
+    ),
+    "higher minimum": (
+        Field(minimum=1),
+        Field(minimum=2),
+        [(BREAKING, "minimum-changed")],
+        [(COMPATIBLE, "minimum-changed")],
+    ),
+    "maximum": (
+        Field(),
+        Field(maximum=9),
+        [(BREAKING, "maximum-changed")],
+        [(COMPATIBLE, "maximum-changed")],
+    ),
+    "lower maximum": (
+        Field(maximum=9),
+        Field(maximum=8),
+        [(BREAKING, "maximum-changed")],
+        [(COMPATIBLE, "maximum-changed")],
+    ),
+    "bounds without effect": (
+        Field(type="text"),
+        Field(type="text", minimum=1),
+        [(COMPATIBLE, "option-changed")],
+        [(COMPATIBLE, "option-changed")],
+    ),
+    "bounds of another type": (
+        Field(type="number", minimum=5),
+        Field(minimum=1),
+        [(NOTE, "type-changed"), (BREAKING, "minimum-changed")],
+        [(BREAKING, "type-changed"), (BREAKING, "minimum-changed")],
+    ),
+    "default": (
+        Field(),
+        Field(default="a"),
+        [(NOTE, "default-changed")],
+        [(NOTE, "default-changed")],
+    ),
+    "another default": (
+        Field(default="b"),
+        Field(default="a"),
+        [(NOTE, "default-changed")],
+        [(NOTE, "default-changed")],
+    ),
+    "default mapping": (
+        Field(mapping={"@path": "$.a"}),
+        Field(mapping={"@path": "$.b"}),
+        [(NOTE, "default-changed")],
+        [(NOTE, "default-changed")],
+    ),
+    "default of what is required": (
+        Field(required=True, default="a"),
+        Field(required=True),
+        [(BREAKING, "default-changed")],
+        [(NOTE, "default-changed")],
+    ),
+    "keys of an object": (
+        OBJECT,
+        CLOSED,
+        [(BREAKING, "properties-changed")],
+        [(COMPATIBLE, "properties-changed")],
+    ),
+    "undeclared keys": (
+        CLOSED,
+        OPEN,
+        [(COMPATIBLE, "properties-changed")],
+        [(BREAKING, "properties-changed")],
+    ),
+    "key of an object": (
+        CLOSED,
+        MORE,
+        [(COMPATIBLE, "field-added")],
+        [(BREAKING, "field-removed")],
+    ),
+    "required key of an object": (
+        CLOSED,
+        NEEDED,
+        [(BREAKING, "field-added")],
+        [(BREAKING, "field-removed")],
+    ),
+    "key of an open object": (
+        OPEN,
+        OPEN_MORE,
+        [(BREAKING, "field-added")],
+        [(NOTE, "field-removed")],
+    ),
+    "list in an object": (
+        CLOSED,
+        LIST,
+        [(NOTE, "multiple-changed")],
+        [(BREAKING, "multiple-changed")],
+    ),
+    "list of objects in an object": (
+        OBJECTS,
+        OBJECTS_LIST,
+        [(BREAKING, "multiple-changed")],
+        [(BREAKING, "multiple-changed")],
+    ),
+    "dynamic": (
+        Field(),
+        Field(dynamic=True),
+        [(NOTE, "dynamic-changed")],
+        [(NOTE, "dynamic-changed")],
+    ),
+    "secret": (Field(), Field(secret=True), [(NOTE, "secret-changed")], [(NOTE, "secret-changed")]),
+    "texts": (
+        Field("A"),
+        Field("B", "C"),
+        [(COMPATIBLE, "appearance-changed")],
+        [(COMPATIBLE, "appearance-changed")],
+    ),
+    "visibility": (
+        Field(),
+        Field(hidden=True, depends_on=Conditions.all(A)),
+        [(COMPATIBLE, "appearance-changed")],
+        [(COMPATIBLE, "appearance-changed")],
+    ),
+    "unknown option": (
+        Field(),
+        Field(extra={"new": 1}),
+        [(NOTE, "option-changed")],
+        [(NOTE, "option-changed")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_field_changes(name: str) -> None:
+    old, new, forward, backward = FIELDS[name]
+    assert kinds(with_field(old), with_field(new)) == forward
+    assert kinds(with_field(new), with_field(old)) == backward
+
+
+@pytest.mark.parametrize(
+    ("field", "setting", "added", "removed"),
+    [
+        (Field(), False, COMPATIBLE, BREAKING),
+        (Field(required=True), False, BREAKING, BREAKING),
+        (Field(required=Conditions.all(A)), False, BREAKING, BREAKING),
+        (Field(required=True, default="x"), False, NOTE, BREAKING),
+        (Field(mapping={"@path": "$.a"}), False, NOTE, BREAKING),
+        (Field(), True, COMPATIBLE, BREAKING),
+        (Field(required=True), True, BREAKING, BREAKING),
+        (Field(default="x"), True, NOTE, BREAKING),
+        (Field(required=True, default="x"), True, BREAKING, BREAKING),
+    ],
+)
+def test_a_field_comes_and_goes(field: Field, setting: bool, added: str, removed: str) -> None:  # noqa: FBT001 - a column
+    """A saved connection has no value for a new setting; a subscription has the default."""
+    without, having = (with_field(one, setting=setting) for one in (None, field))
+    assert kinds(without, having) == [(added, "field-added")]
+    assert kinds(having, without) == [(removed, "field-removed")]
+
+
+ONE = Action(slug="send", title="Send", payload={"text": Field()}, trigger='type = "track"')
+BASE = Destination(slug="d", name="D", actions=(ONE,), scheme="basic")
+PRESET = Preset(name="P", action="send")
+
+
+def having(**options: Any) -> Destination:
+    return replace(BASE, actions=(replace(ONE, **options),))
+
+
+MODE = SyncMode(label="L", default="add", choices=("add", "update"))
+WITH_MODE = having(sync_mode=MODE)
+DEFINITIONS: dict[str, tuple[Destination, Destination, str, str, str]] = {
+    "slug": (BASE, replace(BASE, slug="e"), "slug-changed", BREAKING, BREAKING),
+    "name": (BASE, replace(BASE, name="E"), "name-changed", BREAKING, BREAKING),
+    "mode": (BASE, replace(BASE, mode="device"), "mode-changed", NOTE, NOTE),
+    "description": (BASE, replace(BASE, description="x"), "text-changed", COMPATIBLE, COMPATIBLE),
+    "scheme": (BASE, replace(BASE, scheme="oauth2"), "scheme-changed", BREAKING, BREAKING),
+    "rate": (BASE, replace(BASE, rate=Rate(calls=5)), "rate-changed", NOTE, NOTE),
+    "preset": (BASE, replace(BASE, presets=(PRESET,)), "preset-changed", NOTE, NOTE),
+    "trigger of a preset": (
+        replace(BASE, presets=(PRESET,)),
+        replace(BASE, presets=(replace(PRESET, trigger='type = "page"'),)),
+        "preset-changed",
+        NOTE,
+        NOTE,
+    ),
+    "unknown key": (BASE, replace(BASE, extra={"k": 1}), "option-changed", NOTE, NOTE),
+    "title": (BASE, having(title="x"), "text-changed", COMPATIBLE, COMPATIBLE),
+    "platform": (BASE, having(platform="web"), "platform-changed", BREAKING, BREAKING),
+    "trigger": (BASE, having(trigger='type = "page"'), "trigger-changed", BREAKING, BREAKING),
+    "no trigger": (BASE, having(trigger=None), "trigger-changed", BREAKING, COMPATIBLE),
+    "spelling of a trigger": (
+        BASE,
+        having(trigger="type='track'"),
+        "text-changed",
+        COMPATIBLE,
+        COMPATIBLE,
+    ),
+    "hidden": (BASE, having(hidden=True), "hidden-changed", NOTE, NOTE),
+    "batches": (BASE, having(batching=Batching()), "batching-changed", NOTE, NOTE),
+    "rules of batches": (
+        having(batching=Batching()),
+        having(batching=Batching(keys=("text",))),
+        "batching-changed",
+        NOTE,
+        NOTE,
+    ),
+    "unknown key of an action": (BASE, having(extra={"k": 1}), "option-changed", NOTE, NOTE),
+    "sync mode": (BASE, WITH_MODE, "sync-mode-changed", NOTE, BREAKING),
+    "choice of a sync mode": (
+        WITH_MODE,
+        having(sync_mode=replace(MODE, choices=("add", "update", "delete"))),
+        "sync-mode-changed",
+        COMPATIBLE,
+        BREAKING,
+    ),
+    "default of a sync mode": (
+        WITH_MODE,
+        having(sync_mode=replace(MODE, default="update")),
+        "sync-mode-changed",
+        NOTE,
+        NOTE,
+    ),
+    "label of a sync mode": (
+        WITH_MODE,
+        having(sync_mode=replace(MODE, label="x")),
+        "text-changed",
+        COMPATIBLE,
+        COMPATIBLE,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_a_definition_changes(name: str) -> None:
+    old, new, code, forward, backward = DEFINITIONS[name]
+    assert kinds(old, new) == [(forward, code)]
+    assert kinds(new, old) == [(backward, code)]
+
+
+def test_an_action_comes_and_goes() -> None:
+    two = replace(BASE, actions=(ONE, replace(ONE, slug="other")))
+    assert kinds(BASE, two) == [(COMPATIBLE, "action-added")]
+    assert kinds(two, BASE) == [(BREAKING, "action-removed")]
+
+
+def test_the_order_of_actions_and_fields_does_not_matter() -> None:
+    other = replace(ONE, slug="other", payload={"a": Field(), "b": Field()})
+    turned = replace(other, payload={"b": Field(), "a": Field()})
+    one, two = (replace(BASE, actions=found) for found in ((ONE, other), (turned, ONE)))
+    assert changes_between(one, two) == []
+
+
+def test_a_change_has_a_place_and_a_sentence() -> None:
+    field = Field(type="object", properties={"a/b": Field(maximum=5)})
+    other = Field(type="object", properties={"a/b": Field(maximum=4)})
+    (change,) = changes_between(with_field(field), with_field(other))
+    assert change.to_json() == {
+        "level": "breaking",
+        "code": "maximum-changed",
+        "place": "/actions/send/fields/x/properties/a~1b",
+        "message": "`/actions/send/fields/x/properties/a~1b` has the maximum 4 now.",
+    }
+    (root,) = changes_between(BASE, replace(BASE, extra={"k": 1}))
+    assert root.message == "`/` differs in `k`."
+
+
+def test_default_values_of_secrets_are_not_shown() -> None:
+    one, two = (Field(type="password", default=text) for text in ("sesame", "mellon"))
+    changes = [
+        *changes_between(with_field(one), with_field(two)),
+        *changes_between(with_field(None), with_field(two)),
+        *changes_between(with_field(one), with_field(replace(one, default=None))),
+    ]
+    shown = " ".join(change.message for change in changes)
+    assert len(changes) == 3
+    assert "sesame" not in shown
+    assert "mellon" not in shown
+
+
+def of_table(table: FieldTable) -> Destination:
+    action = Action(slug="send", title="Send", payload=table)
+    return Destination(slug="d", name="D", actions=(action,))
+
+
+def through_manifest(table: FieldTable) -> Destination:
+    return from_manifest(json.loads(json.dumps(to_manifest(of_table(table)))))
+
+
+@given(tables())
+def test_a_manifest_does_not_differ_from_itself(table: dict[str, Field]) -> None:
+    assert changes_between(of_table(table), of_table(table)) == []
+    assert changes_between(through_manifest(table), through_manifest(table)) == []
+
+
+@given(fields(1), fields(1))
+def test_whatever_differs_is_a_change(old: Field, new: Field) -> None:
+    found = changes_between(with_field(old), with_field(new))
+    assert bool(found) == (old != new)
+
+
+VALUES: tuple[JSON, ...] = (
+    None, "", " ", "a", "b", "ab", "a@b.co", "https://x.y/z", "5", "5.5", "true", "2024-03-05",
+    0, 1, 5, 7, 9, 10, 2.5, -1, True, False,
+    [], [None], [""], ["a"], ["a", "b"], ["5"], [1], [1, 2], [True], [{}], [{"sku": "a"}],
+    {}, {"sku": "a"}, {"sku": ["a"]}, {"sku": {}}, {"sku": None}, {"sku": ""},
+    {"sku": "a", "name": "b"}, {"sku": "a", "name": None}, {"sku": "a", "other": 1}, {"name": {}},
+)  # fmt: skip
+OTHERS = (
+    Field(type="integer", nullable=True),
+    Field(type="number", nullable=True, multiple=True),
+    Field(type="boolean", required=True),
+    Field(type="boolean", nullable=True),
+    Field(type="object", nullable=True),
+    Field(type="object", required=True, multiple=True),
+    Field(type="number", choices=(Choice(1), Choice(5))),
+    Field(type="integer", choices=(Choice(1), Choice(5), Choice(7))),
+    Field(type="integer", minimum=1, maximum=7),
+    Field(choices=(Choice(1), Choice(5))),
+    Field(nullable=True, required=True),
+    Field(multiple=True, required=True),
+    Field(type="object", properties={"sku": Field(required=True)}),
+    Field(type="object", properties={"sku": Field(required=True, multiple=True)}),
+    Field(type="object", properties={"sku": Field(type="number")}, multiple=True),
+)
+ALL = [
+    field
+    for field in (*(one for row in FIELDS.values() for one in row[:2]), *OTHERS)
+    if isinstance(field.required, bool)
+]
+
+
+def _declared(raw: Mapping[str, JSON], table: FieldTable) -> dict[str, JSON]:
+    """Return the values of declared keys: others are refused when a mapping is saved."""
+    return {key: _kept(raw[key], table[key]) for key in raw if key in table}
+
+
+def _kept(value: JSON, field: Field) -> JSON:
+    if isinstance(value, list):
+        return [_kept(one, field) for one in value]
+    if isinstance(value, dict) and field.properties is not None and not field.additional_properties:
+        return _declared(value, field.properties)
+    return value
+
+
+def _accepts(field: Field, raw: Mapping[str, JSON]) -> bool:
+    _, problems = Shape({"x": field}).interpret(raw)
+    return not problems
+
+
+@pytest.mark.parametrize("old", ALL, ids=repr)
+def test_what_is_not_breaking_accepts_what_was_accepted(old: Field) -> None:
+    """For every other field that it could become: each value that it accepts is still accepted."""
+    raws = [{}, *(_declared({"x": value}, {"x": old}) for value in VALUES)]
+    taken = [raw for raw in raws if _accepts(old, raw)]
+    for new in ALL:
+        changes = changes_between(with_field(old), with_field(new))
+        if all(change.level != BREAKING for change in changes):
+            assert [raw for raw in taken if not _accepts(new, raw)] == [], new
+
+
+def test_changes_are_of_known_kinds() -> None:
+    assert {one.level for one in _all()} == {BREAKING, NOTE, COMPATIBLE}
+
+
+def _all() -> list[DefinitionChange]:
+    pairs = [(with_field(old), with_field(new)) for old, new, *_ in FIELDS.values()]
+    pairs += [(old, new) for old, new, *_ in DEFINITIONS.values()]
+    return [change for old, new in pairs for change in changes_between(old, new)]
