@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from framework.clock import Clock
     from framework.definition import (
         Action,
         Aliases,
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "clock": "Clock",
     "definition": (
         "Action Aliases AllOrNone AtMostOne Batching Choice Choices ChoicesCall Condition "
         "Conditions Conflict Destination Field HookCall MappingHook OneOf Payload Preset Rate "
@@ -113,6 +115,7 @@ __all__ = [
     "Choices",
     "ChoicesCall",
     "Client",
+    "Clock",
     "Columns",
     "Condition",
     "Conditions",

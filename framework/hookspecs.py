@@ -219,6 +219,7 @@ def delete_users(
     requests: Sequence[Any],
     cache: Any,
     logger: logging.Logger,
+    clock: Clock,
     forget_members: Callable[[], None],
 ) -> httpx.Response | Sequence[Result] | None:
     """Delete the data of users at the partner; return what `perform_batch` returns.

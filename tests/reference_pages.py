@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from destinations import criteo_audiences
+from destinations import criteo_audiences, webhook
 from framework.catalogue import markdown_page
 from framework.config import parse_connection
 from framework.definition import Choice, Condition, Conditions, Field, to_document
@@ -172,10 +173,20 @@ def generated_code() -> str:
 
 
 def criteo_reference() -> str:
-    """Return what `actions docs criteo` prints, with a link to the page written by hand."""
-    plugin = open_plugin(criteo_audiences)
-    page = markdown_page(plugin.definition, set(filter(plugin.implements, HOOKS)))
-    return f"{page}\nSetup, identifiers, requests and results: [criteo.md](criteo.md).\n"
+    """Return the reference page of Criteo Audiences."""
+    return _reference(criteo_audiences, "Setup, identifiers, requests and results", "criteo.md")
+
+
+def webhook_reference() -> str:
+    """Return the reference page of the webhook."""
+    return _reference(webhook, "Examples, signatures and results", "webhook.md")
+
+
+def _reference(module: ModuleType, about: str, page: str) -> str:
+    """Return what `actions docs` prints, with a link to the page written by hand."""
+    plugin = open_plugin(module)
+    text = markdown_page(plugin.definition, set(filter(plugin.implements, HOOKS)))
+    return f"{text}\n{about}: [{page}]({page}).\n"
 
 
 PAGES = {
@@ -184,6 +195,7 @@ PAGES = {
     "fields.md": fields,
     "generated-code.md": generated_code,
     "criteo-reference.md": criteo_reference,
+    "webhook-reference.md": webhook_reference,
 }
 """How each page is made."""
 

@@ -128,4 +128,7 @@ def test_another_distribution_adds_to_destinations(home: Path, tmp_path: Path) -
             text=True,
             check=False,
         )
-        assert (done.stdout, done.stderr) == ("['acme', 'actions-criteo-audiences']\n", "")
+        assert (done.stdout, done.stderr) == (
+            "['acme', 'actions-criteo-audiences', 'actions-webhook']\n",
+            "",
+        )

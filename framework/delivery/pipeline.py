@@ -187,7 +187,18 @@ def _secrets(fields: Mapping[str, Field], values: Any) -> Iterator[str]:
             if entry.properties:
                 yield from _secrets(entry.properties, one)
             elif entry.secret and one is not None:
-                yield str(one)
+                yield from _texts(one)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of a secret value, which may be an object, such as headers."""
+    if isinstance(value, Mapping):
+        value = [*value.values()]
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif value is not None:
+        yield str(value)
 
 
 def _public(fields: Mapping[str, Field], values: Any) -> Any:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from destinations import criteo_audiences
+from destinations import criteo_audiences, webhook
 from framework.catalogue import changes_between
 from framework.definition import from_manifest, to_manifest
 from framework.plugins import open_plugin
 from framework.version import VERSION
 
 RELEASED = Path(__file__).parents[1] / "cases" / "released"
-DESTINATIONS = {"actions-criteo-audiences": criteo_audiences}
+DESTINATIONS = {"actions-criteo-audiences": criteo_audiences, "actions-webhook": webhook}
 
 
 @pytest.mark.parametrize("slug", DESTINATIONS)

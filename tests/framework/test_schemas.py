@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 import destinations.criteo_audiences as criteo
+from destinations import webhook
 from framework.config import parse_connection
 from framework.definition import (
     MATCHING_KEY,
@@ -35,7 +36,8 @@ from framework.schemas.connection_schema import connection_schema
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = open_plugin(criteo)
-REGISTRY = Registry({PLUGIN.definition.slug: PLUGIN})
+SHIPPED = {plugin.definition.slug: plugin for plugin in (PLUGIN, open_plugin(webhook))}
+REGISTRY = Registry(SHIPPED)
 FILES = schema_files(REGISTRY)
 SCHEMAS = {name: content for name, content in FILES.items() if name.endswith(".schema.json")}
 SLUG = "actions-criteo-audiences"
@@ -76,6 +78,12 @@ def test_which_files_are_published() -> None:
         f"destinations/{SLUG}/settings.schema.json",
         f"destinations/{SLUG}/actions/addUserToAudience.schema.json",
         f"destinations/{SLUG}/actions/removeUserFromAudience.schema.json",
+        "destinations/actions-webhook/manifest.json",
+        "destinations/actions-webhook/settings.schema.json",
+        "destinations/actions-webhook/actions/send.schema.json",
+        "destinations/actions-webhook/actions/addToAudience.schema.json",
+        "destinations/actions-webhook/actions/updateInAudience.schema.json",
+        "destinations/actions-webhook/actions/removeFromAudience.schema.json",
     ]
 
 

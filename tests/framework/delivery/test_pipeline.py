@@ -280,14 +280,18 @@ def test_an_account_is_named_by_settings_that_exist() -> None:
     ("given", "shown"),
     [
         (
-            {"account": {"token": "inner-token"}, "keys": ["first-key", "second-key"]},
+            {
+                "account": {"token": "inner-token"},
+                "keys": ["first-key", "second-key"],
+                "headers": {"one": "header-key", "more": [{"deep": "deep-key", "none": None}]},
+            },
             "no <redacted>",
         ),
         ({"account": {"token": None}, "keys": None}, "no {}"),
     ],
 )
 def test_every_secret_setting_is_kept_out_of_results(given: dict[str, Any], shown: str) -> None:
-    """Also one inside an object, and each of a list."""
+    """Also one inside an object, each of a list, and every text of an object that is secret."""
 
     class Account(Settings):
         """Nested access."""
@@ -296,8 +300,9 @@ def test_every_secret_setting_is_kept_out_of_results(given: dict[str, Any], show
             "Account", properties={"token": replace(SEND.fields["room"], secret=True)}
         )
         keys: list[str] | None = field("Keys", secret=True)
+        headers: dict[str, Any] | None = field("Headers", secret=True)
 
-    words = ["inner-token", "first-key", "second-key"]
+    words = ["inner-token", "first-key", "second-key", "header-key", "deep-key"]
     opened = plugin(settings=lambda: Account, perform=lambda event: Failed(400, "NO", event["why"]))
     with connect(opened, given, [Subscription(action="send")]) as connection:
         report = connection.deliver([said(why=f"no {word}") for word in words])
