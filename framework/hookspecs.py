@@ -29,19 +29,19 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec(firstresult=True)
 def destination() -> Destination:
-    """Return the destination: slug, name, presets and rate limit. Required."""
+    """Return the destination: slug, name, settings, actions, presets and rate limit. Required."""
     raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def settings() -> type[Settings]:
-    """Return the class of the destination's settings."""
+    """Return the class of the destination's settings, if the destination does not have it."""
     raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def actions() -> Sequence[Action]:
-    """Return the destination's actions. Required."""
+    """Return the destination's actions. Required if the destination does not have them."""
     raise NotImplementedError
 
 

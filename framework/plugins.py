@@ -7,7 +7,7 @@ definition becomes a problem of the registry, with file and line; the others are
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -50,6 +50,8 @@ HOOKS: Final[Mapping[str, tuple[str, ...]]] = {
     if hasattr(hook, f"{hookspecs.PROJECT}_spec")
 }
 """The arguments of every hook, by name."""
+
+_GIVEN_TWICE: Final = "The Destination has `{0}`, too. Remove them there, or remove the hook `{0}`."
 
 _EXTENSIONS: Final = frozenset({"register_directives", "delivery_finished"})
 """The hooks that an extension implements; all others it may only wrap."""
@@ -217,7 +219,7 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     identity = _ask(manager, "destination")
     if not isinstance(identity, Destination):
         raise _wrong(manager, "destination", "Hook `destination` must return a Destination.")
-    settings, actions = _settings(manager), _actions(manager)
+    settings, actions = _settings(manager, identity), _actions(manager, identity)
     try:
         definition = identity.complete(settings, actions)
     except DefinitionError as error:
@@ -315,20 +317,26 @@ def _wrong(
     return PluginError(_at(place_of(impl.function), text), problems)
 
 
-def _settings(manager: pluggy.PluginManager) -> type[Settings] | None:
+def _settings(manager: pluggy.PluginManager, identity: Destination) -> type[Settings] | None:
     found = _ask(manager, "settings")
     if found is not None and not (isinstance(found, type) and issubclass(found, Settings)):
         raise _wrong(manager, "settings", "Hook `settings` must return a Settings class.")
+    if found is not None and identity.settings:
+        raise _wrong(manager, "settings", _GIVEN_TWICE.format("settings"))
     return found
 
 
-def _actions(manager: pluggy.PluginManager) -> tuple[Action, ...]:
+def _actions(manager: pluggy.PluginManager, identity: Destination) -> Sequence[Action]:
     found = _ask(manager, "actions")
-    text = "Hook `actions` must return at least one Action."
     if not manager.hook.actions.get_hookimpls():
+        if identity.actions:
+            return ()
+        text = "It has no actions: give them to Destination, or implement the hook `actions`."
         raise _wrong(manager, "destination", text)
     if not found or not all(isinstance(action, Action) for action in found):
-        raise _wrong(manager, "actions", text)
+        raise _wrong(manager, "actions", "Hook `actions` must return at least one Action.")
+    if identity.actions:
+        raise _wrong(manager, "actions", _GIVEN_TWICE.format("actions"))
     return tuple(found)
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import threading
 import tomllib
@@ -97,6 +98,20 @@ def test_the_finding_is_shown_as_it_is(folder: Path) -> None:
 
     (shown,) = blocks("text")
     assert shown in result.stdout
+
+
+def test_the_smallest_destination_is_small_and_formatted() -> None:
+    """`tests/test_typing.py` checks its types, and the next test delivers with it."""
+    destination, _ = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--line-length", "100", "-"],
+        input=destination,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert done.stdout == destination
+    assert len(destination.splitlines()) <= 25
 
 
 class _Partner(BaseHTTPRequestHandler):

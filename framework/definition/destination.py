@@ -278,8 +278,8 @@ class Destination:
 
     *transport* says how it sends: `http` promises that everything goes through the `client` of its
     hooks; destinations with `other` means are not called in dry runs.
-    A destination module returns *settings* and *actions* from separate hooks; a definition read
-    from a manifest has them here.
+    A destination module gives *settings* and *actions* here, or returns them from the hooks of
+    these names if it computes them.
     *conflicts* is a function that finds subscriptions that do not fit together; a connection
     with a conflict is refused. *adjustable* names settings that do not say where events go, such as
     an API version: when they change, a run still resumes from its checkpoint. *dynamic_settings*
@@ -294,8 +294,8 @@ class Destination:
     mode: str = "cloud"
     scheme: AuthScheme = "custom"
     settings: type[Settings] | Mapping[str, Field] = field(default_factory=dict)
-    actions: tuple[Action, ...] = ()
-    presets: tuple[Preset, ...] = ()
+    actions: Sequence[Action] = ()
+    presets: Sequence[Preset] = ()
     rate: Rate | None = None
     conflicts: Callable[[Sequence[Subscription]], Sequence[Conflict]] | None = None
     transport: Transport = "http"
@@ -305,6 +305,12 @@ class Destination:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        for name, kind in (("actions", Action), ("presets", Preset)):
+            found = getattr(self, name)
+            if not isinstance(found, list | tuple) or not all(isinstance(x, kind) for x in found):
+                text = f"`{name}` must be a list of {kind.__name__} objects."
+                raise DefinitionError(f"Destination `{self.slug}` is invalid: {text}", [text])
+            object.__setattr__(self, name, tuple(found))
         problems = [*_slug_problems(self.slug), *self._transport_problems(), *self._twice()]
         problems += self._lane_problems()
         problems += [*self._preset_problems(), *self._adjustable_problems()]
@@ -333,8 +339,8 @@ class Destination:
         known = [action.slug for action in self.actions]
         raise UnknownNameError.of(f"action of {self.slug}", slug, known, "actions")
 
-    def complete(self, settings: type[Settings] | None, actions: tuple[Action, ...]) -> Destination:
-        """Return the same destination with the settings and actions that its hooks returned."""
+    def complete(self, settings: type[Settings] | None, actions: Sequence[Action]) -> Destination:
+        """Return the same destination with what its hooks returned, if anything."""
         return replace(self, settings=settings or self.settings, actions=actions or self.actions)
 
     def _transport_problems(self) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from framework import hookspecs
-from framework.definition import Destination, Subscription
+from framework.definition import Destination, Settings, Subscription, field
 from framework.delivery import connect
 from framework.errors import DefinitionError, PluginError, UnknownNameError
 from framework.hook_checks import place_of
@@ -184,6 +184,29 @@ def test_two_destinations_with_one_slug_are_both_left_out(point: Any) -> None:
     assert list(registry.destinations) == ["y"]
 
 
+def given(**options: Any) -> Any:
+    """Return the hook `destination` for one called `x`."""
+    return lambda: Destination(slug="x", name="X", **options)
+
+
+def test_two_hooks_make_a_destination() -> None:
+    """Settings and actions may be part of the destination, as a list or a tuple."""
+
+    class Access(Settings):
+        """Where the door is."""
+
+        door: str = field("Door")
+
+    for actions in ([SEND], (SEND,)):
+        hooks = extension(destination=given(settings=Access, actions=actions), perform=lambda: None)
+        opened = open_plugin(hooks)
+        assert opened.definition.actions == (SEND,)
+        assert opened.definition.settings is Access
+        with connect(opened, {"door": "7"}, [Subscription(action="send")]) as connection:
+            assert connection.settings.door == "7"
+            assert connection.deliver([said("hello")]).results == [DELIVERED]
+
+
 def crash() -> Any:
     raise ZeroDivisionError("by zero")
 
@@ -237,6 +260,41 @@ def no_wrapper() -> None:
         (named("x", settings=crash), "In hook `settings`: ZeroDivisionError: by zero"),
         (named("x", actions=lambda: ()), WRONG_ACTIONS),
         (named("x", actions=lambda: ["send"]), WRONG_ACTIONS),
+        (
+            extension(destination=given(), perform=lambda: None),
+            (
+                "{destination}: It has no actions: give them to Destination, or implement the "
+                "hook `actions`."
+            ),
+        ),
+        (
+            named("x", destination=given(actions=[SEND])),
+            (
+                "{actions}: The Destination has `actions`, too. Remove them there, or remove the "
+                "hook `actions`."
+            ),
+        ),
+        (
+            named("x", destination=given(settings=Settings), settings=lambda: Settings),
+            (
+                "{settings}: The Destination has `settings`, too. Remove them there, or remove the "
+                "hook `settings`."
+            ),
+        ),
+        (
+            extension(destination=given(actions=["send"]), perform=lambda: None),
+            (
+                "In hook `destination`: Destination `x` is invalid: `actions` must be a list of "
+                "Action objects."
+            ),
+        ),
+        (
+            extension(destination=given(actions=[SEND], presets=SEND), perform=lambda: None),
+            (
+                "In hook `destination`: Destination `x` is invalid: `presets` must be a list of "
+                "Preset objects."
+            ),
+        ),
         (named("x", actions=lambda: sys.exit(3)), "In hook `actions`: SystemExit: 3"),
         (
             named("x", actions=lambda: [SEND, SEND]),
