@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -90,27 +91,47 @@ _ACTIONS = {action.slug: action for action in (SEND, ADD, UPDATE, REMOVE)}
 
 
 def find_conflicts(subscriptions: Sequence[Subscription]) -> list[Conflict]:
-    """Find values to hash that the mapping of `data` does not have, so that nothing would be."""
-    found = []
-    for index, subscription in enumerate(subscriptions):
-        default = _ACTIONS[subscription.action].default_mapping
-        mapping = {**default, **subscription.mapping}
+    """Find mappings with which something would be sent in clear, or not at all."""
+    mappings = [{**_ACTIONS[one.action].default_mapping, **one.mapping} for one in subscriptions]
+    return [*_unhashed(mappings), *_same_audience(subscriptions, mappings)]
+
+
+def _unhashed(mappings: Sequence[Mapping[str, Any]]) -> Iterator[Conflict]:
+    """Yield values to hash that the mapping of `data` does not have."""
+    for index, mapping in enumerate(mappings):
         data, places = mapping.get("data"), mapping.get("hash_fields")
         if not isinstance(places, list) or not isinstance(data, dict):
             continue
         if any(key.startswith("@") for key in data):
+            continue  # what it holds is not known before
+        for place in places:
+            if isinstance(place, str) and place.split(".")[0] not in data:
+                yield Conflict(
+                    index,
+                    f"`hash_fields` names `{place}`, which `data` does not have.",
+                    f"Known keys: {', '.join(data)}.",
+                    "hash_fields",
+                )
+
+
+def _same_audience(
+    subscriptions: Sequence[Subscription], mappings: Sequence[Mapping[str, Any]]
+) -> Iterator[Conflict]:
+    """Yield mappings for two lists that are one audience: only one of them would be sent."""
+    first: dict[tuple[str, str], str] = {}
+    for index, (subscription, mapping) in enumerate(zip(subscriptions, mappings, strict=True)):
+        if subscription.action not in {ADD.slug, REMOVE.slug}:
             continue
-        found += [
-            Conflict(
+        key = subscription.action, json.dumps(mapping.get("audience"), sort_keys=True)
+        target = json.dumps(mapping.get("url"), sort_keys=True)
+        if first.setdefault(key, target) != target:
+            yield Conflict(
                 index,
-                f"`hash_fields` names `{place}`, which `data` does not have.",
-                f"Known keys: {', '.join(data)}.",
-                "hash_fields",
+                f"Another mapping of `{subscription.action}` has the same `audience` and another "
+                "`url`, so that a user would be sent to one of them only.",
+                "Give the lists different texts in `audience`.",
+                "audience",
             )
-            for place in places
-            if isinstance(place, str) and place.split(".")[0] not in data
-        ]
-    return found
 
 
 @hookimpl

@@ -163,9 +163,10 @@ class Message(WebhookRequest):
 class AudienceMember(WebhookRequest):
     """A user who enters or leaves an audience, or whose data changed."""
 
-    audience: str | None = field(
+    audience: str = field(
         "Audience",
-        "The audience. Events about one user and audience are sent in order.",
+        "The audience. Events about one user and audience are sent in order, so mappings for "
+        "different lists need different ones.",
         mapping={"@path": "$.context.personas.computation_key"},
     )
     identifier: str = field(

@@ -175,9 +175,40 @@ def test_updates_are_all_sent_in_order(plugin: Plugin) -> None:
 
 def test_a_member_without_identifier_is_not_sent(harness: Harness) -> None:
     event = make_event(event="Audience Entered", userId="  ")
-    ran = harness.run_action("addToAudience", event, defaults=True)
+    mapping = {"audience": "vip"}
+    ran = harness.run_action("addToAudience", event, mapping=mapping, defaults=True)
     assert isinstance(ran.result, Failed)
     assert (ran.result.code, ran.requests) == ("NO_IDENTIFIER", [])
+
+
+def test_an_event_without_audience_is_not_sent(harness: Harness) -> None:
+    """Otherwise those of different lists would be taken for one."""
+    event = make_event(event="Audience Entered", userId="ann")
+    ran = harness.run_action("addToAudience", event, defaults=True)
+    assert isinstance(ran.result, Failed)
+    assert (ran.result.code, ran.requests) == ("PAYLOAD_VALIDATION_FAILED", [])
+
+
+def test_two_lists_need_two_audiences(plugin: Plugin) -> None:
+    """A user who enters both would be sent to one of them only."""
+    receiver = WebhookReceiver()
+    one = Subscription(action="addToAudience", mapping={"url": "a", "audience": "vip"})
+    two = Subscription(action="addToAudience", mapping={"url": "b", "audience": "vip"})
+    with pytest.raises(ConfigurationError) as caught:
+        connect(plugin, receiver.settings(), [one, two])
+    assert (
+        "Another mapping of `addToAudience` has the same `audience` and another `url`, so that a "
+        "user would be sent to one of them only."
+    ) in str(caught.value)
+    other = Subscription(action="addToAudience", mapping={"url": "b", "audience": "b"})
+    gone = Subscription(action="removeFromAudience", mapping={"url": "c", "audience": "vip"})
+    transport = SandboxTransport(receiver)
+    event = make_event(event="Audience Entered", userId="ann")
+    with connect(
+        plugin, receiver.settings(), [one, other, gone], transport=transport
+    ) as connection:
+        connection.deliver([event])
+    assert sorted(one.path for one in receiver.received) == ["/in/a", "/in/b"]
 
 
 def test_values_are_hashed_and_one_that_cannot_be_fails_alone(
