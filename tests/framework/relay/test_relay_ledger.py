@@ -25,6 +25,7 @@ from tests.deliveries import ADD, REMOVE, event, opened
 from tests.relaying import until
 
 ADA, BOB = "ada@example.com", "bob@example.com"
+SAVE_EVERY = "framework.relay.stream_session.SAVE_EVERY"
 SOON = Patience(run_for=math.inf, first=0.01, cap=0.02)
 
 
@@ -101,7 +102,10 @@ class Bench:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+def bench(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    monkeypatch.setattr(SAVE_EVERY, 0.05)
     with (
         SQLiteStore(tmp_path / "events.db")
         if request.param == "sqlite"
@@ -128,6 +132,7 @@ def test_a_call_that_an_owner_made_and_never_saved_is_not_believed(
         raise StorageError("The disk is gone.")
 
     bench.deliver(event(ADA))
+    monkeypatch.setattr(SAVE_EVERY, 1.0)
     with bench.relaying() as relay:
         owner = relay._workers[0]._owner
         with monkeypatch.context() as patch:
@@ -194,9 +199,12 @@ def test_what_is_sent_elsewhere_has_a_ledger_of_its_own(bench: Bench) -> None:
     assert audience.account.endswith("at `http://127.0.0.1:1`")
 
 
-def test_whom_a_lost_owner_may_still_reach_is_doubted(bench: Bench) -> None:
+def test_whom_a_lost_owner_may_still_reach_is_doubted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its call is under way while the connection is taken away; nobody knows which comes last."""
     bench.deliver(event(BOB))
+    monkeypatch.setattr(SAVE_EVERY, 1.0)
     bench.gate.open.clear()
     bench.gate.waiting.clear()
     with bench.relaying():
