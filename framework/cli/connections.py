@@ -71,6 +71,11 @@ class Opened(NamedTuple):
     plugin: Plugin
 
 
+def name_of(opened: Opened) -> str:
+    """Return the name of a connection: its `name`, otherwise that of its file."""
+    return opened.file.name or Path(opened.file.file).name.partition(".")[0]
+
+
 def open_connection(path: str, *, offline: bool = False) -> Opened:
     """Read and check the connection file at *path*; show every error and warning.
 

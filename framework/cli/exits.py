@@ -9,6 +9,7 @@ from framework.errors import (
     ConfigurationError,
     DefinitionError,
     IntegrationError,
+    OwnershipLostError,
     StorageError,
 )
 
@@ -46,7 +47,7 @@ def code_of(error: Exception) -> int:
     """Return the exit code of a command that fails with *error*."""
     if isinstance(error, ConfigurationError | DefinitionError):
         return USAGE
-    if isinstance(error, StorageError):
+    if isinstance(error, StorageError | OwnershipLostError):
         return STORAGE
     if isinstance(error, IntegrationError):
         if error.code == _DRY_RUN_NETWORK:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from framework.cli import exits
-from framework.cli.connections import origins_text, rotated_tokens
+from framework.cli.connections import Opened, name_of, origins_text, rotated_tokens
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.progress import WaitNotices, interruptions, progress_bar
 from framework.cli.terminal import echo
@@ -22,11 +22,17 @@ from framework.errors import FrameworkError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from framework.cli.connections import Opened
-    from framework.delivery import Connection, Preview
+    from framework.cli.stores import StoreAddress
+    from framework.delivery import Connection, KeptTokens, Preview
     from framework.delivery_options import DeliveryOptions
     from framework.events import EventFile, Selection
-    from framework.relay import ConnectionIdentity, Progress, Summary
+    from framework.relay import (
+        ClaimedLedger,
+        ConnectionIdentity,
+        EventStore,
+        Progress,
+        Summary,
+    )
     from framework.sandbox import Sandbox
 
 
@@ -53,6 +59,8 @@ class RunOptions(NamedTuple):
     unpack: bool
     as_json: bool
     quiet: bool
+    store: StoreAddress | None
+    ledger: bool
     delivery: DeliveryOptions
 
     def delivery_of(self, opened: Opened) -> DeliveryOptions:
@@ -159,6 +167,7 @@ def select(options: RunOptions) -> Selection:
             other = taken[path.resolve()]
             raise click.UsageError(f"{flag} and {other} name the same file, `{path}`.")
         taken[path.resolve()] = flag
+    _check_store(options)
     if options.follow:
         _check_followed(options, chosen)
     if not chosen.single:
@@ -166,6 +175,17 @@ def select(options: RunOptions) -> Selection:
             raise click.UsageError("--from-line applies to one file, but --events names several.")
         check_folders(options, chosen.names)
     return chosen
+
+
+def _check_store(options: RunOptions) -> None:
+    """Raise UsageError where a store or its ledger cannot be used."""
+    if options.store and options.offline:
+        raise click.UsageError(
+            "A store keeps what the partner has confirmed, and this run sends nothing there: leave "
+            "out --store, --dry-run or --sandbox."
+        )
+    if not (options.store or options.ledger):
+        raise click.UsageError("--no-ledger applies to the ledger of a --store; name one.")
 
 
 def _check_followed(options: RunOptions, chosen: Selection) -> None:
@@ -251,19 +271,32 @@ def delivering(
 ) -> Iterator[FileDeliverer]:
     """Yield what the deliveries of all files share; keep the previews of a dry run in *done*."""
     with ExitStack() as stack:
-        connection = stack.enter_context(_connection(options, opened, sandbox))
+        store = stack.enter_context(options.store.open()) if options.store else None
+        connection = stack.enter_context(_connection(options, opened, sandbox, store))
         stopping = stack.enter_context(interruptions())
         gc.freeze()  # objects created so far live on; exclude them from collections
         gc.set_threshold(50_000, 20, 50)
         done.serves = serves = _serves(options, opened, connection)
-        yield FileDeliverer(options, opened, connection, stopping, serves)
+        members: ClaimedLedger | None = None
+        if store:
+            from framework.relay import claimed_ledger  # noqa: PLC0415 - with a store only
+
+            name = name_of(opened)
+            members = stack.enter_context(
+                claimed_ledger(store, name, connection, serves, used=options.ledger)
+            )
+        yield FileDeliverer(options, opened, connection, stopping, serves, members)
         done.previews = connection.hook_runner.previews or ()
 
 
-def _connection(options: RunOptions, opened: Opened, sandbox: Sandbox | None) -> Connection:
-    from framework.delivery import Retry, connect  # noqa: PLC0415 - heavy, imported at first use
+def _connection(
+    options: RunOptions, opened: Opened, sandbox: Sandbox | None, store: EventStore | None
+) -> Connection:
+    """Open the connection; rate limit and tokens are those of the store, if there is one."""
+    from framework.delivery import Retry, connect, rate_account  # noqa: PLC0415 - heavy
 
     file = opened.file
+    account = rate_account(opened.plugin.definition, file.settings, name_of(opened))
     return connect(
         opened.plugin,
         file.settings,
@@ -272,9 +305,19 @@ def _connection(options: RunOptions, opened: Opened, sandbox: Sandbox | None) ->
         options=options.delivery_of(opened),
         transport=_transport(options, opened, sandbox),
         retry=Retry(attempts=2, total=15.0),  # further tries are made by the run
-        tokens=None if options.offline else rotated_tokens(opened, options.sent_to),
+        rates=store.rates(account) if store else None,
+        tokens=_tokens(options, opened, store),
         offline=options.offline,
     )
+
+
+def _tokens(options: RunOptions, opened: Opened, store: EventStore | None) -> KeptTokens | None:
+    """Return where tokens are kept: in the store, else beside the connection file."""
+    from framework.delivery import KeptTokens  # noqa: PLC0415 - heavy, imported at first use
+
+    if store:
+        return KeptTokens(store.state, options.sent_to)
+    return None if options.offline else rotated_tokens(opened, options.sent_to)
 
 
 def _transport(options: RunOptions, opened: Opened, sandbox: Sandbox | None) -> Any:
@@ -297,6 +340,7 @@ class FileDeliverer(NamedTuple):
     connection: Connection
     stopping: Callable[[], bool]
     serves: ConnectionIdentity
+    members: ClaimedLedger | None
 
     def run(
         self,
@@ -336,6 +380,7 @@ class FileDeliverer(NamedTuple):
                 patience=patience_of(delivery, delivery.retry_for or 0.0),
                 on_progress=on_progress,
                 stopping=self.stopping,
+                members=self.members,
             )
 
 

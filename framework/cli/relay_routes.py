@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from framework.cli import exits
-from framework.cli.connections import Opened, open_connection, with_outputs
+from framework.cli.connections import Opened, name_of, open_connection, with_outputs
 from framework.cli.delivery_options import patience_of
 from framework.cli.relay_options import RelayOptions
 from framework.cli.terminal import echo
@@ -63,11 +62,6 @@ def _misnamed(opened: Sequence[Opened]) -> list[str]:
             )
         names[name] = path
     return problems
-
-
-def name_of(opened: Opened) -> str:
-    """Return the name of a connection: its `name`, otherwise that of its file."""
-    return opened.file.name or Path(opened.file.file).name.partition(".")[0]
 
 
 def route_of(

@@ -28,6 +28,7 @@ from framework.cli.file_deliveries import (
 )
 from framework.cli.followed_deliveries import follow
 from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.stores import ledger_option, store_option
 from framework.cli.summaries import conclusion, not_started, print_panels, print_summary
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
@@ -135,6 +136,12 @@ _FILE = click.Path(path_type=Path)
     proxy="that of the environment",
     ca_file="public authorities",
 )
+@store_option(
+    required=False,
+    use="Keep in this store who is in which audience, and leave out what changes nothing. Its rate "
+    "limits and tokens are shared, too. ",
+)
+@ledger_option
 @click.option(
     "--max-line",
     type=click.IntRange(1),

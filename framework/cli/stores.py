@@ -83,14 +83,17 @@ def _read_store(
     return StoreAddress(Path(rest))
 
 
-def store_option(*, required: bool = True) -> Callable[[F], F]:
-    """Return the decorator that adds the option; its value is a `StoreAddress`."""
+def store_option(*, required: bool = True, use: str = "The store of events: ") -> Callable[[F], F]:
+    """Return the decorator that adds the option; its value is a `StoreAddress`.
+
+    *use* says first what the command uses it for.
+    """
     return click.option(
         "--store",
         required=required,
         metavar="STORE",
         callback=_read_store,
-        help="The store of events: sqlite:PATH for a database on a local disk, or "
+        help=f"{use}sqlite:PATH for a database on a local disk, or "
         "postgresql://USER@HOST/DATABASE, which many machines may share.",
     )
 

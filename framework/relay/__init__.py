@@ -33,6 +33,7 @@ from framework.relay.selected_lines import read_moment
 from framework.relay.summary import Kind, Progress, Rejection, Summary, Tally
 
 if TYPE_CHECKING:
+    from framework.relay.delivery_ledger import ClaimedLedger, claimed_ledger
     from framework.relay.event_store import (
         Appended,
         CursorStatus,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "relay_process": "ConnectionStatus Relay WorkerStatus connection_statuses",
     "worker": "RelayRoute current_connection",
+    "delivery_ledger": "ClaimedLedger claimed_ledger",
     "event_store": (
         "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined "
         "process_name"
@@ -74,6 +76,7 @@ __all__ = [
     "AudienceStatus",
     "Checkpoint",
     "Claim",
+    "ClaimedLedger",
     "ConnectionIdentity",
     "ConnectionStatus",
     "CursorStatus",
@@ -100,6 +103,7 @@ __all__ = [
     "WorkerStatus",
     "adopt_checkpoint",
     "checkpoint_path",
+    "claimed_ledger",
     "connection_statuses",
     "copy_checkpoint",
     "current_connection",

@@ -17,14 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from framework.delivery import DELETIONS, Completion, Connection, Patience
-from framework.events import (
-    Chunk,
-    EventFile,
-    Position,
-    ReadingStoppedError,
-    Rejected,
-    decode,
-)
+from framework.events import Chunk, EventFile, Position, ReadingStoppedError, Rejected, decode
 from framework.relay.checkpoint import Checkpoint, ConnectionIdentity, load, pack, save
 from framework.relay.checkpoint_writer import CheckpointWriter
 from framework.relay.dead_letters import DeadLetterWriter, RawLines
@@ -38,6 +31,7 @@ from framework.results import Failed, Result
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from framework.relay.delivery_ledger import ClaimedLedger
     from framework.relay.processes import Preparing
 
 SAVE_SHARE = 0.1
@@ -69,6 +63,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     patience: Patience = NO_RETRIES,
     on_progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
+    members: ClaimedLedger | None = None,
 ) -> Summary:
     """Deliver the events of *source* and return a summary.
 
@@ -83,7 +78,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     processes decodes and maps the unread events of a plain file, unless there is a limit; requests
     and their order stay the same.
     Temporary failures are held by lane and batch key while the rest continues, and are retried as
-    *patience* says; by default by the next run.
+    *patience* says; by default by the next run. Memberships are looked up and saved in *members*.
     The run stops early when *stopping* returns true, when the partner is unavailable or when it
     refuses the whole connection; events without a result are then left for the next run.
     Failures count as unreported, in summaries of later runs, too, until `mark_reported`.
@@ -107,7 +102,7 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
         if outcomes and not before.finished:
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
         threads = 0 if before.finished else threads
-        run = _Run(connection, source, before, log, threads, processes, patience, stopping)
+        run = _Run(connection, source, before, log, threads, processes, patience, stopping, members)
         run.path, run.on_progress = checkpoint, on_progress
         run.since = Since(since, len(connection.subscriptions)) if since else None
         if dead_letters and not before.finished:
@@ -131,6 +126,7 @@ class _Run:
         processes: int,
         patience: Patience,
         stopping: Callable[[], bool],
+        members: ClaimedLedger | None,
     ) -> None:
         self.path: Path | None = None
         self.on_progress: Callable[[Progress], None] = lambda _: None
@@ -143,6 +139,7 @@ class _Run:
         self._log = log
         self._named = log is not None
         self._stopping = stopping
+        self._members = members
         self._processes = processes
         self._reader: StreamReader | None = None
         self._flows = source.arrives
@@ -154,6 +151,7 @@ class _Run:
             named=self._named,
             ready=self._flows,
             ended=self._wake,
+            ledger=members.ledger if members else None,
         )
         # The last name is that of DELETION, whose index is -1.
         self._names = [*(one.name for one in connection.subscriptions), DELETIONS]
@@ -407,7 +405,7 @@ class _Run:
         now = time.monotonic()
         called = self._connection.number_of_calls != self._requests_saved
         rest = max(self._writer.took / SAVE_SHARE, 0.0 if called else SAVE_EVERY)
-        if now - self._saved >= rest:
+        if now - self._saved >= rest or (self._members and self._members.is_due):
             unsettled = self._unsettled()
             if unsettled or not self._at_end:  # otherwise the final save is the same
                 self._saved = now
@@ -432,8 +430,8 @@ class _Run:
 
     def _save(self, unsettled: Mapping[int, Sequence[range]]) -> None:
         """Save all results durably: first the outcomes, then the checkpoint."""
-        path, log = self.path, self._log
-        if not path and not log and not self.letters:
+        path, log, members = self.path, self._log, self._members
+        if not (path or log or members or self.letters):
             return
         firsts = (spans[0].start for spans in unsettled.values())
         first = min(firsts, default=self._read.lines + 1)
@@ -457,6 +455,8 @@ class _Run:
                 log.sync()
             if letters:
                 letters.sync()
+            if members:
+                members.save()
             if path:
                 save(path, checkpoint)
 

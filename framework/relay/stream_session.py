@@ -19,7 +19,6 @@ from framework.delivery import (
     Patience,
     is_deletion,
 )
-from framework.errors import IntegrationError, OwnershipLostError, StorageError
 from framework.events import Chunk, Position, decode
 from framework.relay.event_store import DeadLetter, joined
 from framework.relay.ingest import ingest
@@ -304,21 +303,6 @@ class StreamSession:
                 )
             )
         return letters
-
-
-def fence(owner: Owner, lost: Callable[[], object]) -> Callable[[], None]:
-    """Return a guard that refuses calls, after calling *lost*, once *owner* lost its connection."""
-
-    def check() -> None:
-        try:
-            owner.check()
-        except OwnershipLostError as error:
-            lost()
-            raise IntegrationError(str(error), "OWNERSHIP_LOST", 503, scope="connection") from None
-        except StorageError as error:
-            raise IntegrationError(str(error), "STORE_FAILED", 503, scope="connection") from None
-
-    return check
 
 
 def _by_index(before: StreamCheckpoint, names: Sequence[str]) -> dict[int, list[range]]:

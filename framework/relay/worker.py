@@ -24,11 +24,11 @@ from framework.errors import (
     StorageError,
 )
 from framework.relay.checkpoint import ConnectionIdentity
-from framework.relay.delivery_ledger import clear_account, doubts_about, open_ledger
+from framework.relay.delivery_ledger import clear_account, doubts_about, fence, open_ledger
 from framework.relay.relay_counts import RelayCounts
 from framework.relay.spread import Spread
 from framework.relay.stream_checkpoint import StreamCheckpoint
-from framework.relay.stream_session import StreamSession, fence
+from framework.relay.stream_session import StreamSession
 
 if TYPE_CHECKING:
     from framework.delivery import Connection, RateStore
