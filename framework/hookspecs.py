@@ -213,6 +213,41 @@ def get_audience(
 
 
 @hookspec(firstresult=True)
+def member_payload(
+    action: Action,
+    settings: Any,
+    audience_name: str,
+    naming: str,
+    identifier: str,
+    fixed: Mapping[str, Any],
+) -> Mapping[str, Any] | None:
+    """Return the payload by which *action* adds a person to an audience, or removes the person.
+
+    For commands that know an audience and an identifier, but no event, such as `actions audience
+    mirror`. *audience_name* and *naming* are those of the `Target` that the batching rules return
+    for the payload, *naming* is empty if the destination chooses it. *identifier* has any form that
+    the payload may hold. *fixed* are the constants in the mapping of a subscription to *action*,
+    such as a type of identifiers, which the payload has to keep; return None if it cannot.
+    The action declares its `membership`, and batching rules with `coalesce="membership"` and a
+    target.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def audience_size(
+    client: httpx.Client, settings: Any, audience_name: str, naming: str, cache: Any
+) -> Mapping[str, Any]:
+    """Return the number of people that the partner counts in an audience.
+
+    The audience is named as for `member_payload`. The result is `{"members": 1200, "delay": "12 to
+    24 hours"}`: *members* is the number of people in any form of identifier, or None if there is no
+    such audience, *delay* says how old the number may be. No member is read.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
 def delete_users(
     client: httpx.Client,
     settings: Any,

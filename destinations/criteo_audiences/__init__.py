@@ -8,11 +8,13 @@ from destinations.criteo_audiences.actions import (
     ADD,
     REMOVE,
     CriteoSettings,
+    audience_size,
     auth,
     check_authentication,
     describe_error,
     find_conflicts,
     identify,
+    member_payload,
     perform_batch,
 )
 from framework import Action, Destination, Preset, Rate, hookimpl
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "actions",
+    "audience_size",
     "auth",
     "check_authentication",
     "describe_error",
     "destination",
     "identify",
     "make_sandbox",
+    "member_payload",
     "perform_batch",
     "settings",
 ]

@@ -12,6 +12,7 @@ from destinations.criteo_audiences.api import (
     HOST,
     MAX_BYTES,
     MAX_IDENTIFIERS,
+    SIZE_DELAY,
     Amendment,
     Criteo,
 )
@@ -237,6 +238,41 @@ def identify(columns: Columns) -> list[str | Failed]:
 
 
 _FORMS = {False: "plain", True: "sha256"}
+
+
+@hookimpl
+def member_payload(
+    audience_name: str, naming: str, identifier: str, fixed: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the payload for one member of a list, called by its ID if *naming* is `id`.
+
+    A subscription with a constant list ID is about that list only.
+    """
+    list_id = fixed.get("contact_list_id")
+    if naming == "name" and list_id:
+        return None
+    by_id = naming == "id" or bool(list_id)
+    chosen = {"contact_list_id": audience_name} if by_id else {"audience_key": audience_name}
+    if list_id and _number(str(list_id)) != _number(audience_name):
+        return None
+    kept = {key: value for key, value in fixed.items() if key not in _OF_MEMBER}
+    emails = (kept.get("identifier_type") or "email") == "email"
+    return {**kept, **chosen, "email" if emails else "identifier": identifier}
+
+
+_OF_MEMBER = frozenset({"audience_key", "contact_list_id", "email", "identifier"})
+
+
+@hookimpl
+def audience_size(
+    client: httpx.Client, settings: CriteoSettings, audience_name: str, naming: str, cache: Cache
+) -> dict[str, Any]:
+    """Return the number of identifiers that Criteo counts in a list, of all types together."""
+    criteo = Criteo(client, settings.api_version)
+    list_id: str | None = audience_name
+    if naming != "id":
+        list_id = ContactLists(criteo, settings.advertiser_id, cache).find(audience_name)
+    return {"members": criteo.size(list_id) if list_id else None, "delay": SIZE_DELAY}
 
 
 @hookimpl

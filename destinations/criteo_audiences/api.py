@@ -13,6 +13,7 @@ import httpx
 import orjson
 
 from destinations.criteo_audiences.refusals import (
+    ListGoneError,
     TooLargeError,
     api_error,
     objects,
@@ -29,6 +30,9 @@ MAX_IDENTIFIERS = 50_000
 
 MAX_BYTES = 9_500_000
 """Maximum size of an amendment's body in bytes: 10 MB, less a margin."""
+
+SIZE_DELAY = "12 to 24 hours"
+"""How old the sizes of lists are: Criteo counts what it was sent about twice a day."""
 
 _SEGMENTS = "/marketing-solutions/audience-segments"
 _PAGE = 100
@@ -161,6 +165,22 @@ class Criteo(NamedTuple):
         if refused and not verdict.accepted:
             raise api_error(refused, f"Criteo did not amend contact list {list_id}")
         return verdict
+
+    def size(self, list_id: str) -> int | None:
+        """Return the number of identifiers in a list as Criteo last counted them.
+
+        None if Criteo does not know the list, or has not counted it yet.
+        """
+        path = f"{_SEGMENTS}/{list_id}/contact-list/statistics"
+        try:
+            response = self._request("GET", path)
+        except IntegrationError as error:
+            if isinstance(specific_error(error), ListGoneError):
+                return None
+            raise
+        data = response.get("data")
+        number = _attributes(data).get("numberOfIdentifiers") if isinstance(data, dict) else None
+        return number if isinstance(number, int) else None
 
     def _page(self, advertiser_id: str, offset: int) -> tuple[list[dict[str, Any]], int | None]:
         attributes = {"advertiserIds": [advertiser_id], "audienceSegmentTypes": ["ContactList"]}

@@ -87,11 +87,12 @@ def _concerns_connection(response: httpx.Response, problems: Sequence[CriteoProb
         return False
     if status in _OF_CONNECTION or any(one.type in _ACCESS for one in problems):
         return True
-    return path.endswith(_SEARCHES) or (status == 404 and not path.endswith("/contact-list"))
+    return path.endswith(_SEARCHES) or (status == 404 and not path.endswith(_OF_LIST))
 
 
 _OF_CONNECTION = frozenset({403, 405, 406, 410, 415, 501})
 _ACCESS = frozenset({"access-control", "access_control", "authentication", "authorization"})
+_OF_LIST = ("/contact-list", "/contact-list/statistics")
 _SEARCHES = ("/audience-segments/search", "/advertisers/me")
 
 

@@ -20,6 +20,7 @@ from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
 from framework.delivery.kept_tokens import KeptTokens
 from framework.delivery.ledger import Audience, Known, Ledger, Member, MemberChange, Memberships
+from framework.delivery.member_subscriptions import MEMBER_PAYLOAD, MemberEvents, identified
 from framework.delivery.offline import network_allowed, no_network, seal
 from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
@@ -48,6 +49,7 @@ from framework.delivery.transports import DryRun, make_transport
 __all__ = [
     "DELETION",
     "DELETIONS",
+    "MEMBER_PAYLOAD",
     "SUPERSEDED",
     "UNCHANGED",
     "Audience",
@@ -75,6 +77,7 @@ __all__ = [
     "LocalRateStore",
     "Member",
     "MemberChange",
+    "MemberEvents",
     "Memberships",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
@@ -104,6 +107,7 @@ __all__ = [
     "connect",
     "hold_scope",
     "hook_of",
+    "identified",
     "is_deletion",
     "json_body",
     "make_transport",

@@ -13,6 +13,7 @@ from framework.plugins import HOOKS
 def test_there_are_the_hooks_that_the_documentation_names() -> None:
     assert sorted(HOOKS) == [
         "actions",
+        "audience_size",
         "auth",
         "check_authentication",
         "create_audience",
@@ -22,6 +23,7 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "destination",
         "get_audience",
         "identify",
+        "member_payload",
         "perform",
         "perform_batch",
         "poll",
