@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         DeadLetter,
         DeadLetterFilter,
         DeadLetters,
+        Erased,
         EventStore,
         Owner,
         joined,
@@ -62,8 +63,8 @@ _EXPORTS = {
     "worker": "RelayRoute current_connection",
     "delivery_ledger": "ClaimedLedger claimed_ledger",
     "event_store": (
-        "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters EventStore Owner joined "
-        "process_name"
+        "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters Erased EventStore Owner "
+        "joined process_name"
     ),
     "ledger_store": "AudienceStatus Claim Doubt LedgerStore",
     "postgres": "PostgresStore",
@@ -86,6 +87,7 @@ __all__ = [
     "DeadLetterWriter",
     "DeadLetters",
     "Doubt",
+    "Erased",
     "EventStore",
     "Kind",
     "LedgerStore",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import chain
 from typing import Any, NamedTuple, Protocol, Self
@@ -166,6 +166,14 @@ class Owner(Claim, Protocol):
         """Return the doubts about people in audiences of the connection, by ID."""
 
 
+class Erased(NamedTuple):
+    """The numbers of events, dead letters and states of people in audiences that were erased."""
+
+    events: int
+    dead_letters: int
+    members: int
+
+
 class CursorStatus(NamedTuple):
     """A connection's cursor: committed chunk, lines *waiting* after it, whether it is *owned*.
 
@@ -249,6 +257,19 @@ class EventStore(Protocol):
 
         It is known if it has a cursor or memberships. What only this connection has not settled is
         deleted.
+        """
+
+    def erase(
+        self,
+        lines: Mapping[str, Collection[int]],
+        letters: Sequence[int] = (),
+        people: Sequence[bytes] = (),
+    ) -> Erased:
+        """Erase what is kept about somebody, in one transaction, durable when this returns.
+
+        *lines* are numbers of lines by stream, which are empty afterwards, so that they hold no
+        event any more; *letters* are IDs of dead letters, and *people* digests in the ledger, of
+        whom nothing stays. A process that has read a line before may still deliver it.
         """
 
     def rates(self, account: str) -> RateStore:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Final, Self
 
 from framework.clock import Clock
 from framework.errors import OwnershipLostError, StorageError
 from framework.events import Chunk, Position
-from framework.relay.event_store import Appended, CursorStatus
+from framework.relay.event_store import Appended, CursorStatus, Erased
 from framework.relay.postgres_appends import AppenderThread, StoreLimits
 from framework.relay.postgres_dead_letters import PostgresDeadLetters, delete_letters
+from framework.relay.postgres_erasure import erase
 from framework.relay.postgres_ledger import PostgresLedger, drop_audiences
 from framework.relay.postgres_owner import (
     OwningSession,
@@ -237,6 +238,15 @@ class PostgresStore:
             return row is not None or known
 
         return self._sessions.run("written", write)
+
+    def erase(
+        self,
+        lines: Mapping[str, Collection[int]],
+        letters: Sequence[int] = (),
+        people: Sequence[bytes] = (),
+    ) -> Erased:
+        """Erase what is kept about somebody; the server overwrites it with its next vacuum."""
+        return self._sessions.run("written", lambda one: erase(one, lines, letters, people))
 
     def rates(self, account: str) -> PostgresRates:
         """Return the state of the throttles for *account*."""

@@ -134,18 +134,7 @@ class PostgresLedger:
 
     def erase(self, people: Sequence[bytes]) -> int:
         """Delete everything about people; return the number of states deleted."""
-        members = (
-            b"delete from members where audience in (select id from audiences) "
-            b"and person = any(%b::bytea[])"
-        )
-        doubts = b"delete from doubts where person = any(%b::bytea[])"
-
-        def write(session: Session) -> int:
-            number = session.execute(members, ([*people],)).rowcount
-            session.execute(doubts, ([*people],))
-            return number
-
-        return self._write(write)
+        return self._write(lambda session: erase_people(session, people))
 
     def drop(self, connection: str) -> int:
         """Delete the audiences of a connection, and its doubts; return the number of people."""
@@ -259,6 +248,17 @@ class PostgresMemberships:
 
     def _key(self, audience: Audience) -> dict[str, Any]:
         return _key(self._account, audience, self._fenced.connection)
+
+
+def erase_people(session: Session, people: Sequence[bytes]) -> int:
+    """Delete everything about people; return the number of states deleted."""
+    members = (
+        b"delete from members where audience in (select id from audiences) "
+        b"and person = any(%b::bytea[])"
+    )
+    number = session.execute(members, ([*people],)).rowcount
+    session.execute(b"delete from doubts where person = any(%b::bytea[])", ([*people],))
+    return number
 
 
 def save_members(

@@ -12,9 +12,9 @@ import io
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -22,10 +22,11 @@ from framework.clock import Clock, SystemClock
 from framework.delivery import ThrottleState
 from framework.errors import StorageError
 from framework.events import Chunk, Position
-from framework.relay.event_store import Appended, CursorStatus
+from framework.relay.event_store import Appended, CursorStatus, Erased
 from framework.relay.file_locks import FileLock, LockFolder
 from framework.relay.sqlite_appends import Appends, Limits
 from framework.relay.sqlite_dead_letters import SQLiteDeadLetters, delete_letters
+from framework.relay.sqlite_erasure import erase
 from framework.relay.sqlite_ledger import SQLiteLedger, drop_audiences
 from framework.relay.sqlite_owner import (
     SQLiteClaim,
@@ -204,6 +205,18 @@ class SQLiteStore:
         It is known if it has a cursor or memberships.
         """
         return self._writer.run(lambda database: _drop(database, connection))
+
+    def erase(
+        self,
+        lines: Mapping[str, Collection[int]],
+        letters: Sequence[int] = (),
+        people: Sequence[bytes] = (),
+    ) -> Erased:
+        """Erase what is kept about somebody; what is deleted is overwritten."""
+        erased = self._writer.run(lambda database: erase(database, lines, letters, people))
+        with failures(self.path, "written"), closing(connect(self.path)) as database:
+            database.execute("pragma wal_checkpoint(truncate)")  # the log holds what was before
+        return erased
 
     def rates(self, account: str) -> SQLiteRates:
         """Return the state of the throttles for *account*."""

@@ -118,19 +118,7 @@ class SQLiteLedger:
 
     def erase(self, people: Sequence[bytes]) -> int:
         """Delete everything about people; return the number of states deleted."""
-
-        def write(database: sqlite3.Connection) -> int:
-            number = 0
-            for some, marks in _some(people):
-                number += database.execute(
-                    "delete from members where audience in (select id from audiences) "  # noqa: S608
-                    f"and person in ({marks})",
-                    some,
-                ).rowcount
-                database.execute(f"delete from doubts where person in ({marks})", some)  # noqa: S608
-            return number
-
-        return self.writer.run(write)
+        return self.writer.run(lambda database: erase_people(database, people))
 
     def drop(self, connection: str) -> int:
         """Delete the audiences of a connection, and its doubts; return the number of people."""
@@ -312,6 +300,19 @@ def save_members(
             for _, person, (wanted, confirmed, since), seen in changes
         ]
         database.executemany(_SAVE, sorted(rows, key=itemgetter(1)))
+
+
+def erase_people(database: sqlite3.Connection, people: Sequence[bytes]) -> int:
+    """Delete everything about people; return the number of states deleted."""
+    number = 0
+    for some, marks in _some(people):
+        number += database.execute(
+            "delete from members where audience in (select id from audiences) "  # noqa: S608
+            f"and person in ({marks})",
+            some,
+        ).rowcount
+        database.execute(f"delete from doubts where person in ({marks})", some)  # noqa: S608
+    return number
 
 
 def drop_audiences(database: sqlite3.Connection, connection: str) -> tuple[bool, int]:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import pytest
 
-from framework.delivery import Throttle, ThrottleState
+from framework.delivery import Audience, Member, MemberChange, Throttle, ThrottleState
 from framework.errors import (
     ConfigurationError,
     OwnershipLostError,
@@ -27,6 +27,7 @@ from framework.events import Position
 from framework.relay import (
     DeadLetter,
     DeadLetterFilter,
+    Erased,
     EventStore,
     Owner,
     PostgresStore,
@@ -785,3 +786,33 @@ def owned_soon(store: EventStore, name: str) -> Owner:
         assert time.monotonic() < end
         time.sleep(0.005)
     return owner
+
+
+def test_what_is_erased_is_nowhere(opener: Opener) -> None:
+    """Lines are empty, the others keep their numbers; letters and states are deleted."""
+    audience = Audience("lane", "null", "name", "spring")
+    store = opener()
+    ada, bob = store.ledger.digests(["ada", "bob"])
+    owner = store.own("ads", "events", from_start=True)
+    assert owner
+    memberships = owner.memberships("account")
+    version = memberships.look_up(audience, ()).version
+    states = [MemberChange(audience, one, Member(True, True, 7), version) for one in (ada, bob)]
+    letters = [
+        DeadLetter(connection="ads", line=1, subscription=name, event=b"{}", code="", outcome={})
+        for name in ("first", "second")
+    ]
+    owner.save(0, b"", letters, members=states)
+    store.append("events", [b"one", b"two", b"three"])
+    store.append("events", [b"four", b"five"])
+    (first, second) = store.dead_letters.list()
+
+    erased = store.erase({"events": [2, 3, 5, 9], "others": [1]}, [first.id, 999], [ada])
+
+    assert erased == Erased(events=3, dead_letters=1, members=1)
+    chunks = store.read("events", 0)
+    assert [chunk.lines for chunk in chunks] == [[b"one\n", b"\n", b"\n"], [b"four\n", b"\n"]]
+    assert [chunk.end.lines for chunk in chunks] == [3, 5]
+    assert store.dead_letters.list() == [second]
+    assert memberships.look_up(audience, [ada, bob]).members.keys() == {bob}
+    assert store.erase({}) == Erased(0, 0, 0)

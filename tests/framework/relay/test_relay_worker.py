@@ -210,6 +210,21 @@ def test_dead_letters_are_kept_for_a_stated_time(bench: Bench) -> None:
     assert bench.letters() == []
 
 
+def test_what_is_erased_is_not_delivered_any_more(bench: Bench) -> None:
+    """Whether it was read before or not; the other events stay what they are."""
+    bench.rooms.answers["busy"] = 503
+    bench.append("a", "b", "c", room="busy")
+    with bench.relaying() as relay:
+        until(lambda: relay.workers()[0].statuses.get(503, 0) > 0)
+    bench.append("d", "e", room="busy")
+    bench.store.erase({"events": [2, 4]})
+    bench.rooms.answers.clear()
+    with bench.relaying():
+        until(bench.settled)
+    assert bench.rooms.said == {"busy": ["a", "c", "e"]}
+    assert bench.letters() == []
+
+
 def test_a_room_that_fails_for_now_waits_alone_through_restarts(bench: Bench) -> None:
     bench.rooms.answers["busy"] = 503
     bench.append("a", room="busy")

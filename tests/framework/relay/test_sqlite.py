@@ -12,7 +12,7 @@ import pytest
 
 from framework.delivery import ThrottleState
 from framework.errors import ConfigurationError, FrameworkError, StorageError, StoreFullError
-from framework.relay import SQLiteStore, sqlite_schema
+from framework.relay import DeadLetter, SQLiteStore, sqlite_schema
 
 
 @pytest.fixture
@@ -219,3 +219,29 @@ def test_a_mistake_in_one_write_harms_no_other(path: Path) -> None:
         assert [line for one in store.read("web", 0) for line in one.lines] == [b"1\n", b"2\n"]
         assert store.state.get("a", "b") is None
         assert store.state.get("a", "c") is None
+
+
+def test_what_is_erased_is_overwritten_on_the_disk(path: Path) -> None:
+    secrets = [f"secret-{number}".encode() * 50 for number in range(40)]
+    with SQLiteStore(path) as store:
+        owner = store.own("ads", "events", from_start=True)
+        assert owner
+        owner.save(
+            0,
+            b"",
+            [
+                DeadLetter(
+                    connection="ads",
+                    line=1,
+                    subscription="x",
+                    event=secrets[0],
+                    code="",
+                    outcome={},
+                )
+            ],
+        )
+        store.append("events", secrets)
+        (letter,) = store.dead_letters.list()
+        store.erase({"events": range(1, 41)}, [letter.id])
+        kept = b"".join(one.read_bytes() for one in path.parent.glob("events.db*") if one.is_file())
+    assert b"secret-" not in kept
