@@ -41,6 +41,7 @@ LAYERS = {
     "relay": 5,
     "sandbox": 5,
     "catalogue": 6,
+    "audiences": 6,
     "explain": 6,
     "monitoring": 6,
     "samples": 6,
@@ -86,6 +87,7 @@ ALLOWED_IN = {
     "yaml": {"framework.config"},
     "tenacity": {"framework.delivery"},
     "msgspec": {
+        "framework.audiences",
         "framework.delivery",
         "framework.events",
         "framework.intake",

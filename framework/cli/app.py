@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -27,6 +27,10 @@ _COMMANDS = {
     "dead-letters": _Command(
         "dead_letters:dead_letters", "List, replay or drop events that failed permanently."
     ),
+    "audience": _Command(
+        "audience:audience", "Show who is in which audience, and correct what the partner has."
+    ),
+    "delete": _Command("delete:delete", "Delete a person at the partner and in a store."),
     "check-auth": _Command(
         "access:check_auth", "Check a connection's credentials with the partner."
     ),
@@ -49,6 +53,9 @@ _COMMANDS = {
     ),
     "completion": _Command("completion:completion", "Print a shell completion script."),
 }
+
+_CLOSE: Final = 0.7
+"""How much a name must resemble a command to be taken for a slip; `deliver` is not `delete`."""
 
 
 class Commands(click.Group):
@@ -84,7 +91,7 @@ class Commands(click.Group):
         if args[0] not in _COMMANDS and not args[0].startswith("-"):
             import difflib  # noqa: PLC0415 - needed for errors only
 
-            near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            near = difflib.get_close_matches(args[0], _COMMANDS, n=1, cutoff=_CLOSE)
             hint = f" Did you mean `{near[0]}`?" if near else ""
             known = ", ".join(_COMMANDS)
             raise click.UsageError(

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 TableRow: TypeAlias = tuple[str, ...]
 
 
-def print_table(columns: Sequence[str], rows: Sequence[TableRow], *, empty: str = "") -> None:
-    """Print *rows* under *columns*, or the text *empty* if there are no rows."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[TableRow], *, empty: str = "", err: bool = False
+) -> None:
+    """Print *rows* under *columns*, or the text *empty* if there are no rows.
+
+    On standard error with *err*.
+    """
     if not rows:
-        echo(empty)
+        echo(empty, err=err)
         return
     from rich import box  # noqa: PLC0415 - heavy, imported at first use
     from rich.table import Table  # noqa: PLC0415 - heavy, imported at first use
@@ -30,7 +35,7 @@ def print_table(columns: Sequence[str], rows: Sequence[TableRow], *, empty: str 
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
-    output().print(table)
+    output(stderr=err).print(table)
 
 
 def print_source(text: str) -> None:

@@ -1,0 +1,51 @@
+"""Audiences as their ledger knows them: compared with lists, repaired, mirrored, and erased."""
+
+from framework.audiences.changes import ChangeCount, Changes, PersonChange
+from framework.audiences.comparison import ListComparison, add_pending, compare, read_members
+from framework.audiences.erasure import KeptAbout, PersonFinder
+from framework.audiences.identifier_lists import IdentifierList
+from framework.audiences.member_delivery import (
+    ChangeKind,
+    MemberDelivery,
+    Order,
+    SentChanges,
+    orders_of,
+    take_known,
+)
+from framework.audiences.sources import (
+    EventPeople,
+    GivenPeople,
+    ListedPeople,
+    Malformed,
+    MalformedLines,
+    PeopleReader,
+    PeopleSource,
+    Person,
+)
+
+__all__ = [
+    "ChangeCount",
+    "ChangeKind",
+    "Changes",
+    "EventPeople",
+    "GivenPeople",
+    "IdentifierList",
+    "KeptAbout",
+    "ListComparison",
+    "ListedPeople",
+    "Malformed",
+    "MalformedLines",
+    "MemberDelivery",
+    "Order",
+    "PeopleReader",
+    "PeopleSource",
+    "Person",
+    "PersonChange",
+    "PersonFinder",
+    "SentChanges",
+    "add_pending",
+    "compare",
+    "orders_of",
+    "read_members",
+    "take_known",
+]

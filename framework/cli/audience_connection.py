@@ -1,0 +1,235 @@
+"""The connection of a command about audiences: opened over a store, with its ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from framework.cli.connections import Opened
+from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
+from framework.cli.progress import interruptions
+from framework.errors import ConfigurationError, UnknownNameError
+
+if TYPE_CHECKING:
+    from framework.audiences import (
+        Order,
+        PeopleReader,
+        PeopleSource,
+        SentChanges,
+    )
+    from framework.delivery import Audience, Connection, MemberEvents, Patience
+    from framework.relay import AudienceStatus, Claim, EventStore
+
+
+class AudienceConnection(NamedTuple):
+    """An open connection with the store that keeps its ledger.
+
+    *account* is that of its audiences in the ledger.
+    """
+
+    name: str
+    account: str
+    store: EventStore
+    connection: Connection
+    members: MemberEvents
+    patience: Patience
+
+    def statuses(self, name: str | None = None) -> list[AudienceStatus]:
+        """Return the audiences that the connection changes, or those called *name*.
+
+        Raises UnknownNameError if none is.
+        """
+        every = self.store.ledger.audiences(self.name)
+        own = [one for one in every if one.account == self.account]
+        return own if name is None else named(own, name)
+
+    def reader(self, audiences: Sequence[Audience]) -> PeopleReader:
+        """Return what reads identifiers of people in *audiences*."""
+        from framework.audiences import PeopleReader  # noqa: PLC0415 - heavy, at first use
+
+        return PeopleReader(self.members, audiences, self.store.ledger.digests)
+
+    def claim(self, stack: ExitStack) -> Claim:
+        """Become the one that works for the connection, until *stack* is closed.
+
+        Raises ConfigurationError if there is another one.
+        """
+        return claimed(self.store, self.name, stack)
+
+    def size(self, name: str, naming: str) -> PartnerSize:
+        """Return how many people the partner counts in an audience."""
+        runner = self.connection.hook_runner
+        found = self.connection.plugin.call(
+            "audience_size",
+            client=runner.client,
+            settings=self.connection.settings,
+            audience_name=name,
+            naming=naming,
+            cache=runner.cache,
+        )
+        return PartnerSize(found.get("members"), str(found.get("delay", "")))
+
+    def events(self) -> PeopleSource:
+        """Return the people in the connection's log and dead letters."""
+        from framework.audiences import EventPeople  # noqa: PLC0415 - heavy, at first use
+
+        return EventPeople(self.store, self.name, self.connection)
+
+
+class PartnerSize(NamedTuple):
+    """The number of people that a partner counts, None if it has no such audience."""
+
+    members: int | None
+    delay: str
+
+
+def choose_audience(here: AudienceConnection, name: str, naming: str, kind: str | None) -> Audience:
+    """Return the audience called *name*: one that the ledger knows, else a new one.
+
+    Raises ConfigurationError if there is none, or several.
+    """
+    known = [one.audience for one in here.statuses() if one.audience.name == name]
+    known = [one for one in known if naming in {"", one.naming}]
+    found = known or here.members.audiences(name, naming)
+    if kind is not None:
+        found = [one for one in found if kind in kind_of(one).split() or kind == kind_of(one)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ConfigurationError(
+            f"No subscription of the connection `{here.name}` adds people to an audience "
+            f"`{name}`{f' named by {naming}' if naming else ''}"
+            f"{f' with identifiers of the kind {kind}' if kind else ''}."
+        )
+    shown = ", ".join(f"{kind_of(one)} (named by {one.naming})" for one in found)
+    raise ConfigurationError(
+        f"There are several audiences `{name}`: {shown}. Name one by --kind and --naming."
+    )
+
+
+def kind_of(audience: Audience) -> str:
+    """Return the kind of identifiers in an audience, as text."""
+    try:
+        scope = json.loads(audience.scope)
+    except ValueError:
+        return audience.scope
+    parts = scope if isinstance(scope, list) else [scope]
+    return " ".join(str(one) for one in parts if one is not None)
+
+
+def named(statuses: Sequence[AudienceStatus], name: str) -> list[AudienceStatus]:
+    """Return the audiences called *name*; raises UnknownNameError if there is none."""
+    found = [one for one in statuses if one.audience.name == name]
+    if not found:
+        known = list(dict.fromkeys(one.audience.name for one in statuses))
+        raise UnknownNameError.of("audience", name, known)
+    return found
+
+
+def name_of(opened: Opened) -> str:
+    """Return the name by which a store knows a connection."""
+    return opened.file.name or Path(opened.file.file).name.partition(".")[0]
+
+
+def claimed(store: EventStore, name: str, stack: ExitStack) -> Claim:
+    """Become the one that works for a connection, until *stack* is closed.
+
+    Raises ConfigurationError if there is another one.
+    """
+    claim = store.claim(name)
+    if claim is None:
+        raise ConfigurationError(
+            f"A process works for the connection `{name}`. Stop its relay or run first; it resumes "
+            "afterwards."
+        )
+    stack.callback(claim.release)
+    return claim
+
+
+@contextmanager
+def audience_connection(
+    opened: Opened, store: EventStore, endpoints: Mapping[str, str]
+) -> Iterator[AudienceConnection]:
+    """Open the connection of a file over *store*, whose rates and tokens it shares.
+
+    Raises ConfigurationError if its destination cannot change single members.
+    """
+    from framework.delivery import MemberEvents  # noqa: PLC0415 - heavy, imported at first use
+
+    with connected(opened, store, endpoints) as connection:
+        options = opened.file.delivery.over(RUN_DEFAULTS)
+        yield AudienceConnection(
+            name_of(opened),
+            ledger_account(connection, name_of(opened), endpoints),
+            store,
+            connection,
+            MemberEvents(connection),
+            patience_of(options, options.retry_for or 0.0),
+        )
+
+
+def connected(opened: Opened, store: EventStore | None, endpoints: Mapping[str, str]) -> Connection:
+    """Open the connection of a file, with rates and tokens of *store* if there is one."""
+    from framework.delivery import (  # noqa: PLC0415 - heavy, imported at first use
+        KeptTokens,
+        Retry,
+        connect,
+        make_transport,
+        rate_account,
+    )
+
+    file = opened.file
+    options = file.delivery.over(RUN_DEFAULTS)
+    account = rate_account(opened.plugin.definition, file.settings, name_of(opened))
+    return connect(
+        opened.plugin,
+        file.settings,
+        file.subscriptions,
+        consent=file.consent,
+        options=options,
+        transport=make_transport(redirect=endpoints, options=options),
+        retry=Retry(attempts=2, total=15.0),
+        rates=store.rates(account) if store else None,
+        tokens=KeptTokens(store.state, redirected(endpoints)) if store else None,
+    )
+
+
+def redirected(endpoints: Mapping[str, str]) -> str:
+    """Return what receives the requests in place of the partner; empty for the partner."""
+    return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(endpoints.items()))
+
+
+def ledger_account(connection: Connection, name: str, endpoints: Mapping[str, str]) -> str:
+    """Return the account of a connection's audiences in a ledger."""
+    from framework.relay import ConnectionIdentity  # noqa: PLC0415 - heavy, at first use
+
+    return ConnectionIdentity.of(connection, name, redirected(endpoints)).account
+
+
+def send_changes(
+    here: AudienceConnection,
+    claim: Claim,
+    audiences: Sequence[Audience],
+    orders: Iterator[Sequence[Order]],
+) -> SentChanges:
+    """Send changes in *audiences* through the ledger, and save what it learns.
+
+    Ctrl-C and SIGTERM end it after the requests under way.
+    """
+    from framework.audiences import MemberDelivery  # noqa: PLC0415 - heavy, imported at first use
+    from framework.delivery import Ledger  # noqa: PLC0415 - heavy, imported at first use
+
+    ledger = Ledger(claim.memberships(here.account))
+    with interruptions() as stopping:
+        delivery = MemberDelivery(
+            here.members,
+            audiences,
+            ledger=ledger,
+            save=lambda: ledger.save(claim.save_members),
+            patience=here.patience,
+            stopping=stopping,
+        )
+        return delivery.send(orders)
