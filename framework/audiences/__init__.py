@@ -1,6 +1,5 @@
 """Audiences as their ledger knows them: compared with lists, repaired, mirrored, and erased."""
 
-from framework.audiences.changes import ChangeCount, Changes, PersonChange
 from framework.audiences.comparison import ListComparison, add_pending, compare, read_members
 from framework.audiences.erasure import KeptAbout, PersonFinder
 from framework.audiences.identifier_lists import IdentifierList
@@ -12,6 +11,7 @@ from framework.audiences.member_delivery import (
     orders_of,
     take_known,
 )
+from framework.audiences.person_changes import ChangeCount, Changes, PersonChange
 from framework.audiences.sources import (
     EventPeople,
     GivenPeople,

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from framework.audiences.changes import Changes, PersonChange
+from framework.audiences.person_changes import Changes, PersonChange
 from framework.audiences.sources import PeopleReader, PeopleSource
 from framework.delivery import Member
 from framework.relay import AudienceStatus, LedgerStore

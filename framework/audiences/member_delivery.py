@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
-from framework.audiences.changes import Changes, PersonChange
 from framework.audiences.identifier_lists import IdentifierList
+from framework.audiences.person_changes import Changes, PersonChange
 from framework.audiences.sources import BLOCK, PeopleReader, PeopleSource, Person
 from framework.delivery import Audience, Completion, Ledger, MemberEvents, Patience
 from framework.errors import StorageError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from framework.cli.connections import Opened
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.progress import interruptions
-from framework.errors import ConfigurationError, UnknownNameError
+from framework.errors import ConfigurationError, DefinitionError, UnknownNameError
 
 if TYPE_CHECKING:
     from framework.audiences import (
@@ -70,7 +70,13 @@ class AudienceConnection(NamedTuple):
             naming=naming,
             cache=runner.cache,
         )
-        return PartnerSize(found.get("members"), str(found.get("delay", "")))
+        members = found.get("members") if isinstance(found, Mapping) else ""
+        if not isinstance(members, int | None) or isinstance(members, bool):
+            raise DefinitionError(
+                f"Hook `audience_size` of destination `{self.connection.plugin.definition.slug}` "
+                'must return `{"members": N, "delay": TEXT}`, with a number or None.'
+            )
+        return PartnerSize(members, str(found.get("delay", "")))
 
     def events(self) -> PeopleSource:
         """Return the people in the connection's log and dead letters."""

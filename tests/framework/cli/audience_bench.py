@@ -15,7 +15,7 @@ from framework.cli.app import actions
 from framework.cli.audience_connection import audience_connection
 from framework.cli.connections import open_connection
 from framework.delivery import Audience, Member, MemberChange
-from framework.relay import SQLiteStore
+from framework.relay import EventStore, PostgresStore, SQLiteStore
 
 NAME = "ads"
 SETTINGS = {
@@ -47,14 +47,20 @@ def audience(name: str = "spring", naming: str = "name") -> Audience:
 
 
 class AudienceBench:
-    """A folder with a connection file and a store; requests go to the sandbox at *url*."""
+    """A folder with a connection file and a store; requests go to the sandbox at *url*.
 
-    def __init__(self, folder: Path, criteo: CriteoSandbox, url: str) -> None:
+    The store is an SQLite database in the folder, or one of PostgreSQL at *postgres*.
+    """
+
+    def __init__(
+        self, folder: Path, criteo: CriteoSandbox, url: str, postgres: str | None = None
+    ) -> None:
         self.folder = folder
         self.criteo = criteo
         self.endpoint = f"https://api.criteo.com={url}"
         self.store_path = folder / "events.db"
-        SQLiteStore(self.store_path).close()
+        self._postgres = postgres
+        self.open().close()
         self.connection = folder / "ads.connection.yaml"
         self.connect()
 
@@ -75,10 +81,14 @@ class AudienceBench:
         }  # fmt: skip
         self.connection.write_text(json.dumps(document))
 
+    def open(self) -> EventStore:
+        """Open the store."""
+        return PostgresStore(self._postgres) if self._postgres else SQLiteStore(self.store_path)
+
     @property
     def store_option(self) -> str:
         """The value of `--store`."""
-        return f"sqlite:{self.store_path}"
+        return self._postgres or f"sqlite:{self.store_path}"
 
     def run(self, command: str, *options: object, stdin: str = "") -> Result:
         """Run a command about audiences on the store alone."""
@@ -113,7 +123,7 @@ class AudienceBench:
         chosen = within or audience()
         endpoints = dict([self.endpoint.split("=", 1)])
         with (
-            SQLiteStore(self.store_path) as store,
+            self.open() as store,
             audience_connection(open_connection(str(self.connection)), store, endpoints) as here,
         ):
             claim = store.claim(here.name)

@@ -216,6 +216,14 @@ def test_drift_compares_the_numbers(known: AudienceBench, criteo: CriteoSandbox)
     assert criteo.calls == {"token": 1, "search": 2, "statistics": 2}
 
 
+def test_refused_access_is_told(known: AudienceBench, criteo: CriteoSandbox) -> None:
+    known.connect(client_secret="wrong")
+    result = known.call("drift")
+    assert result.exit_code == 4
+    assert "invalid_client" in result.stderr
+    assert not criteo.calls["statistics"]
+
+
 @pytest.mark.parametrize("command", ["list", "show", "who", "clear", "plan", "drift"])
 def test_a_store_has_to_exist(bench: AudienceBench, command: str) -> None:
     bench.store_path.unlink()

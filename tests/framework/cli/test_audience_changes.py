@@ -87,6 +87,7 @@ def test_only_the_difference_is_sent(bench: AudienceBench, criteo: CriteoSandbox
         {"change": "add", "outcome": "delivered", "code": "", "reason": "", "people": 3},
     ]
     assert bench.states() == {IN: 41, OUT: 2}
+    assert set(criteo.calls) == {"token", "search", "create", "amend"}  # members are never read
 
 
 def test_who_is_not_confirmed_is_sent_again(bench: AudienceBench, criteo: CriteoSandbox) -> None:
@@ -288,6 +289,22 @@ def test_a_list_that_is_gone_is_filled_again(bench: AudienceBench, criteo: Crite
     bench.told("mirror", "--name", "spring", "--members", more, "--yes")
     bench.told("mirror", "--name", "spring", "--members", more, "--yes")
     assert criteo.members("spring") == {ADA, BOB, CYD}
+
+
+def test_a_destination_without_the_hook_says_so(bench: AudienceBench) -> None:
+    document = {
+        "destination": "actions-webhook",
+        "settings": {"url": "https://webhook.example/in"},
+        "subscriptions": [{"partnerAction": "addToAudience"}],
+    }
+    bench.connection.write_text(json.dumps(document))
+    path = bench.write("people.txt", [ADA])
+    result = bench.call("mirror", "--name", "spring", "--members", path, "--yes")
+    assert result.exit_code == 2
+    assert (
+        "Webhook cannot add or remove people without an event: it has no hook `member_payload`"
+        in result.stderr
+    )
 
 
 def test_an_outage_leaves_the_rest_for_the_next_run(

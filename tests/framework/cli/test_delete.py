@@ -20,6 +20,7 @@ from tests.framework.cli.audience_bench import (
     TO_REMOVE,
     AudienceBench,
     address,
+    addresses,
     audience,
     sha256,
 )
@@ -283,3 +284,34 @@ def test_a_destination_that_can_delete_users_is_asked_to(
     alone = CliRunner().invoke(actions, ["delete", "-c", str(mailer), "--user-id", "x", "--yes"])
     assert alone.exit_code == 0, alone.output
     assert asked.read_text() == "person-0 a1\nx None\n"
+
+
+def test_a_store_of_postgresql_works_alike(
+    tmp_path: Path, criteo: CriteoSandbox, postgres_url: str
+) -> None:
+    """A list is mirrored, edited elsewhere, repaired; then a person is deleted."""
+    with serve(criteo) as server:
+        bench = AudienceBench(tmp_path, criteo, server.url, postgres_url)
+        first = bench.write("first.txt", map(address, range(30)))
+        second = bench.write("second.txt", map(address, range(2, 31)))
+        named = ("--name", "spring", "--yes")
+        bench.told("mirror", "--members", first, *named)
+        told_second = bench.told("mirror", "--members", second, "--previous", first, *named)
+        assert (told_second["added"], told_second["removed"]) == (1, 2)
+        assert criteo.members("spring") == addresses(*range(2, 31))
+        criteo.clear()
+        bench.run("clear", "spring")
+        bench.told("repair", "--list", first, "--list", second, "--yes")
+        assert criteo.members("spring") == addresses(*range(2, 31))
+        assert bench.states() == {IN: 29, OUT: 2}
+        with bench.open() as store:
+            assert store.own("ads", "events", from_start=True)
+            store.append("events", [event(address(5)), event(address(6))])
+        where = ("--user-id", "person-5", "--store", bench.store_option, "--yes", "--json")
+        found = told(delete(bench, *where))
+        assert found["erased"] == {"events": 1, "deadLetters": 0, "states": 1}
+        assert criteo.members("spring") == addresses(*range(2, 31)) - {address(5)}
+        assert bench.told("who", address(5)) == {"audiences": []}
+        with bench.open() as store:
+            (chunk,) = store.read("events", 0)
+        assert chunk.lines == [b"\n", event(address(6)) + b"\n"]
