@@ -18,7 +18,8 @@ def status(store: StoreAddress, as_json: bool) -> None:  # noqa: FBT001 - click'
     """Show what waits in a store of events, by connection.
 
     The owner is the process that works for a connection, as host/number. The age is that of the
-    oldest waiting event.
+    oldest waiting event. Doubts are people about whom a call of a former owner may have arrived
+    late; the owner sends their state again.
     """
     from framework.relay import connection_statuses  # noqa: PLC0415 - heavy, imported at first use
 
@@ -35,9 +36,10 @@ def status(store: StoreAddress, as_json: bool) -> None:  # noqa: FBT001 - click'
             f"{one.waiting:,}",
             "" if one.oldest is None else f"{one.oldest:,.0f} s",
             f"{one.dead_letters:,}",
+            f"{one.doubts:,}",
             one.owner or ("yes" if one.owned else "no"),
         )
         for one in found
     ]
-    titles = ("Connection", "Stream", "Waiting", "Age", "Dead letters", "Owner")
+    titles = ("Connection", "Stream", "Waiting", "Age", "Dead letters", "Doubts", "Owner")
     print_table(titles, rows, empty="No connection has been relayed from this store.")

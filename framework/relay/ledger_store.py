@@ -107,6 +107,9 @@ class LedgerStore(Protocol):
         Audiences that it shares with others stay.
         """
 
+    def doubts(self, connection: str) -> int:
+        """Return the number of doubts about people in audiences of a connection."""
+
     def doubt(self, connection: str, doubts: Sequence[Doubt]) -> None:
         """Record that calls about people may arrive late; their state is not confirmed any more.
 

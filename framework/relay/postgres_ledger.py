@@ -140,6 +140,11 @@ class PostgresLedger:
         """Delete the audiences of a connection, and its doubts; return the number of people."""
         return self._write(lambda session: drop_audiences(session, connection)[1])
 
+    def doubts(self, connection: str) -> int:
+        """Return the number of doubts about people in audiences of a connection."""
+        query = b"select count(*) from doubts where connection = %s"
+        return int(self._read(query, (connection,))[0][0])
+
     def doubt(self, connection: str, doubts: Sequence[Doubt]) -> None:
         """Record that calls about people may arrive late; their state is not confirmed any more."""
         add = (

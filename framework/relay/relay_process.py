@@ -41,7 +41,8 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
 class ConnectionStatus(Struct, frozen=True, kw_only=True):
     """A connection's cursor in a store, with what waits for it and its dead letters.
 
-    *owner* is the process that works for it, as `host/pid`. *oldest* is the number of seconds since
+    *owner* is the process that works for it, as `host/pid`. *doubts* is the number of people about
+    whom a call of a former owner may have arrived late. *oldest* is the number of seconds since
     the oldest waiting event was received, if known.
     """
 
@@ -52,6 +53,7 @@ class ConnectionStatus(Struct, frozen=True, kw_only=True):
     owner: str
     dead_letters: int
     oldest: float | None
+    doubts: int
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as a JSON object."""
@@ -63,6 +65,7 @@ class ConnectionStatus(Struct, frozen=True, kw_only=True):
             "owner": self.owner or None,
             "deadLetters": self.dead_letters,
             "oldestSeconds": None if self.oldest is None else round(self.oldest, 3),
+            "doubts": self.doubts,
         }
 
 
@@ -179,6 +182,7 @@ def _status(store: EventStore, cursor: CursorStatus, now: float) -> ConnectionSt
         owner=cursor.owner,
         dead_letters=store.dead_letters.count(DeadLetterFilter(connection=cursor.connection)),
         oldest=_age(store, cursor, now) if cursor.waiting else None,
+        doubts=store.ledger.doubts(cursor.connection),
     )
 
 

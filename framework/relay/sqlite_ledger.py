@@ -124,6 +124,13 @@ class SQLiteLedger:
         """Delete the audiences of a connection, and its doubts; return the number of people."""
         return self.writer.run(lambda database: drop_audiences(database, connection)[1])
 
+    def doubts(self, connection: str) -> int:
+        """Return the number of doubts about people in audiences of a connection."""
+        query = "select count(*) from doubts where connection = ?"
+        with self.reader("read") as database:
+            (number,) = database.execute(query, (connection,)).fetchone()
+        return int(number)
+
     def doubt(self, connection: str, doubts: Sequence[Doubt]) -> None:
         """Record that calls about people may arrive late; their state is not confirmed any more."""
 

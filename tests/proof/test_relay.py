@@ -197,7 +197,7 @@ def test_a_dead_letter_is_listed_and_replayed(bench: Bench) -> None:
             {
                 "connection": "Criteo, spring", "stream": "events", "waiting": 0, "owned": False,
                 "owner": None,
-                "deadLetters": 0, "oldestSeconds": None,
+                "deadLetters": 0, "oldestSeconds": None, "doubts": 0,
             }
         ]
     }  # fmt: skip

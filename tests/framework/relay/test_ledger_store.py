@@ -517,6 +517,7 @@ def test_doubts_are_kept_until_they_are_resolved(opener: Opener) -> None:
     found = owner.doubts()
     assert [one._replace(id=0) for one in found] == doubts
     assert owner.doubts(1) == found[:1]
+    assert [store.ledger.doubts(name) for name in ("ads", "crm", "nobody")] == [3, 1, 0]
     assert ads.look_up(BUYERS, [ANNA, BERT, CARL]).members == {
         ANNA: Member(True, False, 100),
         BERT: Member(False, False, 200),

@@ -451,5 +451,5 @@ def test_the_age_of_the_oldest_waiting_event_is_told(bench: Bench) -> None:
     (found,) = statuses(bench.store, now=1_796_025_600.0 + 90)
     assert found.to_json() == {
         "connection": "ads", "stream": "events", "waiting": 1, "owned": True,
-        "owner": process_name(), "deadLetters": 0, "oldestSeconds": 90.0,
+        "owner": process_name(), "deadLetters": 0, "oldestSeconds": 90.0, "doubts": 0,
     }  # fmt: skip
