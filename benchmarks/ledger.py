@@ -78,45 +78,54 @@ def per_second(work: Callable[[Sequence[int]], object], numbers: Sequence[int], 
     return len(numbers) / (time.perf_counter() - start)
 
 
+def speeds(claim: Claim, members: int) -> dict[str, float]:
+    """Return rows, look-ups, updates and events a second with so many people in an audience."""
+    memberships = claim.memberships("account")
+    loaded = load(claim, memberships, members)
+    version = memberships.look_up(AUDIENCE, []).version
+
+    def look_up(some: Sequence[int]) -> None:
+        memberships.look_up(AUDIENCE, memberships.digests(identities(some)))
+
+    def update(some: Sequence[int]) -> None:
+        people = memberships.digests(identities(some))
+        memberships.unconfirm(AUDIENCE, people)
+        save(claim, [(one, Member(False, True, 1_800_000_001)) for one in people], version)
+
+    def deliver(some: Sequence[int]) -> None:
+        people = memberships.digests(identities(some))
+        known = memberships.look_up(AUDIENCE, people).members
+        changed = [
+            one
+            for number, one in zip(some, people, strict=True)
+            if not number % 10 or not known[one].confirmed
+        ]
+        memberships.unconfirm(AUDIENCE, changed)
+        save(claim, [(one, Member(True, True, 1_800_000_002)) for one in changed], version)
+
+    numbers = list(shuffled(members, min(ROUNDS, members)))
+    return {
+        "loaded": loaded,
+        "looked_up": per_second(look_up, numbers, CALL),
+        "delivered": per_second(deliver, numbers, BATCH),
+        "updated": per_second(update, numbers, BATCH),
+    }
+
+
 def measure(path: Path, members: int) -> str:
     """Return a row of the table."""
     with SQLiteStore(path) as store:
         claim = store.claim("benchmark")
         assert claim is not None
-        memberships = claim.memberships("account")
-        loaded = load(claim, memberships, members)
-        version = memberships.look_up(AUDIENCE, []).version
-
-        def look_up(some: Sequence[int]) -> None:
-            memberships.look_up(AUDIENCE, memberships.digests(identities(some)))
-
-        def update(some: Sequence[int]) -> None:
-            people = memberships.digests(identities(some))
-            memberships.unconfirm(AUDIENCE, people)
-            save(claim, [(one, Member(False, True, 1_800_000_001)) for one in people], version)
-
-        def deliver(some: Sequence[int]) -> None:
-            people = memberships.digests(identities(some))
-            known = memberships.look_up(AUDIENCE, people).members
-            changed = [
-                one
-                for number, one in zip(some, people, strict=True)
-                if not number % 10 or not known[one].confirmed
-            ]
-            memberships.unconfirm(AUDIENCE, changed)
-            save(claim, [(one, Member(True, True, 1_800_000_002)) for one in changed], version)
-
-        numbers = list(shuffled(members, min(ROUNDS, members)))
-        looked = per_second(look_up, numbers, CALL)
-        delivered = per_second(deliver, numbers, BATCH)
-        updated = per_second(update, numbers, BATCH)
+        found = speeds(claim, members)
         with store._reader("read") as database:  # noqa: SLF001
             (pages,) = database.execute("pragma page_count").fetchone()
             (size,) = database.execute("pragma page_size").fetchone()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return (
-        f"| {members:,} | {pages * size / members:.1f} | {loaded:,.0f} | {looked:,.0f} | "
-        f"{updated:,.0f} | {delivered:,.0f} | {memory:.0f} |"
+        f"| {members:,} | {pages * size / members:.1f} | {found['loaded']:,.0f} | "
+        f"{found['looked_up']:,.0f} | {found['updated']:,.0f} | {found['delivered']:,.0f} | "
+        f"{memory:.0f} |"
     )
 
 
