@@ -113,7 +113,8 @@ def deliver(address: str, options: argparse.Namespace) -> dict[str, Any]:
             command += [address, port, ",".join(names), used]
             workers.append(stack.enter_context(subprocess.Popen(command, **pipes)))
         for one in workers:
-            assert one.stdout and one.stdout.readline() == b"ready\n"
+            assert one.stdout
+            assert one.stdout.readline() == b"ready\n"
         start = time.perf_counter()
 
         def append(at: int) -> None:

@@ -80,7 +80,7 @@ def replay(
     }
     lines = [one.event + b"\n" for one in known]
     decoded = decode(Chunk(lines, START, Position(0, len(lines))), MAX_LINE)
-    sender = connection.stream(_concerns_connection, stopping=stopping, named=False, ledger=ledger)
+    sender = connection.stream(concerns_connection, stopping=stopping, named=False, ledger=ledger)
     events = zip(decoded.lines, decoded.events, strict=True)
     completions: list[Completion] = []
     for found in sender.add(events, lambda number, index: (number, index) in wanted):
@@ -109,7 +109,8 @@ def _index(name: str, names: Sequence[str]) -> int:
     return 0 if name == DELETIONS else names.index(name)
 
 
-def _concerns_connection(result: Result) -> bool:
+def concerns_connection(result: Result) -> bool:
+    """Return whether a result is a failure of the whole connection."""
     return isinstance(result, Failed) and result.concerns_connection
 
 

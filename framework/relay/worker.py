@@ -8,9 +8,10 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -25,13 +26,14 @@ from framework.errors import (
 )
 from framework.relay.checkpoint import ConnectionIdentity
 from framework.relay.delivery_ledger import clear_account, doubts_about, fence, open_ledger
+from framework.relay.doubt_delivery import MOST, resolve_doubts
 from framework.relay.relay_counts import RelayCounts
 from framework.relay.spread import Spread
 from framework.relay.stream_checkpoint import StreamCheckpoint
 from framework.relay.stream_session import StreamSession
 
 if TYPE_CHECKING:
-    from framework.delivery import Connection, RateStore
+    from framework.delivery import Connection, Ledger, MemberChange, RateStore
     from framework.events import Position
     from framework.relay.event_store import EventStore, Owner
     from framework.relay.ledger_store import Doubt
@@ -50,6 +52,9 @@ _REFUSED: Final = Patience(first=1.0)
 
 _STORE_AGAIN: Final = 2.0
 """Maximum seconds until a store that failed is tried again."""
+
+_DOUBTS_AGAIN: Final = 10.0
+"""Seconds until doubts are sent again that the partner did not accept."""
 
 _LOOK: Final = 0.25
 current_connection: Final[ContextVar[str]] = ContextVar("connection", default="")
@@ -110,6 +115,7 @@ class RelayWorker:
         self._session: StreamSession | None = None
         self._past_statuses: Counter[int] = Counter()
         self._doubts: list[Doubt] = []
+        self._next_doubts = 0.0
         self._connection = route.open_connection(store.rates(route.account), store.state)
         self.serves = ConnectionIdentity.of(self._connection, route.name, route.sent_to)
         self._owner: Owner | None = None
@@ -207,8 +213,27 @@ class RelayWorker:
     def _lose(self) -> None:
         self._lost = True
 
+    def _lose_during(self, ledger: Ledger | None) -> None:
+        """Note that the connection was lost, and whom calls may still reach."""
+        self._lost = True
+        if ledger:
+            self._doubts += doubts_about(ledger, self.serves.account)
+
     def _stopping(self) -> bool:
+        return self._ending() or self._has_doubts()
+
+    def _ending(self) -> bool:
         return self._stop.is_set() or self._lost or self._is_surplus()
+
+    def _has_doubts(self) -> bool:
+        """Return whether a former owner has left doubts, which are resolved between sessions."""
+        now = time.monotonic()
+        if self._owner is None or now < self._next_doubts:
+            return False
+        self._next_doubts = now + _LOOK
+        with suppress(StorageError, OwnershipLostError):
+            return bool(self._owner.doubts(1))
+        return False
 
     def _is_surplus(self) -> bool:
         return self._spread is not None and self._spread.is_surplus(self.route.name)
@@ -242,6 +267,11 @@ class RelayWorker:
         ledger = open_ledger(
             self._store, self._owner, self._connection, self.serves, used=self.route.ledger
         )
+        try:
+            self._resolve_doubts(self._owner, ledger)
+        except OwnershipLostError:
+            self._lose_during(ledger)
+            return 0.0
         session = StreamSession(
             self._store, self._owner, self._committed, self._saved, self._connection,
             self.route.patience, self.counts, self._stopping, self.route.threads, ledger,
@@ -251,10 +281,8 @@ class RelayWorker:
             self._state = "delivering"
             session.run()
         except OwnershipLostError:
-            self._lost = True
             session.drop()
-            if ledger:
-                self._doubts += doubts_about(ledger, self.serves.account)
+            self._lose_during(ledger)
             return 0.0
         except BaseException:
             session.drop()
@@ -267,6 +295,28 @@ class RelayWorker:
         if self._stopping():
             return 0.0
         return self._hold(session.halted) if session.halted else 0.0
+
+    def _resolve_doubts(self, owner: Owner, ledger: Ledger | None) -> None:
+        """Send the states of people whom late calls of a former owner may have changed."""
+        account = self.serves.account
+        while (doubts := owner.doubts(MOST)) and not self._ending():
+            resolved = [one.id for one in doubts]
+            if ledger is None:
+                self._save_resolved(owner, resolved)
+                continue
+            resolved = resolve_doubts(
+                doubts, account, self._connection, owner.memberships(account), ledger, self._ending
+            )
+            ledger.save(partial(self._save_resolved, owner, resolved))
+            if len(resolved) < len(doubts):  # the partner refuses some for now
+                self._next_doubts = time.monotonic() + _DOUBTS_AGAIN
+                return
+
+    def _save_resolved(
+        self, owner: Owner, resolved: Sequence[int], members: Sequence[MemberChange] = ()
+    ) -> None:
+        content = self._saved.encode()
+        owner.save(self._committed.offset, content, members=members, resolved=resolved)
 
     def _save_doubts(self) -> None:
         """Record whom calls may have reached later than those of the connection's new owner."""
