@@ -6,6 +6,10 @@ minutes, and never takes the changes of one list before the end. Clocks are ten 
 a file system can be mounted, the store is on it and its power is cut at times. At the end nothing
 acknowledged may be lost, the members of each list must be those of the event history, what cannot
 be delivered must be a dead letter, and the rate must have been kept.
+
+With --hosts, an intake and two workers share a PostgreSQL store; each worker is on a host of its
+own, a network namespace. They are also cut off, and frozen while the partner has their request;
+the server is stopped at once, and in the middle the primary gives way to its synchronous standby.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from tests.cluster_chaos import cluster_chaos
 from tests.disks import Disk
 from tests.relay_chaos import Chaos
 
@@ -29,20 +34,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=200, help="of any kind (200)")
     parser.add_argument("--seed", type=int, default=None, help="of the random moments")
+    parser.add_argument("--hosts", action="store_true", help="several hosts, with PostgreSQL")
     parser.add_argument("--outage", type=float, default=120, help="seconds in the middle (120)")
     options = parser.parse_args()
     seed = random.randrange(1_000_000) if options.seed is None else options.seed  # noqa: S311
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        if options.hosts:
+            return _run(stack.enter_context(cluster_chaos(Path(folder), seed)), options.kills, seed)
         disk = None
         try:
             disk = stack.enter_context(Disk(Path(folder)))
         except OSError as error:
             print(f"No power cuts, as there is no file system of its own: {error}")
-        print(f"{options.kills} kills, seed {seed}")
-        started = time.monotonic()
         chaos = Chaos(Path(folder), seed, outage=options.outage, disk=disk)
-        chaos.run(options.kills)
-        print(f"{chaos.report()}; {time.monotonic() - started:.0f} s")
+        return _run(chaos, options.kills, seed)
+
+
+def _run(chaos: Chaos, kills: int, seed: int) -> int:
+    print(f"{kills} kills, seed {seed}", flush=True)
+    started = time.monotonic()
+    chaos.run(kills)
+    print(f"{chaos.report()}; {time.monotonic() - started:.0f} s")
     return 1 if chaos.wrong else 0
 
 

@@ -273,10 +273,10 @@ class Chaos:
 
     def _replay(self, letters: list[DeadLetter]) -> None:
         """Replay what failed at the broken audience, and wait until it is delivered."""
-        ids = [one.id for one in letters if _is_of_broken(one)]
+        ids = [one.id for one in letters if is_of_broken(one)]
         with SQLiteStore(self._store) as store:
             assert store.dead_letters.replay(DeadLetterFilter(ids=ids)) == len(ids)
-        until(lambda: not any(map(_is_of_broken, self._letters())), 120)
+        until(lambda: not any(map(is_of_broken, self._letters())), 120)
 
     def _compare(self, told: set[str]) -> None:
         poison = {one["messageId"] for one in self.acknowledged if _email_of(one) == NOBODY}
@@ -300,7 +300,8 @@ def _email_of(one: dict[str, Any]) -> str:
     return email
 
 
-def _is_of_broken(letter: DeadLetter) -> bool:
+def is_of_broken(letter: DeadLetter) -> bool:
+    """Return whether an event was given up because the partner never took it."""
     one = json.loads(letter.event)
     return one["properties"]["audience_key"] == BROKEN and _email_of(one) != NOBODY
 
