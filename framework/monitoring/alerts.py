@@ -87,7 +87,8 @@ class Alerts:
 
     An alert is told when its bound is passed, once an hour while it lasts, and when the value is
     at most CALM of the bound: by a warning in the log, and by each of *notices*. What is told is
-    kept in *store*, so that a relay that is started again tells nothing twice.
+    kept in *store*, so that a relay that is started again tells nothing twice; while another
+    process works for a connection, that one does.
     A value that is not known, such as the share before MINIMUM results, changes nothing.
     """
 
@@ -113,7 +114,8 @@ class Alerts:
         self._shares = {one.connection: RejectedShare(window) for one in relay.workers()}
         self._sample()
         self._firing: dict[_Key, _Firing] = {}
-        self._restored = self._failing = False
+        self._restored: set[str] = set()
+        self._failing = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
 
@@ -129,7 +131,6 @@ class Alerts:
 
     def check(self) -> None:
         """Compare all values with their bounds, and tell what has changed; raises StorageError."""
-        self._restore()
         for key, value in self._values():
             if value is not None and not self._stop.is_set():
                 self._judge(key, value, self._bounds[key.kind])
@@ -146,28 +147,41 @@ class Alerts:
             else:
                 self._failing = False
 
-    def _restore(self) -> None:
+    def _restore(self, name: str) -> None:
         """Continue the alerts of an earlier relay; forget those whose bound is no longer given."""
-        if self._restored:
-            return
         state = self._store.state
         kinds: tuple[AlertKind, ...] = ("lag", "deadLetters", "rejected")
-        for key in (_Key(name, kind) for name in self._shares for kind in kinds):
+        for key in (_Key(name, kind) for kind in kinds):
             found = state.get(_STATE, _name(key))
             if found and key.kind in self._bounds:
                 self._firing[key] = _Firing(found["since"], found["told"])
             elif found:
                 state.delete(_STATE, _name(key))
-        self._restored = True
+        self._restored.add(name)
+
+    def _leave(self, name: str) -> None:
+        """Leave the alerts of a connection to the process that works for it."""
+        self._restored.discard(name)
+        for key in [key for key in self._firing if key.connection == name]:
+            del self._firing[key]
 
     def _values(self) -> Iterator[tuple[_Key, float | None]]:
         """Yield the value for each bound of each connection, None if it is not known."""
+        statuses = connection_statuses(self._store)
+        owned = {one.connection for one in statuses if one.owned}
+        waiting = {one.connection for one in self._relay.workers() if one.state == "waiting"}
+        mine = self._shares.keys() - (owned & waiting)
+        for name in self._shares:
+            if name not in mine:
+                self._leave(name)
+            elif name not in self._restored:
+                self._restore(name)
         if "rejected" in self._bounds:
             self._sample()
-            for name, share in self._shares.items():
-                yield _Key(name, "rejected"), share.value()
-        for one in connection_statuses(self._store):
-            if one.connection not in self._shares:
+            for name in mine:
+                yield _Key(name, "rejected"), self._shares[name].value()
+        for one in statuses:
+            if one.connection not in mine:
                 continue
             if "lag" in self._bounds:
                 yield _Key(one.connection, "lag"), one.oldest if one.waiting else 0.0

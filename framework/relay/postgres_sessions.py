@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
-from urllib.parse import quote
 
 import psycopg
 from psycopg import errors
@@ -48,6 +47,8 @@ _SERVER: Final = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "idle_in_transaction_session_timeout": "60s",
+    "idle_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
 }
 
 AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected)
@@ -279,8 +280,8 @@ def _shown(given: dict[str, Any], hosts: list[str], ports: list[str], schema: st
     pairs = zip(hosts, ports, strict=False)
     places = ",".join(f"{host}:{port}" if port else host for host, port in pairs)
     service = f"?service={given['service']}" if "service" in given else ""
-    user = f"{quote(str(given['user']))}@" if "user" in given else ""
-    where = f"postgresql://{user}{places}/{given.get('dbname', '')}{service}"
+    # Without the user, as the two together look like an e-mail address, which logs do not show.
+    where = f"postgresql://{places}/{given.get('dbname', '')}{service}"
     return where if schema == SCHEMA else f"{where} ({schema})"
 
 

@@ -56,6 +56,9 @@ _STORE_AGAIN: Final = 2.0
 _DOUBTS_AGAIN: Final = 10.0
 """Seconds until doubts are sent again that the partner did not accept."""
 
+_FREE: Final = 0.1
+"""Seconds after which a connection is tried again that another process owns."""
+
 _LOOK: Final = 0.25
 current_connection: Final[ContextVar[str]] = ContextVar("connection", default="")
 """The name of the connection for which the current thread works, for logs."""
@@ -262,7 +265,7 @@ class RelayWorker:
             self._give_back()
             _logger.info("Connection `%s` is given to another process.", self.route.name)
         if (self._lost or self._owner is None) and not self._own_again():
-            return _LOOK
+            return _FREE
         assert self._owner is not None
         ledger = open_ledger(
             self._store, self._owner, self._connection, self.serves, used=self.route.ledger
@@ -341,8 +344,9 @@ class RelayWorker:
         of_store = isinstance(error, StorageError)
         text = str(error) if of_store else traceback.format_exc()
         text = self._connection.redactor.text(text)
-        _logger.error("Connection `%s` failed. %s", self.route.name, text)
         self._errors += 1
+        if not of_store or self._errors.bit_count() == 1:  # the first, second, fourth, ... time
+            _logger.error("Connection `%s` failed. %s", self.route.name, text)
         pause = _REFUSED.wait(self._errors, None)
         return min(pause, _STORE_AGAIN) if of_store else pause
 

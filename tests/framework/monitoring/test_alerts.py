@@ -401,3 +401,30 @@ def test_a_store_that_fails_is_logged_once_and_watched_again(
     assert caplog.messages[0] == "Alerts cannot be checked: OSError"
     assert [one for one in caplog.messages if "cannot be checked" in one] == caplog.messages[:1]
     assert kept.stopped
+
+
+def test_alerts_are_those_of_the_process_that_works_for_a_connection(
+    store: SQLiteStore, kept: Kept
+) -> None:
+    add_dead_letters(store, 3)
+    bounds = AlertBounds(dead_letters=2)
+    elsewhere = Kept()
+    with SQLiteStore(store.path) as other:
+        first, second = stopped_relay(store, waits=True), stopped_relay(other, waits=True)
+        here, there = (
+            watching(store, first, bounds, kept),
+            watching(other, second, bounds, elsewhere),
+        )
+        owner = other.own("ads", "events")
+        assert owner
+        second._workers[0]._state = "delivering"
+        for alerts in (here, there, here):
+            alerts.check()
+        assert (states(kept), states(elsewhere)) == ([], ["firing"])
+        owner.release()
+        first._workers[0]._state, second._workers[0]._state = "delivering", "waiting"
+        assert store.own("ads", "events")
+        store.dead_letters.drop()
+        for alerts in (here, there, here):
+            alerts.check()
+        assert (states(kept), states(elsewhere)) == (["resolved"], ["firing"])

@@ -12,7 +12,7 @@ import httpx
 
 from framework.definition import Subscription
 from framework.delivery import Patience
-from framework.relay import DeadLetter, Relay, RelayRoute, SQLiteStore
+from framework.relay import DeadLetter, EventStore, Relay, RelayRoute, SQLiteStore
 from tests.framework.delivery.bench import URL, connected, plugin, said
 
 SOON = Patience(run_for=math.inf, first=0.01, cap=0.02)
@@ -36,7 +36,7 @@ def append(store: SQLiteStore, *texts: str, received: str = "") -> None:
     store.append("events", [json.dumps({**said(text), **more}).encode() for text in texts])
 
 
-def stopped_relay(store: SQLiteStore, name: str = "ads") -> Relay:
+def stopped_relay(store: EventStore, name: str = "ads", *, waits: bool = False) -> Relay:
     """Return a relay of the stream `events` that is not started."""
     route = RelayRoute(
         name=name,
@@ -50,7 +50,7 @@ def stopped_relay(store: SQLiteStore, name: str = "ads") -> Relay:
         ),
         patience=SOON,
     )
-    return Relay(store, [route], from_start=True)
+    return Relay(store, [route], from_start=True, waits=waits)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def relaying(store: SQLiteStore, name: str = "ads") -> Iterator[Relay]:
         assert relay.stop(20)
 
 
-def add_dead_letters(store: SQLiteStore, number: int, name: str = "ads") -> None:
+def add_dead_letters(store: EventStore, number: int, name: str = "ads") -> None:
     """Store dead letters of a connection that no relay works for."""
     letters = [
         DeadLetter(
