@@ -25,12 +25,13 @@ class KeptAbout(Struct, frozen=True):
     """What a store keeps about a person.
 
     *lines* are numbers of lines by stream, *letters* IDs of dead letters. *identities* are the
-    canonical forms of the identifiers by which connections know the person.
+    canonical forms of the *identifiers* by which connections know the person.
     """
 
     lines: Mapping[str, Sequence[int]]
     letters: Sequence[int]
-    identities: Mapping[str, str]
+    identifiers: Sequence[str]
+    identities: Sequence[str]
 
     @property
     def events(self) -> int:
@@ -42,8 +43,8 @@ class PersonFinder:
     """Finds what *store* keeps about the person with *ids*, which are user and anonymous IDs.
 
     An event is about the person if it has one of the IDs, or an identifier that means the same
-    person as one of *identities* (canonical forms by identifier) or of an event with such an ID.
-    *connections* tell which identifiers events hold.
+    person as one of *identifiers*, whose canonical forms are *identities*, or as that of an event
+    with such an ID. *connections* tell which identifiers events hold.
     """
 
     def __init__(
@@ -51,23 +52,25 @@ class PersonFinder:
         store: EventStore,
         connections: Sequence[Connection],
         ids: Collection[str],
-        identities: Mapping[str, str],
+        identifiers: Sequence[str],
+        identities: Sequence[str],
     ) -> None:
         self._store = store
         self._intakes = [one.intake(named=False) for one in connections]
         self._ids = frozenset(ids)
-        self._identities = dict(identities)
+        self._identifiers = dict.fromkeys(identifiers)
+        self._identities = dict.fromkeys(identities)
 
     def find(self) -> KeptAbout:
         """Return what is kept."""
         for events in chain(self._letters(), (events for _, events in self._log())):
             self._learn([event for _, event in events if self._has_id(event)])
-        known = frozenset(self._identities.values())
+        known = frozenset(self._identities)
         letters = [one for events in self._letters() for one in self._about(events, known)]
         lines: dict[str, list[int]] = {}
         for stream, events in self._log():
             lines.setdefault(stream, []).extend(self._about(events, known))
-        return KeptAbout(lines, letters, self._identities)
+        return KeptAbout(lines, letters, [*self._identifiers], [*self._identities])
 
     def _letters(self) -> Iterator[_Numbered]:
         after = 0
@@ -90,7 +93,8 @@ class PersonFinder:
     def _learn(self, events: Sequence[Event]) -> None:
         for intake in self._intakes:
             for _, identifier, identity in _rows(intake, events):
-                self._identities[identifier] = identity
+                self._identifiers[identifier] = None
+                self._identities[identity] = None
 
     def _about(self, events: _Numbered, known: Collection[str]) -> list[int]:
         """Return the numbers of the events that are about the person."""

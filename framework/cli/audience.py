@@ -70,7 +70,7 @@ def list_(store: StoreAddress, connection_name: str | None, *, as_json: bool) ->
     print_table(titles, rows, empty="The ledger has no audiences.")
 
 
-@audience.command()
+@audience.command(short_help="Show an audience: people, states, times.")
 @click.argument("name")
 @store_option()
 @_connection_name
@@ -158,7 +158,7 @@ def who(
     print_table(titles, table, empty="The ledger does not know this person.")
 
 
-@audience.command()
+@audience.command(short_help="Let nothing count as confirmed.")
 @click.argument("name")
 @store_option()
 @_connection_name

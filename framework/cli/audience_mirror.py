@@ -67,7 +67,7 @@ class RemovalBound(NamedTuple):
         return int(members * self.number / 100) if self.share else int(self.number)
 
 
-@click.command()
+@click.command(short_help="Make an audience equal to a list.")
 @connected_options
 @click.option("--name", required=True, metavar="NAME", help="The audience at the partner.")
 @click.option(

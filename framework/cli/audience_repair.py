@@ -40,7 +40,7 @@ _list_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Show what the partner has not confirmed.")
 @click.argument("name", required=False)
 @connected_options
 @_list_option
@@ -67,7 +67,7 @@ def plan(  # noqa: PLR0913, PLR0917 - each is an option of its own
     _print_plan(rows, planned.malformed, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Send what the partner has not confirmed.")
 @click.argument("name", required=False)
 @connected_options
 @_list_option
@@ -183,7 +183,7 @@ def _print_plan(
     print_malformed(malformed, err=err)
 
 
-@click.command()
+@click.command(short_help="Compare the numbers with the partner's.")
 @click.argument("name", required=False)
 @connected_options
 @json_option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
@@ -87,7 +88,8 @@ class _Partner(NamedTuple):
     "identifiers",
     multiple=True,
     metavar="TEXT",
-    help="An identifier that was sent, such as an address, in any form; repeatable.",
+    help="An identifier that was sent, such as an address, in any form; repeatable. - reads them "
+    "from standard input, one on each line.",
 )
 @store_option(required=False)
 @click.option(
@@ -120,8 +122,8 @@ def delete(  # noqa: PLR0913 - each is an option of its own
     is erased in the store: states in audiences, dead letters, and events that wait, which are not
     delivered any more. If something fails, nothing is erased. No relay may work on the store.
     """
-    person = _Person(user_id, anonymous_id, identifiers)
-    if not (person.ids or identifiers):
+    person = _Person(user_id, anonymous_id, _read(identifiers))
+    if not (person.ids or person.identifiers):
         raise click.UsageError("Name the person by --user-id, --anonymous-id or --identifier.")
     if store_only and store is None:
         raise click.UsageError("--store-only needs a --store.")
@@ -134,6 +136,14 @@ def delete(  # noqa: PLR0913 - each is an option of its own
     code = max((one.exit_code for one in done), default=exits.DONE)
     _print(done, erased, code, as_json=as_json)
     ctx.exit(code)
+
+
+def _read(identifiers: Sequence[str]) -> list[str]:
+    """Return identifiers as given, those of standard input in place of `-`."""
+    found: list[str] = []
+    for one in identifiers:
+        found += sys.stdin.read().splitlines() if one == "-" else [one]
+    return [one.strip() for one in found if one.strip()]
 
 
 def _connect(
@@ -168,7 +178,7 @@ def _delete(  # noqa: PLR0913 - each is an option of the command
     )
     claims = {name: claimed(store, name, stack) for name in names}
     kept = _find(person, partners, store)
-    digests = store.ledger.digests([*dict.fromkeys(kept.identities.values())])
+    digests = store.ledger.digests(kept.identities)
     states = store.ledger.person(digests)
     done: list[_Deleted] = []
     if not store_only:
@@ -202,24 +212,25 @@ def _find(person: _Person, partners: Sequence[_Partner], store: EventStore) -> K
     from framework.audiences import PersonFinder  # noqa: PLC0415 - heavy, imported at first use
 
     audiences = [one.audience for one in store.ledger.audiences()]
-    identities: dict[str, str] = {}
+    identities: list[str] = []
     for number, text in enumerate(person.identifiers, 1):
         found = [
             identity
             for one in partners
             if one.members
             for identity in one.members.identities(
-                [*audiences, *one.members.audiences("any")], text.strip()
+                [*audiences, *one.members.audiences("any")], text
             )
         ]
         if not found:
             raise ConfigurationError(
                 f"--identifier number {number} is no identifier that {_places(partners)} send."
             )
-        identities.update((f"{text.strip()}", identity) for identity in found[:1])
-        identities.update((identity, identity) for identity in found[1:])
+        identities += found
     connections = [one.connection for one in partners]
-    return PersonFinder(store, connections, person.ids, identities).find()
+    # A canonical form is an identifier, too, at partners that know people by it.
+    identifiers = [*person.identifiers, *identities]
+    return PersonFinder(store, connections, person.ids, identifiers, identities).find()
 
 
 def _check_known(statuses: Sequence[AudienceStatus], partners: Sequence[_Partner]) -> None:
@@ -298,7 +309,7 @@ def _remove(
     parts = partner.name, partner.account, store, partner.connection, partner.members, patience
     here = AudienceConnection(*parts)
     audiences = [one.audience for one in statuses]
-    digests = store.ledger.digests([*kept.identities.values()])
+    digests = store.ledger.digests(kept.identities)
     with Changes() as changes:
         known = store.ledger.person(digests)
         changes.add(
@@ -307,7 +318,7 @@ def _remove(
             if status in statuses
         )
         reader = PeopleReader(partner.members, audiences, store.ledger.digests)
-        orders = orders_of(changes, reader, [GivenPeople([*kept.identities])])
+        orders = orders_of(changes, reader, [GivenPeople([*kept.identifiers, *kept.identities])])
         sent = send_changes(here, claim, audiences, orders)
         left = sent.left + changes.number_left
     code = exits.DONE

@@ -71,9 +71,9 @@ def letter(line: int, text: bytes) -> DeadLetter:
     )
 
 
-def delete(bench: AudienceBench, *options: object) -> Result:
+def delete(bench: AudienceBench, *options: object, stdin: str = "") -> Result:
     given = ["delete", "-c", bench.connection, "--endpoint", bench.endpoint]
-    return CliRunner().invoke(actions, [str(one) for one in (*given, *options)])
+    return CliRunner().invoke(actions, [str(one) for one in (*given, *options)], input=stdin)
 
 
 def kept(bench: AudienceBench) -> bytes:
@@ -133,6 +133,15 @@ def test_a_person_is_named_by_an_identifier(
 ) -> None:
     where = ("--store", bench.store_option, "--yes", "--json")
     found = told(delete(bench, "--identifier", form(ADA), *where))
+    assert found["erased"] == {"events": 2, "deadLetters": 1, "states": 3}
+    assert criteo.members("spring") == {BOB}
+
+
+def test_identifiers_can_be_kept_off_the_command_line(
+    bench: AudienceBench, criteo: CriteoSandbox
+) -> None:
+    where = ("--store", bench.store_option, "--yes", "--json")
+    found = told(delete(bench, "--identifier", "-", *where, stdin=f"\n {ADA}\n"))
     assert found["erased"] == {"events": 2, "deadLetters": 1, "states": 3}
     assert criteo.members("spring") == {BOB}
 
