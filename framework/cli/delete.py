@@ -318,7 +318,7 @@ def _remove(
             if status in statuses
         )
         reader = PeopleReader(partner.members, audiences, store.ledger.digests)
-        orders = orders_of(changes, reader, [GivenPeople([*kept.identifiers, *kept.identities])])
+        orders = orders_of(changes, reader, [GivenPeople(kept.identifiers)])
         sent = send_changes(here, claim, audiences, orders)
         left = sent.left + changes.number_left
     code = exits.DONE
