@@ -12,8 +12,9 @@ from msgspec import Struct, field
 from framework.audiences.identifier_lists import IdentifierList
 from framework.audiences.person_changes import Changes, PersonChange
 from framework.audiences.sources import BLOCK, PeopleReader, PeopleSource, Person
-from framework.delivery import Audience, Completion, Ledger, MemberEvents, Patience
+from framework.delivery import Audience, Completion, MemberEvents, Patience
 from framework.errors import StorageError
+from framework.relay import ClaimedLedger
 from framework.results import Failed, Skipped
 
 NOT_MATCHED: Final = "NOT_MATCHED"
@@ -113,28 +114,27 @@ def _of_lines(changes: Changes, given: IdentifierList) -> Iterator[list[Order]]:
 
 
 class MemberDelivery:
-    """Sends changes of memberships in *audiences* through a ledger.
+    """Sends changes of memberships in *audiences* through a ledger, and saves what it learns.
 
-    *save* keeps what the ledger has learnt. Temporary failures are retried as *patience* says;
-    *stopping* ends the delivery after the requests under way.
+    Temporary failures are retried as *patience* says; *stopping* ends the delivery after the
+    requests under way.
     """
 
-    def __init__(  # noqa: PLR0913 - what it needs
+    def __init__(
         self,
         members: MemberEvents,
         audiences: Sequence[Audience],
+        claimed: ClaimedLedger,
         *,
-        ledger: Ledger,
-        save: Callable[[], None],
         patience: Patience,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._members = members
         self._audiences = audiences
-        self._save = save
+        self._claimed = claimed
         self._stopping = stopping
         self._sender = members.connection.stream(
-            ledger=ledger, stopping=stopping, patience=patience, named=False
+            ledger=claimed.ledger, stopping=stopping, patience=patience, named=False
         )
         self._wanted = array("b")
         self._lines = array("q")
@@ -149,7 +149,7 @@ class MemberDelivery:
                     break
             for completions in self._sender.close():
                 self._record(completions)
-            self._save()
+            self._claimed.save()
         except BaseException:
             self._sender.drop()
             raise
@@ -178,11 +178,10 @@ class MemberDelivery:
         yield from sender.flush()
 
     def _record(self, completions: Sequence[Completion]) -> None:
-        sent, changed = self._sent, False
+        sent = self._sent
         for one in completions:
             if isinstance(one.result, Skipped) and one.result.code == NOT_MATCHED:
                 continue  # by the subscription of the other action
-            changed = True
             shown = one.result.to_json()
             told = shown["outcome"], shown.get("code", ""), shown.get("message", "")
             added = sum(self._wanted[place] for place in one.positions)
@@ -192,5 +191,5 @@ class MemberDelivery:
             if shown["outcome"] in {"failed", "unconfirmed"}:
                 lines = sorted(filter(None, (self._lines[place] for place in one.positions)))
                 sent.failed_lines += lines[: MAX_LINES - len(sent.failed_lines)]
-        if changed:
-            self._save()
+        if self._claimed.is_due:
+            self._claimed.save()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from framework.cli.connections import Opened
+from framework.cli.connections import Opened, name_of, origins_text, rotated_tokens
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.progress import interruptions
 from framework.errors import ConfigurationError, DefinitionError, UnknownNameError
@@ -21,17 +20,20 @@ if TYPE_CHECKING:
         SentChanges,
     )
     from framework.delivery import Audience, Connection, MemberEvents, Patience
-    from framework.relay import AudienceStatus, Claim, EventStore
+    from framework.relay import AudienceStatus, ClaimedLedger, ConnectionIdentity, EventStore
+
+RESUMES: Final = "; it resumes afterwards"
+"""What becomes of a relay or run that is stopped for a command."""
 
 
 class AudienceConnection(NamedTuple):
     """An open connection with the store that keeps its ledger.
 
-    *account* is that of its audiences in the ledger.
+    *serves* says whose audiences it changes.
     """
 
     name: str
-    account: str
+    serves: ConnectionIdentity
     store: EventStore
     connection: Connection
     members: MemberEvents
@@ -43,7 +45,7 @@ class AudienceConnection(NamedTuple):
         Raises UnknownNameError if none is.
         """
         every = self.store.ledger.audiences(self.name)
-        own = [one for one in every if one.account == self.account]
+        own = [one for one in every if one.account == self.serves.account]
         return own if name is None else named(own, name)
 
     def reader(self, audiences: Sequence[Audience]) -> PeopleReader:
@@ -52,12 +54,18 @@ class AudienceConnection(NamedTuple):
 
         return PeopleReader(self.members, audiences, self.store.ledger.digests)
 
-    def claim(self, stack: ExitStack) -> Claim:
+    def claim(self, stack: ExitStack) -> ClaimedLedger:
         """Become the one that works for the connection, until *stack* is closed.
 
         Raises ConfigurationError if there is another one.
         """
-        return claimed(self.store, self.name, stack)
+        from framework.relay import claimed_ledger  # noqa: PLC0415 - heavy, at first use
+
+        connection = self.members.connection
+        claim = claimed_ledger(self.store, self.name, connection, self.serves, otherwise=RESUMES)
+        found = stack.enter_context(claim)
+        assert found  # as the connection changes members
+        return found
 
     def size(self, name: str, naming: str) -> PartnerSize:
         """Return how many people the partner counts in an audience."""
@@ -135,26 +143,6 @@ def named(statuses: Sequence[AudienceStatus], name: str) -> list[AudienceStatus]
     return found
 
 
-def name_of(opened: Opened) -> str:
-    """Return the name by which a store knows a connection."""
-    return opened.file.name or Path(opened.file.file).name.partition(".")[0]
-
-
-def claimed(store: EventStore, name: str, stack: ExitStack) -> Claim:
-    """Become the one that works for a connection, until *stack* is closed.
-
-    Raises ConfigurationError if there is another one.
-    """
-    claim = store.claim(name)
-    if claim is None:
-        raise ConfigurationError(
-            f"A process works for the connection `{name}`. Stop its relay or run first; it resumes "
-            "afterwards."
-        )
-    stack.callback(claim.release)
-    return claim
-
-
 @contextmanager
 def audience_connection(
     opened: Opened, store: EventStore, endpoints: Mapping[str, str]
@@ -169,7 +157,7 @@ def audience_connection(
         options = opened.file.delivery.over(RUN_DEFAULTS)
         yield AudienceConnection(
             name_of(opened),
-            ledger_account(connection, name_of(opened), endpoints),
+            identity_of(connection, opened, endpoints),
             store,
             connection,
             MemberEvents(connection),
@@ -187,7 +175,7 @@ def connected(opened: Opened, store: EventStore | None, endpoints: Mapping[str, 
         rate_account,
     )
 
-    file = opened.file
+    file, sent_to = opened.file, origins_text(endpoints)
     options = file.delivery.over(RUN_DEFAULTS)
     account = rate_account(opened.plugin.definition, file.settings, name_of(opened))
     return connect(
@@ -199,25 +187,22 @@ def connected(opened: Opened, store: EventStore | None, endpoints: Mapping[str, 
         transport=make_transport(redirect=endpoints, options=options),
         retry=Retry(attempts=2, total=15.0),
         rates=store.rates(account) if store else None,
-        tokens=KeptTokens(store.state, redirected(endpoints)) if store else None,
+        tokens=KeptTokens(store.state, sent_to) if store else rotated_tokens(opened, sent_to),
     )
 
 
-def redirected(endpoints: Mapping[str, str]) -> str:
-    """Return what receives the requests in place of the partner; empty for the partner."""
-    return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(endpoints.items()))
-
-
-def ledger_account(connection: Connection, name: str, endpoints: Mapping[str, str]) -> str:
-    """Return the account of a connection's audiences in a ledger."""
+def identity_of(
+    connection: Connection, opened: Opened, endpoints: Mapping[str, str]
+) -> ConnectionIdentity:
+    """Return the identity of an open connection, which says whose audiences it changes."""
     from framework.relay import ConnectionIdentity  # noqa: PLC0415 - heavy, at first use
 
-    return ConnectionIdentity.of(connection, name, redirected(endpoints)).account
+    return ConnectionIdentity.of(connection, name_of(opened), origins_text(endpoints))
 
 
 def send_changes(
     here: AudienceConnection,
-    claim: Claim,
+    claim: ClaimedLedger,
     audiences: Sequence[Audience],
     orders: Iterator[Sequence[Order]],
 ) -> SentChanges:
@@ -226,16 +211,9 @@ def send_changes(
     Ctrl-C and SIGTERM end it after the requests under way.
     """
     from framework.audiences import MemberDelivery  # noqa: PLC0415 - heavy, imported at first use
-    from framework.delivery import Ledger  # noqa: PLC0415 - heavy, imported at first use
 
-    ledger = Ledger(claim.memberships(here.account))
     with interruptions() as stopping:
         delivery = MemberDelivery(
-            here.members,
-            audiences,
-            ledger=ledger,
-            save=lambda: ledger.save(claim.save_members),
-            patience=here.patience,
-            stopping=stopping,
+            here.members, audiences, claim, patience=here.patience, stopping=stopping
         )
         return delivery.send(orders)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,15 +13,14 @@ import click
 
 from framework.cli import exits
 from framework.cli.audience_connection import (
+    RESUMES,
     AudienceConnection,
-    claimed,
     connected,
-    ledger_account,
-    name_of,
+    identity_of,
     send_changes,
 )
 from framework.cli.audience_options import confirm
-from framework.cli.connections import Opened, endpoint_option, open_connection
+from framework.cli.connections import Opened, endpoint_option, name_of, open_connection
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import StoreAddress, open_store, store_option
@@ -33,7 +32,13 @@ from framework.results import Delivered, Failed, Skipped
 if TYPE_CHECKING:
     from framework.audiences import KeptAbout
     from framework.delivery import Connection, MemberEvents
-    from framework.relay import AudienceStatus, Claim, Erased, EventStore
+    from framework.relay import (
+        AudienceStatus,
+        ClaimedLedger,
+        ConnectionIdentity,
+        Erased,
+        EventStore,
+    )
 
 
 class _Person(NamedTuple):
@@ -65,7 +70,7 @@ class _Partner(NamedTuple):
 
     opened: Opened
     name: str
-    account: str
+    serves: ConnectionIdentity
     connection: Connection
     members: MemberEvents | None
 
@@ -152,12 +157,12 @@ def _connect(
     from framework.delivery import MemberEvents  # noqa: PLC0415 - heavy, imported at first use
 
     connection = stack.enter_context(connected(opened, store, endpoints))
-    account = ledger_account(connection, name_of(opened), endpoints)
+    serves = identity_of(connection, opened, endpoints)
     try:
         members = MemberEvents(connection)
     except ConfigurationError:
         members = None
-    return _Partner(opened, name_of(opened), account, connection, members)
+    return _Partner(opened, name_of(opened), serves, connection, members)
 
 
 def _delete(  # noqa: PLR0913 - each is an option of the command
@@ -173,10 +178,8 @@ def _delete(  # noqa: PLR0913 - each is an option of the command
     if store is None:
         confirm(f"Delete the person at {_places(partners)}?", yes=yes)
         return [_ask(one, person) for one in partners], None
-    names = dict.fromkeys(
-        [*(one.name for one in partners), *(c.connection for c in store.cursors())]
-    )
-    claims = {name: claimed(store, name, stack) for name in names}
+    claims = {one.name: _claimed(store, one, stack) for one in partners}
+    _claim_others(store, claims, stack)
     kept = _find(person, partners, store)
     digests = store.ledger.digests(kept.identities)
     states = store.ledger.person(digests)
@@ -194,13 +197,37 @@ def _delete(  # noqa: PLR0913 - each is an option of the command
             own = [
                 status
                 for status, _, member in states
-                if (status.connection, status.account) == (one.name, one.account)
+                if (status.connection, status.account) == (one.name, one.serves.account)
                 and (member.wanted or not member.confirmed)
             ]
             done.append(_delete_at(one, person, own, kept, store, claims[one.name]))
     if any(one.exit_code for one in done):
         return done, None
     return done, store.erase(kept.lines, kept.letters, digests)
+
+
+def _claimed(store: EventStore, partner: _Partner, stack: ExitStack) -> ClaimedLedger | None:
+    """Claim a connection; return its ledger, None if it changes no audiences."""
+    from framework.relay import claimed_ledger  # noqa: PLC0415 - heavy, imported at first use
+
+    connection = partner.members.connection if partner.members else partner.connection
+    return stack.enter_context(
+        claimed_ledger(store, partner.name, connection, partner.serves, otherwise=RESUMES)
+    )
+
+
+def _claim_others(store: EventStore, claimed: Container[str], stack: ExitStack) -> None:
+    """Claim the other connections that read streams of the store, so that nobody has read them."""
+    for one in store.cursors():
+        if one.connection in claimed:
+            continue
+        claim = store.claim(one.connection)
+        if claim is None:
+            raise ConfigurationError(
+                f"Another process works for the connection `{one.connection}` on this store. Stop "
+                f"it first{RESUMES}."
+            )
+        stack.callback(claim.release)
 
 
 def _places(partners: Sequence[_Partner]) -> str:
@@ -235,7 +262,7 @@ def _find(person: _Person, partners: Sequence[_Partner], store: EventStore) -> K
 
 def _check_known(statuses: Sequence[AudienceStatus], partners: Sequence[_Partner]) -> None:
     """Raise ConfigurationError if the ledger knows the person where nobody is asked to delete."""
-    own = {(one.name, one.account) for one in partners}
+    own = {(one.name, one.serves.account) for one in partners}
     others = {one.connection for one in statuses if (one.connection, one.account) not in own}
     if others:
         shown = ", ".join(f"`{one}`" for one in sorted(others))
@@ -251,7 +278,7 @@ def _delete_at(  # noqa: PLR0913, PLR0917 - what is known
     statuses: Sequence[AudienceStatus],
     kept: KeptAbout,
     store: EventStore,
-    claim: Claim,
+    claim: ClaimedLedger | None,
 ) -> _Deleted:
     """Delete a person at a partner: by its hook, else by removals from audiences."""
     if partner.members is None or partner.opened.plugin.implements("delete_users"):
@@ -259,23 +286,20 @@ def _delete_at(  # noqa: PLR0913, PLR0917 - what is known
     return _remove(partner, statuses, kept, store, claim)
 
 
-def _ask(partner: _Partner, person: _Person, claim: Claim | None = None) -> _Deleted:
+def _ask(partner: _Partner, person: _Person, claim: ClaimedLedger | None = None) -> _Deleted:
     """Ask a destination to delete a user, as an event of type `delete` does."""
-    from framework.delivery import DELETION, Ledger  # noqa: PLC0415 - heavy, at first use
+    from framework.delivery import DELETION  # noqa: PLC0415 - heavy, at first use
 
     given = {"userId": person.user_id, "anonymousId": person.anonymous_id}
     event = {"type": "delete", **{key: value for key, value in given.items() if value}}
     connection = partner.connection
-    ledger = None
-    if claim and connection.has_audiences:
-        ledger = Ledger(claim.memberships(partner.account))
-    sender = connection.stream(ledger=ledger)
+    sender = connection.stream(ledger=claim.ledger if claim else None)
     steps = chain(sender.add([(0, event)]), sender.flush())
     (result,) = [
         one.result for completions in steps for one in completions if one.subscription == DELETION
     ]
-    if claim and ledger:
-        ledger.save(claim.save_members)
+    if claim:
+        claim.save()
     shown = result.to_json()
     code = exits.DONE if isinstance(result, Delivered | Skipped) else exits.FAILED
     if isinstance(result, Failed):
@@ -292,7 +316,7 @@ def _remove(
     statuses: Sequence[AudienceStatus],
     kept: KeptAbout,
     store: EventStore,
-    claim: Claim,
+    claim: ClaimedLedger | None,
 ) -> _Deleted:
     """Remove a person from audiences."""
     from framework.audiences import (  # noqa: PLC0415 - heavy, imported at first use
@@ -304,9 +328,10 @@ def _remove(
     )
 
     assert partner.members
+    assert claim
     options = partner.opened.file.delivery.over(RUN_DEFAULTS)
     patience = patience_of(options, options.retry_for or 0.0)
-    parts = partner.name, partner.account, store, partner.connection, partner.members, patience
+    parts = partner.name, partner.serves, store, partner.connection, partner.members, patience
     here = AudienceConnection(*parts)
     audiences = [one.audience for one in statuses]
     digests = store.ledger.digests(kept.identities)

@@ -63,23 +63,25 @@ class ClaimedLedger:
 
 
 @contextmanager
-def claimed_ledger(
+def claimed_ledger(  # noqa: PLR0913 - who claims, and what for
     store: EventStore,
     name: str,
     connection: Connection,
     serves: ConnectionIdentity,
     *,
     used: bool = True,
+    otherwise: str = ", or leave out --store",
 ) -> Iterator[ClaimedLedger | None]:
     """Claim the connection called *name*, and yield its ledger; None if there is none to use.
 
-    Raises ConfigurationError if another process works for it.
+    Raises ConfigurationError if another process works for it; *otherwise* says what can be done
+    then instead of stopping that.
     """
     claim = store.claim(name)
     if claim is None:
         raise ConfigurationError(
             f"Another process works for the connection `{name}` on this store, such as a "
-            "relay or another run. Stop it first, or leave out --store."
+            f"relay or another run. Stop it first{otherwise}."
         )
     ledger: Ledger | None = None
     try:

@@ -128,7 +128,7 @@ class AudienceBench:
         ):
             claim = store.claim(here.name)
             assert claim
-            memberships = claim.memberships(here.account)
+            memberships = claim.memberships(here.serves.account)
             identities = here.members.read(chosen, list(people))
             digests = memberships.digests([one for one in identities if isinstance(one, str)])
             version = memberships.look_up(chosen, digests).version

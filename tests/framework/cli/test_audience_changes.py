@@ -216,7 +216,7 @@ def test_one_process_at_a_time_works_for_a_connection(bench: AudienceBench) -> N
         for command in (("repair",), ("mirror", "--name", "spring", "--members", path)):
             result = bench.call(*command, "--yes")
             assert result.exit_code == 2
-            assert "A process works for the connection `ads`. Stop its relay" in result.stderr
+            assert "Another process works for the connection `ads`" in result.stderr
 
 
 @pytest.mark.parametrize(

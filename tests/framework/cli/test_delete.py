@@ -194,7 +194,7 @@ def test_no_process_may_work_on_the_store(bench: AudienceBench) -> None:
         assert store.own("ads", "events")
         result = delete(bench, "--user-id", "x", "--store", bench.store_option, "--yes")
     assert result.exit_code == 2
-    assert "A process works for the connection `ads`." in result.stderr
+    assert "Another process works for the connection `ads`" in result.stderr
 
 
 @pytest.mark.parametrize(
