@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox
+from framework.cli.app import actions
 from framework.relay import SQLiteStore
 from framework.sandbox import Fault, serve
 from tests.framework.cli.audience_bench import (
@@ -319,6 +321,30 @@ def test_an_outage_leaves_the_rest_for_the_next_run(
     assert criteo.pending_faults() == []
     bench.told("mirror", "--name", "spring", "--members", path, "--yes")
     assert criteo.members("spring") == {ADA, BOB}
+
+
+def test_a_run_sends_nothing_that_was_mirrored(bench: AudienceBench, criteo: CriteoSandbox) -> None:
+    """Until the list was edited elsewhere."""
+    path = bench.write("people.txt", [ADA])
+    bench.told("mirror", "--name", "spring", "--members", path, "--yes")
+    event = {
+        "type": "track",
+        "event": "Audience Entered",
+        "context": {"traits": {"email": ADA}},
+        "properties": {"audience_key": "spring"},
+    }
+    events = bench.write("events.ndjson", [json.dumps(event)])
+    calls = criteo.calls["amend"]
+    for number, clears in enumerate((False, True)):
+        if clears:
+            bench.run("clear", "spring")
+        given = ("--events", events, "--store", bench.store_option, "--restart", "--json")
+        connected = ("-c", bench.connection, "--endpoint", bench.endpoint)
+        run = ["run", *map(str, (*given, *connected))]
+        result = CliRunner().invoke(actions, run)
+        assert result.exit_code == 0, result.output
+        assert criteo.calls["amend"] == calls + number
+    assert bench.states() == {IN: 1}
 
 
 def test_a_repair_sends_what_is_not_confirmed(bench: AudienceBench, criteo: CriteoSandbox) -> None:
