@@ -17,9 +17,12 @@ from framework.definition import (
     Conditions,
     Destination,
     Field,
+    FieldRule,
     FieldTable,
+    MappingHook,
     Preset,
     Rate,
+    fields_of,
 )
 from framework.paths import MISSING
 
@@ -32,6 +35,11 @@ _SCHEMES: Final = {
     "oauth2": "OAuth 2.0",
     "oauth-managed": "OAuth 2.0, managed by the host",
     "none": "none",
+}
+_RULES: Final = {
+    "oneOf": "At least one of {} needs a value.",
+    "allOrNone": "All of {} need a value, or none.",
+    "atMostOne": "At most one of {} may have a value.",
 }
 _COALESCING: Final[Mapping[Coalesce, str]] = {
     "none": "All payloads are sent, in order, an identifier once per batch.",
@@ -54,6 +62,7 @@ def markdown_page(destination: Destination, hooks: Collection[str] | None = None
     parts += [_overview(destination), *_abilities(hooks)]
     settings = _fields("Setting", destination.settings_fields)
     parts += [heading(2, "Settings"), settings or "This destination has no settings."]
+    parts.append(_rules(destination.settings_rules))
     parts += [heading(2, "Actions"), _action_list(destination.actions)]
     for action in destination.actions:
         parts += _action(action, destination)
@@ -138,9 +147,30 @@ def _action(action: Action, destination: Destination) -> Iterator[str]:
         title = text(mode.label) or "Sync mode"
         about = f" {text(mode.description)}" if mode.description else ""
         yield f"**{title}**: {choices}; by default {code(mode.default)}.{about}"
+    if action.matching_keys:
+        shown = joined([code(key) for key in action.matching_keys], "or")
+        yield f"Records of a warehouse are identified by {shown}."
     yield _fields("Field", action.fields) or "This action has no fields."
+    yield _rules(action.rules)
+    for hook in action.hooks:
+        yield from _hook(hook)
     yield "**Batches**"
     yield _batches(action, destination)
+
+
+def _rules(rules: Sequence[FieldRule]) -> str:
+    return items(
+        _RULES[kind].format(joined([code(key) for key in keys]))
+        for rule in rules
+        for kind, keys in rule.to_json().items()
+    )
+
+
+def _hook(hook: MappingHook) -> Iterator[str]:
+    yield f"**{text(hook.label)}** ({code(hook.kind)}{', required' if hook.required else ''})"
+    yield text(hook.description)
+    yield _fields("Input", fields_of(hook.inputs))
+    yield _fields("Output", fields_of(hook.outputs))
 
 
 def _batches(action: Action, destination: Destination) -> str:

@@ -39,6 +39,8 @@ class FieldRole(Enum):
     """One without a value has none, whatever its default."""
     MAPPED = "field of an action"
     """One that a subscription leaves out has its default value or mapping."""
+    INPUT = "input of a hook"
+    """The same."""
     NESTED = "property of an object"
     """Defaults have no effect."""
 

@@ -8,7 +8,17 @@ from typing import Any, Final
 
 from framework.catalogue.changes import DefinitionChange, ManifestPlace
 from framework.catalogue.field_changes import FieldRole, different_keys, table_changes
-from framework.definition import Action, Batching, Destination, Preset, Rate, SyncMode
+from framework.definition import (
+    Action,
+    Batching,
+    Destination,
+    FieldTable,
+    Preset,
+    Rate,
+    SyncMode,
+    read_manifest,
+    to_manifest,
+)
 from framework.triggers import parse
 
 _ROOT: Final = ManifestPlace()
@@ -83,9 +93,69 @@ def _action(old: Action, new: Action, place: ManifestPlace) -> Iterator[Definiti
         yield place.at("hidden").note("hidden-changed", text)
     yield from _batching(old.batching, new.batching, place)
     yield from _sync_mode(old.sync_mode, new.sync_mode, place.at("syncMode"))
+    yield from _matching_keys(old, new, place.at("matchingKeys"))
     yield from table_changes(old.fields, new.fields, FieldRole.MAPPED, place.at("fields"))
-    if old.extra != new.extra:
-        yield place.note("option-changed", f"differs in {different_keys(old.extra, new.extra)}.")
+    yield from _rules(old, new, place.at("rules"))
+    yield from _hooks(old, new, place.at("hooks"))
+    extra = [{k: v for k, v in one.extra.items() if k != "hooks"} for one in (old, new)]
+    if extra[0] != extra[1]:
+        yield place.note("option-changed", f"differs in {different_keys(*extra)}.")
+
+
+def _matching_keys(old: Action, new: Action, place: ManifestPlace) -> Iterator[DefinitionChange]:
+    """Yield changes of the fields that may identify records; without any, all of them may."""
+    before, after = set(old.matching_keys), set(new.matching_keys)
+    if before == after:
+        return
+    shown = ", ".join(f"`{key}`" for key in new.matching_keys)
+    if after and (not before or before - after):
+        yield place.breaking("matching-keys-changed", f"allows only {shown} now.")
+    else:
+        yield place.compatible("matching-keys-changed", f"allows {shown or 'any field'}.")
+
+
+def _rules(old: Action, new: Action, place: ManifestPlace) -> Iterator[DefinitionChange]:
+    for rule in new.rules:
+        if rule not in old.rules:
+            yield place.breaking("rule-changed", f"has a new rule: {rule.text}")
+    for rule in old.rules:
+        if rule not in new.rules:
+            yield place.compatible("rule-changed", f"no longer has the rule: {rule.text}")
+
+
+def _hooks(old: Action, new: Action, place: ManifestPlace) -> Iterator[DefinitionChange]:
+    """Yield changes of the hooks of saved mappings, as they are in a manifest."""
+    before, after = (_hooks_of(one) for one in (old, new))
+    for kind, hook in before.items():
+        here = place.at(kind)
+        if kind not in after:
+            yield here.breaking("hook-removed", "is no longer a hook.")
+            continue
+        now = after[kind]
+        one, other = (_table(each.get("inputFields")) for each in (hook, now))
+        changes = [*table_changes(one, other, FieldRole.INPUT, here.at("inputFields"))]
+        yield from changes
+        rest = [{k: v for k, v in each.items() if k != "inputFields"} for each in (hook, now)]
+        if rest[0] != rest[1] or (hook != now and not changes):
+            yield here.note("hook-changed", "is another hook.")
+    for kind in after:
+        if kind not in before:
+            yield place.at(kind).note("hook-added", "is a new hook.")
+
+
+def _hooks_of(action: Action) -> dict[str, dict[str, Any]]:
+    document: Any = to_manifest(Destination(slug="x", name="x", actions=[action]))
+    found = document["actions"][action.slug].get("hooks")
+    if not isinstance(found, dict):
+        return {}
+    return {kind: hook for kind, hook in found.items() if isinstance(hook, dict)}
+
+
+def _table(document: Any) -> FieldTable:
+    """Return a table of fields in a manifest, as far as it can be read."""
+    action = {"title": "x", "fields": document}
+    reading = read_manifest({"slug": "x", "name": "x", "actions": {"x": action}})
+    return reading.destination.action("x").fields if reading.destination else {}
 
 
 def _trigger(old: str | None, new: str | None, place: ManifestPlace) -> Iterator[DefinitionChange]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,23 @@ from hypothesis import strategies as st
 from destinations import criteo_audiences
 from framework import (
     Action,
+    AllOrNone,
+    AtMostOne,
     Batching,
     Choice,
     Condition,
     Conditions,
     Destination,
     Field,
+    HookCall,
+    MappingHook,
+    OneOf,
+    Payload,
     Preset,
     Rate,
+    Saved,
     SyncMode,
+    field,
 )
 from framework.catalogue import markdown_page
 from framework.controls import visible
@@ -229,6 +238,42 @@ def test_sync_modes_are_described() -> None:
     )
     page = markdown_page(one_action(sync_mode=mode))
     assert "**How to \\*sync\\***: `add` and `update`; by default `add`. a\\|b" in page
+
+
+class Inputs(Payload):
+    """What a hook asks for."""
+
+    name: str = field("Name", "Of the list.")
+
+
+def run(call: HookCall[Any, Any]) -> Saved:
+    del call
+    return Saved()
+
+
+def test_rules_matching_keys_and_hooks_are_described() -> None:
+    table = {"a|b": Field(), "c": Field()}
+    hook = MappingHook(
+        kind="onMappingSave", label="Create *one*", run=run, inputs=Inputs, required=True
+    )
+    rules = (OneOf("a|b", "c"), AllOrNone("a|b", "c"), AtMostOne("c", "a|b"))
+    found = replace(
+        one_action(payload=table, rules=rules, matching_keys=("c", "a|b"), hooks=(hook,)),
+        settings=table,
+        settings_rules=(OneOf("c", "a|b"),),
+    )
+    page = markdown_page(found)
+    name = "<code>a&#124;b</code>"
+    assert page.count(f"- At least one of `c` and {name} needs a value.") == 1
+    assert (
+        f"- At least one of {name} and `c` needs a value.\n"
+        f"- All of {name} and `c` need a value, or none.\n"
+        f"- At most one of `c` and {name} may have a value."
+    ) in page
+    assert f"Records of a warehouse are identified by `c` or {name}." in page
+    assert "**Create \\*one\\*** (`onMappingSave`, required)" in page
+    (inputs,) = [table for table in tables(page) if table[0][0] == "Input"]
+    assert inputs[1] == ["Name", "name", "string", "yes", "", "Of the list."]
 
 
 def test_what_a_definition_does_not_have_is_said() -> None:

@@ -18,9 +18,15 @@ from framework import (
     Conditions,
     Destination,
     Field,
+    HookCall,
+    MappingHook,
+    OneOf,
+    Payload,
     Preset,
     Rate,
+    Saved,
     SyncMode,
+    field,
 )
 from framework.catalogue import DefinitionChange, changes_between
 from framework.definition import FieldTable, Shape, from_manifest, to_manifest
@@ -372,9 +378,29 @@ def having(**options: Any) -> Destination:
     return replace(BASE, actions=(replace(ONE, **options),))
 
 
+class Inputs(Payload):
+    """What a hook asks for."""
+
+    name: str | None = field("Name")
+
+
+class OtherInputs(Payload):
+    """What it may ask for later."""
+
+    name: str = field("Name")
+
+
+def run(call: HookCall[Any, Any]) -> Saved:
+    del call
+    return Saved()
+
+
+HOOK = MappingHook(kind="onMappingSave", label="Create", run=run, inputs=Inputs)
+TWO = {"a": Field(), "b": Field()}
+RULED = having(payload=TWO)
 MODE = SyncMode(label="L", default="add", choices=("add", "update"))
 WITH_MODE = having(sync_mode=MODE)
-DEFINITIONS: dict[str, tuple[Destination, Destination, str, str, str]] = {
+DEFINITIONS: dict[str, tuple[Destination, Destination, str, str, str | None]] = {
     "slug": (BASE, replace(BASE, slug="e"), "slug-changed", BREAKING, BREAKING),
     "name": (BASE, replace(BASE, name="E"), "name-changed", BREAKING, BREAKING),
     "mode": (BASE, replace(BASE, mode="device"), "mode-changed", NOTE, NOTE),
@@ -426,6 +452,28 @@ DEFINITIONS: dict[str, tuple[Destination, Destination, str, str, str]] = {
         NOTE,
         NOTE,
     ),
+    "matching keys": (
+        BASE,
+        having(matching_keys=("text",)),
+        "matching-keys-changed",
+        BREAKING,
+        COMPATIBLE,
+    ),
+    "rule": (
+        RULED,
+        having(payload=TWO, rules=(OneOf("a", "b"),)),
+        "rule-changed",
+        BREAKING,
+        COMPATIBLE,
+    ),
+    "hook": (BASE, having(hooks=(HOOK,)), "hook-added", NOTE, None),
+    "text of a hook": (
+        having(hooks=(HOOK,)),
+        having(hooks=(replace(HOOK, label="x"),)),
+        "hook-changed",
+        NOTE,
+        NOTE,
+    ),
     "label of a sync mode": (
         WITH_MODE,
         having(sync_mode=replace(MODE, label="x")),
@@ -440,7 +488,25 @@ DEFINITIONS: dict[str, tuple[Destination, Destination, str, str, str]] = {
 def test_a_definition_changes(name: str) -> None:
     old, new, code, forward, backward = DEFINITIONS[name]
     assert kinds(old, new) == [(forward, code)]
-    assert kinds(new, old) == [(backward, code)]
+    if backward is not None:
+        assert kinds(new, old) == [(backward, code)]
+
+
+def test_a_hook_goes_and_asks_for_more() -> None:
+    """A manifest has it as it is; a saved mapping holds its inputs."""
+    one = having(hooks=(HOOK,))
+    two = having(hooks=(replace(HOOK, inputs=OtherInputs),))
+    for read in (lambda found: found, lambda found: from_manifest(to_manifest(found))):
+        assert kinds(read(one), read(BASE)) == [(BREAKING, "hook-removed")]
+        assert kinds(read(one), read(two)) == [
+            (BREAKING, "required-changed"),
+            (BREAKING, "null-changed"),
+        ]
+        assert kinds(read(two), read(one)) == [
+            (COMPATIBLE, "required-changed"),
+            (NOTE, "null-changed"),
+        ]
+        assert kinds(read(one), read(one)) == []
 
 
 def test_an_action_comes_and_goes() -> None:

@@ -138,14 +138,6 @@ class Partner:
         )
 
     @hookimpl
-    def settings(self) -> type[Access]:
-        return Access
-
-    @hookimpl
-    def actions(self) -> list[Action]:
-        return [self._action()]
-
-    @hookimpl
     def perform(self, client: httpx.Client, payload: Person) -> httpx.Response:
         return client.post("https://acme.test/", json={"email": payload.email})
 

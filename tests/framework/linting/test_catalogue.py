@@ -64,7 +64,7 @@ def test_every_code_that_is_used_is_explained() -> None:
     used: set[str] = set()
     for package in ("config", "cli", "linting"):
         for file in (ROOT / "framework" / package).rglob("*.py"):
-            if "catalogue" not in file.parts:
+            if "catalogue" not in file.relative_to(ROOT).parts:
                 used |= set(re.findall(r'"(AD\d{3})"', file.read_text(encoding="utf-8")))
     assert used == set(CATALOGUE)
 
