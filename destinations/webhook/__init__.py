@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -42,6 +43,7 @@ from framework import (
 if TYPE_CHECKING:
     from destinations.webhook.receiver import WebhookReceiver
 
+_MISSING = {404, 410}
 _OF_REQUEST = ("url", "method", "headers", "enable_batching", "batch_format", "envelope")
 
 SEND = Action(
@@ -192,16 +194,18 @@ def identify(action: Action, columns: Columns) -> Sequence[str | Failed]:
 
 
 @hookimpl
-def perform_batch(
+def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
     client: httpx.Client,
     settings: WebhookSettings,
     payloads: Sequence[WebhookRequest],
     identifiers: Sequence[str],
     clock: Clock,
+    forget_members: Callable[[], None],
 ) -> httpx.Response | list[Result]:
     """Send payloads in one request, without those whose values cannot be hashed.
 
-    Raises PayloadValidationError if the request cannot be made.
+    Raises PayloadValidationError if the request cannot be made. A receiver that responds with 404
+    or 410 has no such audience, so nobody counts as its member any more.
     """
     first = payloads[0]
     batched = first.enable_batching or len(payloads) > 1
@@ -211,20 +215,32 @@ def perform_batch(
     if not valid:
         return [one for one in prepared if isinstance(one, Failed)]
     ids = [identifiers[place] for place in valid]
-    response = _send(
-        client,
-        settings,
-        method=first.method,
-        url=address(settings, first.url),
-        headers=headers_of(settings, first.headers, lines=lines),
-        body=body_of(first, [prepared[place] for place in valid], batched=batched),
-        message_id=ids[0] if len(ids) == 1 else _digest(ids),
-        now=clock.time(),
-    )
+    with _noticing(forget_members):
+        response = _send(
+            client,
+            settings,
+            method=first.method,
+            url=address(settings, first.url),
+            headers=headers_of(settings, first.headers, lines=lines),
+            body=body_of(first, [prepared[place] for place in valid], batched=batched),
+            message_id=ids[0] if len(ids) == 1 else _digest(ids),
+            now=clock.time(),
+        )
     if len(valid) == len(payloads):
         return response
     delivered = Delivered(response.status_code)
     return [one if isinstance(one, Failed) else delivered for one in prepared]
+
+
+@contextmanager
+def _noticing(forget_members: Callable[[], None]) -> Iterator[None]:
+    """Call *forget_members* if the receiver says that its address does not exist."""
+    try:
+        yield
+    except IntegrationError as error:
+        if error.status in _MISSING:
+            forget_members()
+        raise
 
 
 @hookimpl
