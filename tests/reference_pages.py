@@ -22,6 +22,7 @@ from framework.mapping import DirectiveExample as Mapped
 from framework.paths import MISSING
 from framework.plugins import HOOKS, open_plugin
 from framework.triggers import FUNCTIONS, OPERATORS, Function, Operator, OperatorExample
+from tests import normalize_page
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -196,6 +197,7 @@ PAGES = {
     "generated-code.md": generated_code,
     "criteo-reference.md": criteo_reference,
     "webhook-reference.md": webhook_reference,
+    "normalize.md": normalize_page.page,
 }
 """How each page is made."""
 

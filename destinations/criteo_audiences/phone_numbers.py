@@ -1,26 +1,9 @@
-"""Phone numbers in one form, E.164: a plus sign, the country code, and the national number."""
+"""Phone numbers for Criteo: in E.164, or the reason for the rejection."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
 from framework import Failed
-
-_SEPARATORS = frozenset(" -./\t\u2212\uff0d\uff0e\uff0f\u30fc")
-_INVISIBLE = frozenset({"Cf", "Mn"})
-_SPACES_AND_DASHES = frozenset({"Zs", "Pd"})
-_GROUPED = re.compile(r"\((\+?[0-9]+)\)")
-_is_number = re.compile(r"\+?[0-9]+").fullmatch
-_COUNTRY_CODE = re.compile(
-    "1|7|2(?:0|7|[1-689][0-9])|3(?:[0-469]|[578][0-9])|4(?:[013-9]|2[0-9])|5(?:[1-8]|[09][0-9])"
-    "|6(?:[0-6]|[7-9][0-9])|8(?:[1246]|[035789][0-9])|9(?:[0-58]|[679][0-9])"
-)
-_KEEPS_ZERO = frozenset({"39", "225", "226", "227", "229", "241", "242", "378", "853"})
-_SHORTEST, _LONGEST = 7, 15
-_COUNTING = "12345678901234567890"
-_same_digits = re.compile(r"([0-9])\1{5,}").fullmatch
-
+from framework.normalize import NOT_A_NUMBER, Unusable, read_e164
 
 NO_PHONE_NUMBER = Failed(
     400,
@@ -30,50 +13,15 @@ NO_PHONE_NUMBER = Failed(
 
 
 def read_phone_number(text: str) -> str | Failed:
-    """Return a phone number in E.164, or the reason why its number cannot be known.
-
-    Spaces, hyphens, dots, slashes and parentheses are removed, `00` stands for the plus sign, and a
-    zero that is dialed only within a country is removed behind the country code.
-    """
-    plain = _plain(text)
-    if plain is None:
+    """Return a phone number in E.164, or the reason why its number cannot be known."""
+    found = read_e164(text)
+    if not isinstance(found, Unusable):
+        return found
+    if found is NOT_A_NUMBER:
         return NO_PHONE_NUMBER
-    if plain.startswith("00"):
-        plain = f"+{plain[2:]}"
-    if not plain.startswith("+"):
-        return _refused("has no country code, so it may belong to several people")
-    digits = plain[1:]
-    code = _COUNTRY_CODE.match(digits)
-    if code is None:
-        return _refused("has a country code that does not exist")
-    national = digits[code.end() :]
-    if code[0] not in _KEEPS_ZERO:
-        national = national.removeprefix("0")
-    number = code[0] + national
-    if _same_digits(national) or _same_digits(number) or _COUNTING.startswith(number):
-        return _refused("is a placeholder")
-    if not _SHORTEST <= len(number) <= _LONGEST:
-        return _refused(f"has {len(number)} digits instead of {_SHORTEST} to {_LONGEST}")
-    return f"+{number}"
-
-
-def _plain(text: str) -> str | None:
-    """Return ASCII digits with what precedes them, `+` or nothing; None for any other text."""
-    kept: list[str] = []
-    for char in text:
-        category = unicodedata.category(char)
-        if char in _SEPARATORS or category in _SPACES_AND_DASHES or category in _INVISIBLE:
-            continue
-        digit = unicodedata.decimal(char, None)
-        kept.append(unicodedata.normalize("NFKC", char) if digit is None else str(digit))
-    written = _GROUPED.sub(r"\1", "".join(kept))
-    return written if _is_number(written) else None
-
-
-def _refused(why: str) -> Failed:
     return Failed(
         400,
         "MALFORMED_IDENTIFIER",
-        f"The phone number in field `identifier` {why}. "
+        f"The phone number in field `identifier` {found.reason}. "
         "Give it with `+` and country code, such as +91 98765 43210.",
     )
