@@ -62,7 +62,9 @@ or as a JSON Schema document (draft 2020-12).
 These forms are equivalent and convert into each other without loss.
 A document uses standard keywords where they exist, and `x-` keywords for all other options.
 Values are processed in this order: empty values are dropped, values are converted if the \
-conversion is lossless, and the result is validated.
+conversion is lossless, the result is validated, and fields with `hashed` are hashed.
+A `format`, `pattern` or limit of such a field applies before, also to values that are hashes \
+already.
 A conditionally required field has `x-required`; for validators, `allOf` expresses the same.
 """
 
@@ -96,6 +98,7 @@ SAMPLES: dict[str, Field] = {
     "read_only": Field(read_only=True),
     "hidden": Field(hidden=True),
     "secret": Field(secret=True),
+    "hashed": Field(hashed="sha256"),
     "extra": Field(extra={"unknownToUs": 1}),
 }
 """A field for each option."""
@@ -126,6 +129,8 @@ MEANINGS = {
     "read_only": "A form shows the value but cannot change it.",
     "hidden": "Forms leave the field out.",
     "secret": "The value is never shown.",
+    "hashed": "The hash function, `md5`, `sha1` or `sha256`, whose lower-case hexadecimal digest \
+replaces a valid string; a hash is kept.",
     "extra": "Options of a manifest that are not listed here.",
 }
 

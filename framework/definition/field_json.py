@@ -36,6 +36,7 @@ from framework.definition.json_io import (
 )
 from framework.errors import DefinitionError
 from framework.mapping import check_mapping_shape
+from framework.normalize import METHODS
 from framework.paths import JSON, MISSING
 
 
@@ -257,10 +258,17 @@ _KEYS: Mapping[str, _Key] = {
     ),
     "pattern": _or_null("pattern", read_text),
     "secret": _Key("secret", read_flag, lambda f: f.secret and f.type != "password"),
+    "hashed": _plain("hashed", read_word(METHODS)),
 }
 _SILENT = Field()
 
-IN_ACTIONS: frozenset[str] = frozenset(_KEYS) - {"description", "format", "pattern", "secret"}
+IN_ACTIONS: frozenset[str] = frozenset(_KEYS) - {
+    "description",
+    "format",
+    "pattern",
+    "secret",
+    "hashed",
+}
 """The keys that every field of an action has in Segment's manifests."""
 
 IN_SETTINGS: frozenset[str] = frozenset(

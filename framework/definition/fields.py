@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
 from framework.errors import DefinitionError
+from framework.normalize import METHODS, DigestMethod
 from framework.paths import JSON, MISSING
 
 FieldType: TypeAlias = Literal[
@@ -61,6 +62,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "category": get_args(Category),
     "object_ui": get_args(ObjectUI),
     "display_mode": get_args(DisplayMode),
+    "hashed": METHODS,
 }
 
 
@@ -134,7 +136,9 @@ class Field:
     *format* (of the type `string` only, as in Segment's implementation), *pattern* and *choices*,
     they apply to each item of a `multiple` field. *properties* and *additional_properties*
     describe objects: without properties all keys are kept; with them, undeclared keys are dropped
-    unless allowed. *extra* holds the keys of a manifest that no option represents.
+    unless allowed. *hashed* is the hash function whose digest replaces a valid string, or each item
+    of a multiple field; a hash by that function is kept, in lower case. *extra* holds the keys of a
+    manifest that no option represents.
 
     Raises DefinitionError with every invalid option. `check_fields` reports options without effect
     (bounds that exclude each other, conditions on fields that do not exist).
@@ -165,6 +169,7 @@ class Field:
     read_only: bool = False
     hidden: bool = False
     secret: bool = False
+    hashed: DigestMethod | None = None
     extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, repr=False, hash=False)
 
     def __post_init__(self) -> None:
@@ -270,6 +275,8 @@ def _impossible_values(field: Field) -> Iterator[str]:
             yield f"has the {option} {limit!r}; it must be a finite number."
     if field.pattern is not None:
         yield from _pattern_problems(field.pattern)
+    if field.hashed is not None and field.type not in STRING_TYPES:
+        yield f"is of type {field.type}, which cannot be hashed."
 
 
 def _impossible_choices(choices: Iterable[Choice]) -> Iterator[str]:

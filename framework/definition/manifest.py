@@ -1,7 +1,8 @@
 """Read and write the wire form of a definition: Segment's `metadata.json` with extensions.
 
-The extensions are four optional keys: `rate`, an action's `batching`, and a field's `pattern` and
-`secret`. Keys without a meaning here (hooks, audience configuration, future keys) are kept.
+The extensions are five optional keys: `rate`, an action's `batching`, and a field's `pattern`,
+`secret` and `hashed`. Keys without a meaning here (hooks, audience configuration, future keys) are
+kept.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from framework.definition.field_checks import checks_of, top_pruner_of
 from framework.definition.fields import Field, FieldTable
 from framework.definition.problems import Problem
 from framework.definition.requirements import ConditionPath, Requirement
+from framework.normalize import digest
 from framework.paths import JSON, MISSING
 
 MAX_PROBLEMS: Final = 100
@@ -104,7 +105,7 @@ def _shape_one(value: JSON, field: Field, path: ConditionPath, problems: list[Pr
         for check in checks_of(field)
         if not check.holds(shaped)
     ]
-    return shaped
+    return shaped if field.hashed is None else digest(shaped, field.hashed)
 
 
 def _shape_properties(

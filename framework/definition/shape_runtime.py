@@ -14,6 +14,7 @@ from framework.codegen import VARIABLE
 from framework.definition.coercion import REFUSED, Coercer, coercer_of
 from framework.definition.field_checks import Prune, checks_of, pruner_of, top_pruner_of
 from framework.definition.fields import Field
+from framework.normalize import DigestMethod, digest
 from framework.paths import JSON, MISSING, Missing
 
 FOLDED: Final = (str, int, float, bool, NoneType, Missing)
@@ -43,8 +44,8 @@ IN_ITEM: Final = Fallback(_keeper_of, blank=False)
 
 
 def is_plain(field: Field) -> bool:
-    """Return whether a field's value has no parts to shape: it is converted, then checked."""
-    return not field.multiple and not has_properties(field)
+    """Return whether a field's value is only converted and checked: no parts, no hash."""
+    return not field.multiple and not has_properties(field) and field.hashed is None
 
 
 def has_properties(field: Field) -> bool:
@@ -129,7 +130,16 @@ def _shaper_of_one(field: Field) -> Coercer:
             return shaped
         return REFUSED
 
-    return shape_one if checks else coerce
+    valid = shape_one if checks else coerce
+    return valid if field.hashed is None else _hashed(valid, field.hashed)
+
+
+def _hashed(shape: Coercer, method: DigestMethod) -> Coercer:
+    def shape_and_hash(value: JSON) -> Any:
+        shaped = shape(value)
+        return digest(shaped, method) if isinstance(shaped, str) else shaped
+
+    return shape_and_hash
 
 
 def _then(coerce: Coercer, enter: Coercer) -> Coercer:

@@ -47,6 +47,7 @@ from framework.definition.fields import (
     refuse,
 )
 from framework.errors import DefinitionError
+from framework.normalize import DigestMethod
 from framework.paths import JSON
 
 T = TypeVar("T")
@@ -96,6 +97,7 @@ class FieldOptions(TypedDict, total=False):
     read_only: bool
     hidden: bool
     secret: bool
+    hashed: DigestMethod | None
 
 
 @overload
@@ -141,6 +143,7 @@ def field(  # noqa: PLR0913 - the options are those of a Field
     read_only: bool = False,
     hidden: bool = False,
     secret: bool = False,
+    hashed: DigestMethod | None = None,
 ) -> Any:
     """Declare one field of a Settings or Payload class; see `Field` for the options.
 

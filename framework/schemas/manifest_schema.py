@@ -16,6 +16,7 @@ from framework.definition import (
     ObjectUI,
     PresetKind,
 )
+from framework.normalize import METHODS
 from framework.schemas.schema_parts import (
     Schema,
     document,
@@ -207,6 +208,7 @@ def _field() -> Schema:
         "defaultObjectUI": ("How forms show an object.", get_args(ObjectUI)),
         "displayMode": ("How forms initially show the field.", get_args(DisplayMode)),
         "format": ("The required format of text.", get_args(Format)),
+        "hashed": ("The function by which valid text is hashed.", METHODS),
     }
     limits = {"minimum": "The minimum value or length.", "maximum": "The maximum value or length."}
     method = _word("An input method.", get_args(InputMethod))

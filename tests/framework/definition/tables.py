@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from framework.definition import Choice, Condition, Conditions, Field
 from framework.definition.defaults import default_problems
-from framework.definition.fields import Category, FieldType, Format
+from framework.definition.fields import STRING_TYPES, Category, FieldType, Format
+from framework.normalize import METHODS
 
 KEYS = ("a", "b", "c", "d.e")
 TEXTS = st.sampled_from(
@@ -73,6 +74,7 @@ def fields(draw: st.DrawFn, depth: int = 2) -> Field:
         read_only=draw(st.booleans()),
         hidden=draw(st.booleans()),
         secret=draw(st.booleans()),
+        hashed=draw(st.none() | st.sampled_from(METHODS)) if kind in STRING_TYPES else None,
     )
     return replace(made, default=None) if default_problems(made) else made
 

@@ -231,7 +231,7 @@ class Access(Settings):
 class Message(Payload):
     """A message."""
 
-    text: str = field("Text", mapping={"@path": "$.event"})
+    text: str = field("Text", mapping={"@path": "$.event"}, hashed="sha256")
     room: str | None = field("Room", choices=["one", "two"])
 
 
@@ -270,7 +270,8 @@ def test_our_own_keys_are_written_in_addition_to_those_of_segment() -> None:
             "token": wire_setting(label="Token", description="", type="password"),
         },
     }
-    silent = wire_field(label="Text", required=True, default={"@path": "$.event"})
+    path = {"@path": "$.event"}
+    silent = wire_field(label="Text", required=True, default=path, hashed="sha256")
     del silent["description"]
     assert document["actions"]["post"]["fields"]["text"] == silent
     assert document["audienceConfig"] is None

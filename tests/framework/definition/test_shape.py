@@ -15,6 +15,8 @@ from framework.errors import PayloadValidationError
 from framework.paths import MISSING
 from tests.framework.definition.tables import MODES, RAW, tables
 
+JANE = "jane@example.com"
+HASHED = "8c87b489ce35cf2e2f39f80e282cb2e804932a56a213983eeeb428407d43b52d"
 OBJECT = {"id": Field(required=True), "n": Field(type="number"), "t": Field(nullable=True)}
 
 
@@ -68,6 +70,26 @@ OBJECT = {"id": Field(required=True), "n": Field(type="number"), "t": Field(null
         (Field(format="email", multiple=True), ["a@b.co"], ["a@b.co"]),
         (Field(type="text", maximum=1), "long", "long"),
         (Field(minimum=2), "😀😀", "😀😀"),
+        (Field(hashed="sha256"), JANE, HASHED),
+        (Field(hashed="sha256"), f" {HASHED.upper()} ", HASHED),
+        (Field(hashed="sha256"), "", MISSING),
+        (Field(hashed="sha256"), " ", ""),
+        (Field(hashed="sha256", required=True), [JANE], HASHED),
+        (Field(hashed="sha256", nullable=True), None, None),
+        (Field(hashed="sha256", format="email"), JANE, HASHED),
+        (Field(hashed="sha256", multiple=True), [JANE, HASHED, ""], [HASHED, HASHED, ""]),
+        (Field(hashed="sha1"), 5, "ac3478d69a3c81fa62e60f5c3696165a4e5e6ac4"),
+        (Field(hashed="md5", type="text"), True, "b326b5062b2f0e69046810717534cb09"),
+        (
+            Field(type="object", properties={"email": Field(hashed="sha256", required=True)}),
+            {"email": JANE},
+            {"email": HASHED},
+        ),
+        (
+            Field(type="object", multiple=True, properties={"email": Field(hashed="sha256")}),
+            [{"email": JANE}, {}],
+            [{"email": HASHED}, {}],
+        ),
     ],
 )
 def test_values_are_shaped(option: Field, raw: Any, shaped: Any) -> None:
@@ -79,6 +101,8 @@ def test_values_are_shaped(option: Field, raw: Any, shaped: Any) -> None:
     assert equal_json(result, expected)
     assert type(result.get("a")) is type(expected.get("a"))
     assert given_ == {"a": raw, "undeclared": 1}
+    interpreted, _ = compile_shape({"a": option}).interpret(given_)
+    assert equal_json(interpreted, expected)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +121,7 @@ def test_values_are_shaped(option: Field, raw: Any, shaped: Any) -> None:
         (Field(), [{}], "must be a string, got a list."),
         (Field(type="number"), [["1"]], "must be a number, got a list."),
         (Field(type="number"), ["x"], "must be a number, got a string."),
+        (Field(format="email", hashed="sha256"), HASHED, "must be an e-mail address."),
         (Field(format="date"), "x", "must be a date such as 2024-03-05."),
         (Field(format="time"), "x", "must be a time such as 06:07:08Z."),
         (Field(format="date-time"), "x", "must be a date and time such as 2024-03-05T06:07:08Z."),
@@ -387,7 +412,8 @@ def test_the_compiled_shape_does_what_the_plain_one_does(
     """Shaping shaped values again changes nothing.
 
     It may refuse them, though: where a condition compares with what a value was before it was
-    converted. Empty texts that were unwrapped from a list are dropped the second time.
+    converted, and where a hash is not what its field requires of texts. Empty texts that were
+    unwrapped from a list are dropped the second time.
     """
     shape = compile_shape(table)
     before = copy.deepcopy(raw)
@@ -403,5 +429,8 @@ def test_the_compiled_shape_does_what_the_plain_one_does(
     assert equal_json(accepted, shaped)
     if "" not in shaped.values():
         again, later = shape.interpret(shaped, sync_mode=mode)
-        assert all(isinstance(problem.field.required, Conditions) for problem in later)
+        assert all(
+            isinstance(problem.field.required, Conditions) or problem.field.hashed
+            for problem in later
+        )
         assert later or equal_json(again, shaped)
