@@ -39,7 +39,7 @@ an exception, whatever the text.
 - `sent` returns what the partner gets: the hash of the normal form, or the form itself where \
 the partner takes it plain. A text that is a SHA-256 hash already is returned in lower case.
 - `reason` returns why a text cannot be used, without the text.
-- `digest(value, "sha256", already="keep")` hashes by `md5`, `sha1` or `sha256` without \
+- `digest(value, "sha256", already="keep")` hashes by `md5`, `sha1`, `sha256` or `sha512` without \
 normalizing. Empty texts stay empty; hashes by the same method are kept, refused (`"refuse"`) or \
 hashed again (`"hash"`).
 - `Field(hashed="sha256")` applies `digest` to a field of a payload ([fields.md](fields.md)); \

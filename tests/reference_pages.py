@@ -129,8 +129,8 @@ MEANINGS = {
     "read_only": "A form shows the value but cannot change it.",
     "hidden": "Forms leave the field out.",
     "secret": "The value is never shown.",
-    "hashed": "The hash function, `md5`, `sha1` or `sha256`, whose lower-case hexadecimal digest \
-replaces a valid string; a hash is kept.",
+    "hashed": "The hash function, `md5`, `sha1`, `sha256` or `sha512`, whose lower-case \
+hexadecimal digest replaces a valid string; a hash is kept.",
     "extra": "Options of a manifest that are not listed here.",
 }
 

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from framework import PayloadValidationError
-
-HASHES: Final[Mapping[str, Callable[..., Any]]] = {
-    "sha256": hashlib.sha256,
-    "sha512": hashlib.sha512,
-    "sha1": hashlib.sha1,
-    "md5": hashlib.md5,
-}
-"""The hash functions by name."""
-
-_DIGITS: Final = {name: make().digest_size * 2 for name, make in HASHES.items()}
+from framework.normalize import DigestMethod, digest
 
 
 def hash_values(
-    data: Mapping[str, Any], places: Iterable[str], algorithm: str, *, clean: bool
+    data: Mapping[str, Any], places: Iterable[str], algorithm: DigestMethod, *, clean: bool
 ) -> Mapping[str, Any]:
     """Return *data* with the values at *places* hashed, as hexadecimal digits.
 
@@ -35,7 +24,9 @@ def hash_values(
     return data
 
 
-def _replaced(value: Any, keys: Sequence[str], place: str, algorithm: str, *, clean: bool) -> Any:
+def _replaced(
+    value: Any, keys: Sequence[str], place: str, algorithm: DigestMethod, *, clean: bool
+) -> Any:
     if isinstance(value, list):
         return [_replaced(one, keys, place, algorithm, clean=clean) for one in value]
     if not keys:
@@ -46,7 +37,7 @@ def _replaced(value: Any, keys: Sequence[str], place: str, algorithm: str, *, cl
     return {**value, first: _replaced(value[first], rest, place, algorithm, clean=clean)}
 
 
-def _hashed(value: Any, place: str, algorithm: str, *, clean: bool) -> Any:
+def _hashed(value: Any, place: str, algorithm: DigestMethod, *, clean: bool) -> Any:
     if value is None:
         return None
     if isinstance(value, dict | bool):
@@ -58,8 +49,4 @@ def _hashed(value: Any, place: str, algorithm: str, *, clean: bool) -> Any:
     text = value if isinstance(value, str) else json.dumps(value)
     if clean:
         text = text.strip().lower()
-    if not text:
-        return ""
-    if re.fullmatch(rf"[0-9a-fA-F]{{{_DIGITS[algorithm]}}}", text):
-        return text.lower()
-    return HASHES[algorithm](text.encode("utf-8", "surrogatepass")).hexdigest()
+    return digest(text, algorithm)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from destinations.webhook.hashing import HASHES
 from framework import Choice, Condition, Payload, Settings, field
 
 BODY = "<payloads>"
@@ -121,8 +120,8 @@ class WebhookRequest(Payload):
         "Keys in Data whose values are sent as hashes only, such as `email`; dots lead into "
         "objects.",
     )
-    hash_algorithm: str = field(
-        "Hash Algorithm", "The hash function for these.", default="sha256", choices=tuple(HASHES)
+    hash_algorithm: Literal["sha256", "sha512", "sha1", "md5"] = field(
+        "Hash Algorithm", "The hash function for these.", default="sha256"
     )
     hash_clean: bool = field(
         "Clean Before Hashing",

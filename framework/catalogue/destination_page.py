@@ -265,10 +265,7 @@ def _notes(field: Field) -> Iterator[str]:
         yield f"Choices: {_choices(field.choices)}."
     if field.dynamic:
         yield "Choices are requested from the partner."
-    if field.nullable:
-        yield "May be null."
-    if field.properties and field.additional_properties:
-        yield "Other keys are kept."
+    yield from _what_is_sent(field)
     if field.secret:
         yield "Never shown."
     if field.depends_on is not None:
@@ -277,6 +274,15 @@ def _notes(field: Field) -> Iterator[str]:
         yield "Not shown in forms."
     if field.read_only:
         yield "Read-only in forms."
+
+
+def _what_is_sent(field: Field) -> Iterator[str]:
+    if field.hashed is not None:
+        yield f"Sent as its {field.hashed} hash; a hash is sent as it is."
+    if field.nullable:
+        yield "May be null."
+    if field.properties and field.additional_properties:
+        yield "Other keys are kept."
 
 
 def _bounds(field: Field) -> Iterator[str]:

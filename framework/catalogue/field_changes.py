@@ -303,6 +303,9 @@ def _others(old: Field, new: Field, place: ManifestPlace) -> Iterator[Definition
         yield place.note("dynamic-changed", f"has choices that {text}.")
     if old.secret != new.secret:
         yield place.note("secret-changed", f"is {'a' if new.secret else 'no longer a'} secret.")
+    if old.hashed != new.hashed:
+        how = f"as its {new.hashed} hash" if new.hashed else "without hashing it"
+        yield place.note("hashed-changed", f"is sent {how}.")
     changed = [name for name in _APPEARANCE if getattr(old, name) != getattr(new, name)]
     if changed:
         listed = ", ".join(f"`{name}`" for name in changed)

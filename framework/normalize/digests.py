@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from framework.errors import DefinitionError, PayloadValidationError
 
-DigestMethod: TypeAlias = Literal["md5", "sha1", "sha256"]
+DigestMethod: TypeAlias = Literal["md5", "sha1", "sha256", "sha512"]
 """The hash functions that partners accept."""
 
 Already: TypeAlias = Literal["keep", "refuse", "hash"]
@@ -17,8 +17,13 @@ Already: TypeAlias = Literal["keep", "refuse", "hash"]
 
 METHODS: Final[tuple[DigestMethod, ...]] = get_args(DigestMethod)
 
-_MADE: Final = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha256": hashlib.sha256}
-_DIGITS: Final[Mapping[str, int]] = {"md5": 32, "sha1": 40, "sha256": 64}
+_MADE: Final = {
+    "md5": hashlib.md5,
+    "sha1": hashlib.sha1,
+    "sha256": hashlib.sha256,
+    "sha512": hashlib.sha512,
+}
+_DIGITS: Final[Mapping[str, int]] = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 _HEXADECIMAL: Final[Mapping[str, Callable[[str], re.Match[str] | None]]] = {
     method: re.compile(rf"[0-9A-Fa-f]{{{digits}}}").fullmatch for method, digits in _DIGITS.items()
 }

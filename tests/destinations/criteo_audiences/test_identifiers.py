@@ -230,6 +230,7 @@ PLACEHOLDER = "is a placeholder"
         ("+1 111 111 1111", PLACEHOLDER),
         ("+91 99999 99999", PLACEHOLDER),
         ("+1234567890", PLACEHOLDER),
+        ("+44 0020 7946 0018", "begins with zeros behind the country code"),
         ("+44 20", "has 4 digits instead of 7 to 15"),
         ("+44 20 7946 0018 0018 0018", "has 20 digits instead of 7 to 15"),
     ],

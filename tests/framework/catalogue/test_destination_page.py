@@ -131,6 +131,10 @@ def test_criteo() -> None:
         ),
         (Field(type="number", minimum=0.5), ["a", "a", "number", "", "", "At least 0.5."]),
         (Field(type="integer", maximum=9), ["a", "a", "integer", "", "", "At most 9."]),
+        (
+            Field(hashed="sha256"),
+            ["a", "a", "string", "", "", "Sent as its sha256 hash; a hash is sent as it is."],
+        ),
         (Field(pattern="^(a|b)$"), ["a", "a", "string", "", "", "Matches ^(a|b)$."]),
         (
             Field(choices=(Choice("x", "First"), Choice(2), Choice("z", description="Last"))),

@@ -320,6 +320,12 @@ FIELDS: dict[str, tuple[Field, Field, list[tuple[str, str]], list[tuple[str, str
         [(NOTE, "dynamic-changed")],
     ),
     "secret": (Field(), Field(secret=True), [(NOTE, "secret-changed")], [(NOTE, "secret-changed")]),
+    "hash": (
+        Field(hashed="md5"),
+        Field(hashed="sha256"),
+        [(NOTE, "hashed-changed")],
+        [(NOTE, "hashed-changed")],
+    ),
     "texts": (
         Field("A"),
         Field("B", "C"),

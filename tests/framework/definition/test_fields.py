@@ -65,7 +65,7 @@ FORMATS = (
             'offers the choice {"b": 2, "a": [1]} twice.',
         ),
         ({"choices": (Choice(None, "none"),)}, "offers a choice without a value."),
-        ({"hashed": "sha512"}, 'has the hashed "sha512"; it must be one of md5, sha1, sha256.'),
+        ({"hashed": "sha3"}, 'has the hashed "sha3"; it must be one of md5, sha1, sha256, sha512.'),
         ({"hashed": "md5", "type": "number"}, "is of type number, which cannot be hashed."),
         ({"minimum": True}, "has the minimum True; it must be a finite number."),
         ({"maximum": float("inf")}, "has the maximum inf; it must be a finite number."),
