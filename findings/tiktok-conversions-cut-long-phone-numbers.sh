@@ -3,8 +3,7 @@
 # Guess: a number in E.164 (a plus sign and at most fifteen digits) is hashed as it is.
 # Behaviour: the plus sign and the digits are cut to fifteen characters, so a number of fifteen digits
 # loses its last one; numbers that differ there only, such as the extensions of a private exchange in
-# Germany or Austria, get one hash. Two other folders of the package, of the same partner, differ:
-# tiktok-audiences hashes phone numbers as they are written.
+# Germany or Austria, get one hash, and it is that of no number with fifteen digits.
 # Tried with version 3.497.0 of @segment/action-destinations (npm) on Node 20.20.
 # Output seen:
 #   +491234567890123 is hashed as +49123456789012
