@@ -22,14 +22,14 @@ from framework.sandbox import (
 )
 
 ORIGIN: Final = "https://webhook.example"
-_SIGNING: Final = (
-    "sharedSecret",
-    "signature",
-    "signature_header",
-    "signature_algorithm",
-    "signature_encoding",
-    "signature_prefix",
-)
+_SIGNING: Final = {
+    "sharedSecret": "",
+    "signature": "body",
+    "signature_header": "X-Signature",
+    "signature_algorithm": "sha1",
+    "signature_encoding": "hex",
+    "signature_prefix": "",
+}
 KEPT: Final = 100
 """Number of requests that are kept with their bodies."""
 
@@ -56,8 +56,8 @@ class Received(NamedTuple):
 class WebhookReceiver(Sandbox):
     """A receiver of any method and path; it responds with 204.
 
-    A request without the valid signature is refused with 401, unless settings without a secret are
-    admitted. The names in `calls` are method and path, such as `POST /in`.
+    Once settings with a secret are admitted, a request without the valid signature is refused with
+    401. The names in `calls` are method and path, such as `POST /in`.
     """
 
     name: ClassVar[str] = "Webhook"
@@ -70,7 +70,6 @@ class WebhookReceiver(Sandbox):
     def __init__(self, clock: SandboxClock | None = None) -> None:
         super().__init__(clock)
         self._settings: WebhookSettings | None = None
-        self.admit(self.settings())
         self.clear()
 
     @property
@@ -85,8 +84,8 @@ class WebhookReceiver(Sandbox):
         self._counts: dict[tuple[str, str], list[int]] = {}
 
     def settings(self) -> dict[str, Any]:
-        """Return settings with an address and a secret."""
-        return {"url": f"{ORIGIN}/in", "sharedSecret": "sandbox-secret"}
+        """Return settings with an address, and without a secret."""
+        return {"url": f"{ORIGIN}/in", **_SIGNING}
 
     def admit(self, settings: Mapping[str, Any]) -> None:
         """Receive for the addresses in *settings*, and check signatures as they say."""

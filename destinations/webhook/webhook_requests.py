@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -14,6 +15,7 @@ from destinations.webhook.hashing import hash_values
 from destinations.webhook.payloads import BODY, WebhookRequest, WebhookSettings
 from framework import Failed, PayloadValidationError
 
+_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _OF_CONNECTION: Final = {"connection", "content-length", "host", "transfer-encoding"}
 _TYPES: Final = {False: "application/json", True: "application/x-ndjson"}
 
@@ -24,7 +26,7 @@ def address(settings: WebhookSettings, target: str | None) -> httpx.URL:
     Raises PayloadValidationError for one that may not be called; the message never holds it, since
     it may hold a secret.
     """
-    if target and "://" in target:
+    if target and _ABSOLUTE.match(target):
         found = _read(target, settings)
         if settings.url and _origin(found) != _origin(_read(settings.url, settings)):
             raise PayloadValidationError(

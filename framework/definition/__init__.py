@@ -70,6 +70,9 @@ from framework.definition.problems import (
     requirement_text,
     setting_text,
 )
+from framework.definition.secret_values import (
+    secret_texts,
+)
 from framework.definition.shape import (
     Shape,
     compile_shape,
@@ -196,6 +199,7 @@ __all__ = [
     "read_manifest",
     "requirement_text",
     "resolve_slug",
+    "secret_texts",
     "setting_text",
     "shape_settings",
     "starting_subscriptions",

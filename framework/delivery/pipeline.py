@@ -25,6 +25,7 @@ from framework.definition import (
     Destination,
     Field,
     Subscription,
+    secret_texts,
     shape_settings,
     starting_subscriptions,
     values_of,
@@ -103,7 +104,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     options = options or DeliveryOptions()
     compiled = compile_subscriptions(definition, subscriptions, consent, options.max_age)
     clock = InterruptibleClock(StoppableClock(clock or SystemClock()))
-    redactor = Redactor([*_secrets(definition.settings_fields, settings), *options.secrets])
+    redactor = Redactor([*secret_texts(definition.settings_fields, settings), *options.secrets])
     auth = _auth(plugin, given, clock, redactor) if plugin.implements("auth") else None
     credentials = auth if isinstance(auth, OAuthCredentials) else None
     if credentials and tokens:
@@ -176,29 +177,6 @@ def _auth(plugin: Implementation, settings: Any, clock: Clock, redactor: Redacto
         f"Hook `auth` of destination `{plugin.definition.slug}` must return an httpx.Auth, such as "
         f"`bearer(token)`, or None, got {type(flow).__name__}."
     )
-
-
-def _secrets(fields: Mapping[str, Field], values: Any) -> Iterator[str]:
-    """Yield the values of secret fields, which errors, logs and outcomes never contain."""
-    for key, entry in fields.items():
-        value = values.get(key) if isinstance(values, Mapping) else None
-        value = entry.default if value is None else value
-        for one in value if isinstance(value, list) else [value]:
-            if entry.properties:
-                yield from _secrets(entry.properties, one)
-            elif entry.secret and one is not None:
-                yield from _texts(one)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts of a secret value, which may be an object, such as headers."""
-    if isinstance(value, Mapping):
-        value = [*value.values()]
-    if isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
-    elif value is not None:
-        yield str(value)
 
 
 def _public(fields: Mapping[str, Field], values: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -16,7 +17,7 @@ from framework.config import (
     Spot,
     SubscriptionItem,
 )
-from framework.definition import Conflict, Destination, Subscription, resolve_slug
+from framework.definition import Conflict, Destination, Field, Subscription, resolve_slug
 from framework.errors import TriggerError, UnknownNameError
 from framework.linting.event_models import EventModel
 from framework.linting.issues import Issue, SubscriptionPart, suggestion
@@ -74,23 +75,49 @@ def check_settings(
         return
     inside, refused = node or DocumentNode(file.node.spot, {}, {}), findings.refused
     settings_spot = file.node.key("settings") if node and node.value is not None else inside.spot
-    for key, member in inside.members.items():
-        if key in table and table[key].secret:
-            findings.cover(member.spot.line)
+    secrets = [
+        found
+        for key, member in inside.members.items()
+        if key in table
+        for found in _secrets(table[key], key, member)
+    ]
+    for _, part in secrets:
+        findings.cover(part.spot.line)
     for problem, text in setting_problems(table, file.settings):
         place = inside.at(*problem.path)
         spot = settings_spot if place is inside else place.spot
         if (spot.line, spot.column) not in refused:
             findings.error(_SETTING_CODES.get(problem.code, "AD312"), spot, text)
-    for key, member in inside.members.items():
+    for key in inside.members:
         if key not in table:
             text = f"Destination `{destination.slug}` has no setting `{key}`."
             hint = suggestion(key, table, "settings")
             findings.warning("AD313", inside.key(key), text, hint)
-        elif table[key].secret and _is_plain_text(member.value):
-            text = f"Setting `{key}` is a secret in plain text: anyone with the file can read it."
-            hint = f"Write `{key}: ${{env:{key.upper()}}}` and set the variable."
-            findings.warning("AD305", member.spot, text, hint)
+    for path, part in secrets:
+        if _is_plain_text(part.value):
+            findings.warning("AD305", part.spot, *_in_plain_text(path))
+
+
+def _secrets(field: Field, path: str, node: DocumentNode) -> Iterator[tuple[str, DocumentNode]]:
+    """Yield the values that are secrets, with their paths: also those of objects and lists."""
+    if isinstance(node.value, list):
+        for index, item in enumerate(node.value):
+            yield from _secrets(field, f"{path}[{index}]", item)
+    elif isinstance(node.value, dict):
+        for key, member in node.members.items():
+            inner = field if field.secret else (field.properties or {}).get(key)
+            if inner is not None:
+                yield from _secrets(inner, f"{path}.{key}", member)
+    elif field.secret:
+        yield path, node
+
+
+def _in_plain_text(path: str) -> tuple[str, str]:
+    """Return the message and the hint about a secret in plain text."""
+    key = path.rpartition(".")[2].partition("[")[0]
+    variable = re.sub(r"[^A-Z0-9]", "_", key.upper())
+    text = f"Setting `{path}` is a secret in plain text: anyone with the file can read it."
+    return text, f"Write `{key}: ${{env:{variable}}}` and set the variable."
 
 
 def _is_plain_text(value: JSON) -> bool:

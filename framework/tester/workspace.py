@@ -16,6 +16,7 @@ from framework.config import ConnectionFile
 from framework.definition import (
     Destination,
     Subscription,
+    secret_texts,
     starting_subscriptions,
     subscription_from_wire,
 )
@@ -97,7 +98,7 @@ class Workspace:
         plugin = self.plugin(raw["destination"])
         given = raw.get("settings", {})
         settings = self._settings(plugin.definition, given) if kept else dict(given)
-        redactor = Redactor(secrets_of(plugin.definition, settings))
+        redactor = Redactor(secret_texts(plugin.definition.settings_fields, settings))
         if "subscriptions" in raw:
             subscriptions = tuple(read_subscriptions(raw["subscriptions"], redactor))
         else:
@@ -244,12 +245,6 @@ def admit(sandbox: Sandbox, settings: Mapping[str, Any]) -> None:
     known = sandbox.settings()
     said = {key: value for key, value in settings.items() if key in known and value}
     sandbox.admit({**known, **said})
-
-
-def secrets_of(definition: Destination, settings: Mapping[str, Any]) -> list[str]:
-    """Return the values of secret settings."""
-    fields = definition.settings_fields
-    return [str(settings[key]) for key, one in fields.items() if one.secret and settings.get(key)]
 
 
 def read_subscriptions(raw: Sequence[Any], redactor: Redactor) -> Iterator[Subscription]:

@@ -27,11 +27,12 @@ from framework.sandbox import Fault, SandboxTransport
 from framework.testing import Harness, Ran
 
 URL = "https://webhook.example/in"
+SIGNED = {"url": URL, "sharedSecret": "sesame"}
 
 
 @pytest.fixture
 def harness() -> Iterator[Harness]:
-    with Harness(webhook) as harness:
+    with Harness(webhook, SIGNED) as harness:
         yield harness
 
 
@@ -330,7 +331,7 @@ def test_a_refusal_is_the_result(
 
 def test_users_are_deleted(plugin: Plugin) -> None:
     receiver = WebhookReceiver()
-    settings = {**receiver.settings(), "delete_url": "users/{user_id}", "delete_method": "DELETE"}
+    settings = {**SIGNED, "delete_url": "users/{user_id}", "delete_method": "DELETE"}
     receiver.admit(settings)
     with Harness(plugin, settings, transport=SandboxTransport(receiver)) as harness:
         ran = harness.delete_user("a/b")
@@ -427,6 +428,8 @@ def test_the_receiver_shows_what_it_received(harness: Harness, receiver: Webhook
 def test_the_receiver_takes_json_only() -> None:
     receiver = WebhookReceiver()
     with httpx.Client(transport=SandboxTransport(receiver)) as client:
+        assert client.post(URL, json={}).status_code == 204
+        receiver.admit(SIGNED)
         assert client.post(URL, json={}).status_code == 401
         receiver.admit({"url": URL})
         assert client.post(URL, content=b"text").status_code == 400

@@ -39,6 +39,8 @@ def settings_of(**values: Any) -> WebhookSettings:
         ({"url": BASE}, "lists/7", f"{BASE}/lists/7"),
         ({"url": f"{BASE}/"}, "/lists/7/", f"{BASE}/lists/7/"),
         ({"url": f"{BASE}?a=1"}, "x?b=2", f"{BASE}/x?a=1&b=2"),
+        ({"url": BASE}, "x?to=https://b.example", f"{BASE}/x?to=https://b.example"),
+        ({"url": BASE}, "//b.example/x", f"{BASE}/b.example/x"),
         ({"url": f"{BASE}/a%2Fb"}, "c%20d", f"{BASE}/a%2Fb/c%20d"),
         ({"url": f"{BASE}#top"}, None, BASE),
         ({"url": BASE, "secret_path": "T0/B0"}, None, f"{BASE}/T0/B0"),

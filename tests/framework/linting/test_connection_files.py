@@ -257,6 +257,58 @@ def test_a_secret_is_not_shown() -> None:
     assert found[0].excerpt == "settings: {******* *, **** ******, ******* *}"
 
 
+PLAIN = "is a secret in plain text: anyone with the file can read it."
+
+
+def test_secrets_in_objects_and_lists_are_found() -> None:
+    """Of a secret object every text, of another one those that it declares as secret."""
+    letters = from_manifest(
+        {
+            **MANIFEST,
+            "authentication": {
+                "scheme": "custom",
+                "fields": {
+                    "headers": {"type": "object", "secret": True},
+                    "account": {
+                        "type": "object",
+                        "properties": {
+                            "name": {"type": "string"},
+                            "keys": {"type": "string", "multiple": True, "secret": True},
+                        },
+                    },
+                },
+            },
+        }
+    )
+    text = (
+        "destination: letters\n"
+        "settings:\n"
+        "  headers:\n"
+        "    x-api-key: sesame\n"
+        '    more: {deep: "${env:DEEP}"}\n'
+        "  account: {name: open, keys: [mellon]}\n"
+        "subscriptions: []\n"
+    )
+    reading = parse_connection(text, "c.yaml", Path(), {"DEEP": "x"})
+    validate(reading, letters, model_from_spec())
+    found = [each for each in reading.diagnostics if each.code == "AD305"]
+    assert [(each.line, each.message, each.hint) for each in found] == [
+        (
+            4,
+            f"Setting `headers.x-api-key` {PLAIN}",
+            "Write `x-api-key: ${env:X_API_KEY}` and set the variable.",
+        ),
+        (
+            6,
+            f"Setting `account.keys[0]` {PLAIN}",
+            "Write `keys: ${env:KEYS}` and set the variable.",
+        ),
+    ]
+    shown = str([each.to_json() for each in reading.diagnostics])
+    assert "sesame" not in shown
+    assert "mellon" not in shown
+
+
 # Manifests
 
 
