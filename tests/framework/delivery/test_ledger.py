@@ -631,6 +631,38 @@ def test_two_calls_at_a_time_about_one_person_confirm_nothing(
     assert desk.members() == {"a": (True, True), "b": (True, True)}
 
 
+@pytest.mark.parametrize("saved_before", [False, True])
+def test_what_a_call_under_way_may_change_is_not_saved_as_confirmed(
+    toys: Callable[..., Desk], *, saved_before: bool
+) -> None:
+    seen: list[dict[str, tuple[bool, bool]]] = []
+    desk = toys(lambda: seen.append(desk.members()))
+    desk.deliver(change(ADA))
+    if saved_before:
+        desk.save()
+    desk.deliver(change(ADA, joins=False))
+    assert seen == [{}, {"a": (True, False)}]
+    assert desk.members() == {"a": (False, True)}
+
+
+def test_who_may_still_be_reached_by_calls_is_known_until_they_are_saved(
+    toys: Callable[..., Desk],
+) -> None:
+    called: list[list[str]] = []
+
+    def perform_batch() -> None:
+        desk.save()
+        called.append([one for _, _, one in desk.ledger.called()])
+
+    desk = toys(perform_batch)
+    desk.deliver(change(ADA), change(BOB))
+    assert [one for _, _, one in desk.ledger.called()] == [ADA, BOB]
+    desk.deliver(change(CYD))
+    assert called == [[ADA, BOB], [CYD]]
+    desk.save()
+    assert desk.ledger.called() == []
+
+
 # Requests to delete users
 
 
