@@ -1,4 +1,4 @@
-"""Every promise of docs/operations.md names a test that exists."""
+"""Every promise of docs/operations.md and docs/memberships.md names a test that exists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = "\n".join(
+    (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for name in ("operations.md", "memberships.md")
+)
 FILES = re.findall(r"tests/[a-z_/]+\.py", PAGE)
 TESTS = re.findall(r"`(test_[a-z_]+)`", PAGE)
 
