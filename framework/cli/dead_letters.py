@@ -17,6 +17,7 @@ import click
 from framework.cli import exits
 from framework.cli.connections import (
     endpoint_option,
+    name_of,
     open_connection,
     origins_text,
     rotated_tokens,
@@ -28,7 +29,13 @@ from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.delivery import Connection
-    from framework.relay import DeadLetter, DeadLetterFile, DeadLetterFilter, DeadLetters
+    from framework.relay import (
+        ClaimedLedger,
+        DeadLetter,
+        DeadLetterFile,
+        DeadLetterFilter,
+        DeadLetters,
+    )
     from framework.results import Result
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -217,6 +224,12 @@ def drop(
     help="Connection file; required for dead letters of a file.",
 )
 @endpoint_option
+@store_option(
+    "--ledger",
+    required=False,
+    use="The store that the run was given, for dead letters of a file: its ledger of memberships "
+    "learns what the partner confirms. ",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON lines.")
 @click.pass_context
 def replay(  # noqa: PLR0913 - each is an option of its own
@@ -228,6 +241,7 @@ def replay(  # noqa: PLR0913 - each is an option of its own
     filtered: bool,
     path: str | None,
     endpoints: Mapping[str, str],
+    ledger: StoreAddress | None,
     as_json: bool,
 ) -> None:
     """Deliver dead letters again, each in the subscription in which it failed.
@@ -240,6 +254,8 @@ def replay(  # noqa: PLR0913 - each is an option of its own
     from framework.relay import DeadLetterFile  # noqa: PLC0415 - heavy, at first use
 
     if not isinstance(letters, DeadLetterFile):
+        if ledger:
+            raise click.UsageError("The relay keeps its ledger itself; leave out --ledger.")
         _request(letters, found)
         return
     if path is None:
@@ -251,6 +267,7 @@ def replay(  # noqa: PLR0913 - each is an option of its own
     opened = open_connection(path)
     file = opened.file
     echo("Replayed events are sent after newer ones about the same person.", err=True)
+    sent_to = origins_text(endpoints)
     with (
         plugins_print_to_stderr(),
         connect(
@@ -260,15 +277,36 @@ def replay(  # noqa: PLR0913 - each is an option of its own
             consent=file.consent,
             options=file.delivery,
             transport=make_transport(redirect=endpoints, options=file.delivery),
-            tokens=rotated_tokens(opened, origins_text(endpoints)),
+            tokens=rotated_tokens(opened, sent_to),
         ) as connection,
+        _members(ledger, connection, name_of(opened), sent_to) as members,
     ):
-        results = _replayed(connection, found)
+        results = _replayed(connection, found, members)
+        if members:
+            members.save()
     settled = [letter for letter, result in results if _is_settled(result)]
     _drop(letters, settled)
     _report(results, len(found), as_json=as_json)
     if len(settled) < len(found):
         ctx.exit(exits.FAILED)
+
+
+@contextmanager
+def _members(
+    address: StoreAddress | None, connection: Connection, name: str, sent_to: str
+) -> Iterator[ClaimedLedger | None]:
+    """Claim the connection in the store at *address*, and yield its ledger, if there is one."""
+    if address is None:
+        yield None
+        return
+    from framework.relay import ConnectionIdentity, claimed_ledger  # noqa: PLC0415 - heavy
+
+    serves = ConnectionIdentity.of(connection, name, sent_to)
+    with (
+        open_store(address) as store,
+        claimed_ledger(store, name, connection, serves, otherwise="") as members,
+    ):
+        yield members
 
 
 def _request(letters: DeadLetters, found: Sequence[DeadLetter]) -> None:
@@ -287,7 +325,7 @@ def _drop(letters: DeadLetters | DeadLetterFile, found: Sequence[DeadLetter]) ->
 
 
 def _replayed(
-    connection: Connection, found: Sequence[DeadLetter]
+    connection: Connection, found: Sequence[DeadLetter], members: ClaimedLedger | None
 ) -> list[tuple[DeadLetter, Result]]:
     """Deliver letters, in order; return those of subscriptions that exist, with their results."""
     from framework.delivery import DELETIONS  # noqa: PLC0415 - heavy, imported at first use
@@ -301,7 +339,7 @@ def _replayed(
             places[position].append((index, letter))
             events.append((position, json.loads(letter.event)))
     wanted = {(position, index) for position, some in places.items() for index, _ in some}
-    sender = connection.stream()
+    sender = connection.stream(ledger=members.ledger.sending_all() if members else None)
     results: list[tuple[DeadLetter, Result]] = []
     for steps in (sender.add(events, lambda at, index: (at, index) in wanted), sender.flush()):
         for completions in steps:

@@ -83,13 +83,15 @@ def _read_store(
     return StoreAddress(Path(rest))
 
 
-def store_option(*, required: bool = True, use: str = "The store of events: ") -> Callable[[F], F]:
+def store_option(
+    name: str = "--store", *, required: bool = True, use: str = "The store of events: "
+) -> Callable[[F], F]:
     """Return the decorator that adds the option; its value is a `StoreAddress`.
 
     *use* says first what the command uses it for.
     """
     return click.option(
-        "--store",
+        name,
         required=required,
         metavar="STORE",
         callback=_read_store,

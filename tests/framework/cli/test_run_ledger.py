@@ -18,7 +18,7 @@ from framework.cli import exits
 from framework.cli.app import actions
 from framework.errors import StorageError
 from framework.relay import SQLiteStore
-from framework.sandbox import serve
+from framework.sandbox import Fault, serve
 from tests.deliveries import ADD, REMOVE, event, write
 from tests.relaying import until
 
@@ -112,6 +112,28 @@ def test_the_second_of_several_files_repeats_nothing(desk: Desk) -> None:
     one, two = desk.events("1.ndjson", enters()), desk.events("2.ndjson", enters())
     assert desk.counts("-e", one, "-e", two) == {"delivered": 40, "UNCHANGED": 40}
     assert desk.criteo.calls["amend"] == 1
+
+
+def test_the_ledger_learns_from_a_replay_of_dead_letters(desk: Desk) -> None:
+    """A replayed enter comes after the exit, so that a further exit changes something."""
+    desk.counts("-e", desk.events("entered.ndjson", enters()[:2]))
+    late = desk.events("late.ndjson", [event(PEOPLE[0])])
+    desk.criteo.inject(Fault("server-error", "amend", times=9))
+    assert desk.run("-e", late, "--restart", "--no-ledger", "--give-up-after", "0", "--tries", "1")
+    desk.criteo._plan.clear()
+    (letters,) = desk.folder.glob("late.*.dead-letters.ndjson")
+    exited = desk.events("exited.ndjson", exits_of(PEOPLE[:1]))
+    assert desk.counts("-e", exited) == {"delivered": 1}
+    assert desk.criteo.members("spring") == {PEOPLE[1]}
+    command = ["dead-letters", "replay", str(letters), *desk.options[1:5], "--ledger"]
+    result = CliRunner().invoke(actions, [*command, desk.options[-1]], prog_name="actions")
+    assert result.exit_code == exits.DONE, result.output
+    assert desk.criteo.members("spring") == {*PEOPLE[:2]}
+    assert desk.counts("-e", exited, "--restart") == {"delivered": 1}
+    assert desk.criteo.members("spring") == {PEOPLE[1]}
+    refused = ["dead-letters", "replay", *desk.options[-2:], "--ledger", desk.options[-1]]
+    result = CliRunner().invoke(actions, refused, prog_name="actions")
+    assert "The relay keeps its ledger itself; leave out --ledger." in result.output
 
 
 def test_what_was_saved_before_a_checkpoint_that_failed_counts(
