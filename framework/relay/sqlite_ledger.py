@@ -10,7 +10,7 @@ import hmac
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -28,7 +28,14 @@ _DIGEST: Final = 16
 
 _WHERE: Final = "account = ? and lane = ? and scope = ? and naming = ? and name = ?"
 
-_UNCONFIRM: Final = "update members set state = state - 1 where state in (1, 3) and audience = ?"
+_UNCONFIRM_ALL: Final = (
+    "update members set state = state - 1 where state in (1, 3) and audience = ?"
+)
+
+_FORGET: Final = "update members set state = 2 where state = 3 and audience = ?"
+
+_PART: Final = 20_000
+"""Members of an audience that one transaction goes through when all of them are changed."""
 
 _SAVE: Final = (
     "insert into members(audience, person, state, since) values(?, ?, ?, ?) "
@@ -114,7 +121,23 @@ class SQLiteLedger:
 
     def clear(self, audience: int) -> int:
         """Record that nobody's state is confirmed; return the number of people changed."""
-        return self.writer.run(lambda database: _clear_group(database, audience))
+        with self.reader("read") as database:
+            group = _group(database, audience)
+        number = sum(self.unconfirm_in_parts(one, _UNCONFIRM_ALL) for one in group)
+        return number + self.writer.run(lambda database: _clear_group(database, audience))
+
+    def unconfirm_in_parts(self, audience: int, update: str) -> int:
+        """Run *update* on the members of an audience, part by part; return the number of changes.
+
+        So other writes, such as appends, need not wait for millions of rows.
+        """
+        number, after = 0, b""
+        while True:
+            last, found = self.writer.run(partial(_update_part, audience, update, after))
+            number += found
+            if last is None:
+                return number
+            after = last
 
     def erase(self, people: Sequence[bytes]) -> int:
         """Delete everything about people; return the number of states deleted."""
@@ -160,6 +183,7 @@ class SQLiteMemberships:
 
     def __init__(self, ledger: SQLiteLedger, account: str, connection: str, fence: Fence) -> None:
         self.digests = ledger.digests
+        self._ledger = ledger
         self._writer, self._reader = ledger.writer, ledger.reader
         self._account = account
         self._connection = connection
@@ -186,11 +210,15 @@ class SQLiteMemberships:
 
         def write(database: sqlite3.Connection) -> int:
             self._fence(database)
-            query = "update members set state = 2 where state = 3 and audience = ?"
-            chosen = [self._use(database, audience).id] if audience else self._audiences(database)
-            return sum(database.execute(query, (one,)).rowcount for one in chosen)
+            return sum(database.execute(_FORGET, (one,)).rowcount for one in chosen)
 
-        return self._writer.run(write)
+        chosen = self._writer.run(
+            lambda database: (
+                [self._use(database, audience).id] if audience else self._audiences(database)
+            )
+        )
+        number = sum(self._ledger.unconfirm_in_parts(one, _FORGET) for one in chosen)
+        return number + self._writer.run(write)
 
     def erase(self, people: Sequence[bytes]) -> int:
         """Delete the states of people in all audiences; return their number."""
@@ -282,13 +310,13 @@ def _look_up(database: sqlite3.Connection, row: AudienceRow, people: Sequence[by
 def _unconfirm(database: sqlite3.Connection, audience: int, people: Iterable[bytes]) -> None:
     """Record that the state of people in an audience, given by its ID, is not confirmed."""
     for some, marks in _some(sorted(people)):
-        database.execute(f"{_UNCONFIRM} and person in ({marks})", (audience, *some))
+        database.execute(f"{_UNCONFIRM_ALL} and person in ({marks})", (audience, *some))
 
 
 def _clear_audience(database: sqlite3.Connection, audience: int) -> int:
     """Record that nobody's state in an audience is confirmed; return the number of changes."""
     database.execute("update audiences set version = random() where id = ?", (audience,))
-    return database.execute(_UNCONFIRM, (audience,)).rowcount
+    return database.execute(_UNCONFIRM_ALL, (audience,)).rowcount
 
 
 def save_members(
@@ -359,15 +387,35 @@ def remove_doubts(database: sqlite3.Connection, connection: str, resolved: Seque
     database.executemany("delete from doubts where connection = ? and id = ?", rows)
 
 
-def _clear_group(database: sqlite3.Connection, audience: int) -> int:
-    """Clear an audience and those that may be the same one; nobody counts as using them."""
-    group = database.execute(
+def _update_part(
+    audience: int, update: str, after: bytes, database: sqlite3.Connection
+) -> tuple[bytes | None, int]:
+    """Update members with digests above *after*; return the last digest, None at the end."""
+    (last,) = database.execute(
+        "select max(person) from (select person from members where audience = ? and person > ? "
+        "order by person limit ?)",
+        (audience, after, _PART),
+    ).fetchone()
+    if last is None:
+        return None, 0
+    query = f"{update} and person > ? and person <= ?"
+    return last, database.execute(query, (audience, after, last)).rowcount
+
+
+def _group(database: sqlite3.Connection, audience: int) -> list[int]:
+    """Return the IDs of an audience and of those that may be the same one."""
+    rows = database.execute(
         "select b.id from audiences a join audiences b on a.id = b.id or (a.ambiguous and "
         "a.account = b.account and a.lane = b.lane and a.scope = b.scope) where a.id = ?",
         (audience,),
-    ).fetchall()
+    )
+    return [number for (number,) in rows]
+
+
+def _clear_group(database: sqlite3.Connection, audience: int) -> int:
+    """Clear an audience and those that may be the same one; nobody counts as using them."""
     number = 0
-    for (one,) in group:
+    for one in _group(database, audience):
         number += _clear_audience(database, one)
         unused = "update audiences set used = 0, shared = 0, ambiguous = 0 where id = ?"
         database.execute(unused, (one,))

@@ -622,6 +622,31 @@ def follow(store: EventStore, steps: list[Step]) -> None:
 # What SQLite stores
 
 
+def test_events_are_appended_while_a_large_audience_is_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framework.relay.sqlite_ledger._PART", 7)
+    with SQLiteStore(tmp_path / "events.db") as store:
+        claim = claimed(store)
+        ads = claim.memberships(ACCOUNT)
+        states = {person(number): IN if number % 3 else OUT for number in range(1, 101)}
+        save(claim, ads, BUYERS, states)
+        transactions: list[int] = []
+        run = store._writer.run
+
+        def count(write: Callable[[sqlite3.Connection], object]) -> object:
+            transactions.append(1)
+            return run(write)
+
+        monkeypatch.setattr(store._writer, "run", count)
+        assert ads.forget_members(BUYERS) == 67
+        assert len(transactions) >= 100 // 7
+        (buyers,) = store.ledger.audiences()
+        assert (buyers.members, buyers.pending) == (67, 67)
+        assert store.ledger.clear(buyers.id) == 33
+        assert store.ledger.audiences()[0].pending == 100
+
+
 def test_no_identifier_is_stored_but_those_of_doubts(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     with SQLiteStore(path) as store:
