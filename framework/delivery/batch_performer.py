@@ -21,7 +21,7 @@ from framework.delivery.plugin_calls import BatchInput
 from framework.delivery.prepare import Intake
 from framework.delivery.report import Sent
 from framework.delivery.row_groups import Batch
-from framework.errors import OwnershipLostError, StorageError
+from framework.errors import IntegrationError, OwnershipLostError, StorageError
 from framework.paths import Event
 from framework.results import Delivered, Failed, Result
 
@@ -110,11 +110,11 @@ class BatchPerformer:
         if ledger is None:
             return runner.delete_users(events)
         try:
-            results = runner.delete_users(events, ledger.forget_all_members)
+            results = runner.delete_users(events, _while_owned(ledger.forget_all_members))
             pairs = zip(events, results, strict=True)
             deleted = [one for one, result in pairs if isinstance(result, Delivered)]
             ledger.erase(identities_of(deleted, self._subscriptions))
-        except (StorageError, OwnershipLostError) as error:
+        except (StorageError, OwnershipLostError, IntegrationError) as error:
             return [store_failed(error)] * len(events)
         return results
 
@@ -162,7 +162,7 @@ class BatchPerformer:
         part = batch if every else batch.only([batch.row_ids[place] for place in places])
         self._calls[id(batch)] = call, places, earlier
         try:
-            results = self._send(compiled, part, lambda: ledger.forget_members(call))
+            results = self._send(compiled, part, _while_owned(lambda: ledger.forget_members(call)))
         finally:
             self._calls.pop(id(batch), None)
         ledger.settle(call, places, results)
@@ -207,6 +207,18 @@ class BatchPerformer:
             return payload
         older = [self._intake.objects[row_id] for row_id in earlier]
         return self._hook_runner.merge(compiled, older, payload)
+
+
+def _while_owned(forget: Callable[[], None]) -> Callable[[], None]:
+    """Return the function for hooks, which fails like a call once the connection is lost."""
+
+    def called() -> None:
+        try:
+            forget()
+        except OwnershipLostError as error:
+            raise IntegrationError(str(error), "OWNERSHIP_LOST", 503, scope="connection") from None
+
+    return called
 
 
 def audience_of(compiled: CompiledSubscription, batch: Batch) -> Audience | None:

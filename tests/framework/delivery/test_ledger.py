@@ -599,6 +599,24 @@ def test_the_members_that_a_destination_forgets_are_sent(toys: Callable[..., Des
     assert desk.members() == {"a": (True, True), "b": (False, True), "c": (True, True)}
 
 
+def test_who_lost_the_connection_forgets_no_members(toys: Callable[..., Desk]) -> None:
+    """The call fails like any call of who lost the connection, and is no bug of the destination."""
+    desk: Desk
+
+    def perform_batch(forget_members: Callable[[], None]) -> None:
+        desk.claim.release()
+        forget_members()
+
+    def delete_users(requests: Sequence[DeletionRequest]) -> None:
+        raise AssertionError(requests)
+
+    desk = toys(perform_batch, hooks={"delete_users": delete_users})
+    assert desk.deliver(change(ADA)) == ["OWNERSHIP_LOST"]
+    assert desk.deliver(delete(ADA)) == ["STORE_FAILED"]
+    desk.restart()
+    assert desk.members() == {}
+
+
 # Everything is sent
 
 
@@ -636,6 +654,7 @@ def test_what_a_call_under_way_may_change_is_not_saved_as_confirmed(
     toys: Callable[..., Desk], *, saved_before: bool
 ) -> None:
     seen: list[dict[str, tuple[bool, bool]]] = []
+    desk: Desk
     desk = toys(lambda: seen.append(desk.members()))
     desk.deliver(change(ADA))
     if saved_before:
@@ -649,6 +668,7 @@ def test_who_may_still_be_reached_by_calls_is_known_until_they_are_saved(
     toys: Callable[..., Desk],
 ) -> None:
     called: list[list[str]] = []
+    desk: Desk
 
     def perform_batch() -> None:
         desk.save()
