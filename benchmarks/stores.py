@@ -126,7 +126,7 @@ def deliver(address: str, options: argparse.Namespace) -> dict[str, Any]:
             list(pool.map(append, range(WRITERS)))
         appended = time.perf_counter() - start
         while any(one.waiting for one in store.cursors()):
-            time.sleep(0.02)
+            time.sleep(0.1)
         took = time.perf_counter() - start
         for one in (*workers, partner):
             one.communicate()

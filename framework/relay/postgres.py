@@ -40,6 +40,7 @@ WINDOW: Final = 3600.0
 TAKEOVER: Final = 4.0
 """Seconds after which the server frees the connections of a process that gives no sign."""
 
+# Not by NOTIFY, which locks the queue of the whole database while a transaction commits.
 _POLL: Final = 0.1
 """Seconds after which lines that another process appended are noticed."""
 

@@ -206,8 +206,9 @@ class AppenderThread:
     def _stored(self, stream: str, group: list[_Submission]) -> Sequence[Appended | StoreFullError]:
         """Return a result for each submission, once all of them are durable."""
         digests = [digest for one in group for digest in one.digests if digest]
-        turns = self._since is None or not 0 <= self._now() - self._since < self._window
-        if not turns and not self._limits.any and len(digests) == len(set(digests)):
+        if self._since is None or not 0 <= self._now() - self._since < self._window:
+            self._sessions.run("written", self._turn)
+        if not self._limits.any and len(digests) == len(set(digests)):
             lines = [line for one in group for line in one.lines]
             values = _values(stream, lines, digests)
             if self._sessions.run("written", lambda session: _store(session, values)):
@@ -218,12 +219,13 @@ class AppenderThread:
         self, session: Session, stream: str, group: list[_Submission]
     ) -> Sequence[Appended | StoreFullError]:
         """Store what is not repeated and has room, in a transaction that locks the stream first."""
-        self._turn(session)
-        query = "insert into streams(name) values(%s) on conflict do nothing"
-        session.execute(query, (stream,))
         with session.transaction():
-            session.execute("lock table seen in row exclusive mode")
-            session.execute("select from streams where name = %s for update", (stream,))
+            session.execute("lock table seen in row exclusive mode")  # first, as an append does
+            query = "select from streams where name = %s for update"
+            if not session.execute(query, (stream,)).rowcount:
+                add = "insert into streams(name) values(%s) on conflict do nothing"
+                session.execute(add, (stream,))
+                session.execute(query, (stream,))
             known = _known(session, [digest for one in group for digest in one.digests if digest])
             staged: list[bytes] = []
             new: list[bytes] = []

@@ -49,6 +49,7 @@ _SERVER: Final = {
     "idle_in_transaction_session_timeout": "60s",
     "idle_session_timeout": "0",
     "default_transaction_isolation": "read committed",
+    "jit": "off",  # compiling takes longer than any of these queries
 }
 
 AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected)
