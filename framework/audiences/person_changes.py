@@ -14,7 +14,7 @@ from framework.errors import StorageError
 _QUERY: Final = 500
 """People that one query looks for."""
 
-_CACHE: Final = 64 * 1024
+_CACHE: Final = 16 * 1024
 """Size in KiB of the part of the database that is kept in memory."""
 
 _SCHEMA: Final = """
