@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from tests.framework.cli.audience_bench import (
     md5,
     sha256,
 )
+from tests.relaying import until
 
 ADA, BOB, CYD, DOT, EVE = map(address, range(5))
 
@@ -321,6 +324,31 @@ def test_an_outage_leaves_the_rest_for_the_next_run(
     assert criteo.pending_faults() == []
     bench.told("mirror", "--name", "spring", "--members", path, "--yes")
     assert criteo.members("spring") == {ADA, BOB}
+
+
+def test_a_mirror_that_is_killed_is_completed_by_the_next(
+    bench: AudienceBench, criteo: CriteoSandbox
+) -> None:
+    """What the partner accepted in a call without an answer is not known to be confirmed."""
+    first = bench.write("first.txt", map(address, range(20)))
+    second = bench.write("second.txt", map(address, range(5, 30)))
+    named = ("--name", "spring", "--yes", "--max-removals", "5", "--previous", first)
+    bench.told("mirror", "--members", first, *named)
+    criteo.inject(Fault("slow", route="amend", seconds=1.0))
+    command = ["audience", "mirror", "--members", second, *named, "-c", bench.connection]
+    command += ["--endpoint", bench.endpoint, "--store", bench.store_option]
+    calls = criteo.calls["amend"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "framework", *map(str, command)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        until(lambda: criteo.calls["amend"] > calls)
+        process.kill()
+    until(lambda: not criteo.pending_faults())
+    bench.told("mirror", "--members", second, *named)
+    assert criteo.members("spring") == addresses(*range(5, 30))
+    assert bench.states() == {IN: 25, OUT: 5}
 
 
 def test_a_run_sends_nothing_that_was_mirrored(bench: AudienceBench, criteo: CriteoSandbox) -> None:
