@@ -321,7 +321,7 @@ def _settings(manager: pluggy.PluginManager, identity: Destination) -> type[Sett
     found = _ask(manager, "settings")
     if found is not None and not (isinstance(found, type) and issubclass(found, Settings)):
         raise _wrong(manager, "settings", "Hook `settings` must return a Settings class.")
-    if found is not None and identity.settings:
+    if found is not None and identity.settings and found is not identity.settings:
         raise _wrong(manager, "settings", _GIVEN_TWICE.format("settings"))
     return found
 
@@ -335,7 +335,7 @@ def _actions(manager: pluggy.PluginManager, identity: Destination) -> Sequence[A
         raise _wrong(manager, "destination", text)
     if not found or not all(isinstance(action, Action) for action in found):
         raise _wrong(manager, "actions", "Hook `actions` must return at least one Action.")
-    if identity.actions:
+    if identity.actions and [*identity.actions] != [*found]:
         raise _wrong(manager, "actions", _GIVEN_TWICE.format("actions"))
     return tuple(found)
 

@@ -100,6 +100,8 @@ def condition_text(condition: Condition) -> str:
 
 def requirement_text(problem: Problem) -> str:
     """Return the requirement that a value violates, such as `must be a number`."""
+    if problem.code == "rule":
+        return str(problem.found)
     field = problem.field
     name = "date-like" if field.type == "datetime" else field.format or "text"
     demands: dict[ProblemCode, str] = {
@@ -112,7 +114,6 @@ def requirement_text(problem: Problem) -> str:
         "too_long": f"must have at most {_count(field.maximum)}",
         "too_small": f"must be at least {field.minimum}",
         "too_large": f"must be at most {field.maximum}",
-        "rule": str(problem.found),
     }
     return demands[problem.code]
 

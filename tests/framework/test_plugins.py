@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from framework import hookspecs
-from framework.definition import Destination, Settings, Subscription, field
+from framework.definition import Action, Destination, Settings, Subscription, field
 from framework.delivery import connect
 from framework.errors import DefinitionError, PluginError, UnknownNameError
 from framework.hook_checks import place_of
@@ -184,9 +184,27 @@ def test_two_destinations_with_one_slug_are_both_left_out(point: Any) -> None:
     assert list(registry.destinations) == ["y"]
 
 
+OTHER = Action(slug="other", title="Other", trigger='type = "track"', payload={})
+
+
+class OwnSettings(Settings):
+    """Settings other than those of a hook."""
+
+    key: str = field("Key")
+
+
 def given(**options: Any) -> Any:
     """Return the hook `destination` for one called `x`."""
     return lambda: Destination(slug="x", name="X", **options)
+
+
+def test_what_is_given_twice_and_equal_is_given() -> None:
+    """A definition and its hooks may say the same."""
+    hooks = {"settings": lambda: OwnSettings, "actions": lambda: [OTHER]}
+    destination = given(settings=OwnSettings, actions=[OTHER])
+    plugin = open_plugin(named("x", destination=destination, **hooks))
+    assert plugin.definition.settings is OwnSettings
+    assert [*plugin.definition.actions] == [OTHER]
 
 
 def test_two_hooks_make_a_destination() -> None:
@@ -268,14 +286,14 @@ def no_wrapper() -> None:
             ),
         ),
         (
-            named("x", destination=given(actions=[SEND])),
+            named("x", destination=given(actions=[OTHER])),
             (
                 "{actions}: The Destination has `actions`, too. Remove them there, or remove the "
                 "hook `actions`."
             ),
         ),
         (
-            named("x", destination=given(settings=Settings), settings=lambda: Settings),
+            named("x", destination=given(settings=OwnSettings), settings=lambda: Settings),
             (
                 "{settings}: The Destination has `settings`, too. Remove them there, or remove the "
                 "hook `settings`."
