@@ -13,6 +13,7 @@ PACKAGES: Final = (
     "@segment/analytics-node@3.1.0",
     "@segment/analytics-next@1.84.3",
     "@rudderstack/rudder-sdk-node@3.0.13",
+    "@customerio/cdp-analytics-node@0.5.9",
 )
 FOLDER: Final = Path(__file__).parents[3] / "build" / "clients"
 

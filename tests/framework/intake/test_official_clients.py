@@ -13,10 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from rudderstack.analytics.client import Client as RudderClient
+from segment.analytics.client import Client as SegmentClient
 
 from framework.intake import IntakeOptions, IntakeServer, WriteKeys
 from framework.relay import SQLiteStore
@@ -25,8 +29,12 @@ from tests.framework.intake.node_clients import node_clients
 
 CLIENTS = Path(__file__).parent / "official_clients"
 PYTHON = ["segment_python.py", "rudder_python.py"]
-NODE = ["segment_node.cjs", "rudder_node.cjs"]
+TRAITS = {"email": "ada@example.com"}
+NODE = ["segment_node.cjs", "rudder_node.cjs", "customerio_node.cjs"]
 ALL = PYTHON + NODE
+WITHOUT_SENT_AT = ["customerio_node.cjs"]
+PATIENT = [script for script in ALL if script != "customerio_node.cjs"]
+"""Those that repeat a request for longer than a fraction of a second."""
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +83,8 @@ def test_events_arrive(send: Send, intake: IntakeServer, stored: Stored, script:
     if script in PYTHON:  # those for Node send several batches at once
         assert tracked == list(range(250))
     assert {event["userId"] for event in events} == {"u1"}
-    assert all(event["messageId"] and event["sentAt"] for event in events)
+    assert all(event["messageId"] for event in events)
+    assert {bool(event.get("sentAt")) for event in events} == {script not in WITHOUT_SENT_AT}
     assert all(event["timestamp"][:2] == "20" for event in events)
     assert KEY not in json.dumps(events)
     first = {event["type"]: event for event in reversed(events)}
@@ -117,7 +126,7 @@ def full(tmp_path: Path, keys: WriteKeys) -> Iterator[tuple[SQLiteStore, IntakeS
         yield store, intake
 
 
-@pytest.mark.parametrize("script", ALL)
+@pytest.mark.parametrize("script", PATIENT)
 def test_a_full_store_loses_nothing_if_it_has_room_again_soon(
     send: Send, full: tuple[SQLiteStore, IntakeServer], script: str
 ) -> None:
@@ -137,3 +146,25 @@ def test_a_full_store_loses_nothing_if_it_has_room_again_soon(
     thread.join()
     assert intake.counts()["accepted", "web"] == 55
     assert intake.counts()["refused", "STORE_FULL"] >= 1
+
+
+@pytest.mark.parametrize("client_class", [SegmentClient, RudderClient])
+def test_what_clients_for_python_change(
+    client_class: Any, intake: IntakeServer, stored: Stored
+) -> None:
+    """What docs/intake.md says of them; the intake cannot tell such events from others."""
+    client = client_class(KEY, host=intake.url, sync_mode=True)
+    context: dict[str, Any] = {"app": {"version": "4.2"}}
+    client.identify("ada", {"email": "ada@example.com"}, context=context)
+    ahead = datetime.now() + timedelta(hours=5)  # noqa: DTZ005 - the client has to guess the zone
+    client.track("bob", "Bought", {"id": uuid4(), "n": 1}, context=context, timestamp=ahead)
+    identified, tracked = stored()
+    assert identified.get("traits", identified["context"].get("traits")) == TRAITS
+    assert tracked["properties"] == {"n": 1}
+    assert datetime.fromisoformat(tracked["originalTimestamp"]) == (
+        ahead.astimezone().replace(microsecond=ahead.microsecond // 1000 * 1000)
+        if client_class is SegmentClient
+        else ahead.astimezone()
+    )
+    leaked = tracked["context"].get("traits")
+    assert leaked == (TRAITS if client_class is RudderClient else None)
