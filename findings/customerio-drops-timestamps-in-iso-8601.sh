@@ -3,8 +3,8 @@
 # Guess: a text that is a time, such as the `timestamp` of an event, is converted or refused;
 # `backfill` of the same client refuses it.
 # Behaviour: `track` tries int(timestamp), and sends the event without a timestamp if that fails, so
-# Customer.io dates it by its arrival: replayed events of last year happen today and start campaigns. A number
-# of seconds as text is taken if it is whole, and dropped if it has a fraction.
+# its time is that of its arrival: replayed events of last year happen today, and may start campaigns.
+# A number of seconds as text is taken if it is whole, and dropped if it has a fraction.
 # Tried with version 3.2.0 of customerio (PyPI) on Python 3.11.
 # Output seen:
 #   datetime: 1796032800

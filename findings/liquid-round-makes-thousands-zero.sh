@@ -1,6 +1,6 @@
 #!/bin/sh
 # python-liquid rounds 1234 to hundreds as 0, and 2.5 to 2.
-# Guess: `round: -2` rounds to hundreds, as LiquidJS and Ruby's Round do; a half is rounded away from zero.
+# Guess: `round: -2` rounds to hundreds, as in LiquidJS; a half is rounded away from zero.
 # Behaviour: with a negative number of digits the filter returns 0, whatever the number. Without one it
 # is Python's round, to the even neighbour: order values of 0.50 and 2.50 become 0 and 2.
 # Tried with version 2.3.6 of python-liquid (PyPI) on Python 3.11 and version 10.30.1 of liquidjs

@@ -1,7 +1,7 @@
 #!/bin/sh
-# rudder-sdk-python writes a person's traits into the caller's `context`, and so into the events of others.
-# Guess: `context` is what the caller knows about the process (its release, its region); one dictionary may be
-# passed to every call, as with segment-analytics-python, which the client is made from.
+# rudder-sdk-python writes a person's traits into the caller's `context`, and so into others' events.
+# Guess: `context` is what the caller knows about the process (its release, its region); one dictionary
+# may be passed to every call, as with segment-analytics-python, which the client is made from.
 # Behaviour: `identify` sends the traits as context.traits and sets them in the dictionary that it was
 # given. Each later event with that dictionary carries the address of the person identified last, where
 # mappings look for the address of the event's own person.
