@@ -78,10 +78,16 @@ def per_second(work: Callable[[Sequence[int]], object], numbers: Sequence[int], 
     return len(numbers) / (time.perf_counter() - start)
 
 
-def speeds(claim: Claim, members: int) -> dict[str, float]:
-    """Return rows, look-ups, updates and events a second with so many people in an audience."""
+def speeds(
+    claim: Claim, members: int, then: Callable[[], object] = lambda: None
+) -> dict[str, float]:
+    """Return rows, look-ups, updates and events a second with so many people in an audience.
+
+    Call *then* when all people are in it.
+    """
     memberships = claim.memberships("account")
     loaded = load(claim, memberships, members)
+    then()
     version = memberships.look_up(AUDIENCE, []).version
 
     def look_up(some: Sequence[int]) -> None:

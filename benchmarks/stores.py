@@ -171,13 +171,17 @@ def members(address: str, options: argparse.Namespace) -> dict[str, Any]:
     with opened(address) as store:
         claim = store.claim("ads")
         assert claim
-        speeds = ledger.speeds(claim, options.members)
-        found = {f"{name}_per_s": round(one) for name, one in speeds.items()}
-        if isinstance(store, PostgresStore):
-            with store._address.open() as session:  # noqa: SLF001
-                row = session.execute("select pg_total_relation_size('members')").fetchone()
-            assert row
-            found["bytes_a_member"] = round(row[0] / options.members)
+        found: dict[str, Any] = {}
+
+        def weigh() -> None:
+            if isinstance(store, PostgresStore):
+                with store._address.open() as session:  # noqa: SLF001
+                    row = session.execute("select pg_total_relation_size('members')").fetchone()
+                assert row
+                found["bytes_a_member"] = round(row[0] / options.members)
+
+        for name, one in ledger.speeds(claim, options.members, weigh).items():
+            found[f"{name}_per_s"] = round(one)
     return found
 
 

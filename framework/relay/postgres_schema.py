@@ -51,7 +51,8 @@ create table audiences(
   version bigint not null, unique(account, lane, scope, naming, name));
 create table members(
   since bigint not null, audience integer not null, state smallint not null,
-  person bytea not null, primary key(audience, person));
+  person bytea not null, primary key(audience, person))
+  with (autovacuum_vacuum_scale_factor = 0.02);
 create table doubts(
   id bigint generated always as identity primary key, connection text not null,
   account text not null, lane text not null, scope bytea not null, naming text not null,
