@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from framework.relay import (
     DeadLetter,
@@ -100,8 +100,9 @@ class Worker:
         reader = threading.Thread(target=self._read, args=(self._process.stderr,), daemon=True)
         reader.start()
 
-    def _read(self, errors: Iterable[str]) -> None:
-        self.lost += errors
+    def _read(self, errors: IO[str]) -> None:
+        with errors:
+            self.lost += errors
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
