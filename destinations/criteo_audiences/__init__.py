@@ -52,6 +52,7 @@ def destination() -> Destination:
         rate=Rate(calls=250, seconds=60.0, account=("client_id",)),
         conflicts=find_conflicts,
         adjustable=("api_version", "enable_batching"),
+        credentials=("client_id",),
     )
 
 

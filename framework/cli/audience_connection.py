@@ -42,11 +42,23 @@ class AudienceConnection(NamedTuple):
     def statuses(self, name: str | None = None) -> list[AudienceStatus]:
         """Return the audiences that the connection changes, or those called *name*.
 
-        Raises UnknownNameError if none is.
+        Raises UnknownNameError if none is, ConfigurationError if there are only those of the
+        connection with other settings.
         """
         every = self.store.ledger.audiences(self.name)
         own = [one for one in every if one.account == self.serves.account]
-        return own if name is None else named(own, name)
+        if name is None:
+            return own
+        if every and not own:
+            raise ConfigurationError(self.nothing_known())
+        return named(own, name)
+
+    def nothing_known(self) -> str:
+        """Return the text for a ledger in which the connection has no audiences."""
+        text = f"The ledger has no audiences of the connection `{self.name}`"
+        if self.store.ledger.audiences(self.name):
+            text += " with these settings and --endpoint; it has some with others"
+        return f"{text}."
 
     def reader(self, audiences: Sequence[Audience]) -> PeopleReader:
         """Return what reads identifiers of people in *audiences*."""

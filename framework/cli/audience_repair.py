@@ -64,7 +64,7 @@ def plan(  # noqa: PLR0913, PLR0917 - each is an option of its own
     with opened_connection(path, store, endpoints) as (_, here, stack):
         planned = _plan(here, here.statuses(name), given, column, stack)
         rows = planned.rows()
-    _print_plan(rows, planned.malformed, as_json=as_json)
+    _print_plan(planned, rows, as_json=as_json)
 
 
 @click.command(short_help="Send what the partner has not confirmed.")
@@ -98,7 +98,7 @@ def repair(  # noqa: PLR0913, PLR0917 - each is an option of its own
     with opened_connection(path, store, endpoints) as (_, here, stack):
         claim = here.claim(stack)
         planned = _plan(here, here.statuses(name), given, column, stack)
-        _print_plan(planned.rows(), planned.malformed, as_json=False, err=True)
+        _print_plan(planned, planned.rows(), as_json=False, err=True)
         known = sum(one.taken for one in planned.changes.counts())
         sent = None
         if known:
@@ -108,17 +108,27 @@ def repair(  # noqa: PLR0913, PLR0917 - each is an option of its own
             orders = orders_of(planned.changes, planned.reader, planned.sources)
             sent = send_changes(here, claim, audiences, orders)
         missing = sum(one.number for one in planned.changes.counts()) - known
+    if missing:
+        echo(
+            f"{missing:,} changes cannot be sent, as nothing holds the identifiers. Name lists "
+            "that do by --list.",
+            err=True,
+        )
     end_command(ctx, sent, missing, as_json=as_json)
 
 
 class _Plan(NamedTuple):
-    """What is not confirmed in audiences, and where identifiers are known from."""
+    """What is not confirmed in audiences, and where identifiers are known from.
+
+    *nothing* is the text if there is nothing.
+    """
 
     statuses: Sequence[AudienceStatus]
     changes: Changes
     reader: PeopleReader
     sources: Sequence[PeopleSource]
     malformed: MalformedLines
+    nothing: str
 
     def rows(self) -> list[_PlanRow]:
         """Return the numbers of people in each audience."""
@@ -157,12 +167,14 @@ def _plan(
     lists = [stack.enter_context(IdentifierList(one, column)) for one in given]
     sources: list[PeopleSource] = [*map(ListedPeople, lists), here.events()]
     take_known(changes, reader, sources)
-    return _Plan(statuses, changes, reader, sources, reader.take_malformed())
+    nothing = "The partner has confirmed everything." if statuses else here.nothing_known()
+    return _Plan(statuses, changes, reader, sources, reader.take_malformed(), nothing)
 
 
 def _print_plan(
-    found: Sequence[_PlanRow], malformed: MalformedLines, *, as_json: bool, err: bool = False
+    planned: _Plan, found: Sequence[_PlanRow], *, as_json: bool, err: bool = False
 ) -> None:
+    malformed = planned.malformed
     if as_json:
         rows = [
             {
@@ -179,7 +191,7 @@ def _print_plan(
         for name, added, removed in found
     ]
     titles = ("Audience", "To add", "To remove", "Identifiers known")
-    print_table(titles, table, empty="The partner has confirmed everything.", err=err)
+    print_table(titles, table, empty=planned.nothing, err=err)
     print_malformed(malformed, err=err)
 
 
@@ -206,6 +218,7 @@ def drift(
             key = one.audience.name, one.audience.naming
             sums[key] = sums.get(key, 0) + one.members
         found = [(key, ours, here.size(*key)) for key, ours in sums.items()]
+        nothing = here.nothing_known()
     if as_json:
         rows = [
             {
@@ -232,4 +245,4 @@ def drift(
         for (called, naming), ours, size in found
     ]
     titles = ("Audience", "Named by", "Members", "Partner", "Difference", "Counted late by")
-    print_table(titles, table, empty="The ledger has no audiences of this connection.")
+    print_table(titles, table, empty=nothing)

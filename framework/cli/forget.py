@@ -11,7 +11,7 @@ from framework.cli.terminal import echo
 from framework.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
-    from framework.relay import CursorStatus, EventStore
+    from framework.relay import EventStore
 
 
 @click.command()
@@ -21,31 +21,41 @@ if TYPE_CHECKING:
 def forget(connection: str, store: StoreAddress, yes: bool) -> None:  # noqa: FBT001 - click's signature
     """Remove the connection NAME from a store of events.
 
-    Its undelivered events are given up, and its dead letters are deleted. Events that no other
-    connection waits for are deleted, too.
+    Its undelivered events are given up, and its dead letters and its memberships are deleted: a
+    ledger that begins anew sends every event, and removes nobody whom it does not know. Events that
+    no other connection waits for are deleted, too.
     """
     from framework.relay import DeadLetterFilter  # noqa: PLC0415 - heavy, imported at first use
 
     with open_store(store) as opened:
-        waiting = _found(opened, connection).waiting
-        letters = opened.dead_letters.count(DeadLetterFilter(connection=connection))
-        if (waiting or letters) and not yes:
-            click.confirm(
-                f"Give up {waiting:,} events that `{connection}` has not delivered, and delete "
-                f"{letters:,} dead letters?",
-                abort=True,
-                err=True,
+        waiting, audiences = _kept(opened, connection)
+        claim = opened.claim(connection)
+        if claim is None:
+            raise ConfigurationError(
+                f"A process works for the connection `{connection}`. Stop its relay first."
             )
-        opened.drop(connection)
+        try:
+            letters = opened.dead_letters.count(DeadLetterFilter(connection=connection))
+            question = (
+                f"Give up {waiting:,} events that `{connection}` has not delivered, and delete "
+                f"{letters:,} dead letters"
+            )
+            if audiences:
+                question += f" and the memberships of {audiences:,} audiences"
+            if (waiting or letters or audiences) and not yes:
+                click.confirm(f"{question}?", abort=True, err=True)
+            opened.drop(connection)
+        finally:
+            claim.release()
     echo(f"Removed the connection `{connection}`.")
 
 
-def _found(store: EventStore, name: str) -> CursorStatus:
+def _kept(store: EventStore, name: str) -> tuple[int, int]:
+    """Return the number of events that wait for a connection, and that of its audiences."""
     cursors = {one.connection: one for one in store.cursors()}
-    if name not in cursors:
-        raise UnknownNameError.of("connection", name, [*cursors])
-    if cursors[name].owned:
-        raise ConfigurationError(
-            f"A process works for the connection `{name}`. Stop its relay first."
-        )
-    return cursors[name]
+    every = store.ledger.audiences()
+    known = {*cursors, *(one.connection for one in every)}
+    if name not in known:
+        raise UnknownNameError.of("connection", name, sorted(known))
+    cursor = cursors.get(name)
+    return (cursor.waiting if cursor else 0), sum(one.connection == name for one in every)

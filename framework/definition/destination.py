@@ -282,9 +282,11 @@ class Destination:
     these names if it computes them.
     *conflicts* is a function that finds subscriptions that do not fit together; a connection
     with a conflict is refused. *adjustable* names settings that do not say where events go, such as
-    an API version: when they change, a run still resumes from its checkpoint. *dynamic_settings*
-    holds the functions that return the choices of dynamic settings, as `Action.dynamic` does, and
-    *settings_rules* the rules across settings.
+    an API version: when they change, a run still resumes from its checkpoint. *credentials* names
+    settings that are no secrets, but say by whom events are sent, such as the ID of an application:
+    connections that differ only in them change the same audiences.
+    *dynamic_settings* holds the functions that return the choices of dynamic settings, as
+    `Action.dynamic` does, and *settings_rules* the rules across settings.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -300,6 +302,7 @@ class Destination:
     conflicts: Callable[[Sequence[Subscription]], Sequence[Conflict]] | None = None
     transport: Transport = "http"
     adjustable: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
     dynamic_settings: Mapping[str, ChoicesFunction] = field(default_factory=dict, repr=False)
     settings_rules: Sequence[FieldRule] = ()
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -313,7 +316,7 @@ class Destination:
             object.__setattr__(self, name, tuple(found))
         problems = [*_slug_problems(self.slug), *self._transport_problems(), *self._twice()]
         problems += self._lane_problems()
-        problems += [*self._preset_problems(), *self._adjustable_problems()]
+        problems += [*self._preset_problems(), *self._setting_problems()]
         if self.settings_fields:  # otherwise those of the hook are not known yet
             problems += dynamic_problems(
                 self.settings_fields, self.dynamic_settings, "dynamic_settings"
@@ -367,13 +370,19 @@ class Destination:
                     f'`coalesce="{rules.coalesce}"`. Declare the same for both.'
                 )
 
-    def _adjustable_problems(self) -> list[str]:
+    def _setting_problems(self) -> list[str]:
         known = self.settings_fields
-        unknown = [key for key in self.adjustable if known and key not in known]
-        found = [f"`adjustable` names the unknown setting `{key}`." for key in unknown]
-        account = self.rate.account if self.rate else ()
-        unknown = [key for key in account if known and key not in known]
-        return found + [f"`Rate.account` names the unknown setting `{key}`." for key in unknown]
+        named = {
+            "adjustable": self.adjustable,
+            "credentials": self.credentials,
+            "Rate.account": self.rate.account if self.rate else (),
+        }
+        return [
+            f"`{name}` names the unknown setting `{key}`."
+            for name, keys in named.items()
+            for key in keys
+            if known and key not in known
+        ]
 
     def _preset_problems(self) -> list[str]:
         if not self.actions:

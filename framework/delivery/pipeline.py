@@ -12,7 +12,7 @@ import json
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -401,9 +401,20 @@ class Connection:
     @property
     def settings_digest(self) -> str:
         """A digest of the settings that say where events go: neither secret nor adjustable."""
-        definition, values = self.plugin.definition, self.settings
-        known, adjustable = definition.settings_fields, definition.adjustable
-        fields = {key: known[key] for key in known if key not in adjustable}
+        return self._settings_digest(self.plugin.definition.adjustable)
+
+    @property
+    def audiences_digest(self) -> str:
+        """A digest of the settings that say whose audiences are changed.
+
+        Those that say by whom, such as an application of the partner's, do not count.
+        """
+        definition = self.plugin.definition
+        return self._settings_digest((*definition.adjustable, *definition.credentials))
+
+    def _settings_digest(self, without: Collection[str]) -> str:
+        known, values = self.plugin.definition.settings_fields, self.settings
+        fields = {key: known[key] for key in known if key not in without}
         plain = values if isinstance(values, Mapping) else values_of(values)
         return _digest(json.dumps(_public(fields, plain), sort_keys=True, default=str))
 

@@ -37,19 +37,28 @@ class ConnectionIdentity(Struct, frozen=True, kw_only=True):
     """The connection of a run: destination and subscriptions as *label*, and its *name*.
 
     *settings* is a digest of the settings that are not secret. *sent_to* is empty for the partner,
-    otherwise what receives the requests in its place.
+    otherwise what receives the requests in its place. *audiences* is a digest of the settings that
+    say whose audiences are changed, empty if it is the same as *settings*.
     """
 
     label: str
     name: str = ""
     settings: str = ""
     sent_to: str = ""
+    audiences: str = ""
 
     @classmethod
     def of(cls, connection: Connection, name: str = "", sent_to: str = "") -> ConnectionIdentity:
         """Return the identity of *connection*, which is called *name* in its file."""
         label, settings = connection.label, connection.settings_digest
-        return cls(label=label, name=name, settings=settings, sent_to=sent_to)
+        whose = connection.audiences_digest
+        return cls(
+            label=label,
+            name=name,
+            settings=settings,
+            sent_to=sent_to,
+            audiences="" if whose == settings else whose,
+        )
 
     def difference(self, other: ConnectionIdentity) -> str:
         """Return what *other* is a run for, or an empty string if it serves the same."""
@@ -68,7 +77,7 @@ class ConnectionIdentity(Struct, frozen=True, kw_only=True):
     @property
     def account(self) -> str:
         """Whose audiences the connection changes, for a ledger of memberships."""
-        where = (self.label.split()[0], self.settings, self.sent_to)
+        where = (self.label.split()[0], self.audiences or self.settings, self.sent_to)
         return " ".join(filter(None, where))
 
     @property

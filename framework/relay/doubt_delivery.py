@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain, groupby
 from typing import Final
 
-from framework.delivery import Connection, Ledger, MemberEvents, Memberships
+from framework.delivery import Audience, Connection, Ledger, MemberEvents, Memberships
 from framework.errors import ConfigurationError
 from framework.paths import Event
 from framework.relay.ledger_store import Doubt
@@ -33,10 +33,13 @@ def resolve_doubts(  # noqa: PLR0913, PLR0917 - what one attempt needs
     """Send the state of people in the ledger once more; return the IDs of resolved doubts.
 
     No other call about them may be under way. Those whose call failed for now stay. Where nothing
-    can be sent, the next event about a person is, since nobody in doubt counts as confirmed.
+    can be sent, the next event about a person is, since nobody in doubt counts as confirmed: also
+    not by a call whose results the owner saved after the doubt.
     """
     mine = [one for one in doubts if one.account == account]
     resolved = [one.id for one in doubts if one.account != account]
+    for audience, some in _by_audience(mine):
+        memberships.unconfirm(audience, [one.person for one in some])
     try:
         members = MemberEvents(connection)
     except ConfigurationError:
@@ -68,11 +71,9 @@ def _events(
     """Return the doubts of which the ledger knows the person's state, and their events."""
     sent: list[Doubt] = []
     events: list[Event] = []
-    by_audience = groupby(sorted(doubts, key=lambda one: one.audience), lambda one: one.audience)
-    for audience, some in by_audience:
-        found = [*some]
-        known = memberships.look_up(audience, [one.person for one in found]).members
-        for one in found:
+    for audience, some in _by_audience(doubts):
+        known = memberships.look_up(audience, [one.person for one in some]).members
+        for one in some:
             if (member := known.get(one.person)) is None:
                 continue
             try:
@@ -82,3 +83,8 @@ def _events(
             sent.append(one)
             events.append(event)
     return sent, events
+
+
+def _by_audience(doubts: Sequence[Doubt]) -> list[tuple[Audience, list[Doubt]]]:
+    found = groupby(sorted(doubts, key=lambda one: one.audience), lambda one: one.audience)
+    return [(audience, [*some]) for audience, some in found]

@@ -6,7 +6,7 @@ from typing import Final
 
 from psycopg import errors
 
-from framework.errors import ConfigurationError
+from framework.errors import ConfigurationError, StorageError
 from framework.relay.postgres_sessions import Address, Session
 
 # Text that events, partners or plugins may have made is kept as bytes, since PostgreSQL's text
@@ -80,19 +80,30 @@ def prepare(address: Address, session: Session, *, create: bool) -> None:
                 f"There is no store at `{address.shown}`. `actions relay` creates one when it "
                 "starts."
             )
-        with session.transaction():
-            session.execute("select pg_advisory_xact_lock(%s)", (address.key("schema", ""),))
-            version = _version(address, session)
-            if version == 0:
-                _create(address, session)
-            for script in MIGRATIONS[version:]:
-                for statement in filter(str.strip, script.split(";")):
-                    session.execute(statement.encode())
-            if version < len(MIGRATIONS):
-                query = "insert into facts(name, value) values('version', %s) on conflict(name) "
-                session.execute(
-                    query.encode() + b"do update set value = excluded.value", (len(MIGRATIONS),)
-                )
+        try:
+            _migrate(address, session)
+        except (errors.InsufficientPrivilege, errors.InvalidSchemaName) as error:
+            raise StorageError(
+                f"The store `{address.shown}` cannot be created or migrated: "
+                f"{error.diag.message_primary}. Its user needs CREATE on the database, or has to "
+                f"own the schema `{address.schema}` and its tables."
+            ) from None
+
+
+def _migrate(address: Address, session: Session) -> None:
+    with session.transaction():
+        session.execute("select pg_advisory_xact_lock(%s)", (address.key("schema", ""),))
+        version = _version(address, session)
+        if version == 0:
+            _create(address, session)
+        for script in MIGRATIONS[version:]:
+            for statement in filter(str.strip, script.split(";")):
+                session.execute(statement.encode())
+        if version < len(MIGRATIONS):
+            query = "insert into facts(name, value) values('version', %s) on conflict(name) "
+            session.execute(
+                query.encode() + b"do update set value = excluded.value", (len(MIGRATIONS),)
+            )
 
 
 def _version(address: Address, session: Session) -> int:
@@ -107,19 +118,25 @@ def _version(address: Address, session: Session) -> int:
     if not rows:
         query = "select count(*) from pg_class where relnamespace = quote_ident(%s)::regnamespace"
         if _one(session, query, address.schema) != (0,):
-            raise ConfigurationError(
-                f"The schema `{address.schema}` of the store `{address.shown}` belongs to another "
-                "program. Name another database, or another schema at the end of the address: "
-                "?options=-csearch_path%3DNAME"
-            )
+            raise _of_another_program(address)
         return 0
-    version = int(rows[0][0])
+    version = rows[0][0]
+    if not isinstance(version, float):
+        raise _of_another_program(address)
     if version > len(MIGRATIONS):
         raise ConfigurationError(
-            f"The store `{address.shown}` has version {version} of its format, but this program "
-            f"knows versions up to {len(MIGRATIONS)}. Use the newer program that wrote it."
+            f"The store `{address.shown}` has version {version:.0f} of its format, but this "
+            f"program knows versions up to {len(MIGRATIONS)}. Use the newer program that wrote it."
         )
-    return version
+    return int(version)
+
+
+def _of_another_program(address: Address) -> ConfigurationError:
+    return ConfigurationError(
+        f"The schema `{address.schema}` of the store `{address.shown}` belongs to another program. "
+        "Name another database, or another schema at the end of the address: "
+        "?options=-csearch_path%3DNAME"
+    )
 
 
 def _create(address: Address, session: Session) -> None:

@@ -184,9 +184,24 @@ def test_a_plan_says_for_whom_an_identifier_is_known(known: AudienceBench) -> No
 
 
 def test_a_plan_of_nothing(bench: AudienceBench) -> None:
-    assert bench.call("plan").stdout == "The partner has confirmed everything.\n"
+    assert bench.call("plan").stdout == "The ledger has no audiences of the connection `ads`.\n"
     bench.know({ADA: IN})
     assert bench.call("plan").stdout == "The partner has confirmed everything.\n"
+
+
+@pytest.mark.parametrize("command", ["plan", "repair", "drift"])
+def test_a_ledger_of_other_settings_is_told(known: AudienceBench, command: str) -> None:
+    """It does not look as if the partner had confirmed everything."""
+    known.connect(advertiser_id="54321")
+    result = known.call(command)
+    assert result.exit_code == 0
+    assert (
+        "The ledger has no audiences of the connection `ads` with these settings and --endpoint; "
+        "it has some with others.\n"
+    ) in result.output
+    result = known.call(command, "spring")
+    assert result.exit_code == 2
+    assert "with these settings and --endpoint; it has some with others." in result.stderr
 
 
 def test_drift_compares_the_numbers(known: AudienceBench, criteo: CriteoSandbox) -> None:

@@ -386,6 +386,9 @@ def test_a_repair_sends_what_is_not_confirmed(bench: AudienceBench, criteo: Crit
     assert criteo.members("autumn") == {ADA}
     assert bench.states("spring") == {IN: 2, OUT: 2}
     assert bench.states("autumn") == {IN: 1, TO_ADD: 1}
+    without = bench.call("repair", "autumn", "--yes")
+    assert without.exit_code == 1
+    assert "1 changes cannot be sent, as nothing holds the identifiers." in without.stderr
     bench.told("repair", "autumn", "--list", bench.write("more.txt", [BOB]), "--yes")
     assert criteo.members("autumn") == {ADA, BOB}
     assert bench.told("repair")["results"] == []

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from framework.cli.app import actions
+from framework.delivery import Audience, Member, MemberChange
 from framework.relay import DeadLetter, EventStore, PostgresStore, SQLiteStore
 
 
@@ -52,6 +53,27 @@ def test_commands_work_on_every_store(address: str) -> None:
     forgotten = run("forget", "ads", "--store", address, "--yes")
     assert forgotten.output == "Removed the connection `ads`.\n"
     assert "No connection has been relayed" in run("status", "--store", address).output
+
+
+def test_memberships_without_a_stream_are_forgotten(address: str) -> None:
+    """As `audience mirror` and runs over files leave them, whose connections read no stream."""
+    audience = Audience("membership", '["email", null]', "name", "spring")
+    with opened(address) as store:
+        claim = store.claim("ads")
+        assert claim
+        claim.memberships("criteo").look_up(audience, [])
+        claim.save_members([MemberChange(audience, bytes(16), Member(True, True, 1))])
+        held = run("forget", "ads", "--store", address, "--yes")
+        assert held.exit_code == 2
+        assert "A process works for the connection `ads`." in held.output
+        claim.release()
+    refused = run("forget", "ads", "--store", address)
+    assert refused.exit_code != 0
+    assert "and delete 0 dead letters and the memberships of 1 audiences?" in refused.output
+    assert "spring" in run("audience", "list", "--store", address).output
+    forgotten = run("forget", "ads", "--store", address, "--yes")
+    assert forgotten.output == "Removed the connection `ads`.\n"
+    assert "The ledger has no audiences." in run("audience", "list", "--store", address).output
 
 
 def test_a_store_that_does_not_exist_is_named(address: str) -> None:

@@ -382,6 +382,7 @@ def toy(
     membership: bool | None = None,
     declares: bool = True,
     alone: bool = False,
+    time_limit: float = 0.2,
     hooks: Mapping[str, Callable[..., Any]] | None = None,
     **limits: Any,
 ) -> Connection:
@@ -402,7 +403,7 @@ def toy(
         batching=rules,
         trigger='type = "track"',
         membership=membership,
-        time_limit=0.2,
+        time_limit=time_limit,
     )
     own: dict[str, Callable[..., Any]] = {
         "destination": lambda: Destination(slug="toy", name="Toy"),
@@ -681,6 +682,60 @@ def test_who_may_still_be_reached_by_calls_is_known_until_they_are_saved(
     assert called == [[ADA, BOB], [CYD]]
     desk.save()
     assert desk.ledger.called() == []
+
+
+def test_the_later_of_two_calls_at_a_time_confirms_nothing_either(
+    toys: Callable[..., Desk],
+) -> None:
+    """The earlier call may reach the partner last."""
+    begun, go = threading.Event(), threading.Event()
+
+    def perform_batch(identifiers: Sequence[str]) -> None:
+        if BOB not in identifiers:
+            begun.set()
+            assert go.wait(10)
+
+    desk = toys(perform_batch, time_limit=30.0)
+    again = desk.connection.stream(ledger=desk.ledger.sending_all())
+    late = threading.Thread(target=words, args=(again, [change(ADA, joins=False)], 1))
+
+    late.start()
+    assert begun.wait(10)
+    assert desk.deliver(change(ADA), change(BOB)) == ["delivered"] * 2
+    assert desk.members() == {"a": (True, False), "b": (True, True)}
+    go.set()
+    late.join()
+    assert desk.members() == {"a": (False, False), "b": (True, True)}
+
+
+def test_a_call_under_way_is_not_over_when_an_earlier_one_ends(desk: Desk) -> None:
+    ledger = desk.ledger.sending_all()
+    person = [identity("a")]
+    first = ledger.begin(SPRING, person, [True], [ADA])
+    second = ledger.begin(SPRING, person, [False], [ADA])
+    ledger.settle(first, [0], [DELIVERED])
+    third = ledger.begin(SPRING, person, [True], [ADA])
+    ledger.settle(third, [0], [DELIVERED])
+    assert desk.members() == {"a": (True, False)}
+    ledger.settle(second, [0], [DELIVERED])
+    assert desk.members() == {"a": (False, False)}
+
+
+def test_a_call_that_began_before_its_audience_was_cleared_confirms_nothing(
+    toys: Callable[..., Desk],
+) -> None:
+    """Also if a newer call has seen meanwhile that it was cleared."""
+    desk: Desk
+
+    def perform_batch(identifiers: Sequence[str]) -> None:
+        if ADA in identifiers:
+            (status,) = desk.store.ledger.audiences()
+            desk.store.ledger.clear(status.id)
+            words(desk.connection.stream(ledger=desk.ledger), [change(BOB)], 1)
+
+    desk = toys(perform_batch, time_limit=30.0)
+    desk.deliver(change(ADA))
+    assert desk.members() == {"a": (True, False), "b": (True, True)}
 
 
 # Requests to delete users

@@ -258,6 +258,38 @@ def test_the_digest_of_settings_covers_what_says_where() -> None:
     )
 
 
+def test_whose_audiences_are_changed_does_not_depend_on_the_application() -> None:
+    class Where(Settings):
+        account: str = field("Account")
+        app: str = field("App")
+        version: str = field("Version", default="1")
+
+    definition = Destination(
+        slug="partner", name="Partner", adjustable=("version",), credentials=("app",)
+    )
+    opened = plugin(settings=lambda: Where, destination=lambda: definition, perform_batch=post)
+
+    def digests(**given: Any) -> tuple[str, str]:
+        settings = {"account": "1", "app": "a", **given}
+        found = connect(opened, settings, [Subscription(action="send")])
+        return found.settings_digest, found.audiences_digest
+
+    first = digests()
+    assert digests(version="2") == first
+    settings, audiences = digests(app="b")
+    assert settings != first[0]
+    assert audiences == first[1]
+    assert digests(account="2")[1] != first[1]
+
+
+def test_settings_that_are_credentials_exist() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Destination(slug="partner", name="Partner", settings=Key, credentials=("ap",))
+    assert str(caught.value) == (
+        "Destination `partner` is invalid: `credentials` names the unknown setting `ap`."
+    )
+
+
 def test_adjustable_settings_exist() -> None:
     with pytest.raises(DefinitionError) as caught:
         Destination(slug="partner", name="Partner", settings=Key, adjustable=("versoin",))

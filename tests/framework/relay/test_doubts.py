@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox
-from framework.delivery import Connection, Patience, RateStore
+from framework.delivery import Connection, Member, MemberChange, Patience, RateStore
+from framework.errors import ConfigurationError
 from framework.relay import Doubt, EventStore, PostgresStore, Relay, RelayRoute, SQLiteStore
 from framework.relay import connection_statuses as statuses
 from framework.sandbox import Fault, FrozenClock
@@ -181,3 +182,31 @@ def test_without_a_ledger_doubts_are_forgotten(store: EventStore, criteo: Criteo
     store.ledger.doubt("ads", [doubted(store, ADA)])
     with relaying(store, criteo, ledger=False):
         until(lambda: store.ledger.doubts("ads") == 0)
+
+
+def test_nobody_in_doubt_is_confirmed_where_single_people_cannot_be_sent(
+    store: EventStore, criteo: CriteoSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the owner has saved them as confirmed after the doubt."""
+
+    def members_of_nobody(_: Connection) -> None:
+        raise ConfigurationError("Single members cannot be changed.")
+
+    monkeypatch.setattr("framework.relay.doubt_delivery.MemberEvents", members_of_nobody)
+    with relaying(store, criteo):
+        store.append("events", [json.dumps(event(ADA)).encode()])
+        until(lambda: settled(store))
+    doubt = doubted(store, ADA)
+    store.ledger.doubt("ads", [doubt])
+    claim = store.claim("ads")
+    assert claim
+    version = claim.memberships(doubt.account).look_up(doubt.audience, [doubt.person]).version
+    confirmed = MemberChange(doubt.audience, doubt.person, Member(True, True, 1), version)
+    claim.save_members([confirmed])
+    claim.release()
+    with relaying(store, criteo):
+        until(lambda: settled(store))
+        (audience,) = store.ledger.audiences()
+        assert (audience.members, audience.pending) == (1, 1)
+        store.append("events", [json.dumps(event(ADA)).encode()])
+        until(lambda: store.ledger.audiences()[0].pending == 0)

@@ -14,9 +14,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from framework.delivery import Audience, Member, MemberChange
 from framework.errors import ConfigurationError, OwnershipLostError, StorageError
@@ -406,6 +408,40 @@ def test_a_schema_of_another_program_is_left_alone(postgres_url: str) -> None:
     with address.open() as session:
         query = "select relname from pg_class where relnamespace = %s::regnamespace"
         assert session.execute(query, (address.schema,)).fetchall() == [("people",)]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    ["facts(name text, value text)", "facts(name text, value integer)", "facts(label text)"],
+)
+def test_a_table_of_another_program_with_the_same_name_is_no_version(
+    postgres_url: str, facts: str
+) -> None:
+    address = sessions.Address(postgres_url)
+    with address.open() as session:
+        session.execute(f'create schema "{address.schema}"'.encode())
+        session.execute(f"create table {facts}".encode())
+        if "value" in facts:
+            session.execute("insert into facts values('version', '1')")
+    with pytest.raises(ConfigurationError, match="belongs to another program"):
+        PostgresStore(postgres_url)
+
+
+def test_a_user_who_may_create_nothing_is_told_what_is_needed(postgres_url: str) -> None:
+    address = sessions.Address(postgres_url)
+    needed = f"needs CREATE on the database, or has to own the schema `{address.schema}`"
+    user = f"nobody_{uuid4().hex}"
+    url = make_conninfo(postgres_url, user=user)
+    with address.open() as session:
+        session.execute(f"create role {user} login".encode())
+        try:
+            with pytest.raises(StorageError, match=needed):
+                PostgresStore(url)
+            session.execute(f'create schema "{address.schema}"'.encode())
+            with pytest.raises(StorageError, match=needed):
+                PostgresStore(url)
+        finally:
+            session.execute(f"drop role {user}".encode())
 
 
 def test_a_store_that_has_to_exist_is_not_created(postgres_url: str) -> None:

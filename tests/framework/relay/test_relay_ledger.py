@@ -17,7 +17,14 @@ import pytest
 from destinations.criteo_audiences.sandbox import CriteoSandbox
 from framework.delivery import Connection, Patience, RateStore
 from framework.errors import StorageError
-from framework.relay import EventStore, PostgresStore, Relay, RelayRoute, SQLiteStore
+from framework.relay import (
+    ConnectionIdentity,
+    EventStore,
+    PostgresStore,
+    Relay,
+    RelayRoute,
+    SQLiteStore,
+)
 from framework.relay import connection_statuses as statuses
 from framework.relay.worker import RelayWorker
 from framework.sandbox import Fault, FrozenClock, SandboxTransport
@@ -190,6 +197,17 @@ def test_a_partner_that_starts_empty_has_no_members(bench: Bench) -> None:
     options = {"sent_to": "the sandbox", "starts_empty": True}
     bench.deliver(event(ADA), **options)
     assert bench.deliver(event(ADA), event(BOB), **options) == {"delivered": 2}
+
+
+def test_two_applications_of_one_advertiser_change_the_same_audiences() -> None:
+    criteo = CriteoSandbox(clock=FrozenClock())
+
+    def account(**settings: str) -> str:
+        with opened(criteo, settings=settings) as connection:
+            return ConnectionIdentity.of(connection, "ads").account
+
+    assert account(client_id="a second application") == account()
+    assert account(advertiser_id="1") != account()
 
 
 def test_what_is_sent_elsewhere_has_a_ledger_of_its_own(bench: Bench) -> None:
