@@ -1,4 +1,4 @@
-"""What stands between a client and a server on this machine: a forward proxy, and TLS."""
+"""What stands between a client and a server on this machine: a proxy, TLS, and a pooler."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import contextlib
 import http.client
 import http.server
+import re
 import socket
 import ssl
 import threading
@@ -133,6 +134,33 @@ def _pass_on(head: bytes, body: bytes, secure: ssl.SSLSocket, port: int) -> None
                   if name.lower() not in {"content-length", "transfer-encoding"}]  # fmt: skip
         lines += [f"Content-Length: {len(content)}", "", ""]
         secure.sendall("\r\n".join(lines).encode("latin-1") + content)
+
+
+@contextlib.contextmanager
+def pooling(port: int) -> Iterator[int]:
+    """Yield the port of a pooler of a PostgreSQL server, which numbers sessions itself."""
+
+    def serve(near: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port), WITHIN) as far, near:
+            back = threading.Thread(target=_renumber, args=(far, near), daemon=True)
+            back.start()
+            with contextlib.suppress(OSError):
+                while data := near.recv(65_536):
+                    far.sendall(data)
+                far.shutdown(socket.SHUT_WR)
+            back.join()
+
+    with _accepting(serve) as own:
+        yield own
+
+
+def _renumber(source: socket.socket, sink: socket.socket) -> None:
+    """Pass a server's messages on, with another number of the session."""
+    key = re.compile(rb"(K\x00\x00\x00\x0c)....", re.DOTALL)
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(key.sub(lambda found: found[1] + bytes(4), data, count=1))
+        sink.shutdown(socket.SHUT_WR)
 
 
 def _length(head: bytes) -> int:

@@ -141,11 +141,17 @@ class Address:
 
     def _set_up(self, session: Session, settings: dict[str, str]) -> None:
         values = {"search_path": f'"{self.schema}"', **_SERVER, **settings}
-        session.execute(
-            "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) "
-            "as one(name, value)",
+        rows = session.execute(
+            "select pg_backend_pid(), set_config(name, value, false) "
+            "from unnest(%s::text[], %s::text[]) as one(name, value)",
             ([*values], [*values.values()]),
-        )
+        ).fetchall()
+        # A pooler answers with numbers of its own, and may give each transaction another session.
+        if any(pid != session.info.backend_pid for pid, _ in rows):
+            raise ConfigurationError(
+                f"The store `{self.shown}` is behind a pooler such as PgBouncer, with which "
+                "ownership of connections is not safe. Name the server itself."
+            )
         # What was acknowledged must be on the disk, whatever the server's default is.
         session.execute(
             "select set_config('synchronous_commit', 'on', false) "

@@ -25,6 +25,7 @@ from framework.errors import ConfigurationError, OwnershipLostError, StorageErro
 from framework.relay import DeadLetter, DeadLetterFilter, Doubt, Owner, PostgresStore
 from framework.relay import postgres_schema as schema
 from framework.relay import postgres_sessions as sessions
+from tests.middlemen import pooling
 from tests.postgres import new_server, own_schema, running_server
 
 ROOT = Path(__file__).parents[3]
@@ -371,6 +372,16 @@ def test_an_older_server_is_refused(postgres_url: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(sessions, "OLDEST", 99)
     with pytest.raises(ConfigurationError, match=r"is PostgreSQL \d+\. Use version 99 or newer"):
         PostgresStore(postgres_url)
+
+
+def test_a_pooler_is_refused(postgres_url: str) -> None:
+    """Its sessions are not those of the server, so that several own one advisory lock."""
+    port = urlsplit(postgres_url).port
+    assert port
+    with pooling(port) as other:
+        url = postgres_url.replace(f":{port}/", f":{other}/")
+        with pytest.raises(ConfigurationError, match="is behind a pooler such as PgBouncer"):
+            PostgresStore(url)
 
 
 def test_what_is_acknowledged_is_on_the_disk(postgres_server: str) -> None:

@@ -15,7 +15,14 @@ import httpx
 import pytest
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox
-from framework.delivery import Connection, Patience, RateStore
+from framework.delivery import (
+    Audience,
+    Connection,
+    Member,
+    MemberChange,
+    Patience,
+    RateStore,
+)
 from framework.errors import StorageError
 from framework.relay import (
     ConnectionIdentity,
@@ -26,6 +33,7 @@ from framework.relay import (
     SQLiteStore,
 )
 from framework.relay import connection_statuses as statuses
+from framework.relay.delivery_ledger import clear_account
 from framework.relay.worker import RelayWorker
 from framework.sandbox import Fault, FrozenClock, SandboxTransport
 from framework.state_store import StateStore
@@ -208,6 +216,19 @@ def test_two_applications_of_one_advertiser_change_the_same_audiences() -> None:
 
     assert account(client_id="a second application") == account()
     assert account(advertiser_id="1") != account()
+
+
+def test_only_the_audiences_of_one_account_are_cleared(bench: Bench) -> None:
+    spring = Audience("membership", "scope", "name", "spring")
+    claim = bench.store.claim("ads")
+    assert claim
+    for account in ("first", "second"):
+        version = claim.memberships(account).look_up(spring, []).version
+        claim.save_members([MemberChange(spring, bytes(16), Member(True, True, 1), version)])
+    claim.release()
+    clear_account(bench.store, "first")
+    found = {one.account: one.pending for one in bench.store.ledger.audiences()}
+    assert found == {"first": 1, "second": 0}
 
 
 def test_what_is_sent_elsewhere_has_a_ledger_of_its_own(bench: Bench) -> None:
