@@ -70,12 +70,12 @@ def claimed_ledger(  # noqa: PLR0913 - who claims, and what for
     serves: ConnectionIdentity,
     *,
     used: bool = True,
-    otherwise: str = ", or leave out --store",
+    otherwise: str = ". Without --store, its ledger would not know what a run changes",
 ) -> Iterator[ClaimedLedger | None]:
     """Claim the connection called *name*, and yield its ledger; None if there is none to use.
 
-    Raises ConfigurationError if another process works for it; *otherwise* says what can be done
-    then instead of stopping that.
+    Raises ConfigurationError if another process works for it; *otherwise* is the end of the
+    sentence that says to stop that.
     """
     claim = store.claim(name)
     if claim is None:

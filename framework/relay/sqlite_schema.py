@@ -19,6 +19,9 @@ APPLICATION_ID: Final = 0x41444556
 
 _HEAD: Final = b"SQLite format 3\0"
 
+_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""What SQLite reports on a full disk: the second one where no index of the log can be made."""
+
 _BUSY: Final = 30.0
 """Seconds that a process waits for another one's transaction."""
 
@@ -87,7 +90,7 @@ def failures(path: Path, act: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        if getattr(error, "sqlite_errorcode", None) in _FULL:
             raise StoreFullError(
                 f"The store `{path}` cannot be {act}: its disk is full."
             ) from error

@@ -175,6 +175,7 @@ def test_a_connection_for_which_another_process_works_is_refused(desk: Desk) -> 
         result = desk.run("-e", entered)
     assert result.exit_code == exits.USAGE
     assert "Another process works for the connection `ads` on this store" in result.output
+    assert "Without --store, its ledger would not know what a run changes." in result.output
     assert desk.criteo.calls.total() == 0
 
 

@@ -149,6 +149,17 @@ def test_a_full_disk_is_named_and_harms_nothing(path: Path) -> None:
         assert store.read("web", 0) == []
 
 
+def test_a_full_disk_is_named_if_no_index_of_the_log_can_be_made(path: Path) -> None:
+    """As happens when a store is opened on a disk that is full already."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    with (
+        pytest.raises(StoreFullError, match="cannot be opened: its disk is full"),
+        sqlite_schema.failures(path, "opened"),
+    ):
+        raise error
+
+
 def test_a_large_append_on_a_full_disk_fails_alone(path: Path) -> None:
     with SQLiteStore(path) as store:
         store.append("web", [b"1"])
