@@ -45,13 +45,27 @@ class AudienceConnection(NamedTuple):
         Raises UnknownNameError if none is, ConfigurationError if there are only those of the
         connection with other settings.
         """
-        every = self.store.ledger.audiences(self.name)
-        own = [one for one in every if one.account == self.serves.account]
+        account = self.serves.account
+        every = [
+            one
+            for one in self.store.ledger.audiences()
+            if one.connection == self.name or (one.shared and one.account == account)
+        ]
+        own = [one for one in every if one.account == account]
         if name is None:
             return own
         if every and not own:
             raise ConfigurationError(self.nothing_known())
         return named(own, name)
+
+    def status(self, audience: Audience) -> AudienceStatus | None:
+        """Return what the ledger knows of an audience, also if only another connection changes it.
+
+        None if it does not know it.
+        """
+        which = self.serves.account, audience
+        every = self.store.ledger.audiences()
+        return next((one for one in every if (one.account, one.audience) == which), None)
 
     def nothing_known(self) -> str:
         """Return the text for a ledger in which the connection has no audiences."""

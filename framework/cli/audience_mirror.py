@@ -141,11 +141,11 @@ def mirror(  # noqa: PLR0913, PLR0917 - each is an option of its own
     with opened_connection(path, store, endpoints, create=True) as (_, here, stack):
         claim = here.claim(stack)
         audience = choose_audience(here, name, naming, kind)
-        statuses = [one for one in here.statuses() if one.audience == audience]
+        status = here.status(audience)
         changes = stack.enter_context(Changes())
         people = stack.enter_context(IdentifierList(given, column))
         reader = here.reader([audience])
-        known = read_members(here.store.ledger, statuses[0]) if statuses else ()
+        known = read_members(here.store.ledger, status) if status else ()
         found = compare(changes, reader, ListedPeople(people), known)
         malformed = reader.take_malformed()
         former = [stack.enter_context(IdentifierList(one, column)) for one in previous]

@@ -394,6 +394,23 @@ def test_a_repair_sends_what_is_not_confirmed(bench: AudienceBench, criteo: Crit
     assert bench.told("repair")["results"] == []
 
 
+def test_what_another_connection_has_added_is_mirrored_and_repaired(
+    bench: AudienceBench, criteo: CriteoSandbox
+) -> None:
+    path = bench.write("people.txt", [ADA, BOB])
+    bench.told("mirror", "--name", "spring", "--members", path, "--yes")
+    bench.connect(name="crm")
+    given = bench.write("new.txt", [BOB, CYD])
+    options = ("--members", given, "--previous", path, "--max-removals", "100%", "--yes")
+    told = bench.told("mirror", "--name", "spring", *options)
+    assert (told["members"], told["added"], told["removed"]) == (2, 1, 1)
+    assert criteo.members("spring") == {BOB, CYD}
+    criteo.clear()
+    criteo.add_segment("spring", members=[ADA])
+    bench.told("repair", "spring", "--list", path, "--list", given, "--yes")
+    assert criteo.members("spring") == {BOB, CYD}
+
+
 def test_a_repair_after_a_clear_and_damage(bench: AudienceBench, criteo: CriteoSandbox) -> None:
     path = bench.write("people.txt", map(address, range(20)))
     bench.told("mirror", "--name", "spring", "--members", path, "--yes")
