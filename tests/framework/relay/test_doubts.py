@@ -166,11 +166,28 @@ def test_doubts_that_the_partner_refuses_for_now_stay(
     with relaying(store, criteo):
         store.append("events", [json.dumps(event(ADA)).encode()])
         until(lambda: settled(store))
-        criteo.inject(Fault("server-error", "amend", times=3))
+        criteo.inject(Fault("server-error", "amend", times=9))  # more than one call repeats
+        before = criteo.calls["amend"]
         store.ledger.doubt("ads", [doubted(store, ADA)])
-        before = criteo.calls.total()
-        until(lambda: criteo.calls.total() >= before + 2)
+        until(lambda: criteo.calls["amend"] > before)
+        assert store.ledger.doubts("ads") == 1
+        until(lambda: criteo.calls["amend"] == before + 10)
         until(lambda: settled(store))
+        (audience,) = store.ledger.audiences()
+        assert (audience.members, audience.pending) == (1, 0)
+
+
+def test_doubts_about_another_account_are_not_sent(
+    store: EventStore, criteo: CriteoSandbox
+) -> None:
+    """The connection has other settings now."""
+    with relaying(store, criteo):
+        store.append("events", [json.dumps(event(ADA)).encode()])
+        until(lambda: settled(store))
+        calls = criteo.calls.total()
+        store.ledger.doubt("ads", [doubted(store, ADA)._replace(account="another")])
+        until(lambda: store.ledger.doubts("ads") == 0)
+        assert criteo.calls.total() == calls
         (audience,) = store.ledger.audiences()
         assert (audience.members, audience.pending) == (1, 0)
 
