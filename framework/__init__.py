@@ -25,10 +25,14 @@ if TYPE_CHECKING:
         Conflict,
         Destination,
         Field,
+        FindJobCall,
         HookCall,
+        Job,
         MappingHook,
         OneOf,
         Payload,
+        Pending,
+        PollCall,
         Preset,
         Rate,
         Saved,
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
     from framework.plugins import load_plugins, open_plugin
     from framework.results import (
         DELIVERED,
+        Accepted,
         Delivered,
         Failed,
         Result,
@@ -83,8 +88,8 @@ _EXPORTS = {
     "clock": "Clock",
     "definition": (
         "Action Aliases AllOrNone AtMostOne Batching Choice Choices ChoicesCall Condition "
-        "Conditions Conflict Destination Field HookCall MappingHook OneOf Payload Preset Rate "
-        "Saved Settings Subscription SyncMode Target field read_fields"
+        "Conditions Conflict Destination Field FindJobCall HookCall Job MappingHook OneOf Payload "
+        "Pending PollCall Preset Rate Saved Settings Subscription SyncMode Target field read_fields"
     ),
     "delivery": (
         "Cache Client Columns Connection DeletionRequest OAuthClientCredentials OAuthRefreshToken "
@@ -98,13 +103,14 @@ _EXPORTS = {
     "events": "EventReading read_events",
     "hookspecs": "hookimpl",
     "plugins": "load_plugins open_plugin",
-    "results": "DELIVERED Delivered Failed Result Skipped Unconfirmed",
+    "results": "DELIVERED Accepted Delivered Failed Result Skipped Unconfirmed",
 }
 _ORIGIN = {name: room for room, names in _EXPORTS.items() for name in names.split()}
 
 __all__ = [
     "DELIVERED",
     "APIError",
+    "Accepted",
     "Action",
     "Aliases",
     "AllOrNone",
@@ -130,16 +136,20 @@ __all__ = [
     "EventReading",
     "Failed",
     "Field",
+    "FindJobCall",
     "FrameworkError",
     "HookCall",
     "IntegrationError",
     "InvalidAuthenticationError",
+    "Job",
     "MappingHook",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
     "OneOf",
     "Payload",
     "PayloadValidationError",
+    "Pending",
+    "PollCall",
     "Preset",
     "Rate",
     "Report",

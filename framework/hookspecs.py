@@ -120,6 +120,7 @@ def perform(
     stop: threading.Event,
     confide: Callable[[str], None],
     forget_members: Callable[[], None],
+    idempotency_key: str,
 ) -> httpx.Response | Result | None:
     """Deliver one payload; a normal return means delivered.
 
@@ -131,6 +132,8 @@ def perform(
     *confide* takes a text that is a secret, to keep it out of everything that is written.
     *forget_members* is to be called, before the hook returns, if the audience does not exist at the
     partner any more, or had to be created: nobody counts as a member in the ledger then.
+    *idempotency_key* is equal whenever the same event of a source is delivered again.
+    Return `Accepted` if the partner finishes the work later, see `Action.poll`.
     """
     raise NotImplementedError
 
@@ -155,7 +158,8 @@ def perform_batch(
     stop: threading.Event,
     confide: Callable[[str], None],
     forget_members: Callable[[], None],
-) -> httpx.Response | Sequence[Result] | None:
+    idempotency_key: str,
+) -> httpx.Response | Sequence[Result] | Result | None:
     """Deliver a batch of payloads of one action with equal batch keys.
 
     Return nothing (all delivered), one response or result (for all), or one result for each
@@ -164,6 +168,8 @@ def perform_batch(
     payloads have the same ones, and the same key and external ID of the audience.
     *forget_members* is as for `perform`. A removal from an audience that does not exist is skipped
     with code `NO_AUDIENCE`; the ledger then knows that the users are not members.
+    *idempotency_key* is equal whenever the same events of a source are delivered again together.
+    Return `Accepted` if the partner finishes the work later, see `Action.poll`.
     An exception fails every payload of the batch.
     """
     raise NotImplementedError
@@ -267,12 +273,6 @@ def delete_users(
     users may have left audiences. A hook that names *forget_members* decides that itself: it calls
     the function before it removes users from audiences.
     """
-    raise NotImplementedError
-
-
-@hookspec(firstresult=True)
-def poll(client: httpx.Client, settings: Any, job: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the state of an asynchronous job of the partner."""
     raise NotImplementedError
 
 

@@ -1,11 +1,14 @@
 """The result of one event: Delivered, Failed, Skipped or Unconfirmed, and their JSON form.
 
+`Accepted` is the result of an event whose job the partner finishes later.
+
 Results are immutable; results without details are shared, so that fifty thousand delivered events
 need one object.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -133,7 +136,27 @@ class Unconfirmed:
         return {"outcome": "unconfirmed", "code": self.code, "message": self.reason}
 
 
-Result: TypeAlias = Delivered | Failed | Skipped | Unconfirmed
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The partner has accepted the payloads of a call as a job that it finishes later.
+
+    *ticket* names the job at the partner; the function `poll` of the action asks for it. *results*
+    holds the results that are known already, one for each payload, None where the job decides.
+    The job is first asked for *after* seconds, by default those of `Job.first`.
+    """
+
+    ticket: str
+    results: Sequence[Delivered | Failed | Skipped | Unconfirmed | None] | None = field(
+        default=None, hash=False
+    )
+    after: float | None = field(default=None, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as a JSON object with its kind in `outcome`."""
+        return {"outcome": "accepted", "ticket": self.ticket}
+
+
+Result: TypeAlias = Delivered | Failed | Skipped | Unconfirmed | Accepted
 
 DELIVERED = Delivered()
 """The shared result of delivered events without details."""

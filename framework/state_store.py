@@ -17,6 +17,9 @@ class StateStore(Protocol):
     def get(self, kind: str, key: str) -> Any:
         """Return the value, or None if it is absent."""
 
+    def keys(self, kind: str) -> list[str]:
+        """Return the keys of all values of a kind, ascending."""
+
     def put(self, kind: str, key: str, value: Any) -> None:
         """Set the value."""
 

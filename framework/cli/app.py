@@ -34,6 +34,7 @@ _COMMANDS = {
     "check-auth": _Command(
         "access:check_auth", "Check a connection's credentials with the partner."
     ),
+    "jobs": _Command("jobs:jobs", "List the jobs that the partner finishes later."),
     "choices": _Command("choices:choices", "Ask the partner for the choices of a dynamic field."),
     "save-mapping": _Command(
         "save_mapping:save_mapping", "Run the hook of a mapping and keep its outputs."

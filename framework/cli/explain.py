@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from framework.explain import EventTrace
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
-_OUTCOMES = {"delivered": "green", "failed": "red", "skipped": "yellow", "unconfirmed": "red"}
+_OUTCOMES = {
+    "delivered": "green",
+    "failed": "red",
+    "skipped": "yellow",
+    "unconfirmed": "red",
+    "accepted": "yellow",
+}
 WIDTH = 160
 """Maximum number of characters shown of a value."""
 

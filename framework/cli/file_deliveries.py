@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Summary,
     )
     from framework.sandbox import Sandbox
+    from framework.state_store import StateStore
 
 
 class RunOptions(NamedTuple):
@@ -61,6 +62,7 @@ class RunOptions(NamedTuple):
     quiet: bool
     store: StoreAddress | None
     ledger: bool
+    wait: bool
     delivery: DeliveryOptions
 
     def delivery_of(self, opened: Opened) -> DeliveryOptions:
@@ -285,7 +287,8 @@ def delivering(
             members = stack.enter_context(
                 claimed_ledger(store, name, connection, serves, used=options.ledger)
             )
-        yield FileDeliverer(options, opened, connection, stopping, serves, members)
+        state = _state(options, opened, store)
+        yield FileDeliverer(options, opened, connection, stopping, serves, members, state)
         done.previews = connection.hook_runner.previews or ()
 
 
@@ -320,6 +323,18 @@ def _tokens(options: RunOptions, opened: Opened, store: EventStore | None) -> Ke
     return None if options.offline else rotated_tokens(opened, options.sent_to)
 
 
+def _state(options: RunOptions, opened: Opened, store: EventStore | None) -> StateStore | None:
+    """Return where jobs are kept: in the store, else beside the connection file."""
+    if store:
+        return store.state
+    jobs = any(one.poll for one in opened.plugin.definition.actions)
+    if options.offline or not jobs or not Path(opened.file.file).is_file():
+        return None
+    from framework.relay import StateFile, state_path  # noqa: PLC0415 - heavy, at first use
+
+    return StateFile(state_path(opened.file.file))
+
+
 def _transport(options: RunOptions, opened: Opened, sandbox: Sandbox | None) -> Any:
     from framework.delivery import DryRun, make_transport  # noqa: PLC0415 - heavy
 
@@ -341,6 +356,7 @@ class FileDeliverer(NamedTuple):
     stopping: Callable[[], bool]
     serves: ConnectionIdentity
     members: ClaimedLedger | None
+    state: StateStore | None
 
     def run(
         self,
@@ -352,7 +368,7 @@ class FileDeliverer(NamedTuple):
         first_line: int | None = None,
     ) -> Summary:
         """Deliver *source*; *events* is the name that the files to write have theirs from."""
-        from framework.relay import run_file  # noqa: PLC0415 - heavy, imported at first use
+        from framework.relay import file_jobs, run_file  # noqa: PLC0415 - heavy, imported at first use
 
         options = self.options
         delivery = options.delivery_of(self.opened)
@@ -381,6 +397,8 @@ class FileDeliverer(NamedTuple):
                 on_progress=on_progress,
                 stopping=self.stopping,
                 members=self.members,
+                jobs=file_jobs(self.state, source, self.serves, restart=options.restart),
+                waits_for_jobs=options.wait,
             )
 
 

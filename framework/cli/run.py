@@ -143,6 +143,12 @@ _FILE = click.Path(path_type=Path)
 )
 @ledger_option
 @click.option(
+    "--wait/--no-wait",
+    default=True,
+    help="Whether the run waits for jobs that the partner finishes later  [default: --wait]. What "
+    "is not finished is left for the next run, and the exit code is 3.",
+)
+@click.option(
     "--max-line",
     type=click.IntRange(1),
     default=1_000_000,

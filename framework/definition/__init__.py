@@ -55,6 +55,12 @@ from framework.definition.fields import (
     ObjectUI,
     check_fields,
 )
+from framework.definition.jobs import (
+    FindJobCall,
+    Job,
+    Pending,
+    PollCall,
+)
 from framework.definition.mapping_hooks import (
     MAPPING_HOOKS,
     HookCall,
@@ -163,15 +169,19 @@ __all__ = [
     "FieldRule",
     "FieldTable",
     "FieldType",
+    "FindJobCall",
     "Format",
     "HookCall",
     "InputMethod",
+    "Job",
     "ManifestReading",
     "MappingHook",
     "MappingHookKind",
     "ObjectUI",
     "OneOf",
     "Payload",
+    "Pending",
+    "PollCall",
     "Preset",
     "PresetKind",
     "Problem",

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 from framework.definition.choices import ChoicesFunction, dynamic_problems
 from framework.definition.field_rules import FieldRule, rule_problems
 from framework.definition.fields import Field, check_fields
+from framework.definition.jobs import Job, Poll, job_problems
 from framework.definition.mapping_hooks import MappingHook, hook_problems
 from framework.definition.typed_classes import Payload, Settings, fields_of
 from framework.errors import (
@@ -193,6 +194,7 @@ class Action:
     *hooks* are run when a mapping is saved. *rules* say which fields need a value together.
     A call of `perform` or `perform_batch` may take
     *time_limit* seconds, without waits for the rate limit; then it is stopped.
+    If these hooks return `Accepted`, *poll* asks for the job with a `PollCall`, as *job* says.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -209,6 +211,8 @@ class Action:
     dynamic: Mapping[str, ChoicesFunction] = field(default_factory=dict, repr=False)
     hooks: Sequence[MappingHook] = ()
     rules: Sequence[FieldRule] = ()
+    poll: Poll | None = field(default=None, repr=False)
+    job: Job | None = None
     hidden: bool = False
     platform: str = "cloud"
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -255,6 +259,7 @@ class Action:
         yield from dynamic_problems(self.fields, self.dynamic, "dynamic")
         yield from hook_problems(self.hooks)
         yield from rule_problems(self.rules, self.fields, "rules")
+        yield from job_problems(self.poll, self.job)
         unknown = [key for key in self.matching_keys if key not in self.fields]
         yield from (f"`matching_keys` names the unknown field `{key}`." for key in unknown)
         if self.sync_mode and self.sync_mode.default not in self.sync_mode.choices:

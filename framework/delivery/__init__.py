@@ -18,6 +18,7 @@ from framework.delivery.fusion import DELETION
 from framework.delivery.holding import Patience, RetryWait, hold_scope
 from framework.delivery.http_errors import ErrorReader, json_body
 from framework.delivery.http_messages import check_request_head
+from framework.delivery.jobs import JobRecord, Jobs, JobSource, job_records
 from framework.delivery.kept_tokens import KeptTokens
 from framework.delivery.ledger import Audience, Known, Ledger, Member, MemberChange, Memberships
 from framework.delivery.member_subscriptions import MEMBER_PAYLOAD, MemberEvents, identified
@@ -71,6 +72,9 @@ __all__ = [
     "Implementation",
     "InputKind",
     "Intake",
+    "JobRecord",
+    "JobSource",
+    "Jobs",
     "KeptTokens",
     "Known",
     "Ledger",
@@ -109,6 +113,7 @@ __all__ = [
     "hook_of",
     "identified",
     "is_deletion",
+    "job_records",
     "json_body",
     "make_transport",
     "network_allowed",

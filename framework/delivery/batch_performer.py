@@ -12,10 +12,13 @@ from framework.definition import Batching
 from framework.delivery.columns import build_all
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.fusion import DELETION
+from framework.delivery.grouping import memberships_of
 from framework.delivery.holding import partly_sent
-from framework.delivery.hook_failures import store_failed
+from framework.delivery.hook_failures import checked_accepted, store_failed
+from framework.delivery.job_calls import JobCalls
+from framework.delivery.jobs import Jobs
 from framework.delivery.ledger import Audience, Ledger, LedgerCall
-from framework.delivery.performing import HookRunner, memberships_of
+from framework.delivery.performing import HookRunner
 from framework.delivery.permission import deletion_request
 from framework.delivery.plugin_calls import BatchInput
 from framework.delivery.prepare import Intake
@@ -23,7 +26,7 @@ from framework.delivery.report import Sent
 from framework.delivery.row_groups import Batch
 from framework.errors import IntegrationError, OwnershipLostError, StorageError
 from framework.paths import Event
-from framework.results import Delivered, Failed, Result
+from framework.results import Accepted, Delivered, Failed, Result
 
 
 class Delivering(Protocol):
@@ -41,7 +44,7 @@ class Delivering(Protocol):
 class BatchPerformer:
     """Performs batches of the rows of an intake; *traced* keeps what was sent in `sent`.
 
-    With a *ledger*, rows that change nobody's membership are not sent.
+    With a *ledger*, rows that change nobody's membership are not sent; *jobs* are asked for.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class BatchPerformer:
         *,
         traced: bool,
         ledger: Ledger | None = None,
+        jobs: Jobs | None = None,
     ) -> None:
         self._ledger = ledger
         self._calls: dict[int, tuple[LedgerCall, Sequence[int], dict[int, Result]]] = {}
@@ -58,6 +62,8 @@ class BatchPerformer:
         self._subscriptions = connection.subscriptions
         self._intake = intake
         self._traced = traced
+        self._jobs = jobs
+        self._job_calls = JobCalls(connection.hook_runner, jobs) if jobs else None
         self.sent: list[Sent] = []
 
     def perform(self, batch: Batch) -> Sequence[Result]:
@@ -98,6 +104,8 @@ class BatchPerformer:
         if batch.deletion:
             return self._delete(batch)
         compiled = self.subscription_of(batch)
+        if batch.job and self._job_calls:
+            return self._job_calls.poll(compiled.action, batch)
         audience = audience_of(compiled, batch) if self._ledger else None
         if audience is None:
             return self._send(compiled, batch)
@@ -176,7 +184,7 @@ class BatchPerformer:
     ) -> Sequence[Result]:
         """Send all rows of a batch; return a result for each of them."""
         runner, row_ids = self._hook_runner, batch.row_ids
-        objects, events = self._intake.objects, self._intake.events
+        objects = self._intake.objects
         payloads: Sequence[Any] = ()
         if runner.needs_payloads:
             payloads = build_all(compiled.action, [objects[one] for one in row_ids])
@@ -185,22 +193,49 @@ class BatchPerformer:
                 self._merge(compiled, batch.merged.get(row_id, ()), payload)
                 for row_id, payload in zip(row_ids, payloads, strict=True)
             ]
-        batch_input = BatchInput(
-            len(row_ids),
-            _key_of(compiled, batch),
-            batch.identifiers or [None] * len(row_ids),
-            payloads,
-            [events[one] for one in row_ids] if runner.needs_events else (),
-            forget_members,
-        )
-        if not batch.merged:
-            return runner.perform(compiled, batch_input)
         unmerged = {at: one for at, one in enumerate(payloads) if isinstance(one, Failed)}
-        if not unmerged:
-            return runner.perform(compiled, batch_input)
-        left = [at for at in range(len(row_ids)) if at not in unmerged]
-        results = iter(runner.perform(compiled, batch_input.at(left)) if left else ())
-        return [unmerged.get(at) or next(results) for at in range(len(row_ids))]
+        if unmerged:
+            left = [row_id for at, row_id in enumerate(row_ids) if at not in unmerged]
+            kept = [one for at, one in enumerate(payloads) if at not in unmerged]
+            part = batch.only(left)
+            sent = self._submit(compiled, part, kept, forget_members) if left else ()
+            results = iter(sent)
+            return [unmerged.get(at) or next(results) for at in range(len(row_ids))]
+        return self._submit(compiled, batch, payloads, forget_members)
+
+    def _submit(
+        self,
+        compiled: CompiledSubscription,
+        batch: Batch,
+        payloads: Sequence[Any],
+        forget_members: Callable[[], None],
+    ) -> Sequence[Result]:
+        """Send *payloads*; a batch whose job may exist is found instead."""
+        runner, row_ids, events = self._hook_runner, batch.row_ids, self._intake.events
+
+        def perform(key: str | None = None) -> Sequence[Result]:
+            batch_input = BatchInput(
+                len(row_ids),
+                _key_of(compiled, batch),
+                batch.identifiers or [None] * len(row_ids),
+                payloads,
+                [events[one] for one in row_ids] if runner.needs_events else (),
+                forget_members,
+                lambda place: key or self._idempotency_key(batch, place),
+            )
+            results = runner.perform(compiled, batch_input)
+            if results and Accepted in {*map(type, results)}:
+                return checked_accepted(compiled.action, results)
+            return results
+
+        if self._job_calls and compiled.action.poll:
+            return self._job_calls.submit(compiled, batch, perform)
+        return perform()
+
+    def _idempotency_key(self, batch: Batch, place: int | None) -> str:
+        """Return the key of a batch, or of the row at a place and those merged into it."""
+        part = batch if place is None else batch.only([batch.row_ids[place]])
+        return self._jobs.key_of(part.all_row_ids(), batch.action) if self._jobs else ""
 
     def _merge(self, compiled: CompiledSubscription, earlier: Sequence[int], payload: Any) -> Any:
         if not earlier:

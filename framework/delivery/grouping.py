@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
 from msgspec import Struct
 
-from framework.definition import Batching, Target
+from framework.definition import Batching, Target, membership
 from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.row_groups import RowGroup
@@ -119,3 +119,20 @@ def _target(batching: Batching, key: tuple[Hashable, ...]) -> Target | None:
     if batching.target is None:
         return None
     return batching.target(dict(zip(batching.keys, key, strict=True)))
+
+
+def memberships_of(
+    compiled: CompiledSubscription, events: Sequence[Event], size: int = 0
+) -> list[bool | None]:
+    """Return whether each row adds or removes: by the action, else by the event."""
+    declared = compiled.action.membership
+    if declared is not None:
+        return [declared] * (size or len(events))
+    return [membership(event, compiled.sync_mode) for event in events]
+
+
+def audience_settings_of(event: Any) -> Mapping[str, Any]:
+    """Return the settings of the audience that an event is about."""
+    for key in ("context", "personas", "audience_settings"):
+        event = event.get(key) if isinstance(event, dict) else None
+    return event if isinstance(event, dict) else {}

@@ -371,7 +371,7 @@ class Holds:
 
 def is_divisible(batch: Batch, results: Sequence[Result]) -> bool:
     """Return whether a batch was refused as a whole, and may be halved again."""
-    whole = isinstance(results, OneAnswer) and not (batch.merged or batch.deletion)
+    whole = isinstance(results, OneAnswer) and not (batch.merged or batch.deletion or batch.job)
     if not whole or len(batch.row_ids) < 2:
         return False
     result = results[0]
@@ -433,7 +433,7 @@ def without_superseded(
     seen, left = set(later), deque[Batch]()
     superseded: list[int] = []
     for batch in reversed(batches):
-        if batch.identifiers is None or batch.merged or batch.barrier:
+        if batch.identifiers is None or batch.merged or batch.barrier or batch.job:
             left.appendleft(batch)
             continue
         names = dict(zip(batch.row_ids, canonical(batch.identifiers), strict=True))

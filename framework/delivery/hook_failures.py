@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from framework.definition import Action
 from framework.errors import Stopped
-from framework.results import Failed
+from framework.results import Failed, Result
 
 MAX_ABANDONED: Final = 3
 """Calls that may be given up before a connection performs nothing more."""
@@ -78,3 +79,17 @@ def misplaced(hook: str, found: Any) -> Failed:
     return Failed(
         500, "RESULT_TYPE", f"Hook `{hook}` must return {wanted} for each payload, got {got} here."
     )
+
+
+def checked_accepted(action: Action, results: Sequence[Result]) -> Sequence[Result]:
+    """Return results with Accepted among them, or a failure of all if no job can follow."""
+    if action.poll is None:
+        text = f"Action `{action.slug}` returned Accepted, but has no `poll`."
+    elif any(one is not results[0] for one in results):
+        text = (
+            f"Action `{action.slug}` returned Accepted for rows of a batch, which has "
+            "one job. Return one from `perform_batch`."
+        )
+    else:
+        return results
+    return [Failed(500, "RESULT_TYPE", text)] * len(results)

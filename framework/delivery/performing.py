@@ -14,14 +14,14 @@ import httpx
 from msgspec.structs import replace as replace_fields
 
 from framework.clock import Clock
-from framework.definition import Action, membership
+from framework.definition import Action
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns, build_all
 from framework.delivery.compiled import CompiledSubscription
-from framework.delivery.exchanges import BODY_LIMIT, Redactor
-from framework.delivery.grouping import Rows, audience_of
+from framework.delivery.exchanges import Redactor
+from framework.delivery.grouping import Rows, audience_of, audience_settings_of, memberships_of
 from framework.delivery.holding import OneAnswer
 from framework.delivery.hook_failures import (
     DELETION_LIMIT,
@@ -38,12 +38,11 @@ from framework.delivery.hook_failures import (
 from framework.delivery.identifier_mask import masking
 from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
-from framework.delivery.result_checks import clean_json, clean_result, problems_of
+from framework.delivery.result_checks import body_of, clean_json, clean_result, problems_of
 from framework.delivery.workers import Handover, current_watch
 from framework.errors import IntegrationError, PluginExitError, Stopped, StorageError
-from framework.nesting import read_json
 from framework.paths import Event
-from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
+from framework.results import DELIVERED, Accepted, Delivered, Failed, Result, Skipped, Unconfirmed
 
 MAX_PREVIEWS: Final = 100
 """Previews of dry runs that are kept."""
@@ -107,6 +106,11 @@ class HookRunner:
         rules = [action.batching for action in self.plugin.definition.actions if action.batching]
         merges = any(one.coalesce == "merge" for one in rules)
         return bool(self._asked & {"payload", "payloads"}) or merges or not self.identifies
+
+    @cached_property
+    def needs_keys(self) -> bool:
+        """Return whether a hook asks for idempotency keys."""
+        return "idempotency_key" in self._asked
 
     @cached_property
     def identifies(self) -> bool:
@@ -220,7 +224,7 @@ class HookRunner:
             forget_members()
         given = {"requests": requests, "forget_members": forget_members}
         answer = self._watched("delete_users", None, {**own, **given})
-        return self._aligned("delete_users", answer, len(requests))
+        return self.results_of("delete_users", answer, len(requests))
 
     @cached_property
     def _unsupported(self) -> Failed:
@@ -244,11 +248,21 @@ class HookRunner:
         with masking(batch_input.identifiers):
             return self._renewing(lambda: self._perform(compiled, batch_input))
 
-    def call_renewing(self, name: str, function: Callable[..., Any], *given: Any) -> Any:
+    def call_renewing(
+        self, name: str, function: Callable[..., Any], *given: Any, limit: float | None = None
+    ) -> Any:
         """Return what a function of the destination returns, or the Failed for its exception.
 
-        If the partner refuses the token, it is renewed and the function is called once more.
+        If the partner refuses the token, it is renewed and the function is called once more. The
+        function may take *limit* seconds, if its thread is watched.
         """
+        watch = current_watch() if limit else None
+        if watch and limit:
+            watch.begin(limit)
+            try:
+                return self.call_renewing(name, function, *given)
+            finally:
+                watch.end()
         before = self.credentials.renewals if self.credentials else 0
         found = self._call_own(name, function, *given)
         refused = isinstance(found, Failed) and found.status == 401
@@ -292,7 +306,7 @@ class HookRunner:
             return self._perform_each(compiled, batch_input)
         arguments = self._of_batch("perform_batch", compiled, batch_input)
         answer = self._watched("perform_batch", compiled.action, arguments)
-        return self._aligned("perform_batch", answer, batch_input.size)
+        return self.results_of("perform_batch", answer, batch_input.size)
 
     def _of_batch(
         self, hook: str, compiled: CompiledSubscription, batch_input: BatchInput
@@ -305,7 +319,7 @@ class HookRunner:
         if "memberships" in wanted:
             arguments["memberships"] = memberships_of(compiled, events, batch_input.size)
         if "audience_settings" in wanted:
-            arguments["audience_settings"] = _audience_settings(events[0])
+            arguments["audience_settings"] = audience_settings_of(events[0])
         return arguments
 
     def _preview(
@@ -333,12 +347,14 @@ class HookRunner:
                 arguments[name] = getattr(batch_input, _OF_ROW[name])[place]
             if "forget_members" in wanted:
                 arguments["forget_members"] = batch_input.forget_members
+            if "idempotency_key" in wanted:
+                arguments["idempotency_key"] = batch_input.keys(place)
             if "membership" in wanted:
                 events = batch_input.events[place : place + 1]
                 (arguments["membership"],) = memberships_of(compiled, events, 1)
             if "audience_settings" in wanted:
-                arguments["audience_settings"] = _audience_settings(batch_input.events[place])
-            results += self._aligned(
+                arguments["audience_settings"] = audience_settings_of(batch_input.events[place])
+            results += self.results_of(
                 "perform", self._watched("perform", compiled.action, arguments), 1
             )
         return results
@@ -395,20 +411,37 @@ class HookRunner:
             kind = error.kind if isinstance(error, PluginExitError) else type(error).__name__
             return Failed(500, "INTERNAL_ERROR", f"Destination `{name}` raised {kind}.")
 
-    def _aligned(self, hook: str, answer: Any, size: int) -> list[Result]:
+    def results_of(self, hook: str, answer: Any, size: int) -> list[Result]:
         """Return one result per payload: nothing means delivered, one answer applies to all."""
         if answer is None or answer is DELIVERED:
             return [DELIVERED] * size
-        if isinstance(answer, httpx.Response):
-            return OneAnswer([self._of_response(hook, answer)] * size)
-        if isinstance(answer, _RESULTS):
-            return OneAnswer([self._fit(hook, answer)] * size)
+        if isinstance(answer, (httpx.Response, Accepted, *_RESULTS)):
+            return self._of_one(hook, answer, size)
         if hook == "perform" or not isinstance(answer, list | tuple):
             return [mistyped(hook, answer)] * size
         if len(answer) != size:
             return [miscounted(hook, size, answer)] * size
         fit: dict[int, Result] = {id(DELIVERED): DELIVERED}  # many are often the same object
         return [fit.get(id(one)) or fit.setdefault(id(one), self._fit(hook, one)) for one in answer]
+
+    def _of_one(self, hook: str, answer: Any, size: int) -> list[Result]:
+        """Return the results of all payloads by one answer."""
+        if isinstance(answer, httpx.Response):
+            return OneAnswer([self._of_response(hook, answer)] * size)
+        if not isinstance(answer, Accepted):
+            return OneAnswer([self._fit(hook, answer)] * size)
+        if hook not in {"perform", "perform_batch"}:
+            return [misplaced(hook, answer)] * size
+        return [self._accepted(hook, answer, size)] * size
+
+    def _accepted(self, hook: str, answer: Accepted, size: int) -> Result:
+        early = answer.results
+        if isinstance(early, list | tuple) and len(early) != size:
+            return miscounted(hook, size, early)
+        if early is not None:
+            early = [one if one is None else self._fit(hook, one) for one in early]
+        checked: Result = self._checked(f"Hook `{hook}` returned", replace(answer, results=early))
+        return checked
 
     def _fit(self, hook: str, result: Any, kinds: tuple[type, ...] = _RESULTS) -> Any:
         """Return a result of a hook, redacted, or the Failed for a value that is no result."""
@@ -446,16 +479,7 @@ class HookRunner:
 
     def _body(self, response: httpx.Response) -> Any:
         """Return the body of a response if the delivery is recorded: JSON, else text, else None."""
-        if not self.client.recorder.active:
-            return None
-        try:
-            text = self.redactor.hide(response.text)
-        except httpx.StreamError:
-            return None
-        try:
-            return read_json(text) if len(text) <= BODY_LIMIT else None
-        except ValueError:
-            return text or None
+        return body_of(response, self.redactor.hide) if self.client.recorder.active else None
 
 
 def distinct(results: Sequence[Result]) -> Sequence[Result]:
@@ -465,25 +489,11 @@ def distinct(results: Sequence[Result]) -> Sequence[Result]:
     return results
 
 
-def _audience_settings(event: Any) -> Mapping[str, Any]:
-    for key in ("context", "personas", "audience_settings"):
-        event = event.get(key) if isinstance(event, dict) else None
-    return event if isinstance(event, dict) else {}
-
-
 _HOOKS: Final = ("identify", "perform", "perform_batch", "preview")
 _OF_CONNECTION: Final = frozenset({"client", "settings", "cache", "logger", "clock", "confide"})
 _OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hook_outputs"})
-_OF_BATCH: Final = frozenset({"key", "payloads", "identifiers", "events", "forget_members"})
+_OF_BATCH: Final = frozenset(
+    {"key", "payloads", "identifiers", "events", "forget_members", "idempotency_key"}
+)
 _OF_ROW: Final = {"payload": "payloads", "identifier": "identifiers", "event": "events"}
 _OF_EVENTS: Final = frozenset({"event", "events", "membership", "memberships", "audience_settings"})
-
-
-def memberships_of(
-    compiled: CompiledSubscription, events: Sequence[Event], size: int = 0
-) -> list[bool | None]:
-    """Return whether each row adds or removes: by the action, else by the event."""
-    declared = compiled.action.membership
-    if declared is not None:
-        return [declared] * (size or len(events))
-    return [membership(event, compiled.sync_mode) for event in events]

@@ -13,6 +13,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,13 +41,15 @@ from framework.delivery.dynamic_choices import ChoicesQuery, find_choices
 from framework.delivery.exchanges import Redactor
 from framework.delivery.holding import Patience
 from framework.delivery.http_errors import address_of
+from framework.delivery.job_calls import show_accepted
+from framework.delivery.jobs import JobSource
 from framework.delivery.kept_tokens import KeptTokens
 from framework.delivery.ledger import Ledger
 from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HookRunner
 from framework.delivery.plugin_calls import Implementation
 from framework.delivery.prepare import Intake
-from framework.delivery.report import Failing, Report
+from framework.delivery.report import Failing, Report, ReportItem
 from framework.delivery.retries import Retry
 from framework.delivery.saved_mappings import SavedMapping, hook_of, run_mapping_hook
 from framework.delivery.sender import Sender
@@ -195,6 +198,11 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(_encoded(value)).hexdigest()[:12]
 
 
+def _digest_of_events(events: Sequence[Event]) -> str:
+    """Return a digest of events, by which the same delivery is recognized."""
+    return hashlib.sha256(b"\n".join(_encoded(one) for one in events)).hexdigest()
+
+
 def _addresses(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield the addresses among the settings, in the form in which they are compared."""
     for value in settings.values():
@@ -231,6 +239,7 @@ class Connection:
         self.hook_runner = hook_runner
         self.recorder = hook_runner.client.recorder
         self.redactor = hook_runner.redactor
+        self._with_jobs: list[Sender] = []
         self._announced = plugin.implements("delivery_finished")
 
     def __enter__(self) -> Self:
@@ -307,20 +316,49 @@ class Connection:
     def deliver(self, events: Sequence[Event]) -> Report:
         """Deliver *events* and return the record: one result per event and subscription.
 
+        Events whose job the partner finishes later are Accepted; see `poll`.
         Raises nothing that an event, the partner or the plugin can cause.
         """
-        sender = Sender(self, traced=True)
+        keyed = self.hook_runner.needs_keys or any(one.action.poll for one in self.subscriptions)
+        source = JobSource(None, self.label, _digest_of_events(events)) if keyed else None
+        sender = Sender(self, traced=True, jobs=source, waits_for_jobs=False)
         items = sender.items
         refused = sender.intake.add_one_by_one(enumerate(events))
         for completions in (refused, *sender.flush()):
             for one in completions:
                 for position in one.positions:
                     items[position, one.subscription].result = one.result
+        if sender.jobs and sender.jobs.any:
+            for record, batch in sender.jobs.tickets().values():
+                show_accepted(sender, record, batch)
+            self._with_jobs.append(sender)
         slug = self.plugin.definition.slug
         report = Report(slug, tuple(items.values()), tuple(sender.sent))
         if self._announced:
             self._announce(report)
         return report
+
+    def poll(self) -> list[ReportItem]:
+        """Ask once for each job that deliveries of this connection have left.
+
+        Return the items whose results are known now: those of the reports of `deliver`, which get
+        the results, too. What cannot be asked for stays, and is asked for by the next call.
+        """
+        done: list[ReportItem] = []
+        for sender in [*self._with_jobs]:
+            for one in chain.from_iterable(sender.poll()):
+                for position in one.positions:
+                    item = sender.items[position, one.subscription]
+                    item.result = one.result
+                    done.append(item)
+            if not (sender.jobs and sender.jobs.any):
+                self._with_jobs.remove(sender)
+        return done
+
+    @property
+    def number_of_jobs(self) -> int:
+        """The number of jobs of `deliver` that are not finished; see `poll`."""
+        return sum(one.jobs.number() for one in self._with_jobs if one.jobs)
 
     def _announce(self, report: Report) -> None:
         """Call the extensions; what they raise is logged and changes nothing."""
@@ -344,6 +382,8 @@ class Connection:
         failing: Mapping[str, Failing] | None = None,
         ended: Callable[[], object] = lambda: None,
         ledger: Ledger | None = None,
+        jobs: JobSource | None = None,
+        waits_for_jobs: bool = True,
     ) -> Sender:
         """Open a continuous delivery: add events as they arrive, flush at the end.
 
@@ -351,7 +391,8 @@ class Connection:
         the caller's if there are none. With *patience*, temporary failures are held by lane and
         batch key and retried; *failing* holds the failing keys of an earlier delivery. Once
         *stopping* returns true, no request is repeated or waited for. Events that change nothing in
-        the *ledger* are `UNCHANGED`. See `Sender`.
+        the *ledger* are `UNCHANGED`. Records of *jobs* are kept in their source;
+        a delivery that *waits_for_jobs* ends when they are finished. See `Sender`.
         """
         self.hook_runner.client.clock.heed(stopping)
         return Sender(
@@ -366,6 +407,8 @@ class Connection:
             ended=ended,
             linger=self._linger,
             ledger=ledger,
+            jobs=jobs,
+            waits_for_jobs=waits_for_jobs,
         )
 
     def intake(self, *, named: bool = True) -> Intake:

@@ -31,7 +31,8 @@ class BatchInput(Struct, frozen=True):
     """The rows of a batch, aligned; *key* has the values of the batch keys by name.
 
     Payloads and events are present only if a hook asks for them. *forget_members* clears the ledger
-    of the audience that the rows are about.
+    of the audience that the rows are about. *keys* returns the idempotency key of the row at a
+    place, None for the batch.
     """
 
     size: int
@@ -40,17 +41,12 @@ class BatchInput(Struct, frozen=True):
     payloads: Sequence[Any] = ()
     events: Sequence[Any] = ()
     forget_members: Callable[[], None] = lambda: None
+    keys: Callable[[int | None], str] = lambda _: ""
 
-    def at(self, places: Sequence[int]) -> BatchInput:
-        """Return the rows at *places*."""
-        return BatchInput(
-            len(places),
-            self.key,
-            [self.identifiers[place] for place in places],
-            [self.payloads[place] for place in places] if self.payloads else (),
-            [self.events[place] for place in places] if self.events else (),
-            self.forget_members,
-        )
+    @property
+    def idempotency_key(self) -> str:
+        """The idempotency key of the batch."""
+        return self.keys(None)
 
 
 class Preview(Struct, frozen=True):

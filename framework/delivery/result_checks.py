@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final, get_args
 
+import httpx
+
+from framework.delivery.exchanges import BODY_LIMIT
 from framework.delivery.redaction import REDACTED, Redactor
-from framework.results import Delivered, Failed, Reporter, Result, Skipped, Unconfirmed
+from framework.nesting import read_json
+from framework.results import Accepted, Delivered, Failed, Reporter, Result, Skipped, Unconfirmed
 
 _LARGEST: Final = 2**63
 _MAX_LEVELS: Final = 100
@@ -20,6 +24,12 @@ def problems_of(result: Result) -> Iterator[str]:
     if isinstance(result, Skipped | Unconfirmed):
         yield from _check_text("code", result.code)
         yield from _check_text("reason", result.reason)
+        return
+    if isinstance(result, Accepted):
+        yield from _check_text("ticket", result.ticket)
+        if not (result.results is None or isinstance(result.results, list | tuple)):
+            yield "`results` must be a list with a result or None for each payload"
+        yield from _check_seconds("after", result.after)
         return
     lowest, highest = _statuses(result)
     if type(result.status) is not int or not lowest <= result.status <= highest:
@@ -45,11 +55,13 @@ def _check_rest(failed: Failed) -> Iterator[str]:
         isinstance(one, str) for one in failed.problems
     ):
         yield "`problems` must be a tuple of texts"
-    pause = failed.pause
-    if pause is not None and not (
-        isinstance(pause, int | float) and not isinstance(pause, bool) and 0 <= pause < math.inf
-    ):
-        yield f"`pause` must be a number of seconds or None, got {_shown(pause)}"
+    yield from _check_seconds("pause", failed.pause)
+
+
+def _check_seconds(name: str, value: Any) -> Iterator[str]:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (number and 0 <= value < math.inf):
+        yield f"`{name}` must be a number of seconds or None, got {_shown(value)}"
 
 
 def _check_text(name: str, value: Any, *, empty: bool = False) -> Iterator[str]:
@@ -69,6 +81,8 @@ def clean_result(result: Result, redactor: Redactor) -> Result:
     if isinstance(result, Skipped | Unconfirmed):
         code, reason = redactor.text(result.code), redactor.text(result.reason)
         return replace(result, code=code, reason=reason)
+    if isinstance(result, Accepted):
+        return result
     if isinstance(result, Delivered):
         if result.body is None:
             return result
@@ -118,3 +132,15 @@ def _clean_number(value: float, clean: Callable[[str], str]) -> Any:
         return REDACTED
     fits = abs(value) < _LARGEST if isinstance(value, int) else math.isfinite(value)
     return value if fits else text
+
+
+def body_of(response: httpx.Response, hide: Callable[[str], str]) -> Any:
+    """Return the body of a response without secrets: JSON, else text, else None."""
+    try:
+        text = hide(response.text)
+    except httpx.StreamError:
+        return None
+    try:
+        return read_json(text) if len(text) <= BODY_LIMIT else None
+    except ValueError:
+        return text or None

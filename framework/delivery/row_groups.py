@@ -111,7 +111,8 @@ class Batch(Struct, frozen=True):
     that are equal in *order* are performed one after the other; a *barrier* is performed after all
     earlier ones, and before all later ones. *deletion* marks requests to delete users. The rows in
     *unknown* have no known membership. *budget* is how often its parts may still be halved, and
-    how often once one of them is accepted; all parts of a batch share it.
+    how often once one of them is accepted; all parts of a batch share it. *job* is the key of a
+    job at the partner that is to be asked for.
     """
 
     action: str
@@ -125,6 +126,7 @@ class Batch(Struct, frozen=True):
     deletion: bool = False
     unknown: tuple[int, ...] = ()
     budget: list[int] | None = None
+    job: str = ""
 
     def only(self, row_ids: Collection[int]) -> Batch:
         """Return the batch with these of its rows only."""

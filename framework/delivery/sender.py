@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import (
     Callable,
-    Collection,
     Hashable,
     Iterable,
     Iterator,
@@ -21,6 +20,7 @@ from msgspec.structs import replace
 
 from framework.delivery.batch_performer import BatchPerformer, Delivering
 from framework.delivery.batching import LINGER, Batcher
+from framework.delivery.completing import Completer
 from framework.delivery.dispatch import (
     BatchGate,
     Dispatcher,
@@ -28,7 +28,6 @@ from framework.delivery.dispatch import (
     OpenGate,
     ThreadedDispatcher,
 )
-from framework.delivery.fusion import DELETION
 from framework.delivery.holding import (
     Holds,
     PartlySent,
@@ -36,6 +35,8 @@ from framework.delivery.holding import (
     hold_scope,
     without_superseded,
 )
+from framework.delivery.job_calls import take_jobs
+from framework.delivery.jobs import Jobs, JobSource
 from framework.delivery.ledger import Ledger
 from framework.delivery.prepare import Intake, Prepared, Wanted
 from framework.delivery.report import (
@@ -44,12 +45,11 @@ from framework.delivery.report import (
     Completion,
     Failing,
     ReportItem,
-    merged_into,
 )
 from framework.delivery.row_groups import Batch, RowGroup, deletion_of, split_groups
 from framework.errors import RetryableError
 from framework.paths import Event
-from framework.results import DELIVERED, Delivered, Failed, Result
+from framework.results import DELIVERED, Failed, Result
 
 MAX_WAITING: Final = 200_000
 """Rows that may wait for their batch; beyond that, the largest batch is sent early."""
@@ -70,7 +70,8 @@ class Sender:
     A *ready* sender does not wait for full batches: it sends the batch that is best sent whenever
     the rate limit lets a call go, a thread is free, and no earlier batch of its order is under way;
     see `Batcher.ready` and its *linger*. *ended* is called when a thread has finished a batch.
-    Rows that change nothing in the *ledger* are not sent.
+    Rows that change nothing in the *ledger* are not sent. Records of *jobs* are kept in their
+    source; if the sender *waits_for_jobs*, `flush` ends when the partner has finished them.
 
     *traced* keeps the product of every stage in `items` and `sent`.
     A result for which *halts* is true stops the sending: its batch and everything that waits stay
@@ -97,6 +98,8 @@ class Sender:
         ended: Callable[[], object] = lambda: None,
         linger: float = LINGER,
         ledger: Ledger | None = None,
+        jobs: JobSource | None = None,
+        waits_for_jobs: bool = True,
         max_waiting: int = MAX_WAITING,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -109,11 +112,19 @@ class Sender:
         self._now = now
         self.intake = Intake(self._hook_runner, self._subscriptions, traced=traced, named=named)
         self._row_ids = self.intake.row_ids
-        performer = BatchPerformer(connection, self.intake, traced=traced, ledger=ledger)
+        self._completer = Completer(self.intake, traced=traced)
+        self._clock = self._hook_runner.client.clock
+        self.jobs: Jobs | None = None
+        self._waits_for_jobs = waits_for_jobs
+        if self._hook_runner.needs_keys or any(one.action.poll for one in self._subscriptions):
+            source = jobs or JobSource.passing()
+            self.jobs = Jobs(self._subscriptions, self._row_ids, self._clock, source)
+        performer = BatchPerformer(
+            connection, self.intake, traced=traced, ledger=ledger, jobs=self.jobs
+        )
         self._performer = performer
         self._batcher = Batcher(now, linger=linger)
         self._stopping = stopping
-        self._clock = self._hook_runner.client.clock
         self.holds: Holds | None = None
         if patience:
             self.holds = Holds(patience, self._clock, failing)
@@ -197,11 +208,27 @@ class Sender:
             self._batch_rows(completions)
         else:
             groups = self.intake.drain(completions)
+        if self.jobs:
+            left, known = self.jobs.claim(groups)
+            other, more = self.jobs.incomplete()
+            groups = [*other, *left]
+            self._closed.extend([*known, *more])
         self._closed.extend(self._batcher.flush(groups))
         self._complete_superseded(completions)
         if completions:
             yield completions
         yield from self._send(wait=True)
+        while self._waits_for_jobs and self.jobs and self.jobs.any and not self.halted:
+            yield from self._pause(self.jobs.next_due() or 0.0)
+            if self._stopping():
+                return
+            yield from self._send(wait=True)
+
+    def poll(self) -> Iterator[list[Completion]]:
+        """Ask for every job that is not finished, once; yield completions."""
+        if self.jobs:
+            self._closed.extend(self.jobs.take_due(every=True))
+            yield from self._sent(wait=True)
 
     def close(self) -> Iterator[list[Completion]]:
         """Send nothing more; yield the completions of calls that are under way."""
@@ -223,7 +250,8 @@ class Sender:
         if self.holds:
             batches = chain(batches, self.holds.batches())
         sent = (batch.all_row_ids() for batch in batches)
-        return self._row_ids.spans(chain([self._held], sent, waiting))
+        jobs = self.jobs.batches() if self.jobs else ()
+        return self._row_ids.spans(chain([self._held], sent, waiting, jobs))
 
     def _batch_rows(self, completions: list[Completion]) -> None:
         """Move the rows of the intake into batches; extend *completions* by those that fail."""
@@ -241,6 +269,9 @@ class Sender:
 
         Extend *completions* by the rows that others supersede.
         """
+        if self.jobs and self.jobs.expects:
+            groups, known = self.jobs.claim(groups)
+            self._closed.extend(known)
         together: list[int] = []
         for deletion in deletions:
             before, groups = split_groups(groups, deletion)
@@ -285,6 +316,8 @@ class Sender:
 
     def next_wait(self) -> float:
         """Return the seconds after which `flush_due` may have something to do again."""
+        if self.jobs and (due := self.jobs.next_due()) is not None and due < IDLE:
+            return max(due, LINGER / 4)
         if not self._batcher.waiting or not self._dispatcher.is_free():
             return IDLE
         return min(max(self._hook_runner.client.wait, LINGER / 4), IDLE)
@@ -371,8 +404,8 @@ class Sender:
         if not batches or batches[0].deletion:
             return batches
         batching = self._performer.subscription_of(batches[0]).batching
-        if batching.coalesce not in {"last", "membership"}:
-            return batches
+        if self.jobs or batching.coalesce not in {"last", "membership"}:
+            return batches  # a batch that may have been submitted stays as it is
         canonical = batching.aliases.canonical if batching.aliases else list[str]
         later = canonical(self._batcher.identifiers(place))
         left, superseded = without_superseded(batches, later, canonical)
@@ -386,6 +419,8 @@ class Sender:
                 return
 
     def _send(self, *, wait: bool) -> Iterator[list[Completion]]:
+        if self.jobs and self.jobs.any:
+            self._closed.extend(self.jobs.take_due())
         if not self.halted:
             if self._ready and not wait:
                 yield from self._send_ready()
@@ -408,6 +443,11 @@ class Sender:
             return []
         if isinstance(results, PartlySent):
             return self._complete_partly(batch, results)
+        if self.jobs:
+            batch, results = take_jobs(self.jobs, batch, results, self.holds)
+        return self._settle(batch, results) if results else []
+
+    def _settle(self, batch: Batch, results: Sequence[Result]) -> list[Completion]:
         first, row_ids = results[0], batch.row_ids
         alike = not batch.merged and results.count(first) == len(results)
         if alike and (first is DELIVERED or not self._is_open(first)):
@@ -415,8 +455,7 @@ class Sender:
                 if first is not DELIVERED and self.holds.halve(batch, results):
                     return []
                 self.holds.answered(batch, accepted=not isinstance(first, Failed))
-            self.intake.forget(row_ids)
-            return self._completions(batch, row_ids, first)
+            return self._completer.all(batch, row_ids, first)
         kept = {
             row_id: result
             for row_id, result in zip(row_ids, results, strict=True)
@@ -425,7 +464,7 @@ class Sender:
         final = {} if kept and self._keep(batch, kept) else kept
         if self.holds and not kept:
             self.holds.answered(batch, accepted=True)
-        completions = self._each_completed(batch, results, kept.keys() - final.keys())
+        completions = self._completer.each(batch, results, kept.keys() - final.keys())
         if final and self.holds:
             tried = self.holds.tried(batch)
             completions = [replace(one, tried=tried) for one in completions]
@@ -435,40 +474,8 @@ class Sender:
         """Return the completions of a batch of which some rows changed nothing."""
         sent = results.part_of(batch)
         unchanged = sorted(set(batch.row_ids) - set(sent.row_ids))
-        self.intake.forget(unchanged)
-        completions = self._completions(batch, unchanged, UNCHANGED)
+        completions = self._completer.all(batch, unchanged, UNCHANGED)
         return completions + (self._complete(sent, results.sent) if sent.row_ids else [])
-
-    def _each_completed(
-        self, batch: Batch, results: Sequence[Result], kept: Collection[int]
-    ) -> list[Completion]:
-        """Return the completions of rows with results of their own, but for those *kept* open."""
-        completions: list[Completion] = []
-        for row_id, result in zip(batch.row_ids, results, strict=True):
-            earlier = batch.merged.get(row_id, ())
-            if row_id in kept:
-                continue
-            completions += self._completions(batch, [row_id], result)
-            if earlier:
-                told = self._result_of_merged(row_id, result)
-                completions += self._completions(batch, earlier, told)
-            self.intake.forget([row_id, *earlier])
-        return completions
-
-    def _completions(
-        self, batch: Batch, row_ids: Sequence[int], result: Result
-    ) -> list[Completion]:
-        if not batch.deletion:
-            return self._row_ids.completions(row_ids, result)
-        positions = [row_id // self._row_ids.subscriptions for row_id in row_ids]
-        return [Completion(DELETION, positions, result)]
-
-    def _result_of_merged(self, row_id: int, result: Result) -> Result:
-        """Return the result of rows that were merged into one with *result*."""
-        if not isinstance(result, Delivered):
-            return result
-        where = "the event at position" if self._traced else "line"
-        return merged_into(f"{where} {row_id // self._row_ids.subscriptions}")
 
     def _is_open(self, result: Result) -> bool:
         """Return whether a row with *result* stays open, as it halts or is retried."""

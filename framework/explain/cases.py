@@ -23,7 +23,7 @@ from framework.delivery import (
     Retry,
     connect,
 )
-from framework.results import Delivered
+from framework.results import Accepted, Delivered
 from framework.sandbox import SandboxTransport
 
 
@@ -90,7 +90,8 @@ def _expectations(report: Report, events: int) -> list[dict[str, Any]]:
             result: dict[str, Any] = {} if item.payload is None else {"payload": item.payload}
             if item.result and not isinstance(item.result, Delivered):
                 result["outcome"] = item.result.to_json()["outcome"]
-                result["code"] = item.result.code
+                if not isinstance(item.result, Accepted):
+                    result["code"] = item.result.code
             found[item.position][item.subscription] = result
     return found
 

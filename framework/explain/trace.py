@@ -26,10 +26,10 @@ from framework.linting import Change, nearest_change
 from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
 from framework.paths import JSON, MISSING, Event, Path
-from framework.results import Delivered, Failed, Result, Skipped, Unconfirmed
+from framework.results import Accepted, Delivered, Failed, Result, Skipped, Unconfirmed
 from framework.triggers import Explanation, Trigger
 
-StageOutcome: TypeAlias = Literal["delivered", "failed", "skipped", "unconfirmed"]
+StageOutcome: TypeAlias = Literal["delivered", "failed", "skipped", "unconfirmed", "accepted"]
 
 _Known: TypeAlias = dict[tuple[Trigger, str], tuple[Change, ...] | None]
 """The smallest changes found so far, by trigger and the values it read."""
@@ -235,7 +235,7 @@ class EventTrace:
 
     @property
     def outcome(self) -> StageOutcome:
-        """The overall outcome: failed if any is, else unconfirmed, delivered or skipped."""
+        """The overall outcome: failed if any is, else unconfirmed, accepted, delivered, skipped."""
         kinds = {type(trace.result) for trace in self.subscriptions}
         if self.deletion:
             kinds = {type(self.deletion.result)}
@@ -243,6 +243,8 @@ class EventTrace:
             return "failed"
         if Unconfirmed in kinds:
             return "unconfirmed"
+        if Accepted in kinds:
+            return "accepted"
         return "delivered" if Delivered in kinds else "skipped"
 
     def to_json(self) -> dict[str, JSON]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         joined,
         process_name,
     )
+    from framework.relay.job_sources import file_jobs, kept_jobs
     from framework.relay.ledger_store import AudienceStatus, Claim, Doubt, LedgerStore
     from framework.relay.postgres import PostgresStore
     from framework.relay.relay_process import (
@@ -69,6 +70,7 @@ _EXPORTS = {
     "ledger_store": "AudienceStatus Claim Doubt LedgerStore",
     "postgres": "PostgresStore",
     "sqlite": "SQLiteStore",
+    "job_sources": "file_jobs kept_jobs",
     "state_file": "StateFile rotated_tokens state_path",
 }
 
@@ -111,7 +113,9 @@ __all__ = [
     "current_connection",
     "default_path",
     "discard",
+    "file_jobs",
     "joined",
+    "kept_jobs",
     "locked",
     "mark_reported",
     "others",

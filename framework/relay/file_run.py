@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from framework.delivery import DELETIONS, Completion, Connection, Patience
+from framework.delivery import DELETIONS, Completion, Connection, JobSource, Patience
 from framework.events import Chunk, EventFile, Position, ReadingStoppedError, Rejected, decode
 from framework.relay.checkpoint import Checkpoint, ConnectionIdentity, load, pack, save
 from framework.relay.checkpoint_writer import CheckpointWriter
 from framework.relay.dead_letters import DeadLetterWriter, RawLines
 from framework.relay.ingest import Ingested, IngestedSpan, first_with, ingest
+from framework.relay.outcome_lines import OutcomeLines
 from framework.relay.outcomes import OutcomeFile, Waiting
 from framework.relay.selected_lines import Since, begin_at, too_short
 from framework.relay.stream_reader import StreamReader
@@ -64,6 +65,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     on_progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
     members: ClaimedLedger | None = None,
+    jobs: JobSource | None = None,
+    waits_for_jobs: bool = True,
 ) -> Summary:
     """Deliver the events of *source* and return a summary.
 
@@ -79,6 +82,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
     and their order stay the same.
     Temporary failures are held by lane and batch key while the rest continues, and are retried as
     *patience* says; by default by the next run. Memberships are looked up and saved in *members*.
+    *jobs* that the partner finishes later are kept in their source, for the next run unless this
+    one *waits_for_jobs*.
     The run stops early when *stopping* returns true, when the partner is unavailable or when it
     refuses the whole connection; events without a result are then left for the next run.
     Failures count as unreported, in summaries of later runs, too, until `mark_reported`.
@@ -102,7 +107,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
         if outcomes and not before.finished:
             log = files.enter_context(OutcomeFile(outcomes, before.outcomes))
         threads = 0 if before.finished else threads
-        run = _Run(connection, source, before, log, threads, processes, patience, stopping, members)
+        run = _Run(connection, source, before, log, threads, processes, patience, stopping, members,
+                   jobs, waits_for_jobs)  # fmt: skip
         run.path, run.on_progress = checkpoint, on_progress
         run.since = Since(since, len(connection.subscriptions)) if since else None
         if dead_letters and not before.finished:
@@ -110,6 +116,8 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
             name = serves.name or serves.label.split()[0]
             run.letters = files.enter_context(DeadLetterWriter(dead_letters, name, length))
             run.raw_lines = RawLines(source)
+        if before.finished:
+            run.forget_jobs()
         return run.summary() if before.finished else run.go(limit)
 
 
@@ -127,6 +135,8 @@ class _Run:
         patience: Patience,
         stopping: Callable[[], bool],
         members: ClaimedLedger | None,
+        jobs: JobSource | None,
+        waits_for_jobs: bool,  # noqa: FBT001 - an option of `run_file`
     ) -> None:
         self.path: Path | None = None
         self.on_progress: Callable[[Progress], None] = lambda _: None
@@ -136,7 +146,7 @@ class _Run:
         self._connection = connection
         self._source = source
         self._before = before
-        self._log = log
+        self._log = OutcomeLines(log) if log else None
         self._named = log is not None
         self._stopping = stopping
         self._members = members
@@ -152,6 +162,8 @@ class _Run:
             ready=self._flows,
             ended=self._wake,
             ledger=members.ledger if members else None,
+            jobs=jobs,
+            waits_for_jobs=waits_for_jobs,
         )
         # The last name is that of DELETION, whose index is -1.
         self._names = [*(one.name for one in connection.subscriptions), DELETIONS]
@@ -163,8 +175,6 @@ class _Run:
         self._first = before.first_line if isinstance(before.first_line, int) else 1
         self._done = max(before.read.lines, self._first - 1)
         self._starts = [before.position]
-        self._message_ids: dict[int, object] = {}
-        self._lines: dict[int, int] = {}
         self._started = self._saved = self._shown = time.monotonic()
         self._writer = CheckpointWriter()
         self._calls_before = connection.calls
@@ -190,6 +200,12 @@ class _Run:
                 raise
         self._show()
         return self.summary()
+
+    def forget_jobs(self) -> None:
+        """Remove the records of jobs whose results an earlier run has saved."""
+        if jobs := self._stream.jobs:
+            jobs.incomplete()
+            jobs.forget(jobs.ended())
 
     def _deliver(self, limit: int | None) -> None:
         for completions in self._completions(limit):
@@ -319,14 +335,16 @@ class _Run:
     def _ingest(self, chunk: Chunk) -> Iterator[list[Completion]]:
         intake, max_line = self._stream.intake, self._source.max_line
         taken = ingest(chunk, intake, max_line, named=self._named, since=self.since)
-        self._store_lines(chunk)
+        if self._log:
+            self._log.store_lines(chunk)
         self._record_read(chunk.end, taken)
         return self._stream.add_from_intake(taken.completions)
 
     def _ingest_again(self, chunk: Chunk) -> Iterator[list[Completion]]:
         """Ingest a chunk that an earlier run has read; skip events that have a result."""
         decoded = decode(chunk, self._source.max_line)
-        self._store_lines(chunk)
+        if self._log:
+            self._log.store_lines(chunk)
         self._record_read(
             chunk.end, Ingested([], decoded.lines, decoded.message_ids(), decoded.rejected)
         )
@@ -347,20 +365,9 @@ class _Run:
         self._starts.append(end)
         if end.lines > self._read.lines:
             self._read = end
-        self._store_message_ids(taken.lines, taken.message_ids)
-        self._reject(taken.rejected)
-
-    def _store_message_ids(self, lines: Iterable[int], message_ids: Iterable[object]) -> None:
-        """Store message IDs for the outcome file."""
         if self._log:
-            self._message_ids.update(zip(lines, message_ids, strict=True))
-
-    def _store_lines(self, chunk: Chunk) -> None:
-        """Store the lines of events for the outcome file, where events are counted otherwise."""
-        if self._log and chunk.places:
-            numbers = range(chunk.start.lines + 1, chunk.end.lines + 1)
-            lines = (place.line for place in chunk.places)
-            self._lines.update(zip(numbers, lines, strict=True))
+            self._log.store_message_ids(taken.lines, taken.message_ids)
+        self._reject(taken.rejected)
 
     def _reject(self, rejected: Iterable[Rejected]) -> None:
         for one in rejected:
@@ -385,10 +392,7 @@ class _Run:
 
     def _log_result(self, positions: Iterable[int], name: str, result: Result | Waiting) -> None:
         if self._log:
-            numbers = list(positions)
-            message_ids = map(self._message_ids.get, numbers)
-            lines = [self._lines[one] for one in numbers] if self._lines else numbers
-            self._log.add(lines, message_ids, name, result)
+            self._log.add(positions, name, result)
 
     def _log_waiting(self, unsettled: Mapping[int, Sequence[range]]) -> None:
         """Write to the outcome file which events have no result, as no run resumes this one."""
@@ -399,7 +403,12 @@ class _Run:
 
     def _halted(self) -> Failed | None:
         holds = self._stream.holds
-        return self._stream.halted or (holds.resting() if holds else None)
+        jobs = self._stream.jobs
+        return (
+            self._stream.halted
+            or (holds.resting() if holds else None)
+            or (jobs.unfinished() if jobs and self._at_end else None)
+        )
 
     def _save_and_show(self) -> None:
         now = time.monotonic()
@@ -439,16 +448,14 @@ class _Run:
             start for start, end in zip(self._starts, self._starts[1:], strict=False)
             if end.lines >= first
         ] + self._starts[-1:]  # fmt: skip
-        if log:
-            lines = set(chain.from_iterable(chain.from_iterable(unsettled.values())))
-            self._message_ids = {line: self._message_ids.get(line) for line in lines}
-            self._lines = {line: self._lines[line] for line in lines} if self._lines else {}
-        length = log.flush() if log else None
+        length = log.flush(unsettled) if log else None
         letters = self.letters
         if self.raw_lines:
             self.raw_lines.forget(first)
         self._requests_saved = self._connection.number_of_calls
         checkpoint = self._checkpoint(unsettled, self._starts[0], length)
+        jobs = self._stream.jobs
+        ended = jobs.ended() if jobs else ()
 
         def durably() -> None:
             if log:
@@ -459,6 +466,8 @@ class _Run:
                 members.save()
             if path:
                 save(path, checkpoint)
+            if jobs:
+                jobs.forget(ended)
 
         self._writer.start(durably)
 

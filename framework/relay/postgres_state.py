@@ -13,7 +13,7 @@ import psycopg
 
 from framework.delivery import ThrottleState
 from framework.errors import StorageError
-from framework.relay.postgres_dead_letters import packed
+from framework.relay.postgres_dead_letters import packed, unpacked
 from framework.relay.postgres_sessions import Session, Sessions
 
 _INSERT: Final = "insert into state(kind, key, value) values(%s, %b, %b)"
@@ -39,6 +39,15 @@ class PostgresState:
     def get(self, kind: str, key: str) -> Any:
         """Return the value, or None if it is absent."""
         return self._sessions.run("read", lambda session: _get(session, kind, key))
+
+    def keys(self, kind: str) -> list[str]:
+        """Return the keys of all values of a kind, ascending."""
+        query = b"select key from state where kind = %s order by key"
+        rows = self._sessions.run(
+            "read",
+            lambda session: session.cursor(binary=True).execute(query, (kind,)).fetchall(),
+        )
+        return [unpacked(row[0]) for row in rows]
 
     def put(self, kind: str, key: str, value: Any) -> None:
         """Set the value."""

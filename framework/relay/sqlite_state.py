@@ -27,6 +27,12 @@ class SQLiteState:
         with self._reader("read") as database:
             return _get(database, kind, key)
 
+    def keys(self, kind: str) -> list[str]:
+        """Return the keys of all values of a kind, ascending."""
+        query = "select key from state where kind = ? order by key"
+        with self._reader("read") as database:
+            return [row[0] for row in database.execute(query, (kind,))]
+
     def put(self, kind: str, key: str, value: Any) -> None:
         """Set the value."""
         row = (kind, key, msgspec.json.encode(value))

@@ -14,6 +14,7 @@ from framework.delivery import (
     Completion,
     Connection,
     Failing,
+    JobSource,
     Ledger,
     MemberChange,
     Patience,
@@ -52,7 +53,8 @@ class StreamSession:
     """Reads the stream of *owner* from its saved progress, and delivers it over *connection*.
 
     What is open between the committed position and the checkpoint's is read again.
-    Memberships are looked up in the *ledger*, if there is one, and saved with the progress.
+    Memberships are looked up in the *ledger*, if there is one, and saved with the progress. Records
+    of *jobs* that the partner finishes later are kept in their source.
     Temporary failures are held by lane and batch key, and retried as *patience* says. `run` ends
     when *stopping* returns true, or when the partner refuses the connection; `halted` is that
     failure.
@@ -72,6 +74,7 @@ class StreamSession:
         stopping: Callable[[], bool],
         threads: int = 1,
         ledger: Ledger | None = None,
+        jobs: JobSource | None = None,
     ) -> None:
         self.committed, self.checkpoint = committed, before
         self.halted: Failed | None = None
@@ -91,6 +94,7 @@ class StreamSession:
             ready=True,
             ended=self._wake,
             ledger=ledger,
+            jobs=jobs,
         )
         self.names = names_of(connection)
         self._resumed = _by_index(before, self.names)
@@ -231,7 +235,11 @@ class StreamSession:
         failing = holds.failing if holds else {}
         checkpoint = StreamCheckpoint.of(self._before.serves, self._read, by_name, failing)
         letters = self._dead_letters()
+        jobs = self._sender.jobs
+        ended = jobs.ended() if jobs else ()
         self._save_with_members(committed, checkpoint, letters)
+        if jobs:
+            jobs.forget(ended)
         self._counts.add_dead_letters(len(letters))
         self._ends = [committed, *(end for end in self._ends if end.offset > committed.offset)]
         self.committed, self.checkpoint = committed, checkpoint

@@ -27,6 +27,7 @@ from framework.errors import (
 from framework.relay.checkpoint import ConnectionIdentity
 from framework.relay.delivery_ledger import clear_account, doubts_about, fence, open_ledger
 from framework.relay.doubt_delivery import MOST, resolve_doubts
+from framework.relay.job_sources import stream_jobs
 from framework.relay.relay_counts import RelayCounts
 from framework.relay.spread import Spread
 from framework.relay.stream_checkpoint import StreamCheckpoint
@@ -275,9 +276,11 @@ class RelayWorker:
         except OwnershipLostError:
             self._lose_during(ledger)
             return 0.0
+        state = None if self.route.starts_empty else self._store.state
         session = StreamSession(
             self._store, self._owner, self._committed, self._saved, self._connection,
             self.route.patience, self.counts, self._stopping, self.route.threads, ledger,
+            stream_jobs(state, self.route.stream, self.serves),
         )  # fmt: skip
         self._session = session
         try:

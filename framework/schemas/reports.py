@@ -99,6 +99,16 @@ def _result() -> Schema:
         },
         ("outcome", "code", "message"),
     )
+    accepted = record(
+        {
+            "outcome": {
+                "const": "accepted",
+                "description": "The partner has accepted a job that it finishes later.",
+            },
+            "ticket": value("string", "The name of the job at the partner."),
+        },
+        ("outcome", "ticket"),
+    )
     waiting = record(
         {
             "outcome": {"const": "waiting", "description": "The event has no result yet."},
@@ -109,7 +119,7 @@ def _result() -> Schema:
     return {
         "title": "Result",
         "description": "The result of one event; `outcome` is its kind.",
-        "oneOf": [delivered, failed, skipped, unconfirmed, waiting],
+        "oneOf": [delivered, failed, skipped, unconfirmed, accepted, waiting],
     }
 
 

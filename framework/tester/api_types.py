@@ -233,7 +233,7 @@ class ExchangeJson(Struct):
 
 
 class ResultJson(Struct):
-    outcome: Literal["delivered", "failed", "skipped", "unconfirmed", "waiting"]
+    outcome: Literal["delivered", "failed", "skipped", "unconfirmed", "accepted", "waiting"]
     status: Omissible[int] = UNSET
     code: Omissible[str] = UNSET
     message: Omissible[str] = UNSET
@@ -314,8 +314,11 @@ class JourneyJson(Struct, rename="camel"):
     message_id: Any
     event: JsonObject
     outcome: Annotated[
-        Literal["delivered", "failed", "skipped", "unconfirmed"],
-        about("The worst of its legs: failed before unconfirmed before delivered before skipped."),
+        Literal["delivered", "failed", "skipped", "unconfirmed", "accepted"],
+        about(
+            "The worst of its legs: failed before unconfirmed before accepted before delivered "
+            "before skipped."
+        ),
     ]
     legs: Annotated[
         list[LegJson],
@@ -341,6 +344,7 @@ class CountsJson(Struct):
     failed: int
     skipped: int
     unconfirmed: Omissible[int] = UNSET
+    accepted: Omissible[int] = UNSET
 
 
 class RunJson(Struct):
@@ -422,7 +426,9 @@ class OutcomeJson(Struct, rename="camel"):
     line: int
     message_id: Any
     subscription: str | None
-    outcome: Literal["delivered", "failed", "skipped", "unconfirmed", "waiting", "rejected"]
+    outcome: Literal[
+        "delivered", "failed", "skipped", "unconfirmed", "accepted", "waiting", "rejected"
+    ]
 
 
 class ConnectionFileJson(Struct):

@@ -1,0 +1,55 @@
+"""Where the jobs of runs over files and of streams are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from framework.delivery import JobRecord, JobSource, job_records
+from framework.storage import storage
+
+if TYPE_CHECKING:
+    from framework.events import EventFile
+    from framework.relay.checkpoint import ConnectionIdentity
+    from framework.state_store import StateStore
+
+_KIND: Final = "job"
+_HEAD: Final = 4096
+
+
+def file_jobs(
+    state: StateStore | None,
+    source: EventFile,
+    serves: ConnectionIdentity,
+    *,
+    restart: bool = False,
+) -> JobSource:
+    """Return where the jobs of a run over *source* are kept: in *state*, if it can be resumed.
+
+    The file is recognized by its first line, so that it may be renamed and grow. With *restart*,
+    records of earlier runs over it are removed. Raises StorageError if the file cannot be read.
+    """
+    name = serves.name or serves.label.split()[0]
+    if source.identity is None or state is None:
+        return JobSource.passing(name)
+    with storage("The events", source.name, "read"), Path(source.name).open("rb") as file:
+        head = file.read(_HEAD).split(b"\n", 1)[0]
+    where = "\n".join((serves.account, hashlib.sha256(head).hexdigest()))
+    found = JobSource(state, name, hashlib.sha256(where.encode()).hexdigest())
+    if restart:
+        for record in job_records(state, name):
+            if record.source == found.source:
+                state.delete(_KIND, record.state_key)
+    return found
+
+
+def stream_jobs(state: StateStore | None, stream: str, serves: ConnectionIdentity) -> JobSource:
+    """Return where the jobs of a connection are kept that reads a stream of a store."""
+    where = f"{serves.account}\nstream\n{stream}"
+    return JobSource(state, serves.name, hashlib.sha256(where.encode()).hexdigest())
+
+
+def kept_jobs(state: StateStore, connection: str | None = None) -> list[JobRecord]:
+    """Return the jobs that are not finished, or whose results are not saved; oldest first."""
+    return job_records(state, connection)
