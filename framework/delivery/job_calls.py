@@ -32,7 +32,10 @@ def take_jobs(
 ) -> tuple[Batch, Sequence[Result]]:
     """Let the rows of a job wait; return the others with their results, of which may be none."""
     if isinstance(results, JobResults):
-        jobs.over(batch.job)
+        if holds and all(map(hold_scope, results)):
+            jobs.renew(batch.job)
+        else:
+            jobs.over(batch.job)
         return replace(batch, job=""), results
     pairs = [*zip(batch.row_ids, results, strict=True)]
     accepted = [row_id for row_id, one in pairs if isinstance(one, Accepted)]

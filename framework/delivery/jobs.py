@@ -155,29 +155,15 @@ class Jobs:
     def prepare(self, batch: Batch) -> tuple[JobRecord, bool]:
         """Return the durable record of a batch, and whether it may have been submitted before."""
         key = self.key_of(batch.all_row_ids(), batch.action)
+        now = self._clock.time()
         with self._lock:
-            record = self._records.get(key)
-        if record and key not in self._ended and record.begun is not None:
-            return record, True
-        number = record.round + 1 if record and key in self._ended else 0
-        record = JobRecord(
-            connection=self._source.connection,
-            source=self._source.source,
-            key=key,
-            action=batch.action,
-            rows=self._spans(batch.row_ids),
-            merged={
-                batch.row_ids.index(row_id): self._spans(rows)
-                for row_id, rows in batch.merged.items()
-            },
-            round=number,
-            idempotency_key=f"{key}-{number}" if number else key,
-            begun=self._clock.time(),
-        )
-        self._keep(record)
-        with self._lock:
+            record = None if key in self._ended else self._records.get(key)
             if key in self._ended:
                 self._ended.remove(key)
+        if record and record.begun is not None:
+            return record, True
+        record = replace(record, begun=now) if record else self._new_record(batch, key, now)
+        self._keep(record)
         return record, False
 
     def submitted(self, record: JobRecord, accepted: Accepted) -> JobRecord:
@@ -280,6 +266,22 @@ class Jobs:
         """Return the records and batches of the jobs that are not finished."""
         return {one.batch.job: (self.record_of(one.batch.job), one.batch) for one in self._waiting}
 
+    def renew(self, key: str) -> None:
+        """Note that the job of a batch has failed, so that the batch is to be submitted anew."""
+        record = self.record_of(key)
+        self._keep(
+            replace(
+                record,
+                round=record.round + 1,
+                idempotency_key=f"{key}-{record.round + 1}",
+                begun=None,
+                ticket=None,
+                accepted=None,
+                early=None,
+            )
+        )
+        self._attempts.pop(key, None)
+
     def over(self, key: str) -> None:
         """Note that a job is finished; its record stays until its results are saved."""
         self._ended.append(key)
@@ -333,6 +335,11 @@ class Jobs:
         Jobs that the partner has accepted are asked for; the rows of others are sent anew.
         """
         return self._incomplete([*self._expected])
+
+    def forget_expected(self) -> None:
+        """Remove the records of jobs of which an earlier run has saved all results."""
+        self._incomplete([*self._expected])
+        self.forget(self.ended())
 
     def _incomplete(self, passed: Sequence[_Expected]) -> tuple[list[RowGroup], list[Batch]]:
         groups: list[RowGroup] = []
@@ -388,6 +395,19 @@ class Jobs:
 
     def _rules(self, record: JobRecord) -> Job:
         return self._actions[record.action].job or DEFAULT
+
+    def _new_record(self, batch: Batch, key: str, now: float) -> JobRecord:
+        places = {row_id: at for at, row_id in enumerate(batch.row_ids)}
+        return JobRecord(
+            connection=self._source.connection,
+            source=self._source.source,
+            key=key,
+            action=batch.action,
+            rows=self._spans(batch.row_ids),
+            merged={places[row_id]: self._spans(rows) for row_id, rows in batch.merged.items()},
+            idempotency_key=key,
+            begun=now,
+        )
 
     def _keep(self, record: JobRecord) -> None:
         if self._source.state:

@@ -116,8 +116,6 @@ def run_file(  # noqa: PLR0913 - each is an option of its own
             name = serves.name or serves.label.split()[0]
             run.letters = files.enter_context(DeadLetterWriter(dead_letters, name, length))
             run.raw_lines = RawLines(source)
-        if before.finished:
-            run.forget_jobs()
         return run.summary() if before.finished else run.go(limit)
 
 
@@ -165,6 +163,8 @@ class _Run:
             jobs=jobs,
             waits_for_jobs=waits_for_jobs,
         )
+        if before.finished and self._stream.jobs:
+            self._stream.jobs.forget_expected()
         # The last name is that of DELETION, whose index is -1.
         self._names = [*(one.name for one in connection.subscriptions), DELETIONS]
         self._tally = Tally(before.counts, before.calls, before.rejected)
@@ -200,12 +200,6 @@ class _Run:
                 raise
         self._show()
         return self.summary()
-
-    def forget_jobs(self) -> None:
-        """Remove the records of jobs whose results an earlier run has saved."""
-        if jobs := self._stream.jobs:
-            jobs.incomplete()
-            jobs.forget(jobs.ended())
 
     def _deliver(self, limit: int | None) -> None:
         for completions in self._completions(limit):

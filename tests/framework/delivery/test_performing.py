@@ -327,6 +327,7 @@ BY_TYPE = {
     "stop": threading.Event,
     "confide": MethodType,
     "forget_members": FunctionType,
+    "idempotency_key": str,
 }
 
 
