@@ -33,7 +33,8 @@ EXIT_CODES = {
     "permanently or are unconfirmed, or some lines were invalid.",
     USAGE: "The command, the connection file, the events file or the checkpoint is invalid; "
     "nothing was sent.",
-    UNAVAILABLE: "The partner is unavailable or throttling. Run the command again to resume.",
+    UNAVAILABLE: "The partner is unavailable or throttling, or has not finished a job (--no-wait). "
+    "Run the command again to resume.",
     REFUSED: "The partner refuses the whole connection: credentials, consent, API version or "
     "address. Correct the settings and run the command again to resume.",
     STORAGE: "A local file cannot be read or written.",

@@ -26,7 +26,6 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "member_payload",
         "perform",
         "perform_batch",
-        "poll",
         "preview",
         "register_directives",
         "sandbox",
