@@ -55,7 +55,7 @@ from framework.definition.fields import (
     ObjectUI,
     check_fields,
 )
-from framework.definition.jobs import (
+from framework.definition.job_rules import (
     FindJobCall,
     Job,
     Pending,

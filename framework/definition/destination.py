@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 from framework.definition.choices import ChoicesFunction, dynamic_problems
 from framework.definition.field_rules import FieldRule, rule_problems
 from framework.definition.fields import Field, check_fields
-from framework.definition.jobs import Job, Poll, job_problems
+from framework.definition.job_rules import Job, Poll, job_problems
 from framework.definition.mapping_hooks import MappingHook, hook_problems
 from framework.definition.typed_classes import Payload, Settings, fields_of
 from framework.errors import (

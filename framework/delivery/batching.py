@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
-from framework.delivery.lanes import MAX_LEVELS, Domain, Lane, Pending, Staged
+from framework.delivery.lanes import MAX_LEVELS, Domain, Lane, PendingRows, Staged
 from framework.delivery.row_groups import (
     Batch,
     RowGroup,
@@ -85,8 +85,8 @@ class Batcher:
         lingered.
         """
         now = self._now()
-        late: list[tuple[float, Lane, Pending]] = []
-        some: list[tuple[float, Lane, Pending]] = []
+        late: list[tuple[float, Lane, PendingRows]] = []
+        some: list[tuple[float, Lane, PendingRows]] = []
         for scope, lane in self._lanes.items():
             for pending, rows in lane.sizes():
                 age = now - pending.since
@@ -234,14 +234,14 @@ class Batcher:
         for slot, some in staged.items():
             yield from self._join(lane.pending[slot], some)
 
-    def _weight(self, pending: Pending) -> int:
+    def _weight(self, pending: PendingRows) -> int:
         """Return the number of rows that leave with a batch, merged ones included."""
         if not self._merged:
             return len(pending.rows)
         merged = (self._merged.get(row_id, ()) for row_id in pending.rows.values())
         return len(pending.rows) + sum(map(len, merged))
 
-    def _pending(self) -> list[Pending]:
+    def _pending(self) -> list[PendingRows]:
         return [one for lane in self._lanes.values() for one in lane.all_pending()]
 
     def _open(self, group: RowGroup) -> None:
@@ -253,7 +253,7 @@ class Batcher:
                 lane.domain.lanes[group.target.naming].append(lane)
         lane.at(0, group, self._now())
 
-    def _join(self, pending: Pending, staged: Staged) -> Iterator[Batch]:
+    def _join(self, pending: PendingRows, staged: Staged) -> Iterator[Batch]:
         """Add rows to pending ones that have room for them; a full batch is made at once."""
         if staged.count == pending.batching.max_size:
             unknown = staged.unknown()
@@ -303,7 +303,7 @@ class Batcher:
             lane.promote()
         return lane.level_after(name), 0
 
-    def _close_in_order(self, pending: Pending, reason: str) -> Iterator[Batch]:
+    def _close_in_order(self, pending: PendingRows, reason: str) -> Iterator[Batch]:
         """Close a batch, and before it those that may hold earlier rows of its identifiers."""
         lane = self._lanes[pending.order]
         while len(lane.levels) > 1 and all(one is not pending for one in lane.pending.values()):
@@ -318,7 +318,7 @@ class Batcher:
                 yield self._close(pending, "order")
         lane.promote()
 
-    def _close(self, pending: Pending, reason: str) -> Batch:
+    def _close(self, pending: PendingRows, reason: str) -> Batch:
         row_ids, names = list(pending.rows.values()), pending.identifiers()
         merged: dict[int, list[int]] = {}
         if self._merged:
@@ -329,7 +329,7 @@ class Batcher:
 
     def _made(  # noqa: PLR0913, PLR0917 - the parts of a batch
         self,
-        pending: Pending,
+        pending: PendingRows,
         row_ids: list[int],
         names: list[RowName],
         merged: Mapping[int, list[int]],

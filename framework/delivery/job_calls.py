@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,12 +15,10 @@ from framework.delivery.hook_failures import store_failed
 from framework.delivery.identifier_mask import masking
 from framework.delivery.jobs import JobRecord, Jobs
 from framework.delivery.performing import HookRunner
+from framework.delivery.report import ReportItem
 from framework.delivery.row_groups import Batch
 from framework.errors import StorageError
 from framework.results import Accepted, Failed, Result
-
-if TYPE_CHECKING:
-    from framework.delivery.sender import Sender
 
 
 class JobResults(list[Any]):
@@ -164,13 +162,15 @@ def _timeout(action: Action) -> Failed:
     )
 
 
-def show_accepted(sender: Sender, record: JobRecord, batch: Batch) -> None:
-    """Give the items of a job their results so far: Accepted, or what the partner said at once."""
-    assert sender.jobs is not None
-    assert record.ticket is not None
-    accepted = Accepted(record.ticket)
-    subscriptions = sender.intake.row_ids.subscriptions
-    early = [record.results[place] for place in sender.jobs.places_of(batch)]
-    known = dict(zip(batch.row_ids, early, strict=True))
-    for row_id in batch.all_row_ids():
-        sender.items[divmod(row_id, subscriptions)].result = known.get(row_id) or accepted
+def show_accepted(jobs: Jobs, items: Mapping[tuple[int, int], ReportItem], step: int) -> None:
+    """Give the items of jobs their results so far: Accepted, or what the partner said at once.
+
+    *step* is the number of subscriptions, by which row ids grow.
+    """
+    for record, batch in jobs.tickets().values():
+        assert record.ticket is not None
+        early = [record.results[place] for place in jobs.places_of(batch)]
+        known = dict(zip(batch.row_ids, early, strict=True))
+        for row_id in batch.all_row_ids():
+            result = known.get(row_id) or Accepted(record.ticket)
+            items[divmod(row_id, step)].result = result

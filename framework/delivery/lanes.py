@@ -40,7 +40,7 @@ class Domain(Struct, eq=False):
         )
 
 
-class Pending(Struct, eq=False):
+class PendingRows(Struct, eq=False):
     """The rows that wait for one call: their row ids by name.
 
     *sent* holds the identifiers that are sent in another form than the name, *measured* the
@@ -144,7 +144,7 @@ class Staged(Struct, eq=False):
         """Return the ids of the rows without a known membership."""
         return tuple(chain.from_iterable(group.unknown() for group in self.groups))
 
-    def move_to(self, pending: Pending) -> None:
+    def move_to(self, pending: PendingRows) -> None:
         """Add all rows to pending ones, among which none has the same name."""
         for group in self.groups:
             names = group.names
@@ -174,17 +174,17 @@ class Lane(Struct, eq=False):
     """
 
     domain: Domain | None = None
-    levels: list[dict[Slot, Pending]] = field(default_factory=lambda: [{}])
+    levels: list[dict[Slot, PendingRows]] = field(default_factory=lambda: [{}])
     staged: dict[Slot, Staged] = field(default_factory=dict)
     form: Hashable = None
     unified: bool = False
 
     @property
-    def pending(self) -> dict[Slot, Pending]:
+    def pending(self) -> dict[Slot, PendingRows]:
         """The rows of the first level."""
         return self.levels[0]
 
-    def all_pending(self) -> Iterator[Pending]:
+    def all_pending(self) -> Iterator[PendingRows]:
         """Yield the pending rows of all levels, in the order in which they may be sent."""
         return chain.from_iterable(level.values() for level in self.levels)
 
@@ -194,13 +194,13 @@ class Lane(Struct, eq=False):
             empty = self.levels.pop(0)
             self.levels[0] = empty | self.levels[0]
 
-    def at(self, level: int, group: RowGroup, now: float) -> Pending:
+    def at(self, level: int, group: RowGroup, now: float) -> PendingRows:
         """Return the pending rows for a group at a level, which is at most one above the others."""
         if level == len(self.levels):
             self.levels.append({})
         pending = self.levels[level].get(group.slot)
         if pending is None:
-            pending = self.levels[level][group.slot] = Pending(
+            pending = self.levels[level][group.slot] = PendingRows(
                 group.action, group.key, group.batching, now,
                 group.identifiers is not None, group.scope, self.domain,
             )  # fmt: skip
@@ -250,7 +250,7 @@ class Lane(Struct, eq=False):
         """Yield the staged groups."""
         return chain.from_iterable(staged.groups for staged in self.staged.values())
 
-    def sizes(self) -> Iterator[tuple[Pending, int]]:
+    def sizes(self) -> Iterator[tuple[PendingRows, int]]:
         """Yield what waits, with the number of its rows, staged ones included."""
         for level in self.levels:
             for slot, pending in level.items():

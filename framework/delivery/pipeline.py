@@ -329,8 +329,7 @@ class Connection:
                 for position in one.positions:
                     items[position, one.subscription].result = one.result
         if sender.jobs and sender.jobs.any:
-            for record, batch in sender.jobs.tickets().values():
-                show_accepted(sender, record, batch)
+            show_accepted(sender.jobs, items, sender.intake.row_ids.subscriptions)
             self._with_jobs.append(sender)
         slug = self.plugin.definition.slug
         report = Report(slug, tuple(items.values()), tuple(sender.sent))

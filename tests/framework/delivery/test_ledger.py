@@ -29,7 +29,7 @@ from framework import field as declared
 from framework.delivery import Audience, Connection, Ledger, Member, Patience, Sender, connect
 from framework.errors import OwnershipLostError, StorageError
 from framework.relay import Claim, SQLiteStore
-from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
+from framework.results import DELIVERED, Accepted, Delivered, Failed, Result, Skipped, Unconfirmed
 from framework.sandbox import Fault, FrozenClock
 from tests.deliveries import event, opened
 
@@ -101,6 +101,7 @@ def words(sender: Sender, events: Sequence[dict[str, Any]], size: int) -> list[s
 def _word(result: Result | None) -> str:
     if result is None or (isinstance(result, Skipped) and result.code == "NOT_MATCHED"):
         return ""
+    assert not isinstance(result, Accepted)
     return "delivered" if isinstance(result, Delivered) else result.code
 
 
