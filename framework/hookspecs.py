@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
@@ -121,6 +122,7 @@ def perform(
     confide: Callable[[str], None],
     forget_members: Callable[[], None],
     idempotency_key: str,
+    resource: Any,
 ) -> httpx.Response | Result | None:
     """Deliver one payload; a normal return means delivered.
 
@@ -134,6 +136,7 @@ def perform(
     partner any more, or had to be created: nobody counts as a member in the ledger then.
     *idempotency_key* is equal whenever the same event of a source is delivered again.
     Return `Accepted` if the partner finishes the work later, see `Action.poll`.
+    *resource* is what the hook `open_resource` has opened, None without that hook.
     """
     raise NotImplementedError
 
@@ -159,6 +162,7 @@ def perform_batch(
     confide: Callable[[str], None],
     forget_members: Callable[[], None],
     idempotency_key: str,
+    resource: Any,
 ) -> httpx.Response | Sequence[Result] | Result | None:
     """Deliver a batch of payloads of one action with equal batch keys.
 
@@ -171,6 +175,20 @@ def perform_batch(
     *idempotency_key* is equal whenever the same events of a source are delivered again together.
     Return `Accepted` if the partner finishes the work later, see `Action.poll`.
     An exception fails every payload of the batch.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def open_resource(
+    settings: Any, logger: logging.Logger, clock: Clock, confide: Callable[[str], None]
+) -> AbstractContextManager[Any]:
+    """Return what `perform`, `perform_batch` and `delete_users` get as *resource*.
+
+    A context manager, such as a client of another protocol than HTTP. It is entered once, before
+    the first call that asks for it, in the process that sends, and left when the connection is
+    closed, also after Ctrl-C. If it cannot be entered, the events fail with what it raises, and the
+    next call tries again. A destination that reaches the outside by it has `transport="other"`.
     """
     raise NotImplementedError
 
@@ -262,6 +280,7 @@ def delete_users(
     logger: logging.Logger,
     clock: Clock,
     forget_members: Callable[[], None],
+    resource: Any,
 ) -> httpx.Response | Sequence[Result] | None:
     """Delete the data of users at the partner; return what `perform_batch` returns.
 

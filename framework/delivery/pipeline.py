@@ -50,6 +50,7 @@ from framework.delivery.performing import HookRunner
 from framework.delivery.plugin_calls import Implementation
 from framework.delivery.prepare import Intake
 from framework.delivery.report import Failing, Report, ReportItem
+from framework.delivery.resources import Resource, ResourcePlugin, open_by
 from framework.delivery.retries import Retry
 from framework.delivery.saved_mappings import SavedMapping, hook_of, run_mapping_hook
 from framework.delivery.sender import Sender
@@ -78,6 +79,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     throttle: Throttle | None = None,
     rates: RateStore | None = None,
     tokens: KeptTokens | None = None,
+    resource: Callable[[], Any] | None = None,
     strict: bool = False,
     offline: bool = False,
 ) -> Connection:
@@ -91,16 +93,13 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     caller.
     *rates* is shared with other connections on the same account at the partner, see `rate_account`;
     OAuth tokens are kept in *tokens*, if given, and shared with those that have equal credentials.
-    *transport* replaces the network; *strict* is for test benches, see `HookRunner`.
+    *transport* replaces the network, *resource* the hook `open_resource`; *strict* is for test
+    benches, see `HookRunner`.
     An *offline* connection keeps the destination from reaching the outside by other means than
     its client, whose *transport* must not do so either; see `OfflinePlugin`.
     Raises SettingsError or ConfigurationError with every problem.
     """
     definition = plugin.definition
-    guard: Callable[[Any], Any] = lambda function: function  # noqa: E731 - unless offline
-    if offline:
-        plugin = OfflinePlugin(plugin, strict=strict)
-        guard = plugin.guarded
     given = shape_settings(definition.settings, settings, definition.settings_rules)
     if subscriptions is None:
         subscriptions = starting_subscriptions(definition)
@@ -108,6 +107,16 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     compiled = compile_subscriptions(definition, subscriptions, consent, options.max_age)
     clock = InterruptibleClock(StoppableClock(clock or SystemClock()))
     redactor = Redactor([*secret_texts(definition.settings_fields, settings), *options.secrets])
+    opened = open_by(
+        plugin,
+        resource,
+        {"settings": given, "clock": clock, "logger": _logger, "confide": redactor.confide},
+    )
+    plugin = ResourcePlugin(plugin, opened)
+    guard: Callable[[Any], Any] = lambda function: function  # noqa: E731 - unless offline
+    if offline:
+        plugin = OfflinePlugin(plugin, strict=strict)
+        guard = plugin.guarded
     auth = _auth(plugin, given, clock, redactor) if plugin.implements("auth") else None
     credentials = auth if isinstance(auth, OAuthCredentials) else None
     if credentials and tokens:
@@ -137,7 +146,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         previews=[] if offline and definition.transport == "other" else None,
     )
     linger = LINGER if options.linger is None else options.linger
-    return Connection(plugin, given, compiled, hook_runner, linger)
+    return Connection(plugin, given, compiled, hook_runner, linger, resource=opened)
 
 
 def _throttle(
@@ -224,14 +233,17 @@ class Connection:
     *linger* as `Batcher` says.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a connection
         self,
         plugin: Implementation,
         settings: Any,
         subscriptions: tuple[CompiledSubscription, ...],
         hook_runner: HookRunner,
         linger: float = LINGER,
+        *,
+        resource: Resource | None = None,
     ) -> None:
+        self._resource = resource
         self.plugin = plugin
         self._linger = linger
         self.settings = settings
@@ -254,8 +266,12 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Close the connections to the partner."""
-        self.hook_runner.client.close()
+        """Close the connections to the partner, and what the destination has opened."""
+        try:
+            if self._resource:
+                self._resource.close(self.redactor.text)
+        finally:
+            self.hook_runner.client.close()
 
     def check_authentication(self) -> None:
         """Ask the partner whether the settings give access.

@@ -10,6 +10,7 @@ import json
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -170,6 +171,10 @@ class Sandbox:
 
     def admit(self, settings: Mapping[str, JSON]) -> None:
         """Accept connections with *settings*, also after a reset."""
+
+    def resource(self) -> AbstractContextManager[Any]:
+        """Return what a harness opens in place of the hook `open_resource`, if it is overridden."""
+        raise NotImplementedError(f"{type(self).__name__} has no resource.")
 
     @property
     def body_limit(self) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -79,6 +79,9 @@ class Harness:
         self.settings: Mapping[str, Any] = given or {}
         self._offline = not isinstance(transport, httpx.BaseTransport) or self.sandbox is not None
         self._transport = transport or _NoTransport()
+        self._resource: Callable[[], Any] | None = None
+        if self.sandbox and type(self.sandbox).resource is not Sandbox.resource:
+            self._resource = self.sandbox.resource
         self._open: list[Connection] = []
 
     def __enter__(self) -> Self:
@@ -177,6 +180,7 @@ class Harness:
             subscriptions,
             transport=self._transport,
             retry=Retry.never(),
+            resource=self._resource,
             strict=True,
             offline=self._offline and self.plugin.definition.transport == "http",
         )

@@ -24,6 +24,7 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "get_audience",
         "identify",
         "member_payload",
+        "open_resource",
         "perform",
         "perform_batch",
         "preview",

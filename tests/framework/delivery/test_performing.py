@@ -305,6 +305,7 @@ COMMON: dict[str, Any] = {
 }
 ALONE = {
     **COMMON,
+    "resource": None,
     "payload": MESSAGES[0],
     "identifier": "new@r",
     "event": EVENTS[0],
@@ -312,6 +313,7 @@ ALONE = {
 }
 TOGETHER = {
     **COMMON,
+    "resource": None,
     "payloads": MESSAGES,
     "key": {"room": "r"},
     "identifiers": ["new@r", "deleted@r"],
