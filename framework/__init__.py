@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         Aliases,
         AllOrNone,
         AtMostOne,
+        AudienceCall,
+        Audiences,
         Batching,
         Choice,
         Choices,
@@ -87,7 +89,8 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "clock": "Clock",
     "definition": (
-        "Action Aliases AllOrNone AtMostOne Batching Choice Choices ChoicesCall Condition "
+        "Action Aliases AllOrNone AtMostOne AudienceCall Audiences Batching Choice Choices "
+        "ChoicesCall Condition "
         "Conditions Conflict Destination Field FindJobCall HookCall Job MappingHook OneOf Payload "
         "Pending PollCall Preset Rate Saved Settings Subscription SyncMode Target field read_fields"
     ),
@@ -115,6 +118,8 @@ __all__ = [
     "Aliases",
     "AllOrNone",
     "AtMostOne",
+    "AudienceCall",
+    "Audiences",
     "Batching",
     "Cache",
     "Choice",

@@ -122,6 +122,7 @@ def perform(
     confide: Callable[[str], None],
     forget_members: Callable[[], None],
     idempotency_key: str,
+    audience: Any,
     resource: Any,
 ) -> httpx.Response | Result | None:
     """Deliver one payload; a normal return means delivered.
@@ -136,6 +137,8 @@ def perform(
     partner any more, or had to be created: nobody counts as a member in the ledger then.
     *idempotency_key* is equal whenever the same event of a source is delivered again.
     Return `Accepted` if the partner finishes the work later, see `Action.poll`.
+    *audience* is the `AudienceCall` of the audience that the event is about, with its ID at the
+    partner, if the destination declares `Audiences`; None if it is about none.
     *resource* is what the hook `open_resource` has opened, None without that hook.
     """
     raise NotImplementedError
@@ -162,6 +165,7 @@ def perform_batch(
     confide: Callable[[str], None],
     forget_members: Callable[[], None],
     idempotency_key: str,
+    audience: Any,
     resource: Any,
 ) -> httpx.Response | Sequence[Result] | Result | None:
     """Deliver a batch of payloads of one action with equal batch keys.
@@ -169,7 +173,8 @@ def perform_batch(
     Return nothing (all delivered), one response or result (for all), or one result for each
     payload in order.
     *key* holds the values of the batch keys by name. If the hook asks for *audience_settings*, all
-    payloads have the same ones, and the same key and external ID of the audience.
+    payloads have the same ones, and the same key and external ID of the audience; so they do if
+    it asks for *audience*, which is as for `perform`.
     *forget_members* is as for `perform`. A removal from an audience that does not exist is skipped
     with code `NO_AUDIENCE`; the ledger then knows that the users are not members.
     *idempotency_key* is equal whenever the same events of a source are delivered again together.
@@ -217,22 +222,6 @@ def preview(
 @hookspec(firstresult=True)
 def sandbox() -> Any:
     """Return a sandbox that simulates the partner, see `framework.testing.Sandbox`."""
-    raise NotImplementedError
-
-
-@hookspec(firstresult=True)
-def create_audience(
-    client: httpx.Client, settings: Any, audience_name: str, audience_settings: Mapping[str, Any]
-) -> str:
-    """Create an audience at the partner and return its ID there."""
-    raise NotImplementedError
-
-
-@hookspec(firstresult=True)
-def get_audience(
-    client: httpx.Client, settings: Any, external_id: str, audience_settings: Mapping[str, Any]
-) -> str:
-    """Check that an audience exists at the partner and return its ID there."""
     raise NotImplementedError
 
 

@@ -14,6 +14,7 @@ from framework.cli.audience_connection import audience_connection, kind_of, name
 from framework.cli.audience_mirror import mirror
 from framework.cli.audience_repair import drift, plan, repair
 from framework.cli.connections import connection_option, endpoint_option, open_connection
+from framework.cli.external_audience import create, get, unlink
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
@@ -175,6 +176,8 @@ def clear(name: str, store: StoreAddress, connection_name: str | None) -> None:
             echo(f"`{name}` of `{one.connection}`: {number:,} people are to be confirmed again.")
 
 
+for one in (create, get, unlink):
+    audience.add_command(one)
 audience.add_command(plan)
 audience.add_command(repair)
 audience.add_command(mirror)

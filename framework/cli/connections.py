@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from framework.config import ConnectionFile, Diagnostic, Reading
     from framework.definition import Destination, Subscription
-    from framework.delivery import Connection, KeptTokens
+    from framework.delivery import Connection, KeptAudiences, KeptTokens
     from framework.plugins import Plugin
 
 connection_option = click.option(
@@ -153,6 +153,7 @@ def to_partner(opened: Opened, *, sandbox: bool, endpoints: Mapping[str, str]) -
         options=file.delivery,
         transport=transport,
         tokens=None if sandbox else rotated_tokens(opened, origins_text(endpoints)),
+        audiences=None if sandbox else kept_audiences(opened, origins_text(endpoints)),
         offline=sandbox,
     )
 
@@ -167,6 +168,16 @@ def rotated_tokens(opened: Opened, sent_to: str = "") -> KeptTokens | None:
     from framework import relay  # noqa: PLC0415 - heavy, imported at first use
 
     return relay.rotated_tokens(opened.file.file, sent_to)
+
+
+def kept_audiences(opened: Opened, sent_to: str = "") -> KeptAudiences | None:
+    """Return where IDs of audiences are kept: beside the connection file."""
+    if opened.plugin.definition.audience is None or not Path(opened.file.file).is_file():
+        return None
+    from framework.delivery import KeptAudiences  # noqa: PLC0415 - heavy, imported at first use
+    from framework.relay import StateFile, state_path  # noqa: PLC0415 - heavy
+
+    return KeptAudiences(StateFile(state_path(opened.file.file)), sent_to)
 
 
 def origins_text(endpoints: Mapping[str, str]) -> str:

@@ -13,7 +13,13 @@ from urllib.parse import urlsplit
 import click
 
 from framework.cli import exits
-from framework.cli.connections import Opened, name_of, origins_text, rotated_tokens
+from framework.cli.connections import (
+    Opened,
+    kept_audiences,
+    name_of,
+    origins_text,
+    rotated_tokens,
+)
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.progress import WaitNotices, interruptions, progress_bar
 from framework.cli.terminal import echo
@@ -23,16 +29,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from framework.cli.stores import StoreAddress
-    from framework.delivery import Connection, KeptTokens, Preview
+    from framework.delivery import Connection, KeptAudiences, KeptTokens, Preview
     from framework.delivery_options import DeliveryOptions
     from framework.events import EventFile, Selection
-    from framework.relay import (
-        ClaimedLedger,
-        ConnectionIdentity,
-        EventStore,
-        Progress,
-        Summary,
-    )
+    from framework.relay import ClaimedLedger, ConnectionIdentity, EventStore, Progress, Summary
     from framework.sandbox import Sandbox
     from framework.state_store import StateStore
 
@@ -310,6 +310,7 @@ def _connection(
         retry=Retry(attempts=2, total=15.0),  # further tries are made by the run
         rates=store.rates(account) if store else None,
         tokens=_tokens(options, opened, store),
+        audiences=_audiences(options, opened, store),
         offline=options.offline,
     )
 
@@ -321,6 +322,17 @@ def _tokens(options: RunOptions, opened: Opened, store: EventStore | None) -> Ke
     if store:
         return KeptTokens(store.state, options.sent_to)
     return None if options.offline else rotated_tokens(opened, options.sent_to)
+
+
+def _audiences(
+    options: RunOptions, opened: Opened, store: EventStore | None
+) -> KeptAudiences | None:
+    """Return where IDs of audiences are kept: in the store, else beside the connection file."""
+    from framework.delivery import KeptAudiences  # noqa: PLC0415 - heavy, imported at first use
+
+    if store:
+        return KeptAudiences(store.state, options.sent_to)
+    return None if options.offline else kept_audiences(opened, options.sent_to)
 
 
 def _state(options: RunOptions, opened: Opened, store: EventStore | None) -> StateStore | None:

@@ -69,6 +69,7 @@ def route_of(
 ) -> RelayRoute:
     """Return the route from *stream* to a connection; its sandbox is added to *sandboxes*."""
     from framework.delivery import (  # noqa: PLC0415 - heavy
+        KeptAudiences,
         KeptTokens,
         Retry,
         connect,
@@ -102,6 +103,7 @@ def route_of(
             retry=Retry(attempts=2, total=15.0),  # further tries are the relay's
             rates=rates,
             tokens=None if sandbox else KeptTokens(state, options.sent_to),
+            audiences=None if sandbox else KeptAudiences(state, options.sent_to),
             offline=sandbox is not None,
         )
 

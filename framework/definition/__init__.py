@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from framework.definition.audience import (
     membership,
 )
+from framework.definition.audience_rules import (
+    AudienceCall,
+    Audiences,
+)
 from framework.definition.choices import (
     Choices,
     ChoicesCall,
@@ -151,6 +155,8 @@ __all__ = [
     "Aliases",
     "AllOrNone",
     "AtMostOne",
+    "AudienceCall",
+    "Audiences",
     "AuthScheme",
     "Batching",
     "Category",

@@ -8,6 +8,7 @@ from functools import cached_property
 from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
+from framework.definition.audience_rules import Audiences, audience_problems
 from framework.definition.choices import ChoicesFunction, dynamic_problems
 from framework.definition.field_rules import FieldRule, rule_problems
 from framework.definition.fields import Field, check_fields
@@ -291,7 +292,8 @@ class Destination:
     settings that are no secrets, but say by whom events are sent, such as the ID of an application:
     connections that differ only in them change the same audiences.
     *dynamic_settings* holds the functions that return the choices of dynamic settings, as
-    `Action.dynamic` does, and *settings_rules* the rules across settings.
+    `Action.dynamic` does, and *settings_rules* the rules across settings. *audience* says how
+    audiences of the host become audiences of the partner.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -310,6 +312,7 @@ class Destination:
     credentials: tuple[str, ...] = ()
     dynamic_settings: Mapping[str, ChoicesFunction] = field(default_factory=dict, repr=False)
     settings_rules: Sequence[FieldRule] = ()
+    audience: Audiences | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -320,7 +323,7 @@ class Destination:
                 raise DefinitionError(f"Destination `{self.slug}` is invalid: {text}", [text])
             object.__setattr__(self, name, tuple(found))
         problems = [*_slug_problems(self.slug), *self._transport_problems(), *self._twice()]
-        problems += self._lane_problems()
+        problems += [*self._lane_problems(), *audience_problems(self.audience)]
         problems += [*self._preset_problems(), *self._setting_problems()]
         if self.settings_fields:  # otherwise those of the hook are not known yet
             problems += dynamic_problems(

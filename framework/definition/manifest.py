@@ -118,19 +118,21 @@ def _read_destination(document: dict[str, JSON], root: JsonPointer) -> Destinati
 
 
 def _write_destination(destination: Destination) -> dict[str, JSON]:
-    table = table_to_wire(destination.settings_fields, IN_SETTINGS)
+    table, audience = table_to_wire(destination.settings_fields, IN_SETTINGS), destination.audience
     written: dict[str, JSON] = {
         "slug": destination.slug,
         "name": destination.name,
         "mode": destination.mode,
         "description": destination.description,
         "authentication": {"scheme": destination.scheme, "fields": table},
-        "audienceConfig": None,
+        "audienceConfig": None if audience is None else audience.to_json(),
         "actions": {action.slug: _write_action(action) for action in destination.actions},
         "presets": [_write_preset(preset) for preset in destination.presets],
     }
     if not destination.description:
         del written["description"]
+    if audience and fields_of(audience.settings):
+        written["audienceFields"] = table_to_wire(fields_of(audience.settings), IN_SETTINGS)
     if destination.rate:
         rate = destination.rate
         account = {"account": [*rate.account]} if rate.account else {}

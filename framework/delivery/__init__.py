@@ -14,6 +14,7 @@ from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.dynamic_choices import ChoicesQuery
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
+from framework.delivery.external_audiences import ExternalAudiences, KeptAudiences
 from framework.delivery.fusion import DELETION
 from framework.delivery.holding import Patience, RetryWait, hold_scope
 from framework.delivery.http_errors import ErrorReader, json_body
@@ -67,6 +68,7 @@ __all__ = [
     "DryRun",
     "ErrorReader",
     "Exchange",
+    "ExternalAudiences",
     "Failing",
     "HookRunner",
     "Implementation",
@@ -75,6 +77,7 @@ __all__ = [
     "JobRecord",
     "JobSource",
     "Jobs",
+    "KeptAudiences",
     "KeptTokens",
     "Known",
     "Ledger",

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from framework.definition import Batching
 from framework.delivery.columns import build_all
 from framework.delivery.compiled import CompiledSubscription
+from framework.delivery.external_audiences import ExternalAudiences
 from framework.delivery.fusion import DELETION
 from framework.delivery.grouping import memberships_of
 from framework.delivery.holding import partly_sent
@@ -35,6 +36,10 @@ class Delivering(Protocol):
     @property
     def hook_runner(self) -> HookRunner:
         """Calls the destination."""
+
+    @property
+    def audiences(self) -> ExternalAudiences | None:
+        """The audiences of the partner, if the destination declares such."""
 
     @property
     def subscriptions(self) -> tuple[CompiledSubscription, ...]:
@@ -62,6 +67,8 @@ class BatchPerformer:
         self._subscriptions = connection.subscriptions
         self._intake = intake
         self._traced = traced
+        asked = connection.hook_runner.asks_for("audience")
+        self._audiences = connection.audiences if asked else None
         self._jobs = jobs
         self._job_calls = JobCalls(connection.hook_runner, jobs) if jobs else None
         self.sent: list[Sent] = []
@@ -213,6 +220,10 @@ class BatchPerformer:
         """Send *payloads*; a batch whose job may exist is found instead."""
         runner, row_ids, events = self._hook_runner, batch.row_ids, self._intake.events
 
+        audience = self._audiences.of(events[row_ids[0]]) if self._audiences else None
+        if isinstance(audience, Failed):
+            return [audience] * len(row_ids)
+
         def perform(key: str | None = None) -> Sequence[Result]:
             batch_input = BatchInput(
                 len(row_ids),
@@ -222,6 +233,7 @@ class BatchPerformer:
                 [events[one] for one in row_ids] if runner.needs_events else (),
                 forget_members,
                 lambda place: key or self._idempotency_key(batch, place),
+                audience,
             )
             results = runner.perform(compiled, batch_input)
             if results and Accepted in {*map(type, results)}:

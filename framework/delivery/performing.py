@@ -107,10 +107,9 @@ class HookRunner:
         merges = any(one.coalesce == "merge" for one in rules)
         return bool(self._asked & {"payload", "payloads"}) or merges or not self.identifies
 
-    @cached_property
-    def needs_keys(self) -> bool:
-        """Return whether a hook asks for idempotency keys."""
-        return "idempotency_key" in self._asked
+    def asks_for(self, argument: str) -> bool:
+        """Return whether a hook that sends asks for an argument."""
+        return argument in self._asked
 
     @cached_property
     def identifies(self) -> bool:
@@ -134,7 +133,7 @@ class HookRunner:
         """Return the rows with what their events say: memberships and audiences, if needed."""
         if compiled.batching.coalesce == "membership" and compiled.action.membership is None:
             rows = replace_fields(rows, memberships=memberships_of(compiled, events))
-        if "audience_settings" in self._asked:
+        if self._asked & {"audience_settings", "audience"}:
             rows = replace_fields(rows, audiences=[audience_of(event) for event in events])
         return rows
 
@@ -345,8 +344,7 @@ class HookRunner:
             arguments = dict(self._fixed("perform", compiled))
             for name in _OF_ROW.keys() & wanted:
                 arguments[name] = getattr(batch_input, _OF_ROW[name])[place]
-            if "forget_members" in wanted:
-                arguments["forget_members"] = batch_input.forget_members
+            arguments |= {name: getattr(batch_input, name) for name in _OF_CALL & wanted}
             if "idempotency_key" in wanted:
                 arguments["idempotency_key"] = batch_input.keys(place)
             if "membership" in wanted:
@@ -493,7 +491,10 @@ _HOOKS: Final = ("identify", "perform", "perform_batch", "preview")
 _OF_CONNECTION: Final = frozenset({"client", "settings", "cache", "logger", "clock", "confide"})
 _OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hook_outputs"})
 _OF_BATCH: Final = frozenset(
-    {"key", "payloads", "identifiers", "events", "forget_members", "idempotency_key"}
+    {"key", "payloads", "identifiers", "events", "forget_members", "idempotency_key", "audience"}
 )
+_OF_CALL: Final = frozenset({"forget_members", "audience"})
 _OF_ROW: Final = {"payload": "payloads", "identifier": "identifiers", "event": "events"}
-_OF_EVENTS: Final = frozenset({"event", "events", "membership", "memberships", "audience_settings"})
+_OF_EVENTS: Final = frozenset(
+    {"event", "events", "membership", "memberships", "audience_settings", "audience"}
+)

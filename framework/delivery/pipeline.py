@@ -6,25 +6,21 @@ of the record that a delivery makes.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
-import orjson
 
 from framework.clock import Clock, InterruptibleClock, SystemClock
 from framework.definition import (
     Choices,
     Destination,
-    Field,
     Subscription,
     secret_texts,
     shape_settings,
@@ -39,8 +35,8 @@ from framework.delivery.client import TIMEOUT, Client
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.dynamic_choices import ChoicesQuery, find_choices
 from framework.delivery.exchanges import Redactor
+from framework.delivery.external_audiences import ExternalAudiences, KeptAudiences, raised
 from framework.delivery.holding import Patience
-from framework.delivery.http_errors import address_of
 from framework.delivery.job_calls import show_accepted
 from framework.delivery.jobs import JobSource
 from framework.delivery.kept_tokens import KeptTokens
@@ -49,6 +45,7 @@ from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HookRunner
 from framework.delivery.plugin_calls import Implementation
 from framework.delivery.prepare import Intake
+from framework.delivery.recognition import addresses_in, digest_of, digest_of_events, public_values
 from framework.delivery.report import Failing, Report, ReportItem
 from framework.delivery.resources import Resource, ResourcePlugin, open_by
 from framework.delivery.retries import Retry
@@ -59,9 +56,9 @@ from framework.delivery.throttle import RateStore, Throttle
 from framework.delivery.transports import Network
 from framework.delivery.workers import CurrentStop, Handover, StoppableClock
 from framework.delivery_options import DeliveryOptions
-from framework.errors import DefinitionError, IntegrationError
+from framework.errors import ConfigurationError, DefinitionError, IntegrationError
 from framework.paths import JSON, Event
-from framework.results import Result
+from framework.results import Failed, Result
 
 _logger = logging.getLogger("action_destinations")
 
@@ -79,6 +76,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     throttle: Throttle | None = None,
     rates: RateStore | None = None,
     tokens: KeptTokens | None = None,
+    audiences: KeptAudiences | None = None,
     resource: Callable[[], Any] | None = None,
     strict: bool = False,
     offline: bool = False,
@@ -92,7 +90,8 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     and certificates are those of the network unless *transport* replaces it. Retries are up to the
     caller.
     *rates* is shared with other connections on the same account at the partner, see `rate_account`;
-    OAuth tokens are kept in *tokens*, if given, and shared with those that have equal credentials.
+    OAuth tokens are kept in *tokens*, if given, and shared with those that have equal credentials;
+    IDs of audiences that the partner has created are kept in *audiences*.
     *transport* replaces the network, *resource* the hook `open_resource`; *strict* is for test
     benches, see `HookRunner`.
     An *offline* connection keeps the destination from reaching the outside by other means than
@@ -130,7 +129,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         redactor=redactor,
         clock=clock,
         error_reader=_error_reader(plugin),
-        addresses=frozenset(_addresses(settings)),
+        addresses=frozenset(addresses_in(settings)),
     )
     hook_runner = HookRunner(
         plugin=plugin,
@@ -146,7 +145,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         previews=[] if offline and definition.transport == "other" else None,
     )
     linger = LINGER if options.linger is None else options.linger
-    return Connection(plugin, given, compiled, hook_runner, linger, resource=opened)
+    return Connection(plugin, given, compiled, hook_runner, linger, resource=opened, kept=audiences)
 
 
 def _throttle(
@@ -169,7 +168,7 @@ def rate_account(definition: Destination, settings: Mapping[str, Any], name: str
     """
     named = definition.rate.account if definition.rate else ()
     whose: Any = {key: settings.get(key) for key in named} if named else name
-    return f"{definition.slug} {_digest(json.dumps(whose, sort_keys=True, default=str))}"
+    return f"{definition.slug} {digest_of(json.dumps(whose, sort_keys=True, default=str))}"
 
 
 def _auth(plugin: Implementation, settings: Any, clock: Clock, redactor: Redactor) -> Any:
@@ -189,35 +188,6 @@ def _auth(plugin: Implementation, settings: Any, clock: Clock, redactor: Redacto
         f"Hook `auth` of destination `{plugin.definition.slug}` must return an httpx.Auth, such as "
         f"`bearer(token)`, or None, got {type(flow).__name__}."
     )
-
-
-def _public(fields: Mapping[str, Field], values: Any) -> Any:
-    """Return *values* without secrets, at any depth."""
-    if not isinstance(values, Mapping):
-        return [_public(fields, one) for one in values] if isinstance(values, list) else None
-    return {
-        key: _public(entry.properties, values[key]) if entry.properties else values[key]
-        for key, entry in fields.items()
-        if key in values and not entry.secret
-    }
-
-
-def _digest(value: Any) -> str:
-    """Return a short digest of JSON, in which the order of keys does not matter."""
-    return hashlib.sha256(_encoded(value)).hexdigest()[:12]
-
-
-def _digest_of_events(events: Sequence[Event]) -> str:
-    """Return a digest of events, by which the same delivery is recognized."""
-    return hashlib.sha256(b"\n".join(_encoded(one) for one in events)).hexdigest()
-
-
-def _addresses(settings: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the addresses among the settings, in the form in which they are compared."""
-    for value in settings.values():
-        if isinstance(value, str) and value.startswith(("http://", "https://")):
-            with contextlib.suppress(httpx.InvalidURL):
-                yield address_of(httpx.URL(value))
 
 
 def _error_reader(plugin: Implementation) -> Callable[[httpx.Response], Any] | None:
@@ -242,6 +212,7 @@ class Connection:
         linger: float = LINGER,
         *,
         resource: Resource | None = None,
+        kept: KeptAudiences | None = None,
     ) -> None:
         self._resource = resource
         self.plugin = plugin
@@ -252,6 +223,9 @@ class Connection:
         self.recorder = hook_runner.client.recorder
         self.redactor = hook_runner.redactor
         self._with_jobs: list[Sender] = []
+        rules = plugin.definition.audience
+        account = f"{plugin.definition.slug} {self.audiences_digest}" if rules else ""
+        self.audiences = ExternalAudiences(hook_runner, rules, account, kept) if rules else None
         self._announced = plugin.implements("delivery_finished")
 
     def __enter__(self) -> Self:
@@ -329,14 +303,48 @@ class Connection:
             self.hook_runner, hook, inputs, payload or {}, audience_settings or {}
         )
 
+    def create_audience(
+        self,
+        key: str,
+        audience_settings: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+    ) -> str:
+        """Return the partner's ID of an audience, which is created unless it is known.
+
+        *name* is that at the partner, by default the key. Raises IntegrationError with what the
+        destination raises, SettingsError for the settings.
+        """
+        settings = audience_settings or {}
+        found = self._declared().ensure(self._declared().call(key, settings, name or ""), settings)
+        return raised(found if isinstance(found, Failed) else found.external_id or "")
+
+    def get_audience(
+        self, external_id: str, audience_settings: Mapping[str, Any] | None = None
+    ) -> str:
+        """Return the ID of an audience of the partner; raises IntegrationError if it has none."""
+        return self._declared().get(external_id, audience_settings or {})
+
+    def unlink_audience(self, key: str, audience_settings: Mapping[str, Any] | None = None) -> bool:
+        """Forget the ID of an audience; return whether one was known."""
+        return self._declared().unlink(key, audience_settings or {})
+
+    def _declared(self) -> ExternalAudiences:
+        if self.audiences is None:
+            name = self.plugin.definition.name
+            raise ConfigurationError(f"{name} creates no audiences by itself.")
+        return self.audiences
+
     def deliver(self, events: Sequence[Event]) -> Report:
         """Deliver *events* and return the record: one result per event and subscription.
 
         Events whose job the partner finishes later are Accepted; see `poll`.
         Raises nothing that an event, the partner or the plugin can cause.
         """
-        keyed = self.hook_runner.needs_keys or any(one.action.poll for one in self.subscriptions)
-        source = JobSource(None, self.label, _digest_of_events(events)) if keyed else None
+        keyed = self.hook_runner.asks_for("idempotency_key") or any(
+            one.action.poll for one in self.subscriptions
+        )
+        source = JobSource(None, self.label, digest_of_events(events)) if keyed else None
         sender = Sender(self, traced=True, jobs=source, waits_for_jobs=False)
         items = sender.items
         refused = sender.intake.add_one_by_one(enumerate(events))
@@ -454,7 +462,7 @@ class Connection:
         ]
         consent = {one.permission.categories for one in self.subscriptions} - {()}
         chosen += map(sorted, consent)
-        return f"{self.plugin.definition.slug} {_digest(chosen)}"
+        return f"{self.plugin.definition.slug} {digest_of(chosen)}"
 
     @property
     def settings_digest(self) -> str:
@@ -474,7 +482,7 @@ class Connection:
         known, values = self.plugin.definition.settings_fields, self.settings
         fields = {key: known[key] for key in known if key not in without}
         plain = values if isinstance(values, Mapping) else values_of(values)
-        return _digest(json.dumps(_public(fields, plain), sort_keys=True, default=str))
+        return digest_of(json.dumps(public_values(fields, plain), sort_keys=True, default=str))
 
     @property
     def number_of_calls(self) -> int:
@@ -490,11 +498,3 @@ class Connection:
     def statuses(self) -> Counter[int]:
         """The number of responses so far by status; 0 counts requests without a response."""
         return self.hook_runner.client.statuses
-
-
-def _encoded(value: Any) -> bytes:
-    """Return a value as JSON; numbers beyond 64 bits and lone surrogates are not for orjson."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
-        return json.dumps(value, sort_keys=True).encode()

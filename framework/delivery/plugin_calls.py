@@ -32,7 +32,7 @@ class BatchInput(Struct, frozen=True):
 
     Payloads and events are present only if a hook asks for them. *forget_members* clears the ledger
     of the audience that the rows are about. *keys* returns the idempotency key of the row at a
-    place, None for the batch.
+    place, None for the batch. *audience* is the one that all rows are about, if a hook asks for it.
     """
 
     size: int
@@ -42,6 +42,7 @@ class BatchInput(Struct, frozen=True):
     events: Sequence[Any] = ()
     forget_members: Callable[[], None] = lambda: None
     keys: Callable[[int | None], str] = lambda _: ""
+    audience: Any = None
 
     @property
     def idempotency_key(self) -> str:

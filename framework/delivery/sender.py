@@ -116,13 +116,14 @@ class Sender:
         self._clock = self._hook_runner.client.clock
         self.jobs: Jobs | None = None
         self._waits_for_jobs = waits_for_jobs
-        if self._hook_runner.needs_keys or any(one.action.poll for one in self._subscriptions):
-            source = jobs or JobSource.passing()
-            self.jobs = Jobs(self._subscriptions, self._row_ids, self._clock, source)
-        performer = BatchPerformer(
+        if self._hook_runner.asks_for("idempotency_key") or any(
+            one.action.poll for one in self._subscriptions
+        ):
+            jobs = jobs or JobSource.passing()
+            self.jobs = Jobs(self._subscriptions, self._row_ids, self._clock, jobs)
+        self._performer = performer = BatchPerformer(
             connection, self.intake, traced=traced, ledger=ledger, jobs=self.jobs
         )
-        self._performer = performer
         self._batcher = Batcher(now, linger=linger)
         self._stopping = stopping
         self.holds: Holds | None = None

@@ -35,7 +35,7 @@ def file_jobs(
         return JobSource.passing(name)
     with storage("The events", source.name, "read"), Path(source.name).open("rb") as file:
         head = file.read(_HEAD).split(b"\n", 1)[0]
-    where = "\n".join((serves.account, hashlib.sha256(head).hexdigest()))
+    where = "\n".join((*_account(serves), hashlib.sha256(head).hexdigest()))
     found = JobSource(state, name, hashlib.sha256(where.encode()).hexdigest())
     if restart:
         for record in job_records(state, name):
@@ -46,10 +46,15 @@ def file_jobs(
 
 def stream_jobs(state: StateStore | None, stream: str, serves: ConnectionIdentity) -> JobSource:
     """Return where the jobs of a connection are kept that reads a stream of a store."""
-    where = f"{serves.account}\nstream\n{stream}"
+    where = "\n".join((*_account(serves), "stream", stream))
     return JobSource(state, serves.name, hashlib.sha256(where.encode()).hexdigest())
 
 
 def kept_jobs(state: StateStore, connection: str | None = None) -> list[JobRecord]:
     """Return the jobs that are not finished, or whose results are not saved; oldest first."""
     return job_records(state, connection)
+
+
+def _account(serves: ConnectionIdentity) -> tuple[str, str, str]:
+    """Return where the jobs are: those of other credentials are others."""
+    return serves.label.split()[0], serves.settings, serves.sent_to

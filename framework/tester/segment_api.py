@@ -123,13 +123,11 @@ class SegmentApi:
             "refreshAccessToken": self._refresh,
         }
         optional = {
-            "createAudience": ("create_audience", self._create_audience),
-            "getAudience": ("get_audience", self._get_audience),
-            "delete": ("delete_users", self._delete),
+            "createAudience": (self._definition.audience, self._create_audience),
+            "getAudience": (self._definition.audience, self._get_audience),
+            "delete": (self._plugin.implements("delete_users"), self._delete),
         }
-        defined = {
-            name: view for name, (hook, view) in optional.items() if self._plugin.implements(hook)
-        }
+        defined = {name: view for name, (declared, view) in optional.items() if declared}
         return {**routes, **defined}
 
     def _of_action(self, parts: Sequence[str]) -> Callable[[_Body], ApiReply] | None:
@@ -251,16 +249,18 @@ class SegmentApi:
         return ApiReply(200, {"successMessage": saved.message, "savedData": saved.outputs})
 
     def _create_audience(self, body: _Body) -> ApiReply:
-        given = {"audience_name": body.get("audienceName")}
-        return self._audience("create_audience", body, given)
+        name = str(body.get("audienceName") or "")
+        return self._audience(body, lambda one, given: one.create_audience(name, given))
 
     def _get_audience(self, body: _Body) -> ApiReply:
-        return self._audience("get_audience", body, {"external_id": body.get("externalId")})
+        external_id = str(body.get("externalId") or "")
+        return self._audience(body, lambda one, given: one.get_audience(external_id, given))
 
-    def _audience(self, hook: str, body: _Body, given: _Body) -> ApiReply:
-        more = {**given, "audience_settings": _object(body, "audienceSettings")}
+    def _audience(self, body: _Body, ask: Callable[[Connection, _Body], str]) -> ApiReply:
         try:
-            return ApiReply(200, {"externalId": self._call(hook, body, more)})
+            with self._open(_object(body, "settings"), ()) as connection:
+                found = ask(connection, _object(body, "audienceSettings"))
+                return ApiReply(200, {"externalId": connection.redactor.hide(found)})
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             return ApiReply(400, {"ok": False, "error": _text(error)})
 

@@ -165,6 +165,16 @@ class Harness:
         """Run the hook of an action; raises what `Connection.save_mapping` raises."""
         return self.connect([]).save_mapping(action, kind, inputs, payload=payload)
 
+    def create_audience(self, key: str, audience_settings: Mapping[str, Any] | None = None) -> str:
+        """Return the ID of an audience; raises what `Connection.create_audience` raises."""
+        return self.connect([]).create_audience(key, audience_settings)
+
+    def get_audience(
+        self, external_id: str, audience_settings: Mapping[str, Any] | None = None
+    ) -> str:
+        """Return the ID of an audience; raises what `Connection.get_audience` raises."""
+        return self.connect([]).get_audience(external_id, audience_settings)
+
     def check_authentication(self) -> None:
         """Check the settings with the partner; raises IntegrationError if access is denied."""
         self.connect([]).check_authentication()

@@ -306,6 +306,7 @@ COMMON: dict[str, Any] = {
 ALONE = {
     **COMMON,
     "resource": None,
+    "audience": None,
     "payload": MESSAGES[0],
     "identifier": "new@r",
     "event": EVENTS[0],
@@ -314,6 +315,7 @@ ALONE = {
 TOGETHER = {
     **COMMON,
     "resource": None,
+    "audience": None,
     "payloads": MESSAGES,
     "key": {"room": "r"},
     "identifiers": ["new@r", "deleted@r"],

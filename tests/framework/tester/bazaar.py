@@ -10,6 +10,8 @@ import httpx
 
 from framework import (
     Action,
+    AudienceCall,
+    Audiences,
     Batching,
     Choice,
     Choices,
@@ -103,10 +105,28 @@ def shelf_hook(kind: MappingHookKind) -> MappingHook:
     )
 
 
+def create_audience(call: AudienceCall[BazaarSettings, Any]) -> str:
+    if not call.name:
+        raise IntegrationError("An audience needs a name.", "NAME_NEEDED", 400)
+    call.client.post(f"{HOST}/notes", json={"text": call.name})
+    return f"audience-{call.name}"
+
+
+def get_audience(call: AudienceCall[BazaarSettings, Any]) -> str | None:
+    if not str(call.external_id).startswith("audience-"):
+        raise IntegrationError("There is no such audience.", "NOT_FOUND", 404)
+    return call.external_id
+
+
 @hookimpl
 def destination() -> Destination:
     presets = (Preset(name="Orders", action="order", trigger='type = "track"'),)
-    return Destination(slug="actions-bazaar", name="Bazaar", presets=presets)
+    return Destination(
+        slug="actions-bazaar",
+        name="Bazaar",
+        presets=presets,
+        audience=Audiences(create=create_audience, get=get_audience),
+    )
 
 
 @hookimpl
@@ -154,21 +174,6 @@ def perform(client: httpx.Client, payload: Any, action: Action) -> httpx.Respons
 @hookimpl
 def perform_batch(client: httpx.Client, payloads: list[Any]) -> httpx.Response:
     return client.post(f"{HOST}/orders", json=[{"thing": one.thing} for one in payloads])
-
-
-@hookimpl
-def create_audience(client: httpx.Client, audience_name: str) -> str:
-    if not audience_name:
-        raise IntegrationError("An audience needs a name.", "NAME_NEEDED", 400)
-    client.post(f"{HOST}/notes", json={"text": audience_name})
-    return f"audience-{audience_name}"
-
-
-@hookimpl
-def get_audience(external_id: str) -> str:
-    if not str(external_id).startswith("audience-"):
-        raise IntegrationError("There is no such audience.", "NOT_FOUND", 404)
-    return external_id
 
 
 @hookimpl
