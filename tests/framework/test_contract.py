@@ -1,4 +1,4 @@
-"""Each function that an author can declare is called by deliveries or commands, and by a harness."""
+"""Each function that an author declares is called by deliveries or commands, and by a harness."""
 
 from __future__ import annotations
 
