@@ -1,4 +1,4 @@
-"""Tools for authors: a harness, snapshots, cassettes, sandboxes and sample events."""
+"""Tools for authors: certification, a harness, snapshots, cassettes, sandboxes, sample events."""
 
 from __future__ import annotations
 
@@ -39,6 +39,14 @@ if TYPE_CHECKING:
         Recording,
         Replay,
     )
+    from framework.testing.certification.certificate import (
+        Certificate,
+        CertificateCheck,
+        CertificateFinding,
+    )
+    from framework.testing.certification.certifying import (
+        certify,
+    )
     from framework.testing.harness import (
         Harness,
         Ran,
@@ -51,6 +59,8 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "cassettes": "Recording Replay",
+    "certification.certificate": "Certificate CertificateCheck CertificateFinding",
+    "certification.certifying": "certify",
     "framework.samples": (
         "EVENT_TYPES EVERY_EVENT generate_event generate_payload make_audience_event "
         "make_event make_journey_event make_row_event"
@@ -67,6 +77,9 @@ _EXPORTS = {
 __all__ = [
     "EVENT_TYPES",
     "EVERY_EVENT",
+    "Certificate",
+    "CertificateCheck",
+    "CertificateFinding",
     "Clock",
     "DroppedConnectionError",
     "Fault",
@@ -88,6 +101,7 @@ __all__ = [
     "SnapshotMismatch",
     "Snapshots",
     "SystemClock",
+    "certify",
     "generate_event",
     "generate_payload",
     "make_audience_event",

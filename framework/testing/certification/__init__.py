@@ -1,0 +1,1 @@
+"""Certification of destinations: checks of everything that the contract asks of their authors."""

@@ -1,0 +1,372 @@
+"""The destination under test: its settings, sample events, connections and what they do."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import httpx
+
+from framework.clock import FrozenClock
+from framework.definition import Action, Field, Subscription
+from framework.delivery import Connection, Report, Retry, connect
+from framework.errors import FrameworkError
+from framework.linting import Change
+from framework.paths import JSON, MISSING, Event, Path
+from framework.plugins import Plugin
+from framework.results import Delivered, Failed, Result
+from framework.samples import EVERY_EVENT, generate_event, generate_payload
+from framework.sandbox import Sandbox, SandboxTransport
+from framework.testing.certification.scripted_partner import (
+    AcceptingPartner,
+    Script,
+    ScriptedPartner,
+    SeenRequest,
+)
+
+DEFECTS: Final = frozenset({"INTERNAL_ERROR", "RESULT_COUNT", "RESULT_TYPE", "HALTED"})
+"""Codes of failures that are mistakes of the destination, whatever event and partner did."""
+
+_OTHERS: Final = frozenset({"httpx", "httpcore", "asyncio"})
+
+
+class AbandonedCheckError(Exception):
+    """The check took too long, and nobody waits for it."""
+
+
+@dataclass
+class Captured:
+    """What a destination wrote by itself: prints, and records of loggers other than its own."""
+
+    printed: io.StringIO = field(default_factory=io.StringIO)
+    records: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join([self.printed.getvalue(), *self.records])
+
+
+@dataclass
+class Outcome:
+    """What a delivery did: a result per event in order, requests, report and seconds it took."""
+
+    results: list[Result | None]
+    partner: ScriptedPartner
+    report: Report
+    seconds: float
+    captured: Captured
+
+    @property
+    def effects(self) -> list[tuple[str, str, bytes]]:
+        """What the requests said that are not for a token, without headers."""
+        return [one.effect for one in self.partner.calls]
+
+    @property
+    def identifiers(self) -> list[str | None]:
+        """The identifiers of the events, where they have one."""
+        return [item.identifier for item in self.report.items]
+
+    @property
+    def all_delivered(self) -> bool:
+        """Whether every event was delivered."""
+        return all(isinstance(one, Delivered) for one in self.results)
+
+    @property
+    def defects(self) -> Iterator[Failed]:
+        """The failures that are mistakes of the destination."""
+        for result in self.results:
+            if isinstance(result, Failed) and result.code in DEFECTS:
+                yield result
+
+
+class Subject:
+    """A destination with settings, ready to be tried in every way; nothing reaches the network."""
+
+    def __init__(self, plugin: Plugin, settings: Mapping[str, Any] | None, seed: int) -> None:
+        self.plugin = plugin
+        self.definition = plugin.definition
+        self.seed = seed
+        self.abandoned = False
+        self._said = ""
+        self._given = settings
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings given, those of the sandbox, or generated ones."""
+        if self._given is not None:
+            return self._given
+        if self.plugin.implements("sandbox"):
+            return dict(self.sandbox().settings())
+        found = generate_payload(self.definition.settings_fields, self.seed)
+        secrets = dict(self._secret_fields(self.definition.settings_fields))
+        for key, entry in secrets.items():
+            if entry.type in {"string", "password", "text"} and not entry.choices:
+                found[key] = f"certified-secret-{key}"
+        return found
+
+    @cached_property
+    def secrets(self) -> list[str]:
+        """The values of secret settings."""
+        fields = self._secret_fields(self.definition.settings_fields)
+        values = [self.settings.get(key) for key, _ in fields]
+        texts = [value for value in values if isinstance(value, str)]
+        for value in values:
+            if isinstance(value, Mapping):
+                texts += [one for one in value.values() if isinstance(one, str)]
+        return [text for text in texts if len(text) >= 4]
+
+    @property
+    def module(self) -> str:
+        """The name of the package that implements the destination."""
+        hook = self.plugin.manager.hook.destination.get_hookimpls()[-1]
+        return str(hook.function.__module__)
+
+    def sandbox(self) -> Sandbox:
+        """Return a new sandbox, which accepts the settings that were given."""
+        found: Sandbox = self.plugin.call("sandbox")
+        if self._given is not None:
+            found.admit(self._given)
+        return found
+
+    def partner(
+        self, script: Script | None = None, clock: FrozenClock | None = None
+    ) -> ScriptedPartner:
+        """Return a new partner: the destination's sandbox, or one that accepts everything."""
+        clock = clock or FrozenClock()
+        if not self.plugin.implements("sandbox"):
+            return ScriptedPartner(AcceptingPartner(clock), script)
+        sandbox = self.sandbox()
+        sandbox.clock = clock
+        return ScriptedPartner(SandboxTransport(sandbox), script)
+
+    def mapping(self, action: Action) -> dict[str, JSON]:
+        """Return the default mapping, with paths for what is required and has none."""
+        found = dict(action.default_mapping)
+        for key, entry in action.fields.items():
+            if key not in found and entry.required is not False:
+                found[key] = {"@path": f"$.properties.certified_{key}"}
+        return found
+
+    def events(self, action: Action, number: int, start: int = 0) -> list[Event]:
+        """Return events about different people that belong to one batch."""
+        mapping = self.mapping(action)
+        found = [self._event(action, start + place, mapping) for place in range(number)]
+        if action.batching is None or not found:
+            return found
+        first = self._event(action, 0, mapping)
+        for key in action.batching.keys:
+            path = self.path_of(mapping.get(key))
+            if path is not None and (value := path.get(first)) is not MISSING:
+                found = [Change(path, value).apply(event) for event in found]
+        return found
+
+    @staticmethod
+    def path_of(expression: JSON) -> Path | None:
+        """Return the path that an expression of a mapping reads, if it does nothing else."""
+        text = expression.get("@path") if isinstance(expression, Mapping) else None
+        return Path.parse(text) if isinstance(text, str) else None
+
+    def fields_with_path(self, action: Action) -> dict[str, tuple[Field, Path]]:
+        """Return the text fields that read one value of an event, but for keys of batches."""
+        keys = action.batching.keys if action.batching else ()
+        found = {}
+        for key, expression in self.mapping(action).items():
+            entry, path = action.fields[key], self.path_of(expression)
+            texts = entry.type in {"string", "text"} and not entry.choices and not entry.multiple
+            if path is not None and path.parts and texts and key not in keys:
+                found[key] = (entry, path)
+        return found
+
+    def connect(
+        self,
+        partner: ScriptedPartner,
+        action: Action | None = None,
+        clock: FrozenClock | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Connection:
+        """Return a connection for one action, or for none."""
+        chosen: list[Subscription] = []
+        if action is not None:
+            mapping = self.mapping(action)
+            chosen = [Subscription(action=action.slug, trigger=EVERY_EVENT, mapping=mapping)]
+        with self.capture() as captured:
+            connection = connect(
+                self.plugin,
+                self.settings if settings is None else settings,
+                chosen,
+                transport=partner,
+                retry=Retry.never(),
+                clock=clock or FrozenClock(),
+                offline=self.definition.transport == "http",
+            )
+        self._said = captured.text
+        return connection
+
+    def deliver(
+        self,
+        action: Action,
+        events: Sequence[Event],
+        script: Script | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Deliver events on a connection of its own, to a partner of its own."""
+        clock = FrozenClock()
+        partner = self.prepared(action, events, script, clock)
+        with self.connect(partner, action, clock, settings) as connection:
+            return self.deliver_on(connection, events, partner)
+
+    def prepared(
+        self,
+        action: Action,
+        events: Sequence[Event],
+        script: Script | None = None,
+        clock: FrozenClock | None = None,
+    ) -> ScriptedPartner:
+        """Return a new partner; before an action that removes, it has the people of *events*."""
+        clock = clock or FrozenClock()
+        partner = self.partner(None, clock)
+        adding = self._adding(action)
+        if adding is not None and events:
+            with self.connect(partner, adding, clock) as connection:
+                self.deliver_on(connection, events, partner)
+        partner.seen.clear()
+        partner.script = script
+        return partner
+
+    def _adding(self, action: Action) -> Action | None:
+        """Return the action that adds to the audiences from which *action* removes."""
+        if action.membership is not False or action.batching is None:
+            return None
+        for other in self.definition.actions:
+            if other.membership and other.batching and other.batching.lane == action.batching.lane:
+                return other
+        return None
+
+    def deliver_on(
+        self, connection: Connection, events: Sequence[Event], partner: ScriptedPartner
+    ) -> Outcome:
+        """Deliver events on a connection."""
+        begun = time.perf_counter()
+        with self.capture() as captured:
+            report = connection.deliver(copy.deepcopy(list(events)))
+        seconds = time.perf_counter() - begun
+        captured.records.append(self._said)
+        return Outcome(report.results, partner, report, seconds, captured)
+
+    @contextlib.contextmanager
+    def capture(self) -> Iterator[Captured]:
+        """Capture what the destination prints and logs by itself.
+
+        Raises AbandonedCheckError if nobody waits for the check any more.
+        """
+        if self.abandoned:
+            raise AbandonedCheckError
+        captured = Captured()
+        handler = _Collecting(captured.records)
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.DEBUG)
+        printed = captured.printed
+        try:
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+                yield captured
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(level)
+
+    def baseline(self, action: Action) -> Outcome:
+        """Return what a delivery of three events does that nothing disturbs."""
+        known = self._baselines.get(action.slug)
+        if known is None:
+            known = self._baselines[action.slug] = self.deliver(action, self.events(action, 3))
+        return known
+
+    @cached_property
+    def _baselines(self) -> dict[str, Outcome]:
+        return {}
+
+    def _event(self, action: Action, seed: int, mapping: Mapping[str, JSON]) -> Event:
+        event = generate_event(action, self.seed * 10_000 + seed, "all", mapping=mapping)
+        for name, sample in (("userId", "user-1"), ("anonymousId", "anonymous-1")):
+            if event.get(name) == sample:
+                event = {**event, name: f"{sample}-{seed}"}
+        if str(event.get("messageId", "")).endswith("-1"):
+            event = {**event, "messageId": f"message-{seed}"}
+        return event
+
+    @staticmethod
+    def _secret_fields(fields: Mapping[str, Field]) -> Iterator[tuple[str, Field]]:
+        for key, entry in fields.items():
+            if entry.secret or entry.type == "password":
+                yield key, entry
+
+
+class _Collecting(logging.Handler):
+    """Collects the records of loggers that the framework does not clean."""
+
+    def __init__(self, records: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Collect a record, unless it is the framework's or a library's."""
+        name = record.name.partition(".")[0]
+        if name not in _OTHERS and name != "action_destinations":
+            self._records.append(record.getMessage())
+
+
+def shown(text: object, most: int = 160) -> str:
+    """Return the beginning of a text, on one line."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def can_sample(subject: Subject, action: Action) -> str:
+    """Return why no event can be generated for an action; an empty text if one can."""
+    try:
+        subject.events(action, 1)
+    except FrameworkError as error:
+        return str(error)
+    return ""
+
+
+def every_text(value: Any) -> Iterator[str]:
+    """Yield all texts in a JSON value, long enough to be recognised."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from every_text(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from every_text(inner)
+    elif isinstance(value, str) and len(value) >= 6:
+        yield value
+
+
+def json_response(body: JSON, status: int = 200, **headers: str) -> httpx.Response:
+    """Return a response with a JSON body."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    content = json.dumps(body).encode()
+    return httpx.Response(
+        status, content=content, headers={"Content-Type": "application/json", **named}
+    )
+
+
+def failing_from(place: int, status: int, **headers: str) -> Script:
+    """Return a script that answers each call from the *place*-th on with an error."""
+
+    def script(seen: SeenRequest) -> httpx.Response | None:
+        if seen.is_for_token or seen.place < place:
+            return None
+        return json_response({"error": "certification"}, status, **headers)
+
+    return script
