@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final
 
+from framework.delivery.plugin_calls import PluginView
 from framework.delivery.workers import WORKER
 from framework.errors import APIError
 
 if TYPE_CHECKING:
-    from framework.definition import Destination
     from framework.delivery.plugin_calls import Implementation
 
 CODE: Final = "DRY_RUN_NETWORK"
@@ -167,7 +167,7 @@ def seal() -> None:
         _process.append(_sealed[-1])
 
 
-class OfflinePlugin:
+class OfflinePlugin(PluginView):
     """A plugin whose hooks may reach the outside by their client only.
 
     A hook that tried otherwise raises DryRunNetworkError, also if it caught the refusal; where
@@ -176,21 +176,8 @@ class OfflinePlugin:
 
     def __init__(self, plugin: Implementation, *, strict: bool = False) -> None:
         _install()
-        self._plugin = plugin
+        super().__init__(plugin)
         self._strict = strict
-
-    @property
-    def definition(self) -> Destination:
-        """The destination's definition."""
-        return self._plugin.definition
-
-    def implements(self, hook: str) -> bool:
-        """Return whether anything implements *hook*."""
-        return self._plugin.implements(hook)
-
-    def wants(self, hook: str) -> frozenset[str]:
-        """Return the names of the arguments that implementations of *hook* ask for."""
-        return self._plugin.wants(hook)
 
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call *hook* under guard."""

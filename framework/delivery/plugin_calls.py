@@ -27,6 +27,26 @@ class Implementation(Protocol):
         """Call *hook*."""
 
 
+class PluginView:
+    """A plugin as it is; subclasses change how its hooks are called."""
+
+    def __init__(self, plugin: Implementation) -> None:
+        self._plugin = plugin
+
+    @property
+    def definition(self) -> Destination:
+        """The destination's definition."""
+        return self._plugin.definition
+
+    def implements(self, hook: str) -> bool:
+        """Return whether anything implements *hook*."""
+        return self._plugin.implements(hook)
+
+    def wants(self, hook: str) -> frozenset[str]:
+        """Return the names of the arguments that implementations of *hook* ask for."""
+        return self._plugin.wants(hook)
+
+
 class BatchInput(Struct, frozen=True):
     """The rows of a batch, aligned; *key* has the values of the batch keys by name.
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from framework.definition import Destination
-from framework.delivery.plugin_calls import Implementation
+from framework.delivery.plugin_calls import Implementation, PluginView
 
 _logger = logging.getLogger("action_destinations")
 
@@ -49,25 +48,12 @@ class Resource:
             _logger.warning("A resource was not closed well: %s", hide(str(error)))
 
 
-class ResourcePlugin:
+class ResourcePlugin(PluginView):
     """A plugin whose hooks get the *resource*, if they ask for it and it has one."""
 
     def __init__(self, plugin: Implementation, resource: Resource | None) -> None:
-        self._plugin = plugin
+        super().__init__(plugin)
         self._resource = resource
-
-    @property
-    def definition(self) -> Destination:
-        """The destination's definition."""
-        return self._plugin.definition
-
-    def implements(self, hook: str) -> bool:
-        """Return whether anything implements *hook*."""
-        return self._plugin.implements(hook)
-
-    def wants(self, hook: str) -> frozenset[str]:
-        """Return the names of the arguments that implementations of *hook* ask for."""
-        return self._plugin.wants(hook)
 
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call *hook*."""

@@ -7,24 +7,19 @@ Whoever saves states locks the audience against those that clear it or begin to 
 
 from __future__ import annotations
 
-import hmac
-import secrets
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from framework.delivery import Audience, Known, Member, MemberChange
 from framework.relay.ledger_store import AudienceStatus, Doubt
+from framework.relay.member_digests import MemberDigests
 from framework.relay.postgres_dead_letters import packed, unpacked
 from framework.relay.postgres_sessions import Address, Session, Sessions
 from framework.relay.postgres_state import PostgresState
 
 Value = TypeVar("Value")
-
-_DIGEST: Final = 16
-"""Bytes of a person's digest."""
 
 _RANDOM: Final = "floor(random() * 9007199254740991)::bigint"
 
@@ -72,15 +67,7 @@ class PostgresLedger:
 
     def __init__(self, sessions: Sessions, state: PostgresState) -> None:
         self.sessions = sessions
-        self._state = state
-
-    def digests(self, identities: Sequence[str]) -> list[bytes]:
-        """Return the keyed digest of each canonical identity, 16 bytes, aligned."""
-        key, digest = self._key, hmac.digest
-        return [
-            digest(key, identity.encode("utf-8", "surrogatepass"), "sha256")[:_DIGEST]
-            for identity in identities
-        ]
+        self.digests = MemberDigests(state).digests
 
     def audiences(self, connection: str | None = None) -> list[AudienceStatus]:
         """Return all audiences, or those that one connection changes, by connection and name."""
@@ -185,11 +172,6 @@ class PostgresLedger:
                 return work(session)
 
         return self.sessions.run("written", write)
-
-    @cached_property
-    def _key(self) -> bytes:
-        self._state.create("ledger", "key", secrets.token_hex(32))
-        return bytes.fromhex(self._state.get("ledger", "key"))
 
 
 class _Row(NamedTuple):

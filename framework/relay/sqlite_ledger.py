@@ -6,25 +6,21 @@ confirmed counts no longer: states that were confirmed before are then saved as 
 
 from __future__ import annotations
 
-import hmac
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, partial
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from framework.delivery import Audience, Known, Member, MemberChange
 from framework.relay.ledger_store import AudienceStatus, Doubt
+from framework.relay.member_digests import MemberDigests
 from framework.relay.sqlite_state import SQLiteState
 from framework.relay.sqlite_writer import Reader, WriterThread
 
 _QUERY: Final = 900
 """People that one query looks for."""
-
-_DIGEST: Final = 16
-"""Bytes of a person's digest."""
 
 _WHERE: Final = "account = ? and lane = ? and scope = ? and naming = ? and name = ?"
 
@@ -62,15 +58,7 @@ class SQLiteLedger:
     def __init__(self, writer: WriterThread, reader: Reader, state: SQLiteState) -> None:
         self.writer = writer
         self.reader = reader
-        self._state = state
-
-    def digests(self, identities: Sequence[str]) -> list[bytes]:
-        """Return the keyed digest of each canonical identity, 16 bytes, aligned."""
-        key, digest = self._key, hmac.digest
-        return [
-            digest(key, identity.encode("utf-8", "surrogatepass"), "sha256")[:_DIGEST]
-            for identity in identities
-        ]
+        self.digests = MemberDigests(state).digests
 
     def audiences(self, connection: str | None = None) -> list[AudienceStatus]:
         """Return all audiences, or those that one connection changes, by connection and name."""
@@ -171,11 +159,6 @@ class SQLiteLedger:
                     _unconfirm(database, row[0], [one.person])
 
         self.writer.run(write)
-
-    @cached_property
-    def _key(self) -> bytes:
-        self._state.create("ledger", "key", secrets.token_hex(32))
-        return bytes.fromhex(self._state.get("ledger", "key"))
 
 
 class SQLiteMemberships:
