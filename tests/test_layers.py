@@ -46,6 +46,7 @@ LAYERS = {
     "explain": 6,
     "monitoring": 6,
     "samples": 6,
+    "scaffolding": 6,
     "cli": 7,
     "intake": 7,
     "tester": 7,

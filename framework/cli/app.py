@@ -47,6 +47,7 @@ _COMMANDS = {
     "import": _Command("importing:import_", "Generate a starter connection file from a manifest."),
     "explain": _Command("explain:explain", "Show why an event is or is not delivered."),
     "test": _Command("test:test", "Run mapping tests (`*.test.yaml`)."),
+    "new": _Command("new:new", "Write a new destination, or a further action of one."),
     "certify": _Command("certify:certify", "Check a destination against the contract."),
     "sandbox": _Command("sandbox:sandbox", "Simulate a partner's API on this machine."),
     "serve": _Command("serve:serve", "Open a local web page for testing a destination."),
