@@ -36,18 +36,19 @@ def forget(connection: str, store: StoreAddress, yes: bool) -> None:  # noqa: FB
             )
         try:
             letters = opened.dead_letters.count(DeadLetterFilter(connection=connection))
-            question = (
-                f"Give up {waiting:,} events that `{connection}` has not delivered, and delete "
-                f"{letters:,} dead letters"
-            )
-            if audiences:
-                question += f" and the memberships of {audiences:,} audiences"
-            if (waiting or letters or audiences) and not yes:
-                click.confirm(f"{question}?", abort=True, err=True)
+            lost = {"waiting event": waiting, "dead letter": letters, "audience": audiences}
+            kept = [_counted(number, what) for what, number in lost.items() if number]
+            if kept and not yes:
+                question = f"Remove `{connection}` with {' and '.join(kept)}, which are lost then?"
+                click.confirm(question, abort=True, err=True)
             opened.drop(connection)
         finally:
             claim.release()
     echo(f"Removed the connection `{connection}`.")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _kept(store: EventStore, name: str) -> tuple[int, int]:

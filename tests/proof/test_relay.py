@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+NAME = "Criteo, spring"
 _number = itertools.count()
 
 
@@ -321,7 +322,9 @@ def test_the_position_of_another_advertiser_is_refused_until_it_is_forgotten(
         assert "was delivered to other settings before" in refused.stderr
         assert "actions forget --store STORE 'Criteo, spring'" in refused.stderr
         where = ("--store", f"sqlite:{bench.folder / 'events.db'}")
-        actions(bench, "forget", *where, "Criteo, spring")
+        asked = finished(bench, [sys.executable, "-m", "framework", "forget", *where, NAME])
+        assert "Remove `Criteo, spring` with 1 audience, which are lost then?" in asked.stderr
+        actions(bench, "forget", *where, NAME, "--yes")
         with start(bench, server.url) as again:
             held = [sys.executable, "-m", "framework", "forget", *where, "Criteo, spring"]
             assert finished(bench, held).stderr == (

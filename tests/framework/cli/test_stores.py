@@ -49,7 +49,7 @@ def test_commands_work_on_every_store(address: str) -> None:
     assert json.loads(listed.output)["line"] == 1
     refused = run("forget", "ads", "--store", address)
     assert refused.exit_code != 0
-    assert "Give up 1 events" in refused.output
+    assert "with 1 waiting event" in refused.output
     forgotten = run("forget", "ads", "--store", address, "--yes")
     assert forgotten.output == "Removed the connection `ads`.\n"
     assert "No connection has been relayed" in run("status", "--store", address).output
@@ -69,7 +69,7 @@ def test_memberships_without_a_stream_are_forgotten(address: str) -> None:
         claim.release()
     refused = run("forget", "ads", "--store", address)
     assert refused.exit_code != 0
-    assert "and delete 0 dead letters and the memberships of 1 audiences?" in refused.output
+    assert "Remove `ads` with 1 audience, which are lost then?" in refused.output
     assert "spring" in run("audience", "list", "--store", address).output
     forgotten = run("forget", "ads", "--store", address, "--yes")
     assert forgotten.output == "Removed the connection `ads`.\n"
