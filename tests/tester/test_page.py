@@ -351,6 +351,9 @@ def test_keyboard(window: Window, address: str) -> None:
     assert page.evaluate("document.activeElement.id") == "jump"
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("criteo")
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.dataset.slug") == SLUG
     page.keyboard.press("Enter")
     page.wait_for_selector("#borrow")
