@@ -33,6 +33,10 @@ PYODIDE_NEEDS = (
 """The packages that the tests on Pyodide need; MarkupSafe comes with them."""
 
 
+NOT_IN_PYODIDE = frozenset({"fcntl", "grp", "pwd", "resource", "syslog", "termios"})
+"""Modules of Python's library that Pyodide leaves out."""
+
+
 class Absent:
     """Finds nothing where Pyodide would not, before anything else is asked."""
 
@@ -43,6 +47,9 @@ class Absent:
             for package, distributions in packages_distributions().items()
             if present.isdisjoint(name.lower().replace("_", "-") for name in distributions)
         } - {"framework", "destinations"}
+        self.names |= NOT_IN_PYODIDE
+        for name in NOT_IN_PYODIDE:
+            sys.modules.pop(name, None)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """Refuse a package that Pyodide does not have."""

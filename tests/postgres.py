@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -19,6 +18,8 @@ from urllib.parse import quote
 import pytest
 
 if TYPE_CHECKING:
+    from pwd import struct_passwd
+
     import psycopg
 
 GIVEN = "ACTIONS_TEST_POSTGRES"
@@ -101,7 +102,7 @@ class Server:
             text=True,
             cwd=self.folder,
             user=_USER if root else None,
-            group=pwd.getpwnam(_USER).pw_gid if root else None,
+            group=_owner().pw_gid if root else None,
             extra_groups=[] if root else None,
             env={**os.environ, "LC_ALL": "C"},
         )
@@ -121,7 +122,7 @@ def new_server(*, fsync: bool = False) -> Iterator[Server]:
     try:
         if os.geteuid() == 0:
             try:
-                owner = pwd.getpwnam(_USER)
+                owner = _owner()
             except KeyError:
                 pytest.skip(f"PostgreSQL refuses to be started by root, and has no user {_USER}.")
             os.chown(folder, owner.pw_uid, owner.pw_gid)
@@ -170,6 +171,13 @@ def _connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
     import psycopg  # noqa: PLC0415 - of the extra, which not every Python of the tests has
 
     return psycopg.connect(url, autocommit=True)
+
+
+def _owner() -> struct_passwd:
+    """Return the user who starts the server; raises KeyError if there is none."""
+    import pwd  # noqa: PLC0415 - not on every system that imports this module
+
+    return pwd.getpwnam(_USER)
 
 
 def _free_port() -> int:
