@@ -372,7 +372,7 @@ def test_dead_letters_are_not_deleted_unasked(bench: Bench) -> None:
     forget = [sys.executable, "-m", "framework", "forget", "--store", f"sqlite:{path}", "ads"]
     asked = finished(bench, forget)
     assert asked.returncode != 0
-    assert "delete 1 dead letters?" in asked.stderr
+    assert "Remove `ads` with 1 dead letter, which are lost then?" in asked.stderr
     with SQLiteStore(path) as store:
         assert len(store.dead_letters.list()) == 1
 
