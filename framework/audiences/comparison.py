@@ -44,7 +44,7 @@ def compare(
 ) -> ListComparison:
     """Add to *changes* what makes the only audience of *reader* equal to a list; compare them.
 
-    *members* are the people whom the ledger knows in the audience, by digest.
+    *members* are the people that the ledger knows in the audience, by digest.
     """
     audience = lines = 0
     for _, people in reader.read(given):

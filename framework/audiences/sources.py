@@ -141,7 +141,7 @@ class MalformedLines:
 
 
 class PeopleReader:
-    """Reads texts as the identifiers that are sent to *audiences*, and finds whom they mean.
+    """Reads texts as the identifiers that are sent to *audiences*, and finds the people meant.
 
     Audiences may differ in that, such as in the type of identifiers: a text is read once for each
     way, and a line is malformed if it is an identifier in none.
@@ -176,7 +176,7 @@ class PeopleReader:
         return found
 
     def _identified(self, texts: Texts, audience: Audience) -> tuple[list[Person], dict[int, str]]:
-        """Return the people whom texts mean, and the lines that mean nobody, with reasons."""
+        """Return the people that texts mean, and the lines that mean nobody, with reasons."""
         bad = {line: _UNREADABLE for line, text in texts if text is None}
         given = [(line, text) for line, text in texts if text is not None]
         read = self._members.read(audience, [text for _, text in given])

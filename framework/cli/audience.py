@@ -47,7 +47,7 @@ def audience() -> None:
 def list_(store: StoreAddress, connection_name: str | None, *, as_json: bool) -> None:
     """List the audiences, with the numbers of people.
 
-    Pending are people whom the partner has not confirmed as added or as removed.
+    People are pending until the partner has confirmed that they were added or removed.
     """
     with open_store(store) as opened:
         found = opened.ledger.audiences(connection_name)

@@ -35,7 +35,7 @@ _list_option = click.option(
     "given",
     multiple=True,
     metavar="FILE",
-    help="List of identifiers, plain or gzip, of people whom the ledger may know; - reads standard "
+    help="List of identifiers, plain or gzip, of people that the ledger may know; - reads standard "
     "input. Repeatable.",
 )
 

@@ -22,7 +22,7 @@ def forget(connection: str, store: StoreAddress, yes: bool) -> None:  # noqa: FB
     """Remove the connection NAME from a store of events.
 
     Its undelivered events are given up, and its dead letters and its memberships are deleted: a
-    ledger that begins anew sends every event, and removes nobody whom it does not know. Events that
+    ledger that begins anew sends every event, and removes only people that it knows. Events that
     no other connection waits for are deleted, too.
     """
     from framework.relay import DeadLetterFilter  # noqa: PLC0415 - heavy, imported at first use

@@ -18,7 +18,7 @@ def status(store: StoreAddress, as_json: bool) -> None:  # noqa: FBT001 - click'
     """Show what waits in a store of events, by connection.
 
     The owner is the process that works for a connection, as host/number. The age is that of the
-    oldest waiting event. Doubts are people about whom a call of a former owner may have arrived
+    oldest waiting event. Doubts are people for which a call of a former owner may have arrived
     late; the owner sends their state again.
     """
     from framework.relay import connection_statuses  # noqa: PLC0415 - heavy, imported at first use

@@ -289,8 +289,8 @@ class Destination:
     *conflicts* is a function that finds subscriptions that do not fit together; a connection
     with a conflict is refused. *adjustable* names settings that do not say where events go, such as
     an API version: when they change, a run still resumes from its checkpoint. *credentials* names
-    settings that are no secrets, but say by whom events are sent, such as the ID of an application:
-    connections that differ only in them change the same audiences.
+    settings that are not secret and identify the sending application, such as its ID: connections
+    that differ only in them change the same audiences.
     *dynamic_settings* holds the functions that return the choices of dynamic settings, as
     `Action.dynamic` does, and *settings_rules* the rules across settings. *audience* says how
     audiences of the host become audiences of the partner.

@@ -296,7 +296,7 @@ class Ledger:
                 recent.saved()
 
     def called(self) -> list[tuple[Audience, bytes, str]]:
-        """Return all whom calls since the last save may reach, with the identifiers sent."""
+        """Return all people that calls since the last save may reach, with the identifiers sent."""
         with self._all_locked() as audiences:
             return [
                 (audience, *one) for audience, recent in audiences for one in recent.called.items()

@@ -111,7 +111,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         resource,
         {"settings": given, "clock": clock, "logger": _logger, "confide": redactor.confide},
     )
-    plugin = ResourcePlugin(plugin, opened)
+    plugin = ResourcePlugin(plugin, opened) if opened else plugin
     guard: Callable[[Any], Any] = lambda function: function  # noqa: E731 - unless offline
     if offline:
         plugin = OfflinePlugin(plugin, strict=strict)
@@ -473,7 +473,7 @@ class Connection:
     def audiences_digest(self) -> str:
         """A digest of the settings that say whose audiences are changed.
 
-        Those that say by whom, such as an application of the partner's, do not count.
+        Those that identify the sending application do not count.
         """
         definition = self.plugin.definition
         return self._settings_digest((*definition.adjustable, *definition.credentials))

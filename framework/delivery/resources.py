@@ -49,16 +49,16 @@ class Resource:
 
 
 class ResourcePlugin(PluginView):
-    """A plugin whose hooks get the *resource*, if they ask for it and it has one."""
+    """A plugin whose hooks get the *resource*, if they ask for it."""
 
-    def __init__(self, plugin: Implementation, resource: Resource | None) -> None:
+    def __init__(self, plugin: Implementation, resource: Resource) -> None:
         super().__init__(plugin)
         self._resource = resource
 
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call *hook*."""
         if "resource" in self._plugin.wants(hook):
-            arguments["resource"] = self._resource.get() if self._resource else None
+            arguments["resource"] = self._resource.get()
         return self._plugin.call(hook, **arguments)
 
 

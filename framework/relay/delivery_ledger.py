@@ -119,5 +119,5 @@ def clear_account(store: EventStore, account: str) -> None:
 
 
 def doubts_about(ledger: Ledger, account: str) -> list[Doubt]:
-    """Return a doubt for everybody whom a call since the last save may still reach."""
+    """Return a doubt for each person that a call since the last save may still reach."""
     return [Doubt(*one, account) for one in ledger.called()]

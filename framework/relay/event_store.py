@@ -268,8 +268,8 @@ class EventStore(Protocol):
         """Erase what is kept about somebody, in one transaction, durable when this returns.
 
         *lines* are numbers of lines by stream, which are empty afterwards, so that they hold no
-        event any more; *letters* are IDs of dead letters, and *people* digests in the ledger, of
-        whom nothing stays. A process that has read a line before may still deliver it.
+        event any more; *letters* are IDs of dead letters, and *people* digests in the ledger,
+        which are deleted. A process that has read a line before may still deliver it.
         """
 
     def rates(self, account: str) -> RateStore:

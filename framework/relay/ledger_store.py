@@ -55,7 +55,7 @@ class Claim(Protocol):
 
 
 class Doubt(NamedTuple):
-    """A person about whom a call may have reached the partner after a newer one.
+    """A person for which a call may have reached the partner after a newer one.
 
     *identifier* is what was sent, kept until the state was sent once more. *account* is that of the
     audience, see `AudienceStatus`. The store assigns *id*.

@@ -41,8 +41,8 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
 class ConnectionStatus(Struct, frozen=True, kw_only=True):
     """A connection's cursor in a store, with what waits for it and its dead letters.
 
-    *owner* is the process that works for it, as `host/pid`. *doubts* is the number of people about
-    whom a call of a former owner may have arrived late. *oldest* is the number of seconds since
+    *owner* is the process that works for it, as `host/pid`. *doubts* is the number of people for
+    which a call of a former owner may have arrived late. *oldest* is the number of seconds since
     the oldest waiting event was received, if known.
     """
 

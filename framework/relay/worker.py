@@ -218,7 +218,7 @@ class RelayWorker:
         self._lost = True
 
     def _lose_during(self, ledger: Ledger | None) -> None:
-        """Note that the connection was lost, and whom calls may still reach."""
+        """Note that the connection was lost, and the people that calls may still reach."""
         self._lost = True
         if ledger:
             self._doubts += doubts_about(ledger, self.serves.account)
@@ -303,7 +303,7 @@ class RelayWorker:
         return self._hold(session.halted) if session.halted else 0.0
 
     def _resolve_doubts(self, owner: Owner, ledger: Ledger | None) -> None:
-        """Send the states of people whom late calls of a former owner may have changed."""
+        """Send the states of people that late calls of a former owner may have changed."""
         account = self.serves.account
         while (doubts := owner.doubts(MOST)) and not self._ending():
             resolved = [one.id for one in doubts]
@@ -325,7 +325,7 @@ class RelayWorker:
         owner.save(self._committed.offset, content, members=members, resolved=resolved)
 
     def _save_doubts(self) -> None:
-        """Record whom calls may have reached later than those of the connection's new owner."""
+        """Record the people that calls may have reached later than calls of the new owner."""
         if self._doubts:
             self._store.ledger.doubt(self.route.name, self._doubts)
             self._doubts.clear()
