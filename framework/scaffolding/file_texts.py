@@ -295,7 +295,7 @@ def _sandbox(new: NewDestination, sign_in: SignIn) -> str:
     standard = ["import json"]
     if "b64encode" in sign_in.check:
         standard.append("from base64 import b64encode")
-    standard.append("from typing import Any")
+    standard += ["from collections.abc import Mapping", "from typing import Any"]
     if has_tokens:
         standard.append("from urllib.parse import parse_qsl")
     sample = "".join(f'    "{key}": "{value}",\n' for key, value in sign_in.sample.items())
@@ -304,7 +304,8 @@ def _sandbox(new: NewDestination, sign_in: SignIn) -> str:
     if has_tokens:
         state += "        self.tokens: dict[str, float] = {}\n        self.number = 0\n"
     if rotates:
-        state += '        self.refresh = SETTINGS["refresh_token"]\n'
+        state += '        self.refresh = self.access["refresh_token"]\n'
+    admitted = '        self.refresh = self.access["refresh_token"]\n' if rotates else ""
     issuing = (
         '        if request.path == "/oauth/token":\n            return self.issue(request)\n'
         if has_tokens
@@ -333,6 +334,7 @@ class PartnerSandbox(Sandbox):
     def __init__(self) -> None:
         """Begin with nothing."""
         super().__init__()
+        self.access = dict(SETTINGS)
         self.clear()
 
     def clear(self) -> None:
@@ -340,8 +342,12 @@ class PartnerSandbox(Sandbox):
 {state}
     def settings(self) -> dict[str, Any]:
         """Return settings that sign in."""
-        return dict(SETTINGS)
+        return dict(self.access)
 
+    def admit(self, settings: Mapping[str, Any]) -> None:
+        """Accept connections with *settings*."""
+        self.access |= {{key: str(settings[key]) for key in SETTINGS if key in settings}}
+{admitted}
     def describe(self, detail: str) -> dict[str, Any]:
         """Return the number of events that were accepted."""
         del detail
@@ -399,8 +405,11 @@ def test_events_about_nobody_fail(slug: str) -> None:
 
 
 def test_credentials_are_checked() -> None:
-    """The sandbox's settings are valid."""
+    """The sandbox accepts its own settings, and those of a connection."""
     with Harness({new.package}) as harness:
+        harness.check_authentication()
+        others = {{key: f"my-{{key}}" for key in harness.settings}}
+    with Harness({new.package}, others) as harness:
         harness.check_authentication()
 
 

@@ -50,7 +50,7 @@ _ANSWER = """\
 
     def expected(self) -> dict[str, str]:
         \"\"\"Return what the form of a request for a token has to hold.\"\"\"
-        return SETTINGS
+        return self.access
 """
 _ROTATE = """\
         self.refresh = f"refresh-{self.number}"
@@ -63,7 +63,7 @@ _ROTATE = """\
 
     def expected(self) -> dict[str, str]:
         \"\"\"Return what the form of a request for a token has to hold.\"\"\"
-        return {**SETTINGS, "refresh_token": self.refresh}
+        return {**self.access, "refresh_token": self.refresh}
 """
 _CLIENT_SAMPLE = {"client_id": "sandbox-app", "client_secret": "sandbox-secret"}
 
@@ -79,7 +79,7 @@ AUTHS: Final[Mapping[str, SignIn]] = MappingProxyType(
             '    password: str = field("Password", "Password of the user.", type="password")\n',
             ("basic",),
             "    return basic(settings.username, settings.password)\n",
-            "        pair = f\"{SETTINGS['username']}:{SETTINGS['password']}\".encode()\n"
+            "        pair = f\"{self.access['username']}:{self.access['password']}\".encode()\n"
             '        expected = f"Basic {b64encode(pair).decode()}"\n'
             '        return request.headers.get("authorization") == expected\n',
             sample={"username": "sandbox-user", "password": "sandbox-password"},
@@ -88,7 +88,7 @@ AUTHS: Final[Mapping[str, SignIn]] = MappingProxyType(
             '    api_key: str = field("API key", "Key of your account.", type="password")\n',
             ("api_key",),
             "    return api_key(settings.api_key)\n",
-            _HEADER.format(header="x-api-key", value='SETTINGS["api_key"]'),
+            _HEADER.format(header="x-api-key", value='self.access["api_key"]'),
             sample={"api_key": "sandbox-key"},
         ),
         "client-credentials": SignIn(
