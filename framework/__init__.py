@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         OAuthClientCredentials,
         OAuthRefreshToken,
         Report,
+        RequestOptions,
         api_key,
         basic,
         bearer,
@@ -96,7 +97,7 @@ _EXPORTS = {
     ),
     "delivery": (
         "Cache Client Columns Connection DeletionRequest OAuthClientCredentials OAuthRefreshToken "
-        "Report api_key basic bearer connect json_body"
+        "Report RequestOptions api_key basic bearer connect json_body"
     ),
     "errors": (
         "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "
@@ -158,6 +159,7 @@ __all__ = [
     "Preset",
     "Rate",
     "Report",
+    "RequestOptions",
     "Result",
     "RetryableError",
     "Saved",

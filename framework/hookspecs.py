@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pluggy
@@ -20,6 +20,9 @@ from framework.clock import Clock
 from framework.definition import Action, Destination, Settings
 from framework.errors import ErrorDescription
 from framework.results import Failed, Result
+
+if TYPE_CHECKING:  # loading definitions needs no delivery
+    from framework.delivery import RequestOptions
 
 PROJECT = "action_destinations"
 """Name of the pluggy project and of the entry-point group."""
@@ -62,6 +65,32 @@ def auth(
 @hookspec(firstresult=True)
 def check_authentication(client: httpx.Client, settings: Any) -> None:
     """Raise an exception if the settings do not grant access; called before the first event."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def extend_request(
+    settings: Any,
+    action: Action | None,
+    key: Mapping[str, Any],
+    audience: Any,
+    audience_settings: Mapping[str, Any],
+    cache: Any,
+    logger: logging.Logger,
+    clock: Clock,
+    confide: Callable[[str], None],
+) -> RequestOptions | None:
+    """Return what every request of a call has in common: base URL, headers, query, time limit.
+
+    Called once before each call that gets a `client`: of `perform`, `perform_batch`,
+    `delete_users`, `check_authentication` and `audience_size`, and of the functions of actions and
+    audiences (choices, mapping hooks, jobs, `create` and `get`). Its options apply to all requests
+    of that call; a request's own headers, parameters and time limit replace them.
+    *action* is None for calls that belong to none, *key* is empty except for `perform` and
+    `perform_batch`. *audience* is as for `perform`; while an audience is created, it has no ID.
+    What the hook raises fails the events of the call. A header that HTTP does not allow fails them
+    with code `INVALID_REQUEST`.
+    """
     raise NotImplementedError
 
 

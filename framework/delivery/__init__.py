@@ -12,6 +12,7 @@ from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
+from framework.delivery.connecting import connect, rate_account
 from framework.delivery.dynamic_choices import ChoicesQuery
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.external_audiences import ExternalAudiences, KeptAudiences
@@ -26,7 +27,7 @@ from framework.delivery.member_subscriptions import MEMBER_PAYLOAD, MemberEvents
 from framework.delivery.offline import network_allowed, no_network, seal
 from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
-from framework.delivery.pipeline import Connection, connect, rate_account
+from framework.delivery.pipeline import Connection
 from framework.delivery.plugin_calls import Implementation, Preview
 from framework.delivery.prepare import Intake, Prepared, RowIds
 from framework.delivery.redaction import clean_known
@@ -41,6 +42,7 @@ from framework.delivery.report import (
     ReportItem,
     Sent,
 )
+from framework.delivery.request_options import RequestOptions
 from framework.delivery.retries import Retry
 from framework.delivery.saved_mappings import SavedMapping, hook_of
 from framework.delivery.sender import Sender
@@ -96,6 +98,7 @@ __all__ = [
     "Redactor",
     "Report",
     "ReportItem",
+    "RequestOptions",
     "Retry",
     "RetryWait",
     "RowIds",

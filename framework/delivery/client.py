@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import httpx
 
@@ -18,6 +20,7 @@ from framework.delivery.http_errors import ErrorReader, error_from_response, err
 from framework.delivery.http_messages import (
     PlainRequest,
     ResponseTooLargeError,
+    check_request_head,
     is_repeatable,
 )
 from framework.delivery.instrumented import InstrumentedTransport, names_of
@@ -81,6 +84,7 @@ class Client(httpx.Client):
         self._url = lru_cache(maxsize=_KEPT_URLS)(httpx.URL)
         self._merged = lru_cache(maxsize=_KEPT_HEADERS)(_merged)
         self._simple = _OF_CLIENT.isdisjoint(options)
+        self._origin: Client = self
         options = {"timeout": TIMEOUT, **options}
         options["headers"] = {"User-Agent": "action-destinations", **(options.get("headers") or {})}
         super().__init__(auth=auth, transport=self._wire, **options)
@@ -115,6 +119,36 @@ class Client(httpx.Client):
         """Whether there is a rate limit, so that a request makes the next ones wait."""
         return self._throttle.is_paced
 
+    def extended(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        params: Mapping[str, Any],
+        timeout: float | httpx.Timeout | None,
+        auth: httpx.Auth | None,
+    ) -> Self:
+        """Return a client with other defaults for its requests, and everything else of this one.
+
+        It is as long open as this one. Raises IntegrationError (400, `INVALID_REQUEST`) for what
+        HTTP does not allow.
+        """
+        other = copy.copy(self)
+        with _refused("The options of its requests"):
+            if base_url:
+                other.base_url = httpx.URL(base_url)
+            check_request_head("GET", httpx.Headers(headers).raw)
+            other.headers = self.headers
+            other.headers.update(headers)
+        other.params = self.params.merge(params)
+        other.__dict__["_simple"] = self._simple and not params
+        if timeout is not None:
+            other.timeout = httpx.Timeout(timeout)
+        if auth is not None:
+            other.auth = auth
+        if isinstance(auth, Credentials):
+            auth.confide(self.redactor.protect)
+        return other
+
     def guard(self, check: Callable[[], object]) -> None:
         """Call *check* before each request, after its wait; it may refuse the request by raising.
 
@@ -139,12 +173,16 @@ class Client(httpx.Client):
         return self.send(self.build_request(method, url, **options), **sending)
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Return a request with the defaults of the client: base URL, headers and timeout."""
-        known = self._url(url) if isinstance(url, str) else url
-        given = {name for name, value in options.items() if value is not None}
-        plain = given <= _OF_PLAIN and self._simple and known.is_absolute_url and not self._jar
-        request = self._built(method, known, options) if plain else None
-        return request or super().build_request(method, known, **options)
+        """Return a request with the defaults of the client: base URL, headers and timeout.
+
+        Raises IntegrationError (400, `INVALID_REQUEST`) for what cannot be sent over HTTP.
+        """
+        with _refused(f"A {method} request"):
+            known = self._url(url) if isinstance(url, str) else url
+            given = {name for name, value in options.items() if value is not None}
+            plain = given <= _OF_PLAIN and self._simple and known.is_absolute_url and not self._jar
+            request = self._built(method, known, options) if plain else None
+            return request or super().build_request(method, known, **options)
 
     def _built(
         self, method: str, url: httpx.URL, options: Mapping[str, Any]
@@ -181,7 +219,7 @@ class Client(httpx.Client):
 
     @property
     def _goes_on(self) -> bool:
-        return not (self.is_closed or self.clock.stopping)
+        return not (self._origin.is_closed or self.clock.stopping)
 
     def _watching(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return *options*, in which an auth flow of the author's own tells what it adds."""
@@ -230,6 +268,23 @@ class Client(httpx.Client):
         pause = self._throttle.pause(error.response.status_code, error.response.headers)
         spread = 0.0 if pause is None else random.uniform(0, min(pause / 10, 5.0))  # noqa: S311 - spreads load only
         error.pause = None if pause is None else pause + spread
+
+
+@contextmanager
+def _refused(what: str) -> Iterator[None]:
+    """Raise IntegrationError for an address, header or body that cannot be sent over HTTP."""
+    try:
+        yield
+    except httpx.InvalidURL:
+        reason = "its address is not a valid URL"
+    except httpx.LocalProtocolError:
+        reason = "a header has a name or value that HTTP does not allow"
+    except UnicodeEncodeError as error:
+        of_header = error.encoding == "ascii"
+        reason = "a header is not ASCII" if of_header else "its body is not valid Unicode"
+    else:
+        return
+    raise IntegrationError(f"{what} cannot be sent: {reason}.", "INVALID_REQUEST", 400)
 
 
 def _merged(

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from framework.definition import Choice, Choices, ChoicesCall, ChoicesError, ChoicesFunction
+from framework.definition import Action, Choice, Choices, ChoicesCall, ChoicesError, ChoicesFunction
 from framework.delivery.performing import HookRunner
 from framework.errors import UnknownNameError
 from framework.results import Failed
@@ -30,10 +30,12 @@ def find_choices(
     functions: Mapping[str, ChoicesFunction],
     place: str,
     query: ChoicesQuery,
+    action: Action | None,
 ) -> Choices:
     """Return the choices of the dynamic field at *place*, or the error of the function as such.
 
-    If the partner refuses the token, it is renewed and the function is called once more.
+    *action* is the one that has the field, None for settings. If the partner refuses the token, it
+    is renewed and the function is called once more.
     Raises UnknownNameError if there is no function for the place.
     """
     function = functions.get(place)
@@ -51,7 +53,7 @@ def find_choices(
         audience_settings=query.audience_settings,
         hook_inputs=query.hook_inputs,
     )
-    found = hook_runner.call_renewing(f"dynamic[{place}]", function, call)
+    found = hook_runner.call_renewing(f"dynamic[{place}]", function, call, action=action)
     if isinstance(found, Failed):
         return Choices(error=ChoicesError(found.code, found.message, found.status))
     problem = _problem(found)

@@ -112,7 +112,7 @@ class JobCalls:
                 return JobResults([_timeout(action)] * size)
             self._jobs.asked(record.key, found.value.after)
             return [Accepted(record.ticket)] * size
-        results = self._hook_runner.results_of("poll", found.value, record.size)
+        results = self._hook_runner.answers.results_of("poll", found.value, record.size)
         every = [early or late for early, late in zip(record.results, results, strict=True)]
         return JobResults([every[place] for place in self._jobs.places_of(batch)])
 
@@ -148,7 +148,7 @@ class JobCalls:
             return _Answer(function(given))
 
         found: _Answer | Failed = self._hook_runner.call_renewing(
-            name, asked, call, limit=action.time_limit
+            name, asked, call, limit=action.time_limit, action=action
         )
         return found
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from typing import Any, Final
 
-import httpx
 from msgspec.structs import replace as replace_fields
 
 from framework.clock import Clock
-from framework.definition import Action
+from framework.definition import Action, AudienceCall
 from framework.delivery.auth import OAuthCredentials
 from framework.delivery.cache import Cache
 from framework.delivery.client import Client
@@ -22,7 +20,7 @@ from framework.delivery.columns import Columns, build_all
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.exchanges import Redactor
 from framework.delivery.grouping import Rows, audience_of, audience_settings_of, memberships_of
-from framework.delivery.holding import OneAnswer
+from framework.delivery.hook_answers import HookAnswers
 from framework.delivery.hook_failures import (
     DELETION_LIMIT,
     MAX_ABANDONED,
@@ -32,17 +30,15 @@ from framework.delivery.hook_failures import (
     late,
     miscounted,
     misfit,
-    misplaced,
-    mistyped,
 )
 from framework.delivery.identifier_mask import masking
 from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
-from framework.delivery.result_checks import body_of, clean_json, clean_result, problems_of
+from framework.delivery.result_checks import clean_json
 from framework.delivery.workers import Handover, current_watch
-from framework.errors import IntegrationError, PluginExitError, Stopped, StorageError
+from framework.errors import Stopped
 from framework.paths import Event
-from framework.results import DELIVERED, Accepted, Delivered, Failed, Result, Skipped, Unconfirmed
+from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
 
 MAX_PREVIEWS: Final = 100
 """Previews of dry runs that are kept."""
@@ -61,7 +57,8 @@ class HookRunner:
     *strict* re-raises what a plugin raises unexpectedly, for test benches; otherwise it becomes
     a Failed with code `INTERNAL_ERROR` and is logged with its traceback.
     If *previews* is a list, `perform` is never called: the batches are skipped, and what the hook
-    `preview` returns for them is added to the list. *guard* wraps the functions of actions.
+    `preview` returns for them is added to the list. *guard* wraps the functions of actions, and
+    *extend* returns the client that they get.
     """
 
     plugin: Implementation
@@ -73,9 +70,16 @@ class HookRunner:
     credentials: OAuthCredentials | None = None
     strict: bool = False
     previews: list[Preview] | None = None
+    extend: Callable[..., Client] | None = None
     guard: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
     handover: Handover = field(default_factory=Handover, repr=False)
     abandoned: list[str] = field(default_factory=list, repr=False)
+
+    @cached_property
+    def answers(self) -> HookAnswers:
+        """The reading of what hooks return and raise."""
+        slug = self.plugin.definition.slug
+        return HookAnswers(slug, self.client, self.redactor, self.logger, strict=self.strict)
 
     @cached_property
     def clock(self) -> Clock:
@@ -161,7 +165,7 @@ class HookRunner:
         return [
             (one or NO_IDENTIFIER)
             if isinstance(one, str)
-            else self._fit("identify", one, (Failed,))
+            else self.answers.fit("identify", one, (Failed,))
             for one in found
         ]
 
@@ -223,7 +227,7 @@ class HookRunner:
             forget_members()
         given = {"requests": requests, "forget_members": forget_members}
         answer = self._watched("delete_users", None, {**own, **given})
-        return self.results_of("delete_users", answer, len(requests))
+        return self.answers.results_of("delete_users", answer, len(requests))
 
     @cached_property
     def _unsupported(self) -> Failed:
@@ -248,26 +252,50 @@ class HookRunner:
             return self._renewing(lambda: self._perform(compiled, batch_input))
 
     def call_renewing(
-        self, name: str, function: Callable[..., Any], *given: Any, limit: float | None = None
+        self,
+        name: str,
+        function: Callable[[Any], Any],
+        call: Any,
+        *,
+        limit: float | None = None,
+        action: Action | None = None,
     ) -> Any:
         """Return what a function of the destination returns, or the Failed for its exception.
 
-        If the partner refuses the token, it is renewed and the function is called once more. The
+        *call* is its argument, with a client; *action* is the one that declares the function. If
+        the partner refuses the token, it is renewed and the function is called once more. The
         function may take *limit* seconds, if its thread is watched.
         """
         watch = current_watch() if limit else None
         if watch and limit:
             watch.begin(limit)
             try:
-                return self.call_renewing(name, function, *given)
+                return self.call_renewing(name, function, call, action=action)
             finally:
                 watch.end()
         before = self.credentials.renewals if self.credentials else 0
-        found = self._call_own(name, function, *given)
+        function = self._extended(function, action)
+        found = self._call_own(name, function, call)
         refused = isinstance(found, Failed) and found.status == 401
         if refused and self.credentials and self.credentials.forget(before):
-            return self._call_own(name, function, *given)
+            return self._call_own(name, function, call)
         return found
+
+    def _extended(
+        self, function: Callable[[Any], Any], action: Action | None
+    ) -> Callable[[Any], Any]:
+        """Return a function that passes its argument on, with the client of `extend_request`."""
+        extend = self.extend
+        if extend is None:
+            return function
+
+        def extended(call: Any) -> Any:
+            own = {name: getattr(self, name) for name in _OF_CONNECTION}
+            audience = call if isinstance(call, AudienceCall) else None
+            client = extend(**{**own, "action": action, "audience": audience})
+            return function(replace(call, client=client))
+
+        return extended
 
     def _renewing(self, send: Callable[[], list[Result]]) -> list[Result]:
         """Return the results of *send*; if one is 401, renew the token and send once more."""
@@ -305,7 +333,7 @@ class HookRunner:
             return self._perform_each(compiled, batch_input)
         arguments = self._of_batch("perform_batch", compiled, batch_input)
         answer = self._watched("perform_batch", compiled.action, arguments)
-        return self.results_of("perform_batch", answer, batch_input.size)
+        return self.answers.results_of("perform_batch", answer, batch_input.size)
 
     def _of_batch(
         self, hook: str, compiled: CompiledSubscription, batch_input: BatchInput
@@ -352,7 +380,7 @@ class HookRunner:
                 (arguments["membership"],) = memberships_of(compiled, events, 1)
             if "audience_settings" in wanted:
                 arguments["audience_settings"] = audience_settings_of(batch_input.events[place])
-            results += self.results_of(
+            results += self.answers.results_of(
                 "perform", self._watched("perform", compiled.action, arguments), 1
             )
         return results
@@ -385,99 +413,12 @@ class HookRunner:
 
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         """Return what a hook returns, or the Failed for its exception."""
-        return self._guarded(hook, partial(self.plugin.call, hook, **arguments))
+        return self.answers.guarded(hook, partial(self.plugin.call, hook, **arguments))
 
     def _call_own(self, name: str, function: Callable[..., Any], *given: Any) -> Any:
         """Return what a function of an action returns, or the Failed for its exception."""
         guarded = self.guard(function)
-        return self._guarded(name, lambda: guarded(*given))
-
-    def _guarded(self, hook: str, call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except IntegrationError as error:
-            return self._failed(hook, error)
-        except StorageError as error:  # of the state that calls share, such as the rate limit
-            failed = IntegrationError(str(error), "STORE_FAILED", 503, scope="connection")
-            return self._failed(hook, failed)
-        except (Exception, SystemExit, GeneratorExit) as error:
-            if self.strict:
-                raise
-            name = self.plugin.definition.slug
-            trace = self.redactor.text(traceback.format_exc())
-            self.logger.error("Destination `%s` failed unexpectedly.\n%s", name, trace)  # noqa: TRY400 - the traceback is redacted first
-            kind = error.kind if isinstance(error, PluginExitError) else type(error).__name__
-            return Failed(500, "INTERNAL_ERROR", f"Destination `{name}` raised {kind}.")
-
-    def results_of(self, hook: str, answer: Any, size: int) -> list[Result]:
-        """Return one result per payload: nothing means delivered, one answer applies to all."""
-        if answer is None or answer is DELIVERED:
-            return [DELIVERED] * size
-        if isinstance(answer, (httpx.Response, Accepted, *_RESULTS)):
-            return self._of_one(hook, answer, size)
-        if hook == "perform" or not isinstance(answer, list | tuple):
-            return [mistyped(hook, answer)] * size
-        if len(answer) != size:
-            return [miscounted(hook, size, answer)] * size
-        fit: dict[int, Result] = {id(DELIVERED): DELIVERED}  # many are often the same object
-        return [fit.get(id(one)) or fit.setdefault(id(one), self._fit(hook, one)) for one in answer]
-
-    def _of_one(self, hook: str, answer: Any, size: int) -> list[Result]:
-        """Return the results of all payloads by one answer."""
-        if isinstance(answer, httpx.Response):
-            return OneAnswer([self._of_response(hook, answer)] * size)
-        if not isinstance(answer, Accepted):
-            return OneAnswer([self._fit(hook, answer)] * size)
-        if hook not in {"perform", "perform_batch"}:
-            return [misplaced(hook, answer)] * size
-        return [self._accepted(hook, answer, size)] * size
-
-    def _accepted(self, hook: str, answer: Accepted, size: int) -> Result:
-        early = answer.results
-        if isinstance(early, list | tuple) and len(early) != size:
-            return miscounted(hook, size, early)
-        if early is not None:
-            early = [one if one is None else self._fit(hook, one) for one in early]
-        checked: Result = self._checked(f"Hook `{hook}` returned", replace(answer, results=early))
-        return checked
-
-    def _fit(self, hook: str, result: Any, kinds: tuple[type, ...] = _RESULTS) -> Any:
-        """Return a result of a hook, redacted, or the Failed for a value that is no result."""
-        if not isinstance(result, kinds):
-            return misplaced(hook, result)
-        return self._checked(f"Hook `{hook}` returned", result)
-
-    def _checked(self, what: str, result: Any) -> Any:
-        """Return a result, redacted, or the Failed for a result that is impossible."""
-        problems = "; ".join(problems_of(result))
-        if problems:
-            return Failed(500, "RESULT_TYPE", f"{what} a {type(result).__name__}: {problems}.")
-        return clean_result(result, self.redactor)
-
-    def _failed(self, hook: str, error: IntegrationError) -> Failed:
-        response = error.response
-        if not isinstance(response, httpx.Response):
-            raised = f"Hook `{hook}` raised {type(error).__name__}, which is"
-            failed: Failed = self._checked(raised, Failed.from_error(error, "framework"))
-            return failed
-        redacted = clean_result(Failed.from_error(error, "partner"), self.redactor)
-        assert isinstance(redacted, Failed)
-        body = self._body(response)
-        return redacted if body is None else replace(redacted, body=body)
-
-    def _of_response(self, hook: str, response: httpx.Response) -> Result:
-        status, body = response.status_code, self._body(response)
-        if response.is_success:
-            return DELIVERED if status == 200 and body is None else Delivered(status, body)
-        try:
-            return self._failed(hook, self.client.error_of(response))
-        except RuntimeError:  # a response without a request, made by hand
-            failed = Failed.by_status(status, f"The partner answered {status}.", body=body)
-            return replace(failed, reporter="partner")
-
-    def _body(self, response: httpx.Response) -> Any:
-        """Return the body of a response if the delivery is recorded: JSON, else text, else None."""
-        return body_of(response, self.redactor.hide) if self.client.recorder.active else None
+        return self.answers.guarded(name, lambda: guarded(*given))
 
 
 def distinct(results: Sequence[Result]) -> Sequence[Result]:
@@ -493,7 +434,7 @@ _OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hoo
 _OF_BATCH: Final = frozenset(
     {"key", "payloads", "identifiers", "events", "forget_members", "idempotency_key", "audience"}
 )
-_OF_CALL: Final = frozenset({"forget_members", "audience"})
+_OF_CALL: Final = frozenset({"forget_members", "audience", "key"})
 _OF_ROW: Final = {"payload": "payloads", "identifier": "identifiers", "event": "events"}
 _OF_EVENTS: Final = frozenset(
     {"event", "events", "membership", "memberships", "audience_settings", "audience"}

@@ -36,9 +36,11 @@ def hook_of(action: Action, kind: str) -> MappingHook:
     raise UnknownNameError.of(f"hook of action `{action.slug}`", kind, hooks, "hooks")
 
 
-def run_mapping_hook(
+def run_mapping_hook(  # noqa: PLR0913 - what the hook is called with
     hook_runner: HookRunner,
+    action: Action,
     hook: MappingHook,
+    *,
     inputs: JSON,
     payload: Mapping[str, Any],
     audience_settings: Mapping[str, Any],
@@ -55,7 +57,7 @@ def run_mapping_hook(
         payload=payload,
         audience_settings=audience_settings,
     )
-    saved = hook_runner.call_renewing(f"{hook.kind}", hook.run, call)
+    saved = hook_runner.call_renewing(f"{hook.kind}", hook.run, call, action=action)
     if isinstance(saved, Failed):
         raise IntegrationError(saved.message, saved.code, saved.status)
     if not isinstance(saved, Saved):

@@ -12,7 +12,7 @@ from wsgiref.types import WSGIApplication
 import httpx
 
 from framework.delivery.http_errors import REDIRECTED
-from framework.delivery.http_messages import PlainRequest
+from framework.delivery.http_messages import PlainRequest, check_request_head
 from framework.delivery_options import DeliveryOptions
 from framework.errors import ConfigurationError
 
@@ -142,6 +142,7 @@ class DryRun(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Keep *request* and return a made-up response."""
+        check_request_head(request.method, request.headers.raw)
         request.read()
         self.requests.append(request)
         return self._answer(request)

@@ -28,6 +28,7 @@ BY_A_HARNESS = {
     "check_authentication": "check_authentication",
     "delete_users": "delete_user",
     "describe_error": "run_action",
+    "extend_request": "run_action",
     "open_resource": "run_action",
     "delivery_finished": "run_action",
 }

@@ -20,6 +20,7 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "delivery_finished",
         "describe_error",
         "destination",
+        "extend_request",
         "identify",
         "member_payload",
         "open_resource",

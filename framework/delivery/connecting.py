@@ -1,0 +1,178 @@
+"""Opening a connection: settings, subscriptions, client and hooks become one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from framework.clock import Clock, InterruptibleClock, SystemClock
+from framework.definition import (
+    Destination,
+    Subscription,
+    secret_texts,
+    shape_settings,
+    starting_subscriptions,
+)
+from framework.delivery.auth import OAuthCredentials
+from framework.delivery.batching import LINGER
+from framework.delivery.cache import Cache
+from framework.delivery.client import TIMEOUT, Client
+from framework.delivery.compiled import compile_subscriptions
+from framework.delivery.exchanges import Redactor
+from framework.delivery.external_audiences import KeptAudiences
+from framework.delivery.kept_tokens import KeptTokens
+from framework.delivery.offline import OfflinePlugin
+from framework.delivery.performing import HookRunner
+from framework.delivery.pipeline import Connection
+from framework.delivery.plugin_calls import Implementation
+from framework.delivery.recognition import addresses_in, digest_of
+from framework.delivery.request_options import ExtendingPlugin, extends
+from framework.delivery.resources import ResourcePlugin, open_by
+from framework.delivery.retries import Retry
+from framework.delivery.throttle import RateStore, Throttle
+from framework.delivery.transports import Network
+from framework.delivery.workers import CurrentStop, Handover, StoppableClock
+from framework.delivery_options import DeliveryOptions
+from framework.errors import DefinitionError, IntegrationError
+
+_logger = logging.getLogger("action_destinations")
+
+
+def connect(  # noqa: PLR0913 - each replaces one part of the connection
+    plugin: Implementation,
+    settings: Mapping[str, Any],
+    subscriptions: Sequence[Subscription] | None = None,
+    *,
+    consent: Sequence[str] = (),
+    options: DeliveryOptions | None = None,
+    transport: httpx.BaseTransport | None = None,
+    retry: Retry | None = None,
+    clock: Clock | None = None,
+    throttle: Throttle | None = None,
+    rates: RateStore | None = None,
+    tokens: KeptTokens | None = None,
+    audiences: KeptAudiences | None = None,
+    resource: Callable[[], Any] | None = None,
+    strict: bool = False,
+    offline: bool = False,
+) -> Connection:
+    """Open a destination with its settings and subscriptions.
+
+    Without *subscriptions* the connection has those of the destination's automatic presets.
+    *consent* names consent categories: events with preferences are sent only if they consent to
+    all of them.
+    *options* sets time limit, age and linger of batches, and the share of the rate limit; its proxy
+    and certificates are those of the network unless *transport* replaces it. Retries are up to the
+    caller.
+    *rates* is shared with other connections on the same account at the partner, see `rate_account`;
+    OAuth tokens are kept in *tokens*, if given, and shared with those that have equal credentials;
+    IDs of audiences that the partner has created are kept in *audiences*.
+    *transport* replaces the network, *resource* the hook `open_resource`; *strict* is for test
+    benches, see `HookRunner`.
+    An *offline* connection keeps the destination from reaching the outside by other means than
+    its client, whose *transport* must not do so either; see `OfflinePlugin`.
+    Raises SettingsError or ConfigurationError with every problem.
+    """
+    definition = plugin.definition
+    given = shape_settings(definition.settings, settings, definition.settings_rules)
+    if subscriptions is None:
+        subscriptions = starting_subscriptions(definition)
+    options = options or DeliveryOptions()
+    compiled = compile_subscriptions(definition, subscriptions, consent, options.max_age)
+    clock = InterruptibleClock(StoppableClock(clock or SystemClock()))
+    redactor = Redactor([*secret_texts(definition.settings_fields, settings), *options.secrets])
+    opened = open_by(
+        plugin,
+        resource,
+        {"settings": given, "clock": clock, "logger": _logger, "confide": redactor.confide},
+    )
+    plugin = ResourcePlugin(plugin, opened) if opened else plugin
+    extending = ExtendingPlugin(plugin) if extends(plugin) else None
+    plugin = extending or plugin
+    guard: Callable[[Any], Any] = lambda function: function  # noqa: E731 - unless offline
+    if offline:
+        plugin = OfflinePlugin(plugin, strict=strict)
+        guard = plugin.guarded
+    auth = _auth(plugin, given, clock, redactor) if plugin.implements("auth") else None
+    credentials = auth if isinstance(auth, OAuthCredentials) else None
+    if credentials and tokens:
+        credentials.keep_in(tokens)
+    client = Client(
+        auth=auth,
+        transport=transport or Network(options),
+        retry=retry,
+        throttle=throttle or _throttle(definition, options, clock, rates),
+        timeout=_timeout(options),
+        redactor=redactor,
+        clock=clock,
+        error_reader=_error_reader(plugin),
+        addresses=frozenset(addresses_in(settings)),
+    )
+    hook_runner = HookRunner(
+        plugin=plugin,
+        client=client,
+        settings=given,
+        cache=Cache(clock.monotonic),
+        logger=_logger,
+        redactor=redactor,
+        credentials=credentials,
+        strict=strict,
+        guard=guard,
+        extend=extending.extended if extending else None,
+        handover=Handover(always=offline or strict),
+        previews=[] if offline and definition.transport == "other" else None,
+    )
+    linger = LINGER if options.linger is None else options.linger
+    return Connection(plugin, given, compiled, hook_runner, linger, resource=opened, kept=audiences)
+
+
+def _throttle(
+    definition: Destination, options: DeliveryOptions, clock: Clock, rates: RateStore | None
+) -> Throttle:
+    share = 1.0 if options.rate_share is None else options.rate_share
+    return Throttle(definition.rate, share=share, clock=clock, store=rates)
+
+
+def _timeout(options: DeliveryOptions) -> httpx.Timeout:
+    if options.time_limit is None:
+        return TIMEOUT
+    return httpx.Timeout(options.time_limit, connect=min(options.time_limit, TIMEOUT.connect or 0))
+
+
+def rate_account(definition: Destination, settings: Mapping[str, Any], name: str) -> str:
+    """Return the account whose rate limit a connection called *name* with *settings* uses.
+
+    Connections of one destination that agree in the settings that its `Rate` names share one.
+    """
+    named = definition.rate.account if definition.rate else ()
+    whose: Any = {key: settings.get(key) for key in named} if named else name
+    return f"{definition.slug} {digest_of(json.dumps(whose, sort_keys=True, default=str))}"
+
+
+def _auth(plugin: Implementation, settings: Any, clock: Clock, redactor: Redactor) -> Any:
+    """Return the auth flow of the destination; raises what its hook raises, redacted.
+
+    Raises DefinitionError for a result that is no auth flow.
+    """
+    arguments = {"clock": clock, "stop": CurrentStop(), "confide": redactor.confide}
+    try:
+        flow = plugin.call("auth", settings=settings, **arguments)
+    except IntegrationError as error:
+        error.args = (redactor.text(str(error)),)
+        raise
+    if flow is None or isinstance(flow, httpx.Auth):
+        return flow
+    raise DefinitionError(
+        f"Hook `auth` of destination `{plugin.definition.slug}` must return an httpx.Auth, such as "
+        f"`bearer(token)`, or None, got {type(flow).__name__}."
+    )
+
+
+def _error_reader(plugin: Implementation) -> Callable[[httpx.Response], Any] | None:
+    if not plugin.implements("describe_error"):
+        return None
+    return lambda response: plugin.call("describe_error", response=response)

@@ -1,0 +1,88 @@
+"""What a destination adds to every request of a call: the hook `extend_request`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import httpx
+
+from framework.delivery.client import Client
+from framework.delivery.plugin_calls import Implementation, PluginView
+from framework.errors import IntegrationError
+
+EXTEND = "extend_request"
+
+_Param: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestOptions:
+    """Defaults for the requests of one call, which a request replaces by its own.
+
+    Relative addresses begin with *base_url*; *headers* and *params* (of the query) are added to
+    those of the request; *timeout* is a number of seconds for a request, or an httpx.Timeout;
+    *auth* replaces the flow of the hook `auth`.
+    """
+
+    base_url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, _Param] = field(default_factory=dict)
+    timeout: float | httpx.Timeout | None = None
+    auth: httpx.Auth | None = None
+
+
+class ExtendingPlugin(PluginView):
+    """A plugin whose hooks and functions get a client with the options of `extend_request`."""
+
+    def __init__(self, plugin: Implementation) -> None:
+        super().__init__(plugin)
+        self._asked = plugin.wants(EXTEND)
+
+    def wants(self, hook: str) -> frozenset[str]:
+        """Return the arguments of *hook*, and those of `extend_request` if it gets a client."""
+        wanted = self._plugin.wants(hook)
+        return wanted | self._asked if "client" in wanted else wanted
+
+    def call(self, hook: str, **arguments: Any) -> Any:
+        """Call *hook*."""
+        if isinstance(arguments.get("client"), Client) and "client" in self._plugin.wants(hook):
+            arguments["client"] = self.extended(**arguments)
+        return self._plugin.call(hook, **arguments)
+
+    def extended(self, client: Client, **arguments: Any) -> Client:
+        """Return the client of one call, as the hook wants it for *arguments*.
+
+        Raises IntegrationError: what the hook raises, `RESULT_TYPE` for a wrong result, and
+        `INVALID_REQUEST` for an address or a header that HTTP does not allow.
+        """
+        known = {"action": None, "audience": None, "key": {}, "audience_settings": {}}
+        options = self._plugin.call(EXTEND, **{**known, **arguments})
+        if options is None:
+            return client
+        problem = _problem(options)
+        if problem:
+            raise IntegrationError(f"Hook `{EXTEND}` must return {problem}.", "RESULT_TYPE", 500)
+        return client.extended(
+            options.base_url, options.headers, options.params, options.timeout, options.auth
+        )
+
+
+def extends(plugin: Implementation) -> bool:
+    """Return whether a destination adds something to its requests."""
+    return plugin.implements(EXTEND)
+
+
+def _problem(options: Any) -> str:
+    """Return what a hook has to return in place of *options*; empty if nothing is wrong."""
+    if not isinstance(options, RequestOptions):
+        return f"RequestOptions or None, got {type(options).__name__}"
+    for name, value in options.headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            return f"`headers` of texts, got {type(value).__name__} for `{name}`"
+    if not isinstance(options.base_url, str):
+        return f"a text as `base_url`, got {type(options.base_url).__name__}"
+    if options.auth is not None and not isinstance(options.auth, httpx.Auth):
+        return f"an httpx.Auth as `auth`, got {type(options.auth).__name__}"
+    return ""
