@@ -57,7 +57,12 @@ class ExtendingPlugin(PluginView):
         Raises IntegrationError: what the hook raises, `RESULT_TYPE` for a wrong result, and
         `INVALID_REQUEST` for an address or a header that HTTP does not allow.
         """
-        known = {"action": None, "audience": None, "key": {}, "audience_settings": {}}
+        known: dict[str, Any] = {
+            "action": None,
+            "audience": None,
+            "key": {},
+            "audience_settings": {},
+        }
         options = self._plugin.call(EXTEND, **{**known, **arguments})
         if options is None:
             return client

@@ -33,7 +33,7 @@ from framework import (
     field,
 )
 from framework.delivery import DryRun
-from framework.results import DELIVERED, Accepted
+from framework.results import DELIVERED, Accepted, Result
 from framework.sandbox import Sandbox, SandboxRequest, SandboxResponse
 from framework.testing import Harness
 from tests.framework.delivery.bench import (
@@ -203,10 +203,10 @@ def test_a_request_of_its_own_is_refused_where_nothing_is_sent_too(value: str, w
 
     if where == "sandbox":
         with Harness(module(perform=perform, sandbox=echo)) as harness:
-            result = harness.run_action("send", said(), defaults=True).result
+            result: Result | None = harness.run_action("send", said(), defaults=True).result
     else:
         with connected(plugin(perform=perform), partner=DryRun()) as connection:
-            (result,) = connection.deliver([said()]).results
+            result = connection.deliver([said()]).items[0].result
     assert isinstance(result, Failed)
     assert (result.status, result.code, result.retryable) == (400, "INVALID_REQUEST", False)
     assert value not in result.message
@@ -286,7 +286,7 @@ def find(call: AudienceCall[Key, Chosen]) -> str:
 
 def test_every_function_that_gets_a_client_gets_the_options() -> None:
     """Each call has its own: they say which action and which audience it belongs to."""
-    told: list[tuple[str | None, str | None]] = []
+    told: list[tuple[Any, Any]] = []
 
     def extend_request(
         action: Action | None, audience: AudienceCall[Key, Chosen] | None
