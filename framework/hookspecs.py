@@ -25,7 +25,10 @@ if TYPE_CHECKING:  # loading definitions needs no delivery
     from framework.delivery import RequestOptions
 
 PROJECT = "action_destinations"
-"""Name of the pluggy project and of the entry-point group."""
+"""Name of the pluggy project, and of the entry-point group of destinations."""
+
+EXTENSIONS = f"{PROJECT}.extensions"
+"""The entry-point group of extensions, which are loaded with every destination."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

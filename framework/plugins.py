@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from time import perf_counter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -53,8 +54,11 @@ HOOKS: Final[Mapping[str, tuple[str, ...]]] = {
 
 _GIVEN_TWICE: Final = "The Destination has `{0}`, too. Remove them there, or remove the hook `{0}`."
 
-_EXTENSIONS: Final = frozenset({"register_directives", "delivery_finished"})
+_OF_EXTENSIONS: Final = frozenset({"register_directives", "delivery_finished"})
 """The hooks that an extension implements; all others it may only wrap."""
+
+SLOW_IMPORT: Final = 0.5
+"""Seconds that the import of a plugin may take before `load_plugins` says so."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ class Plugin:
     manager: pluggy.PluginManager = field(repr=False)
     name: str = ""
     origin: str = ""
+
+    def __str__(self) -> str:
+        return f"`{self.name}` of {self.origin}" if self.origin else f"`{self.name}`"
 
     def implements(self, hook: str) -> bool:
         """Return whether the destination or an extension implements or wraps *hook*."""
@@ -128,10 +135,14 @@ class PluginProblem:
 
 @dataclass(frozen=True)
 class Registry:
-    """The loaded plugins: destinations by slug, and the problems of invalid plugins."""
+    """The loaded plugins: destinations by slug, and the problems of invalid plugins.
+
+    *warnings* are about plugins that are available, but slow every command.
+    """
 
     destinations: Mapping[str, Plugin]
     problems: tuple[PluginProblem, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def get(self, slug: str) -> Plugin:
         """Return the destination called *slug*; raises UnknownNameError with the known ones.
@@ -149,21 +160,72 @@ class _Loaded(NamedTuple):
     origin: str
     module: Any
     package: str = ""
+    group: str = hookspecs.PROJECT
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"`{self.name}` of {self.origin}" if self.origin else f"`{self.name}`"
 
 
-def load_plugins(found: Iterable[EntryPoint] | None = None) -> Registry:
-    """Load every plugin of the entry-point group, or those of *found*; never raises for one."""
-    if found is None:
-        found = entry_points(group=hookspecs.PROJECT)
+def load_plugins(found: Iterable[EntryPoint] | None = None, *, slug: str = "") -> Registry:
+    """Load every plugin of the entry-point groups, or those of *found*; never raises for one.
+
+    With *slug* (a slug or what abbreviates one), import only the destination whose entry point is
+    called so, and the extensions. All are imported if that defines no such destination.
+    """
+    points = sorted(_installed() if found is None else found, key=lambda point: point.name)
+    if slug and (near := _called(slug, points)):
+        registry = _load(near)
+        if resolve_slug(slug, registry.destinations) is not None:
+            return registry
+    return _load(points)
+
+
+def _installed() -> list[EntryPoint]:
+    groups = entry_points()
+    return [*groups.select(group=hookspecs.PROJECT), *groups.select(group=hookspecs.EXTENSIONS)]
+
+
+def _called(slug: str, points: Iterable[EntryPoint]) -> list[EntryPoint]:
+    """Return the entry points that *slug* names, with all extensions; none if it names none."""
+    extensions = [point for point in points if point.group == hookspecs.EXTENSIONS]
+    others = [point for point in points if point.group != hookspecs.EXTENSIONS]
+    name = resolve_slug(slug, {point.name for point in others})
+    named = [point for point in others if point.name == name]
+    return named and [*extensions, *named]
+
+
+def _load(points: Iterable[EntryPoint]) -> Registry:
     problems: list[PluginProblem] = []
-    loaded = [(one, manager) for one in _import_all(found, problems)
-              if (manager := _guarded(_manager, one, problems))]  # fmt: skip
-    extensions = [one for one, manager in loaded if not manager.hook.destination.get_hookimpls()]
+    loaded = [one for one in _import_all(points, problems) if _guarded(_manager, one, problems)]
+    extensions = [one for one in loaded if one.group == hookspecs.EXTENSIONS]
     working = [one for one in extensions if _guarded(_install, one, problems)]
-    destinations = [one for one, _ in loaded if one not in extensions]
+    destinations = [one for one in loaded if one.group != hookspecs.EXTENSIONS]
     opened = [_guarded(lambda one: _open(one, working), one, problems) for one in destinations]
     unique = _without_doubles([plugin for plugin in opened if plugin], problems)
-    return Registry(MappingProxyType(dict(sorted(unique.items()))), tuple(problems))
+    warnings = [*_misnamed(unique.values()), *_slow(loaded)]
+    return Registry(
+        MappingProxyType(dict(sorted(unique.items()))), tuple(problems), tuple(warnings)
+    )
+
+
+def _misnamed(plugins: Iterable[Plugin]) -> Iterator[str]:
+    for plugin in plugins:
+        slug = plugin.definition.slug
+        if plugin.name != slug:
+            yield (
+                f"Entry point {plugin} defines `{slug}`: commands about it import all plugins to "
+                f"find it. Call the entry point `{slug}`."
+            )
+
+
+def _slow(loaded: Iterable[_Loaded]) -> Iterator[str]:
+    for one in loaded:
+        if one.seconds > SLOW_IMPORT:
+            yield (
+                f"Plugin {one} takes {one.seconds:.1f} s to import, in every command that uses it. "
+                "Import what is heavy in the functions that need it."
+            )
 
 
 def open_plugin(module: Any, extensions: Iterable[Any] = ()) -> Plugin:
@@ -183,12 +245,14 @@ def _name(module: Any) -> str:
 
 
 def _import_all(found: Iterable[EntryPoint], problems: list[PluginProblem]) -> Iterable[_Loaded]:
-    for point in sorted(found, key=lambda point: point.name):
+    for point in found:
         dist = point.dist
         origin = f"{dist.name} {dist.version}" if dist else ""
-        loaded = _Loaded(point.name, origin, None, point.module.partition(".")[0])
+        package = point.module.partition(".")[0]
+        loaded = _Loaded(point.name, origin, None, package, point.group)
+        started = perf_counter()
         try:
-            yield loaded._replace(module=point.load())
+            yield loaded._replace(module=point.load(), seconds=perf_counter() - started)
         except GeneratorExit as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is None:
                 raise  # this generator is closed
@@ -214,6 +278,11 @@ def _guarded(
 
 def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     manager = _manager(loaded)
+    if not manager.hook.destination.get_hookimpls():
+        raise PluginError(
+            "It implements no hook `destination`. Write one; if it is an extension, declare its "
+            f"entry point in the group `{hookspecs.EXTENSIONS}`."
+        )
     for number, extension in enumerate(extensions, 1):
         manager.register(extension.module, name=f"{extension.name} (extension {number})")
     identity = _ask(manager, "destination")
@@ -344,7 +413,7 @@ def _install(extension: _Loaded) -> bool:
     """Check an extension and register its directives; raises for what it may not do."""
     manager = _manager(extension)
     for hook in manager.get_hookcallers(extension.module) or ():
-        if hook.name not in _EXTENSIONS and not all(map(_wraps, hook.get_hookimpls())):
+        if hook.name not in _OF_EXTENSIONS and not all(map(_wraps, hook.get_hookimpls())):
             raise _wrong(
                 manager,
                 hook.name,
@@ -361,15 +430,22 @@ def _wraps(implementation: pluggy.HookImpl) -> bool:
 
 
 def _without_doubles(plugins: list[Plugin], problems: list[PluginProblem]) -> dict[str, Plugin]:
+    """Return plugins by slug, without those that share one; the rightly named one keeps it."""
     by_slug: dict[str, list[Plugin]] = {}
     for plugin in plugins:
         by_slug.setdefault(plugin.definition.slug, []).append(plugin)
     for slug, same in by_slug.items():
+        named = [plugin for plugin in same if plugin.name == slug]
+        kept = named if len(named) == 1 else []
         if len(same) > 1:
-            names = " and ".join(f"`{plugin.name}`" for plugin in same)
-            text = f"Plugins {names} both define `{slug}`; neither is available."
-            problems += [PluginProblem(plugin.name, plugin.origin, text) for plugin in same]
-    return {slug: same[0] for slug, same in by_slug.items() if len(same) == 1}
+            names = " and ".join(map(str, same))
+            left = f"only {kept[0]} is" if kept else "none of them is"
+            text = f"Plugins {names} define `{slug}`; {left} available. Uninstall the others."
+            problems += [
+                PluginProblem(one.name, one.origin, text) for one in same if one not in kept
+            ]
+            by_slug[slug] = kept
+    return {slug: same[0] for slug, same in by_slug.items() if same}
 
 
 def _problem(loaded: _Loaded, error: BaseException) -> PluginProblem:
@@ -377,6 +453,5 @@ def _problem(loaded: _Loaded, error: BaseException) -> PluginProblem:
     what = error.msg if isinstance(error, SyntaxError) else error
     place = place_of_error(error, loaded.package) if loaded.package else ""
     message = ": ".join([*getattr(error, "__notes__", ()), f"{kind}{what}"])
-    where = f" of {loaded.origin}" if loaded.origin else ""
-    text = f"Plugin `{loaded.name}`{where} is left out: {_at(place, message)}"
+    text = f"Plugin {loaded} is left out: {_at(place, message)}"
     return PluginProblem(loaded.name, loaded.origin, text)

@@ -319,6 +319,6 @@ def _install(site: Path) -> None:
         "Metadata-Version: 2.1\nName: action-destinations\nVersion: 0.1.0\n"
     )
     (details / "entry_points.txt").write_text(
-        "[action_destinations]\ncriteo_audiences = destinations.criteo_audiences\n"
+        "[action_destinations]\nactions-criteo-audiences = destinations.criteo_audiences\n"
     )
     (site / "sitecustomize.py").write_text(_SHIFT_CLOCK)

@@ -10,7 +10,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from framework.cli.connections import open_connection
-from framework.cli.installed import find_installed, installed, warn_of_problems
+from framework.cli.installed import (
+    find_installed,
+    installed,
+    plugins_print_to_stderr,
+    warn_of_problems,
+)
 from framework.cli.tables import TableRow, print_source, print_table
 from framework.cli.terminal import echo
 
@@ -33,9 +38,11 @@ def complete_destination(
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:  # noqa: FBT001 - click's signature
-    """List installed destinations; report unusable ones on standard error."""
+    """List installed destinations; report unusable and slow ones on standard error."""
     registry = installed()
     warn_of_problems(registry)
+    for text in registry.warnings:
+        echo(f"Warning: {text}", err=True)
     found = [plugin.definition for plugin in registry.destinations.values()]
     if as_json:
         _print_json([_headline(definition) for definition in found])
@@ -86,9 +93,11 @@ def _show_generated(path: str, form: InputKind) -> None:
 
     opened = open_connection(path)
     settings, subscriptions = opened.file.settings, opened.file.subscriptions
-    with connect(
-        opened.plugin, settings, subscriptions, consent=opened.file.consent, transport=DryRun()
-    ) as found:
+    with plugins_print_to_stderr():
+        found = connect(
+            opened.plugin, settings, subscriptions, consent=opened.file.consent, transport=DryRun()
+        )
+    with found:
         print_source(found.generated(form))
 
 

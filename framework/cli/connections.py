@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.findings import show_findings
-from framework.cli.installed import find_installed
+from framework.cli.installed import find_installed, plugins_print_to_stderr
 from framework.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -127,35 +128,45 @@ def name_connection(path: str) -> Opened:
     return Opened(replace(file, destination=plugin.definition.slug), plugin)
 
 
-def to_partner(opened: Opened, *, sandbox: bool, endpoints: Mapping[str, str]) -> Connection:
+@contextmanager
+def to_partner(
+    opened: Opened, *, sandbox: bool, endpoints: Mapping[str, str]
+) -> Iterator[Connection]:
     """Open a connection without subscriptions, to ask the partner or its sandbox something.
 
-    Raises ConfigurationError if there is no sandbox.
+    What the plugin prints goes to standard error until the context ends. Raises ConfigurationError
+    if there is no sandbox.
     """
     from framework.delivery import connect, make_transport  # noqa: PLC0415 - heavy
 
     file, plugin = opened
-    transport: httpx.BaseTransport
-    if sandbox:
-        from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
+    with plugins_print_to_stderr():
+        transport = (
+            _to_sandbox(opened)
+            if sandbox
+            else make_transport(redirect=endpoints, options=file.delivery)
+        )
+        with connect(
+            plugin,
+            file.settings,
+            (),
+            options=file.delivery,
+            transport=transport,
+            tokens=None if sandbox else rotated_tokens(opened, origins_text(endpoints)),
+            audiences=None if sandbox else kept_audiences(opened, origins_text(endpoints)),
+            offline=sandbox,
+        ) as connection:
+            yield connection
 
-        if not plugin.implements("sandbox"):
-            raise ConfigurationError(f"{plugin.definition.name} has no sandbox.")
-        partner = plugin.call("sandbox")
-        partner.admit(file.settings)
-        transport = SandboxTransport(partner)
-    else:
-        transport = make_transport(redirect=endpoints, options=file.delivery)
-    return connect(
-        plugin,
-        file.settings,
-        (),
-        options=file.delivery,
-        transport=transport,
-        tokens=None if sandbox else rotated_tokens(opened, origins_text(endpoints)),
-        audiences=None if sandbox else kept_audiences(opened, origins_text(endpoints)),
-        offline=sandbox,
-    )
+
+def _to_sandbox(opened: Opened) -> httpx.BaseTransport:
+    from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
+
+    if not opened.plugin.implements("sandbox"):
+        raise ConfigurationError(f"{opened.plugin.definition.name} has no sandbox.")
+    partner = opened.plugin.call("sandbox")
+    partner.admit(opened.file.settings)
+    return SandboxTransport(partner)
 
 
 def rotated_tokens(opened: Opened, sent_to: str = "") -> KeptTokens | None:
@@ -229,14 +240,15 @@ def _plugin(reading: Reading) -> Plugin | None:
 
 def _check(reading: Reading, destination: Destination) -> None:
     """Add the findings of `actions validate` for *destination*."""
-    if reading.connection is not None and not reading.diagnostics:
-        from framework.cli.clearance import is_plain  # noqa: PLC0415 - not for `--help`
+    with plugins_print_to_stderr():
+        if reading.connection is not None and not reading.diagnostics:
+            from framework.cli.clearance import is_plain  # noqa: PLC0415 - not for `--help`
 
-        if is_plain(reading.connection, destination):
-            return
-    from framework import linting  # noqa: PLC0415 - heavy, not needed for plain files
+            if is_plain(reading.connection, destination):
+                return
+        from framework import linting  # noqa: PLC0415 - heavy, not needed for plain files
 
-    linting.validate(reading, destination, linting.model_from_spec())
+        linting.validate(reading, destination, linting.model_from_spec())
 
 
 def _show(reading: Reading) -> None:

@@ -46,7 +46,8 @@ def create(  # noqa: PLR0913 - click passes options as arguments
     """
     opened = open_connection(path, offline=sandbox)
     with to_partner(opened, sandbox=sandbox, endpoints=endpoints) as connection:
-        echo(connection.create_audience(key, settings, name=name))
+        created = connection.create_audience(key, settings, name=name)
+    echo(created)
 
 
 @click.command()
@@ -66,7 +67,8 @@ def get(
     """Ask the partner for the audience ID; print the ID under which it is known there."""
     opened = open_connection(path, offline=sandbox)
     with to_partner(opened, sandbox=sandbox, endpoints=endpoints) as connection:
-        echo(connection.get_audience(external_id, settings))
+        found = connection.get_audience(external_id, settings)
+    echo(found)
 
 
 @click.command()

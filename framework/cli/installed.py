@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from framework.plugins import Plugin, Registry
 
 
-def installed() -> Registry:
-    """Return the installed plugins; their prints go to standard error."""
+def installed(slug: str = "") -> Registry:
+    """Return the installed plugins; their prints go to standard error.
+
+    With *slug*, no more than a command about that destination needs is imported.
+    """
     from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
 
     with plugins_print_to_stderr():
-        return load_plugins()
+        return load_plugins(slug=slug)
 
 
 def find_installed(slug: str) -> Plugin:
@@ -26,7 +29,7 @@ def find_installed(slug: str) -> Plugin:
 
     Raises UnknownNameError after a warning about every unusable plugin, which may be the one.
     """
-    registry = installed()
+    registry = installed(slug)
     try:
         return registry.get(slug)
     except UnknownNameError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from framework.cli.installed import installed
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -20,29 +21,33 @@ class Sandboxes(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the slugs of destinations with a sandbox."""
         del ctx
-        found = _destinations().items()
-        return [slug for slug, plugin in found if plugin.implements("sandbox")]
+        return list(_with_sandbox())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command that starts the sandbox of *cmd_name*, or None if it is unknown.
 
         A part of a slug between hyphens is enough where only one destination has it.
         """
+        del ctx
         from framework.definition import resolve_slug  # noqa: PLC0415 - heavy, imported at first use
 
-        slug = resolve_slug(cmd_name, self.list_commands(ctx))
-        return _command(slug, _destinations()[slug]) if slug else None
+        found = _with_sandbox(cmd_name)
+        slug = resolve_slug(cmd_name, found)
+        return _command(slug, found[slug]) if slug else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command to run; raises UsageError with the known names if it is unknown."""
-        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+        if args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        command = self.get_command(ctx, args[0])
+        if command is None:
             known = ", ".join(self.list_commands(ctx)) or "none"
             raise click.UsageError(
                 f"There is no sandbox for `{args[0]}`. Known sandboxes: {known}.", ctx
             )
-        return super().resolve_command(ctx, args)
+        return command.name, command, args[1:]
 
 
 @click.command(cls=Sandboxes, subcommand_metavar="DESTINATION [OPTIONS]")
@@ -54,10 +59,10 @@ def sandbox() -> None:
     """
 
 
-def _destinations() -> dict[str, Plugin]:
-    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
-
-    return dict(load_plugins().destinations)
+def _with_sandbox(slug: str = "") -> dict[str, Plugin]:
+    """Return the destinations that have a sandbox; with *slug*, no more than that needs."""
+    found = installed(slug).destinations.items()
+    return {slug: plugin for slug, plugin in found if plugin.implements("sandbox")}
 
 
 def _command(slug: str, plugin: Plugin) -> click.Command:

@@ -11,6 +11,7 @@ import click
 from framework.cli import exits
 from framework.cli.connections import check_reading
 from framework.cli.findings import show_findings
+from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -86,6 +87,6 @@ def _results(file: CaseFile) -> Iterator[CaseResult]:
     opened = check_reading(read_connection(file.connection, file.environment), offline=True)
     settings, subscriptions = opened.file.settings, opened.file.subscriptions
     for case in file.cases:
-        with no_network(opened.plugin.definition.slug):
+        with no_network(opened.plugin.definition.slug), plugins_print_to_stderr():
             result = run_case(opened.plugin, settings, subscriptions, case, opened.file.consent)
         yield result

@@ -13,13 +13,13 @@ from framework.cli import exits
 from framework.cli.event_files import read_sample, unpack_option
 from framework.cli.findings import print_findings
 from framework.cli.formats import FORMATS
-from framework.cli.installed import installed, warn_of_problems
+from framework.cli.installed import installed, plugins_print_to_stderr, warn_of_problems
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
 from framework.nesting import read_json
 
 if TYPE_CHECKING:
-    from framework.config import Diagnostic
+    from framework.config import Diagnostic, Reading
     from framework.definition import Destination
     from framework.events import EventReading
     from framework.linting import EventModel
@@ -79,8 +79,8 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
         raise click.UsageError("Specify at least one connection file.")
     if events and event_schema:
         raise click.UsageError("Specify either --events or --event-schema, not both.")
-    found, known = _read_manifests(manifests)
-    known = {**_installed(), **known}
+    found, given = _read_manifests(manifests)
+    known = _Known(given)
     sample = read_sample(str(events), unpack=unpack) if events else None
     model = _event_model(sample, event_schema)
     for file in files:
@@ -95,9 +95,29 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
         raise click.exceptions.Exit(exits.FAILED)
 
 
-def _check(
-    file: Path, known: Mapping[str, Destination], model: EventModel
-) -> tuple[Diagnostic, ...]:
+class _Known:
+    """The destinations that files name: those *given* by manifests, and installed ones."""
+
+    def __init__(self, given: Mapping[str, Destination]) -> None:
+        self._given = given
+        self._installed: dict[str, dict[str, Destination]] = {}
+
+    def near(self, slug: str) -> Mapping[str, Destination]:
+        """Return the destinations among which *slug* is, or all if it is none."""
+        if not slug or slug in self._given:
+            return self._given
+        if slug not in self._installed:
+            self._installed[slug] = _load(slug)
+        return {**self._installed[slug], **self._given}
+
+
+def _load(slug: str) -> dict[str, Destination]:
+    registry = installed(slug)
+    warn_of_problems(registry)
+    return {slug: plugin.definition for slug, plugin in registry.destinations.items()}
+
+
+def _check(file: Path, known: _Known, model: EventModel) -> tuple[Diagnostic, ...]:
     from framework import config, linting  # noqa: PLC0415 - heavy, imported at first use
 
     if file.name.endswith(config.SUFFIXES):
@@ -105,15 +125,17 @@ def _check(
         if cases is None:
             return found
         reading = config.read_connection(cases.connection, cases.environment)
-        tested = linting.check(reading, known, linting.model_from_spec())
+        tested = _check_reading(reading, known, linting.model_from_spec())
         return (*found, *(each for each in tested if each.severity == "error"))
-    return linting.check(config.read_connection(file), known, model)
+    return _check_reading(config.read_connection(file), known, model)
 
 
-def _installed() -> dict[str, Destination]:
-    registry = installed()
-    warn_of_problems(registry)
-    return {slug: plugin.definition for slug, plugin in registry.destinations.items()}
+def _check_reading(reading: Reading, known: _Known, model: EventModel) -> tuple[Diagnostic, ...]:
+    from framework import linting  # noqa: PLC0415 - heavy, imported at first use
+
+    near = known.near(reading.draft.destination if reading.draft else "")
+    with plugins_print_to_stderr():
+        return linting.check(reading, near, model)
 
 
 def _read_manifests(

@@ -218,5 +218,5 @@ def _plugin(destination: Any) -> Plugin:
     if isinstance(destination, Plugin):
         return destination
     if isinstance(destination, str):
-        return load_plugins().get(destination)
+        return load_plugins(slug=destination).get(destination)
     return open_plugin(destination)

@@ -108,7 +108,7 @@ def test_our_own_destination_is_loaded_by_entry_point() -> None:
     registry = load_plugins()
     assert registry.problems == ()
     found = registry.get("actions-criteo-audiences")
-    assert found.name == "criteo_audiences"
+    assert found.name == "actions-criteo-audiences"
     assert found.origin.startswith("action-destinations ")
 
 
@@ -119,11 +119,11 @@ def test_our_own_destination_is_loaded_by_entry_point() -> None:
 def point(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that creates an entry point for a module with given attributes."""
 
-    def make(name: str, hooks: Any = None) -> EntryPoint:
+    def make(name: str, hooks: Any = None, group: str = hookspecs.PROJECT) -> EntryPoint:
         made = ModuleType(f"third_party_{name}")
         vars(made).update(vars(hooks) if hooks is not None else {})
         monkeypatch.setitem(sys.modules, made.__name__, made)
-        return EntryPoint(name, made.__name__, hookspecs.PROJECT)
+        return EntryPoint(name, made.__name__, group)
 
     return make
 
@@ -179,7 +179,7 @@ def test_two_destinations_with_one_slug_are_both_left_out(point: Any) -> None:
     registry = load_plugins(
         [point(name, named("x")) for name in ("one", "two")] + [point("y", named("y"))]
     )
-    text = "Plugins `one` and `two` both define `x`; neither is available."
+    text = "Plugins `one` and `two` define `x`; none of them is available. Uninstall the others."
     assert registry.problems == (PluginProblem("one", "", text), PluginProblem("two", "", text))
     assert list(registry.destinations) == ["y"]
 
@@ -381,6 +381,27 @@ def no_wrapper() -> None:
         (
             extension(perform=lambda: None),
             (
+                "It implements no hook `destination`. Write one; if it is an extension, declare "
+                "its entry point in the group `action_destinations.extensions`."
+            ),
+        ),
+    ],
+)
+def test_an_invalid_plugin_is_left_out(point: Any, hooks: Any, told: str) -> None:
+    """Every invalid plugin is a problem with position, hook and fix; the others are available."""
+    registry = load_plugins([point("bad", hooks), point("good", named("good"))])
+    places = {name: place_of(hook) for name, hook in vars(hooks).items()}
+    text = f"Plugin `bad` is left out: {told.format_map(places)}"
+    assert registry.problems == (PluginProblem("bad", "", text),)
+    assert list(registry.destinations) == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("hooks", "told"),
+    [
+        (
+            extension(perform=lambda: None),
+            (
                 "{perform}: An extension may wrap the hook `perform` (`wrapper=True`), not "
                 "implement it."
             ),
@@ -391,9 +412,10 @@ def no_wrapper() -> None:
         ),
     ],
 )
-def test_an_invalid_plugin_is_left_out(point: Any, hooks: Any, told: str) -> None:
-    """Every invalid plugin is a problem with position, hook and fix; the others are available."""
-    registry = load_plugins([point("bad", hooks), point("good", named("good"))])
+def test_an_invalid_extension_is_left_out(point: Any, hooks: Any, told: str) -> None:
+    registry = load_plugins(
+        [point("bad", hooks, hookspecs.EXTENSIONS), point("good", named("good"))]
+    )
     places = {name: place_of(hook) for name, hook in vars(hooks).items()}
     text = f"Plugin `bad` is left out: {told.format_map(places)}"
     assert registry.problems == (PluginProblem("bad", "", text),)
@@ -580,7 +602,7 @@ def test_a_wrapper_alone_implements_nothing() -> None:
 def test_an_installed_extension_serves_every_destination(point: Any) -> None:
     registry = load_plugins(
         [
-            point("wrappers", WRAPPERS),
+            point("wrappers", WRAPPERS, hookspecs.EXTENSIONS),
             point("one", named("one", perform=lambda: DELIVERED)),
             point("two", named("two", perform=lambda: DELIVERED)),
         ]
@@ -619,7 +641,7 @@ def test_an_extension_adds_directives(shout: Directive, point: Any) -> None:
     """They are registered before any destination is opened; loading twice has no effect."""
     hooks = extension(register_directives=lambda: [shout])
     for _ in range(2):
-        registry = load_plugins([point("x", named("x")), point("zz", hooks)])
+        registry = load_plugins([point("x", named("x")), point("zz", hooks, hookspecs.EXTENSIONS)])
         assert registry.problems == ()
     mapping = compile_mapping({"text": {"@shout": {"@path": "$.event"}}})
     assert mapping.resolve({"event": "hi"}) == {"text": "hi!"}

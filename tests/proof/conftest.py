@@ -105,7 +105,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "Metadata-Version: 2.1\nName: action-destinations\nVersion: 0.1.0\n"
     )
     (details / "entry_points.txt").write_text(
-        "[action_destinations]\ncriteo_audiences = destinations.criteo_audiences\n"
+        "[action_destinations]\nactions-criteo-audiences = destinations.criteo_audiences\n"
     )
     return folder
 

@@ -210,8 +210,8 @@ class _Broken(Exception):  # noqa: N818 - any exception at all
 def test_a_bug_is_a_message_and_a_traceback_on_request(
     run_actions: Actions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def breaks() -> None:
-        raise _Broken("secret")
+    def breaks(*, slug: str) -> None:
+        raise _Broken(slug, "secret")
 
     monkeypatch.setattr("framework.plugins.load_plugins", breaks)
     result = run_actions("list")

@@ -20,7 +20,7 @@ def test_the_criteo_example_delivers_to_the_sandbox(
 ) -> None:
     install(
         tmp_path, "action-destinations", "0.1.0",
-        {"criteo_audiences": "destinations.criteo_audiences"},
+        {"actions-criteo-audiences": "destinations.criteo_audiences"},
     )  # fmt: skip
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("CRITEO_CLIENT_ID", "anything")
