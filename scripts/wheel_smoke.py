@@ -20,6 +20,9 @@ from typing import Any
 
 from scripts.pythons import PYENV, ROOT, find_pythons
 
+LARGEST = 90 * 2**20
+"""Bytes that the package and all that it needs may take on a disk, without pip itself."""
+
 EXAMPLE = ROOT / "examples" / "criteo"
 ACCESS = {"CRITEO_CLIENT_ID": "an-app", "CRITEO_CLIENT_SECRET": "any"}
 CONNECTION = ["--connection", "criteo.connection.yaml"]
@@ -39,6 +42,14 @@ print(json.dumps({
     "page": sorted(str(file.relative_to(page)) for file in page.rglob("*") if file.is_file()),
     "licences": dist.metadata.get_all("License-File"),
 }))
+"""
+
+LIQUID = """
+destination: actions-criteo-audiences
+settings: {advertiser_id: "1", client_id: a, client_secret: "${env:CRITEO_CLIENT_SECRET}"}
+subscriptions:
+  - partnerAction: addUserToAudience
+    mapping: {audience_key: {"@liquid": "{{ event }}"}}
 """
 
 OWN_TEST = """
@@ -132,8 +143,21 @@ def smoke(
     yield check("pytest beside another `framework`", "1 passed" in said, expected=True)
 
 
-def installed(python: Path, wheel: Path, folder: Path) -> tuple[Path, Path]:
-    """Return the interpreter and the packages of a new environment with *wheel* and pytest."""
+def check_extra(command: Path, folder: Path) -> str:
+    """Return the name of the check that a command names the extra which a template needs."""
+    (folder / "liquid.connection.yaml").write_text(LIQUID, encoding="utf-8")
+    said = call([command, "validate", "liquid.connection.yaml"], folder, {}, 1)
+    if "pip install 'action-destinations[liquid]'" not in said:
+        raise SmokeError(f"@liquid without its extra: {said}")
+    return "@liquid without its extra"
+
+
+def installed(python: Path, wheel: Path, folder: Path) -> tuple[Path, Path, int]:
+    """Return the interpreter and the packages of a new environment with *wheel* and pytest.
+
+    The number is the bytes that the wheel and what it needs take without pytest. Nothing is
+    compiled: a package without a wheel for this Python fails.
+    """
     subprocess.run([python, "-m", "venv", folder], check=True)
     made = folder / "bin" / "python"
     pip: list[str | Path] = [
@@ -142,12 +166,20 @@ def installed(python: Path, wheel: Path, folder: Path) -> tuple[Path, Path]:
         "pip",
         "install",
         "--quiet",
+        "--only-binary=:all:",
         "--constraint",
         ROOT / "constraints.txt",
     ]
-    subprocess.run([*pip, "pytest", wheel], check=True)
     (home,) = (folder / "lib").glob("python3.*/site-packages")
-    return made, home
+    before = _size(home)
+    subprocess.run([*pip, wheel], check=True)
+    size = _size(home) - before
+    subprocess.run([*pip, "pytest"], check=True)
+    return made, home, size
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def main() -> int:
@@ -158,12 +190,16 @@ def main() -> int:
         wheel = build_wheel(work)
         print(f"{wheel.name}: {wheel.stat().st_size:,} bytes")
         for version in dict.fromkeys([min(found, key=_minor), max(found, key=_minor)]):
-            python, home = installed(found[version], wheel, work / version)
+            python, home, size = installed(found[version], wheel, work / version)
+            print(f"{version}: {size / 2**20:.0f} MiB installed, at most {LARGEST / 2**20:.0f}")
+            if size > LARGEST:
+                return 1
             empty = work / f"empty-{version}"
             empty.mkdir()
             try:
                 for passed in smoke([python.parent / "actions"], python, home, empty, {}):
                     print(f"{version}: {passed}")
+                print(f"{version}: {check_extra(python.parent / 'actions', empty)}")
             except SmokeError as error:
                 print(f"{version}: FAILED {error}")
                 return 1

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -165,7 +166,8 @@ def lowest() -> dict[str, str]:
 
 def dependencies() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [Requirement(text) for text in project["dependencies"]]
+    extras = project["optional-dependencies"].values()
+    return [Requirement(text) for text in (*project["dependencies"], *chain(*extras))]
 
 
 @pytest.mark.parametrize("needed", dependencies(), ids=lambda needed: needed.name)

@@ -203,7 +203,7 @@ def _build_rendered(
 
 LIQUID = Directive(
     name="@liquid",
-    summary="Render a Liquid template.",
+    summary="Render a Liquid template; needs the extra `action-destinations[liquid]`.",
     schema={
         "title": "Liquid",
         "description": "A Liquid template; the keys of the event are its variables.",

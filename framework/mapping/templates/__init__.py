@@ -13,11 +13,19 @@ __all__ = ["Template", "TemplateError", "compile_jinja", "compile_liquid", "pars
 
 
 def compile_liquid(source: str) -> Template:
-    """Compile a Liquid template; raises TemplateError when it does not parse or is too long."""
-    from framework.mapping.templates.liquid import (  # noqa: PLC0415 - heavy, at first use
-        parse_liquid,
-    )
+    """Compile a Liquid template.
 
+    Raises TemplateError when it does not parse or is too long, and without the extra `liquid`.
+    """
+    try:
+        from framework.mapping.templates.liquid import (  # noqa: PLC0415 - an extra
+            parse_liquid,
+        )
+    except ModuleNotFoundError as error:
+        raise TemplateError(
+            f"needs the package `python-liquid` ({error}). Install it: "
+            "pip install 'action-destinations[liquid]'"
+        ) from None
     return parse_liquid(source)
 
 

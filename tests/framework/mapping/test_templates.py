@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import tracemalloc
 from contextlib import suppress
 from typing import Any
@@ -522,3 +523,11 @@ def test_a_budget_counts_work_and_time() -> None:
     with pytest.raises(TemplateError) as refused:
         RenderBudget(left=10).use(10)
     assert str(refused.value) == "processes more than 5,000,000 characters and items"
+
+
+def test_liquid_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "framework.mapping.templates.liquid", raising=False)
+    monkeypatch.delitem(sys.modules, "framework.mapping.templates.liquid_filters", raising=False)
+    monkeypatch.setitem(sys.modules, "liquid", None)
+    with pytest.raises(TemplateError, match=r"pip install 'action-destinations\[liquid\]'"):
+        compile_liquid("{{ event }}")
