@@ -1,4 +1,4 @@
-"""The documentation site holds every page, and its links lead somewhere, there and in the sources."""
+"""The documentation site holds every page; links lead somewhere, there and in the sources."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from scripts.site import OTHERS, build, staged
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*OTHERS, *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs").rglob("*.md")))]
+
+CODE = re.compile(r"^( *)(```+).*?^\1\2", re.DOTALL | re.MULTILINE)
 
 
 def listed(entry: Any) -> Iterator[str]:
@@ -82,7 +84,7 @@ def test_links_on_the_site(page: str, text: str, expected: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_links_in_the_sources_lead_to_files(page: str) -> None:
     """They are also read where the sources are shown, as by code hosts."""
-    text = re.sub(r"^( *)(```+).*?^\1\2", "", (ROOT / page).read_text(), flags=re.DOTALL | re.M)
+    text = CODE.sub("", (ROOT / page).read_text(encoding="utf-8"))
     targets = {target for target in re.findall(r"\]\(([^)\s#]+)", text) if ":" not in target}
     missing = [target for target in targets if not ((ROOT / page).parent / target).exists()]
     assert missing == []
