@@ -33,6 +33,7 @@ bench-instructions: .venv/.ready
 
 # The generated pages, and the site from all pages, which fails on a link that leads nowhere.
 docs: .venv/.ready
+	$(BIN)/actions validate --explain all > docs/diagnostics.md
 	$(BIN)/python -m tests.reference_pages
 	$(BIN)/python -m tests.conformance.differences
 	$(BIN)/python scripts/site.py

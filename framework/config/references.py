@@ -65,7 +65,8 @@ class References:
         value = self._environment.get(name, "")
         if not value:
             state = "is empty" if name in self._environment else "is not set"
-            self._findings.error("AD301", spot, f"The environment variable `{name}` {state}.")
+            hint = f"Set it, as in `export {name}=...`, or use `${{file:PATH}}`."
+            self._findings.error("AD301", spot, f"The environment variable `{name}` {state}.", hint)
         return value
 
     def _file(self, name: str, spot: Spot) -> str:

@@ -131,7 +131,8 @@ FILES: Final = (
         "An environment variable is not set.",
         "Secrets are read from the environment together with the file; set the variable first.",
         f"destination: letters\nsettings:\n  key: ${{env:NO_SUCH_KEY}}\n{_SENDS}",
-        "The environment variable `NO_SUCH_KEY` is not set.",
+        "The environment variable `NO_SUCH_KEY` is not set. "
+        "Set it, as in `export NO_SUCH_KEY=...`, or use `${file:PATH}`.",
     ),
     Entry(
         "AD302",

@@ -203,6 +203,7 @@ def test_problems_of_a_connection_file_are_shown_where_they_are(
         "  |\n"
         "2 | settings: {key: '${env:NONE}'}\n"
         "  |                 ^^^^^^^^^^^^^\n"
+        "  = Set it, as in `export NONE=...`, or use `${file:PATH}`.\n"
         "\n"
         "2 errors, 1 warning.\n"
     )

@@ -256,11 +256,12 @@ def test_a_diagnostic_is_data_without_secrets() -> None:
         severity="error",
         code="AD301",
         message="The environment variable `B` is not set.",
-        hint="",
+        hint="Set it, as in `export B=...`, or use `${file:PATH}`.",
         excerpt='settings: {client_secret: "*${env:B}*", ******* *}',
     )
     assert finding.to_json()["severity"] == "error"
-    assert str(finding) == "c.yaml:2:27: The environment variable `B` is not set."
+    said = f"c.yaml:2:27: {finding.message} {finding.hint}"
+    assert str(finding) == said
 
 
 def test_every_code_is_explained() -> None:

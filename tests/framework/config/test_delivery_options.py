@@ -95,7 +95,11 @@ def test_what_is_left_out_is_not_set(written: str) -> None:
         ("{proxy: 'http://proxy.test:3128/x'}", f"AD208 2:19 {PROXY}"),
         ("{proxy: 'http://proxy. test:3128'}", f"AD208 2:19 {PROXY}"),
         ("{proxy: 'http://pröxy.test:3128'}", f"AD208 2:19 {PROXY}"),
-        ("{proxy: '${env:PROXY}'}", "AD301 2:19 The environment variable `PROXY` is not set."),
+        (
+            "{proxy: '${env:PROXY}'}",
+            ("AD301 2:19 The environment variable `PROXY` is not set. "
+            "Set it, as in `export PROXY=...`, or use `${file:PATH}`."),
+        ),
         (
             "{ca_file: no.pem}",
             f"AD208 2:21 `delivery.ca_file` names `no.pem`, which does not exist. {PEM_HINT}",
