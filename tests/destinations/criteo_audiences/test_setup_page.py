@@ -117,7 +117,8 @@ def change(folder: Path, file: dict[str, Any], first: dict[str, Any], second: An
 def test_stop_everything(folder: Path, sandbox: tuple[Sandbox, str]) -> None:
     change(folder, switch("stop everything"), {})
     command = ["run", "-c", "criteo.connection.yaml", "--events", "events.ndjson"]
-    result = CliRunner().invoke(actions, [*command, "--endpoint", sandbox[1]])
+    endpoint = f"https://api.criteo.com={sandbox[1]}"
+    result = CliRunner().invoke(actions, [*command, "--endpoint", endpoint])
     assert (result.exit_code, sandbox[0].requests) == (2, ())
     assert "is disabled. Set `enabled: true` to use it." in result.output
 

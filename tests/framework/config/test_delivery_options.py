@@ -97,8 +97,10 @@ def test_what_is_left_out_is_not_set(written: str) -> None:
         ("{proxy: 'http://pröxy.test:3128'}", f"AD208 2:19 {PROXY}"),
         (
             "{proxy: '${env:PROXY}'}",
-            ("AD301 2:19 The environment variable `PROXY` is not set. "
-            "Set it, as in `export PROXY=...`, or use `${file:PATH}`."),
+            (
+                "AD301 2:19 The environment variable `PROXY` is not set. "
+                "Set it, as in `export PROXY=...`, or use `${file:PATH}`."
+            ),
         ),
         (
             "{ca_file: no.pem}",
