@@ -74,7 +74,7 @@ if TYPE_CHECKING:
         Stopped,
         UnknownNameError,
     )
-    from framework.events import EventReading, read_events
+    from framework.events import EventReading, TableReading, read_events
     from framework.hookspecs import hookimpl
     from framework.plugins import load_plugins, open_plugin
     from framework.results import (
@@ -104,7 +104,7 @@ _EXPORTS = {
         "IntegrationError InvalidAuthenticationError PayloadValidationError RetryableError "
         "Stopped UnknownNameError"
     ),
-    "events": "EventReading read_events",
+    "events": "EventReading TableReading read_events",
     "hookspecs": "hookimpl",
     "plugins": "load_plugins open_plugin",
     "results": "DELIVERED Accepted Delivered Failed Result Skipped Unconfirmed",
@@ -168,6 +168,7 @@ __all__ = [
     "Stopped",
     "Subscription",
     "SyncMode",
+    "TableReading",
     "Target",
     "Unconfirmed",
     "UnknownNameError",

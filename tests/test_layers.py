@@ -70,6 +70,7 @@ NEIGHBOURS = {
 NEIGHBOURS_OF_MODULES = {"framework.cli.certify": {"testing"}}
 GROUND = {package for package, layer in LAYERS.items() if layer == 0}
 ALLOWED_IN = {
+    "duckdb": {"framework.events.table_database"},
     "jinja2": {"framework.mapping.templates"},
     "liquid": {"framework.mapping.templates"},
     "jsonschema": {"framework.definition.json_schema", "framework.tester.bodies"},

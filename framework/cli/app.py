@@ -21,6 +21,7 @@ class _Command(NamedTuple):
 
 _COMMANDS = {
     "run": _Command("run:run", "Deliver events from a file; resume an earlier run."),
+    "rows": _Command("rows:rows", "Print the rows of a table, or what changed, as events."),
     "relay": _Command("relay:relay", "Take events over HTTP, keep them, and deliver them."),
     "status": _Command("status:status", "Show what waits in a store of events, by connection."),
     "forget": _Command("forget:forget", "Remove a connection from a store of events."),

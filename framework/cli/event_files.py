@@ -13,7 +13,7 @@ from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from framework.events import EventReading
+    from framework.events import EventReading, TableReading
 
 _SHOWN = 20
 """Number of invalid lines that are shown."""
@@ -26,8 +26,10 @@ unpack_option: Callable[[Any], Any] = click.option(
 )
 
 
-def read_sample(path: str, *, unpack: bool) -> EventReading:
+def read_sample(path: str, *, unpack: bool, table: TableReading | None) -> EventReading:
     """Return the first events in the file at *path*, `-` for standard input.
+
+    With *table*, these are the rows of a table.
 
     Shows invalid lines, what was unpacked, and whether a limit was reached. Raises click's Exit
     with code 1 if all lines are invalid, ConfigurationError if there are none or it is no file of
@@ -35,7 +37,9 @@ def read_sample(path: str, *, unpack: bool) -> EventReading:
     """
     from framework.events import MAX_BYTES, MAX_EVENTS, read_events  # noqa: PLC0415 - heavy
 
-    found = read_events(path, unpack=unpack, max_events=MAX_EVENTS, max_bytes=MAX_BYTES)
+    found = read_events(
+        path, unpack=unpack, max_events=MAX_EVENTS, max_bytes=MAX_BYTES, table=table
+    )
     shown = [(one.line, one.reason) for one in found.rejected[:_SHOWN]]
     print_rejected(found.name, shown, len(found.rejected) - len(shown), err=True)
     if found.unpacked:

@@ -12,6 +12,7 @@ from framework.cli import exits
 from framework.cli.connections import connection_option, open_connection
 from framework.cli.event_files import read_sample, unpack_option
 from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ WIDTH = 160
     help="File with a JSON event, a list of events, or one event per line; - reads standard input.",
 )
 @unpack_option
+@table_options
 @click.option(
     "--sandbox",
     is_flag=True,
@@ -47,8 +49,15 @@ WIDTH = 160
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the traces as JSON.")
 @click.pass_context
-def explain(  # noqa: PLR0913 - click passes options as arguments
-    ctx: click.Context, /, *, path: str, source: str, unpack: bool, sandbox: bool, as_json: bool
+def explain(
+    ctx: click.Context,
+    /,
+    *,
+    path: str,
+    source: str,
+    sandbox: bool,
+    as_json: bool,
+    **reading: Any,
 ) -> None:
     """Show how each subscription processes an event, without contacting the partner.
 
@@ -57,8 +66,9 @@ def explain(  # noqa: PLR0913 - click passes options as arguments
     subscription matches, shows the closest one and the smallest change that makes it match.
     Reads at most 10,000 events. Exits with 1 if an event fails or a line is no event.
     """
+    table = take_table_reading(reading)
     opened = open_connection(path, offline=True)
-    read = read_sample(source, unpack=unpack)
+    read = read_sample(source, table=table, **reading)
     failed = bool(read.rejected)
     with plugins_print_to_stderr():
         traces = _traces(opened, read.events, sandbox=sandbox)

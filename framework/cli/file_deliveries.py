@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 import click
 
@@ -17,83 +16,19 @@ from framework.cli.connections import (
     Opened,
     kept_audiences,
     name_of,
-    origins_text,
     rotated_tokens,
 )
-from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
+from framework.cli.delivery_options import patience_of
 from framework.cli.progress import WaitNotices, interruptions, progress_bar
-from framework.cli.terminal import echo
+from framework.cli.run_options import RunOptions, checkpoint_of, dead_letters_of, in_folder
 from framework.errors import FrameworkError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from framework.cli.stores import StoreAddress
     from framework.delivery import Connection, KeptAudiences, KeptTokens, Preview
-    from framework.delivery_options import DeliveryOptions
     from framework.events import EventFile, Selection
     from framework.relay import ClaimedLedger, ConnectionIdentity, EventStore, Progress, Summary
     from framework.sandbox import Sandbox
     from framework.state_store import StateStore
-
-
-class RunOptions(NamedTuple):
-    """The options of `actions run`, as given; *outputs* are those that name files to write."""
-
-    path: str
-    events: Sequence[str]
-    dry_run: bool
-    sandbox: bool
-    endpoints: Mapping[str, str]
-    outcomes: Path | None
-    dead_letters: Path | None
-    checkpoint: Path | None
-    restart: bool
-    from_line: int | None
-    since: datetime | None
-    follow: bool
-    limit: int | None
-    threads: int | None
-    processes: int
-    max_line: int
-    last_line: bool
-    unpack: bool
-    as_json: bool
-    quiet: bool
-    store: StoreAddress | None
-    ledger: bool
-    wait: bool
-    delivery: DeliveryOptions
-
-    def delivery_of(self, opened: Opened) -> DeliveryOptions:
-        """Return the options of the delivery, those of the connection file where none is given."""
-        return self.delivery.over(opened.file.delivery).over(RUN_DEFAULTS)
-
-    @property
-    def offline(self) -> bool:
-        """Whether no request leaves this process."""
-        return self.dry_run or self.sandbox
-
-    @property
-    def sent_to(self) -> str:
-        """What receives the requests; empty for the partner."""
-        if self.offline:
-            return "the sandbox" if self.sandbox else "a dry run"
-        return origins_text(self.endpoints)
-
-    @property
-    def outputs(self) -> dict[str, Path]:
-        """The files and folders to write, by option."""
-        given = {
-            "--outcomes": self.outcomes,
-            "--checkpoint": self.checkpoint,
-            "--dead-letters": self.dead_letters,
-        }
-        return {flag: path for flag, path in given.items() if path is not None}
-
-    def resumable(self, events: str) -> bool:
-        """Return whether the run over a file has a checkpoint, a given one or its default one."""
-        return bool(self.checkpoint) or (not self.offline and Path(events).is_file())
 
 
 class FileDelivery(NamedTuple):
@@ -175,6 +110,8 @@ def select(options: RunOptions) -> Selection:
     if not chosen.single:
         if options.from_line is not None:
             raise click.UsageError("--from-line applies to one file, but --events names several.")
+        if options.table and options.table.before is not None:
+            raise click.UsageError("--before applies to one table, but --events names several.")
         check_folders(options, chosen.names)
     return chosen
 
@@ -399,7 +336,7 @@ class FileDeliverer(NamedTuple):
                 serves=self.serves,
                 checkpoint=checkpoint,
                 outcomes=in_folder(options.outcomes, events, self.serves, ".outcomes.ndjson"),
-                dead_letters=_dead_letters(options, events, self.serves),
+                dead_letters=dead_letters_of(options, events, self.serves),
                 limit=limit,
                 first_line=first_line,
                 since=options.since,
@@ -423,15 +360,21 @@ def _serves(options: RunOptions, opened: Opened, connection: Connection) -> Conn
 def _deliver_file(
     shared: FileDeliverer, name: str, limit: int | None
 ) -> tuple[Summary, Path | None]:
-    from framework.events import EventFile  # noqa: PLC0415 - heavy, imported at first use
+    from framework.events import open_events  # noqa: PLC0415 - heavy, imported at first use
     from framework.relay import discard, locked  # noqa: PLC0415 - heavy
 
     options = shared.options
     with ExitStack() as stack:
         source = stack.enter_context(
-            EventFile(name, options.max_line, unpack=options.unpack, last_line=options.last_line)
+            open_events(
+                name,
+                options.max_line,
+                unpack=options.unpack,
+                last_line=options.last_line,
+                table=options.table,
+            )
         )
-        checkpoint = _checkpoint(options, name, shared.serves)
+        checkpoint = checkpoint_of(options, name, shared.serves)
         if checkpoint:
             stack.enter_context(locked(checkpoint))
             if options.restart:
@@ -446,52 +389,3 @@ def _threads_for(source: EventFile) -> int:
     What arrives over time should not wait until a request for another batch key is answered.
     """
     return 4 if source.arrives else 1
-
-
-def in_folder(
-    given: Path | None, events: str, serves: ConnectionIdentity, suffix: str
-) -> Path | None:
-    """Return a path that an option names: a file, or the file of *events* in a folder."""
-    if given is None or not given.is_dir():
-        return given
-    name = "standard-input" if events == "-" else Path(events).name
-    return given / f"{name}.{serves.file_name}{suffix}"
-
-
-def _checkpoint(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path | None:
-    """Return the path of the checkpoint; dry runs, sandboxes and streams have none by default."""
-    if options.checkpoint or options.offline:
-        return in_folder(options.checkpoint, events, serves, ".checkpoint")
-    return default_checkpoint(options, events, serves) if Path(events).is_file() else None
-
-
-def default_checkpoint(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path:
-    """Return the default path of the checkpoint of an events file.
-
-    A message says so if there is one for other settings or another address only.
-    """
-    from framework.relay import checkpoint_path, others, refuse_previous  # noqa: PLC0415 - heavy
-
-    path = checkpoint_path(events, serves)
-    if path.exists() or options.restart:
-        return path
-    hosts = [urlsplit(url).netloc for url in options.endpoints.values()]
-    refuse_previous(events, "-".join(hosts).replace(":", "-"), serves)
-    if known := others(path):
-        echo(
-            f"Starting at the first line: the checkpoint `{known[0]}` is for other settings or "
-            "another address.",
-            err=True,
-        )
-    return path
-
-
-def _dead_letters(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path | None:
-    """Return the path of the dead letters; dry runs, sandboxes and streams have none by default."""
-    from framework.relay import checkpoint_path  # noqa: PLC0415 - heavy
-
-    suffix = ".dead-letters.ndjson"
-    if options.dead_letters or options.offline:
-        return in_folder(options.dead_letters, events, serves, suffix)
-    is_stream = events == "-" or (Path(events).exists() and not Path(events).is_file())
-    return None if is_stream else checkpoint_path(events, serves).with_suffix(suffix)

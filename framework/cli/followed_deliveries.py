@@ -14,12 +14,10 @@ from framework.cli.file_deliveries import (
     FileDeliverer,
     FileDeliveries,
     FileDelivery,
-    RunOptions,
     check_folders,
-    default_checkpoint,
     delivering,
-    in_folder,
 )
+from framework.cli.run_options import RunOptions, default_checkpoint, in_folder
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError, FrameworkError, StorageError
 

@@ -21,15 +21,16 @@ from framework.cli.durations import Moment
 from framework.cli.event_files import unpack_option
 from framework.cli.file_deliveries import (
     FileDeliveries,
-    RunOptions,
     deliver,
     kept_offline,
     select,
 )
 from framework.cli.followed_deliveries import follow
 from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.run_options import RunOptions
 from framework.cli.stores import ledger_option, store_option
 from framework.cli.summaries import conclusion, not_started, print_panels, print_summary
+from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
@@ -163,6 +164,7 @@ _FILE = click.Path(path_type=Path)
     "otherwise left for the next run, as it may still be written.",
 )
 @unpack_option
+@table_options
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Show neither progress nor summary.")
 @click.pass_context
@@ -173,7 +175,8 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     interruption or an outage of the partner, the same command resumes from it. Events are delivered
     at least once and in the order of the file.
     """
-    chosen = RunOptions(delivery=take_delivery_options(options), **options)
+    delivery, table = take_delivery_options(options), take_table_reading(options)
+    chosen = RunOptions(delivery=delivery, table=table, **options)
     selection = select(chosen)
     single = selection.single and not chosen.follow
     opened = open_connection(chosen.path, offline=chosen.offline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, ClassVar, Final
@@ -49,3 +50,11 @@ def echo(
     if err and file is None and _LastLine.drawn:
         parts.insert(0, _ERASED_LINE)
     click.echo("".join(parts), file=file, err=err, nl=nl)
+
+
+def write_data(data: bytes) -> None:
+    """Write data in UTF-8 that other programs read: unchanged, unless a terminal shows it."""
+    if sys.stdout.isatty():
+        echo(data.decode("utf-8", "replace"), nl=False)
+    else:
+        sys.stdout.buffer.write(data)

@@ -14,6 +14,7 @@ from framework.cli.event_files import read_sample, unpack_option
 from framework.cli.findings import print_findings
 from framework.cli.formats import FORMATS
 from framework.cli.installed import installed, plugins_print_to_stderr, warn_of_problems
+from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
 from framework.nesting import read_json
@@ -33,6 +34,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--events", type=_FILE, help="Sample events, one per line; the default is Segment's spec."
 )
 @unpack_option
+@table_options
 @click.option(
     "--event-schema", type=_FILE, help="JSON Schema of the events; the default is Segment's spec."
 )
@@ -57,11 +59,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     files: Sequence[Path],
     events: Path | None,
-    unpack: bool,  # noqa: FBT001 - as above
     event_schema: Path | None,
     manifests: Sequence[Path],
     form: str,
     code: str | None,
+    **reading: Any,
 ) -> None:
     """Check connection files: structure, settings, triggers, mappings and batches.
 
@@ -77,11 +79,12 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
         return
     if not files and not manifests:
         raise click.UsageError("Specify at least one connection file.")
+    table = take_table_reading(reading)
     if events and event_schema:
         raise click.UsageError("Specify either --events or --event-schema, not both.")
     found, given = _read_manifests(manifests)
     known = _Known(given)
-    sample = read_sample(str(events), unpack=unpack) if events else None
+    sample = read_sample(str(events), table=table, **reading) if events else None
     model = _event_model(sample, event_schema)
     for file in files:
         found += _check(file, known, model)

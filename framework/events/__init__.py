@@ -27,10 +27,17 @@ if TYPE_CHECKING:
     from framework.events.interruptible import ReadingStoppedError
     from framework.events.line_search import find_line
     from framework.events.parsing import NotJSONError, parse
-    from framework.events.reading import MAX_BYTES, MAX_EVENTS, EventReading, read_events
+    from framework.events.reading import (
+        MAX_BYTES,
+        MAX_EVENTS,
+        EventReading,
+        open_events,
+        read_events,
+    )
     from framework.events.request_bodies import RequestBody, read_request_body
     from framework.events.selection import STANDARD_INPUT, Selection, select_files
     from framework.events.stream_head import StreamHead
+    from framework.events.table_reading import CHANGES, CHANGES_OF_MODE, RowChange, TableReading
     from framework.events.watching import FileState, WatchedFiles
 
 _EXPORTS = {
@@ -42,14 +49,17 @@ _EXPORTS = {
     "interruptible": "ReadingStoppedError",
     "line_search": "find_line",
     "parsing": "NotJSONError parse",
-    "reading": "MAX_BYTES MAX_EVENTS EventReading read_events",
+    "reading": "MAX_BYTES MAX_EVENTS EventReading open_events read_events",
     "request_bodies": "RequestBody read_request_body",
     "selection": "STANDARD_INPUT Selection select_files",
     "stream_head": "StreamHead",
+    "table_reading": "CHANGES CHANGES_OF_MODE RowChange TableReading",
     "watching": "FileState WatchedFiles",
 }
 
 __all__ = [
+    "CHANGES",
+    "CHANGES_OF_MODE",
     "EVENT_TYPES",
     "MAX_BYTES",
     "MAX_DOCUMENT",
@@ -71,13 +81,16 @@ __all__ = [
     "ReadingStoppedError",
     "Rejected",
     "RequestBody",
+    "RowChange",
     "Selection",
     "StreamHead",
+    "TableReading",
     "WatchedFiles",
     "decode",
     "find_line",
     "identify",
     "is_event",
+    "open_events",
     "parse",
     "read_events",
     "read_request_body",

@@ -6,6 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 _AS_LINES: Final = "Write the events of it as lines of JSON (NDJSON)."
+_TABLE: Final = "Name its key columns with --key to read its rows as events."
 _UNPACK: Final = "Unpack it first, for example with `{}`."
 
 
@@ -26,7 +27,7 @@ _SIGNATURES: Final = (
     (b"\x1f\x9d", FileKind("compressed with compress", _UNPACK.format("gzip -dc FILE"))),
     (b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", _UNPACK.format("7z x FILE"))),
     (b"Rar!\x1a\x07", FileKind("a RAR archive", "Unpack it first.")),
-    (b"PAR1", FileKind("a Parquet file", _AS_LINES)),
+    (b"PAR1", FileKind("a Parquet file", _TABLE)),
     (b"Obj\x01", FileKind("an Avro file", _AS_LINES)),
     (b"ORC", FileKind("an ORC file", _AS_LINES)),
     (b"ARROW1", FileKind("an Arrow file", _AS_LINES)),
@@ -69,6 +70,7 @@ _PATTERNS: Final = (
         re.compile(rb".{257}ustar", re.DOTALL),
         FileKind("a tar archive", _UNPACK.format("tar -xf FILE")),
     ),
+    (re.compile(rb".{8}DUCK", re.DOTALL), FileKind("a DuckDB database", _TABLE)),
     (re.compile(rb"\x80[\x02-\x05]"), FileKind("a Python pickle", _AS_LINES)),
 )
 _DELIMITERS: Final = ((b",", "CSV"), (b"\t", "TSV"), (b";", "CSV"), (b"|", "CSV"))
@@ -122,7 +124,7 @@ def _of_table(lines: list[bytes]) -> FileKind | None:
     for delimiter, name in _DELIMITERS:
         columns = [_QUOTED.sub(b"", line).count(delimiter) for line in lines]
         if columns[0] and len(set(columns)) == 1 and _is_header(lines[0], delimiter):
-            return FileKind(f"{name}, whose first line names columns", _ENCODED)
+            return FileKind(f"{name}, whose first line names columns", _TABLE)
     return None
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from framework.events.decoding import Rejected, decode
 from framework.events.files import MAX_LINE, Chunk, EventFile, EventSource
+from framework.events.table_reading import TableReading
 from framework.paths import Event
 
 MAX_EVENTS = 10_000
@@ -35,6 +36,23 @@ class EventReading(Struct, frozen=True):
     is_whole: bool = True
 
 
+def open_events(  # noqa: PLR0913 - each is an option of its own
+    source: EventSource,
+    max_line: int = MAX_LINE,
+    *,
+    unpack: bool = False,
+    last_line: bool = True,
+    name: str = "",
+    table: TableReading | None = None,
+) -> EventFile:
+    """Open a source of events, as EventFile does; with *table*, the rows of a table as events."""
+    if table is not None:
+        from framework.events.table_files import TableFile  # noqa: PLC0415 - with an extra only
+
+        return TableFile(source, table, max_line)
+    return EventFile(source, max_line, unpack=unpack, last_line=last_line, name=name)
+
+
 def read_events(  # noqa: PLR0913 - each is an option of its own
     source: EventSource,
     *,
@@ -43,21 +61,23 @@ def read_events(  # noqa: PLR0913 - each is an option of its own
     max_events: int | None = None,
     max_bytes: int | None = None,
     name: str = "",
+    table: TableReading | None = None,
 ) -> EventReading:
     """Return the events of *source* and its invalid lines, as `actions run` reads them.
 
     *source* is a path, `-` for standard input, or an open binary file, known as *name* in
-    messages. With *unpack*, known envelopes are replaced by the events in them. Lines longer than
+    messages. With *unpack*, known envelopes are replaced by the events in them; with *table*, it is
+    the path of a table, whose rows are read as events. Lines longer than
     *max_line* bytes are invalid; reading stops after *max_events* lines with or without an event,
     or *max_bytes*.
     Raises StorageError if the source cannot be read, ConfigurationError if it holds anything else
-    than JSON.
+    than JSON, or than such a table.
     """
     most = sys.maxsize if max_events is None else max_events
     most_bytes = sys.maxsize if max_bytes is None else max_bytes
     found = EventReading("", [], [], [])
     is_whole = True
-    with EventFile(source, max_line, unpack=unpack, name=name) as file:
+    with open_events(source, max_line, unpack=unpack, name=name, table=table) as file:
         for chunk in file.chunks():
             left = most - len(found.events) - len(found.rejected)
             if file.passed > most_bytes or not _add(found, chunk, max_line, left):

@@ -94,6 +94,7 @@ _FORMS = {
     "": "lines",
     "document": "parts of a JSON document",
     "unpacked": "parts of envelopes (--unpack)",
+    "table": "rows of a table (--key)",
 }
 
 

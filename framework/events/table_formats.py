@@ -1,0 +1,99 @@
+"""Files that hold tables: CSV, Parquet and DuckDB databases, as what DuckDB reads them from.
+
+CSV is read as it is: every value is text, the header is the first line, and nothing is guessed
+from samples, so that identifiers keep their zeros and their plus sign.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import gzip
+import io
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from framework.errors import ConfigurationError
+from framework.events.kinds import of_bytes
+from framework.storage import storage
+
+_DELIMITERS: Final = (",", "\t", ";", "|")
+_HEADER: Final = 1_000_000
+"""Maximum size of a CSV header in bytes."""
+
+_GZIP: Final = b"\x1f\x8b"
+_READ: Final = "Tables are read from CSV, Parquet and DuckDB databases."
+
+
+def source_of(path: str) -> str | None:
+    """Return the SQL by which DuckDB reads the table in a file; None for a database of tables.
+
+    Raises StorageError if the file cannot be read, ConfigurationError if it holds no table.
+    """
+    with storage("The table", path, "read"), Path(path).open("rb") as file:
+        head = file.read(_HEADER)
+        packed = head.startswith(_GZIP)
+        if packed:
+            file.seek(0)
+            try:
+                head = gzip.GzipFile(fileobj=file).read(_HEADER)
+            except EOFError:
+                raise ConfigurationError(f"`{path}` is damaged or incomplete gzip.") from None
+    if head.startswith(b"PAR1"):
+        return f"read_parquet({text(pattern_of(path))})"
+    if head[8:12] == b"DUCK":
+        return None
+    if kind := of_bytes(head):
+        raise ConfigurationError(f"`{path}` looks like {kind.name}. {_READ}")
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")):
+        raise ConfigurationError(f"`{path}` looks like JSON. {_READ} Leave out --key.")
+    return _csv_source(path, head, packed=packed)
+
+
+def pattern_of(path: str) -> str:
+    """Return the pattern by which DuckDB finds the file at *path*, and no other one."""
+    return glob.escape(str(Path(path).resolve()))
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """Return a text as SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _csv_source(path: str, head: bytes, *, packed: bool) -> str:
+    names, delimiter = _header(path, head)
+    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
+    return (
+        f"read_csv({text(pattern_of(path))}, columns = {{{columns}}}, delim = {text(delimiter)}, "
+        "auto_detect = false, header = true, quote = '\"', escape = '\"', nullstr = '', "
+        f"allow_quoted_nulls = false, compression = '{'gzip' if packed else 'none'}', "
+        "strict_mode = true)"
+    )
+
+
+def _header(path: str, head: bytes) -> tuple[list[str], str]:
+    """Return the names of the columns and the delimiter; raises ConfigurationError."""
+    try:
+        start = head.decode("utf-8-sig", "strict" if len(head) < _HEADER else "replace")
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            f"`{path}` is not UTF-8. Convert it, for example with `iconv -t UTF-8`."
+        ) from None
+    first, _, _ = start.partition("\n")
+    delimiter = max(_DELIMITERS, key=first.count)  # the first of those that are equally frequent
+    names = next(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter), [])
+    if not names or not all(names):
+        raise ConfigurationError(f"`{path}` needs a first line that names every column.")
+    folded = Counter(name.lower() for name in names)
+    if repeated := [name for name in names if folded[name.lower()] > 1]:
+        listed = ", ".join(f"`{name}`" for name in repeated[:4])
+        raise ConfigurationError(
+            f"`{path}` has columns of the same name, apart from case: {listed}. Rename them."
+        )
+    return names, delimiter
