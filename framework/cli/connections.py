@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from framework.config import ConnectionFile, Diagnostic, Reading
-    from framework.definition import Destination, Subscription
+    from framework.definition import Destination
     from framework.delivery import Connection, KeptAudiences, KeptTokens
     from framework.plugins import Plugin
 
@@ -196,29 +196,13 @@ def origins_text(endpoints: Mapping[str, str]) -> str:
     return ", ".join(f"`{origin}` at `{url}`" for origin, url in sorted(endpoints.items()))
 
 
-def outputs_key(plugin: Plugin, subscription: Subscription) -> str:
-    """Return the name by which what a subscription's hooks return is kept."""
-    return subscription.name or plugin.definition.action(subscription.action).title
-
-
 def with_outputs(file: ConnectionFile, plugin: Plugin) -> ConnectionFile:
     """Return the file with what `actions save-mapping` has kept for its mappings beside it."""
-    hooked = {one.slug for one in plugin.definition.actions if one.hooks}
-    if not hooked or not Path(file.file).is_file():
+    if not any(one.hooks for one in plugin.definition.actions):
         return file
-    from framework.relay import StateFile, state_path  # noqa: PLC0415 - heavy, imported at first use
+    from framework.relay import with_kept_outputs  # noqa: PLC0415 - heavy, imported at first use
 
-    state = StateFile(state_path(file.file))
-    items = []
-    for item in file.items:
-        one = item.subscription
-        kept = state.get("outputs", outputs_key(plugin, one)) if one.action in hooked else None
-        items.append(
-            replace(item, subscription=replace(one, mapping={**kept, **one.mapping}))
-            if isinstance(kept, dict)
-            else item
-        )
-    return replace(file, items=tuple(items))
+    return with_kept_outputs(file, plugin.definition)
 
 
 def errors_in(findings: Iterable[Diagnostic]) -> bool:

@@ -11,7 +11,6 @@ from framework.cli.connections import (
     connection_option,
     endpoint_option,
     open_connection,
-    outputs_key,
     sandbox_option,
     to_partner,
 )
@@ -54,14 +53,15 @@ def save_mapping(  # noqa: PLR0913 - click passes options as arguments
     Its outputs are kept beside the connection file, in NAME.state.json, for all later deliveries.
     What the mapping itself holds under the kind of the hook takes precedence.
     """
-    from framework.relay import StateFile, state_path  # noqa: PLC0415 - heavy, at first use
+    from framework.definition import constant_fields  # noqa: PLC0415 - heavy, at first use
+    from framework.relay import keep_outputs  # noqa: PLC0415 - heavy, at first use
 
     opened = open_connection(path, offline=sandbox)
     subscription = _subscription(opened, name)
     kind = kind or _only_kind(opened, subscription)
     with to_partner(opened, sandbox=sandbox, endpoints=endpoints) as connection:
         saved = connection.save_mapping(
-            subscription.action, kind, inputs, payload=_constants(subscription)
+            subscription.action, kind, inputs, payload=constant_fields(subscription.mapping)
         )
     if only_print:
         echo(json.dumps({kind: saved.to_json()}, indent=2, ensure_ascii=False))
@@ -69,14 +69,15 @@ def save_mapping(  # noqa: PLR0913 - click passes options as arguments
     if sandbox:
         echo(f"{saved.message} Nothing is kept, as it was a sandbox.")
         return
-    state = StateFile(state_path(path))
-    key = outputs_key(opened.plugin, subscription)
-    state.put("outputs", key, {**(state.get("outputs", key) or {}), kind: saved.to_json()})
+    keep_outputs(path, opened.plugin.definition, subscription, {kind: saved.to_json()})
     echo(saved.message)
 
 
 def _subscription(opened: Opened, name: str) -> Subscription:
-    found = {outputs_key(opened.plugin, one): one for one in opened.file.subscriptions}
+    from framework.relay import outputs_key  # noqa: PLC0415 - heavy, at first use
+
+    definition = opened.plugin.definition
+    found = {outputs_key(definition, one): one for one in opened.file.subscriptions}
     if name not in found:
         raise UnknownNameError.of("subscription", name, found, "subscriptions")
     return found[name]
@@ -92,12 +93,3 @@ def _only_kind(opened: Opened, subscription: Subscription) -> str:
             else f"Action `{action.slug}` has no hooks that run when a mapping is saved."
         )
     return kinds[0]
-
-
-def _constants(subscription: Subscription) -> dict[str, Any]:
-    """Return the values that a mapping gives without an event."""
-    return {
-        key: value
-        for key, value in subscription.mapping.items()
-        if not isinstance(value, dict | list) and not key.startswith("__")
-    }

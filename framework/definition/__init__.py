@@ -71,6 +71,7 @@ from framework.definition.mapping_hooks import (
     MappingHook,
     MappingHookKind,
     Saved,
+    constant_fields,
     outputs_to_json,
 )
 from framework.definition.problems import (
@@ -203,6 +204,7 @@ __all__ = [
     "checks_of",
     "compile_shape",
     "condition_text",
+    "constant_fields",
     "equal_json",
     "field",
     "fields_of",

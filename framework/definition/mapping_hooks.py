@@ -114,6 +114,15 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
+def constant_fields(mapping: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return the values that a mapping gives without an event, which its hooks are told."""
+    return {
+        key: value
+        for key, value in mapping.items()
+        if not isinstance(value, dict | list) and not key.startswith("__")
+    }
+
+
 def hook_problems(hooks: Sequence[MappingHook]) -> Iterator[str]:
     """Yield the problems of the hooks of an action."""
     kinds = [one.kind for one in hooks]

@@ -56,7 +56,14 @@ if TYPE_CHECKING:
         connection_statuses,
     )
     from framework.relay.sqlite import SQLiteStore
-    from framework.relay.state_file import StateFile, rotated_tokens, state_path
+    from framework.relay.state_file import (
+        StateFile,
+        keep_outputs,
+        outputs_key,
+        rotated_tokens,
+        state_path,
+        with_kept_outputs,
+    )
     from framework.relay.worker import RelayRoute, current_connection
 
 _EXPORTS = {
@@ -71,7 +78,9 @@ _EXPORTS = {
     "postgres": "PostgresStore",
     "sqlite": "SQLiteStore",
     "job_sources": "file_jobs kept_jobs",
-    "state_file": "StateFile rotated_tokens state_path",
+    "state_file": (
+        "StateFile keep_outputs outputs_key rotated_tokens state_path with_kept_outputs"
+    ),
 }
 
 __all__ = [
@@ -115,10 +124,12 @@ __all__ = [
     "discard",
     "file_jobs",
     "joined",
+    "keep_outputs",
     "kept_jobs",
     "locked",
     "mark_reported",
     "others",
+    "outputs_key",
     "predecessors",
     "process_name",
     "read_moment",
@@ -128,6 +139,7 @@ __all__ = [
     "run_file",
     "start_checkpoint",
     "state_path",
+    "with_kept_outputs",
 ]
 
 if not TYPE_CHECKING:

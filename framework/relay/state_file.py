@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -15,6 +16,10 @@ from framework.delivery import KeptTokens
 from framework.errors import ConfigurationError
 from framework.relay.file_locks import LockFolder
 from framework.storage import storage, write_durably
+
+if TYPE_CHECKING:
+    from framework.config import ConnectionFile
+    from framework.definition import Destination, Subscription
 
 _PATIENCE: Final = 30.0
 """Seconds to wait for another process that reads or writes the file."""
@@ -35,6 +40,43 @@ def rotated_tokens(connection_file: str | Path, sent_to: str = "") -> KeptTokens
     state = StateFile(state_path(connection_file))
     state.keys("token")
     return KeptTokens(state, sent_to, only_rotated=True)
+
+
+def outputs_key(definition: Destination, subscription: Subscription) -> str:
+    """Return the name by which what a subscription's hooks return is kept."""
+    return subscription.name or definition.action(subscription.action).title
+
+
+def keep_outputs(
+    connection_file: str | Path,
+    definition: Destination,
+    subscription: Subscription,
+    outputs: Mapping[str, Any],
+) -> None:
+    """Keep what hooks of a subscription returned, by their kinds, beside the connection file."""
+    state, key = StateFile(state_path(connection_file)), outputs_key(definition, subscription)
+    state.put("outputs", key, {**(state.get("outputs", key) or {}), **outputs})
+
+
+def with_kept_outputs(file: ConnectionFile, definition: Destination) -> ConnectionFile:
+    """Return a connection file with what is kept for its mappings beside it.
+
+    What a mapping itself holds under the kind of a hook takes precedence.
+    """
+    hooked = {one.slug for one in definition.actions if one.hooks}
+    if not hooked or not Path(file.file).is_file():
+        return file
+    state = StateFile(state_path(file.file))
+    items = []
+    for item in file.items:
+        one = item.subscription
+        kept = state.get("outputs", outputs_key(definition, one)) if one.action in hooked else None
+        items.append(
+            replace(item, subscription=replace(one, mapping={**kept, **one.mapping}))
+            if isinstance(kept, dict)
+            else item
+        )
+    return replace(file, items=tuple(items))
 
 
 class StateFile:

@@ -123,7 +123,26 @@ class FormFieldJson(Struct, rename="camel"):
     properties: list[FormFieldJson] | None
 
 
-class ActionJson(Struct):
+class SyncModeJson(Struct):
+    """The sync modes of an action; a mapping holds one under `__segment_internal_sync_mode`."""
+
+    label: str
+    description: str
+    default: str
+    choices: list[str]
+
+
+class MappingHookJson(Struct):
+    kind: Annotated[str, about("The key of its outputs in a mapping.")]
+    label: str
+    description: str
+    required: bool
+    inputs: list[FormFieldJson]
+    outputs: list[FormFieldJson]
+    dynamic: Annotated[list[str], about("Places of dynamic inputs.")]
+
+
+class ActionJson(Struct, rename="camel"):
     slug: str
     title: str
     description: str
@@ -132,11 +151,23 @@ class ActionJson(Struct):
     batching: JsonObject | None
     hidden: bool
     fields: list[FormFieldJson]
+    dynamic: Annotated[list[str], about("Places of dynamic fields.")]
+    rules: Annotated[list[str], about("Rules across fields, a sentence each.")]
+    sync_mode: SyncModeJson | None
+    matching_keys: Annotated[list[str], about("Fields that can identify records; see syncMode.")]
+    hooks: list[MappingHookJson]
 
 
 class RateJson(Struct):
     calls: Annotated[int, about("Calls")]
     seconds: float
+
+
+class AudiencesJson(Struct, rename="camel"):
+    """Audiences that the partner knows by an ID of its own."""
+
+    settings: list[FormFieldJson]
+    can_get: Annotated[bool, about("Whether the partner can be asked for one.")]
 
 
 class DefinitionJson(Struct, rename="camel"):
@@ -145,8 +176,12 @@ class DefinitionJson(Struct, rename="camel"):
     description: str
     has_sandbox: Annotated[bool, about("Whether there is a sandbox.")]
     checks_authentication: Annotated[bool, about("Whether credentials can be tested.")]
+    deletes_users: Annotated[bool, about("Whether events of type `delete` are accepted.")]
     rate: RateJson | None
     settings: Annotated[list[FormFieldJson], about("The form of the settings.")]
+    settings_rules: Annotated[list[str], about("Rules across settings, a sentence each.")]
+    dynamic_settings: Annotated[list[str], about("Places of dynamic settings.")]
+    audience: AudiencesJson | None
     actions: list[ActionJson]
     subscriptions: Annotated[
         list[SubscriptionJson],

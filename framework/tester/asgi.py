@@ -16,10 +16,11 @@ from starlette.routing import Route
 
 from framework.tester.bodies import check_body, read_json, write_json
 from framework.tester.guard import Guard, Limited, Rules
-from framework.tester.openapi import OPERATIONS, Operation
+from framework.tester.openapi import OPERATIONS
+from framework.tester.operation import ApiRequest, Operation
 from framework.tester.problems_json import ApiRefusal
 from framework.tester.streams import Filter, follow, once, watch
-from framework.tester.views import VIEWS, ApiRequest, sandbox_to_json
+from framework.tester.views import VIEWS, sandbox_to_json
 from framework.tester.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -7,8 +7,12 @@ from typing import Any
 
 from framework.definition import (
     Action,
+    Audiences,
     Destination,
     Field,
+    MappingHook,
+    SyncMode,
+    fields_of,
     starting_subscriptions,
     subscription_to_wire,
     to_manifest,
@@ -28,11 +32,14 @@ def definition_to_json(plugin: Plugin) -> dict[str, JSON]:
         "description": definition.description,
         "hasSandbox": plugin.implements("sandbox"),
         "checksAuthentication": plugin.implements("check_authentication"),
+        "deletesUsers": plugin.implements("delete_users"),
         "rate": rate and {"calls": rate.calls, "seconds": rate.seconds},
         "settings": _form(definition.settings_fields, manifest["authentication"]["fields"]),
+        "settingsRules": [rule.text for rule in definition.settings_rules],
+        "dynamicSettings": list(definition.dynamic_settings),
+        "audience": _audience(definition.audience, manifest.get("audienceFields") or {}),
         "actions": [
-            _action(action, manifest["actions"][action.slug]["fields"])
-            for action in definition.actions
+            _action(action, manifest["actions"][action.slug]) for action in definition.actions
         ],
         "subscriptions": starting(definition),
         "manifest": manifest,
@@ -61,8 +68,42 @@ def _action(action: Action, written: Mapping[str, Any]) -> dict[str, JSON]:
         "mapping": action.default_mapping,
         "batching": batching and batching.to_json(),
         "hidden": action.hidden,
-        "fields": _form(action.fields, written),
+        "fields": _form(action.fields, written["fields"]),
+        "dynamic": list(action.dynamic),
+        "rules": [rule.text for rule in action.rules],
+        "syncMode": _sync_mode(action.sync_mode),
+        "matchingKeys": list(action.matching_keys or (action.fields if action.sync_mode else ())),
+        "hooks": [_hook(one, written["hooks"][one.kind]) for one in action.hooks],
     }
+
+
+def _sync_mode(mode: SyncMode | None) -> JSON:
+    if mode is None:
+        return None
+    return {
+        "label": mode.label,
+        "description": mode.description,
+        "default": mode.default,
+        "choices": list(mode.choices),
+    }
+
+
+def _hook(hook: MappingHook, written: Mapping[str, Any]) -> dict[str, JSON]:
+    return {
+        "kind": hook.kind,
+        "label": hook.label,
+        "description": hook.description,
+        "required": hook.required,
+        "inputs": _form(fields_of(hook.inputs), written["inputFields"]),
+        "outputs": _form(fields_of(hook.outputs), written["outputTypes"]),
+        "dynamic": list(hook.dynamic),
+    }
+
+
+def _audience(rules: Audiences | None, written: Mapping[str, Any]) -> JSON:
+    if rules is None:
+        return None
+    return {"settings": _form(fields_of(rules.settings), written), "canGet": rules.get is not None}
 
 
 def _form(fields: Mapping[str, Field], written: Mapping[str, Any]) -> list[JSON]:

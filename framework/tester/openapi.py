@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, UnsetType, defstruct
+from msgspec import Meta
 from msgspec.json import schema_components
 
 from framework.tester import api_types as api
+from framework.tester import partner_questions
 from framework.tester.api_types import about
+from framework.tester.operation import Operation, record
 
 JsonSchema: TypeAlias = dict[str, Any]
 
@@ -25,45 +26,7 @@ TOKEN_HEADER: Final = "X-Actions-Token"  # noqa: S105 - a name, not a token
 TOKEN_PARAMETER: Final = "token"  # noqa: S105 - the same
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One route of the API: *body* is the type of the request body, *answer* of the response.
-
-    *place* is its method and its path, separated by a space.
-    *stream* marks routes that return server-sent events; *parameters* are query parameters.
-    *refusals* are the error statuses in addition to those of every route.
-    """
-
-    id: str
-    place: str
-    refusals: tuple[int, ...]
-    summary: str
-    answer: Any
-    body: Any = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    stream: bool = False
-
-    @property
-    def method(self) -> str:
-        """The method of its requests."""
-        return self.place.partition(" ")[0]
-
-    @property
-    def path(self) -> str:
-        """The path of its requests, with the names of variable parts in braces."""
-        return self.place.partition(" ")[2]
-
-
-def _object(name: str, /, *omissible: str, **fields: Any) -> Any:
-    """Return the type of an object that only one operation uses."""
-    rows: list[Any] = [
-        (key, kind | UnsetType, UNSET) if key in omissible else (key, kind)
-        for key, kind in fields.items()
-    ]
-    return defstruct(name, rows, kw_only=True)
-
-
-_EXAMPLES: Final = _object("Examples", examples=list[api.ExampleJson])
+_EXAMPLES: Final = record("Examples", examples=list[api.ExampleJson])
 _NAME: Final = Annotated[
     str,
     about(
@@ -73,13 +36,13 @@ _NAME: Final = Annotated[
 ]
 
 
-OPERATIONS: Final = (
+_OWN: Final = (
     Operation(
         "status",
         "GET /api/status",
         (),
         "The options of the tester.",
-        _object(
+        record(
             "Status",
             version=str,
             destination=api.DestinationSlug | None,
@@ -93,7 +56,7 @@ OPERATIONS: Final = (
         "GET /api/destinations",
         (),
         "The installed destinations, and the problems of plugins that were left out.",
-        _object("Catalogue", destinations=list[api.InstalledJson], problems=list[str]),
+        record("Catalogue", destinations=list[api.InstalledJson], problems=list[str]),
     ),
     Operation(
         "definition",
@@ -114,15 +77,15 @@ OPERATIONS: Final = (
         "POST /api/validate",
         (404,),
         "All problems of a connection, with positions.",
-        _object("Diagnostics", diagnostics=list[api.DiagnosticJson]),
-        _object("ValidateBody", connection=api.ConnectionJson),
+        record("Diagnostics", diagnostics=list[api.DiagnosticJson]),
+        record("ValidateBody", connection=api.ConnectionJson),
     ),
     Operation(
         "trigger",
         "POST /api/trigger",
         (),
         "Parse a trigger and evaluate events.",
-        _object(
+        record(
             "TriggerTruth",
             "offset",
             canonical=Annotated[str | None, about("null if it does not parse.")],
@@ -131,20 +94,20 @@ OPERATIONS: Final = (
             offset=Annotated[int, about("Character offset of the error in the text.")],
             verdicts=Annotated[list[api.VerdictJson], about("One for each event.")],
         ),
-        _object("TriggerBody", trigger=api.TriggerText, events=api.EventList),
+        record("TriggerBody", trigger=api.TriggerText, events=api.EventList),
     ),
     Operation(
         "resolve",
         "POST /api/resolve",
         (404,),
         "Evaluate a mapping on an event, regardless of the trigger.",
-        _object(
+        record(
             "Resolved",
             mapping=list[api.MappedFieldJson],
             payload=api.JsonObject | None,
             problems=list[api.FieldProblemJson],
         ),
-        _object(
+        record(
             "ResolveBody",
             destination=api.DestinationSlug,
             subscription=api.SubscriptionJson,
@@ -157,7 +120,7 @@ OPERATIONS: Final = (
         (404,),
         "Trace one event without sending anything.",
         api.JourneyJson,
-        _object("ExplainBody", connection=api.ConnectionJson, event=api.JsonObject),
+        record("ExplainBody", connection=api.ConnectionJson, event=api.JsonObject),
     ),
     Operation(
         "dryRun",
@@ -165,7 +128,7 @@ OPERATIONS: Final = (
         (404,),
         "Return the requests for events without sending them.",
         api.RunJson,
-        _object("DryRunBody", connection=api.ConnectionJson, events=api.NonEmptyEventList),
+        record("DryRunBody", connection=api.ConnectionJson, events=api.NonEmptyEventList),
     ),
     Operation(
         "run",
@@ -173,7 +136,7 @@ OPERATIONS: Final = (
         (404, 409),
         "Deliver events and trace each of them.",
         api.RunJson,
-        _object(
+        record(
             "RunBody",
             "mode",
             connection=api.ConnectionJson,
@@ -186,7 +149,7 @@ OPERATIONS: Final = (
         "POST /api/authenticate",
         (404, 409),
         "Test the credentials of a connection.",
-        _object(
+        record(
             "Authenticated",
             ok=bool,
             message=Annotated[str, about("The result as a sentence.")],
@@ -194,7 +157,7 @@ OPERATIONS: Final = (
             status=int | None,
             exchanges=list[api.ExchangeJson],
         ),
-        _object("AuthenticateBody", "mode", connection=api.ConnectionJson, mode=api.ModeName),
+        record("AuthenticateBody", "mode", connection=api.ConnectionJson, mode=api.ModeName),
     ),
     Operation(
         "sandbox",
@@ -209,7 +172,7 @@ OPERATIONS: Final = (
         (404, 409),
         "Accept connections with these settings, in addition to others.",
         api.SandboxJson,
-        _object("StartSandboxBody", "settings", settings=api.JsonObject),
+        record("StartSandboxBody", "settings", settings=api.JsonObject),
     ),
     Operation(
         "resetSandbox",
@@ -233,7 +196,7 @@ OPERATIONS: Final = (
         (404, 409),
         "Advance the clock of the sandbox.",
         api.SandboxJson,
-        _object("MoveClockBody", move=Annotated[float, Meta(ge=0, le=31_536_000)]),
+        record("MoveClockBody", move=Annotated[float, Meta(ge=0, le=31_536_000)]),
     ),
     Operation(
         "watchSandbox",
@@ -255,8 +218,8 @@ OPERATIONS: Final = (
         "POST /api/examples/generate",
         (404,),
         "Generate an event for an action's default mapping.",
-        _object("Generated", event=api.JsonObject),
-        _object(
+        record("Generated", event=api.JsonObject),
+        record(
             "GenerateBody",
             "seed",
             "only",
@@ -273,7 +236,7 @@ OPERATIONS: Final = (
         "POST /api/events",
         (),
         "Read a text or a file of events, as `actions run` reads it.",
-        _object(
+        record(
             "EventsRead",
             events=Annotated[list[api.JsonObject], about("The events, in their order.")],
             lines=Annotated[list[int], about("The line of each event, from 1.")],
@@ -281,7 +244,7 @@ OPERATIONS: Final = (
             unpacked=Annotated[dict[str, int], about("Envelopes by kind.")],
             whole=Annotated[bool, about("Whether everything was read, before a limit.")],
         ),
-        _object(
+        record(
             "EventsText",
             "text",
             "base64",
@@ -306,7 +269,7 @@ OPERATIONS: Final = (
         (409,),
         "Save events under a name, also for later sessions.",
         _EXAMPLES,
-        _object("SaveExampleBody", name=_NAME, events=api.NonEmptyEventList),
+        record("SaveExampleBody", name=_NAME, events=api.NonEmptyEventList),
     ),
     Operation(
         "deleteExample",
@@ -320,8 +283,8 @@ OPERATIONS: Final = (
         "POST /api/export",
         (404, 409),
         "Export a test case for `actions test`: events and their results.",
-        _object("Exported", file=str, text=str),
-        _object(
+        record("Exported", file=str, text=str),
+        record(
             "ExportBody",
             "name",
             "mode",
@@ -356,6 +319,7 @@ OPERATIONS: Final = (
     ),
     Operation("document", "GET /api/openapi.json", (), "This document.", api.JsonObject),
 )
+OPERATIONS: Final = (*_OWN, *partner_questions.OPERATIONS)
 """Every route of the API."""
 
 _REFUSALS: Final = {

@@ -7,10 +7,9 @@ import io
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from framework.config import Case, write_cases
 from framework.definition import subscription_to_wire
@@ -45,29 +44,19 @@ from framework.samples import (
 )
 from framework.sandbox import Fault, Sandbox
 from framework.schemas import schema_files
+from framework.tester import partner_questions
 from framework.tester.api_types import MAX_EVENTS
 from framework.tester.bodies import check_body
 from framework.tester.forms import definition_to_json
 from framework.tester.live_checks import caret, diagnostics
 from framework.tester.openapi import openapi
+from framework.tester.operation import ApiRequest, View
 from framework.tester.problems_json import ApiRefusal
 from framework.tester.workspace import Chosen, Mode, Workspace
 from framework.triggers import Trigger, parse
 from framework.version import VERSION
 
 _LAST_REQUESTS: Final = 50
-
-
-@dataclass(frozen=True)
-class ApiRequest:
-    """One request to the API: the names in its path, and its validated body."""
-
-    workspace: Workspace
-    names: Mapping[str, str]
-    body: Mapping[str, Any]
-
-
-View: TypeAlias = Callable[[ApiRequest], JSON]
 
 
 def _status(call: ApiRequest) -> JSON:
@@ -82,10 +71,10 @@ def _status(call: ApiRequest) -> JSON:
 
 
 def _file(workspace: Workspace) -> JSON:
-    file = workspace.setup.file
-    if file is None:
+    if workspace.file is None:
         return None
-    definition = workspace.plugin(file.destination).definition
+    definition = workspace.plugin(workspace.file.destination).definition
+    file = workspace.file_with_outputs(definition)
     kept = workspace.kept(definition)
     settings = {key: value for key, value in file.settings.items() if key not in kept}
     return {
@@ -286,7 +275,7 @@ def _start_sandbox(call: ApiRequest) -> JSON:
 
 
 def _reset_sandbox(call: ApiRequest) -> JSON:
-    call.workspace.sandbox(call.names["slug"]).reset()
+    call.workspace.reset(call.names["slug"])
     return _sandbox(call)
 
 
@@ -486,5 +475,6 @@ VIEWS: Final[Mapping[str, View]] = {
     "deleteExample": _delete_example,
     "export": _export,
     "document": _document,
+    **partner_questions.VIEWS,
 }
 """The function of each operation that is not a stream."""

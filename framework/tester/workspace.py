@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -23,6 +23,7 @@ from framework.definition import (
 from framework.delivery import (
     Connection,
     DryRun,
+    KeptAudiences,
     KeptTokens,
     Redactor,
     Retry,
@@ -34,7 +35,14 @@ from framework.delivery_options import DeliveryOptions
 from framework.errors import FrameworkError, UnknownNameError
 from framework.paths import JSON, Event
 from framework.plugins import Plugin, Registry
-from framework.relay import rotated_tokens
+from framework.relay import (
+    StateFile,
+    keep_outputs,
+    outputs_key,
+    rotated_tokens,
+    state_path,
+    with_kept_outputs,
+)
 from framework.sandbox import Sandbox, SandboxTransport
 from framework.tester.problems_json import ApiRefusal
 
@@ -80,8 +88,10 @@ class Workspace:
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
+        self.file = setup.file
         self._lock = threading.Lock()
         self._sandboxes: dict[str, Sandbox] = {}
+        self._audiences: dict[str, SandboxAudiences] = {}
 
     def plugin(self, slug: str) -> Plugin:
         """Return a destination; raises ApiRefusal 404."""
@@ -133,15 +143,62 @@ class Workspace:
             retry=Retry.never(),
             throttle=None if mode == "live" else Throttle(),
             tokens=self._tokens() if mode == "live" else None,
+            audiences=self._kept_audiences(chosen.plugin.definition, mode),
             offline=mode != "live",
         )
 
     def _tokens(self) -> KeptTokens | None:
         """Return where refresh tokens that the partner replaces are kept, if there is a file."""
-        file = self.setup.file
+        file = self.file
         if file is None or not Path(file.file).is_file():
             return None
         return rotated_tokens(file.file)
+
+    def file_with_outputs(self, definition: Destination) -> ConnectionFile:
+        """Return the connection file, with what hooks returned that is kept beside it.
+
+        Raises ApiRefusal 409 if that cannot be read.
+        """
+        assert self.file
+        try:
+            return with_kept_outputs(self.file, definition)
+        except FrameworkError as error:
+            raise ApiRefusal.of(409, "NOT_KEPT", error) from None
+
+    def _kept_audiences(self, definition: Destination, mode: Mode) -> KeptAudiences | None:
+        """Return where IDs of audiences are kept: beside the file, or with the sandbox."""
+        if definition.audience is None or mode == "dry":
+            return None
+        if mode == "sandbox":
+            return self._audiences.setdefault(definition.slug, SandboxAudiences())
+        file = self.file
+        if file is None or file.destination != definition.slug or not Path(file.file).is_file():
+            return None
+        return KeptAudiences(StateFile(state_path(file.file)))
+
+    def keep_outputs(
+        self, chosen: Chosen, subscription: Subscription, outputs: Mapping[str, Any]
+    ) -> bool:
+        """Keep what hooks returned beside the connection file, if the subscription is in it.
+
+        Raises ApiRefusal 409 if that is not possible.
+        """
+        file, definition = self.file, chosen.plugin.definition
+        if file is None or file.destination != definition.slug:
+            return False
+        key = outputs_key(definition, subscription)
+        if key not in [outputs_key(definition, one) for one in file.subscriptions]:
+            return False
+        try:
+            keep_outputs(file.file, definition, subscription, outputs)
+        except FrameworkError as error:
+            raise ApiRefusal.of(409, "NOT_KEPT", error) from None
+        return True
+
+    def reset(self, slug: str) -> None:
+        """Reset the sandbox of a destination, and forget the audiences that it has created."""
+        self.sandbox(slug).reset()
+        self._audiences.pop(slug, None)
 
     def sandbox(self, slug: str) -> Sandbox:
         """Return the sandbox of a destination; raises ApiRefusal 409 if there is none."""
@@ -152,7 +209,7 @@ class Workspace:
             return self._sandboxes[slug]
 
     def _start(self, plugin: Plugin) -> Sandbox:
-        definition, file = plugin.definition, self.setup.file
+        definition, file = plugin.definition, self.file
         if not plugin.implements("sandbox"):
             raise ApiRefusal(
                 409, "NO_SANDBOX", f"{definition.name} has no sandbox; a dry run works without one."
@@ -165,7 +222,7 @@ class Workspace:
     @property
     def _delivery(self) -> DeliveryOptions | None:
         """The delivery options of the connection file, if there is one."""
-        return self.setup.file.delivery if self.setup.file else None
+        return self.file.delivery if self.file else None
 
     def default_mode(self, slug: str) -> Mode:
         """Return the default mode of requests."""
@@ -173,7 +230,7 @@ class Workspace:
 
     def kept(self, definition: Destination) -> dict[str, Any]:
         """Return the secret settings of a destination in the connection file."""
-        file = self.setup.file
+        file = self.file
         if file is None or file.destination != definition.slug:
             return {}
         fields = definition.settings_fields
@@ -238,6 +295,32 @@ class Workspace:
         except OSError as error:
             message = f"The examples cannot be written to {path.name}: {error.strerror}."
             raise ApiRefusal(409, "NO_PLACE", message) from None
+
+
+class SandboxAudiences(KeptAudiences):
+    """The IDs of audiences that a sandbox has created, for as long as the tester runs."""
+
+    def __init__(self) -> None:
+        self.sent_to = "sandbox"
+        self._ids: dict[str, str] = {}
+        self._held = threading.Lock()
+
+    def get(self, entry: str) -> str | None:
+        """Return a kept ID."""
+        return self._ids.get(entry)
+
+    def put(self, entry: str, external_id: str) -> None:
+        """Keep an ID."""
+        self._ids[entry] = external_id
+
+    def delete(self, entry: str) -> bool:
+        """Forget an ID; return whether there was one."""
+        return self._ids.pop(entry, None) is not None
+
+    def lock(self, entry: str) -> AbstractContextManager[Any]:
+        """Hold the right to create an audience until the context ends."""
+        del entry
+        return self._held
 
 
 def admit(sandbox: Sandbox, settings: Mapping[str, Any]) -> None:

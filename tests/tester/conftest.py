@@ -18,6 +18,7 @@ from tests.tester.browser import CHROMIUM, FLAGS, Window, open_window
 
 ROOT = Path(__file__).parent.parent.parent
 ODD_FORMS = Path(__file__).parent / "odd_forms.py"
+BAZAAR = ROOT / "tests" / "framework" / "tester" / "bazaar.py"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/#token=\S+")
 
 
@@ -39,14 +40,29 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a tester that has a second destination, with unusual forms."""
     folder = tmp_path_factory.mktemp("both")
-    shutil.copy(ODD_FORMS, folder)
-    about = folder / "odd_forms-1.0.dist-info"
-    about.mkdir()
-    about.joinpath("METADATA").write_text("Name: odd-forms\nVersion: 1.0\n", encoding="utf-8")
-    found = "[action_destinations]\nodd = odd_forms\n"
-    about.joinpath("entry_points.txt").write_text(found, encoding="utf-8")
+    install(folder, ODD_FORMS)
     with serving(installed, folder) as printed:
         yield printed
+
+
+@pytest.fixture(scope="module")
+def bazaar(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a tester of a destination that does everything."""
+    folder = tmp_path_factory.mktemp("bazaar")
+    install(folder, BAZAAR)
+    with serving(installed, folder, "actions-bazaar") as printed:
+        yield printed
+
+
+def install(folder: Path, module: Path) -> None:
+    """Install a destination into the folder in which a tester is started."""
+    shutil.copy(module, folder)
+    about = folder / f"{module.stem}-1.0.dist-info"
+    about.mkdir()
+    metadata = f"Name: {module.stem.replace('_', '-')}\nVersion: 1.0\n"
+    about.joinpath("METADATA").write_text(metadata, encoding="utf-8")
+    found = f"[action_destinations]\n{module.stem} = {module.stem}\n"
+    about.joinpath("entry_points.txt").write_text(found, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

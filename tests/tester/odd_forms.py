@@ -6,7 +6,19 @@ from typing import Any
 
 import httpx
 
-from framework import Action, Choice, Destination, Payload, Settings, field, hookimpl
+from framework import (
+    Action,
+    AtMostOne,
+    Choice,
+    Choices,
+    ChoicesCall,
+    Destination,
+    Payload,
+    Settings,
+    SyncMode,
+    field,
+    hookimpl,
+)
 
 
 class OddSettings(Settings):
@@ -33,13 +45,17 @@ class OddPayload(Payload):
 
     constructor: str | None = field("Constructor")
     flag: bool | None = field("Flag")
-    level: int | None = field("Level", choices=(Choice(0, "zero"), Choice(1, "one")))
+    level: int | None = field("Level", choices=(Choice(0, "zero"), Choice(1, "one")), dynamic=True)
     numbers: list[int] | None = field("Numbers")
     address: Address | None = field("Address")
 
 
 class Nothing(Payload):
     """No field at all."""
+
+
+def find_levels(call: ChoicesCall[Any]) -> Choices:
+    raise AssertionError(call.place)  # a destination without a sandbox is asked live only
 
 
 @hookimpl
@@ -55,7 +71,14 @@ def settings() -> type[OddSettings]:
 @hookimpl
 def actions() -> list[Action]:
     return [
-        Action(slug="odd", title="Odd", payload=OddPayload),
+        Action(
+            slug="odd",
+            title="Odd",
+            payload=OddPayload,
+            dynamic={"level": find_levels},
+            sync_mode=SyncMode(label="How rows are sent", default="upsert"),
+            rules=[AtMostOne("constructor", "numbers")],
+        ),
         Action(slug="nothing", title="Nothing", trigger='type = "page"', payload=Nothing),
     ]
 

@@ -19,7 +19,7 @@ SECRET: Final = 'op"en\\se same'
 MAPPING: Final = "Mapping of Odd as JSON"
 EVENTS: Final = "Events as JSON"
 _LINES: Final = """async (values) => {
-  const { expressionOf, lineOf } = await import("/page/mappings.js");
+  const { expressionOf, lineOf } = await import("/page/fields.js");
   return values.flatMap((value) => ["string", "number", "boolean", "object"].map((type) => {
     const line = lineOf(value, { type });
     const input = Object.assign(document.createElement("input"), { value: line });

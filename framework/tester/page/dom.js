@@ -72,6 +72,18 @@ export function toast(text, mood = "") {
   setTimeout(() => node.remove(), mood === "bad" ? 12_000 : 4_000);
 }
 
+// Asks a question before something that cannot be undone; the answer is whether to go on.
+export function confirmed(title, told, action, { mood = "danger", more = null } = {}) {
+  return new Promise((resolve) => {
+    const id = fresh("dialog");
+    const node = h("dialog", { class: "dialog", "aria-labelledby": id, onclose: () => { node.remove(); resolve(node.returnValue === "yes"); } },
+      h("h2", { id }, title), told.map((one) => h("p", {}, one)), more,
+      h("div", { class: "row actions" }, button("Cancel", () => node.close("no"), { autofocus: true }), button(action, () => node.close("yes"), { kind: `primary ${mood}`, id: "confirm" })));
+    document.body.append(node);
+    node.showModal();
+  });
+}
+
 export async function copy(text, said) {
   try {
     await navigator.clipboard.writeText(text);

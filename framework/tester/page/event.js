@@ -1,7 +1,7 @@
 // The events to test: an editor, samples, saved events and dropped files.
 
 import { api } from "./api.js";
-import { button, h, later, plural, toast } from "./dom.js";
+import { button, h, later, plural, prose, toast } from "./dom.js";
 import { jsonEditor } from "./editor.js";
 import { changed, events, on, readEvents, state, subscriptionOf } from "./state.js";
 
@@ -44,7 +44,7 @@ export function eventView(signal) {
     h("p", { class: "lead" }, "One or more events: a JSON object, a list, or one object after another. They are read as `actions run` reads a file."),
     h("div", { class: "event-grid" },
       h("section", { class: "card" }, zone, h("div", { class: "row spread" }, count, h("div", { class: "row" }, button("Unpack", () => unpack(put), { kind: "link", title: "Take the events out of request bodies, queue records and other envelopes" }), button("Format", () => { const { events: given, problem } = events(); if (!problem) put(given); }, { kind: "link" }), file, h("label", { class: "button", for: "file" }, "Open a file")))),
-      h("div", { class: "stack" }, generator(put), samples(put)))];
+      h("div", { class: "stack" }, generator(put), deletion(put), samples(put)))];
 }
 
 export const written = (given) => (given.length === 1 ? JSON.stringify(given[0], null, 2) : given.length <= 20 ? JSON.stringify(given, null, 2) : given.map((one) => JSON.stringify(one)).join("\n"));
@@ -118,6 +118,21 @@ function generator(put) {
     h("div", { class: "entry" }, h("label", { for: "generate-for" }, "An event for"), select),
     h("div", { class: "entry" }, h("label", { for: "generate-only" }, "with"), extent),
     h("div", { class: "row" }, button("Generate", trying(replace), { id: "generate" }), button("Add one more", trying(add), { id: "generate-more" })));
+}
+
+// An event that asks to delete a person, as `actions delete` and tracking clients send it.
+function deletion(put) {
+  const ids = ["userId", "anonymousId"].map((key) => h("input", { id: `delete-${key}`, type: "text", autocomplete: "off", spellcheck: "false" }));
+  const add = () => {
+    const given = Object.fromEntries(ids.map(({ id, value }) => [id.replace("delete-", ""), value.trim()]).filter(([, value]) => value));
+    if (!Object.keys(given).length) return toast("Enter a user ID or an anonymous ID.", "bad");
+    const { events: known, problem } = events();
+    return put([...(problem ? [] : known), { type: "delete", ...given }]);
+  };
+  return h("section", { class: "card" }, h("h2", {}, "Delete a person"),
+    h("p", { class: "help" }, state.definition.deletesUsers ? prose("An event of type `delete` reaches no subscription: the destination is asked to delete the person.") : `${state.definition.name} cannot delete people: such an event fails.`),
+    ids.map((input) => h("div", { class: "entry" }, h("label", { for: input.id }, input.id === "delete-userId" ? "User ID" : "Anonymous ID"), input)),
+    h("div", { class: "row" }, button("Add the request", add, { id: "add-deletion" })));
 }
 
 function samples(put) {

@@ -2,8 +2,11 @@
 
 import { api } from "./api.js";
 import { button, chip, h, problemList, prose, toast } from "./dom.js";
+import { audiencesCard } from "./audiences.js";
+import { choicesControl, chosenIn } from "./choices.js";
 import { exchangeViews } from "./exchanges.js";
-import { changed, connection, on, state, step } from "./state.js";
+import { control } from "./inputs.js";
+import { askMode, changed, connection, on, state, step, targetName } from "./state.js";
 
 export function settingsView(signal) {
   const { definition } = state;
@@ -21,10 +24,11 @@ export function settingsView(signal) {
       input.setAttribute("aria-invalid", String(found.length > 0));
     }
   };
-  const entries = (fields) => fields.map((field) => entry(field, inputs));
+  const entries = (fields) => fields.map((field) => entry(field, inputs, signal));
   const form = h("form", { class: "card form", autocomplete: "off", onsubmit: (event) => { event.preventDefault(); test(answer, signal); } },
     shown.length ? entries(plain) : h("p", { class: "quiet" }, "This destination needs no settings."),
     more.length ? h("details", { class: "more" }, h("summary", {}, "More settings"), entries(more)) : null,
+    definition.settingsRules.length ? h("ul", { class: "rules", "aria-label": "Rules across settings" }, definition.settingsRules.map((text) => h("li", {}, prose(text)))) : null,
     h("div", { class: "row actions" },
       definition.checksAuthentication ? h("button", { type: "submit", class: "primary", id: "test-credentials" }, "Test credentials") : null,
       definition.hasSandbox ? button("Use the sandbox's credentials", borrow, { id: "borrow" }) : null),
@@ -35,10 +39,10 @@ export function settingsView(signal) {
   // The response applies to the previous settings.
   on("settings", () => { asked += 1; answer.replaceChildren(); }, signal);
   mark();
-  return [h("h1", {}, "Settings"), h("p", { class: "lead" }, `Settings of ${definition.name}. Secrets stay in this page's memory; links and exports do not contain them.`), form];
+  return [h("h1", {}, "Settings"), h("p", { class: "lead" }, `Settings of ${definition.name}. Secrets stay in this page's memory; links and exports do not contain them.`), form, definition.audience ? audiencesCard(signal) : null];
 }
 
-function entry(field, inputs) {
+function entry(field, inputs, signal) {
   const id = `setting-${encodeURIComponent(field.key)}`;
   const help = `${id}-help`;
   const problem = h("p", { class: "problem", id: `${id}-problem` });
@@ -55,51 +59,16 @@ function entry(field, inputs) {
   fill();
   const needed = field.required === true && !kept ? chip("required") : null;
   const eye = input.type === "password" ? reveal(input, field.label) : null;
+  const places = state.definition.dynamicSettings.filter((place) => place === field.key || place.startsWith(`${field.key}.`) || place.startsWith(`${field.key}[]`));
+  const lists = places.map((place) => choicesControl({
+    place, label: place === field.key ? "" : place, signal,
+    ask: (given) => api.choices({ connection: connection(), mode: askMode(), action: null, place, payload: {}, ...given }),
+    take: (chosen, within) => { tell(chosenIn(value(), place.slice(field.key.length), chosen, within)); fill(); },
+  }));
   return h("div", { class: "entry" },
     h("div", { class: "name" }, h("label", { for: id }, field.label), h("code", {}, field.key), needed),
-    h("div", { class: "input" }, input, eye),
+    h("div", { class: "input" }, input, eye, lists.map(({ opener }) => opener)), lists.map(({ panel }) => panel),
     h("p", { class: "help", id: help }, field.description), problem);
-}
-
-// An input, and the function that fills it with the current value.
-function control(field, value, tell, attributes) {
-  if (field.choices.length && !field.multiple) return choosing(field, value, tell, attributes);
-  if (field.type === "boolean" && !field.multiple) {
-    const box = h("input", { ...attributes, type: "checkbox", role: "switch", onchange: ({ target }) => tell(target.checked) });
-    return { input: box, fill: () => { box.checked = value() === true; } };
-  }
-  if (field.multiple || field.type === "object") {
-    const area = h("textarea", { ...attributes, rows: "3", spellcheck: "false", oninput: ({ target }) => tell(target.value.trim() ? readable(target.value) ?? target.value : undefined) });
-    return { input: area, fill: () => { area.value = value() === undefined ? "" : lineOf(value()); } };
-  }
-  const number = ["number", "integer"].includes(field.type);
-  const kind = field.secret || field.type === "password" ? "password" : "text";
-  const take = ({ target: { value: text } }) => tell(text === "" ? undefined : number && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
-  const input = h("input", { ...attributes, type: kind, inputmode: number ? "decimal" : undefined, oninput: take, autocomplete: kind === "password" ? "new-password" : "off", spellcheck: "false", "data-1p-ignore": true });
-  return { input, fill: () => { input.value = value() ?? ""; } };
-}
-
-function choosing(field, value, tell, attributes) {
-  const input = h("select", { ...attributes, onchange: ({ target }) => tell(target.value === "" ? undefined : JSON.parse(target.value)) });
-  const fill = () => {
-    const told = value() === undefined ? "" : JSON.stringify(value());
-    const options = [["", "–"], ...field.choices.map((choice) => [JSON.stringify(choice.value), choice.label])];
-    if (!options.some(([one]) => one === told)) options.push([told, told]);
-    input.replaceChildren(...options.map(([one, label]) => h("option", { value: one }, label)));
-    input.value = told;
-  };
-  return { input, fill };
-}
-
-// JSON is formatted; other text is kept unchanged.
-const lineOf = (value) => (typeof value === "string" && readable(value) === undefined ? value : JSON.stringify(value));
-
-function readable(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function reveal(input, label) {
@@ -133,8 +102,8 @@ let asked = 0;
 async function test(answer, signal) {
   const mine = (asked += 1);
   const show = (...children) => { if (mine === asked && !signal.aborted) answer.replaceChildren(...children); };
-  const mode = state.mode === "dry" ? (state.definition.hasSandbox ? "sandbox" : "dry") : state.mode;
-  const partner = mode === "live" ? state.definition.name : mode === "dry" ? "no one (dry run)" : "the sandbox";
+  const mode = askMode();
+  const partner = targetName(mode);
   show(h("p", { class: "quiet" }, `Testing with ${partner}…`));
   try {
     const { ok, message, exchanges } = await api.authenticate(connection(), mode);

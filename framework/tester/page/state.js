@@ -48,6 +48,11 @@ export function connection() {
   };
 }
 
+// The target of questions to the partner: a dry run asks the sandbox, if there is one.
+export const askMode = () => (state.mode === "dry" && state.definition.hasSandbox ? "sandbox" : state.mode);
+
+export const targetName = (mode = askMode()) => (mode === "live" ? state.definition.name : mode === "dry" ? "no one (dry run)" : "the sandbox");
+
 export function subscriptionOf({ name, partnerAction, subscribe, mapping, enabled }) {
   return { name, partnerAction, subscribe, mapping, enabled };
 }

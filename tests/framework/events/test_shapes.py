@@ -22,7 +22,8 @@ from framework.events import EventFile, read_events
 from framework.explain import trace_events
 from framework.relay import Summary, run_file
 from framework.tester.bodies import check_body
-from framework.tester.views import VIEWS, ApiRequest
+from framework.tester.operation import ApiRequest
+from framework.tester.views import VIEWS
 from tests.framework.delivery.bench import Partner, connected, plugin
 
 BAD: dict[bytes, str] = {
