@@ -56,7 +56,12 @@ class PersonFinder:
         identities: Sequence[str],
     ) -> None:
         self._store = store
-        self._intakes = [one.intake(named=False) for one in connections]
+        # A filter may remove what identifies a person, and events of theirs.
+        self._intakes = [
+            one.intake(named=False, filtered=filtered)
+            for one in connections
+            for filtered in ((False, True) if one.filters else (False,))
+        ]
         self._ids = frozenset(ids)
         self._identifiers = dict.fromkeys(identifiers)
         self._identities = dict.fromkeys(identities)

@@ -274,6 +274,7 @@ def replay(  # noqa: PLR0913 - each is an option of its own
             opened.plugin,
             file.settings,
             file.subscriptions,
+            filters=file.filters,
             consent=file.consent,
             options=file.delivery,
             transport=make_transport(redirect=endpoints, options=file.delivery),

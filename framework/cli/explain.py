@@ -105,6 +105,7 @@ def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> I
             plugin,
             file.settings,
             file.subscriptions,
+            filters=file.filters,
             consent=file.consent,
             transport=transport,
             retry=Retry.never(),
@@ -119,6 +120,7 @@ def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> I
 def _event_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
     name = trace["messageId"] or f"number {trace['position'] + 1}"
     yield click.style(f"Event {name}", bold=True)
+    yield from map(_filter_line, trace.get("filters", ()))
     for subscription in trace["legs"]:
         yield from _subscription_lines(subscription, requests=requests)
     if trace["deletion"]:
@@ -127,6 +129,12 @@ def _event_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
     if trace["nearest"]:
         yield f"  No subscription matches. {trace['nearest']['text']}"
     yield ""
+
+
+def _filter_line(step: dict[str, Any]) -> str:
+    mark, color = _MARKS[step["matched"]]
+    effect = step["effect"] or "The condition is not met."
+    return f"  {click.style(mark, fg=color)} filter {step['filter']}: {step['type']}   ({effect})"
 
 
 def _subscription_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:

@@ -241,6 +241,7 @@ def _connection(
         opened.plugin,
         file.settings,
         file.subscriptions,
+        filters=file.filters,
         consent=file.consent,
         options=options.delivery_of(opened),
         transport=_transport(options, opened, sandbox),

@@ -97,6 +97,7 @@ def route_of(
             plugin,
             file.settings,
             file.subscriptions,
+            filters=file.filters,
             consent=file.consent,
             options=delivery,
             transport=transport,

@@ -85,8 +85,15 @@ def _results(file: CaseFile) -> Iterator[CaseResult]:
     from framework.explain import run_case  # noqa: PLC0415 - heavy, imported at first use
 
     opened = check_reading(read_connection(file.connection, file.environment), offline=True)
-    settings, subscriptions = opened.file.settings, opened.file.subscriptions
+    given = opened.file
     for case in file.cases:
         with no_network(opened.plugin.definition.slug), plugins_print_to_stderr():
-            result = run_case(opened.plugin, settings, subscriptions, case, opened.file.consent)
+            result = run_case(
+                opened.plugin,
+                given.settings,
+                given.subscriptions,
+                case,
+                given.consent,
+                filters=given.filters,
+            )
         yield result

@@ -25,6 +25,7 @@ from framework.config.nodes import (
 from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from framework.config.filter_items import FilterItem
     from framework.config.manifests import (
         load_manifest,
         parse_manifest,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "filter_items": "FilterItem",
     "manifests": "load_manifest parse_manifest",
     "test_files": "SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "Diagnostic",
     "DiagnosticList",
     "DocumentNode",
+    "FilterItem",
     "Reading",
     "Severity",
     "Spot",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
 from framework.config.nodes import DocumentNode, Unreadable
@@ -21,6 +21,7 @@ from framework.definition import (
     MATCHING_KEY,
     MAX_SUBSCRIPTIONS,
     SYNC_MODE_KEY,
+    DestinationFilter,
     Subscription,
 )
 from framework.delivery_options import (
@@ -30,6 +31,9 @@ from framework.delivery_options import (
     UnusableOptionError,
     has_credentials,
 )
+
+if TYPE_CHECKING:
+    from framework.config.filter_items import FilterItem
 
 MAX_BYTES = 1024 * 1024
 """Bytes of the largest connection file."""
@@ -42,6 +46,7 @@ _FILE_KEYS = {
     "settings": _OBJECT,
     "consent": _OBJECT,
     "delivery": _OBJECT,
+    "filters": _LIST,
     "subscriptions": _LIST,
 }
 _CONSENT_KEYS = {"categories": _LIST}
@@ -106,7 +111,7 @@ class ConnectionFile:
 
     *settings* has its references replaced, so it holds secrets and is left out of `repr`.
     *node* is the whole document, for later findings. *consent* names the consent categories that
-    events need, *delivery* says how they are delivered.
+    events need, *delivery* says how they are delivered, *filter_items* what is filtered.
     """
 
     file: str
@@ -118,6 +123,12 @@ class ConnectionFile:
     node: DocumentNode = field(repr=False)
     consent: tuple[str, ...] = ()
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
+    filter_items: tuple[FilterItem, ...] = ()
+
+    @property
+    def filters(self) -> tuple[DestinationFilter, ...]:
+        """The destination filters in the order of the file."""
+        return tuple(item.filter for item in self.filter_items)
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -251,7 +262,18 @@ def _connection(
         node=root,
         consent=tuple(_categories(parts.get("consent"), references, findings)),
         delivery=_delivery(parts.get("delivery"), references, findings),
+        filter_items=_filter_items(parts.get("filters"), references, findings),
     )
+
+
+def _filter_items(
+    listed: DocumentNode | None, references: References, findings: DiagnosticList
+) -> tuple[FilterItem, ...]:
+    if listed is None:
+        return ()
+    from framework.config.filter_items import filter_items  # noqa: PLC0415 - rarely used
+
+    return tuple(filter_items(listed, references.warn_outside, findings))
 
 
 def _categories(

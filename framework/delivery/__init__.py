@@ -14,6 +14,7 @@ from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
 from framework.delivery.connecting import connect, rate_account
 from framework.delivery.dynamic_choices import ChoicesQuery
+from framework.delivery.event_filters import EventFilters, FilterStep
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.external_audiences import ExternalAudiences, KeptAudiences
 from framework.delivery.fusion import DELETION
@@ -29,7 +30,8 @@ from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
 from framework.delivery.pipeline import Connection
 from framework.delivery.plugin_calls import Implementation, Preview
-from framework.delivery.prepare import Intake, Prepared, RowIds
+from framework.delivery.prepare import Intake
+from framework.delivery.prepared_rows import Prepared, RowIds
 from framework.delivery.redaction import clean_known
 from framework.delivery.report import (
     DELETIONS,
@@ -69,9 +71,11 @@ __all__ = [
     "DeletionRequest",
     "DryRun",
     "ErrorReader",
+    "EventFilters",
     "Exchange",
     "ExternalAudiences",
     "Failing",
+    "FilterStep",
     "HookRunner",
     "Implementation",
     "InputKind",

@@ -45,6 +45,9 @@ class Delivering(Protocol):
     def subscriptions(self) -> tuple[CompiledSubscription, ...]:
         """The enabled subscriptions."""
 
+    def intake(self, *, traced: bool = False, named: bool = True) -> Intake:
+        """Open an intake."""
+
 
 class BatchPerformer:
     """Performs batches of the rows of an intake; *traced* keeps what was sent in `sent`.

@@ -12,6 +12,7 @@ import httpx
 from framework.clock import Clock, InterruptibleClock, SystemClock
 from framework.definition import (
     Destination,
+    DestinationFilter,
     Subscription,
     secret_texts,
     shape_settings,
@@ -21,7 +22,8 @@ from framework.delivery.auth import OAuthCredentials
 from framework.delivery.batching import LINGER
 from framework.delivery.cache import Cache
 from framework.delivery.client import TIMEOUT, Client
-from framework.delivery.compiled import compile_subscriptions
+from framework.delivery.compiled import compile_subscriptions, permission_for
+from framework.delivery.event_filters import EventFilters
 from framework.delivery.exchanges import Redactor
 from framework.delivery.external_audiences import KeptAudiences
 from framework.delivery.kept_tokens import KeptTokens
@@ -47,6 +49,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     settings: Mapping[str, Any],
     subscriptions: Sequence[Subscription] | None = None,
     *,
+    filters: Sequence[DestinationFilter] = (),
     consent: Sequence[str] = (),
     options: DeliveryOptions | None = None,
     transport: httpx.BaseTransport | None = None,
@@ -63,6 +66,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     """Open a destination with its settings and subscriptions.
 
     Without *subscriptions* the connection has those of the destination's automatic presets.
+    *filters* drop events, or remove fields from them, before subscriptions see them.
     *consent* names consent categories: events with preferences are sent only if they consent to
     all of them.
     *options* sets time limit, age and linger of batches, and the share of the rate limit; its proxy
@@ -83,6 +87,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         subscriptions = starting_subscriptions(definition)
     options = options or DeliveryOptions()
     compiled = compile_subscriptions(definition, subscriptions, consent, options.max_age)
+    chosen = EventFilters(filters, permission_for(definition, consent))
     clock = InterruptibleClock(StoppableClock(clock or SystemClock()))
     redactor = Redactor([*secret_texts(definition.settings_fields, settings), *options.secrets])
     opened = open_by(
@@ -127,7 +132,16 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         previews=[] if offline and definition.transport == "other" else None,
     )
     linger = LINGER if options.linger is None else options.linger
-    return Connection(plugin, given, compiled, hook_runner, linger, resource=opened, kept=audiences)
+    return Connection(
+        plugin,
+        given,
+        compiled,
+        hook_runner,
+        linger,
+        filters=chosen,
+        resource=opened,
+        kept=audiences,
+    )
 
 
 def _throttle(

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from framework.clock import Clock
 from framework.definition import Job
 from framework.delivery.compiled import CompiledSubscription
-from framework.delivery.prepare import RowIds
+from framework.delivery.prepared_rows import RowIds
 from framework.delivery.row_groups import Batch, RowGroup
 from framework.results import Accepted, Delivered, Failed, Result, Skipped, Unconfirmed
 from framework.state_store import StateStore

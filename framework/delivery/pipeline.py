@@ -23,6 +23,7 @@ from framework.delivery.batch_performer import has_audience
 from framework.delivery.batching import LINGER
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.dynamic_choices import ChoicesQuery, find_choices
+from framework.delivery.event_filters import EventFilters
 from framework.delivery.external_audiences import ExternalAudiences, KeptAudiences, raised
 from framework.delivery.holding import Patience
 from framework.delivery.job_calls import show_accepted
@@ -47,8 +48,8 @@ _logger = logging.getLogger("action_destinations")
 class Connection:
     """A destination with settings and subscriptions, ready to deliver; a context manager.
 
-    *settings* is the destination's Settings object, *subscriptions* are those enabled. Streams
-    *linger* as `Batcher` says.
+    *settings* is the destination's Settings object, *subscriptions* are those enabled, which see
+    what the *filters* leave. Streams *linger* as `Batcher` says.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a connection
@@ -59,6 +60,7 @@ class Connection:
         hook_runner: HookRunner,
         linger: float = LINGER,
         *,
+        filters: EventFilters | None = None,
         resource: Resource | None = None,
         kept: KeptAudiences | None = None,
     ) -> None:
@@ -67,6 +69,7 @@ class Connection:
         self._linger = linger
         self.settings = settings
         self.subscriptions = subscriptions
+        self.filters = filters
         self.hook_runner = hook_runner
         self.recorder = hook_runner.client.recorder
         self.redactor = hook_runner.redactor
@@ -287,15 +290,21 @@ class Connection:
             waits_for_jobs=waits_for_jobs,
         )
 
-    def intake(self, *, named: bool = True) -> Intake:
-        """Open an intake that prepares events for a sender, which may be in another process."""
-        return Intake(self.hook_runner, self.subscriptions, named=named)
+    def intake(self, *, traced: bool = False, named: bool = True, filtered: bool = True) -> Intake:
+        """Open an intake that prepares events for a sender, which may be in another process.
+
+        Unless *filtered*, it takes events as they arrive. See `Intake` about the others.
+        """
+        filters = self.filters if filtered else None
+        return Intake(
+            self.hook_runner, self.subscriptions, filters=filters, traced=traced, named=named
+        )
 
     def generated(self, form: InputKind = "structs") -> str:
         """Return the source of the function that events in bulk go through, with a legend.
 
-        A run over a file uses the one for `structs`; it uses that for `json` if a hook asks for
-        whole events, and for unusual lines.
+        A run over a file uses the one for `structs`; it uses that for `json` if a hook or a filter
+        asks for whole events, and for unusual lines.
         """
         whole = self.hook_runner.needs_payloads
         return self.redactor.hide(listing(self.subscriptions, form, whole=whole))
@@ -308,13 +317,15 @@ class Connection:
 
     @property
     def label(self) -> str:
-        """The identity of this connection: the destination and its enabled subscriptions."""
+        """The identity of this connection: the destination, its subscriptions and filters."""
         chosen: list[Any] = [
             (one.action.slug, str(one.trigger), dict(one.subscription.mapping))
             for one in self.subscriptions
         ]
         consent = {one.permission.categories for one in self.subscriptions} - {()}
         chosen += map(sorted, consent)
+        if self.filters:
+            chosen.append({"filters": self.filters.identity})
         return f"{self.plugin.definition.slug} {digest_of(chosen)}"
 
     @property

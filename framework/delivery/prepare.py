@@ -6,20 +6,20 @@ wanted), plain JSON through one fused function, and structs that hold only what 
 
 from __future__ import annotations
 
-import marshal
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from framework.delivery.columns import OBJECTS, Columns, Lists
 from framework.delivery.compiled import CompiledSubscription, permission_for
+from framework.delivery.event_filters import EventFilters
 from framework.delivery.fusion import DELETION, Fusion, Slow, fuse, places_of
 from framework.delivery.grouping import Rows, group_rows
 from framework.delivery.performing import HookRunner
 from framework.delivery.permission import Permission, is_deletion
+from framework.delivery.prepared_rows import Prepared, RemainingRows, RowIds, Wanted, compact
 from framework.delivery.projection import Projection, project
 from framework.delivery.report import DELETIONS, Completion, ReportItem
 from framework.delivery.row_groups import RowGroup
@@ -27,9 +27,6 @@ from framework.errors import PayloadValidationError
 from framework.events import EVENT_TYPES
 from framework.paths import MISSING, Event, PathSteps
 from framework.results import Failed, Result, Skipped
-
-Wanted: TypeAlias = Callable[[int, int], bool]
-"""Whether the event at a position is to be delivered for the subscription of an index."""
 
 MESSAGE_ID: Final = "messageId"
 """The key of an event by which outcomes name it."""
@@ -48,107 +45,10 @@ def prepare_event(compiled: CompiledSubscription, event: Event) -> dict[str, Any
         return Failed.from_error(error, "framework")
 
 
-class RowIds(Struct, frozen=True):
-    """The numbering of rows: `position * subscriptions + index of the subscription`.
-
-    *subscriptions* is their number, at least one.
-    """
-
-    subscriptions: int
-
-    def of(self, positions: Sequence[int]) -> Sequence[int]:
-        """Return the row ids of events in the first subscription; those in others follow each."""
-        step = self.subscriptions
-        if isinstance(positions, range):
-            return range(positions.start * step, positions.stop * step, step)
-        return [position * step for position in positions]
-
-    def spans(self, groups: Iterable[Collection[int]]) -> dict[int, list[range]]:
-        """Return the positions of rows by subscription, as ranges in ascending order.
-
-        *groups* are row ids without duplicates; those in one group are mostly neighbors.
-        """
-        found: dict[int, list[range]] = {}
-        for group in filter(None, groups):
-            for run in _runs(sorted(group), self.subscriptions):
-                position, subscription = divmod(run.start, self.subscriptions)
-                spans = found.setdefault(subscription, [])
-                spans.append(range(position, position + len(run)))
-        for spans in found.values():
-            spans.sort(key=lambda run: run.start)
-        return found
-
-    def completions(self, row_ids: Sequence[int], result: Result) -> list[Completion]:
-        """Return the completions of rows that share a result, one for each subscription."""
-        if self.subscriptions == 1:
-            return [Completion(0, row_ids, result)]
-        by_subscription: dict[int, list[int]] = {}
-        for row_id in row_ids:
-            position, subscription = divmod(row_id, self.subscriptions)
-            by_subscription.setdefault(subscription, []).append(position)
-        return [Completion(one, positions, result) for one, positions in by_subscription.items()]
-
-
-class RemainingRows(Sequence[int]):
-    """The positions that remain when some rows are taken out of *every*; computed when read."""
-
-    def __init__(
-        self, every: Sequence[int], taken: Sequence[int], subscriptions: int, by: int = 0
-    ) -> None:
-        self._every = every
-        self._taken = taken
-        self._subscriptions = subscriptions
-        self._by = by
-
-    def __len__(self) -> int:
-        return len(self._every) - len(self._taken)
-
-    def __getitem__(self, index: Any) -> Any:
-        return list(self)[index]
-
-    def __iter__(self) -> Iterator[int]:
-        taken = {row_id // self._subscriptions for row_id in self._taken}
-        return (position + self._by for position in self._every if position not in taken)
-
-    def moved(self, by: int) -> RemainingRows:
-        """Return the same positions, each increased by *by*."""
-        return RemainingRows(self._every, self._taken, self._subscriptions, self._by + by)
-
-
-class Prepared(Struct, frozen=True):
-    """The product of events before any call: *groups* of rows that wait, and *completions*.
-
-    *objects* and *events* hold, by row id, what is kept with rows, *deletions* the row ids of
-    requests to delete users; see `Intake`. Between processes they travel in one piece, which is
-    faster than value by value, and the groups without theirs.
-    """
-
-    groups: Sequence[RowGroup]
-    completions: Sequence[Completion]
-    objects: Mapping[int, dict[str, Any]]
-    events: Mapping[int, Event]
-    deletions: Sequence[int] = ()
-
-    def __reduce__(self) -> tuple[Callable[..., Prepared], tuple[Any, ...]]:
-        groups = [replace(group, objects=()) for group in self.groups]
-        kept = _packed(self.objects), _packed(self.events)
-        return _received, (groups, self.completions, self.deletions, *kept)
-
-    def moved(self, positions: int, row_ids: RowIds) -> Prepared:
-        """Return the same for events whose positions are greater by *positions*."""
-        by = positions * row_ids.subscriptions
-        return Prepared(
-            [replace(one, row_ids=_moved(one.row_ids, by)) for one in self.groups],
-            [replace(one, positions=_moved(one.positions, positions)) for one in self.completions],
-            {row_id + by: one for row_id, one in self.objects.items()},
-            {row_id + by: one for row_id, one in self.events.items()},
-            _moved(self.deletions, by),
-        )
-
-
 class Intake:
     """The rows of a delivery before they are batched, and what has to be kept with rows.
 
+    Events go through the *filters* first.
     *traced* keeps the product of every stage in `items`. `objects` and `events` hold, by row id,
     the payload and the event of every row, as far as the destination asks for them. *named* adds
     the key `messageId` to the projection. `deletions` are requests to delete users, in order, by
@@ -160,11 +60,13 @@ class Intake:
         hook_runner: HookRunner,
         subscriptions: Sequence[CompiledSubscription],
         *,
+        filters: EventFilters | None = None,
         traced: bool = False,
         named: bool = True,
     ) -> None:
         self._hook_runner = hook_runner
         self._subscriptions = subscriptions
+        self._filters = filters or None
         self._traced = traced
         self._named = {(MESSAGE_ID,)} if named else set[PathSteps]()
         self.row_ids = RowIds(len(subscriptions) or 1)
@@ -185,7 +87,7 @@ class Intake:
     @cached_property
     def projection(self) -> Projection | None:
         """The projection to decode lines with; None when events are needed in full."""
-        if self._traced or self._hook_runner.needs_events:
+        if self._traced or self._filters or self._hook_runner.needs_events:
             return None
         return project(places_of(self._subscriptions) | self._named, EVENT_TYPES)
 
@@ -209,7 +111,11 @@ class Intake:
 
     def add(self, events: Sequence[Event], positions: Sequence[int]) -> list[Completion]:
         """Add plain events, all at once; return the completions of those that need no call."""
-        return self._add_all(self._fused, events, positions, None)
+        if self._filters is None:
+            return self._add_all(self._fused, events, positions, None)
+        number = len(self._subscriptions)
+        left, places, dropped = self._filters.select(events, positions, number)
+        return dropped + self._add_all(self._fused, left, places, None)
 
     def add_structs(
         self, structs: Sequence[Any], positions: Sequence[int], reread: Callable[[int], Event]
@@ -227,16 +133,22 @@ class Intake:
                 if not wanted or wanted(position, 0):
                     self._add_deletion(position, event, completions)
                 continue
+            kept = self._filters.apply(event) if self._filters else event
             for compiled in self._subscriptions:
-                if not wanted or wanted(position, compiled.index):
-                    self._add_one(position, compiled, event, completions)
+                if wanted and not wanted(position, compiled.index):
+                    continue
+                if isinstance(kept, Skipped):
+                    self._add_dropped(position, compiled, event)
+                    completions.append(Completion(compiled.index, (position,), kept))
+                else:
+                    self._add_one(position, compiled, kept, completions)
         return completions
 
     def prepared(self, completions: list[Completion]) -> Prepared:
         """Take everything out: rows as groups, what is kept with them, and *completions*."""
         step = self.row_ids.subscriptions
         groups = [
-            replace(group, row_ids=_compact(group.row_ids, step))
+            replace(group, row_ids=compact(group.row_ids, step))
             for group in self.drain(completions)
         ]
         objects, self.objects = self.objects, {}
@@ -361,6 +273,13 @@ class Intake:
         if self._hook_runner.needs_events:
             self.events[row_id] = event
 
+    def _add_dropped(self, position: int, compiled: CompiledSubscription, event: Event) -> None:
+        """Record an event that the filters drop; it may match the trigger nevertheless."""
+        if self._traced:
+            item = ReportItem(position, compiled.name, compiled.action.slug, event)
+            item.matched = compiled.trigger.matches(event)
+            self.items[position, compiled.index] = item
+
     def _trace(
         self, position: int, compiled: CompiledSubscription, event: Event
     ) -> dict[str, Any] | Result:
@@ -425,69 +344,3 @@ class Intake:
             else:
                 left.append(place)
         return rows.at(left)
-
-
-def _packed(kept: Any) -> Any:
-    """Return what is kept in one piece, or unchanged if it holds something unusual."""
-    try:
-        return marshal.dumps(kept)
-    except ValueError:
-        return kept
-
-
-def _received(
-    groups: Sequence[RowGroup],
-    completions: Sequence[Completion],
-    deletions: Sequence[int],
-    *packed: Any,
-) -> Prepared:
-    """Return what another process has prepared; groups get their objects back."""
-    objects, events = (
-        marshal.loads(one) if isinstance(one, bytes) else one  # noqa: S302 - from our own child
-        for one in packed
-    )
-    groups = [
-        replace(group, objects=[objects[row_id] for row_id in group.row_ids])
-        if objects and group.weights is None
-        else group
-        for group in groups
-    ]
-    return Prepared(groups, completions, objects, events, deletions)
-
-
-def _runs(row_ids: Sequence[int], step: int) -> Iterator[range]:
-    """Yield ascending row ids as ranges: at once if they are a single one."""
-    whole = _compact(row_ids, step)
-    if isinstance(whole, range):
-        yield whole
-        return
-    for residue in {row_id % step for row_id in row_ids}:
-        start = end = -1
-        for row_id in row_ids:
-            if row_id % step != residue:
-                continue
-            if row_id != end:
-                if end >= 0:
-                    yield range(start, end, step)
-                start = row_id
-            end = row_id + step
-        yield range(start, end, step)
-
-
-def _compact(row_ids: Sequence[int], step: int) -> Sequence[int]:
-    """Return ascending row ids, without duplicates, as a range if they are one.
-
-    Row ids of several subscriptions, whose ranges have gaps, may lie in each other's gaps.
-    """
-    whole = range(row_ids[0], row_ids[-1] + 1, step)
-    fits = len(whole) == len(row_ids) and (step == 1 or list(whole) == row_ids)
-    return whole if fits else row_ids
-
-
-def _moved(numbers: Sequence[int], by: int) -> Sequence[int]:
-    """Return *numbers*, each increased by *by*."""
-    if isinstance(numbers, range):
-        return range(numbers.start + by, numbers.stop + by, numbers.step)
-    if isinstance(numbers, RemainingRows):
-        return numbers.moved(by)
-    return [number + by for number in numbers]

@@ -38,7 +38,7 @@ from framework.delivery.holding import (
 from framework.delivery.job_calls import take_jobs
 from framework.delivery.jobs import Jobs, JobSource
 from framework.delivery.ledger import Ledger
-from framework.delivery.prepare import Intake, Prepared, Wanted
+from framework.delivery.prepared_rows import Prepared, Wanted
 from framework.delivery.report import (
     SUPERSEDED,
     UNCHANGED,
@@ -110,7 +110,7 @@ class Sender:
         self._ready = ready
         self._max_waiting = max_waiting
         self._now = now
-        self.intake = Intake(self._hook_runner, self._subscriptions, traced=traced, named=named)
+        self.intake = connection.intake(traced=traced, named=named)
         self._row_ids = self.intake.row_ids
         self._completer = Completer(self.intake, traced=traced)
         self._clock = self._hook_runner.client.clock

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.config import Case
-from framework.definition import Subscription
+from framework.definition import DestinationFilter, Subscription
 from framework.delivery import (
     DELETIONS,
     Connection,
@@ -37,19 +37,21 @@ class CaseResult:
     calls: list[dict[str, Any]]
 
 
-def run_case(
+def run_case(  # noqa: PLR0913 - the parts of a connection, and the test
     plugin: Implementation,
     settings: Mapping[str, Any],
     subscriptions: tuple[Subscription, ...],
     case: Case,
     consent: Sequence[str] = (),
+    *,
+    filters: Sequence[DestinationFilter] = (),
 ) -> CaseResult:
     """Deliver the events of *case* to a new sandbox and compare the results.
 
-    *consent* names the consent categories that events need.
+    *consent* names the consent categories that events need; *filters* come before subscriptions.
     Raises ConfigurationError if the connection is invalid.
     """
-    with _open(plugin, settings, subscriptions, consent) as connection:
+    with _open(plugin, settings, subscriptions, consent, filters) as connection:
         if plugin.implements("sandbox"):
             connection.check_authentication()
         report = connection.deliver(case.events)
@@ -65,6 +67,7 @@ def _open(
     settings: Mapping[str, Any],
     subscriptions: tuple[Subscription, ...],
     consent: Sequence[str],
+    filters: Sequence[DestinationFilter],
 ) -> Connection:
     transport: Any = DryRun()
     if plugin.implements("sandbox"):
@@ -75,6 +78,7 @@ def _open(
         plugin,
         settings,
         subscriptions,
+        filters=filters,
         consent=consent,
         transport=transport,
         retry=Retry.never(),

@@ -16,6 +16,7 @@ from framework.delivery import (
     CompiledSubscription,
     Connection,
     Exchange,
+    FilterStep,
     Report,
     ReportItem,
     is_deletion,
@@ -223,6 +224,7 @@ class EventTrace:
     """The trace of an *event*: one trace per enabled subscription, in their order.
 
     *nearest* is set if no subscription matched. An event of type `delete` has *deletion* instead.
+    *filters* are the actions of destination filters on the event, before any subscription.
     """
 
     position: int
@@ -230,6 +232,7 @@ class EventTrace:
     subscriptions: tuple[SubscriptionTrace, ...]
     nearest: Nearest | None
     deletion: DeletionTrace | None = None
+    filters: tuple[FilterStep, ...] = ()
     hide: Callable[[str], str] = field(default=str, repr=False, compare=False)
     """Removes the connection's secrets from a text."""
 
@@ -257,6 +260,7 @@ class EventTrace:
             "legs": [trace.to_json() for trace in self.subscriptions],
             "nearest": self.nearest.to_json() if self.nearest else None,
             "deletion": self.deletion.to_json() if self.deletion else None,
+            **({"filters": [step.to_json() for step in self.filters]} if self.filters else {}),
         }
         shown: dict[str, JSON] = hidden(trace, self.hide)
         return shown
@@ -296,7 +300,7 @@ def iterate_traces(
             (item,) = items[position]
             peers = _batch_peers(item, report, batches, firsts)
             deletion = DeletionTrace(peers, item.result)
-            yield EventTrace(position, event, (), None, deletion, connection.redactor.hide)
+            yield EventTrace(position, event, (), None, deletion, hide=connection.redactor.hide)
             continue
         subscriptions = tuple(
             _subscription_trace(compiled, item, _batch_peers(item, report, batches, firsts))
@@ -306,7 +310,14 @@ def iterate_traces(
         )
         matched = any(trace.matched for trace in subscriptions)
         nearest = None if matched else _nearest(subscriptions, event, known)
-        yield EventTrace(position, event, subscriptions, nearest, hide=connection.redactor.hide)
+        yield EventTrace(
+            position,
+            event,
+            subscriptions,
+            nearest,
+            filters=tuple(connection.filters.steps(event)) if connection.filters else (),
+            hide=connection.redactor.hide,
+        )
 
 
 def mapped_fields(

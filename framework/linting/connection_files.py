@@ -62,6 +62,10 @@ def validate(reading: Reading, destination: Destination, model: EventModel) -> N
     """
     if reading.draft is not None:
         check_settings(reading.draft, destination, reading.findings)
+        if reading.draft.filter_items:
+            from framework.linting.filter_checks import check_filters  # noqa: PLC0415 - rarely used
+
+            check_filters(reading.draft.filter_items, model, reading.findings)
         _check_subscriptions(reading.draft, destination, model, reading.findings)
 
 

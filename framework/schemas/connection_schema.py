@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from framework.definition import (
+    MAX_FILTERS,
     MAX_SUBSCRIPTIONS,
     SYNC_MODES,
     Action,
@@ -16,6 +17,7 @@ from framework.definition import (
     to_document,
 )
 from framework.delivery_options import OPTIONS, DeliveryOption
+from framework.schemas.filter_schema import filter_schema
 from framework.schemas.mapping_schema import internal_keys, mapping_body, mapping_parts
 from framework.schemas.schema_parts import (
     Schema,
@@ -70,6 +72,14 @@ def connection_schema(definitions: Iterable[Destination]) -> Schema:
             "type": ["object", "null"],
             "description": "The consent that events need.",
         },
+        "filters": {
+            **listing(
+                reference("filter"),
+                "Destination filters, which events pass before subscriptions.",
+                maxItems=MAX_FILTERS,
+            ),
+            "type": ["array", "null"],
+        },
         "delivery": {
             **record(
                 {option.name: _option(option) for option in OPTIONS}, additionalProperties=False
@@ -88,6 +98,7 @@ def connection_schema(definitions: Iterable[Destination]) -> Schema:
     }
     parts = {
         "subscription": {"title": "Subscription", **_subscription()},
+        "filter": {"title": "Destination filter", **filter_schema()},
         "mapping": _any_mapping(),
         "reference": _reference(),
         **mapping_parts(),

@@ -74,6 +74,25 @@ class ConsentJson(Struct):
     ]
 
 
+class FilterActionJson(Struct):
+    type: Annotated[str, about("DROP, SAMPLE, DROP_PROPERTIES or ALLOW_PROPERTIES.")]
+    percent: Omissible[Annotated[float, about("The share that SAMPLE keeps.", ge=0, le=1)]] = UNSET
+    path: Omissible[Annotated[str, about("The path whose value SAMPLE decides by.")]] = UNSET
+    fields: Omissible[
+        Annotated[dict[str, list[str]], about("Names of fields by the path of their object.")]
+    ] = UNSET
+
+
+class FilterJson(Struct, rename={"condition": "if"}):
+    """A destination filter, which events pass before subscriptions."""
+
+    condition: Annotated[str, about("The trigger of its events, or `all`.", min_length=1)]
+    actions: Annotated[list[FilterActionJson], about("What it does.", min_length=1)]
+    title: Omissible[Annotated[str, about("The name in reports.")]] = UNSET
+    description: Omissible[Annotated[str, about("A note.")]] = UNSET
+    enabled: Omissible[Annotated[bool, about("Whether it is enabled.")]] = UNSET
+
+
 class ConnectionJson(Struct):
     destination: DestinationSlug
     settings: Omissible[
@@ -86,6 +105,9 @@ class ConnectionJson(Struct):
         ]
     ] = UNSET
     consent: Omissible[ConsentJson] = UNSET
+    filters: Omissible[
+        Annotated[list[FilterJson], about("Destination filters.", max_length=50)]
+    ] = UNSET
     subscriptions: Omissible[
         Annotated[
             list[SubscriptionJson],
@@ -344,6 +366,16 @@ class NearestJson(Struct):
     text: Annotated[str, about("The same as a sentence.")]
 
 
+class FilterStepJson(Struct):
+    """An action of a filter on one event."""
+
+    filter: Annotated[str, about("The title of the filter, or its number.")]
+    condition: str
+    type: str
+    matched: Annotated[bool, about("Whether the event meets the condition.")]
+    effect: Annotated[str, about("What was done, a sentence; empty if nothing was.")]
+
+
 class JourneyJson(Struct, rename="camel"):
     position: Annotated[int, about("The event's index, from 0.")]
     message_id: Any
@@ -361,6 +393,9 @@ class JourneyJson(Struct, rename="camel"):
     ]
     nearest: NearestJson | None
     deletion: DeletionJson | None
+    filters: Omissible[
+        Annotated[list[FilterStepJson], about("What the filters did, if there are any.")]
+    ] = UNSET
 
 
 class BatchJson(Struct):

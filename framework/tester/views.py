@@ -29,7 +29,6 @@ from framework.explain import (
     mapping_problems,
     payload_problems,
     raw_mapping,
-    run_case,
     trace_events,
 )
 from framework.linting import nearest_change
@@ -85,6 +84,7 @@ def _file(workspace: Workspace) -> JSON:
             "destination": file.destination,
             "settings": settings,
             **({"consent": {"categories": [*file.consent]}} if file.consent else {}),
+            **({"filters": [one.to_json() for one in file.filters]} if file.filters else {}),
             "subscriptions": [subscription_to_wire(one) for one in file.subscriptions],
         },
     }
@@ -428,7 +428,7 @@ def _export(call: ApiRequest) -> JSON:
     name, events = call.body.get("name") or "A case", call.body["events"]
     with call.workspace.open(chosen, "dry"):
         case = Case.of(name, events)
-        ran = run_case(chosen.plugin, chosen.settings, chosen.subscriptions, case, chosen.consent)
+        ran = chosen.run(case)
     test = {"name": name, "events": events, "expect": ran.expect, "calls": ran.calls}
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "case"
     text = write_cases([hidden(test, chosen.redactor.hide)])

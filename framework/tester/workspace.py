@@ -12,10 +12,12 @@ from typing import Any, Final, Literal, TypeAlias
 
 import httpx
 
-from framework.config import ConnectionFile
+from framework.config import Case, ConnectionFile
 from framework.definition import (
     Destination,
+    DestinationFilter,
     Subscription,
+    read_filters,
     secret_texts,
     starting_subscriptions,
     subscription_from_wire,
@@ -33,6 +35,7 @@ from framework.delivery import (
 )
 from framework.delivery_options import DeliveryOptions
 from framework.errors import FrameworkError, UnknownNameError
+from framework.explain import CaseResult, run_case
 from framework.paths import JSON, Event
 from framework.plugins import Plugin, Registry
 from framework.relay import (
@@ -76,6 +79,18 @@ class Chosen:
     subscriptions: tuple[Subscription, ...]
     redactor: Redactor = field(repr=False)
     consent: tuple[str, ...] = ()
+    filters: tuple[DestinationFilter, ...] = ()
+
+    def run(self, case: Case) -> CaseResult:
+        """Deliver the events of a test to a new sandbox; see `run_case`."""
+        return run_case(
+            self.plugin,
+            self.settings,
+            self.subscriptions,
+            case,
+            self.consent,
+            filters=self.filters,
+        )
 
     @property
     def slug(self) -> str:
@@ -114,7 +129,8 @@ class Workspace:
         else:
             subscriptions = starting_subscriptions(plugin.definition)
         consent = tuple(raw.get("consent", {}).get("categories", ()))
-        return Chosen(plugin, settings, subscriptions, redactor, consent)
+        filters = read_given_filters(raw.get("filters", ()), redactor)
+        return Chosen(plugin, settings, subscriptions, redactor, consent, filters)
 
     @contextmanager
     def open(self, chosen: Chosen, mode: Mode) -> Iterator[Connection]:
@@ -137,6 +153,7 @@ class Workspace:
             chosen.plugin,
             chosen.settings,
             chosen.subscriptions,
+            filters=chosen.filters,
             consent=chosen.consent,
             options=self._delivery,
             transport=transport,
@@ -338,3 +355,11 @@ def read_subscriptions(raw: Sequence[Any], redactor: Redactor) -> Iterator[Subsc
         except FrameworkError as error:
             message = redactor.hide(f"Subscription {number}: {error}")
             raise ApiRefusal(400, "INVALID_CONNECTION", message) from None
+
+
+def read_given_filters(raw: Sequence[Any], redactor: Redactor) -> tuple[DestinationFilter, ...]:
+    """Read destination filters in the form of connection files; raises ApiRefusal."""
+    try:
+        return read_filters(raw)
+    except FrameworkError as error:
+        raise ApiRefusal(400, "INVALID_CONNECTION", redactor.hide(str(error))) from None

@@ -238,6 +238,23 @@ def changed(**changes: Any) -> dict[str, Any]:
         changed(delivery={"linger": 0, "time_limit": None}),
         changed(settings={**CONNECTION["settings"], "advertiser_id": "${env:ADVERTISER}"}),
         {"destination": "someone-elses", "settings": {"any": 1}},
+        changed(filters=[]),
+        changed(filters=[{"if": "all", "title": None, "id": "x", "actions": [{"type": "DROP"}]}]),
+        changed(
+            filters=[
+                {
+                    "if": "all",
+                    "actions": [
+                        {"type": "SAMPLE", "percent": 0.5, "path": "userId", "fields": None},
+                        {
+                            "type": "ALLOW_PROPERTIES",
+                            "fields": {"": ["a"], "context": []},
+                            "percent": None,
+                        },
+                    ],
+                }
+            ]
+        ),
     ],
 )
 def test_connections_that_work_are_accepted(document: dict[str, Any]) -> None:
@@ -265,6 +282,10 @@ def test_a_name_that_two_destinations_share_names_neither() -> None:
     assert tests == [{"enum": ["actions-a", "a"]}, {"enum": ["actions-b", "b"]}]
 
 
+def acting(**action: Any) -> dict[str, Any]:
+    return changed(filters=[{"if": "all", "actions": [action]}])
+
+
 def subscribed(**keys: Any) -> dict[str, Any]:
     return changed(subscriptions=[{"partnerAction": "addUserToAudience", **keys}])
 
@@ -283,6 +304,16 @@ def subscribed(**keys: Any) -> dict[str, Any]:
         (subscribed(mapping={"emial": "x"}), "$.subscriptions[0].mapping"),
         (subscribed(mapping={"email": {"@pth": "x"}}), "$.subscriptions[0].mapping.email"),
         (subscribed(enabled="yes"), "$.subscriptions[0].enabled"),
+        (changed(filters=[{"actions": [{"type": "DROP"}]}]), "$.filters[0]"),
+        (acting(type="DROPP"), "$.filters[0].actions[0].type"),
+        (acting(type="DROP", percent=1), "$.filters[0].actions[0].percent"),
+        (acting(type="SAMPLE"), "$.filters[0].actions[0]"),
+        (acting(type="SAMPLE", percent=10), "$.filters[0].actions[0].percent"),
+        (acting(type="SAMPLE", percent=None), "$.filters[0].actions[0].percent"),
+        (acting(type="DROP_PROPERTIES", fields={}), "$.filters[0].actions[0].fields"),
+        (acting(type="DROP_PROPERTIES", fields={"a": "b"}), "$.filters[0].actions[0].fields.a"),
+        (acting(type="DROP_PROPERTIES", path="a", fields={"a": ["b"]}),
+         "$.filters[0].actions[0].path"),
         (changed(delivery={"trys": 3}), "$.delivery"),
         (changed(delivery={"rate_share": 90}), "$.delivery.rate_share"),
         (changed(delivery={"tries": 1.5}), "$.delivery.tries"),

@@ -127,6 +127,25 @@ FILES: Final = (
         "`delivery.rate_share` must be from 0.01 to 1.",
     ),
     Entry(
+        "AD209",
+        "A destination filter is invalid.",
+        "A share is outside of 0 to 1, an action has an unknown type or a key without effect, or "
+        "there are too many filters.",
+        'destination: letters\nfilters:\n  - if: type = "track"\n'
+        f"    actions: [{{type: SAMPLE, percent: 10}}]\n{_SENDS}",
+        "`filters[0].actions[0].percent` must be from 0 to 1. It is a share: write `0.1` for 10 "
+        "percent.",
+    ),
+    Entry(
+        "AD210",
+        "A destination filter names a field that no event has.",
+        "It would remove nothing, or sample by a value that is missing.",
+        f"{HEAD}filters:\n  - if: all\n    actions:\n"
+        "      - {type: DROP_PROPERTIES, fields: {propertis: [email]}}\n"
+        f"{_SENDS}",
+        "`$.propertis.email` does not exist in Segment's spec. Did you mean `$.properties.email`?",
+    ),
+    Entry(
         "AD301",
         "An environment variable is not set.",
         "Secrets are read from the environment together with the file; set the variable first.",

@@ -64,6 +64,7 @@ function choose(definition, given = {}) {
   state.settings = { ...Object.fromEntries(defaults), ...(given.settings ?? held.settings) };
   state.subscriptions = (given.subscriptions ?? held.subscriptions ?? definition.subscriptions).map(taken);
   state.consent = given.consent ?? held.consent?.categories ?? [];
+  state.filters = given.filters ?? held.filters ?? [];
   state.touched = new Set();
   state.diagnostics = [];
   if (given.text) state.text = given.text;
@@ -200,8 +201,8 @@ async function caseIn(packed) {
   const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
   const isText = (value) => value === undefined || typeof value === "string";
   const isSubscription = (one) => isObject(one) && isObject(one.mapping ?? {}) && [one.name, one.partnerAction, one.subscribe].every(isText);
-  const { destination, settings = {}, consent = [], subscriptions = [], text = "" } = isObject(given) ? given : { destination: null };
-  if (!isText(destination) || !isObject(settings) || !Array.isArray(consent) || !consent.every((one) => one && typeof one === "string") || !Array.isArray(subscriptions) || !subscriptions.every(isSubscription) || !isText(text)) throw new Error("it was not created by this page.");
+  const { destination, settings = {}, consent = [], filters = [], subscriptions = [], text = "" } = isObject(given) ? given : { destination: null };
+  if (!isText(destination) || !isObject(settings) || !Array.isArray(consent) || !consent.every((one) => one && typeof one === "string") || !Array.isArray(filters) || !filters.every(isObject) || !Array.isArray(subscriptions) || !subscriptions.every(isSubscription) || !isText(text)) throw new Error("it was not created by this page.");
   return given;
 }
 

@@ -91,8 +91,14 @@ function journeyView(journey) {
   pick(start);
   return [
     h("details", { class: "more event" }, h("summary", {}, h("strong", {}, `Event ${journey.position + 1}`), ` ${named(journey.event)} `, journey.messageId ? h("code", {}, String(journey.messageId)) : ""), pretty(journey.event, "Event")),
+    journey.filters ? filtersView(journey.filters) : null,
     journey.nearest ? nearestView(journey) : null,
     h("div", { class: "legs", role: "group", "aria-label": "Subscriptions" }, tabs), body].filter(Boolean);
+}
+
+function filtersView(steps) {
+  return h("section", { class: "notice", "aria-label": "Filters" },
+    h("ul", {}, steps.map((step) => h("li", {}, h("strong", {}, step.filter), ` (${step.type}): `, prose(step.effect || "The condition is not met.")))));
 }
 
 function nearestView({ nearest, position }) {

@@ -11,6 +11,7 @@ export const state = {
   kept: [],
   touched: new Set(),
   consent: [],
+  filters: [],
   subscriptions: [],
   text: "",
   mode: "sandbox",
@@ -44,6 +45,7 @@ export function connection() {
     destination: state.definition.slug,
     settings,
     ...(state.consent.length ? { consent: { categories: state.consent } } : {}),
+    ...(state.filters.length ? { filters: state.filters } : {}),
     subscriptions: state.subscriptions.map(subscriptionOf),
   };
 }
@@ -174,6 +176,7 @@ export function shareable() {
     destination: state.definition?.slug,
     settings: Object.fromEntries(open.map(([key, value]) => [key, covered(value, texts)])),
     consent: state.consent.map((one) => covered(one, texts)),
+    filters: covered(state.filters, texts),
     subscriptions: state.subscriptions.map(subscriptionOf).map((one) => ({
       ...one, name: covered(one.name, texts), subscribe: covered(one.subscribe, texts),
       mapping: Object.fromEntries(Object.entries(one.mapping).map(([key, value]) => [key, covered(value, texts)])),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from framework.definition import Batching
-from framework.delivery.prepare import Prepared
+from framework.delivery.prepared_rows import Prepared
 from framework.delivery.report import SUPERSEDED, Completion
 from framework.delivery.row_groups import RowGroup
 

@@ -180,6 +180,23 @@ def test_a_connection_may_require_consent(client: httpx.Client, connection: dict
     assert (leg["result"]["code"], leg["mapping"]) == ("NO_CONSENT", None)
 
 
+def test_a_connection_may_have_filters(client: httpx.Client, connection: dict[str, Any]) -> None:
+    """A run and an explanation show what each did; problems name the filter."""
+    drop = {"title": "No lamps", "if": 'properties.thing = "lamp"', "actions": [{"type": "DROP"}]}
+    filtered = {**connection, "filters": [drop]}
+    told = post(client, "run", connection=filtered, events=[EVENT])
+    (journey,) = told["journeys"]
+    assert (journey["outcome"], journey["nearest"]) == ("skipped", None)
+    assert journey["legs"][0]["result"]["code"] == "FILTERED"
+    assert journey["filters"][0]["effect"] == "The filter `No lamps` drops the event."
+    assert post(client, "explain", connection=filtered, event=EVENT)["filters"][0]["matched"]
+    wrong = {**drop, "if": "type ="}
+    request = {"connection": {**connection, "filters": [wrong]}, "events": [EVENT]}
+    answer = client.post("/api/run", json=request)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["problems"][0].startswith("Filter `No lamps`: Expected a value")
+
+
 def test_calls_do_not_leak_into_each_other(
     client: httpx.Client, connection: dict[str, Any]
 ) -> None:
