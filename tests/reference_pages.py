@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from destinations import criteo_audiences, webhook
-from framework.catalogue import markdown_page
+from framework.catalogue import contract_page, markdown_page
 from framework.config import parse_connection
 from framework.definition import Choice, Condition, Conditions, Field, to_document
 from framework.definition.json_schema_meta import OPTIONS
@@ -202,6 +202,7 @@ PAGES = {
     "generated-code.md": generated_code,
     "criteo-reference.md": criteo_reference,
     "webhook-reference.md": webhook_reference,
+    "hooks.md": contract_page,
     "normalize.md": normalize_page.page,
 }
 """How each page is made."""

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
         ChangeLevel,
         DefinitionChange,
     )
+    from framework.catalogue.contract_reference import (
+        contract_page,
+    )
     from framework.catalogue.destination_page import (
         markdown_page,
     )
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "changes": "LEVELS DefinitionChange ChangeLevel",
+    "contract_reference": "contract_page",
     "destination_page": "markdown_page",
     "manifest_changes": "changes_between",
 }
@@ -30,6 +34,7 @@ __all__ = [
     "ChangeLevel",
     "DefinitionChange",
     "changes_between",
+    "contract_page",
     "markdown_page",
 ]
 

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Manifest (metadata.json) of a destination that is not installed.",
 )
-def docs(destination: str | None, manifest: Path | None) -> None:
+@click.option("--contract", is_flag=True, help="Print what a destination implements: the hooks.")
+def docs(destination: str | None, manifest: Path | None, *, contract: bool) -> None:
     """Print the page of DESTINATION as Markdown: settings, actions, fields, batches, limits."""
-    if (destination is None) == (manifest is None):
-        raise click.UsageError("Give either a destination or --manifest FILE.")
-    from framework.catalogue import markdown_page  # noqa: PLC0415 - heavy, at first use
+    if [destination is not None, manifest is not None, contract].count(True) != 1:
+        raise click.UsageError("Give either a destination, or --manifest FILE, or --contract.")
+    from framework.catalogue import contract_page, markdown_page  # noqa: PLC0415 - heavy, at first use
 
+    if contract:
+        echo(contract_page(), nl=False)
+        return
     if manifest is not None:
         echo(markdown_page(_read(manifest)), nl=False)
         return

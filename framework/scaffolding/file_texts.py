@@ -147,6 +147,9 @@ dependencies = ["action-destinations"]
 [project.entry-points.action_destinations]
 {new.name} = "{new.package}"
 
+[tool.hatch.build]
+dev-mode-dirs = ["."]
+
 [tool.hatch.build.targets.wheel]
 packages = ["{new.package}"]
 

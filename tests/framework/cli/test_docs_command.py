@@ -47,10 +47,19 @@ def test_one_destination_is_needed(run_actions: Actions, tmp_path: Path) -> None
     both = run_actions("docs", "shop", "--manifest", tmp_path / "m.json")
     for result in (run_actions("docs"), both):
         assert result.exit_code == exits.USAGE
-        assert "Give either a destination or --manifest FILE." in result.stderr
+        assert "Give either a destination, or --manifest FILE, or --contract." in result.stderr
 
 
 def test_an_unknown_destination_is_reported(run_actions: Actions) -> None:
     result = run_actions("docs", "shpo")
     assert result.exit_code == exits.USAGE
     assert "shop" in result.stderr
+
+
+def test_the_contract_is_printed(run_actions: Actions) -> None:
+    """Of no destination: what one implements."""
+    result = run_actions("docs", "--contract")
+    assert result.exit_code == exits.DONE
+    assert result.stdout.startswith("# Hooks\n")
+    assert "\n## `perform_batch`\n" in result.stdout
+    assert run_actions("docs", "shop", "--contract").exit_code == exits.USAGE
