@@ -22,8 +22,15 @@ _PROGRAMS = {
     "pip": "from pip._internal.cli.main import main as run",
     "pytest": "from pytest import console_main as run",
 }
-# No network: what is needed to build and install is there already.
-_OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "false", "PIP_NO_DEPS": "1"}
+# No network: what is needed to build and install is there already. The plugins of pytest that the
+# project's own tests need are not loaded.
+_ALONE = {
+    "PIP_NO_INDEX": "1",
+    "PIP_NO_BUILD_ISOLATION": "false",
+    "PIP_NO_DEPS": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+}
 
 
 class Block(NamedTuple):
@@ -61,7 +68,7 @@ class Terminal:
             file.chmod(0o755)
         self.environment = {
             **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-            **_OFFLINE,
+            **_ALONE,
             "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}",
         }
 
