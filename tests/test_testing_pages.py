@@ -27,9 +27,12 @@ def rows(page: str, first: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("page", ["sandboxes.md", "testing.md"])
-def test_the_files_and_commands_of_a_page_work(page: str, tmp_path: Path) -> None:
+def test_the_files_and_commands_of_a_page_work(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
+    monkeypatch.chdir(folder)
     terminal = Terminal(folder, tmp_path / "home")
     blocks = blocks_of(page)
     for block in blocks:
