@@ -24,6 +24,7 @@ from framework.results import (
     Accepted,
     Delivered,
     Failed,
+    Result,
     Skipped,
     Unconfirmed,
 )
@@ -117,7 +118,7 @@ def test_failures_without_a_response_have_the_status_of_the_table() -> None:
 
 
 def test_outcomes_are_those_of_files() -> None:
-    made = [
+    made: list[Result] = [
         DELIVERED,
         Failed(400, "A", ""),
         Skipped("A", "B"),
