@@ -101,6 +101,7 @@ ALLOWED_IN = {
         "framework.relay",
         "framework.tester.api_types",
         "framework.tester.openapi",
+        "framework.tester.sandbox_types",
         "framework.tester.operation",
     },
     "orjson": {"framework.delivery", "framework.relay", "framework.cli", "destinations"},

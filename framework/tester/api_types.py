@@ -437,52 +437,6 @@ class DiagnosticJson(Struct):
     )
 
 
-class FaultJson(Struct):
-    kind: Annotated[str, about("One of the known kinds.")]
-    route: Omissible[Annotated[str, about("A name from `calls`, or `*`.")]] = UNSET
-    call: Omissible[
-        Annotated[int, about("The first affected call, counted from 1.", ge=1, le=1_000_000)]
-    ] = UNSET
-    times: Omissible[Annotated[int, about("The number of affected calls.", ge=1, le=1_000_000)]] = (
-        UNSET
-    )
-    seconds: Omissible[Annotated[float, Meta(ge=0, le=60)]] = UNSET
-
-
-class PanelJson(Struct):
-    title: str
-    columns: list[str]
-    rows: list[list[Any]]
-    empty: str
-
-
-class SandboxRequestJson(Struct):
-    at: float
-    route: str
-    method: str
-    path: str
-    status: int | None
-    fault: str | None
-    size: int
-    note: JsonObject
-
-
-class FaultsJson(Struct):
-    known: Annotated[JsonObject, about("Kind to description.")]
-    pending: list[FaultJson]
-
-
-class SandboxJson(Struct):
-    destination: str
-    name: str
-    settings: Annotated[JsonObject, about("Sample settings that are accepted.")]
-    now: float
-    calls: Annotated[JsonObject, about("Calls by route.")]
-    panels: Annotated[list[PanelJson], about("The tables of its state.")]
-    requests: Annotated[list[SandboxRequestJson], about("The last fifty, newest first.")]
-    faults: FaultsJson
-
-
 class ExampleJson(Struct):
     name: str
     title: str

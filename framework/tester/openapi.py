@@ -16,7 +16,7 @@ from msgspec import Meta
 from msgspec.json import schema_components
 
 from framework.tester import api_types as api
-from framework.tester import partner_questions
+from framework.tester import partner_questions, sandbox_types
 from framework.tester.api_types import about
 from framework.tester.operation import Operation, record
 
@@ -164,14 +164,14 @@ _OWN: Final = (
         "GET /api/sandboxes/{slug}",
         (404, 409),
         "The state of a sandbox, which starts with the first request.",
-        api.SandboxJson,
+        sandbox_types.SandboxJson,
     ),
     Operation(
         "startSandbox",
         "POST /api/sandboxes/{slug}",
         (404, 409),
         "Accept connections with these settings, in addition to others.",
-        api.SandboxJson,
+        sandbox_types.SandboxJson,
         record("StartSandboxBody", "settings", settings=api.JsonObject),
     ),
     Operation(
@@ -179,7 +179,7 @@ _OWN: Final = (
         "POST /api/sandboxes/{slug}/reset",
         (404, 409),
         "Reset the state and remove pending faults.",
-        api.SandboxJson,
+        sandbox_types.SandboxJson,
         api.JsonObject,
     ),
     Operation(
@@ -187,15 +187,15 @@ _OWN: Final = (
         "POST /api/sandboxes/{slug}/faults",
         (404, 409),
         "Inject a fault.",
-        api.SandboxJson,
-        api.FaultJson,
+        sandbox_types.SandboxJson,
+        sandbox_types.FaultJson,
     ),
     Operation(
         "moveClock",
         "POST /api/sandboxes/{slug}/clock",
         (404, 409),
         "Advance the clock of the sandbox.",
-        api.SandboxJson,
+        sandbox_types.SandboxJson,
         record("MoveClockBody", move=Annotated[float, Meta(ge=0, le=31_536_000)]),
     ),
     Operation(
@@ -203,7 +203,7 @@ _OWN: Final = (
         "GET /api/sandboxes/{slug}/events",
         (404, 409),
         "The state of a sandbox whenever it changes (event `state`).",
-        api.SandboxJson,
+        sandbox_types.SandboxJson,
         stream=True,
     ),
     Operation(
