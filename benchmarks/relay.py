@@ -228,7 +228,6 @@ def _relay(file: Path, port: int, partner: Timing, number: int) -> float:
         route = RelayRoute(
             name="criteo",
             stream="events",
-            account="",
             open_connection=lambda *_: _opened(port),
         )
         relay = Relay(store, [route], from_start=True)

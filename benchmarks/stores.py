@@ -80,7 +80,6 @@ def worker(address: str, port: str, names: str, used: str) -> None:
             RelayRoute(
                 name=name,
                 stream=name,
-                account=name,
                 open_connection=connected,
                 ledger=used == "ledger",
                 sent_to=name,  # audiences of their own

@@ -49,7 +49,7 @@ def destination() -> Destination:
             Preset(name=action.title, action=action.slug, trigger=action.trigger)
             for action in (ADD, REMOVE)
         ),
-        rate=Rate(calls=250, seconds=60.0, account=("client_id",)),
+        rate=Rate(calls=250, seconds=60.0, scope=("client_id",)),
         conflicts=find_conflicts,
         adjustable=("api_version", "enable_batching"),
         credentials=("client_id",),

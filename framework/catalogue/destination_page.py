@@ -76,7 +76,7 @@ def _overview(destination: Destination) -> str:
         ("Slug", code(destination.slug)),
         ("Mode", text(destination.mode)),
         ("Authentication", text(_SCHEMES.get(destination.scheme, destination.scheme))),
-        ("Rate limit", _rate(destination.rate)),
+        *_rates(destination),
         ("Subscriptions", f"at most {MAX_SUBSCRIPTIONS} per connection"),
     ]
     if destination.transport == "other":
@@ -87,14 +87,24 @@ def _overview(destination: Destination) -> str:
     return table(("Property", "Value"), rows)
 
 
-def _rate(rate: Rate | None) -> str:
-    if rate is None:
-        return "none"
+def _rates(destination: Destination) -> Iterator[tuple[str, str]]:
+    rates = [] if callable(destination.rates) else [*destination.rates]
+    rates = [destination.rate, *rates] if destination.rate else rates
+    if rates or not callable(destination.rates):
+        name = "Rate limits" if len(rates) > 1 else "Rate limit"
+        yield name, "; ".join(map(_rate, rates)) or "none"
+    if callable(destination.rates):
+        yield "Further rate limits" if rates else "Rate limits", "depend on the settings"
+
+
+def _rate(rate: Rate) -> str:
     limit = f"{rate.calls:,} request{'s' * (rate.calls != 1)} in {_seconds(rate.seconds)}"
-    if not rate.account:
-        return limit
-    keys = joined([code(key) for key in rate.account])
-    return f"{limit}, shared by connections with equal {keys}"
+    if rate.endpoint:
+        limit += f" to {code(rate.endpoint)}"
+    if rate.concurrency:
+        limit += f", {rate.concurrency:,} at one time"
+    keys = joined([code(key) for key in rate.scope])
+    return f"{limit}, shared by connections with equal {keys}" if rate.scope else limit
 
 
 def _abilities(hooks: Collection[str] | None) -> Iterator[str]:
@@ -140,6 +150,8 @@ def _action(action: Action, destination: Destination) -> Iterator[str]:
             f"Each payload {'adds to' if action.membership else 'removes from'} an audience."
         )
     facts.append(f"Time limit of a call: {_seconds(action.time_limit)}")
+    if action.idempotent:
+        facts.append("Requests may be sent twice: a POST is repeated after an answer of 5xx.")
     yield items(facts)
     if action.sync_mode is not None:
         mode = action.sync_mode

@@ -43,7 +43,7 @@ def _changes(old: Destination, new: Destination) -> Iterator[DefinitionChange]:
     )
     yield from _actions(old, new)
     yield from _presets(old, new)
-    yield from _rate(old.rate, new.rate)
+    yield from _rates(old, new)
     if old.extra != new.extra:
         text = f"differs in {different_keys(old.extra, new.extra)}."
         yield _ROOT.note("option-changed", text)
@@ -241,14 +241,26 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _rate(old: Rate | None, new: Rate | None) -> Iterator[DefinitionChange]:
-    if old == new:
-        return
-    place = _ROOT.at("rate")
-    shown = ["none" if rate is None else _limit(rate) for rate in (old, new)]
-    yield place.note("rate-changed", f"is {shown[1]}, before {shown[0]}.")
+def _rates(old: Destination, new: Destination) -> Iterator[DefinitionChange]:
+    if old.rate != new.rate:
+        shown = [_limit(one.rate) if one.rate else "none" for one in (old, new)]
+        yield _ROOT.at("rate").note("rate-changed", f"is {shown[1]}, before {shown[0]}.")
+    limits = [_limits(one) for one in (old, new)]
+    if limits[0] != limits[1]:
+        text = f"are {limits[1]}, before {limits[0]}."
+        yield _ROOT.at("rates").note("rate-changed", text)
+
+
+def _limits(destination: Destination) -> str:
+    if callable(destination.rates):
+        return "those of the settings"
+    return "; ".join(map(_limit, destination.rates)) or "none"
 
 
 def _limit(rate: Rate) -> str:
-    shared = f" for equal {', '.join(rate.account)}" if rate.account else ""
-    return f"{rate.calls:,} calls in {rate.seconds:g} s{shared}"
+    limit = f"{rate.calls:,} calls in {rate.seconds:g} s"
+    if rate.endpoint:
+        limit += f" to `{rate.endpoint}`"
+    if rate.concurrency:
+        limit += f", {rate.concurrency:,} at one time"
+    return f"{limit} for equal {', '.join(rate.scope)}" if rate.scope else limit

@@ -198,12 +198,10 @@ def connected(opened: Opened, store: EventStore | None, endpoints: Mapping[str, 
         Retry,
         connect,
         make_transport,
-        rate_account,
     )
 
     file, sent_to = opened.file, origins_text(endpoints)
     options = file.delivery.over(RUN_DEFAULTS)
-    account = rate_account(opened.plugin.definition, file.settings, name_of(opened))
     return connect(
         opened.plugin,
         file.settings,
@@ -213,7 +211,8 @@ def connected(opened: Opened, store: EventStore | None, endpoints: Mapping[str, 
         options=options,
         transport=make_transport(redirect=endpoints, options=options),
         retry=Retry(attempts=2, total=15.0),
-        rates=store.rates(account) if store else None,
+        rates=store.rates if store else None,
+        name=name_of(opened),
         tokens=KeptTokens(store.state, sent_to) if store else rotated_tokens(opened, sent_to),
     )
 

@@ -233,10 +233,9 @@ def _connection(
     options: RunOptions, opened: Opened, sandbox: Sandbox | None, store: EventStore | None
 ) -> Connection:
     """Open the connection; rate limit and tokens are those of the store, if there is one."""
-    from framework.delivery import Retry, connect, rate_account  # noqa: PLC0415 - heavy
+    from framework.delivery import Retry, connect  # noqa: PLC0415 - heavy
 
     file = opened.file
-    account = rate_account(opened.plugin.definition, file.settings, name_of(opened))
     return connect(
         opened.plugin,
         file.settings,
@@ -246,7 +245,8 @@ def _connection(
         options=options.delivery_of(opened),
         transport=_transport(options, opened, sandbox),
         retry=Retry(attempts=2, total=15.0),  # further tries are made by the run
-        rates=store.rates(account) if store else None,
+        rates=store.rates if store else None,
+        name=name_of(opened),
         tokens=_tokens(options, opened, store),
         audiences=_audiences(options, opened, store),
         offline=options.offline,

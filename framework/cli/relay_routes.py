@@ -17,7 +17,7 @@ from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from framework.config import ConnectionFile
-    from framework.delivery import Connection, RateStore
+    from framework.delivery import Connection, RateStores
     from framework.relay import RelayRoute
     from framework.sandbox import Sandbox
     from framework.state_store import StateStore
@@ -74,7 +74,6 @@ def route_of(
         Retry,
         connect,
         make_transport,
-        rate_account,
     )
     from framework.relay import RelayRoute  # noqa: PLC0415 - heavy
 
@@ -84,7 +83,7 @@ def route_of(
         sandboxes[name] = sandbox
     files = [opened.file]
 
-    def open_connection_anew(rates: RateStore, state: StateStore) -> Connection:
+    def open_connection_anew(rates: RateStores, state: StateStore) -> Connection:
         file = files.pop() if files else _read_again(opened)
         delivery = options.delivery_of(file)
         if sandbox is None:
@@ -103,6 +102,7 @@ def route_of(
             transport=transport,
             retry=Retry(attempts=2, total=15.0),  # further tries are the relay's
             rates=rates,
+            name=name,
             tokens=None if sandbox else KeptTokens(state, options.sent_to),
             audiences=None if sandbox else KeptAudiences(state, options.sent_to),
             offline=sandbox is not None,
@@ -111,7 +111,6 @@ def route_of(
     return RelayRoute(
         name=name,
         stream=stream,
-        account=rate_account(plugin.definition, opened.file.settings, name),
         open_connection=open_connection_anew,
         sent_to=options.sent_to,
         threads=options.threads,

@@ -32,7 +32,6 @@ from framework.definition.destination import (
     Destination,
     Preset,
     PresetKind,
-    Rate,
     Subscription,
     SyncMode,
     Target,
@@ -93,6 +92,7 @@ from framework.definition.problems import (
     requirement_text,
     setting_text,
 )
+from framework.definition.rates import RATES_BY_SETTINGS, Rate, RatesOfSettings
 from framework.definition.secret_values import (
     secret_texts,
 )
@@ -163,6 +163,7 @@ __all__ = [
     "MATCHING_KEY",
     "MAX_FILTERS",
     "MAX_SUBSCRIPTIONS",
+    "RATES_BY_SETTINGS",
     "SECRET",
     "STRING_TYPES",
     "SYNC_MODES",
@@ -213,6 +214,7 @@ __all__ = [
     "Problem",
     "ProblemCode",
     "Rate",
+    "RatesOfSettings",
     "Saved",
     "Settings",
     "Shape",

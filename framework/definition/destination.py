@@ -14,6 +14,7 @@ from framework.definition.field_rules import FieldRule, rule_problems
 from framework.definition.fields import Field, check_fields
 from framework.definition.job_rules import Job, Poll, job_problems
 from framework.definition.mapping_hooks import MappingHook, hook_problems
+from framework.definition.rates import Rate, RatesOfSettings, check_rates, rate_problems
 from framework.definition.typed_classes import Payload, Settings, fields_of
 from framework.errors import (
     ConfigurationError,
@@ -41,20 +42,6 @@ Transport: TypeAlias = Literal["http", "other"]
 """How a destination sends: by its `client` alone, or by other means too."""
 
 PresetKind: TypeAlias = Literal["automatic", "specificEvent"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """A rate limit: at most *calls* requests in any period of *seconds*.
-
-    *account* names the settings that say whose limit it is, such as an application of the
-    partner's: connections that agree in them share it in a relay. Without any, each connection has
-    a limit of its own.
-    """
-
-    calls: int
-    seconds: float = 60.0
-    account: Sequence[str] = ()
 
 
 class Target(NamedTuple):
@@ -195,6 +182,8 @@ class Action:
     *hooks* are run when a mapping is saved. *rules* say which fields need a value together.
     A call of `perform` or `perform_batch` may take
     *time_limit* seconds, without waits for the rate limit; then it is stopped.
+    The requests of an *idempotent* action may be sent twice: a POST is repeated after an answer of
+    5xx or a lost connection, too, as other methods are.
     If these hooks return `Accepted`, *poll* asks for the job with a `PollCall`, as *job* says.
     Raises DefinitionError with every problem of the definition.
     """
@@ -209,6 +198,7 @@ class Action:
     matching_keys: Sequence[str] = ()
     membership: bool | None = None
     time_limit: float = 300.0
+    idempotent: bool = False
     dynamic: Mapping[str, ChoicesFunction] = field(default_factory=dict, repr=False)
     hooks: Sequence[MappingHook] = ()
     rules: Sequence[FieldRule] = ()
@@ -286,6 +276,8 @@ class Destination:
     hooks; destinations with `other` means are not called in dry runs.
     A destination module gives *settings* and *actions* here, or returns them from the hooks of
     these names if it computes them.
+    *rate* limits all requests; *rates* are further limits that apply with it, such as those of an
+    endpoint, or a function that returns them for the settings.
     *conflicts* is a function that finds subscriptions that do not fit together; a connection
     with a conflict is refused. *adjustable* names settings that do not say where events go, such as
     an API version: when they change, a run still resumes from its checkpoint. *credentials* names
@@ -306,6 +298,7 @@ class Destination:
     actions: Sequence[Action] = ()
     presets: Sequence[Preset] = ()
     rate: Rate | None = None
+    rates: Sequence[Rate] | RatesOfSettings = ()
     conflicts: Callable[[Sequence[Subscription]], Sequence[Conflict]] | None = None
     transport: Transport = "http"
     adjustable: tuple[str, ...] = ()
@@ -350,6 +343,16 @@ class Destination:
         known = [action.slug for action in self.actions]
         raise UnknownNameError.of(f"action of {self.slug}", slug, known, "actions")
 
+    def limits(self, settings: Any) -> tuple[Rate, ...]:
+        """Return all rates that apply to a settings object.
+
+        Raises DefinitionError if the function of `rates` returns something else.
+        """
+        found = self.rates
+        if callable(found):
+            found = check_rates(found(settings), self.slug)
+        return (*([self.rate] if self.rate else []), *found)
+
     def complete(self, settings: type[Settings] | None, actions: Sequence[Action]) -> Destination:
         """Return the same destination with what its hooks returned, if anything."""
         return replace(self, settings=settings or self.settings, actions=actions or self.actions)
@@ -383,9 +386,10 @@ class Destination:
         named = {
             "adjustable": self.adjustable,
             "credentials": self.credentials,
-            "Rate.account": self.rate.account if self.rate else (),
         }
-        return [
+        rate = [self.rate] if self.rate else []
+        problems = [*rate_problems(rate, "rate", known), *rate_problems(self.rates, "rates", known)]
+        return problems + [
             f"`{name}` names the unknown setting `{key}`."
             for name, keys in named.items()
             for key in keys

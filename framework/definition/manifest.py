@@ -1,15 +1,15 @@
 """Read and write the wire form of a definition: Segment's `metadata.json` with extensions.
 
-The extensions are five optional keys: `rate`, an action's `batching`, and a field's `pattern`,
-`secret` and `hashed`. Keys without a meaning here (hooks, audience configuration, future keys) are
-kept.
+The extensions are six optional keys: `rate`, `rates`, an action's `batching`, and a field's
+`pattern`, `secret` and `hashed`. Keys without a meaning here (hooks, audience configuration, future
+keys) are kept.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING as REQUIRED
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar, get_args
@@ -23,7 +23,6 @@ from framework.definition.destination import (
     Destination,
     Preset,
     PresetKind,
-    Rate,
     SyncMode,
 )
 from framework.definition.field_json import IN_ACTIONS, IN_SETTINGS, read_table, table_to_wire
@@ -44,6 +43,12 @@ from framework.definition.json_io import (
     sentences,
 )
 from framework.definition.mapping_hooks import MappingHook
+from framework.definition.rates import (
+    RATES_BY_SETTINGS,
+    Rate,
+    RatesOfSettings,
+    unknown_rates,
+)
 from framework.definition.typed_classes import fields_of
 from framework.errors import DefinitionError, FrameworkError
 from framework.mapping import check_mapping_shape
@@ -113,6 +118,7 @@ def _read_destination(document: dict[str, JSON], root: JsonPointer) -> Destinati
         "actions": actions,
         "presets": tuple(_read_presets(document.get("presets"), actions, root.at("presets"))),
         "rate": _read_rate(document.get("rate"), settings, root.at("rate")),
+        "rates": _read_rates(document.get("rates"), settings, root.at("rates")),
     }
     return _build(Destination, options, document, root) if slug else None
 
@@ -134,9 +140,11 @@ def _write_destination(destination: Destination) -> dict[str, JSON]:
     if audience and fields_of(audience.settings):
         written["audienceFields"] = table_to_wire(fields_of(audience.settings), IN_SETTINGS)
     if destination.rate:
-        rate = destination.rate
-        account = {"account": [*rate.account]} if rate.account else {}
-        written["rate"] = {"calls": rate.calls, "seconds": rate.seconds, **account}
+        written["rate"] = _write_rate(destination.rate)
+    if callable(destination.rates):
+        written["rates"] = RATES_BY_SETTINGS
+    elif destination.rates:
+        written["rates"] = [_write_rate(rate) for rate in destination.rates]
     return restore(written, destination.extra)
 
 
@@ -275,8 +283,38 @@ def _read_rate(value: JSON, settings: Mapping[str, Field], place: JsonPointer) -
     found = _read_numbers(Rate, value, place)
     if found is None or not isinstance(value, dict):
         return None
-    account = read_each(read_word(settings))(value.get("account"), place.at("account"))
-    return replace(found, account=tuple(key for key in account or () if key))
+    key = "account" if "account" in value else "scope"  # its former name
+    scope = read_each(read_word(settings))(value.get(key), place.at(key))
+    number = value.get("concurrency")
+    if number is not None and (type(number) is not int or number < 1):
+        place.at("concurrency").error(f"must be a positive whole number, got {display_of(number)}.")
+        number = None
+    return replace(
+        found,
+        scope=tuple(key for key in scope or () if key),
+        concurrency=number,
+        endpoint=_text(value, "endpoint", place),
+    )
+
+
+def _read_rates(
+    value: JSON, settings: Mapping[str, Field], place: JsonPointer
+) -> Sequence[Rate] | RatesOfSettings:
+    if value == RATES_BY_SETTINGS:
+        return unknown_rates
+    found = read_each(lambda one, at: _read_rate(one, settings, at))(value, place)
+    return tuple(rate for rate in found or () if rate)
+
+
+def _write_rate(rate: Rate) -> dict[str, JSON]:
+    written: dict[str, JSON] = {"calls": rate.calls, "seconds": rate.seconds}
+    if rate.endpoint:
+        written["endpoint"] = rate.endpoint
+    if rate.concurrency:
+        written["concurrency"] = rate.concurrency
+    if rate.scope:
+        written["scope"] = [*rate.scope]
+    return written
 
 
 def _read_numbers(cls: type[N], value: JSON, place: JsonPointer) -> N | None:

@@ -12,7 +12,7 @@ from framework.delivery.cache import Cache
 from framework.delivery.client import Client
 from framework.delivery.columns import Columns
 from framework.delivery.compiled import CompiledSubscription, compile_subscriptions
-from framework.delivery.connecting import connect, rate_account
+from framework.delivery.connecting import connect
 from framework.delivery.dynamic_choices import ChoicesQuery
 from framework.delivery.event_filters import EventFilters, FilterStep
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
@@ -32,6 +32,7 @@ from framework.delivery.pipeline import Connection
 from framework.delivery.plugin_calls import Implementation, Preview
 from framework.delivery.prepare import Intake
 from framework.delivery.prepared_rows import Prepared, RowIds
+from framework.delivery.rate_limits import RateStores
 from framework.delivery.redaction import clean_known
 from framework.delivery.report import (
     DELETIONS,
@@ -98,6 +99,7 @@ __all__ = [
     "Prepared",
     "Preview",
     "RateStore",
+    "RateStores",
     "Recorder",
     "Redactor",
     "Report",
@@ -128,6 +130,5 @@ __all__ = [
     "make_transport",
     "network_allowed",
     "no_network",
-    "rate_account",
     "seal",
 ]

@@ -24,6 +24,7 @@ from framework.delivery.http_messages import (
     is_repeatable,
 )
 from framework.delivery.instrumented import InstrumentedTransport, names_of
+from framework.delivery.rate_limits import RateLimits
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
 from framework.delivery.transports import Network
@@ -49,12 +50,12 @@ class Client(httpx.Client):
     """An `httpx.Client` for one connection; its requests raise when they do not succeed.
 
     An answer other than 2xx becomes an error (see `refusal` in `answers`) once the auth flow is
-    through with it, and so does a request without an answer. Requests wait for the *throttle*,
-    are repeated as *retry* says where that can do no harm, and are recorded while the `recorder`
-    is asked to. Texts of errors and logs pass the *redactor*. *error_reader* reads code and text
-    from the partner's errors where the common places do not hold them; *addresses* are those that
-    all events share, see `error_from_response`. A body that is streamed is sent once only.
-    While the `clock` is asked to stop, nothing is repeated or waited for.
+    through with it, and so does a request without an answer. Requests wait for the *throttle*, or
+    for several *limits*, are repeated as *retry* says where that can do no harm, and are recorded
+    while the `recorder` is asked to. Texts of errors and logs pass the *redactor*. *error_reader*
+    reads code and text from the partner's errors where the common places do not hold them;
+    *addresses* are those that all events share, see `error_from_response`. A body that is streamed
+    is sent once only. While the `clock` is asked to stop, nothing is repeated or waited for.
     """
 
     def __init__(  # noqa: PLR0913 - each replaces one part of the client
@@ -64,6 +65,7 @@ class Client(httpx.Client):
         transport: httpx.BaseTransport | None = None,
         retry: Retry | None = None,
         throttle: Throttle | None = None,
+        limits: RateLimits | None = None,
         redactor: Redactor | None = None,
         clock: Clock | None = None,
         error_reader: ErrorReader | None = None,
@@ -76,15 +78,16 @@ class Client(httpx.Client):
         self._error_reader = error_reader
         self._addresses = addresses
         self._retry = retry or Retry()
-        self._throttle = throttle or Throttle(clock=self.clock)
+        self._limits = limits or RateLimits(throttle or Throttle(clock=self.clock))
         self._wire = InstrumentedTransport(
-            transport or Network(), self._throttle, self.recorder, self.redactor
+            transport or Network(), self._limits, self.recorder, self.redactor
         )
         self._jar = _Jar(options.pop("cookies", None))
         self._url = lru_cache(maxsize=_KEPT_URLS)(httpx.URL)
         self._merged = lru_cache(maxsize=_KEPT_HEADERS)(_merged)
         self._simple = _OF_CLIENT.isdisjoint(options)
         self._origin: Client = self
+        self._idempotent = False
         options = {"timeout": TIMEOUT, **options}
         options["headers"] = {"User-Agent": "action-destinations", **(options.get("headers") or {})}
         super().__init__(auth=auth, transport=self._wire, **options)
@@ -112,12 +115,21 @@ class Client(httpx.Client):
     @property
     def wait(self) -> float:
         """The seconds until the rate limit lets a request go, 0 if it may go now."""
-        return self._throttle.wait()
+        return self._limits.wait()
 
     @property
     def is_paced(self) -> bool:
         """Whether there is a rate limit, so that a request makes the next ones wait."""
-        return self._throttle.is_paced
+        return self._limits.is_paced
+
+    def idempotent(self) -> Self:
+        """Return a client all of whose requests may be repeated, and everything else of this one.
+
+        A request with the extension `idempotent` says itself whether it may.
+        """
+        other = copy.copy(self)
+        other.__dict__["_idempotent"] = True
+        return other
 
     def extended(
         self,
@@ -182,7 +194,10 @@ class Client(httpx.Client):
             given = {name for name, value in options.items() if value is not None}
             plain = given <= _OF_PLAIN and self._simple and known.is_absolute_url and not self._jar
             request = self._built(method, known, options) if plain else None
-            return request or super().build_request(method, known, **options)
+            request = request or super().build_request(method, known, **options)
+        if self._idempotent:
+            request.extensions.setdefault("idempotent", True)
+        return request
 
     def _built(
         self, method: str, url: httpx.URL, options: Mapping[str, Any]
@@ -265,7 +280,7 @@ class Client(httpx.Client):
     def _set_pause(self, error: IntegrationError) -> None:
         if not isinstance(error, RetryableError) or error.response is None:
             return
-        pause = self._throttle.pause(error.response.status_code, error.response.headers)
+        pause = self._limits.pause(error.response.status_code, error.response.headers)
         spread = 0.0 if pause is None else random.uniform(0, min(pause / 10, 5.0))  # noqa: S311 - spreads load only
         error.pause = None if pause is None else pause + spread
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,6 @@ import httpx
 
 from framework.clock import Clock, InterruptibleClock, SystemClock
 from framework.definition import (
-    Destination,
     DestinationFilter,
     Subscription,
     secret_texts,
@@ -31,11 +29,12 @@ from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HookRunner
 from framework.delivery.pipeline import Connection
 from framework.delivery.plugin_calls import Implementation
-from framework.delivery.recognition import addresses_in, digest_of
+from framework.delivery.rate_limits import RateLimits, RateStores, limits_of
+from framework.delivery.recognition import addresses_in
 from framework.delivery.request_options import ExtendingPlugin, extends
 from framework.delivery.resources import ResourcePlugin, open_by
 from framework.delivery.retries import Retry
-from framework.delivery.throttle import RateStore, Throttle
+from framework.delivery.throttle import Throttle
 from framework.delivery.transports import Network
 from framework.delivery.workers import CurrentStop, Handover, StoppableClock
 from framework.delivery_options import DeliveryOptions
@@ -56,7 +55,8 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     retry: Retry | None = None,
     clock: Clock | None = None,
     throttle: Throttle | None = None,
-    rates: RateStore | None = None,
+    rates: RateStores | None = None,
+    name: str = "",
     tokens: KeptTokens | None = None,
     audiences: KeptAudiences | None = None,
     resource: Callable[[], Any] | None = None,
@@ -72,7 +72,8 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     *options* sets time limit, age and linger of batches, and the share of the rate limit; its proxy
     and certificates are those of the network unless *transport* replaces it. Retries are up to the
     caller.
-    *rates* is shared with other connections on the same account at the partner, see `rate_account`;
+    *rates* keeps the budgets of rate limits, by account, for connections that share them; those
+    without a scope belong to the connection called *name*.
     OAuth tokens are kept in *tokens*, if given, and shared with those that have equal credentials;
     IDs of audiences that the partner has created are kept in *audiences*.
     *transport* replaces the network, *resource* the hook `open_resource`; *strict* is for test
@@ -88,7 +89,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     options = options or DeliveryOptions()
     compiled = compile_subscriptions(definition, subscriptions, consent, options.max_age)
     chosen = EventFilters(filters, permission_for(definition, consent))
-    clock = InterruptibleClock(StoppableClock(clock or SystemClock()))
+    base, clock = clock, InterruptibleClock(StoppableClock(clock or SystemClock()))
     redactor = Redactor([*secret_texts(definition.settings_fields, settings), *options.secrets])
     opened = open_by(
         plugin,
@@ -110,7 +111,19 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         auth=auth,
         transport=transport or Network(options),
         retry=retry,
-        throttle=throttle or _throttle(definition, options, clock, rates),
+        limits=RateLimits(throttle)
+        if throttle
+        else limits_of(
+            definition,
+            definition.limits(given),
+            settings,
+            name=name,
+            share=1.0 if options.rate_share is None else options.rate_share,
+            clock=clock,
+            base=base,
+            transport=transport,
+            stores=rates,
+        ),
         timeout=_timeout(options),
         redactor=redactor,
         clock=clock,
@@ -144,27 +157,10 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     )
 
 
-def _throttle(
-    definition: Destination, options: DeliveryOptions, clock: Clock, rates: RateStore | None
-) -> Throttle:
-    share = 1.0 if options.rate_share is None else options.rate_share
-    return Throttle(definition.rate, share=share, clock=clock, store=rates)
-
-
 def _timeout(options: DeliveryOptions) -> httpx.Timeout:
     if options.time_limit is None:
         return TIMEOUT
     return httpx.Timeout(options.time_limit, connect=min(options.time_limit, TIMEOUT.connect or 0))
-
-
-def rate_account(definition: Destination, settings: Mapping[str, Any], name: str) -> str:
-    """Return the account whose rate limit a connection called *name* with *settings* uses.
-
-    Connections of one destination that agree in the settings that its `Rate` names share one.
-    """
-    named = definition.rate.account if definition.rate else ()
-    whose: Any = {key: settings.get(key) for key in named} if named else name
-    return f"{definition.slug} {digest_of(json.dumps(whose, sort_keys=True, default=str))}"
 
 
 def _auth(plugin: Implementation, settings: Any, clock: Clock, redactor: Redactor) -> Any:

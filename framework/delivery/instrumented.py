@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import lru_cache, partial
 
@@ -15,7 +16,8 @@ import httpx
 
 from framework.delivery.exchanges import ReceivedResponse, Recorder, Redactor, SentRequest
 from framework.delivery.http_errors import place_of
-from framework.delivery.throttle import TELLING, Throttle
+from framework.delivery.rate_limits import RateLimits
+from framework.delivery.throttle import TELLING
 from framework.delivery.workers import current_watch
 
 _MOST_ENDPOINTS = 200  # names in paths can be without number
@@ -35,15 +37,15 @@ class InstrumentedTransport(httpx.BaseTransport):
     def __init__(
         self,
         transport: httpx.BaseTransport,
-        throttle: Throttle,
+        limits: RateLimits,
         recorder: Recorder,
         redactor: Redactor,
     ) -> None:
         self._transport = transport
-        self._throttle = throttle
+        self._limits = limits
         self._recorder = recorder
         self.endpoints = Endpoints(redactor)
-        self.guard: Callable[[], object] | None = None
+        self.guard: Callable[[], object] = lambda: None
         self._redactor = redactor
         self._loggers = _cleaned_loggers()
         for logger in self._loggers:
@@ -55,13 +57,15 @@ class InstrumentedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* as soon as the rate limit allows."""
-        watch, take = current_watch(), self._throttle.take
-        if self.guard:
-            take = partial(take, self.guard)
-        if watch:
-            watch.wait_for_rate(take)
-        else:
-            take()
+        with ExitStack() as held:
+            take = partial(self._limits.take, request, self.guard, held)
+            if watch := current_watch():
+                watch.wait_for_rate(take)
+            else:
+                take()
+            return self._sent(request)
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
         endpoint = self.endpoints.count(request)
         send = self._recorded if self._recorder.active else self._transport.handle_request
         start = time.perf_counter()
@@ -75,7 +79,7 @@ class InstrumentedTransport(httpx.BaseTransport):
             response.elapsed = timedelta(seconds=time.perf_counter() - start)
         names = names_of(response.headers)
         if response.status_code == 429 or not TELLING.isdisjoint(names):
-            self._throttle.tell(response.status_code, response.headers)
+            self._limits.tell(request, response.status_code, response.headers)
         if not _OF_FAREWELL.isdisjoint(names):
             self.endpoints.notice(endpoint, response.headers)
         return response

@@ -407,6 +407,8 @@ class HookRunner:
         def fixed(hook: str, compiled: CompiledSubscription) -> Mapping[str, Any]:
             wanted = self._wanted[hook]
             own = {name: getattr(self, name) for name in _OF_CONNECTION & wanted}
+            if compiled.action.idempotent and "client" in own:
+                own["client"] = self.client.idempotent()
             return own | {name: getattr(compiled, name) for name in _OF_SUBSCRIPTION & wanted}
 
         return cache(fixed)

@@ -18,6 +18,9 @@ from framework.errors import DefinitionError, RetryableError
 LONGEST_PAUSE = 3600.0
 """Seconds; a longer requested pause is cut to this."""
 
+SOON = 1e-6
+"""Seconds of a wait that is over already."""
+
 _ROUNDING = 1e-9  # so that 29 % of 100 calls are 29
 _EPOCH = 1e9  # from here on a number is a date in Unix seconds, below it is a duration
 _EPOCH_MS = 1e12  # and from here on the date is in milliseconds
@@ -190,6 +193,19 @@ class Throttle:
         seen = self._store.read()
         return max(0.0, self._start(seen) - self._clock.monotonic())
 
+    def book(self) -> bool:
+        """Book a call that goes out now; return whether it may, otherwise book nothing."""
+        while True:
+            now, seen = self._clock.monotonic(), self._store.read()
+            start = self._start(seen)
+            if start > now + SOON:
+                return False
+            if not self._pace.interval:
+                return True
+            booked = max(seen.booked, start, now) + self._pace.interval
+            if self._store.swap(seen, replace(seen, booked=booked)):
+                return True
+
     def take(self, guard: Callable[[], object] = lambda: None) -> None:
         """Wait until a call is allowed, then call *guard*, which may refuse it by raising.
 
@@ -246,13 +262,14 @@ class Throttle:
             now, seen = self._clock.monotonic(), self._store.read()
             start = max(now, self._start(seen))
             if start - now > self._patience:
-                raise _throttled(start - now)
+                raise throttled(start - now)
             booked = max(seen.booked, start) + self._pace.interval
             if self._store.swap(seen, replace(seen, booked=booked)):
                 return start
 
 
-def _throttled(wait: float) -> RetryableError:
+def throttled(wait: float) -> RetryableError:
+    """Return the error of a request that would wait longer for its rate than it may."""
     message = f"The partner's rate limit leaves no room for the next {wait:.0f} seconds."
     return RetryableError(message, "THROTTLED", 429, pause=wait, scope="connection")
 

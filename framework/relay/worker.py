@@ -34,7 +34,7 @@ from framework.relay.stream_checkpoint import StreamCheckpoint
 from framework.relay.stream_session import StreamSession
 
 if TYPE_CHECKING:
-    from framework.delivery import Connection, Ledger, MemberChange, RateStore
+    from framework.delivery import Connection, Ledger, MemberChange, RateStores
     from framework.events import Position
     from framework.relay.event_store import EventStore, Owner
     from framework.relay.ledger_store import Doubt
@@ -70,9 +70,9 @@ _logger = logging.getLogger("action_destinations")
 class RelayRoute(Struct, frozen=True, kw_only=True):
     """A stream and the connection to which it is delivered.
 
-    *name* is that of the connection and *account* the one whose rate limit it uses.
+    *name* is that of the connection.
     *open_connection* reads its settings again, so that corrected credentials apply, and takes the
-    state of the rate limit and the store's other state, such as tokens; it raises FrameworkError.
+    states of rate limits and the store's other state, such as tokens; it raises FrameworkError.
     *sent_to* is empty for the partner, otherwise what receives the requests in its place, which
     *starts_empty* if it has no members whenever a relay starts. Memberships are kept in the store's
     *ledger*, if the connection changes audiences.
@@ -80,8 +80,7 @@ class RelayRoute(Struct, frozen=True, kw_only=True):
 
     name: str
     stream: str
-    account: str
-    open_connection: Callable[[RateStore, StateStore], Connection]
+    open_connection: Callable[[RateStores, StateStore], Connection]
     sent_to: str = ""
     threads: int = 4
     patience: Patience = PATIENCE
@@ -120,7 +119,7 @@ class RelayWorker:
         self._past_statuses: Counter[int] = Counter()
         self._doubts: list[Doubt] = []
         self._next_doubts = 0.0
-        self._connection = route.open_connection(store.rates(route.account), store.state)
+        self._connection = route.open_connection(store.rates, store.state)
         self.serves = ConnectionIdentity.of(self._connection, route.name, route.sent_to)
         self._owner: Owner | None = None
         if route.starts_empty:
@@ -392,8 +391,7 @@ class RelayWorker:
         """Open the connection with its settings as they are now, such as new credentials."""
         route = self.route
         try:
-            rates = self._store.rates(route.account)
-            opened = route.open_connection(rates, self._store.state)
+            opened = route.open_connection(self._store.rates, self._store.state)
         except FrameworkError as error:
             _logger.warning("Connection `%s` cannot be opened: %s", route.name, error)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from framework.definition import (
+    RATES_BY_SETTINGS,
     SYNC_MODES,
     AuthScheme,
     Category,
@@ -59,14 +60,23 @@ def _destination() -> Schema:
         {
             "calls": value("integer", "Maximum number of requests.", exclusiveMinimum=0),
             "seconds": value("number", "Length of the time window in seconds.", exclusiveMinimum=0),
-            "account": listing(
-                value("string", "The key of a setting."),
-                "The settings that say whose limit it is; connections that agree in them share it.",
+            "endpoint": value("string", "Method and path of the requests that count, else all."),
+            "concurrency": value(
+                "integer", "Maximum number of requests at one time.", exclusiveMinimum=0
             ),
+            "scope": _scope(),
+            "account": _scope(),
         },
         ("calls",),
-        description="The partner's rate limit.",
+        description="A rate limit of the partner's.",
     )
+    rates = {
+        "description": "Further rate limits, which apply together.",
+        "anyOf": [
+            listing(rate, "The limits."),
+            value("string", "They depend on the settings.", const=RATES_BY_SETTINGS),
+        ],
+    }
     return record(
         {
             "slug": value(
@@ -82,8 +92,16 @@ def _destination() -> Schema:
             ),
             "presets": listing(reference("preset"), "Subscriptions that are created for the user."),
             "rate": rate,
+            "rates": rates,
         },
         ("slug", "name", "actions"),
+    )
+
+
+def _scope() -> Schema:
+    return listing(
+        value("string", "The key of a setting."),
+        "The settings that say whose limit it is; connections that agree in them share it.",
     )
 
 

@@ -40,7 +40,7 @@ def test_the_plugin_opens() -> None:
     definition = open_plugin(criteo_audiences).definition
     assert definition.slug == "actions-criteo-audiences"
     assert definition.name == "Criteo Audiences"
-    assert definition.rate == Rate(calls=250, seconds=60.0, account=("client_id",))
+    assert definition.rate == Rate(calls=250, seconds=60.0, scope=("client_id",))
     assert [action.slug for action in definition.actions] == [ADD.slug, REMOVE.slug]
 
 

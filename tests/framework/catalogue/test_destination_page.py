@@ -313,6 +313,27 @@ def test_special_destinations_and_actions() -> None:
     )
 
 
+def test_all_rates_are_shown() -> None:
+    action = Action(slug="send", title="Send", payload={}, idempotent=True)
+    found = Destination(
+        slug="depot",
+        name="Depot",
+        rate=Rate(250, 60),
+        rates=[Rate(10, 1, endpoint="POST /batch"), Rate(5, 1, concurrency=2)],
+        actions=[action],
+    )
+    page = markdown_page(found)
+    assert (
+        "| Rate limits | 250 requests in 60 s; 10 requests in 1 s to `POST /batch`; "
+        "5 requests in 1 s, 2 at one time |"
+    ) in page
+    assert "- Requests may be sent twice: a POST is repeated after an answer of 5xx." in page
+    by_plan = replace(found, rates=lambda _: [])
+    assert "| Rate limit | 250 requests in 60 s |" in markdown_page(by_plan)
+    assert "| Further rate limits | depend on the settings |" in markdown_page(by_plan)
+    assert "| Rate limits | depend on the settings |" in markdown_page(replace(by_plan, rate=None))
+
+
 def test_a_manifest_has_the_same_page() -> None:
     """But for what a document cannot hold: functions and Python's options."""
     definition = open_plugin(criteo_audiences).definition

@@ -413,6 +413,14 @@ DEFINITIONS: dict[str, tuple[Destination, Destination, str, str, str | None]] = 
     "description": (BASE, replace(BASE, description="x"), "text-changed", COMPATIBLE, COMPATIBLE),
     "scheme": (BASE, replace(BASE, scheme="oauth2"), "scheme-changed", BREAKING, BREAKING),
     "rate": (BASE, replace(BASE, rate=Rate(calls=5)), "rate-changed", NOTE, NOTE),
+    "rates": (BASE, replace(BASE, rates=[Rate(5, 1)]), "rate-changed", NOTE, NOTE),
+    "rates of settings": (
+        replace(BASE, rates=[Rate(5, 1)]),
+        replace(BASE, rates=lambda _: [Rate(5, 1)]),
+        "rate-changed",
+        NOTE,
+        NOTE,
+    ),
     "preset": (BASE, replace(BASE, presets=(PRESET,)), "preset-changed", NOTE, NOTE),
     "trigger of a preset": (
         replace(BASE, presets=(PRESET,)),
@@ -540,6 +548,16 @@ def test_a_change_has_a_place_and_a_sentence() -> None:
     }
     (root,) = changes_between(BASE, replace(BASE, extra={"k": 1}))
     assert root.message == "`/` differs in `k`."
+
+
+def test_a_change_of_rates_shows_all_of_them() -> None:
+    old = replace(BASE, rates=[Rate(10, 1, endpoint="POST /batch")])
+    new = replace(BASE, rates=[Rate(10, 1, endpoint="POST /batch", concurrency=2), Rate(5, 60)])
+    (change,) = changes_between(old, new)
+    assert change.message == (
+        "`/rates` are 10 calls in 1 s to `POST /batch`, 2 at one time; 5 calls in 60 s, "
+        "before 10 calls in 1 s to `POST /batch`."
+    )
 
 
 def test_default_values_of_secrets_are_not_shown() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -287,6 +288,39 @@ def test_our_own_destination_survives_the_wire() -> None:
     assert read.presets == OURS.presets
 
 
+RATES = (
+    Rate(100, 60, scope=("account",)),
+    Rate(10, 1, endpoint="POST /batch"),
+    Rate(5, 1, endpoint="GET /lists/{id}", concurrency=2, scope=("account",)),
+)
+
+
+def test_all_rates_survive_the_wire() -> None:
+    document = to_manifest(replace(OURS, rates=RATES))
+    assert document["rates"][2] == {
+        "calls": 5,
+        "seconds": 1,
+        "endpoint": "GET /lists/{id}",
+        "concurrency": 2,
+        "scope": ["account"],
+    }
+    assert from_manifest(document).rates == RATES
+    assert "rates" not in to_manifest(OURS)
+
+
+def test_rates_of_settings_survive_as_such() -> None:
+    document = to_manifest(replace(OURS, rates=lambda _: RATES))
+    assert document["rates"] == "by-settings"
+    read = from_manifest(document)
+    assert callable(read.rates)
+    assert to_manifest(read)["rates"] == "by-settings"
+
+
+def test_the_former_name_of_a_scope_is_read() -> None:
+    document = {**to_manifest(OURS), "rate": {"calls": 5, "account": ["account"]}}
+    assert from_manifest(document).rate == Rate(5, scope=("account",))
+
+
 def test_a_manifest_is_not_shared_with_its_reader() -> None:
     document = to_manifest(OURS)
     document["actions"]["post"]["fields"]["text"]["default"]["@path"] = "$.changed"
@@ -336,6 +370,12 @@ ERRORS = [
         ),
     ),
     ("rate", {"seconds": 0}, "`/rate/calls` must be a positive whole number, got null."),
+    ("rates", [{"calls": 1}, 5], "`/rates/1` must be an object, got 5."),
+    (
+        "rates",
+        [{"calls": 1, "concurrency": 0}],
+        "`/rates/0/concurrency` must be a positive whole number, got 0.",
+    ),
     (
         "actions/sync/batching",
         {"max_size": 1.5},

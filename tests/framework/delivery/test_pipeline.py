@@ -36,9 +36,9 @@ from framework.delivery import (
     Sent,
     bearer,
     connect,
-    rate_account,
 )
 from framework.delivery.prepare import prepare_event
+from framework.delivery.rate_limits import rate_account
 from framework.errors import (
     APIError,
     ConfigurationError,
@@ -148,24 +148,30 @@ def test_the_rate_of_the_destination_is_kept() -> None:
 
 
 def test_connections_share_the_rate_of_an_account() -> None:
-    clock, rates = FakeClock(), LocalRateStore()
+    clock, store = FakeClock(), LocalRateStore()
     identity = Destination(slug="partner", name="Partner", rate=Rate(calls=2, seconds=60))
     opened = plugin(ONE_BY_ONE, destination=lambda: identity, perform_batch=post)
     for _ in range(3):
-        with connected(opened, Subscription(action="one"), clock=clock, rates=rates) as connection:
+        with connected(
+            opened, Subscription(action="one"), clock=clock, rates=lambda _: store
+        ) as connection:
             assert connection.deliver([said()]).results == [DELIVERED]
     assert sum(clock.slept) == pytest.approx(60, abs=1)
 
 
 def test_an_account_is_named_by_settings() -> None:
-    shared = Rate(calls=2, account=("app",))
+    shared = Rate(2, scope=("app",))
     by_app = Destination(slug="partner", name="Partner", rate=shared)
-    assert rate_account(by_app, {"app": "1", "key": "a"}, "x") == rate_account(
-        by_app, {"app": "1", "key": "b"}, "y"
-    )
-    assert rate_account(by_app, {"app": "1"}, "x") != rate_account(by_app, {"app": "2"}, "x")
-    alone = Destination(slug="partner", name="Partner", rate=Rate(calls=2))
-    assert rate_account(alone, {"app": "1"}, "x") != rate_account(alone, {"app": "1"}, "y")
+    first = rate_account(by_app, shared, {"app": "1", "key": "a"}, "x")
+    assert first == rate_account(by_app, shared, {"app": "1", "key": "b"}, "y")
+    assert first != rate_account(by_app, shared, {"app": "2"}, "x")
+    assert first != rate_account(by_app, replace(shared, calls=3), {"app": "1"}, "x")
+    alone = Destination(slug="partner", name="Partner", rate=Rate(2))
+    names = [
+        rate_account(alone, rate, {"app": "1"}, name) for rate in (Rate(2), None) for name in "xy"
+    ]
+    assert names[:2] == names[2:]
+    assert names[0] != names[1]
 
 
 def test_responses_are_counted_by_status() -> None:
@@ -300,11 +306,10 @@ def test_adjustable_settings_exist() -> None:
 
 def test_an_account_is_named_by_settings_that_exist() -> None:
     with pytest.raises(DefinitionError) as caught:
-        Destination(
-            slug="partner", name="Partner", settings=Key, rate=Rate(calls=1, account=("ap",))
-        )
+        Destination(slug="partner", name="Partner", settings=Key, rate=Rate(calls=1, scope=("ap",)))
     assert str(caught.value) == (
-        "Destination `partner` is invalid: `Rate.account` names the unknown setting `ap`."
+        "Destination `partner` is invalid: "
+        "`scope` of a Rate in `rate` names the unknown setting `ap`."
     )
 
 

@@ -32,7 +32,7 @@ from framework import (
     bearer,
     field,
 )
-from framework.delivery import DryRun
+from framework.delivery import DryRun, Retry
 from framework.results import DELIVERED, Accepted, Result
 from framework.sandbox import Sandbox, SandboxRequest, SandboxResponse
 from framework.testing import Harness
@@ -48,6 +48,7 @@ from tests.framework.delivery.bench import (
     plugin,
     said,
 )
+from tests.framework.delivery.clocks import FakeClock
 
 ORIGIN = "https://partner.test"
 
@@ -383,3 +384,24 @@ def test_a_harness_refuses_what_the_hook_opens_by_itself() -> None:
         pytest.raises(AssertionError, match="looked up"),
     ):
         harness.run_action("send", said(), defaults=True)
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+@pytest.mark.parametrize("extended", [True, False])
+def test_a_post_of_an_idempotent_action_is_repeated(*, idempotent: bool, extended: bool) -> None:
+    """A request that says itself whether it may be repeated is taken at its word."""
+
+    def perform(client: httpx.Client) -> None:
+        client.post(URL, content=b"first")
+        client.post(URL, json={}, extensions={"idempotent": False})
+
+    partner = Partner(httpx.Response(503), httpx.Response(200), httpx.Response(503))
+    send = replace(SEND, idempotent=idempotent)
+    hooks = {"extend_request": fixed(RequestOptions(headers={"X-Version": "7"}))}
+    opened = plugin(send, perform=perform, **(hooks if extended else {}))
+    again = Retry(attempts=2, total=60.0)
+    with connected(opened, partner=partner, retry=again, clock=FakeClock()) as connection:
+        (result,) = connection.deliver([said()]).results
+    assert isinstance(result, Failed)
+    assert (result.status, result.retryable) == (503, True)
+    assert len(partner.requests) == (3 if idempotent else 1)

@@ -41,7 +41,6 @@ def stopped_relay(store: EventStore, name: str = "ads", *, waits: bool = False) 
     route = RelayRoute(
         name=name,
         stream="events",
-        account=name,
         open_connection=lambda rates, _: connected(
             plugin(perform=post),
             Subscription(action="send", name="Send"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from destinations.criteo_audiences.sandbox import CriteoSandbox
-from framework.delivery import Connection, Member, MemberChange, Patience, RateStore
+from framework.delivery import Connection, Member, MemberChange, Patience, RateStores
 from framework.errors import ConfigurationError
 from framework.relay import Doubt, EventStore, PostgresStore, Relay, RelayRoute, SQLiteStore
 from framework.relay import connection_statuses as statuses
@@ -33,9 +33,7 @@ class Machine:
         self.store = stack.enter_context(PostgresStore(url))
         self.gate = Gate(criteo)
         self._criteo = criteo
-        route = RelayRoute(
-            name="ads", stream="events", account="ads", open_connection=self._open, patience=SOON
-        )
+        route = RelayRoute(name="ads", stream="events", open_connection=self._open, patience=SOON)
         self.relay = Relay(self.store, [route], from_start=True, waits=True)
         self.relay.start()
         stack.callback(self._stop)
@@ -56,7 +54,7 @@ class Machine:
     def append(self, *events: dict[str, Any]) -> None:
         self.store.append("events", [json.dumps(one).encode() for one in events])
 
-    def _open(self, _: RateStore, __: StateStore) -> Connection:
+    def _open(self, _: RateStores, __: StateStore) -> Connection:
         return opened(self._criteo, self.gate)
 
     def _stop(self) -> None:
@@ -106,7 +104,6 @@ def relaying(store: EventStore, criteo: CriteoSandbox, **options: Any) -> Iterat
     route = RelayRoute(
         name="ads",
         stream="events",
-        account="ads",
         open_connection=lambda *_: opened(criteo),
         patience=SOON,
         **options,

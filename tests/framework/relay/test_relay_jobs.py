@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from framework import Accepted, Subscription, connect, open_plugin
-from framework.delivery import Connection, KeptTokens, Patience, RateStore, Retry
+from framework.delivery import Connection, KeptTokens, Patience, RateStores, Retry
 from framework.delivery.jobs import JobRecord, Jobs
 from framework.errors import StorageError
 from framework.relay import EventStore, PostgresStore, Relay, RelayRoute, SQLiteStore, kept_jobs
@@ -46,7 +46,6 @@ class Bench:
         route = RelayRoute(
             name="bulk",
             stream="events",
-            account="bulk",
             open_connection=self._open,
             patience=SOON,
         )
@@ -63,7 +62,7 @@ class Bench:
     def jobs(self) -> list[JobRecord]:
         return kept_jobs(self.store.state, "bulk")
 
-    def _open(self, rates: RateStore, state: StateStore) -> Connection:
+    def _open(self, rates: RateStores, state: StateStore) -> Connection:
         return connect(
             self.plugin,
             {"account": "a-1"},

@@ -21,7 +21,7 @@ from framework.delivery import (
     Member,
     MemberChange,
     Patience,
-    RateStore,
+    RateStores,
 )
 from framework.errors import StorageError
 from framework.relay import (
@@ -78,7 +78,6 @@ class Bench:
         return RelayRoute(
             name="ads",
             stream="events",
-            account="ads",
             open_connection=self._open,
             patience=self.patience,
             **options,
@@ -113,7 +112,7 @@ class Bench:
         (audience,) = self.store.ledger.audiences()
         return [member[:2] for _, member in self.store.ledger.members(audience.id)]
 
-    def _open(self, _: RateStore, __: StateStore) -> Connection:
+    def _open(self, _: RateStores, __: StateStore) -> Connection:
         return opened(self.criteo, self.gate)
 
 

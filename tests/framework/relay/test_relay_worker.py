@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from framework.definition import Destination, Rate, Subscription
-from framework.delivery import Connection, Patience, RateStore, bearer, rate_account
+from framework.delivery import Connection, Patience, RateStores, bearer
 from framework.errors import ConfigurationError, InvalidAuthenticationError, StoreFullError
 from framework.relay import (
     DeadLetter,
@@ -93,7 +93,6 @@ class Bench:
         route = RelayRoute(
             name=name,
             stream="events",
-            account=name,
             open_connection=self._open,
             patience=self.patience,
         )
@@ -112,7 +111,7 @@ class Bench:
         """Return all dead letters."""
         return self.store.dead_letters.list()
 
-    def _open(self, rates: RateStore, _: StateStore) -> Connection:
+    def _open(self, rates: RateStores, _: StateStore) -> Connection:
         return connected(
             self._plugin, *self.subscriptions, partner=self.rooms, rates=rates, key=self.key
         )
@@ -280,7 +279,7 @@ def test_a_bug_while_a_connection_is_opened_again_ends_no_thread(
     opened = bench._open
     bugs: list[Exception] = []
 
-    def fail(rates: RateStore, state: StateStore) -> Connection:
+    def fail(rates: RateStores, state: StateStore) -> Connection:
         if bugs:
             raise bugs.pop()
         return opened(rates, state)
@@ -389,7 +388,7 @@ def test_a_checkpoint_that_cannot_be_read_is_refused(bench: Bench) -> None:
 def test_problems_of_all_connections_are_told_and_nothing_stays_owned(bench: Bench) -> None:
     owners = [bench.store.own(name, "events") for name in ("one", "two")]
     routes = [
-        RelayRoute(name=name, stream="events", account=name, open_connection=bench._open)
+        RelayRoute(name=name, stream="events", open_connection=bench._open)
         for name in ("free", "one", "two")
     ]
     with pytest.raises(ConfigurationError) as caught:
@@ -416,18 +415,17 @@ def test_events_of_many_threads_arrive_in_the_order_of_each(bench: Bench) -> Non
 
 
 def test_connections_on_one_account_share_its_rate(bench: Bench) -> None:
-    rate = Rate(calls=2, seconds=1.0, account=("key",))
+    rate = Rate(calls=2, seconds=1.0, scope=("key",))
     limited = Destination(slug="partner", name="Partner", rate=rate)
     opened = plugin(destination=lambda: limited, perform_batch=post)
 
-    def connection(rates: RateStore, _: StateStore) -> Connection:
+    def connection(rates: RateStores, _: StateStore) -> Connection:
         return connected(opened, partner=bench.rooms, rates=rates)
 
     routes = [
         RelayRoute(
             name=name,
             stream="events",
-            account=rate_account(limited, {"key": "one"}, name),
             open_connection=connection,
         )
         for name in ("ads", "mail")
