@@ -11,6 +11,7 @@ import click
 from framework.cli import exits
 from framework.cli.connections import check_reading
 from framework.cli.findings import show_findings
+from framework.cli.generated_cases import write_generated_cases
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.terminal import echo
 
@@ -22,13 +23,27 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--update", is_flag=True, help="Save the actual results as expected.")
+@click.option(
+    "--generate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="CONNECTION",
+    help="Write tests of a connection file next to it: for each subscription an event with all "
+    "fields and one with the required ones, with what it sends now.",
+)
 @click.pass_context
-def test(ctx: click.Context, /, *, paths: tuple[Path, ...], update: bool) -> None:
+def test(
+    ctx: click.Context, /, *, paths: tuple[Path, ...], update: bool, generate: Path | None
+) -> None:
     """Run the mapping tests in PATHS (files, or folders with `*.test.yaml` files).
 
-    A test lists events, the expected result of each subscription and, optionally, the expected
-    requests. Nothing is sent to the partner: the destination's sandbox responds.
+    A test lists events and what is expected of them: outcomes, codes, payloads or parts of them,
+    and requests. Nothing is sent to the partner: the destination's sandbox responds.
     """
+    if generate:
+        if paths or update:
+            raise click.UsageError("--generate writes a file of tests; leave out the rest.")
+        echo(f"Wrote {write_generated_cases(generate)}")
+        return
     files = list(_files(paths or (Path(),)))
     if not files:
         raise click.UsageError(

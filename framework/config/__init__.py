@@ -22,6 +22,7 @@ from framework.config.diagnostics import (
 from framework.config.nodes import (
     DocumentNode,
 )
+from framework.config.references import variables_in
 from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         parse_manifest,
     )
     from framework.config.test_files import (
+        OUTCOMES,
         SUFFIXES,
         Case,
         CaseFile,
@@ -43,10 +45,11 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "filter_items": "FilterItem",
     "manifests": "load_manifest parse_manifest",
-    "test_files": "SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
+    "test_files": "OUTCOMES SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
 }
 
 __all__ = [
+    "OUTCOMES",
     "SUFFIXES",
     "Case",
     "CaseFile",
@@ -68,6 +71,7 @@ __all__ = [
     "read_connection",
     "refuse",
     "rewritten",
+    "variables_in",
     "write_cases",
 ]
 

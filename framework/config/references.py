@@ -20,6 +20,13 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 _HINT = "Use `${env:NAME}` or `${file:PATH}`; write `$${` for a literal `${`."
 
 
+def variables_in(text: str) -> list[str]:
+    """Return the names of the environment variables that a text refers to, in order."""
+    found = (match[1] or "" for match in _REFERENCE.finditer(text))
+    names = (name.removeprefix("env:") for name in found if name.startswith("env:"))
+    return list(dict.fromkeys(name for name in names if name))
+
+
 class References:
     """Resolves references against an environment and the *folder* of the connection file."""
 

@@ -9,9 +9,9 @@
         events:
           - {type: track, event: Audience Entered, ...}
         expect:                      # one object for each event, with the matching subscriptions
-          - Add users: {payload: {audience_key: spring, ...}}
+          - Add users: {includes: {audience_key: spring}}
         calls:                       # optional: the requests, in order
-          - {method: PATCH, url: https://..., body: {...}}
+          - {method: PATCH, url: https://..., includes: {...}}
 """
 
 from __future__ import annotations
@@ -26,11 +26,31 @@ from framework.config.connection import read_document
 from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
 from framework.config.nodes import DocumentNode
 
+OUTCOMES = ("delivered", "failed", "skipped", "unconfirmed", "accepted")
+"""The outcomes that a result may be expected to have."""
+
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
 """The suffixes of their file names."""
 
-_FILE_KEYS = {"connection": "a string", "environment": "an object", "tests": "a list"}
+_FILE_KEYS = {
+    "$schema": "a string",
+    "connection": "a string",
+    "environment": "an object",
+    "tests": "a list",
+}
 _CASE_KEYS = {"name": "a string", "events": "a list", "expect": "a list", "calls": "a list"}
+_RESULT_KEYS = {
+    "outcome": "a string",
+    "code": "a string",
+    "payload": "an object",
+    "includes": "an object",
+}
+_CALL_KEYS = {
+    "method": "a string",
+    "url": "a string",
+    "body": "",
+    "includes": "an object",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +141,7 @@ def _cases(nodes: list[DocumentNode], findings: DiagnosticList) -> Iterator[Case
         if expect is not None and len(expect) != len(events):
             text = f"`expect` must have one object for each of the {len(events)} events."
             findings.error("AD201", node.key("expect"), text)
+        _check_expected(parts, findings)
         if all(objects):
             name = str(given.get("name") or f"test {number}")
             yield Case(name, events, expect, given.get("calls"), node)
@@ -134,6 +155,26 @@ def _check_events(node: DocumentNode, events: list[Any], findings: DiagnosticLis
     for item, event in zip(items, events, strict=True):
         if not is_event(event):
             findings.error("AD201", item.spot, why_not(event, "the item"))
+
+
+def _check_expected(parts: Mapping[str, DocumentNode], findings: DiagnosticList) -> None:
+    """Note what is wrong in the expected results and requests of a test."""
+    for node in _items(parts.get("expect")):
+        for result in node.members.values():
+            if result.kind != "nothing":
+                given = _of_right_kind(result, _RESULT_KEYS, "A result", findings)
+                outcome = given.get("outcome")
+                if outcome and outcome.value not in {*OUTCOMES, None}:
+                    text = f"`outcome` must be one of {', '.join(OUTCOMES)}."
+                    findings.error("AD201", outcome.spot, text)
+    for node in _items(parts.get("calls")):
+        _of_right_kind(node, _CALL_KEYS, "A request", findings)
+
+
+def _items(node: DocumentNode | None) -> Iterator[DocumentNode]:
+    """Yield the items of a list that are objects."""
+    listed = node.value if node and isinstance(node.value, list) else []
+    return (item for item in listed if isinstance(item.value, dict))
 
 
 def _are_objects(node: DocumentNode, key: str, findings: DiagnosticList) -> bool:
@@ -156,7 +197,7 @@ def _of_right_kind(
         if key not in kinds:
             hint = f"Known keys: {', '.join(kinds)}."
             findings.error("AD203", node.key(key), f"{what} has no key `{key}`.", hint)
-        elif inner.kind not in {kinds[key], "nothing"}:
+        elif kinds[key] and inner.kind not in {kinds[key], "nothing"}:
             text = f"`{key}` must be {kinds[key]}, got {inner.kind}."
             findings.error("AD201", inner.spot, text)
         else:
@@ -185,11 +226,14 @@ def rewritten(file: CaseFile, expectations: Mapping[int, Mapping[str, Any]]) -> 
     return "".join(lines)
 
 
-def write_cases(tests: list[dict[str, Any]]) -> str:
-    """Return the text of a new file with *tests*, each with its `name`, `events` and `expect`."""
+def write_cases(tests: list[dict[str, Any]], **more: Any) -> str:
+    """Return the text of a new file with *tests*, each with its `name`, `events` and `expect`.
+
+    *more* are other keys of the file, such as `environment`, which come first.
+    """
     from framework.config.yamltext import write_yaml  # noqa: PLC0415 - heavy, at first use
 
-    return write_yaml({"tests": tests})
+    return write_yaml({**more, "tests": tests})
 
 
 def _rewrite(lines: list[str], node: DocumentNode, values: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ No test sends network requests: the destination's sandbox responds; without one,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +23,17 @@ from framework.delivery import (
     Retry,
     connect,
 )
+from framework.explain.expectations import call_differences, in_expected_form, result_differences
 from framework.results import Accepted, Delivered
 from framework.sandbox import SandboxTransport
 
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """The *differences* of a test (none: it passed), with the actual results and requests."""
+    """The *differences* of a test (empty if it passed), with the actual results and requests.
+
+    The results *expect* are in the form in which the test expected them.
+    """
 
     case: Case
     differences: tuple[str, ...]
@@ -55,11 +59,13 @@ def run_case(  # noqa: PLR0913 - the parts of a connection, and the test
         if plugin.implements("sandbox"):
             connection.check_authentication()
         report = connection.deliver(case.events)
-    expect, calls = _expectations(report, len(case.events)), [*map(_call, report.exchanges)]
-    differences = [*_compare("expect", case.expect or [], expect)]
+    results, calls = _results(report, len(case.events)), [*map(_call, report.exchanges)]
+    differences: list[str] = []
+    if case.expect is not None or case.calls is None:
+        differences += result_differences(case.expect or [], results)
     if case.calls is not None:
-        differences += _compare("calls", case.calls, _like(calls, case.calls))
-    return CaseResult(case, tuple(differences), expect, calls)
+        differences += call_differences(case.calls, calls)
+    return CaseResult(case, tuple(differences), in_expected_form(case.expect, results), calls)
 
 
 def _open(
@@ -86,7 +92,7 @@ def _open(
     )
 
 
-def _expectations(report: Report, events: int) -> list[dict[str, Any]]:
+def _results(report: Report, events: int) -> list[dict[str, Any]]:
     """Return the results of each event by subscription, without those that did not match."""
     found: list[dict[str, Any]] = [{} for _ in range(events)]
     for item in report.items:
@@ -109,38 +115,3 @@ def _call(exchange: Exchange) -> dict[str, Any]:
         "url": exchange.url,
         **({} if body in (None, "") else {"body": body}),
     }
-
-
-def _like(calls: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Reduce each call to the keys that the expected call at its position has."""
-    kept = [
-        {key: value for key, value in call.items() if key in wanted}
-        for call, wanted in zip(calls, expected, strict=False)
-    ]
-    return kept + calls[len(expected) :]
-
-
-def _compare(where: str, expected: Any, found: Any) -> Iterator[str]:
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for key in [*expected, *(key for key in found if key not in expected)]:
-            place = f"{where}.{key}" if str(key).isidentifier() else f"{where}[{_shown(key)}]"
-            yield from _member(place, expected, found, key)
-    elif isinstance(expected, list) and isinstance(found, list):
-        for index in range(max(len(expected), len(found))):
-            wanted = dict(enumerate(expected))
-            yield from _member(f"{where}[{index}]", wanted, dict(enumerate(found)), index)
-    elif expected != found or isinstance(expected, bool) is not isinstance(found, bool):
-        yield f"{where}: expected {_shown(expected)}, got {_shown(found)}"
-
-
-def _member(where: str, expected: Any, found: Any, key: Any) -> Iterator[str]:
-    if key not in found:
-        yield f"{where}: expected {_shown(expected[key])}, got nothing"
-    elif key not in expected:
-        yield f"{where}: expected nothing, got {_shown(found[key])}"
-    else:
-        yield from _compare(where, expected[key], found[key])
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from framework.definition import Destination, to_document, to_manifest
 from framework.paths import JSON
 from framework.plugins import Registry
+from framework.schemas.case_file_schema import case_file_schema
 from framework.schemas.connection_schema import connection_schema, subscription_schema
 from framework.schemas.event_schema import event_schema
 from framework.schemas.manifest_schema import manifest_schema
@@ -19,8 +20,9 @@ from framework.schemas.schema_parts import document
 def schema_files(registry: Registry) -> dict[str, JSON]:
     """Return all published documents by file name.
 
-    These are the schemas of events, mappings, subscriptions, connections, manifests and reports;
-    and for each destination its manifest, and the schemas of its settings and of each action.
+    These are the schemas of events, mappings, subscriptions, connections, files of tests,
+    manifests and reports; and for each destination its manifest, and the schemas of its settings
+    and of each action.
     """
     definitions = [plugin.definition for _, plugin in sorted(registry.destinations.items())]
     files = {
@@ -30,6 +32,7 @@ def schema_files(registry: Registry) -> dict[str, JSON]:
         "mapping.schema.json": mapping_schema(),
         "report.schema.json": report_schema(),
         "subscription.schema.json": subscription_schema(),
+        "test.schema.json": case_file_schema(),
     }
     for definition in definitions:
         files |= _files_of(definition)

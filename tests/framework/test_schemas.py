@@ -74,6 +74,7 @@ def test_which_files_are_published() -> None:
         "mapping.schema.json",
         "report.schema.json",
         "subscription.schema.json",
+        "test.schema.json",
         f"destinations/{SLUG}/manifest.json",
         f"destinations/{SLUG}/settings.schema.json",
         f"destinations/{SLUG}/actions/addUserToAudience.schema.json",

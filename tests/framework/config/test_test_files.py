@@ -93,6 +93,17 @@ def test_rewriting_adds_what_was_not_there(tmp_path: Path) -> None:
             ["1:42: `expect` must have one object for each of the 2 events."],
         ),
         (
+            "tests: [{events: [{type: a}], expect: [{A: {paylod: {}, outcome: lost, code: 1}}]}]",
+            ["1:45: A result has no key `paylod`. Known keys: outcome, code, payload, includes.",
+             "1:66: `outcome` must be one of delivered, failed, skipped, unconfirmed, accepted.",
+             "1:78: `code` must be a string, got a number."],
+        ),
+        (
+            "tests: [{events: [{type: a}], expect: [{A: 1}], calls: [{verb: GET}]}]",
+            ["1:44: A result must be an object, got a number.",
+             "1:58: A request has no key `verb`. Known keys: method, url, body, includes."],
+        ),
+        (
             "tests: [{events: [{event: a}]}]",
             ['1:19: The object has no `type` (such as "track"), so it is no event.'],
         ),

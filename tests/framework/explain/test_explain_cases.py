@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ PAYLOAD = {
     "enable_batching": True,
     "identifier_type": "email",
 }
+RESULT = json.dumps({"payload": PAYLOAD})
 
 
 def run(expect: Any, calls: Any = None) -> CaseResult:
@@ -52,16 +54,79 @@ def test_expected_results_have_no_differences() -> None:
         ),
         (
             [{"Add users to Audience": {"payload": PAYLOAD, "outcome": "failed"}}],
-            ('expect[0]["Add users to Audience"].outcome: expected "failed", got nothing',),
+            ('expect[0]["Add users to Audience"].outcome: expected "failed", got "delivered"',),
         ),
         (
             [{"Add users to Audience": {"payload": {**PAYLOAD, "hash_emails": 0}}}],
             ('expect[0]["Add users to Audience"].payload.hash_emails: expected 0, got false',),
         ),
+        (
+            [{"Add users to Audience": {"includes": {"email": "x", "event": "Audience Entered"}}}],
+            (('expect[0]["Add users to Audience"].payload.email: expected "x", '
+              'got "ada@example.com"'),),
+        ),
+        (
+            [{"Add users to Audience": {"includes": {"phone": "x", "email": {"a": 1}}}}],
+            ('expect[0]["Add users to Audience"].payload.phone: expected "x", got nothing',
+             ('expect[0]["Add users to Audience"].payload.email: expected {"a": 1}, '
+              'got "ada@example.com"')),
+        ),
+        (
+            [{"Add users to Audience": {"outcome": "skipped", "code": "UNCHANGED"}}],
+            ('expect[0]["Add users to Audience"].outcome: expected "skipped", got "delivered"',
+             'expect[0]["Add users to Audience"].code: expected "UNCHANGED", got nothing'),
+        ),
+        (
+            [{"Other": {}}],
+            ("expect[0].Other: expected {}, got nothing",
+             f'expect[0]["Add users to Audience"]: expected nothing, got {RESULT}'),
+        ),
     ],
 )  # fmt: skip
 def test_a_difference_names_its_place(expect: Any, differences: tuple[str, ...]) -> None:
     assert differences == run(expect).differences
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        None,
+        {"outcome": "delivered"},
+        {"includes": {"email": "ada@example.com"}},
+        {"includes": {}, "outcome": "delivered"},
+    ],
+)
+def test_what_is_not_named_may_be_anything(wanted: Any) -> None:
+    """The outcome is `delivered` unless it is named."""
+    assert run([{"Add users to Audience": wanted}]).differences == ()
+
+
+def test_parts_of_the_body_of_a_request_may_be_expected() -> None:
+    """And requests alone, without results."""
+    attributes = {"data": {"attributes": {"identifierType": "email"}}}
+    calls = [{}, {}, {"method": "PATCH", "includes": attributes}]
+    assert run(None, calls).differences == ()
+    attributes["data"]["attributes"]["identifierType"] = "phone"
+    (difference,) = run(None, calls).differences
+    assert difference == (
+        'calls[2].body.data.attributes.identifierType: expected "phone", got "email"'
+    )
+
+
+def test_actual_results_have_the_form_of_the_expected_ones() -> None:
+    """So an update of a test names no more than the test did."""
+    names = {"includes": {"email": "old", "event": "old", "gone": "old"}}
+    assert run([{"Add users to Audience": names}]).expect == [
+        {"Add users to Audience": {"includes": {"email": PAYLOAD["email"],
+                                                "event": PAYLOAD["event"]}}}
+    ]  # fmt: skip
+    assert run([{"Add users to Audience": {"outcome": "failed"}}]).expect == [
+        {"Add users to Audience": {"outcome": "delivered"}}
+    ]
+    wholes: list[Any] = [[], [{"Add users to Audience": {"payload": {}}}]]
+    for whole in wholes:
+        assert run(whole).expect == [{"Add users to Audience": {"payload": PAYLOAD}}]
 
 
 def test_calls_are_compared_in_order_by_the_given_keys() -> None:
