@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from framework.clock import Clock
     from framework.definition import (
         Action,
+        AddField,
         Aliases,
         AllOrNone,
         AtMostOne,
         AudienceCall,
         Audiences,
         Batching,
+        ChangeMapping,
         Choice,
         Choices,
         ChoicesCall,
@@ -30,13 +32,20 @@ if TYPE_CHECKING:
         FindJobCall,
         HookCall,
         Job,
+        KeepTrigger,
         MappingHook,
+        Migration,
         OneOf,
         Payload,
         Pending,
         PollCall,
         Preset,
         Rate,
+        RemoveField,
+        RenameAction,
+        RenameField,
+        ReplaceSyncMode,
+        ReplaceValue,
         Saved,
         Settings,
         Subscription,
@@ -90,10 +99,11 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "clock": "Clock",
     "definition": (
-        "Action Aliases AllOrNone AtMostOne AudienceCall Audiences Batching Choice Choices "
-        "ChoicesCall Condition "
-        "Conditions Conflict Destination Field FindJobCall HookCall Job MappingHook OneOf Payload "
-        "Pending PollCall Preset Rate Saved Settings Subscription SyncMode Target field read_fields"
+        "Action AddField Aliases AllOrNone AtMostOne AudienceCall Audiences Batching "
+        "ChangeMapping Choice Choices ChoicesCall Condition Conditions Conflict Destination "
+        "Field FindJobCall HookCall Job KeepTrigger MappingHook Migration OneOf Payload "
+        "Pending PollCall Preset Rate RemoveField RenameAction RenameField ReplaceSyncMode "
+        "ReplaceValue Saved Settings Subscription SyncMode Target field read_fields"
     ),
     "delivery": (
         "Cache Client Columns Connection DeletionRequest OAuthClientCredentials OAuthRefreshToken "
@@ -116,6 +126,7 @@ __all__ = [
     "APIError",
     "Accepted",
     "Action",
+    "AddField",
     "Aliases",
     "AllOrNone",
     "AtMostOne",
@@ -123,6 +134,7 @@ __all__ = [
     "Audiences",
     "Batching",
     "Cache",
+    "ChangeMapping",
     "Choice",
     "Choices",
     "ChoicesCall",
@@ -148,7 +160,9 @@ __all__ = [
     "IntegrationError",
     "InvalidAuthenticationError",
     "Job",
+    "KeepTrigger",
     "MappingHook",
+    "Migration",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
     "OneOf",
@@ -158,6 +172,11 @@ __all__ = [
     "PollCall",
     "Preset",
     "Rate",
+    "RemoveField",
+    "RenameAction",
+    "RenameField",
+    "ReplaceSyncMode",
+    "ReplaceValue",
     "Report",
     "RequestOptions",
     "Result",

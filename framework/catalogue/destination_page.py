@@ -164,6 +164,11 @@ def _action(action: Action, destination: Destination) -> Iterator[str]:
         yield f"Records of a warehouse are identified by {shown}."
     yield _fields("Field", action.fields) or "This action has no fields."
     yield _rules(action.rules)
+    if action.mapping_version is not None:
+        yield (
+            f"Mappings have version {action.mapping_version} (`mappingVersion`); older ones "
+            "are migrated."
+        )
     for hook in action.hooks:
         yield from _hook(hook)
     yield "**Batches**"

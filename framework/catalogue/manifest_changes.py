@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from framework.catalogue.changes import DefinitionChange, ManifestPlace
 from framework.catalogue.field_changes import FieldRole, different_keys, table_changes
+from framework.catalogue.migrated_actions import as_migrated
 from framework.definition import (
     Action,
     Batching,
@@ -71,13 +72,45 @@ def _actions(old: Destination, new: Destination) -> Iterator[DefinitionChange]:
     before = {action.slug: action for action in old.actions}
     after = {action.slug: action for action in new.actions}
     for slug, action in before.items():
+        renamed = new.renamed(slug)
         if slug in after:
-            yield from _action(action, after[slug], place.at(slug))
+            yield from _migrated(action, after[slug], place.at(slug))
+        elif renamed is not None:
+            text = f"is called `{renamed.slug}` now. A migration changes saved subscriptions."
+            yield place.at(slug).note("migrated", text)
+            yield from _migrated(action, renamed, place.at(renamed.slug))
         else:
             yield place.at(slug).breaking("action-removed", "is no longer an action.")
+    successors = {one.slug for one in map(new.renamed, before) if one is not None}
     for slug in after:
-        if slug not in before:
+        if slug not in before and slug not in successors:
             yield place.at(slug).compatible("action-added", "is a new action.")
+
+
+def _migrated(old: Action, new: Action, place: ManifestPlace) -> Iterator[DefinitionChange]:
+    """Yield the changes of an action; those that its migrations make good are notes."""
+    migrated = as_migrated(old, new, place)
+    yield from migrated.changes
+    yield from migrated.judged([*_action(migrated.action, new, place)], place)
+    yield from _migrations(old, new, place.at("migrations"))
+
+
+def _migrations(old: Action, new: Action, place: ManifestPlace) -> Iterator[DefinitionChange]:
+    before, after = ({one.version: one for one in each.migrations} for each in (old, new))
+    last, now = (max(each, default=0) for each in (before, after))
+    if now < last:
+        text = f"has versions up to {now}, before {last}: mappings of later ones are refused."
+        yield place.breaking("migration-changed", text)
+    for version in before:
+        if version not in after and version < now:
+            text = f"no longer has version {version}: mappings of earlier ones are not migrated."
+            yield place.note("migration-changed", text)
+    for version, one in after.items():
+        if version not in before:
+            yield place.compatible("migration-added", f"has the new version {version}.")
+        elif one != before[version]:
+            text = f"has other steps to version {version}, which mappings may have passed."
+            yield place.note("migration-changed", text)
 
 
 def _action(old: Action, new: Action, place: ManifestPlace) -> Iterator[DefinitionChange]:

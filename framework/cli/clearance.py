@@ -68,6 +68,8 @@ def _selected(subscription: Subscription, destination: Destination) -> _Selected
     if not subscription.enabled:
         return None
     action = destination.action(subscription.action)
+    if not _is_current(subscription, action, destination):
+        return None
     text = action.trigger if subscription.trigger is None else subscription.trigger
     if text is None or not _has_plain_mapping(subscription.mapping, action):
         return None
@@ -80,6 +82,14 @@ def _selected(subscription: Subscription, destination: Destination) -> _Selected
     if not _accepts(action, mapping.interpret(event)):
         return None
     return _Selected(action.slug, event["type"], texts.get("event"))
+
+
+def _is_current(subscription: Subscription, action: Action, destination: Destination) -> bool:
+    if action.mapping_version == subscription.mapping_version:
+        return True
+    from framework.definition import migrate  # noqa: PLC0415 - for few destinations
+
+    return not migrate(destination, subscription).notes
 
 
 def _has_plain_mapping(own: Mapping[str, Any], action: Action) -> bool:

@@ -107,7 +107,7 @@ def check_reading(reading: Reading, *, offline: bool = False) -> Opened:
     file = reading.connection
     if file is None or plugin is None or errors_in(reading.diagnostics):
         raise click.exceptions.Exit(exits.USAGE)
-    return Opened(with_outputs(replace(file, destination=plugin.definition.slug), plugin), plugin)
+    return Opened(with_outputs(_current(file, plugin.definition), plugin), plugin)
 
 
 def name_connection(path: str) -> Opened:
@@ -125,7 +125,7 @@ def name_connection(path: str) -> Opened:
     _show(reading)
     if file is None or plugin is None or not readable:
         raise click.exceptions.Exit(exits.USAGE)
-    return Opened(replace(file, destination=plugin.definition.slug), plugin)
+    return Opened(_current(file, plugin.definition), plugin)
 
 
 @contextmanager
@@ -203,6 +203,23 @@ def with_outputs(file: ConnectionFile, plugin: Plugin) -> ConnectionFile:
     from framework.relay import with_kept_outputs  # noqa: PLC0415 - heavy, imported at first use
 
     return with_kept_outputs(file, plugin.definition)
+
+
+def _current(file: ConnectionFile, definition: Destination) -> ConnectionFile:
+    """Return the file with the destination's slug, and mappings as its migrations leave them."""
+    named = replace(file, destination=definition.slug)
+    if not any(action.migrations for action in definition.actions):
+        return named
+    from framework.definition import migrate  # noqa: PLC0415 - for few destinations
+
+    items = []
+    for item in named.items:
+        try:
+            current = migrate(definition, item.subscription).subscription
+        except ConfigurationError:  # reported, and the file is only shown
+            current = item.subscription
+        items.append(replace(item, subscription=current))
+    return replace(named, items=tuple(items))
 
 
 def errors_in(findings: Iterable[Diagnostic]) -> bool:

@@ -90,7 +90,12 @@ def _starting(destination: Destination) -> list[Subscription]:
     if named:
         return list(named.values())
     return [
-        Subscription(action=action.slug, trigger=action.trigger, name=action.title)
+        Subscription(
+            action=action.slug,
+            trigger=action.trigger,
+            name=action.title,
+            mapping_version=action.mapping_version,
+        )
         for action in {action.title: action for action in destination.actions}.values()
         if not action.hidden
     ]
@@ -113,6 +118,8 @@ def _subscription(action: Action, subscription: Subscription) -> Iterator[str]:
     yield f"  - name: {_quoted(subscription.name)}"
     yield f"    partnerAction: {_quoted(action.slug)}"
     yield f"    subscribe: {_quoted(subscription.trigger or action.trigger or '')}"
+    if action.mapping_version is not None:
+        yield f"    mappingVersion: {action.mapping_version}"
     yield "    mapping:"
     for key, field in action.fields.items():
         note = "" if field.required is not True or key in mapping else "  # required"

@@ -18,6 +18,7 @@ from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
 from framework.nesting import read_json
+from framework.storage import storage, write_durably
 
 if TYPE_CHECKING:
     from framework.config import Diagnostic, Reading
@@ -46,6 +47,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Manifest (metadata.json) of a destination that is not installed; repeatable.",
 )
 @click.option(
+    "--fix",
+    is_flag=True,
+    help="Save migrated mappings in their files; comments and everything else stay.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", *FORMATS]),
@@ -61,6 +67,7 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     events: Path | None,
     event_schema: Path | None,
     manifests: Sequence[Path],
+    fix: bool,  # noqa: FBT001 - as above
     form: str,
     code: str | None,
     **reading: Any,
@@ -69,6 +76,9 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
 
     Of mapping tests (`*.test.yaml`), the structure and the errors of their connection are checked;
     `actions test` runs them.
+
+    A mapping of an older version of its action is migrated; a warning says so, with the new form,
+    and --fix saves it.
 
     Exits with 1 if there are errors, or lines in the sample that are no events. To
     describe your events, pass a sample (--events) or a JSON Schema (--event-schema); the default
@@ -87,6 +97,8 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     sample = read_sample(str(events), table=table, **reading) if events else None
     model = _event_model(sample, event_schema)
     for file in files:
+        if fix:
+            _fix(file, known)
         found += _check(file, known, model)
     found = tuple(dict.fromkeys(found))
     if form == "text":
@@ -139,6 +151,35 @@ def _check_reading(reading: Reading, known: _Known, model: EventModel) -> tuple[
     near = known.near(reading.draft.destination if reading.draft else "")
     with plugins_print_to_stderr():
         return linting.check(reading, near, model)
+
+
+def _fix(file: Path, known: _Known) -> None:
+    """Save the mappings of a connection file that are of older versions of their actions.
+
+    Raises UneditableError if the form of the file does not allow it; it is unchanged then.
+    """
+    from framework import config, linting  # noqa: PLC0415 - heavy, imported at first use
+
+    reading = config.read_connection(file) if not file.name.endswith(config.SUFFIXES) else None
+    if reading is None or reading.draft is None:
+        return
+    with plugins_print_to_stderr():
+        destination = linting.choose(reading, known.near(reading.draft.destination))
+    if destination is None:
+        return
+    edits, names = [], []
+    for index, item in enumerate(reading.draft.items):
+        current = linting.current_subscription_of(destination, item.subscription)
+        version = current.subscription.mapping_version
+        if current.issues and version != item.subscription.mapping_version:
+            edits += config.migration_edits(index, item, current.migrated)
+            names.append(item.subscription.name)
+    if edits:
+        text = config.edited(file.read_bytes().decode("utf-8-sig"), file.name, edits)
+        with storage("The connection file", file, "written"):
+            write_durably(file.resolve(), text.encode("utf-8"))
+        for name in names:
+            echo(f"`{file}`: the mapping of `{name}` is saved in its new form.", err=True)
 
 
 def _read_manifests(

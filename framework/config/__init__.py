@@ -26,10 +26,18 @@ from framework.config.references import variables_in
 from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from framework.config.document_edits import (
+        DocumentEdit,
+        UneditableError,
+        edited,
+    )
     from framework.config.filter_items import FilterItem
     from framework.config.manifests import (
         load_manifest,
         parse_manifest,
+    )
+    from framework.config.saved_migrations import (
+        migration_edits,
     )
     from framework.config.test_files import (
         OUTCOMES,
@@ -43,9 +51,15 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "document_edits": "DocumentEdit UneditableError edited",
     "filter_items": "FilterItem",
     "manifests": "load_manifest parse_manifest",
+<<<<<<< HEAD
     "test_files": "OUTCOMES SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
+=======
+    "saved_migrations": "migration_edits",
+    "test_files": "SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
+>>>>>>> 61b9c01 (Migrations of saved mappings: declared by actions, applied, reported, saved by validate --fix)
 }
 
 __all__ = [
@@ -56,15 +70,19 @@ __all__ = [
     "ConnectionFile",
     "Diagnostic",
     "DiagnosticList",
+    "DocumentEdit",
     "DocumentNode",
     "FilterItem",
     "Reading",
     "Severity",
     "Spot",
     "SubscriptionItem",
+    "UneditableError",
+    "edited",
     "load_cases",
     "load_connection",
     "load_manifest",
+    "migration_edits",
     "parse_connection",
     "parse_manifest",
     "read_cases",

@@ -23,6 +23,7 @@ from framework.definition import (
     SYNC_MODE_KEY,
     DestinationFilter,
     Subscription,
+    read_version,
 )
 from framework.delivery_options import (
     OPTIONS,
@@ -39,6 +40,7 @@ MAX_BYTES = 1024 * 1024
 """Bytes of the largest connection file."""
 
 _STRING, _BOOLEAN, _OBJECT, _LIST = "a string", "true or false", "an object", "a list"
+_NUMBER = "a number"
 _FILE_KEYS = {
     "destination": _STRING,
     "name": _STRING,
@@ -58,6 +60,7 @@ _SPELLINGS = {
     "enabled": ("enabled",),
     "sync_mode": ("syncMode",),
     "matching_key": ("matchingKey",),
+    "mapping_version": ("mappingVersion",),
 }
 _OF_MAPPING = {"sync_mode": SYNC_MODE_KEY, "matching_key": MATCHING_KEY}
 _BESIDE: dict[Any, str] = {key: part for part, key in _OF_MAPPING.items()}
@@ -69,6 +72,7 @@ _PART_KINDS = {
     "enabled": _BOOLEAN,
     "sync_mode": _STRING,
     "matching_key": _STRING,
+    "mapping_version": _NUMBER,
 }
 _SUBSCRIPTION_KEYS = [key for keys in _SPELLINGS.values() for key in keys]
 _LONG_KEY = 50
@@ -389,10 +393,22 @@ def _item(
         mapping=mapping,
         name=_value(parts, "name", action),
         enabled=_value(parts, "enabled", True),
+        mapping_version=_version(parts.get("mapping_version"), where, findings),
     )
     placed = {part: inner for part, (_, inner) in spelled.items()}
     refused = frozenset(spelled.keys() - parts.keys())
     return SubscriptionItem(subscription, node, MappingProxyType(placed), refused)
+
+
+def _version(node: DocumentNode | None, where: str, findings: DiagnosticList) -> int | None:
+    if node is None:
+        return None
+    try:
+        return read_version(node.plain())
+    except ValueError as error:
+        text = f"`{where}.mappingVersion` must be {error}, got {node.plain()}."
+        findings.error("AD201", node.spot, text)
+        return None
 
 
 def _spelled(

@@ -19,10 +19,7 @@ from framework.definition.choices import (
     without_choices,
 )
 from framework.definition.destination import (
-    MATCHING_KEY,
     MAX_SUBSCRIPTIONS,
-    SYNC_MODE_KEY,
-    SYNC_MODES,
     Action,
     Aliases,
     AuthScheme,
@@ -33,7 +30,6 @@ from framework.definition.destination import (
     Preset,
     PresetKind,
     Subscription,
-    SyncMode,
     Target,
 )
 from framework.definition.destination_filters import (
@@ -106,10 +102,17 @@ from framework.definition.slugs import (
 )
 from framework.definition.subscriptions import (
     preset_subscription,
+    read_version,
     starting_subscriptions,
     subscription_from_wire,
     subscription_to_public_api,
     subscription_to_wire,
+)
+from framework.definition.sync_modes import (
+    MATCHING_KEY,
+    SYNC_MODE_KEY,
+    SYNC_MODES,
+    SyncMode,
 )
 from framework.definition.typed_classes import (
     Payload,
@@ -139,6 +142,24 @@ if TYPE_CHECKING:
         read_manifest,
         to_manifest,
     )
+    from framework.definition.migrating import (
+        MigratedSubscription,
+        migrate,
+    )
+    from framework.definition.migrations import (
+        AddField,
+        ChangeMapping,
+        KeepTrigger,
+        Migration,
+        MigrationStep,
+        RemoveField,
+        RenameAction,
+        RenameField,
+        ReplaceSyncMode,
+        ReplaceValue,
+        latest_version,
+        steps_of,
+    )
     from framework.definition.requirements import (
         tests_of,
     )
@@ -151,6 +172,11 @@ _EXPORTS = {
     "field_checks": "checks_of top_pruner_of",
     "json_schema": "read_fields to_document",
     "manifest": "INTERNAL ManifestReading from_manifest read_manifest to_manifest",
+    "migrating": "MigratedSubscription migrate",
+    "migrations": (
+        "AddField ChangeMapping KeepTrigger Migration MigrationStep RemoveField RenameAction "
+        "RenameField ReplaceSyncMode ReplaceValue latest_version steps_of"
+    ),
     "requirements": "tests_of",
     "shape_interpreter": "interpret",
 }
@@ -169,6 +195,7 @@ __all__ = [
     "SYNC_MODES",
     "SYNC_MODE_KEY",
     "Action",
+    "AddField",
     "Aliases",
     "AllOrNone",
     "AtMostOne",
@@ -177,6 +204,7 @@ __all__ = [
     "AuthScheme",
     "Batching",
     "Category",
+    "ChangeMapping",
     "Choice",
     "Choices",
     "ChoicesCall",
@@ -201,9 +229,13 @@ __all__ = [
     "HookCall",
     "InputMethod",
     "Job",
+    "KeepTrigger",
     "ManifestReading",
     "MappingHook",
     "MappingHookKind",
+    "MigratedSubscription",
+    "Migration",
+    "MigrationStep",
     "ObjectUI",
     "OneOf",
     "Payload",
@@ -215,6 +247,11 @@ __all__ = [
     "ProblemCode",
     "Rate",
     "RatesOfSettings",
+    "RemoveField",
+    "RenameAction",
+    "RenameField",
+    "ReplaceSyncMode",
+    "ReplaceValue",
     "Saved",
     "Settings",
     "Shape",
@@ -232,19 +269,23 @@ __all__ = [
     "filter_paths",
     "from_manifest",
     "interpret",
+    "latest_version",
     "membership",
+    "migrate",
     "outputs_to_json",
     "preset_subscription",
     "read_fields",
     "read_filter",
     "read_filters",
     "read_manifest",
+    "read_version",
     "requirement_text",
     "resolve_slug",
     "secret_texts",
     "setting_text",
     "shape_settings",
     "starting_subscriptions",
+    "steps_of",
     "subscription_from_wire",
     "subscription_to_public_api",
     "subscription_to_wire",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from framework.definition.audience_rules import Audiences, audience_problems
 from framework.definition.choices import ChoicesFunction, dynamic_problems
@@ -15,6 +15,8 @@ from framework.definition.fields import Field, check_fields
 from framework.definition.job_rules import Job, Poll, job_problems
 from framework.definition.mapping_hooks import MappingHook, hook_problems
 from framework.definition.rates import Rate, RatesOfSettings, check_rates, rate_problems
+from framework.definition.slugs import is_slug
+from framework.definition.sync_modes import MATCHING_KEY, SYNC_MODE_KEY, SyncMode
 from framework.definition.typed_classes import Payload, Settings, fields_of
 from framework.errors import (
     ConfigurationError,
@@ -25,14 +27,11 @@ from framework.errors import (
 from framework.mapping import check_mapping_shape
 from framework.triggers import parse
 
+if TYPE_CHECKING:
+    from framework.definition.migrations import Migration
+
 MAX_SUBSCRIPTIONS = 50
 """Maximum number of subscriptions of a connection, as documented by Segment."""
-
-SYNC_MODES = ("add", "update", "upsert", "delete", "mirror")
-"""The sync modes of reverse ETL, in Segment's spelling."""
-
-SYNC_MODE_KEY = "__segment_internal_sync_mode"
-MATCHING_KEY = "__segment_internal_matching_key"
 
 Coalesce: TypeAlias = Literal["none", "last", "membership", "merge"]
 """Which of several rows about one identifier are sent; see `Batching`."""
@@ -137,23 +136,6 @@ class Batching:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SyncMode:
-    """The sync modes of an action for warehouse-driven events."""
-
-    label: str
-    description: str = ""
-    default: str
-    choices: tuple[str, ...] = SYNC_MODES
-
-    def __post_init__(self) -> None:
-        unknown = [choice for choice in (*self.choices, self.default) if choice not in SYNC_MODES]
-        if unknown:
-            raise DefinitionError(
-                f"Unknown sync mode `{unknown[0]}`. Known sync modes: {', '.join(SYNC_MODES)}."
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Preset:
     """A subscription of a new connection, or one that an event of the host creates.
 
@@ -185,6 +167,7 @@ class Action:
     The requests of an *idempotent* action may be sent twice: a POST is repeated after an answer of
     5xx or a lost connection, too, as other methods are.
     If these hooks return `Accepted`, *poll* asks for the job with a `PollCall`, as *job* says.
+    *migrations* say how mappings of older versions of the action become current ones.
     Raises DefinitionError with every problem of the definition.
     """
 
@@ -204,6 +187,7 @@ class Action:
     rules: Sequence[FieldRule] = ()
     poll: Poll | None = field(default=None, repr=False)
     job: Job | None = None
+    migrations: Sequence[Migration] = ()
     hidden: bool = False
     platform: str = "cloud"
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -234,6 +218,11 @@ class Action:
         chosen = {key: f.mapping if f.mapping is not None else f.default
                   for key, f in self.fields.items()}  # fmt: skip
         return {key: value for key, value in chosen.items() if value is not None}
+
+    @property
+    def mapping_version(self) -> int | None:
+        """The version of current mappings; None if the action has no migrations."""
+        return self.migrations[-1].version if self.migrations else None
 
     def _problems(self) -> Any:
         yield from _slug_problems(self.slug)
@@ -266,6 +255,12 @@ class Action:
                 f"Batch key `{unknown[0]}` is not a field of the action. "
                 f"Known fields: {', '.join(self.fields)}."
             )
+        if self.migrations:
+            from framework.definition.migration_rules import (  # noqa: PLC0415 - for few actions
+                migration_problems,
+            )
+
+            yield from migration_problems(self.migrations, self.slug, self.fields, self.sync_mode)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,7 +312,7 @@ class Destination:
             object.__setattr__(self, name, tuple(found))
         problems = [*_slug_problems(self.slug), *self._transport_problems(), *self._twice()]
         problems += [*self._lane_problems(), *audience_problems(self.audience)]
-        problems += [*self._preset_problems(), *self._setting_problems()]
+        problems += [*self._preset_problems(), *self._setting_problems(), *self._claims()]
         if self.settings_fields:  # otherwise those of the hook are not known yet
             problems += dynamic_problems(
                 self.settings_fields, self.dynamic_settings, "dynamic_settings"
@@ -353,6 +348,10 @@ class Destination:
             found = check_rates(found(settings), self.slug)
         return (*([self.rate] if self.rate else []), *found)
 
+    def renamed(self, slug: str) -> Action | None:
+        """Return the action that was called *slug* before, by its migrations; None without one."""
+        return next((one for one in self.actions if slug in _earlier_slugs(one)), None)
+
     def complete(self, settings: type[Settings] | None, actions: Sequence[Action]) -> Destination:
         """Return the same destination with what its hooks returned, if anything."""
         return replace(self, settings=settings or self.settings, actions=actions or self.actions)
@@ -366,6 +365,16 @@ class Destination:
         slugs = [action.slug for action in self.actions]
         doubled = sorted({slug for slug in slugs if slugs.count(slug) > 1})
         return [f"Two actions have the slug `{slug}`." for slug in doubled]
+
+    def _claims(self) -> Iterator[str]:
+        claimed: dict[str, str] = {action.slug: action.slug for action in self.actions}
+        for action in self.actions:
+            for slug in dict.fromkeys(_earlier_slugs(action)):
+                other = claimed.setdefault(slug, action.slug)
+                if other == slug:
+                    yield f"Action `{action.slug}` renames the action `{slug}`, which still exists."
+                elif other != action.slug:
+                    yield f"Actions `{other}` and `{action.slug}` rename the action `{slug}`."
 
     def _lane_problems(self) -> Iterator[str]:
         lanes: dict[str, Action] = {}
@@ -417,8 +426,17 @@ class Destination:
         return found
 
 
+def _earlier_slugs(action: Action) -> list[str]:
+    if not action.migrations:
+        return []
+    from framework.definition.migrations import RenameAction, steps_of  # noqa: PLC0415 - as above
+
+    steps = steps_of(action.migrations)
+    return [one.old for one in steps if isinstance(one, RenameAction)]
+
+
 def _slug_problems(slug: Any) -> list[str]:
-    if isinstance(slug, str) and slug and not any(map(str.isspace, slug)):
+    if is_slug(slug):
         return []
     return [f"`slug` must be a text without spaces that is not empty, got {slug!r}."]
 
@@ -429,6 +447,8 @@ class Subscription:
 
     Fields that a mapping leaves out use the action's default. *sync_mode* and *matching_key* are
     those of warehouse rows; in the wire form the mapping holds them, so the two are always equal.
+    *mapping_version* is the version of the action's migrations that the mapping has passed; without
+    it, all of them are applied.
     Raises ConfigurationError if the mapping holds another one than is given.
     """
 
@@ -439,6 +459,7 @@ class Subscription:
     enabled: bool = True
     sync_mode: str | None = None
     matching_key: str | None = None
+    mapping_version: int | None = None
 
     def __post_init__(self) -> None:
         for name, key in (("sync_mode", SYNC_MODE_KEY), ("matching_key", MATCHING_KEY)):

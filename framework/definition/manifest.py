@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar, get_args
 
 from framework.definition.destination import (
-    SYNC_MODES,
     Action,
     AuthScheme,
     Batching,
@@ -23,7 +22,6 @@ from framework.definition.destination import (
     Destination,
     Preset,
     PresetKind,
-    SyncMode,
 )
 from framework.definition.field_json import IN_ACTIONS, IN_SETTINGS, read_table, table_to_wire
 from framework.definition.field_rules import RULES, FieldRule
@@ -43,12 +41,14 @@ from framework.definition.json_io import (
     sentences,
 )
 from framework.definition.mapping_hooks import MappingHook
+from framework.definition.migration_json import migrations_to_json, read_migrations
 from framework.definition.rates import (
     RATES_BY_SETTINGS,
     Rate,
     RatesOfSettings,
     unknown_rates,
 )
+from framework.definition.sync_modes import SYNC_MODES, SyncMode
 from framework.definition.typed_classes import fields_of
 from framework.errors import DefinitionError, FrameworkError
 from framework.mapping import check_mapping_shape
@@ -181,6 +181,7 @@ def _read_action(slug: str, document: JSON, place: JsonPointer) -> Action | None
             "platform": _text(document, "platform", place) or "cloud",
             "matching_keys": _read_keys(document.get("matchingKeys"), table, place),
             "rules": _read_rules(document.get("rules"), table, place.at("rules")),
+            "migrations": read_migrations(document.get("migrations"), place.at("migrations")),
         },
         document,
         place,
@@ -204,6 +205,8 @@ def _write_action(action: Action) -> dict[str, JSON]:
         written["matchingKeys"] = list(action.matching_keys)
     if action.rules:
         written["rules"] = [rule.to_json() for rule in action.rules]
+    if action.migrations:
+        written["migrations"] = migrations_to_json(action.migrations)
     if batching is not None and batching != _declared_batching(action.fields):
         written["batching"] = batching.to_json()
     return restore(written, action.extra)

@@ -1,8 +1,14 @@
-"""Abbreviated names of destinations."""
+"""Slugs of destinations and actions, and abbreviated names of destinations."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
+
+
+def is_slug(value: Any) -> bool:
+    """Return whether *value* is a text without spaces that is not empty."""
+    return isinstance(value, str) and bool(value) and not any(map(str.isspace, value))
 
 
 def resolve_slug(name: str, slugs: Collection[str]) -> str | None:

@@ -15,6 +15,7 @@ from framework.definition.json_io import (
     MAX_DEPTH,
     JsonPointer,
     WireReader,
+    display_of,
     is_a,
     is_shallow,
     read_flag,
@@ -24,14 +25,18 @@ from framework.definition.json_io import (
 from framework.errors import ConfigurationError
 from framework.paths import JSON, MISSING
 
+MAPPING_VERSION = "mappingVersion"
+"""The key of a subscription's mapping version, in every form."""
+
 _OF_ROWS = {"sync_mode": "syncMode", "matching_key": "matchingKey"}
 ENGINE = {
     "action": "partnerAction",
     "trigger": "subscribe",
     "mapping": "mapping",
     **_OF_ROWS,
+    "mapping_version": MAPPING_VERSION,
 }
-PUBLIC_API = {"action": "actionSlug", "trigger": "trigger", "mapping": "settings", **_OF_ROWS}
+PUBLIC_API = {**ENGINE, "action": "actionSlug", "trigger": "trigger", "mapping": "settings"}
 
 
 def subscription_from_wire(document: JSON) -> Subscription:
@@ -63,20 +68,22 @@ def subscription_to_public_api(subscription: Subscription) -> dict[str, JSON]:
     return _write(subscription, PUBLIC_API)
 
 
-def preset_subscription(preset: Preset) -> Subscription:
-    """Return the subscription of a preset."""
+def preset_subscription(preset: Preset, version: int | None = None) -> Subscription:
+    """Return the subscription of a preset; *version* is that of its action's mappings."""
     return Subscription(
         name=preset.name,
         action=preset.action,
         trigger=preset.trigger,
         mapping=copy.deepcopy(dict(preset.mapping)),
+        mapping_version=version,
     )
 
 
 def starting_subscriptions(destination: Destination) -> tuple[Subscription, ...]:
     """Return the subscriptions of a new connection: those of the automatic presets."""
     presets = (preset for preset in destination.presets if preset.kind == "automatic")
-    return tuple(preset_subscription(preset) for preset in presets)
+    versions = {action.slug: action.mapping_version for action in destination.actions}
+    return tuple(preset_subscription(one, versions.get(one.action)) for one in presets)
 
 
 def _read(document: Mapping[str, JSON], root: JsonPointer) -> Iterator[tuple[str, Any]]:
@@ -98,11 +105,31 @@ def _write(subscription: Subscription, spelling: Mapping[str, str]) -> dict[str,
     }
     if subscription.trigger is not None:
         written[spelling["trigger"]] = subscription.trigger
+    if subscription.mapping_version is not None:
+        written[MAPPING_VERSION] = subscription.mapping_version
     return written
 
 
 def _read_enabled(value: JSON, place: JsonPointer) -> JSON:
     return True if value is None else read_flag(value, place)
+
+
+def read_version(value: JSON) -> int | None:
+    """Return a mapping version, or None for null; raises ValueError for anything else."""
+    if value is None or (type(value) is int and value > 0):
+        return value
+    raise ValueError(VERSION_FORM)
+
+
+VERSION_FORM = "a whole number from 1"
+
+
+def _read_version(value: JSON, place: JsonPointer) -> JSON:
+    try:
+        return read_version(value)
+    except ValueError:
+        place.error(f"must be {VERSION_FORM}, got {display_of(value)}.")
+        return MISSING
 
 
 def _read_mapping(value: JSON, place: JsonPointer) -> JSON:
@@ -119,5 +146,6 @@ _READERS: Mapping[str, WireReader] = {
     "enabled": _read_enabled,
     "sync_mode": read_text,
     "matching_key": read_text,
+    "mapping_version": _read_version,
 }
 _OPTIONAL = frozenset({"trigger", *_OF_ROWS})

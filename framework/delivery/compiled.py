@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +28,8 @@ from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
 from framework.results import Skipped
 from framework.triggers import Trigger, parse
+
+_logger = logging.getLogger("action_destinations")
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +98,9 @@ def compile_subscriptions(
     for number, subscription in enumerate(subscriptions, 1):
         if subscription.enabled:
             try:
+                current = current_subscription(destination, subscription)
                 index = len(compiled)
-                compiled.append(_compile(index, destination, subscription, permission))
+                compiled.append(_compile(index, destination, current, permission))
             except FrameworkError as error:
                 problems += _named(number, subscription, error)
     if not problems and destination.conflicts:
@@ -108,6 +112,24 @@ def compile_subscriptions(
     if max_age is None:
         return tuple(compiled)
     return tuple(replace(one, batching=replace(one.batching, max_age=max_age)) for one in compiled)
+
+
+def current_subscription(destination: Destination, subscription: Subscription) -> Subscription:
+    """Return a subscription with its action's migrations applied, and log what they changed.
+
+    Raises ConfigurationError if the mapping is newer than the destination.
+    """
+    if subscription.mapping_version is None and not any(
+        action.migrations for action in destination.actions
+    ):
+        return subscription
+    from framework.definition import migrate  # noqa: PLC0415 - for few destinations
+
+    migrated = migrate(destination, subscription)
+    if migrated.notes:
+        name = subscription.name or subscription.action
+        _logger.warning("Subscription `%s` is migrated: %s", name, " ".join(migrated.notes))
+    return migrated.subscription
 
 
 def permission_for(destination: Destination, consent: Sequence[str] = ()) -> Permission:

@@ -211,6 +211,7 @@ def _subscription(action: Action) -> Subscription:
         action=action.slug,
         trigger=f'type = "track" and event = {json.dumps(action.slug)}',
         mapping={key: {"@path": f"$.properties.{key}"} for key in action.fields},
+        mapping_version=action.mapping_version,
     )
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
         Change,
         nearest_change,
     )
+    from framework.linting.current_mappings import (
+        CurrentSubscription,
+        current_subscription_of,
+    )
     from framework.linting.event_models import (
         EVENT_TYPES,
         EventModel,
@@ -64,6 +68,7 @@ _EXPORTS = {
     "catalogue": "CATALOGUE CODES MANIFEST Entry page",
     "connection_files": "check check_settings choose validate",
     "counterfactual": "Change nearest_change",
+    "current_mappings": "CurrentSubscription current_subscription_of",
     "event_models": "EVENT_TYPES EventModel model_from_sample model_from_schema model_from_spec",
     "issues": "Issue nearest suggestion",
     "satisfiability": "HeldTrigger SearchResult find_event",
@@ -81,6 +86,7 @@ __all__ = [
     "MAX_STEPS",
     "Change",
     "CheckResult",
+    "CurrentSubscription",
     "Difference",
     "Entry",
     "EventModel",
@@ -94,6 +100,7 @@ __all__ = [
     "check_settings",
     "check_subscription",
     "choose",
+    "current_subscription_of",
     "difference",
     "find_event",
     "model_from_sample",

@@ -19,6 +19,7 @@ from framework.config import (
 )
 from framework.definition import Conflict, Destination, Field, Subscription, resolve_slug
 from framework.errors import TriggerError, UnknownNameError
+from framework.linting.current_mappings import current_subscription_of
 from framework.linting.event_models import EventModel
 from framework.linting.issues import Issue, SubscriptionPart, suggestion
 from framework.linting.setting_checks import setting_problems
@@ -133,6 +134,8 @@ def _check_subscriptions(
 ) -> None:
     triggers: dict[int, str] = {}
     budget = WorkBudget()
+    items = tuple(_current(item, destination, findings, budget) for item in file.items)
+    file = replace(file, items=items)
     for index, item in enumerate(file.items):
         for issue in _subscription_issues(item, destination, model, budget):
             _report(issue, item, findings, budget)
@@ -145,6 +148,25 @@ def _check_subscriptions(
     if destination.conflicts:
         for conflict in destination.conflicts(subscriptions):
             _report(_issue(conflict, subscriptions), file.items[conflict.index], findings, budget)
+
+
+def _current(
+    item: SubscriptionItem, destination: Destination, findings: DiagnosticList, budget: WorkBudget
+) -> SubscriptionItem:
+    """Return the subscription with its action's migrations applied, and report what changed."""
+    current = current_subscription_of(destination, item.subscription)
+    for issue in current.issues:
+        _report(_of(item, issue), item, findings, budget)
+    return replace(item, subscription=current.subscription)
+
+
+def _of(item: SubscriptionItem, issue: Issue) -> Issue:
+    """Return an issue of a subscription.
+
+    Errors of a disabled one are warnings: they keep nothing from being delivered.
+    """
+    disabled = issue.severity == "error" and not item.subscription.enabled
+    return replace(issue, severity="warning") if disabled else issue
 
 
 def _issue(conflict: Conflict, subscriptions: Sequence[Subscription]) -> Issue:
@@ -162,13 +184,9 @@ def _slugs(destination: Destination) -> frozenset[str]:
 def _subscription_issues(
     item: SubscriptionItem, destination: Destination, model: EventModel, budget: WorkBudget
 ) -> Iterator[Issue]:
-    """Yield the issues of a subscription; those of parts of the wrong kind are found already.
-
-    Errors of a disabled subscription are warnings: they keep nothing from being delivered.
-    """
+    """Yield the issues of a subscription; those of parts of the wrong kind are found already."""
     for issue in _found_issues(item, destination, model, budget):
-        disabled = issue.severity == "error" and not item.subscription.enabled
-        yield replace(issue, severity="warning") if disabled else issue
+        yield _of(item, issue)
 
 
 def _found_issues(
@@ -227,6 +245,8 @@ def _spot(
         text = item.subscription.trigger or ""
         known = bool(text) and budget.affords(2 * issue.offset + issue.length)
         return findings.within(spot, text, issue.offset, issue.length) if known else spot
+    if issue.part == "mapping_version":
+        return item.spot("mapping_version")
     if issue.part == "action" or "mapping" not in item.parts:
         return item.spot("action")
     node = item.parts["mapping"]

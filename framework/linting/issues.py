@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from framework.config import Severity
 
-SubscriptionPart: TypeAlias = Literal["action", "trigger", "mapping"]
+SubscriptionPart: TypeAlias = Literal["action", "trigger", "mapping", "mapping_version"]
 DocumentPath: TypeAlias = tuple[str, ...]
 
 INCOMPLETE: Final = "Check incomplete: work limit reached."

@@ -148,6 +148,10 @@ def _subscription() -> Schema:
                     "enum": [*SYNC_MODES, None],
                 },
                 "matchingKey": maybe("string", "The field that identifies rows of a warehouse."),
+                "mappingVersion": {
+                    **maybe("integer", "The version of the action's mappings that this one has."),
+                    "minimum": 1,
+                },
                 "actionSlug": value("string", "The same as `partnerAction`.", minLength=1),
                 "trigger": maybe("string", "The same as `subscribe`."),
                 "settings": reference("mapping", "The same as `mapping`."),

@@ -152,6 +152,16 @@ def _action() -> Schema:
             },
             "Which fields need a value together.",
         ),
+        "migrations": listing(
+            record(
+                {
+                    "version": value("integer", "The version that the steps lead to.", minimum=1),
+                    "steps": listing(_step(), "The steps, in order."),
+                },
+                ("version", "steps"),
+            ),
+            "How saved mappings of older versions of the action become current ones.",
+        ),
     }
     head = {"title": "Action", "description": "An action of the destination."}
     return {**head, **record(properties, ("title", "fields"))}
@@ -161,6 +171,30 @@ _RULES = {
     "oneOf": "At least one of these fields has a value.",
     "allOrNone": "Either all of these fields have a value, or none of them has.",
     "atMostOne": "No two of these fields have a value.",
+}
+
+
+def _step() -> Schema:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": {
+            kind: {"type": "object", "description": text} for kind, text in _MIGRATION_STEPS.items()
+        },
+        "additionalProperties": False,
+    }
+
+
+_MIGRATION_STEPS = {
+    "renameField": "What was mapped to the field `old` is mapped to `new`.",
+    "removeField": "What was mapped to `field` is left out.",
+    "addField": "A mapping without `field` gets `value`.",
+    "replaceValue": "A `field` that is mapped exactly to `old` is mapped to `new`.",
+    "renameAction": "Subscriptions to the action `old` are subscriptions to this one.",
+    "replaceSyncMode": "A mapping with the sync mode `old` has `new`.",
+    "keepTrigger": "A subscription without a trigger of its own keeps `trigger`.",
+    "changeMapping": "The destination's code changes the mapping, as `text` says.",
 }
 
 

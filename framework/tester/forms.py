@@ -68,6 +68,7 @@ def _action(action: Action, written: Mapping[str, Any]) -> dict[str, JSON]:
         "mapping": action.default_mapping,
         "batching": batching and batching.to_json(),
         "hidden": action.hidden,
+        "mappingVersion": action.mapping_version,
         "fields": _form(action.fields, written["fields"]),
         "dynamic": list(action.dynamic),
         "rules": [rule.text for rule in action.rules],

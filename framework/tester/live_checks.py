@@ -6,6 +6,7 @@ The findings are those of `actions validate`; this module adds their positions.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from framework.definition import Destination
 from framework.errors import FrameworkError, TriggerError
@@ -13,6 +14,7 @@ from framework.linting import (
     Issue,
     check_exclusion,
     check_subscription,
+    current_subscription_of,
     model_from_spec,
     setting_problems,
     suggestion,
@@ -25,6 +27,7 @@ _PARTS: Mapping[str, str] = {
     "action": "partnerAction",
     "trigger": "subscribe",
     "mapping": "mapping",
+    "mapping_version": "mappingVersion",
 }
 
 
@@ -35,6 +38,11 @@ def diagnostics(chosen: Chosen) -> Iterator[dict[str, JSON]]:
         yield _finding(("settings", *problem.path), chosen.redactor.hide(text))
     known = [action.slug for action in definition.actions]
     readable: dict[int, str] = {}
+    current = [current_subscription_of(definition, one) for one in chosen.subscriptions]
+    for number, one in enumerate(current):
+        for fault in one.issues:
+            yield _told(number, fault)
+    chosen = replace(chosen, subscriptions=tuple(one.subscription for one in current))
     for number, subscription in enumerate(chosen.subscriptions):
         if subscription.action not in known:
             text = f"Destination `{definition.slug}` has no action `{subscription.action}`."

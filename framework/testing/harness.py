@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 import httpx
 
-from framework.definition import Choices, Subscription
+from framework.definition import Choices, MigratedSubscription, Subscription, migrate
 from framework.delivery import (
     ChoicesQuery,
     Connection,
@@ -179,6 +179,13 @@ class Harness:
         """Check the settings with the partner; raises IntegrationError if access is denied."""
         self.connect([]).check_authentication()
 
+    def migrate(self, subscription: Subscription) -> MigratedSubscription:
+        """Return what the destination's migrations make of a saved subscription, and notes.
+
+        Raises ConfigurationError if its mapping is newer than the destination.
+        """
+        return migrate(self.plugin.definition, subscription)
+
     def connect(self, subscriptions: Sequence[Subscription]) -> Connection:
         """Return a connection for *subscriptions*, which the harness closes.
 
@@ -203,7 +210,12 @@ class Harness:
         known = self.plugin.definition.action(action)
         without = {} if defaults else dict.fromkeys(known.default_mapping, _NOT_MAPPED)
         chosen = {**without, **mapping}
-        return Subscription(action=action, trigger=EVERY_EVENT, mapping=chosen)
+        return Subscription(
+            action=action,
+            trigger=EVERY_EVENT,
+            mapping=chosen,
+            mapping_version=known.mapping_version,
+        )
 
 
 class _NoTransport(httpx.BaseTransport):

@@ -62,4 +62,25 @@ CONNECTIONS: Final = (
         '    subscribe: event = "Left"\n    mapping: {reader: c@d.example}\n',
         "The reader that is added is not the one that is removed. Map the same reader in both.",
     ),
+    Entry(
+        "AD405",
+        "The mapping is of an older version of its action.",
+        "It is migrated whenever the file is used. `actions validate --fix` saves the new form and "
+        "keeps comments; in a mapping that is current, `mappingVersion` says so.",
+        f"{HEAD}subscriptions:\n  - partnerAction: sendLetter\n"
+        '    subscribe: type = "track"\n    mapping: {recipient: a@b.example, text: Hello}\n',
+        "The mapping is of an older version of action `sendLetter`. `recipient` is called "
+        "`address` now. Run `actions validate --fix` to save the new form: "
+        '{"mappingVersion": 1, "mapping": {"address": "a@b.example"}}.',
+    ),
+    Entry(
+        "AD406",
+        "The mapping cannot be migrated.",
+        "It is of a later version than the destination knows, or a migration fails.",
+        f"{HEAD}subscriptions:\n  - partnerAction: sendLetter\n"
+        '    subscribe: type = "track"\n    mappingVersion: 4\n'
+        "    mapping: {address: a@b.example, text: Hello}\n",
+        "The mapping has version 4, but action `sendLetter` of this version of the destination "
+        "knows versions up to 1. Update the destination.",
+    ),
 )

@@ -31,6 +31,9 @@ MANIFEST: Final[dict[str, Any]] = {
             "platform": "cloud",
             "hasPerformBatch": True,
             "batching": {"keys": ["round"]},
+            "migrations": [
+                {"version": 1, "steps": [{"renameField": {"old": "recipient", "new": "address"}}]}
+            ],
             "fields": {
                 "address": _text("Address", required=True, format="email"),
                 "text": _text("Text", required=True),

@@ -89,6 +89,7 @@ function taken(subscription) {
     subscribe: subscription.subscribe ?? action?.trigger ?? "",
     mapping: action ? ownMapping(action, subscription.mapping) : subscription.mapping ?? {},
     enabled: subscription.enabled !== false,
+    mappingVersion: subscription.mappingVersion,
   };
 }
 

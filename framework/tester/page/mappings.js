@@ -50,7 +50,7 @@ function adder(put) {
     const taken = new Set(state.subscriptions.map((one) => one.name));
     let name = action.title;
     for (let number = 2; taken.has(name); number += 1) name = `${action.title} ${number}`;
-    const subscription = { name, partnerAction: action.slug, subscribe: action.trigger ?? 'type = "track"', mapping: {}, enabled: true };
+    const subscription = { name, partnerAction: action.slug, subscribe: action.trigger ?? 'type = "track"', mapping: {}, enabled: true, mappingVersion: action.mappingVersion ?? undefined };
     state.subscriptions.push(subscription);
     put(subscription);
     changed("subscriptions");

@@ -55,8 +55,8 @@ export const askMode = () => (state.mode === "dry" && state.definition.hasSandbo
 
 export const targetName = (mode = askMode()) => (mode === "live" ? state.definition.name : mode === "dry" ? "no one (dry run)" : "the sandbox");
 
-export function subscriptionOf({ name, partnerAction, subscribe, mapping, enabled }) {
-  return { name, partnerAction, subscribe, mapping, enabled };
+export function subscriptionOf({ name, partnerAction, subscribe, mapping, enabled, mappingVersion }) {
+  return { name, partnerAction, subscribe, mapping, enabled, mappingVersion };
 }
 
 // A key as a step of a JSON pointer.

@@ -15,6 +15,7 @@ from framework.testing.certification import (
     conduct_checks,
     definition_checks,
     failure_checks,
+    migration_checks,
     row_checks,
 )
 from framework.testing.certification.certificate import (
@@ -62,12 +63,22 @@ def _has_hooks(subject: Subject) -> bool:
     return _calls(subject) and any(action.hooks for action in subject.definition.actions)
 
 
+def _has_migrations(subject: Subject) -> bool:
+    return any(action.migrations for action in subject.definition.actions)
+
+
 _CHECKS: Final = (
     _Check("texts", "everything is named and described", definition_checks.check_texts),
     _Check("defaults", "defaults are valid, triggers match", definition_checks.check_defaults),
     _Check("mappings", "default mappings read what events have", definition_checks.check_mappings),
     _Check("secret settings", "secrets are declared", definition_checks.check_secret_settings),
     _Check("batching", "batching rules have an effect", definition_checks.check_batching),
+    _Check(
+        "migrations",
+        "older mappings become valid ones, once",
+        migration_checks.check_migrations,
+        _has_migrations,
+    ),
     _Check("speed", "hooks do not block", conduct_checks.check_speed, _calls),
     _Check("generated events", "events are delivered", row_checks.check_generated, _calls),
     _Check("dry run", "only `client` reaches the network", conduct_checks.check_dry_run, _calls),

@@ -114,7 +114,12 @@ def check_mappings(subject: Subject) -> Findings:
     for action in subject.definition.actions:
         trigger = action.trigger or EVERY_EVENT
         mapping = action.default_mapping
-        subscription = Subscription(action=action.slug, trigger=trigger, mapping=mapping)
+        subscription = Subscription(
+            action=action.slug,
+            trigger=trigger,
+            mapping=mapping,
+            mapping_version=action.mapping_version,
+        )
         try:
             found = check_subscription(subject.definition, subscription, model)
         except FrameworkError as error:

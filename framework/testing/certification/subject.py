@@ -197,7 +197,14 @@ class Subject:
         chosen: list[Subscription] = []
         if action is not None:
             mapping = self.mapping(action)
-            chosen = [Subscription(action=action.slug, trigger=EVERY_EVENT, mapping=mapping)]
+            chosen = [
+                Subscription(
+                    action=action.slug,
+                    trigger=EVERY_EVENT,
+                    mapping=mapping,
+                    mapping_version=action.mapping_version,
+                )
+            ]
         with self.capture() as captured:
             connection = connect(
                 self.plugin,
