@@ -54,12 +54,8 @@ _EXPORTS = {
     "document_edits": "DocumentEdit UneditableError edited",
     "filter_items": "FilterItem",
     "manifests": "load_manifest parse_manifest",
-<<<<<<< HEAD
-    "test_files": "OUTCOMES SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
-=======
     "saved_migrations": "migration_edits",
-    "test_files": "SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
->>>>>>> 61b9c01 (Migrations of saved mappings: declared by actions, applied, reported, saved by validate --fix)
+    "test_files": "OUTCOMES SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
 }
 
 __all__ = [
