@@ -43,7 +43,7 @@ def table(first: str) -> list[list[str]]:
 
 # --- codes
 
-SOURCES = ("delivery", "relay", "clock.py")
+SOURCES = ("delivery", "relay", "sandbox", "clock.py")
 CODE = re.compile(r"[A-Z][A-Z_]{3,}")
 MAKING = {"Failed", "Skipped", "Unconfirmed", "replace", "ChoicesError"}
 OF_CHOICES = {"CHOICES_TYPE"}

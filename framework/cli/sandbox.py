@@ -92,6 +92,11 @@ def _setting(key: str, label: str, default: str) -> click.Option:
     )
 
 
+def _fixed(origin: str) -> str:
+    """Return an origin that a pattern matches."""
+    return origin.replace("*", "example")
+
+
 def _starter(partner: Sandbox) -> Callable[..., None]:
     def start(port: int, **settings: Any) -> None:
         from framework.sandbox import serve  # noqa: PLC0415 - heavy, imported at first use
@@ -100,7 +105,7 @@ def _starter(partner: Sandbox) -> Callable[..., None]:
         server = serve(partner, port=port)
         echo(f"{partner.name} sandbox: {server.url} (open it to see the received data)")
         for origin in partner.origins:
-            echo(f"Deliver to it: actions run --endpoint {origin}={server.url} ...")
+            echo(f"Deliver to it: actions run --endpoint {_fixed(origin)}={server.url} ...")
         server.run()
 
     return start

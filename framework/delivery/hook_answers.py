@@ -15,7 +15,7 @@ from framework.delivery.exchanges import Redactor
 from framework.delivery.holding import OneAnswer
 from framework.delivery.hook_failures import miscounted, misplaced, mistyped
 from framework.delivery.result_checks import body_of, clean_result, problems_of
-from framework.errors import IntegrationError, PluginExitError, StorageError
+from framework.errors import DefinitionError, IntegrationError, PluginExitError, StorageError
 from framework.results import DELIVERED, Accepted, Delivered, Failed, Result, Skipped, Unconfirmed
 
 _RESULTS: Final = (Delivered, Failed, Skipped, Unconfirmed)
@@ -54,6 +54,8 @@ class HookAnswers:
         except (Exception, SystemExit, GeneratorExit) as error:
             if self._strict:
                 raise
+            if isinstance(error, DefinitionError):  # such as a sandbox without a method
+                return Failed(500, "INTERNAL_ERROR", self._redactor.text(str(error)))
             name = self._slug
             trace = self._redactor.text(traceback.format_exc())
             self._logger.error("Destination `%s` failed unexpectedly.\n%s", name, trace)  # noqa: TRY400 - the traceback is redacted first

@@ -7,17 +7,19 @@ requests and logs them.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 from framework.clock import MovableClock, SandboxClock
-from framework.errors import UnknownNameError
+from framework.errors import DefinitionError, UnknownNameError
 from framework.paths import JSON
 from framework.sandbox.faults import GENERIC_FAULTS, DroppedConnectionError, Fault, FaultPlan
 
@@ -121,11 +123,12 @@ class Panel:
 class Sandbox:
     """A simulated partner: a WSGI app whose state can be inspected.
 
-    Subclasses set *name* and *origins* (the partner's origins that it simulates), and implement
-    `answer`, or `route` where routes have names of their own. The other methods that can be
-    overridden have defaults for a partner that keeps nothing and accepts everybody; all of them
-    run under the sandbox's lock. *own_faults* are descriptions of the sandbox's own faults by kind,
-    for which `fail` responds. `calls` counts requests by route.
+    Subclasses set *name* and *origins* (the partner's origins that it simulates; `*` in a host
+    matches any text, as in `https://*.acme.test`), and implement `answer`, or `route` where routes
+    have names of their own. The other methods that can be overridden have defaults for a partner
+    that keeps nothing and accepts everybody; all of them run under the sandbox's lock. *own_faults*
+    are descriptions of the sandbox's own faults by kind, for which `fail` responds. `calls` counts
+    requests by route.
     """
 
     name: ClassVar[str] = "Sandbox"
@@ -142,7 +145,9 @@ class Sandbox:
     def answer(self, request: SandboxRequest) -> SandboxResponse:
         """Return the response to *request*, if `route` is not overridden."""
         del request
-        raise NotImplementedError(f"{type(self).__name__} needs the method `answer` or `route`.")
+        raise DefinitionError(
+            f"The sandbox `{type(self).__name__}` needs the method `answer`, or `route`."
+        )
 
     def route(self, request: SandboxRequest) -> SandboxRoute:
         """Return the route of *request*, also of an unknown one; by default method and path."""
@@ -164,6 +169,10 @@ class Sandbox:
     def panels(self) -> tuple[Panel, ...]:
         """Return the tables of the page, without secrets or personal data."""
         return ()
+
+    def simulates(self, origin: str) -> bool:
+        """Return whether the partner has *origin*, by default if one of `origins` matches it."""
+        return any(_pattern(one).fullmatch(origin) for one in self.origins)
 
     def settings(self) -> dict[str, JSON]:
         """Return connection settings that the sandbox accepts."""
@@ -252,20 +261,20 @@ class Sandbox:
         self, fault: Fault | None, route: SandboxRoute, request: SandboxRequest
     ) -> SandboxResponse:
         if fault is None or fault.kind in {"slow", "drop-after"}:
-            return self._checked(route.answer())
+            return self._checked(route.answer(), route.name)
         if fault.kind == "drop-before":
             return SandboxResponse()
         if fault.kind in {"html", "html-gateway"}:
             status = 200 if fault.kind == "html" else 502
             return SandboxResponse(status, _HTML, content_type="text/html; charset=utf-8")
-        return self._checked(self.fail(fault, route, request))
+        return self._checked(self.fail(fault, route, request), route.name)
 
-    def _checked(self, response: object) -> SandboxResponse:
-        """Return a response; raises TypeError for anything else."""
+    def _checked(self, response: object, route: str) -> SandboxResponse:
+        """Return the response of a route; raises DefinitionError for anything else."""
         if isinstance(response, SandboxResponse):
             return response
-        raise TypeError(
-            f"The sandbox `{type(self).__name__}` must return a SandboxResponse, got "
+        raise DefinitionError(
+            f"The sandbox `{type(self).__name__}` must return a SandboxResponse for `{route}`, got "
             f"{type(response).__name__}."
         )
 
@@ -290,6 +299,11 @@ class Sandbox:
         )
         self.calls[route.name] += 1
         self._log.append(call)
+
+
+@cache
+def _pattern(origin: str) -> re.Pattern[str]:
+    return re.compile(re.escape(origin).replace(r"\*", r"[^/:@]+"))
 
 
 def respond(response: SandboxResponse, start_response: StartResponse) -> list[bytes]:

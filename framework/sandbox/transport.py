@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from framework.delivery import check_request_head
+from framework.errors import APIError
 from framework.sandbox.faults import DroppedConnectionError
 from framework.sandbox.partner import DELAY, Sandbox
 
@@ -20,8 +21,8 @@ class SandboxTransport(httpx.BaseTransport):
     """Passes requests for the sandbox's origins to *sandbox*; nothing reaches the network.
 
     A dropped connection raises httpx.RemoteProtocolError, a response later than the request's read
-    timeout httpx.ReadTimeout, a request to another origin httpx.ConnectError, and a header that
-    HTTP does not allow httpx.LocalProtocolError.
+    timeout httpx.ReadTimeout, and a header that HTTP does not allow httpx.LocalProtocolError. A
+    request to another origin raises APIError (`SANDBOX_ORIGIN`).
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -31,10 +32,10 @@ class SandboxTransport(httpx.BaseTransport):
         """Return the sandbox's response to *request*."""
         check_request_head(request.method, request.headers.raw)
         origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
-        if origin not in self.sandbox.origins:
-            known = ", ".join(self.sandbox.origins)
-            message = f"The sandbox simulates {known}, not {origin}."
-            raise httpx.ConnectError(message, request=request)
+        if not self.sandbox.simulates(origin):
+            known = ", ".join(self.sandbox.origins) or "no origin"
+            message = f"The sandbox simulates {known}, not {origin}. Add it to `origins`."
+            raise APIError(message, "SANDBOX_ORIGIN")
         environ = _environ(request)
         started = _Recorder()
         try:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destinations.criteo_audiences.sandbox import App, CriteoSandbox
+from framework.errors import APIError
 from framework.sandbox import Fault, FrozenClock, SandboxTransport, serve
 from framework.sandbox.page import render
 from tests.destinations.criteo_audiences.sandbox_api import NOW, SEGMENTS, Api, refusal
@@ -286,8 +287,9 @@ def test_whatever_is_sent_gets_an_answer() -> None:
 
 def test_the_real_origin_is_the_only_one_in_process() -> None:
     transport = SandboxTransport(CriteoSandbox())
-    with httpx.Client(transport=transport) as client, pytest.raises(httpx.ConnectError) as caught:
+    with httpx.Client(transport=transport) as client, pytest.raises(APIError) as caught:
         client.get("https://rm-api.criteo.com/")
     assert str(caught.value) == (
-        "The sandbox simulates https://api.criteo.com, not https://rm-api.criteo.com."
+        "The sandbox simulates https://api.criteo.com, not https://rm-api.criteo.com. "
+        "Add it to `origins`."
     )

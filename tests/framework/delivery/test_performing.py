@@ -17,6 +17,7 @@ from framework.definition import MATCHING_KEY, SYNC_MODE_KEY, Action, Subscripti
 from framework.delivery import Cache, Client, Connection, OAuthRefreshToken, bearer
 from framework.errors import (
     APIError,
+    DefinitionError,
     IntegrationError,
     InvalidAuthenticationError,
     PayloadValidationError,
@@ -438,6 +439,13 @@ def test_an_exception_of_identify_fails_all() -> None:
     opened = plugin(identify=raising(KeyError("x")), perform_batch=lambda: None)
     expected = Failed(500, "INTERNAL_ERROR", "Destination `partner` raised KeyError.")
     assert results(connected(opened)) == [expected, expected]
+
+
+def test_a_mistake_of_the_definition_is_told_as_it_is() -> None:
+    """Such as a sandbox without `answer`, which its author has to complete."""
+    text = "The sandbox `Empty` needs the method `answer`, or `route`."
+    opened = plugin(perform_batch=raising(DefinitionError(text)))
+    assert results(connected(opened)) == [Failed(500, "INTERNAL_ERROR", text)] * 2
 
 
 # Tokens

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 
-from framework.errors import UnknownNameError
-from framework.sandbox import Fault, SandboxTransport
+from framework.errors import APIError, DefinitionError, UnknownNameError
+from framework.sandbox import Fault, Sandbox, SandboxRequest, SandboxTransport
 from framework.sandbox.partner import LOG_LENGTH
 from tests.framework.sandbox.bell import Bell
 
@@ -173,11 +174,60 @@ def test_the_state_holds_everything_in_the_detail_asked_for(
 
 
 def test_no_request_leaves_for_another_origin(client: httpx.Client) -> None:
-    with pytest.raises(httpx.ConnectError) as caught:
+    with pytest.raises(APIError) as caught:
         client.get("http://bell.example:8080/ring")
     assert str(caught.value) == (
-        "The sandbox simulates https://bell.example, not http://bell.example:8080."
+        "The sandbox simulates https://bell.example, not http://bell.example:8080. "
+        "Add it to `origins`."
     )
+    assert (caught.value.code, caught.value.status) == ("SANDBOX_ORIGIN", 400)
+
+
+@pytest.mark.parametrize(
+    ("origin", "simulated"),
+    [
+        ("https://api.acme.test", True),
+        ("https://one.tenants.acme.test", True),
+        ("https://tenants.acme.test", False),
+        ("https://a.b.tenants.acme.test", True),
+        ("http://one.tenants.acme.test", False),
+        ("https://one.tenants.acme.test:8443", False),
+        ("https://one.tenants.acme.testing", False),
+        ("http://[::1]:8080", True),
+    ],
+)
+def test_origins_may_be_patterns(origin: str, simulated: bool) -> None:  # noqa: FBT001 - expected
+    class Tenants(Sandbox):
+        origins: ClassVar[tuple[str, ...]] = (
+            "https://api.acme.test",
+            "https://*.tenants.acme.test",
+            "http://[::1]:8080",
+        )
+
+    assert Tenants().simulates(origin) is simulated
+
+
+def test_a_sandbox_without_answer_says_what_to_write() -> None:
+    class Empty(Sandbox):
+        origins: ClassVar[tuple[str, ...]] = ("https://empty.example",)
+
+    class Wrong(Empty):
+        def answer(self, request: SandboxRequest) -> Any:
+            del request
+            return {"ok": True}
+
+    found = {}
+    for sandbox in (Empty(), Wrong()):
+        with (
+            httpx.Client(transport=SandboxTransport(sandbox)) as client,
+            pytest.raises(DefinitionError) as caught,
+        ):
+            client.get("https://empty.example/a")
+        found[type(sandbox)] = str(caught.value)
+    assert found == {
+        Empty: "The sandbox `Empty` needs the method `answer`, or `route`.",
+        Wrong: "The sandbox `Wrong` must return a SandboxResponse for `GET /a`, got dict.",
+    }
 
 
 def test_calls_from_many_threads_all_count(bell: Bell) -> None:
