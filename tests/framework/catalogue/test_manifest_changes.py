@@ -12,18 +12,25 @@ from hypothesis import given
 
 from framework import (
     Action,
+    AddField,
     Batching,
+    ChangeMapping,
     Choice,
     Condition,
     Conditions,
     Destination,
     Field,
     HookCall,
+    KeepTrigger,
     MappingHook,
+    Migration,
     OneOf,
     Payload,
     Preset,
     Rate,
+    RemoveField,
+    RenameField,
+    ReplaceSyncMode,
     Saved,
     SyncMode,
     field,
@@ -652,6 +659,130 @@ def test_what_is_not_breaking_accepts_what_was_accepted(old: Field) -> None:
         changes = changes_between(with_field(old), with_field(new))
         if all(change.level != BREAKING for change in changes):
             assert [raw for raw in taken if not _accepts(new, raw)] == [], new
+
+
+def action_with(*steps: Any, version: int = 1, **options: Any) -> Destination:
+    migrations = [Migration(version, steps)] if steps else []
+    given: dict[str, Any] = {
+        "slug": "send",
+        "title": "Send",
+        "payload": {"kept": Field()},
+        "migrations": migrations,
+        **options,
+    }
+    return Destination(slug="d", name="D", actions=(Action(**given),))
+
+
+NEEDED_FIELD = {"kept": Field(), "new": Field(required=True)}
+MODES = SyncMode(label="M", default="mirror", choices=("mirror", "delete"))
+FEWER = SyncMode(label="M", default="upsert", choices=("upsert", "delete"))
+MIGRATED: dict[str, tuple[Destination, dict[str, Any], Any, str]] = {
+    "a renamed field": (
+        action_with(
+            payload={"kept": Field(), "old": Field(required=True)},
+            matching_keys=["old"],
+            batching=Batching(keys=("old",)),
+            rules=[OneOf("kept", "old")],
+        ),
+        {
+            "payload": NEEDED_FIELD,
+            "matching_keys": ["new"],
+            "batching": Batching(keys=("new",)),
+            "rules": [OneOf("kept", "new")],
+        },
+        RenameField("old", "new"),
+        "`/actions/send/fields/old` is called `new` now. A migration changes saved mappings.",
+    ),
+    "a removed field": (
+        action_with(payload={"kept": Field(), "old": Field()}),
+        {},
+        RemoveField("old"),
+        (
+            "`/actions/send/fields/old` is no longer a field of an action. A migration removes it "
+            "from saved mappings."
+        ),
+    ),
+    "a required field": (
+        action_with(),
+        {"payload": NEEDED_FIELD},
+        AddField("new", "x"),
+        (
+            "`/actions/send/fields/new` is a new field of an action, and required. A migration "
+            "changes saved mappings."
+        ),
+    ),
+    "a default trigger": (
+        action_with(trigger='type = "track"'),
+        {"trigger": 'type = "page"'},
+        KeepTrigger("type='track'"),
+        (
+            '`/actions/send/defaultSubscription` is `type = "page"`, before `type = "track"`: '
+            "subscriptions without a trigger of their own change. A migration changes saved "
+            "mappings."
+        ),
+    ),
+    "a sync mode": (
+        action_with(sync_mode=MODES),
+        {"sync_mode": FEWER},
+        ReplaceSyncMode("mirror", "upsert"),
+        (
+            "`/actions/send/syncMode/choices` has `upsert` in place of `mirror`. A migration "
+            "changes saved mappings."
+        ),
+    ),
+    "a function": (
+        action_with(),
+        {"payload": {"kept": Field(type="number")}},
+        ChangeMapping(dict, "It converts.", ["kept"]),
+        (
+            "`/actions/send/fields/kept` has the type number, before string. A migration changes "
+            "saved mappings."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "options", "step", "message"), MIGRATED.values(), ids=MIGRATED)
+def test_a_migration_makes_a_breaking_change_a_note(
+    old: Destination, options: dict[str, Any], step: Any, message: str
+) -> None:
+    """Without it the change is breaking; one that older connections have passed is no help."""
+    without = changes_between(old, action_with(**options))
+    assert BREAKING in {change.level for change in without}
+    new = action_with(step, **options)
+    found = changes_between(old, new)
+    assert {change.level for change in found} <= {NOTE, COMPATIBLE}
+    assert message in [change.message for change in found if change.level == NOTE]
+    read = changes_between(*(from_manifest(to_manifest(one)) for one in (old, new)))
+    assert read == found
+    passed = replace(old, actions=[replace(old.actions[0], migrations=[Migration(1, [LATER])])])
+    assert BREAKING in {change.level for change in changes_between(passed, new)}
+
+
+LATER = ChangeMapping(dict, "Something else.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ((1,), (1, 2), [(COMPATIBLE, "migration-added")]),
+        ((1, 2), (2,), [(NOTE, "migration-changed")]),
+        ((1, 2), (1,), [(BREAKING, "migration-changed")]),
+        ((1,), (), [(BREAKING, "migration-changed")]),
+    ],
+)
+def test_changes_of_migrations_themselves(
+    before: tuple[int, ...], after: tuple[int, ...], expected: list[tuple[str, str]]
+) -> None:
+    old, new = (
+        action_with(migrations=[Migration(one, [LATER]) for one in versions])
+        for versions in (before, after)
+    )
+    assert kinds(old, new) == expected
+    other = action_with(migrations=[Migration(1, [RemoveField("x")])])
+    assert kinds(action_with(migrations=[Migration(1, [LATER])]), other) == [
+        (NOTE, "migration-changed")
+    ]
 
 
 def test_changes_are_of_known_kinds() -> None:

@@ -13,6 +13,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from framework import (
+    Action,
+    ChangeMapping,
+    Destination,
+    Field,
+    Migration,
+    RemoveField,
+    RenameAction,
+    RenameField,
+    hookimpl,
+    open_plugin,
+)
 from framework.cli.app import actions
 from framework.errors import UnknownNameError
 from framework.testing import Certificate, CertificateFinding, certify
@@ -84,6 +96,67 @@ def found_in(bug: Any, folder: Path, known: dict[str, set[CertificateFinding]]) 
     name = base.get(bug.file, bug.file)
     found = certify(bug.plugin(folder), settings_of(name), only=[bug.check])
     return bool({*found.findings} - known[name])
+
+
+def shifted(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {**mapping, "count": mapping.get("count", 0) + 1}
+
+
+def emptied(mapping: dict[str, Any]) -> dict[str, Any]:
+    mapping.clear()
+    return mapping
+
+
+def failing(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {"text": mapping["old"]}
+
+
+MIGRATIONS: dict[str, tuple[list[Any], str]] = {
+    "healthy": ([RenameField("old", "text"), RemoveField("gone"), RenameAction("post")], ""),
+    "changes its own result": (
+        [ChangeMapping(shifted, "It counts.")],
+        "A migration of an empty mapping changes its own result when it is applied again.",
+    ),
+    "fails for some mappings": (
+        [ChangeMapping(failing, "It renames.")],
+        "From an empty mapping: A migration of the mapping failed with KeyError: It renames.",
+    ),
+    "leads to an unknown field": (
+        [ChangeMapping(lambda _: {"texts": 1}, "It renames.")],
+        "Migrations of an empty mapping lead to `texts`, which is not a field.",
+    ),
+    "leads to an invalid mapping": (
+        [ChangeMapping(lambda _: {"text": {"@nothing": 1}}, "It renames.")],
+        "Migrations make an empty mapping invalid.",
+    ),
+    "changes what is current": (
+        [ChangeMapping(emptied, "It forgets.")],
+        "Migrations change a current mapping: It forgets.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("steps", "finding"), MIGRATIONS.values(), ids=MIGRATIONS)
+def test_migrations_are_tried(steps: list[Any], finding: str) -> None:
+    """What older mappings become is valid, and stays when it is migrated again."""
+
+    class Post:
+        @hookimpl
+        def destination(self) -> Destination:
+            fields = {"text": Field("Text"), "count": Field("Count", type="integer")}
+            action = Action(
+                slug="send", title="Send", payload=fields, migrations=[Migration(1, steps)]
+            )
+            return Destination(slug="post", name="Post", actions=[action])
+
+        @hookimpl
+        def perform(self, payload: Any) -> None:
+            """Send nothing."""
+
+    (check,) = certify(open_plugin(Post()), only=["migrations"]).checks
+    assert check.verdict == ("failed" if finding else "passed")
+    found = [one.message for one in check.findings]
+    assert any(message.startswith(finding) for message in found) if finding else found == []
 
 
 def test_the_command_reports() -> None:
