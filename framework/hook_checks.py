@@ -1,4 +1,8 @@
-"""What keeps the functions of a plugin from being called as hooks, and where its files say so."""
+"""What keeps the functions of a plugin from being called as hooks, and where its files say so.
+
+Annotations are read as far as that is certain: what cannot be evaluated, protocols and type
+variables fit everything.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,22 @@ import functools
 import inspect
 import linecache
 import re
+import sys
 import threading
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping
+import types
+import typing
+from collections import abc
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from inspect import Parameter
+from pathlib import Path
 from typing import Any, Final
 
 from framework.errors import UnknownNameError
+
+Given: typing.TypeAlias = Mapping[str, Sequence[tuple[Any, str]]]
+"""The types that arguments have, by name, each with the words that say why."""
 
 _VARIADIC: Final = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 
@@ -96,6 +109,133 @@ def _check_argument(hook: str, argument: Parameter, known: Collection[str]) -> I
         )
 
 
+def contradictions(
+    hook: str, function: Callable[..., Any], spec: Callable[..., Any], given: Given
+) -> Iterator[str]:
+    """Say which annotations of *function* contradict what *hook* gets and returns.
+
+    *spec* is the specification of the hook; *given* says more about some of its arguments. What a
+    decorator replaced is not checked.
+    """
+    if hasattr(function, "__wrapped__"):
+        return
+    known = _annotations(spec)
+    for name, note in _annotations(function).items():
+        place = f"Argument `{name}` of hook `{hook}`"
+        wrong = [(kind, why) for kind, why in given.get(name, ()) if not _takes(note, kind)]
+        if name == "return":
+            place = f"The result of hook `{hook}`"
+            wrong = [] if _may_return(note, known[name]) else [(known[name], "it has to be")]
+        elif not given.get(name) and not _overlap(note, known.get(name, Any)):
+            wrong = [(known[name], "it is")]
+        if wrong:
+            kind, why = wrong[0]
+            yield f"{place} is annotated {_shown(note)}, but {why} {_shown(kind)}. Correct it."
+
+
+def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of *function* that can be evaluated, with the return type."""
+    if sys.version_info >= (3, 14):  # annotations are evaluated when they are read
+        from annotationlib import Format, get_annotations  # noqa: PLC0415 - not on older ones
+
+        written = get_annotations(function, format=Format.FORWARDREF)
+    else:
+        written = function.__annotations__
+    found: dict[str, Any] = {}
+    for name, note in written.items():
+        with suppress(Exception):  # such as a name that only type checkers know
+            while isinstance(note, str):
+                note = eval(note, function.__globals__)  # noqa: PLW2901, S307 - the plugin's own
+            found[name] = note
+    return found
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the type alone; what is not certain is Any."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in {typing.Union, types.UnionType}:
+        return tuple(part for one in arguments for part in _parts(one))
+    if origin is typing.Annotated:
+        return _parts(arguments[0])
+    if origin is typing.Literal:
+        return tuple({type(value) for value in arguments})
+    if isinstance(kind, typing.NewType):
+        return _parts(kind.__supertype__)
+    if kind is None or typing.is_typeddict(kind):
+        return (types.NoneType if kind is None else dict,)
+    certain = isinstance(origin or kind, type) and not getattr(kind, "_is_protocol", False)
+    return (kind if certain else Any,)
+
+
+def _takes(note: Any, kind: Any) -> bool:
+    """Return whether every value of the type *kind* has the type *note*."""
+    return all(any(_fits(one, part) for one in _parts(note)) for part in _parts(kind))
+
+
+def _overlap(note: Any, kind: Any) -> bool:
+    """Return whether a value may have both types."""
+    pairs = [(one, part) for one in _parts(note) for part in _parts(kind)]
+    return any(_fits(one, part) or _fits(part, one) for one, part in pairs)
+
+
+def _may_return(note: Any, kind: Any) -> bool:
+    """Return whether each part of *note* may be returned; None among others always may."""
+    parts = [part for part in _parts(note) if part is not types.NoneType] or [types.NoneType]
+    return all(_overlap(part, kind) for part in parts)
+
+
+def _fits(wanted: Any, kind: Any) -> bool:
+    """Return whether *kind* is *wanted* or a subclass, also the types in brackets."""
+    if wanted is Any or kind is Any:
+        return True
+    outer, inner = typing.get_origin(wanted) or wanted, typing.get_origin(kind) or kind
+    if not issubclass(inner, outer):
+        return False
+    if issubclass(inner, str | bytes) and outer is not object:
+        return issubclass(outer, str | bytes)  # a text is a sequence, but no list of texts
+    ours, theirs = typing.get_args(wanted), typing.get_args(kind)
+    if outer in {tuple, abc.Callable} or len(ours) != len(theirs):
+        return True
+    return all(map(_takes, ours, theirs))
+
+
+def _shown(kind: Any) -> str:
+    """Return a type as it is written in code."""
+    text = " | ".join(
+        str(part) if typing.get_args(part) else getattr(part, "__qualname__", str(part))
+        for part in _parts(kind)
+    )
+    return "`" + re.sub(r"\b[a-z_]\w*\.", "", text).replace("NoneType", "None") + "`"
+
+
+def hidden_hooks(plugin: Any, hooks: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield place and problem of each hook whose place a submodule of the same name takes.
+
+    Python binds a submodule to its name in the package when it is first imported. *hooks* are
+    the names of all hooks.
+    """
+    paths = getattr(plugin, "__path__", None)
+    if not inspect.ismodule(plugin) or paths is None:
+        return
+    for name in sorted(set(hooks)):
+        full = f"{plugin.__name__}.{name}"
+        here = _line_of(name, plugin, r"(?:async\s+)?def\s+")
+        value = vars(plugin).get(name)
+        if not here or (full in sys.modules and not inspect.ismodule(value)):
+            continue
+        if inspect.ismodule(value) or _has_module(paths, name):
+            text = (
+                f"Module `{full}` takes the place of the hook `{name}` when it is imported. "
+                f'Rename the module, or the function: `@hookimpl(specname="{name}")`.'
+            )
+            yield here, text
+
+
+def _has_module(paths: Iterable[str], name: str) -> bool:
+    """Return whether a package in *paths* has a module or package called *name*."""
+    return any((Path(path) / found).exists() for path in paths for found in (f"{name}.py", name))
+
+
 def unmarked_hooks(plugin: Any, hooks: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
     """Yield place and problem of whatever looks like one of *hooks* but cannot be called as one.
 
@@ -127,11 +267,14 @@ def repeated_hooks(plugin: Any, hooks: Collection[str]) -> Iterator[tuple[str, s
             yield f"{file}:{others[-1]}", text
 
 
-def _line_of(name: str, plugin: Any) -> str:
-    """Return where a module assigns *name*, as `FILE:LINE`; empty if it does not."""
+def _line_of(name: str, plugin: Any, keyword: str = r"(?:class\s+)?") -> str:
+    """Return where a module assigns *name*, or defines it after *keyword*, as `FILE:LINE`.
+
+    Empty if it does not.
+    """
     file = getattr(plugin, "__file__", None) or ""
     for number, line in enumerate(linecache.getlines(file), 1):
-        if re.match(rf"(?:class\s+)?{name}\b", line):
+        if re.match(rf"{keyword}{name}\b", line):
             return f"{file}:{number}"
     return ""
 

@@ -34,7 +34,10 @@ from framework.errors import (
     UnknownNameError,
 )
 from framework.hook_checks import (
+    Given,
     check_implementation,
+    contradictions,
+    hidden_hooks,
     is_interrupt,
     place_of,
     place_of_error,
@@ -294,6 +297,9 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     except DefinitionError as error:
         raise _wrong(manager, "destination", str(error), error.problems) from error
     plugin = Plugin(definition, manager, loaded.name, loaded.origin)
+    problems = [*_contradictions(plugin, loaded.module)]
+    if problems:
+        raise PluginError(" ".join(problems), problems)
     problems = [*_unidentified(plugin), *_without_choices(definition)]
     if problems:
         raise _wrong(manager, "destination", " ".join(problems), problems)
@@ -301,6 +307,33 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
         text = "It implements neither `perform` nor `perform_batch`."
         raise _wrong(manager, "destination", text)
     return plugin
+
+
+def _contradictions(plugin: Plugin, module: Any) -> Iterator[str]:
+    """Yield a problem, with its place, for each annotation that contradicts hook or definition."""
+    for caller in plugin.manager.get_hookcallers(module) or ():
+        given = _given(plugin, caller.name)
+        for impl in caller.get_hookimpls():
+            if impl.plugin is module and not _wraps(impl):
+                spec = getattr(hookspecs, caller.name)
+                found = contradictions(caller.name, impl.function, spec, given)
+                yield from (_at(place_of(impl.function), problem) for problem in found)
+
+
+def _given(plugin: Plugin, hook: str) -> Given:
+    """Return the types of the arguments of *hook* that the definition decides."""
+    settings, actions = plugin.definition.settings, plugin.definition.actions
+    alone = plugin.implements("perform")
+    payloads = [
+        (one.payload if isinstance(one.payload, type) else dict, f"the payload of `{one.slug}` is")
+        for one in actions
+        if hook != "perform_batch" or one.batching or not alone
+    ]
+    return {
+        "settings": [(settings, "it is")] if isinstance(settings, type) else [],
+        "payload": payloads,
+        "payloads": [(list[kind], text) for kind, text in payloads],  # type: ignore[valid-type]
+    }
 
 
 def _unidentified(plugin: Plugin) -> Iterator[str]:
@@ -346,6 +379,7 @@ def _manager(loaded: _Loaded) -> pluggy.PluginManager:
     others = {name: names for name, names in HOOKS.items() if name not in implemented}
     found += unmarked_hooks(loaded.module, others)
     found += repeated_hooks(loaded.module, implemented)
+    found += hidden_hooks(loaded.module, HOOKS)
     if found:
         problems = [_at(place, problem) for place, problem in found]
         raise PluginError(" ".join(problems), problems)

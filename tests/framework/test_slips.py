@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -104,6 +106,82 @@ SLIPS = [
         UNMARKED.format("auth"),
     ),
 ]
+ARGUMENT = "Argument `{}` of hook `{}` is annotated {}, but {}. Correct it."
+RESULT = "The result of hook `{}` is annotated {}, but it has to be {}. Correct it."
+OTHERS = """\
+class Other(Payload):
+    more: int | None = field("More")
+class Elsewhere(Settings):
+    place: str | None = field("Place")
+"""
+CONTRADICTIONS = [
+    ("perform(payload: Other)", "payload", "`Other`", "the payload of `send` is `Line`"),
+    ("perform(payload: 'Other | None')", "payload", "`Other | None`",
+     "the payload of `send` is `Line`"),
+    ("perform(payload: list[Line])", "payload", "`list[Line]`", "the payload of `send` is `Line`"),
+    ("perform(payload: str)", "payload", "`str`", "the payload of `send` is `Line`"),
+    ("perform(settings: Elsewhere)", "settings", "`Elsewhere`", "it is `Key`"),
+    ("auth(settings: Elsewhere)", "settings", "`Elsewhere`", "it is `Key`"),
+    ("perform(client: httpx.AsyncClient)", "client", "`AsyncClient`", "it is `Client`"),
+    ("perform(event: str)", "event", "`str`", "it is `dict[str, Any]`"),
+    ("perform(event: list[str])", "event", "`list[str]`", "it is `dict[str, Any]`"),
+    ("perform(identifier: int)", "identifier", "`int`", "it is `str | None`"),
+    ("perform(membership: str)", "membership", "`str`", "it is `bool | None`"),
+    ("perform(confide: str)", "confide", "`str`", "it is `Callable[[str], None]`"),
+    ("perform_batch(payloads: list[Other])", "payloads", "`list[Other]`",
+     "the payload of `send` is `list[Line]`"),
+    ("perform_batch(payloads: Line)", "payloads", "`Line`",
+     "the payload of `send` is `list[Line]`"),
+    ("perform_batch(identifiers: str)", "identifiers", "`str`", "it is `Sequence[str]`"),
+    ("perform_batch(identifiers: list[int])", "identifiers", "`list[int]`",
+     "it is `Sequence[str]`"),
+    ("identify(payloads: list[str])", "payloads", "`list[str]`",
+     "the payload of `send` is `list[Line]`"),
+]  # fmt: skip
+RETURNED = "`Response | Delivered | Failed | Skipped | Unconfirmed | Accepted | None`"
+RESULTS = [
+    ("perform() -> str", "`str`", RETURNED),
+    ("perform() -> bool", "`bool`", RETURNED),
+    ("perform() -> str | None", "`str | None`", RETURNED),
+    ("perform() -> list[Delivered]", "`list[Delivered]`", RETURNED),
+    ("identify() -> list[int]", "`list[int]`", "`Sequence[str | Failed]`"),
+    ("identify() -> str", "`str`", "`Sequence[str | Failed]`"),
+    ("identify() -> None", "`None`", "`Sequence[str | Failed]`"),
+    ("check_authentication() -> bool", "`bool`", "`None`"),
+    ("describe_error() -> str", "`str`", "`tuple[str, str] | ErrorDescription | None`"),
+]
+AGREEMENTS = [
+    "perform(payload: Line) -> httpx.Response",
+    "perform(payload: Payload) -> Any",
+    "perform(payload: Line | Other) -> Delivered | Failed",
+    "perform(payload: Any) -> None",
+    "perform(payload: object, event: Mapping[str, object]) -> httpx.Response | None",
+    "perform(payload: OnlyForTypeCheckers)",
+    "perform(settings: Key, client: httpx.Client, identifier: str) -> Result",
+    "perform(settings: Settings, sync_mode: Literal['add'], membership: bool)",
+    "perform(event: Named, confide: Callable[[str], object])",
+    "perform(payload: Annotated[Line, 'x'], cache: Kept, identifier: Name)",
+    "perform(payload: T) -> T",
+    "perform_batch(payloads: list[Line], identifiers: Iterable[str]) -> list[Result]",
+    "perform_batch(payloads: Sequence[Payload]) -> list[Delivered | Failed]",
+    "identify(payloads: Sequence[Line]) -> list[str]",
+    "auth(settings: Key) -> httpx.BasicAuth",
+    "check_authentication(client: httpx.Client) -> None",
+    "describe_error(response: httpx.Response) -> tuple[str, str]",
+    "open_resource() -> AbstractContextManager[int]",
+]
+TYPING = """\
+from collections.abc import *
+from contextlib import AbstractContextManager
+from typing import *
+from framework import Delivered, Failed, Result
+class Named(TypedDict):
+    type: str
+class Kept(Protocol):
+    def get(self, key: str) -> Any: ...
+T = TypeVar("T")
+Name = NewType("Name", str)
+"""
 FINE = [
     "",
     "from slip_other_folder.hooks import auth\n",
@@ -142,7 +220,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def loaded(folder: Path, text: str) -> ModuleType:
-    (folder / "slip_plugin.py").write_text(f"{HEAD}{text}{PERFORM}", "utf-8")
+    perform = "" if re.search(r"def perform(_batch)?\(", text) else PERFORM
+    (folder / "slip_plugin.py").write_text(f"{HEAD}{text}{perform}", "utf-8")
     importlib.invalidate_caches()
     return importlib.import_module("slip_plugin")
 
@@ -170,3 +249,89 @@ def test_a_hook_imported_within_a_package_is_told_with_its_file(folder: Path) ->
 def test_what_is_no_slip_loads_and_delivers(folder: Path, text: str) -> None:
     with connected(open_plugin(loaded(folder, text))) as connection:
         assert connection.deliver([{"type": "track", "event": "a"}]).results == [DELIVERED]
+
+
+def contradicted(folder: Path, text: str) -> str:
+    """Return what is told about a hook whose annotations contradict something."""
+    for head in (HEAD, HEAD.partition("\n")[2]):  # with postponed annotations, and without
+        source = f"{head}{TYPING}{OTHERS}"
+        body = f"{source}@hookimpl\ndef {text}: return None\n"
+        more = "" if "def perform" in body else PERFORM
+        (folder / "slip_typed.py").write_text(f"{body}{more}", "utf-8")
+        sys.modules.pop("slip_typed", None)
+        importlib.invalidate_caches()
+        with pytest.raises(PluginError) as caught:
+            open_plugin(importlib.import_module("slip_typed"))
+        line = source.count("\n") + 1
+        place, _, told = str(caught.value).partition(": ")
+        assert place == f"{folder / 'slip_typed.py'}:{line}"
+    return told
+
+
+@pytest.mark.parametrize(("text", "name", "note", "known"), CONTRADICTIONS)
+def test_an_annotation_of_an_argument_may_not_contradict(
+    folder: Path, text: str, name: str, note: str, known: str
+) -> None:
+    """Neither the classes of the action and the destination, nor the hook."""
+    hook, _, _ = text.partition("(")
+    assert contradicted(folder, text) == ARGUMENT.format(name, hook, note, known)
+
+
+@pytest.mark.parametrize(("text", "note", "known"), RESULTS)
+def test_the_annotation_of_a_result_may_not_contradict(
+    folder: Path, text: str, note: str, known: str
+) -> None:
+    hook, _, _ = text.partition("(")
+    assert contradicted(folder, text) == RESULT.format(hook, note, known)
+
+
+@pytest.mark.parametrize("text", AGREEMENTS)
+def test_annotations_that_agree_or_are_not_known_load(folder: Path, text: str) -> None:
+    source = f"{TYPING}{OTHERS}@hookimpl\ndef {text}: return None\n"
+    assert open_plugin(loaded(folder, source)).definition.slug == "x"
+
+
+def test_each_action_counts(folder: Path) -> None:
+    """A hook gets the payloads of all actions."""
+    more = "Action(slug='more', title='More', payload=Other)"
+    head = HEAD.replace("payload=Line)]", f"payload=Line), {more}]") + OTHERS
+    both = "@hookimpl\ndef perform({}: {}): ...\n"
+    for name, note, good in (
+        ("payload", "Line", False),
+        ("payload", "Line | Other", True),
+        ("payload", "Payload", True),
+    ):
+        (folder / "slip_two.py").write_text(head + both.format(name, note), "utf-8")
+        sys.modules.pop("slip_two", None)
+        importlib.invalidate_caches()
+        with nullcontext() if good else pytest.raises(PluginError, match="payload of `more` is"):
+            open_plugin(importlib.import_module("slip_two"))
+
+
+@pytest.mark.parametrize("how", ["below", "later", "above", "renamed", "only"])
+def test_a_module_with_the_name_of_a_hook_is_told_or_works(folder: Path, how: str) -> None:
+    """A submodule takes the place of a function of its name when it is first imported."""
+    package = folder / "slip_module"
+    package.mkdir()
+    (package / "auth.py").write_text("class Flow: ...\n", "utf-8")
+    hook = "@hookimpl\ndef auth(settings): return None\n"
+    text = {
+        "below": f"{hook}from slip_module.auth import Flow\n",
+        "later": f"{hook}def use():\n    from slip_module.auth import Flow\n",
+        "above": f"from slip_module.auth import Flow\n{hook}",
+        "renamed": hook.replace("l\ndef auth", "l(specname='auth')\ndef sign"),
+        "only": "from slip_module.auth import Flow\n",
+    }[how]
+    (package / "__init__.py").write_text(f"{HEAD}{text}{PERFORM}", "utf-8")
+    importlib.invalidate_caches()
+    module = importlib.import_module("slip_module")
+    if how not in {"below", "later"}:
+        assert open_plugin(module).implements("auth") is (how != "only")
+        return
+    with pytest.raises(PluginError) as caught:
+        open_plugin(module)
+    assert str(caught.value) == (
+        f"{package / '__init__.py'}:19: Module `slip_module.auth` takes the place of the hook "
+        "`auth` when it is imported. Rename the module, or the function: "
+        '`@hookimpl(specname="auth")`.'
+    )
