@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from framework import samples
-from framework.config.test_files import _CASE_KEYS
 from framework.sandbox import Sandbox, server
 from framework.sandbox.faults import GENERIC_FAULTS
 from framework.testing import Harness
@@ -79,11 +78,6 @@ def test_every_method_of_the_harness_is_listed() -> None:
 def test_every_function_for_events_is_listed() -> None:
     listed = {re.findall(r"`(\w+)", name)[0] for name, _ in rows(TESTING, "Function")}
     assert listed == {name for name in samples.__all__ if name.startswith(("make_", "generate_"))}
-
-
-def test_every_key_of_a_mapping_test_is_listed() -> None:
-    listed = [name.strip("`") for name, _ in rows(TESTING, "Key of a test")]
-    assert listed == list(_CASE_KEYS)
 
 
 @pytest.mark.parametrize("page", [SANDBOXES, TESTING])

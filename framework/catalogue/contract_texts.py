@@ -13,6 +13,7 @@ from framework.definition import (
     AudienceCall,
     Audiences,
     Batching,
+    ChangeMapping,
     ChoicesCall,
     Destination,
     FindJobCall,
@@ -381,6 +382,25 @@ FUNCTION_TEXTS: Final = (
         "For batches whose identifiers have more than one form.",
         "A list of texts, in order.",
         "It must not raise an exception.",
+    ),
+    FunctionText(
+        Destination,
+        "rates",
+        "rates(settings)",
+        "Returns the rate limits for the settings of a connection, such as those of a plan.",
+        "When a connection is opened.",
+        "A list of `Rate`.",
+        "No connection opens; a wrong result raises DefinitionError.",
+    ),
+    FunctionText(
+        ChangeMapping,
+        "run",
+        "run(mapping)",
+        "Makes a mapping that was saved for an older version of the action a current one.",
+        "By `actions validate` and when a connection is opened, for mappings whose version is "
+        "older than that of its `Migration`.",
+        "The mapping as an object; an equal one for a mapping that is current already.",
+        "The connection is refused with ConfigurationError.",
     ),
     FunctionText(
         Destination,

@@ -19,6 +19,7 @@ from framework.definition import (
     Aliases,
     Audiences,
     Batching,
+    ChangeMapping,
     Destination,
     Job,
     MappingHook,
@@ -26,8 +27,17 @@ from framework.definition import (
 from framework.hook_checks import check_implementation
 from framework.plugins import HOOKS
 
-DECLARED = (Action, Destination, Batching, Aliases, Audiences, MappingHook, Job)
-FUNCTIONS = ("Callable", "ChoicesFunction", "Poll", "FindJob")
+DECLARED = (
+    Action,
+    Destination,
+    Batching,
+    Aliases,
+    Audiences,
+    ChangeMapping,
+    MappingHook,
+    Job,
+)
+FUNCTIONS = ("Callable", "ChoicesFunction", "Poll", "FindJob", "RatesOfSettings")
 EXAMPLES = {hook: texts.example for hook, texts in HOOK_TEXTS.items() if texts.example}
 
 
