@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from framework.results import (
         DELIVERED,
         Accepted,
+        ConnectionCheck,
         Delivered,
         Failed,
         Result,
@@ -117,7 +118,7 @@ _EXPORTS = {
     "events": "EventReading TableReading read_events",
     "hookspecs": "hookimpl",
     "plugins": "load_plugins open_plugin",
-    "results": "DELIVERED Accepted Delivered Failed Result Skipped Unconfirmed",
+    "results": ("DELIVERED Accepted ConnectionCheck Delivered Failed Result Skipped Unconfirmed"),
 }
 _ORIGIN = {name: room for room, names in _EXPORTS.items() for name in names.split()}
 
@@ -146,6 +147,7 @@ __all__ = [
     "ConfigurationError",
     "Conflict",
     "Connection",
+    "ConnectionCheck",
     "DefinitionError",
     "DeletionRequest",
     "Delivered",

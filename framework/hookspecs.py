@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import pluggy
 from framework.clock import Clock
 from framework.definition import Action, Destination, Settings
 from framework.errors import ErrorDescription
-from framework.results import Failed, Result
+from framework.results import ConnectionCheck, Failed, Result
 
 if TYPE_CHECKING:  # loading definitions needs no delivery
     from framework.delivery import RequestOptions
@@ -68,6 +68,16 @@ def auth(
 @hookspec(firstresult=True)
 def check_authentication(client: httpx.Client, settings: Any) -> None:
     """Raise an exception if the settings do not grant access; called before the first event."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def check_connection(client: httpx.Client, settings: Any) -> Iterable[ConnectionCheck]:
+    """Return checks of what deliveries need beyond access, such as lists and permissions.
+
+    Called by `actions check-auth` after `check_authentication`; it only reads. What it raises is a
+    failed check.
+    """
     raise NotImplementedError
 
 

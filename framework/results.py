@@ -156,6 +156,23 @@ class Accepted:
         return {"outcome": "accepted", "ticket": self.ticket}
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionCheck:
+    """A check of a connection without an event: what was looked at, and what was found.
+
+    *name* is one or two words, such as `contact lists`; *text* is a sentence. A warning does not
+    keep events from being delivered, a failed check does.
+    """
+
+    name: str
+    text: str
+    state: Literal["ok", "warning", "failed"] = "ok"
+
+    def to_json(self) -> dict[str, str]:
+        """Return the check as a JSON object."""
+        return {"name": self.name, "state": self.state, "text": self.text}
+
+
 Result: TypeAlias = Delivered | Failed | Skipped | Unconfirmed | Accepted
 
 DELIVERED = Delivered()

@@ -28,6 +28,7 @@ from framework import (
     Columns,
     Condition,
     Conflict,
+    ConnectionCheck,
     ErrorDescription,
     Failed,
     InvalidAuthenticationError,
@@ -217,6 +218,16 @@ def check_authentication(client: httpx.Client, settings: CriteoSettings) -> None
             "ADVERTISER_WITHOUT_CONSENT",
             403,
         )
+
+
+@hookimpl
+def check_connection(client: httpx.Client, settings: CriteoSettings) -> list[ConnectionCheck]:
+    """Return whether the advertiser's contact lists can be read, and how many there are."""
+    pages = Criteo(client, settings.api_version).contact_lists(settings.advertiser_id)
+    lists = {one.id: one for page in pages for one in page}
+    fixed = sum(one.read_only for one in lists.values())
+    text = f"Advertiser {settings.advertiser_id} has {len(lists)} contact lists"
+    return [ConnectionCheck("contact lists", f"{text}{f', {fixed} read-only' if fixed else ''}.")]
 
 
 @hookimpl

@@ -130,11 +130,16 @@ def name_connection(path: str) -> Opened:
 
 @contextmanager
 def to_partner(
-    opened: Opened, *, sandbox: bool, endpoints: Mapping[str, str]
+    opened: Opened,
+    *,
+    sandbox: bool,
+    endpoints: Mapping[str, str],
+    network: httpx.BaseTransport | None = None,
 ) -> Iterator[Connection]:
     """Open a connection without subscriptions, to ask the partner or its sandbox something.
 
-    What the plugin prints goes to standard error until the context ends. Raises ConfigurationError
+    *network* replaces the network. What the plugin prints goes to standard error until the context
+    ends. Raises ConfigurationError
     if there is no sandbox.
     """
     from framework.delivery import connect, make_transport  # noqa: PLC0415 - heavy
@@ -144,7 +149,7 @@ def to_partner(
         transport = (
             _to_sandbox(opened)
             if sandbox
-            else make_transport(redirect=endpoints, options=file.delivery)
+            else make_transport(redirect=endpoints, options=file.delivery, network=network)
         )
         with connect(
             plugin,

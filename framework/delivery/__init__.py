@@ -50,8 +50,14 @@ from framework.delivery.retries import Retry
 from framework.delivery.saved_mappings import SavedMapping, hook_of
 from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind
-from framework.delivery.throttle import LocalRateStore, RateStore, Throttle, ThrottleState
-from framework.delivery.transports import DryRun, make_transport
+from framework.delivery.throttle import (
+    LocalRateStore,
+    RateHeaders,
+    RateStore,
+    Throttle,
+    ThrottleState,
+)
+from framework.delivery.transports import DryRun, make_transport, trusted_certificates
 
 __all__ = [
     "DELETION",
@@ -98,6 +104,7 @@ __all__ = [
     "Patience",
     "Prepared",
     "Preview",
+    "RateHeaders",
     "RateStore",
     "RateStores",
     "Recorder",
@@ -131,4 +138,5 @@ __all__ = [
     "network_allowed",
     "no_network",
     "seal",
+    "trusted_certificates",
 ]

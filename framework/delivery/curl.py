@@ -59,6 +59,15 @@ _CAUSES: dict[int, type[OSError]] = {
 }
 
 
+def trusted_certificates(ca_file: Path | None) -> str:
+    """Return the file of trusted certificates: *ca_file*, `SSL_CERT_FILE` or certifi's."""
+    if ca_file is not None:
+        return str(ca_file)
+    import certifi  # noqa: PLC0415 - needed for TLS only
+
+    return os.environ.get("SSL_CERT_FILE") or certifi.where()
+
+
 class CurlTransport(httpx.BaseTransport):
     """Sends requests to `http` and `https` origins, over HTTP/1.1 or, with *http2*, HTTP/2.
 
@@ -87,11 +96,7 @@ class CurlTransport(httpx.BaseTransport):
     @cached_property
     def certificates(self) -> str:
         """The file of trusted certificates."""
-        if self._ca_file is not None:
-            return str(self._ca_file)
-        import certifi  # noqa: PLC0415 - needed for TLS only
-
-        return os.environ.get("SSL_CERT_FILE") or certifi.where()
+        return trusted_certificates(self._ca_file)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return its response, complete with its body."""

@@ -11,6 +11,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from types import TracebackType
 from typing import Any, Self
@@ -40,7 +41,7 @@ from framework.delivery.sender import Sender
 from framework.delivery.source_view import InputKind, listing
 from framework.errors import ConfigurationError, IntegrationError
 from framework.paths import JSON, Event
-from framework.results import Failed, Result
+from framework.results import ConnectionCheck, Failed, Result
 
 _logger = logging.getLogger("action_destinations")
 
@@ -111,6 +112,22 @@ class Connection:
         except IntegrationError as error:
             error.args = (self.redactor.text(str(error)),)
             raise
+
+    def check_connection(self) -> list[ConnectionCheck]:
+        """Return the checks of the destination's hook `check_connection`, redacted.
+
+        What the hook raises, and what it returns that is no check, is a failed check.
+        """
+        if not self.plugin.implements("check_connection"):
+            return []
+        client = self.hook_runner.client
+        checks: list[ConnectionCheck] = []
+        try:
+            found = self.plugin.call("check_connection", client=client, settings=self.settings)
+            checks.extend(map(_check, found))
+        except IntegrationError as error:
+            checks.append(ConnectionCheck("partner", str(error), "failed"))
+        return [replace(each, text=self.redactor.text(each.text)) for each in checks]
 
     def choices(
         self,
@@ -362,3 +379,11 @@ class Connection:
     def statuses(self) -> Counter[int]:
         """The number of responses so far by status; 0 counts requests without a response."""
         return self.hook_runner.client.statuses
+
+
+def _check(found: object) -> ConnectionCheck:
+    if isinstance(found, ConnectionCheck):
+        return found
+    kind = type(found).__name__
+    text = f"`check_connection` must return ConnectionChecks, got {kind}."
+    return ConnectionCheck("partner", text, "failed")

@@ -44,6 +44,13 @@ def make_transport(
     return OriginRewrite(redirect, transport) if redirect else transport
 
 
+def trusted_certificates(options: DeliveryOptions) -> str:
+    """Return the file of the certificates that connections with *options* trust."""
+    from framework.delivery import curl  # noqa: PLC0415 - heavy, loaded with the first request
+
+    return curl.trusted_certificates(options.ca_file)
+
+
 class Network(httpx.BaseTransport):
     """The real network; libcurl is loaded with the first request.
 

@@ -21,7 +21,7 @@ from framework.delivery import (
 )
 from framework.paths import JSON, Event
 from framework.plugins import Plugin, load_plugins, open_plugin
-from framework.results import Result
+from framework.results import ConnectionCheck, Result
 from framework.samples import EVERY_EVENT, make_event
 from framework.sandbox import Sandbox, SandboxTransport
 
@@ -185,6 +185,10 @@ class Harness:
         Raises ConfigurationError if its mapping is newer than the destination.
         """
         return migrate(self.plugin.definition, subscription)
+
+    def check_connection(self) -> list[ConnectionCheck]:
+        """Return the checks of the hook `check_connection`."""
+        return self.connect([]).check_connection()
 
     def connect(self, subscriptions: Sequence[Subscription]) -> Connection:
         """Return a connection for *subscriptions*, which the harness closes.

@@ -26,6 +26,7 @@ BY_A_HARNESS = {
     "perform_batch": "run_batch",
     "auth": "connect",
     "check_authentication": "check_authentication",
+    "check_connection": "check_connection",
     "delete_users": "delete_user",
     "describe_error": "run_action",
     "extend_request": "run_action",
