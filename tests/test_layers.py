@@ -76,6 +76,7 @@ ALLOWED_IN = {
     "jsonschema": {"framework.definition.json_schema", "framework.tester.bodies"},
     "httpx": {
         "framework.cli.connections",
+        "framework.cli.origin_checks",
         "framework.delivery",
         "framework.definition",
         "framework.hookspecs",

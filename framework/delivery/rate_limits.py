@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 import httpx
 from msgspec import Struct
@@ -128,6 +128,7 @@ class _Shared(Struct):
 
     stores: dict[str, RateStore] = {}
     slots: dict[str, threading.Semaphore] = {}
+    kept: list[Any] = []
 
 
 class _Network:
@@ -136,7 +137,8 @@ class _Network:
 
 _NETWORK: Final = _Network()
 _SYSTEM: Final = SystemClock()
-_shared: WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Shared]] = WeakKeyDictionary()
+_shared: dict[tuple[int, int], _Shared] = {}
+"""What connections share, by the identities of transport and clock while both exist."""
 _sharing: Final = threading.Lock()
 
 
@@ -209,10 +211,16 @@ def target_of(endpoint: str) -> re.Pattern[str] | None:
 
 def _shared_by(transport: httpx.BaseTransport | None, base: Clock | None) -> _Shared:
     clock = _SYSTEM if base is None or type(base) is SystemClock else base
+    over = _NETWORK if transport is None else transport
+    key = (id(over), id(clock))
     with _sharing:
-        over = _shared.setdefault(_NETWORK if transport is None else transport, _by_clock())
-        return over.setdefault(clock, _Shared())
-
-
-def _by_clock() -> WeakKeyDictionary[Any, _Shared]:
-    return WeakKeyDictionary()
+        if (found := _shared.get(key)) is None:
+            found = _shared[key] = _Shared()
+            for one in (over, clock):
+                try:
+                    finalize(one, _shared.pop, key, None).atexit = False
+                except (
+                    TypeError
+                ):  # it has slots only; it is kept, so that no other gets its identity
+                    found.kept.append(one)
+        return found

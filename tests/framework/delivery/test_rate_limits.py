@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -277,6 +278,26 @@ def test_connections_of_a_process_share_a_budget_if_they_agree_in_its_scope() ->
     clock.reading += 600
     elsewhere = opening("a", partner=Partner())
     assert waited_by(clock, opening("a"), elsewhere) == pytest.approx(80, abs=1)
+
+
+@dataclass(slots=True)
+class Compared(httpx.BaseTransport):
+    """A transport that is compared by value, so that it has no hash."""
+
+    partner: Partner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self.partner.handle_request(request)
+
+
+def test_transports_are_told_apart_by_identity() -> None:
+    """A transport of an author's own needs no hash."""
+    opened = plugin(destination=limited(rates=[Rate(3, 60, scope=("key",))]), perform=post)
+    clock = FakeClock()
+    one, other = Compared(Partner()), Compared(Partner())
+    first, second = (connected(opened, partner=each, clock=clock) for each in (one, other))
+    assert waited_by(clock, first, second) == pytest.approx(80, abs=1)
+    assert len(one.partner.requests) == len(other.partner.requests) > 0
 
 
 def test_connections_share_a_budget_in_a_store() -> None:
