@@ -85,6 +85,13 @@ HOOK_TEXTS: Final[Mapping[str, HookText]] = MappingProxyType(
             "def check_authentication(client: httpx.Client) -> None:\n"
             '    client.get("https://api.acme.com/me")',
         ),
+        "check_connection": HookText(
+            "By `actions check-auth`, and by `Connection.check_connection`; it only reads.",
+            "What it raises is a failed check.",
+            "def check_connection(client: httpx.Client) -> list[ConnectionCheck]:\n"
+            '    lists = json_body(client.get("https://api.acme.com/lists"))\n'
+            '    return [ConnectionCheck("lists", f"There are {len(lists)} lists.")]',
+        ),
         "extend_request": HookText(
             "Before each call that gets a `client`.",
             _FAILS,
