@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,9 +16,6 @@ from framework.errors import ConfigurationError
 if TYPE_CHECKING:
     from framework.events import EventReading, TableReading
 
-_SHOWN = 20
-"""Number of invalid lines that are shown."""
-
 unpack_option: Callable[[Any], Any] = click.option(
     "--unpack",
     is_flag=True,
@@ -26,30 +24,65 @@ unpack_option: Callable[[Any], Any] = click.option(
 )
 
 
-def read_sample(path: str, *, unpack: bool, table: TableReading | None) -> EventReading:
-    """Return the first events in the file at *path*, `-` for standard input.
+class EventSample:
+    """The events in the file at *path*, `-` for standard input, in order; read anew each time.
 
-    With *table*, these are the rows of a table.
-
-    Shows invalid lines, what was unpacked, and whether a limit was reached. Raises click's Exit
-    with code 1 if all lines are invalid, ConfigurationError if there are none or it is no file of
-    events, StorageError if it cannot be read.
+    With *table*, these are the rows of a table. The first reading shows every invalid line and
+    what was unpacked, and counts the invalid lines in *rejected*; it raises click's Exit with code
+    1 if all lines are invalid, ConfigurationError if there are none or it is no file of events.
+    Every reading may raise StorageError. What can be read only once is kept in memory.
     """
-    from framework.events import MAX_BYTES, MAX_EVENTS, read_events  # noqa: PLC0415 - heavy
 
-    found = read_events(
-        path, unpack=unpack, max_events=MAX_EVENTS, max_bytes=MAX_BYTES, table=table
-    )
-    shown = [(one.line, one.reason) for one in found.rejected[:_SHOWN]]
-    print_rejected(found.name, shown, len(found.rejected) - len(shown), err=True)
-    if found.unpacked:
-        echo(unpacked(found.unpacked), err=True)
-    if not found.is_whole:
-        limits = f"{MAX_EVENTS:,} events or {MAX_BYTES:,} bytes"
-        text = f"`{found.name}` is only read up to the limit of {limits}; the rest is left out."
-        echo(text, err=True)
-    if found.rejected and not found.events:
-        raise click.exceptions.Exit(exits.FAILED)
-    if not found.events:
-        raise ConfigurationError(f"`{found.name}` contains no events.")
-    return found
+    def __init__(self, path: str, *, unpack: bool, table: TableReading | None) -> None:
+        self.rejected = 0
+        self._path = path
+        self._unpack = unpack
+        self._table = table
+        self._was_read = False
+        self._kept: list[EventReading] | None = None if Path(path).is_file() else []
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for portion in self.portions():
+            yield from portion.events
+
+    def portions(self, lines: Collection[int] = ()) -> Iterator[EventReading]:
+        """Yield the events in portions, each with its lines; only those in *lines*, if any.
+
+        Raises ConfigurationError for *lines* without an event.
+        """
+        if self._was_read:
+            yield from self._readings() if self._kept is None else self._kept
+            return
+        self._was_read = True
+        read, missing, portion = 0, set(lines), None
+        for whole in self._readings():
+            portion = whole.in_lines(lines) if lines else whole
+            self.rejected += len(portion.rejected)
+            shown = [(one.line, one.reason) for one in portion.rejected]
+            print_rejected(portion.name, shown, 0, err=True)
+            read += len(portion.events)
+            missing.difference_update(portion.lines, (one.line for one in portion.rejected))
+            if self._kept is not None:
+                self._kept.append(portion)
+            if portion.events:
+                yield portion
+            if lines and not missing:
+                break
+        assert portion is not None
+        self._finish(portion, read, sorted(missing))
+
+    def _readings(self) -> Iterator[EventReading]:
+        from framework.events import read_portions  # noqa: PLC0415 - heavy, at first use
+
+        return read_portions(self._path, unpack=self._unpack, table=self._table)
+
+    def _finish(self, last: EventReading, read: int, missing: list[int]) -> None:
+        if last.unpacked:
+            echo(unpacked(last.unpacked), err=True)
+        if missing:
+            listed = ", ".join(f"{line:,}" for line in missing)
+            raise ConfigurationError(f"`{last.name}` has no event in line {listed}.")
+        if self.rejected and not read:
+            raise click.exceptions.Exit(exits.FAILED)
+        if not read:
+            raise ConfigurationError(f"`{last.name}` contains no events.")

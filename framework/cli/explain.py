@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from framework.cli import exits
 from framework.cli.connections import connection_option, open_connection
-from framework.cli.event_files import read_sample, unpack_option
+from framework.cli.event_files import EventSample, unpack_option
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.cli.connections import Opened
-    from framework.explain import EventTrace
+    from framework.delivery import Connection
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 _OUTCOMES = {
@@ -40,6 +41,14 @@ WIDTH = 160
     metavar="FILE",
     help="File with a JSON event, a list of events, or one event per line; - reads standard input.",
 )
+@click.option(
+    "--line",
+    "lines",
+    multiple=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Show only the event in line N of the file, on its own. May be repeated.",
+)
 @unpack_option
 @table_options
 @click.option(
@@ -49,14 +58,15 @@ WIDTH = 160
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the traces as JSON.")
 @click.pass_context
-def explain(
+def explain(  # noqa: PLR0913 - click passes options as arguments
     ctx: click.Context,
     /,
     *,
     path: str,
     source: str,
-    sandbox: bool,
+    lines: tuple[int, ...],
     as_json: bool,
+    sandbox: bool,
     **reading: Any,
 ) -> None:
     """Show how each subscription processes an event, without contacting the partner.
@@ -64,61 +74,92 @@ def explain(
     Shows, for each subscription, every condition of the trigger with the value it reads, every
     field with its value and source, the problems of the payload, and its batch. If no
     subscription matches, shows the closest one and the smallest change that makes it match.
-    Reads at most 10,000 events. Exits with 1 if an event fails or a line is no event.
+    A file is read whole, in portions of 10,000 events or more, each of which ends the batches
+    before it. Exits with 1 if an event fails or a line is no event.
     """
     table = take_table_reading(reading)
     opened = open_connection(path, offline=True)
-    read = read_sample(source, table=table, **reading)
-    failed = bool(read.rejected)
-    with plugins_print_to_stderr():
-        traces = _traces(opened, read.events, sandbox=sandbox)
+    sample = EventSample(source, table=table, **reading)
+    failed = False
     before = "[\n  "
-    for trace in traces:
-        failed = failed or trace.outcome == "failed"
+    for trace in _traces(opened, sample, frozenset(lines), sandbox=sandbox):
+        failed = failed or trace["outcome"] == "failed"
         if as_json:
-            text = json.dumps(trace.to_json(), indent=2, ensure_ascii=False)
+            text = json.dumps(trace, indent=2, ensure_ascii=False)
             echo(before + text.replace("\n", "\n  "), nl=False)
             before = ",\n  "
         else:
-            echo("\n".join(_event_lines(trace.to_json(), requests=sandbox)))
+            echo("\n".join(_event_lines(trace, requests=sandbox)))
     if as_json:
         echo("\n]")
-    ctx.exit(exits.FAILED if failed else exits.DONE)
+    ctx.exit(exits.FAILED if failed or sample.rejected else exits.DONE)
 
 
-def _traces(opened: Opened, events: list[dict[str, Any]], *, sandbox: bool) -> Iterator[EventTrace]:
-    from framework.delivery import DryRun, Retry, connect, no_network  # noqa: PLC0415 - heavy
+def _traces(
+    opened: Opened, sample: EventSample, lines: frozenset[int], *, sandbox: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield the trace of each event as a JSON object, with its line."""
     from framework.explain import iterate_traces  # noqa: PLC0415 - heavy
+
+    events = batches = 0
+    with _connected(opened, sandbox=sandbox) as connection:
+        for portion in sample.portions(lines):
+            with plugins_print_to_stderr():
+                report = connection.deliver(portion.events)
+            traces = iterate_traces(connection, portion.events, report)
+            for line, trace in zip(portion.lines, traces, strict=True):
+                yield {"line": line, **_numbered_on(trace.to_json(), events, batches)}
+            events += len(portion.events)
+            batches += len(report.batches)
+
+
+def _numbered_on(trace: dict[str, Any], events: int, batches: int) -> dict[str, Any]:
+    """Return the trace of an event of a portion after so many *events* and *batches*."""
+    trace["position"] += events
+    for part in (*trace["legs"], trace["deletion"]):
+        if part and (batch := part["batch"]):
+            batch["index"] += batches
+            batch["mates"] = [position + events for position in batch["mates"]]
+    return trace
+
+
+@contextmanager
+def _connected(opened: Opened, *, sandbox: bool) -> Iterator[Connection]:
+    """Yield the connection, whose requests go to a sandbox or nowhere."""
+    from framework.delivery import DryRun, Retry, connect, no_network  # noqa: PLC0415 - heavy
     from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
     plugin, file = opened.plugin, opened.file
     transport: Any = DryRun()
-    if plugin.implements("sandbox"):
-        partner = plugin.call("sandbox")
-        partner.admit(file.settings)
-        transport = SandboxTransport(partner)
-    elif sandbox:
-        raise click.UsageError(f"{plugin.definition.name} has no sandbox. Leave out --sandbox.")
-    with (
-        no_network(plugin.definition.slug),
-        connect(
-            plugin,
-            file.settings,
-            file.subscriptions,
-            filters=file.filters,
-            consent=file.consent,
-            transport=transport,
-            retry=Retry.never(),
-            offline=True,
-        ) as connection,
-    ):
-        if plugin.implements("sandbox"):
-            connection.check_authentication()
-        return iterate_traces(connection, events, connection.deliver(events))
+    with ExitStack() as stack:
+        with plugins_print_to_stderr():
+            if plugin.implements("sandbox"):
+                partner = plugin.call("sandbox")
+                partner.admit(file.settings)
+                transport = SandboxTransport(partner)
+            elif sandbox:
+                name = plugin.definition.name
+                raise click.UsageError(f"{name} has no sandbox. Leave out --sandbox.")
+            stack.enter_context(no_network(plugin.definition.slug))
+            connection = stack.enter_context(
+                connect(
+                    plugin,
+                    file.settings,
+                    file.subscriptions,
+                    filters=file.filters,
+                    consent=file.consent,
+                    transport=transport,
+                    retry=Retry.never(),
+                    offline=True,
+                )
+            )
+            if plugin.implements("sandbox"):
+                connection.check_authentication()
+        yield connection
 
 
 def _event_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
-    name = trace["messageId"] or f"number {trace['position'] + 1}"
+    name = trace["messageId"] or f"in line {trace['line']:,}"
     yield click.style(f"Event {name}", bold=True)
     yield from map(_filter_line, trace.get("filters", ()))
     for subscription in trace["legs"]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framework.cli import exits
-from framework.cli.event_files import read_sample, unpack_option
+from framework.cli.event_files import EventSample, unpack_option
 from framework.cli.findings import print_findings
 from framework.cli.formats import FORMATS
 from framework.cli.installed import installed, plugins_print_to_stderr, warn_of_problems
@@ -23,7 +23,6 @@ from framework.storage import storage, write_durably
 if TYPE_CHECKING:
     from framework.config import Diagnostic, Reading
     from framework.definition import Destination
-    from framework.events import EventReading
     from framework.linting import EventModel
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -32,7 +31,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.command()
 @click.argument("files", nargs=-1, type=_FILE, metavar="FILE...")
 @click.option(
-    "--events", type=_FILE, help="Sample events, one per line; the default is Segment's spec."
+    "--events",
+    type=_FILE,
+    help="Sample events, of which the whole file is read; the default is Segment's spec.",
 )
 @unpack_option
 @table_options
@@ -94,7 +95,7 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
         raise click.UsageError("Specify either --events or --event-schema, not both.")
     found, given = _read_manifests(manifests)
     known = _Known(given)
-    sample = read_sample(str(events), table=table, **reading) if events else None
+    sample = EventSample(str(events), table=table, **reading) if events else None
     model = _event_model(sample, event_schema)
     for file in files:
         if fix:
@@ -105,7 +106,7 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
         print_findings(found)
     else:
         echo(FORMATS[form](found))
-    invalid = sample is not None and bool(sample.rejected)
+    invalid = sample is not None and sample.rejected > 0
     if invalid or any(finding.severity == "error" for finding in found):
         raise click.exceptions.Exit(exits.FAILED)
 
@@ -197,7 +198,7 @@ def _read_manifests(
     return found, known
 
 
-def _event_model(sample: EventReading | None, schema: Path | None) -> EventModel:
+def _event_model(sample: EventSample | None, schema: Path | None) -> EventModel:
     from framework.linting import (  # noqa: PLC0415 - heavy, imported at first use
         model_from_sample,
         model_from_schema,
@@ -205,7 +206,7 @@ def _event_model(sample: EventReading | None, schema: Path | None) -> EventModel
     )
 
     if sample:
-        return model_from_sample(sample.events)
+        return model_from_sample(sample)
     if schema:
         document = _json(_text(schema), str(schema))
         if not isinstance(document, dict):

@@ -27,13 +27,7 @@ if TYPE_CHECKING:
     from framework.events.interruptible import ReadingStoppedError
     from framework.events.line_search import find_line
     from framework.events.parsing import NotJSONError, parse
-    from framework.events.reading import (
-        MAX_BYTES,
-        MAX_EVENTS,
-        EventReading,
-        open_events,
-        read_events,
-    )
+    from framework.events.reading import EventReading, open_events, read_events, read_portions
     from framework.events.request_bodies import RequestBody, read_request_body
     from framework.events.selection import STANDARD_INPUT, Selection, select_files
     from framework.events.stream_head import StreamHead
@@ -49,7 +43,7 @@ _EXPORTS = {
     "interruptible": "ReadingStoppedError",
     "line_search": "find_line",
     "parsing": "NotJSONError parse",
-    "reading": "MAX_BYTES MAX_EVENTS EventReading open_events read_events",
+    "reading": "EventReading open_events read_events read_portions",
     "request_bodies": "RequestBody read_request_body",
     "selection": "STANDARD_INPUT Selection select_files",
     "stream_head": "StreamHead",
@@ -61,9 +55,7 @@ __all__ = [
     "CHANGES",
     "CHANGES_OF_MODE",
     "EVENT_TYPES",
-    "MAX_BYTES",
     "MAX_DOCUMENT",
-    "MAX_EVENTS",
     "MAX_LINE",
     "POLL",
     "STANDARD_INPUT",
@@ -93,6 +85,7 @@ __all__ = [
     "open_events",
     "parse",
     "read_events",
+    "read_portions",
     "read_request_body",
     "reread",
     "select_files",

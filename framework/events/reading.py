@@ -1,10 +1,10 @@
-"""Reading all events of a file at once, within limits: what commands that send nothing use."""
+"""Reading the events of a file, all at once or in portions: for what sends nothing."""
 
 from __future__ import annotations
 
 import sys
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -14,11 +14,8 @@ from framework.events.files import MAX_LINE, Chunk, EventFile, EventSource
 from framework.events.table_reading import TableReading
 from framework.paths import Event
 
-MAX_EVENTS = 10_000
-"""Lines with or without an event that commands read which send nothing."""
-
-MAX_BYTES = 64_000_000
-"""Bytes that these commands read, unpacked."""
+PORTION = 10_000
+"""Number of lines with or without an event after which a portion of a file ends."""
 
 
 class EventReading(Struct, frozen=True):
@@ -34,6 +31,17 @@ class EventReading(Struct, frozen=True):
     rejected: list[Rejected]
     unpacked: Mapping[str, int] = field(default_factory=dict)
     is_whole: bool = True
+
+    def in_lines(self, lines: Collection[int]) -> EventReading:
+        """Return what of it is in *lines*."""
+        pairs = zip(self.lines, self.events, strict=True)
+        kept = [(line, event) for line, event in pairs if line in lines]
+        return replace(
+            self,
+            lines=[line for line, _ in kept],
+            events=[event for _, event in kept],
+            rejected=[one for one in self.rejected if one.line in lines],
+        )
 
 
 def open_events(  # noqa: PLR0913 - each is an option of its own
@@ -97,3 +105,20 @@ def _add(found: EventReading, chunk: Chunk, max_line: int, left: int) -> bool:
     found.lines.extend(map(chunk.line_of, decoded.lines[:number]))
     found.rejected.extend(one for one in decoded.rejected if one.number < end)
     return end > chunk.end.lines
+
+
+def read_portions(
+    source: EventSource, *, unpack: bool = False, table: TableReading | None = None
+) -> Iterator[EventReading]:
+    """Yield the events of *source* and its invalid lines, as `read_events` does, in portions.
+
+    A portion ends at the first line after PORTION lines at which a block of the file ends.
+    """
+    with open_events(source, unpack=unpack, table=table) as file:
+        found = EventReading(file.name, [], [], [])
+        for chunk in file.chunks():
+            _add(found, chunk, file.max_line, sys.maxsize)
+            if len(found.events) + len(found.rejected) >= PORTION:
+                yield replace(found, unpacked=dict(file.unpacked), is_whole=False)
+                found = EventReading(file.name, [], [], [])
+        yield replace(found, unpacked=dict(file.unpacked))

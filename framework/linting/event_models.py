@@ -6,9 +6,10 @@ keys there may hold anything. Samples and closed schemas define all keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
 from framework.linting.value_types import (
@@ -34,6 +35,9 @@ ModelSource: TypeAlias = Literal["spec", "schema", "sample"]
 MAX_LEVELS: Final = 16
 """Maximum depth of types from samples and schemas; deeper values are unknown."""
 
+_JOINED_AT_ONCE: Final = 1_000
+"""Number of events of a sample whose types are joined at once."""
+
 _ID: Final = Type(text=Text(nonempty=True))
 _MAYBE_ID: Final = Type(missing=True, null=True, text=Text())
 _TEXT: Final = Type(missing=True, null=True, text=Text())
@@ -44,7 +48,7 @@ _MOMENT: Final = Type(missing=True, text=Text("date-time", nonempty=True))
 class EventModel:
     """A model of the possible events.
 
-    *whole* is the type of all events; *sample* holds the events of a model from a sample. *words*
+    *whole* is the type of all events; *sample* are the events of a model from a sample. *words*
     are frequent keys of open objects, by the path of the object: a key that differs from one of
     them by one letter is a likely typo.
     """
@@ -52,12 +56,12 @@ class EventModel:
     whole: Type
     source: ModelSource = "spec"
     words: Mapping[tuple[str, ...], frozenset[str]] = field(default_factory=dict)
-    sample: tuple[Event, ...] = field(default=(), repr=False)
+    sample: Iterable[Event] = field(default=(), repr=False)
 
     @property
     def is_sample(self) -> bool:
         """Whether the model is made from a sample, so that other events are possible."""
-        return bool(self.sample)
+        return self.source == "sample" and self.whole.is_present
 
     def knowing(self, words: Mapping[tuple[str, ...], Iterable[str]]) -> EventModel:
         """Return the model with additional frequent keys."""
@@ -91,9 +95,26 @@ def model_from_schema(schema: Mapping[str, Any]) -> EventModel:
 
 
 def model_from_sample(events: Iterable[Event]) -> EventModel:
-    """Return the model of events like those of a sample."""
-    listed = tuple(events)
-    return EventModel(join(*map(_sampled_type, listed)), "sample", sample=listed)
+    """Return the model of events like those of a sample.
+
+    The sample is read again where a check needs its events; an iterator is kept as a tuple.
+    """
+    sample = tuple(events) if isinstance(events, Iterator) else events
+    whole, types = Type(), map(_sampled_type, sample)
+    while some := tuple(islice(types, _JOINED_AT_ONCE)):
+        whole = join(whole, *some)
+    return EventModel(whole, "sample", sample=sample)
+
+
+class MatchingEvents:
+    """Those events of a sample that *matches* accepts, found anew each time."""
+
+    def __init__(self, sample: Iterable[Event], matches: Callable[[Event], bool]) -> None:
+        self._sample = sample
+        self._matches = matches
+
+    def __iter__(self) -> Iterator[Event]:
+        return filter(self._matches, self._sample)
 
 
 def _sampled_type(value: JSON) -> Type:

@@ -16,6 +16,7 @@ from framework.linting.event_models import (
     EVENT_TYPES,
     MAX_LEVELS,
     EventModel,
+    MatchingEvents,
     model_from_sample,
     model_from_spec,
 )
@@ -259,8 +260,8 @@ def _indistinguishable(
 
 def _narrowed(trigger: Trigger, model: EventModel, types: tuple[str, ...]) -> EventModel:
     if model.is_sample:
-        matching = [event for event in model.sample if trigger.matches(event)]
-        return model_from_sample(matching) if matching else model
+        matching = model_from_sample(MatchingEvents(model.sample, trigger.matches))
+        return matching if matching.is_sample else model
     if model.source == "spec":
         return replace(model, whole=model_from_spec(types).whole)
     return model

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -196,8 +198,96 @@ def test_endless_input_is_refused_by_name() -> None:
     assert result.exit_code == exits.USAGE
 
 
-def test_only_so_many_events_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framework.events.MAX_EVENTS", 2)
-    result = explain("\n".join([json.dumps(EVENT)] * 3), "--json")
-    assert len(json.loads(result.stdout)) == 2
-    assert "`standard input` is only read up to the limit of 2 events" in result.stderr
+def many(number: int) -> str:
+    """Return events of 4,000 bytes each about different people; 30 or so are a portion."""
+    events = [
+        {
+            **EVENT,
+            "messageId": f"m{one}",
+            "context": {"traits": {"email": f"{one}@example.com"}},
+            "padding": "x" * 4_000,
+        }
+        for one in range(number)
+    ]
+    return "\n".join(map(json.dumps, events))
+
+
+def test_a_file_is_explained_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Portions are counted on: positions, batches and their events, and lines."""
+    monkeypatch.setattr("framework.events.reading.PORTION", 10)
+    traces = json.loads(explain(many(200), "--json").stdout)
+    assert [one["messageId"] for one in traces] == [f"m{one}" for one in range(200)]
+    assert [one["position"] for one in traces] == list(range(200))
+    assert [one["line"] for one in traces] == list(range(1, 201))
+    batches = [one["legs"][0]["batch"] for one in traces]
+    assert {batch["index"] for batch in batches} == set(range(batches[-1]["index"] + 1))
+    assert batches[-1]["index"] > 0
+    for batch in batches:
+        assert {batches[mate]["index"] for mate in batch["mates"]} <= {batch["index"]}
+
+
+def test_lines_are_explained_on_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framework.events.reading.PORTION", 10)
+    text = many(200).replace("\n", "\n[1]\n", 1) + "\n\nnever read"
+    found = explain(text, "--json", "--line", "201", "--line", "1")
+    assert [(one["line"], one["messageId"]) for one in json.loads(found.stdout)] == [
+        (1, "m0"), (201, "m199"),
+    ]  # fmt: skip
+    assert (found.stderr, found.exit_code) == ("", exits.DONE)
+    missing = explain(text, "--line", "202")
+    assert (missing.exit_code, "no event in line 202." in missing.stderr) == (exits.USAGE, True)
+    invalid = explain(text, "--line", "2", "--line", "3")
+    assert invalid.stderr == (
+        "standard input:2: An event must be a JSON object, but the line holds a list.\n"
+    )
+    assert invalid.exit_code == exits.FAILED
+
+
+def test_every_invalid_line_is_named() -> None:
+    text = "\n".join(["[1]"] * 300 + [json.dumps(EVENT)])
+    result = explain(text)
+    assert [line.split(":")[1] for line in result.stderr.splitlines()] == [
+        str(line) for line in range(1, 301)
+    ]
+    assert result.exit_code == exits.FAILED
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """Return the number of calls of Python functions while something is done."""
+    number = 0
+
+    def count(_: object, event: str, __: object) -> None:
+        nonlocal number
+        number += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return number
+
+
+@pytest.mark.parametrize("command", ["explain", "validate"])
+def test_the_work_grows_with_the_number_of_events(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four times as many events take about four times as many calls, across portions."""
+    monkeypatch.setattr("framework.events.reading.PORTION", 50)
+    file = tmp_path / "events.ndjson"
+
+    def run() -> None:
+        options = (
+            ["validate", str(CONNECTION), "--events", str(file)]
+            if command == "validate"
+            else ["explain", "-c", str(CONNECTION), "--event", str(file)]
+        )
+        assert CliRunner().invoke(actions, options).exit_code == exits.DONE
+
+    counts = []
+    for number in (1, 40, 160):
+        file.write_text(many(number))
+        counts.append(calls_of(run))
+    _, few, more = counts
+    assert more - few < 3.3 * few
