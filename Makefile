@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo test check format schemas docs bench bench-instructions conformance \
-	pythons lowest explore chaos wheel-smoke browser postgres editor clean
+	pythons lowest explore chaos seeded-bugs wheel-smoke browser postgres editor clean
 
 demo: .venv/.ready
 	$(BIN)/python examples/criteo/demo.py
@@ -56,6 +56,10 @@ explore: .venv/.ready
 # A relay that is killed, frozen and stopped 200 times, or as OPTIONS say: `--kills 1000 --seed 7`.
 chaos: .venv/.ready
 	$(BIN)/python scripts/chaos.py $(OPTIONS)
+
+# All mistakes that certification has to find; the tests try every third one.
+seeded-bugs: .venv/.ready
+	SEEDED_BUGS=all $(BIN)/python -m pytest tests/framework/testing/certify
 
 # The built wheel, installed without the source tree.
 wheel-smoke: .venv/.ready

@@ -21,7 +21,7 @@ from framework.cli.terminal import echo
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is stale.")
 def schemas(out: Path, check: bool) -> None:  # noqa: FBT001 - click's signature
-    """Write JSON Schemas for events, mappings, connection files, reports and all destinations.
+    """Write JSON Schemas for events, mappings, connection files, reports and destinations.
 
     Editors use connection.schema.json for validation and completion; it includes the settings and
     fields of all installed destinations.

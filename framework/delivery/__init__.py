@@ -25,7 +25,7 @@ from framework.delivery.jobs import JobRecord, Jobs, JobSource, job_records
 from framework.delivery.kept_tokens import KeptTokens
 from framework.delivery.ledger import Audience, Known, Ledger, Member, MemberChange, Memberships
 from framework.delivery.member_subscriptions import MEMBER_PAYLOAD, MemberEvents, identified
-from framework.delivery.offline import network_allowed, no_network, seal
+from framework.delivery.offline import OfflinePlugin, network_allowed, no_network, seal
 from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
 from framework.delivery.pipeline import Connection
@@ -101,6 +101,7 @@ __all__ = [
     "Memberships",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
+    "OfflinePlugin",
     "Patience",
     "Prepared",
     "Preview",

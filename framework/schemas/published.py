@@ -9,6 +9,7 @@ from framework.definition import Destination, to_document, to_manifest
 from framework.paths import JSON
 from framework.plugins import Registry
 from framework.schemas.case_file_schema import case_file_schema
+from framework.schemas.certificates import certificate_schema
 from framework.schemas.connection_schema import connection_schema, subscription_schema
 from framework.schemas.event_schema import event_schema
 from framework.schemas.manifest_schema import manifest_schema
@@ -21,11 +22,12 @@ def schema_files(registry: Registry) -> dict[str, JSON]:
     """Return all published documents by file name.
 
     These are the schemas of events, mappings, subscriptions, connections, files of tests,
-    manifests and reports; and for each destination its manifest, and the schemas of its settings
-    and of each action.
+    manifests, reports and certificates; and for each destination its manifest, and the schemas of
+    its settings and of each action.
     """
     definitions = [plugin.definition for _, plugin in sorted(registry.destinations.items())]
     files = {
+        "certificate.schema.json": certificate_schema(),
         "connection.schema.json": connection_schema(definitions),
         "destination.schema.json": manifest_schema(),
         "event.schema.json": event_schema(),

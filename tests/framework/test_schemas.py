@@ -68,6 +68,7 @@ def parts(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_which_files_are_published() -> None:
     assert list(FILES) == [
+        "certificate.schema.json",
         "connection.schema.json",
         "destination.schema.json",
         "event.schema.json",

@@ -12,10 +12,15 @@ from typing import Any, Final
 from framework.errors import UnknownNameError
 from framework.plugins import Plugin, load_plugins, open_plugin
 from framework.testing.certification import (
+    audience_checks,
     conduct_checks,
     definition_checks,
+    deletion_checks,
     failure_checks,
+    job_checks,
     migration_checks,
+    payload_checks,
+    resource_checks,
     row_checks,
 )
 from framework.testing.certification.certificate import (
@@ -44,23 +49,72 @@ class _Check:
     applies: Callable[[Subject], bool] = _always
 
 
-def _calls(subject: Subject) -> bool:
+def _by_client(subject: Subject) -> bool:
     return subject.definition.transport == "http"
 
 
-def _implements(hook: str) -> Callable[[Subject], bool]:
-    return lambda subject: subject.plugin.implements(hook) and _calls(subject)
+def _by_resource(subject: Subject) -> bool:
+    return subject.definition.transport == "other"
+
+
+def _sends(subject: Subject) -> bool:
+    return _by_client(subject) or subject.has_resource
+
+
+def _deletes(subject: Subject) -> bool:
+    return subject.plugin.implements("delete_users") and _sends(subject)
+
+
+def _describes_errors(subject: Subject) -> bool:
+    return subject.plugin.implements("describe_error") and _by_client(subject)
 
 
 def _has_choices(subject: Subject) -> bool:
     definition = subject.definition
     hooks = [hook for action in definition.actions for hook in action.hooks]
     dynamic = [action.dynamic for action in definition.actions] + [one.dynamic for one in hooks]
-    return _calls(subject) and bool(definition.dynamic_settings or any(dynamic))
+    return _by_client(subject) and bool(definition.dynamic_settings or any(dynamic))
 
 
 def _has_hooks(subject: Subject) -> bool:
-    return _calls(subject) and any(action.hooks for action in subject.definition.actions)
+    return _by_client(subject) and any(action.hooks for action in subject.definition.actions)
+
+
+def _has_jobs(subject: Subject) -> bool:
+    return _by_client(subject) and any(action.poll for action in subject.definition.actions)
+
+
+def _has_audiences(subject: Subject) -> bool:
+    return _by_client(subject) and subject.definition.audience is not None
+
+
+def _previews(subject: Subject) -> bool:
+    return _by_resource(subject) and subject.has_resource
+
+
+def _merges(subject: Subject) -> bool:
+    rules = (action.batching for action in subject.definition.actions)
+    return _sends(subject) and any(one is not None and one.coalesce == "merge" for one in rules)
+
+
+def _weighs(subject: Subject) -> bool:
+    rules = (action.batching for action in subject.definition.actions)
+    return _sends(subject) and any(one is not None and one.weigh is not None for one in rules)
+
+
+def _has_rules(subject: Subject) -> bool:
+    definition = subject.definition
+    return bool(definition.settings_rules or any(action.rules for action in definition.actions))
+
+
+def _plain(*checks: tuple[str, str, Run]) -> tuple[_Check, ...]:
+    """Return checks that call no hook."""
+    return tuple(_Check(*one) for one in checks)
+
+
+def _if(applies: Callable[[Subject], bool], *checks: tuple[str, str, Run]) -> tuple[_Check, ...]:
+    """Return checks that call hooks, for the destinations to which they apply."""
+    return tuple(_Check(*one, applies) for one in checks)
 
 
 def _has_migrations(subject: Subject) -> bool:
@@ -68,79 +122,108 @@ def _has_migrations(subject: Subject) -> bool:
 
 
 _CHECKS: Final = (
-    _Check("texts", "everything is named and described", definition_checks.check_texts),
-    _Check("defaults", "defaults are valid, triggers match", definition_checks.check_defaults),
-    _Check("mappings", "default mappings read what events have", definition_checks.check_mappings),
-    _Check("secret settings", "secrets are declared", definition_checks.check_secret_settings),
-    _Check("batching", "batching rules have an effect", definition_checks.check_batching),
-    _Check(
-        "migrations",
-        "older mappings become valid ones, once",
-        migration_checks.check_migrations,
+    *_plain(
+        ("texts", "everything is named and described", definition_checks.check_texts),
+        ("defaults", "defaults are valid, triggers match", definition_checks.check_defaults),
+        ("mappings", "default mappings read what events have", definition_checks.check_mappings),
+        ("secret settings", "secrets are declared", definition_checks.check_secret_settings),
+        ("batching", "batching rules have an effect", definition_checks.check_batching),
+    ),
+    *_if(
         _has_migrations,
+        (
+            "migrations",
+            "older mappings become valid ones, once",
+            migration_checks.check_migrations,
+        ),
     ),
-    _Check("speed", "hooks do not block", conduct_checks.check_speed, _calls),
-    _Check("generated events", "events are delivered", row_checks.check_generated, _calls),
-    _Check("dry run", "only `client` reaches the network", conduct_checks.check_dry_run, _calls),
-    _Check("empty batch", "no events, no requests", row_checks.check_empty, _calls),
-    _Check("alignment", "a bad row concerns no other", row_checks.check_alignment, _calls),
-    _Check("unusual values", "no value is a surprise", row_checks.check_defects, _calls),
-    _Check("sent", "what is delivered was sent", row_checks.check_sent, _calls),
-    _Check("fields", "mapped fields are sent", row_checks.check_fields, _calls),
-    _Check("repetition", "a repetition is the same", row_checks.check_repetition, _calls),
-    _Check("coalescing", "no row is lost", row_checks.check_coalescing, _calls),
-    _Check("events", "events are left unchanged", row_checks.check_untouched, _calls),
-    _Check(
-        "retry classes",
-        "permanent and temporary failures are told apart",
-        failure_checks.check_retry_classes,
-        _calls,
+    *_if(_has_rules, ("rules", "rules can be met", payload_checks.check_rules)),
+    *_if(
+        _sends,
+        ("speed", "hooks do not block", conduct_checks.check_speed),
+        ("generated events", "events are delivered", row_checks.check_generated),
+        ("dry run", "only `client` reaches the network", conduct_checks.check_dry_run),
+        ("empty batch", "no events, no requests", row_checks.check_empty),
+        ("alignment", "a bad row concerns no other", row_checks.check_alignment),
+        ("unusual values", "no value is a surprise", row_checks.check_defects),
+        ("optional values", "no missing value is a surprise", payload_checks.check_optional),
+        ("sent", "what is delivered was sent", row_checks.check_sent),
+        ("fields", "mapped fields are sent", row_checks.check_fields),
+        ("repetition", "a repetition is the same", row_checks.check_repetition),
+        ("coalescing", "no row is lost", row_checks.check_coalescing),
+        ("events", "events are left unchanged", row_checks.check_untouched),
+        ("members", "audiences change as events say", audience_checks.check_members),
     ),
-    _Check(
-        "lost connections",
-        "requests without an answer are retryable",
-        failure_checks.check_lost_connections,
-        _calls,
+    *_if(_merges, ("merging", "payloads are merged", payload_checks.check_merging)),
+    *_if(_weighs, ("weights", "requests are no larger than weighed", payload_checks.check_weights)),
+    *_if(
+        _by_client,
+        (
+            "retry classes",
+            "permanent and temporary failures are told apart",
+            failure_checks.check_retry_classes,
+        ),
     ),
-    _Check(
-        "hostile answers",
-        "no answer is a surprise",
-        failure_checks.check_hostile_answers,
-        _calls,
+    *_if(
+        _sends,
+        (
+            "lost connections",
+            "requests without an answer are retryable",
+            failure_checks.check_lost_connections,
+        ),
     ),
-    _Check("answers", "answers are read", failure_checks.check_answers_read, _calls),
-    _Check("tokens", "tokens are reused and renewed", failure_checks.check_tokens, _calls),
-    _Check(
-        "refused access",
-        "refused credentials halt the connection",
-        failure_checks.check_refused_access,
-        _calls,
+    *_if(
+        _by_client,
+        ("hostile answers", "no answer is a surprise", failure_checks.check_hostile_answers),
+        ("answers", "answers are read", failure_checks.check_answers_read),
+        ("tokens", "tokens are reused and renewed", failure_checks.check_tokens),
+        (
+            "refused access",
+            "refused credentials halt the connection",
+            failure_checks.check_refused_access,
+        ),
+        ("signed in", "secrets are used", failure_checks.check_secrets_used),
+        ("authentication", "wrong credentials are noticed", failure_checks.check_authentication),
     ),
-    _Check("signed in", "secrets are used", failure_checks.check_secrets_used, _calls),
-    _Check(
-        "authentication",
-        "wrong credentials are noticed",
-        failure_checks.check_authentication,
-        _calls,
+    *_if(
+        _describes_errors,
+        (
+            "error descriptions",
+            "every error response can be read",
+            failure_checks.check_error_descriptions,
+        ),
     ),
-    _Check(
-        "error descriptions",
-        "every error response can be read",
-        failure_checks.check_error_descriptions,
-        _implements("describe_error"),
+    *_if(
+        _sends,
+        ("outputs", "no secret is written", conduct_checks.check_outputs),
+        ("process", "the process is left alone", conduct_checks.check_process),
     ),
-    _Check("outputs", "no secret is written", conduct_checks.check_outputs, _calls),
-    _Check("process", "the process is left alone", conduct_checks.check_process, _calls),
-    _Check("deletion", "users are deleted", row_checks.check_deletion, _implements("delete_users")),
-    _Check(
-        "failing deletion",
-        "no deletion is reported by mistake",
-        conduct_checks.check_failing_deletion,
-        _implements("delete_users"),
+    *_if(
+        _deletes,
+        ("deletion", "users are deleted", deletion_checks.check_deletion),
+        (
+            "failing deletion",
+            "no deletion is reported by mistake",
+            deletion_checks.check_failing_deletion,
+        ),
     ),
-    _Check("choices", "dynamic fields answer", conduct_checks.check_choices, _has_choices),
-    _Check("hooks", "hooks of mappings run", conduct_checks.check_mapping_hooks, _has_hooks),
+    *_if(_has_choices, ("choices", "dynamic fields answer", conduct_checks.check_choices)),
+    *_if(_has_hooks, ("hooks", "hooks of mappings run", conduct_checks.check_mapping_hooks)),
+    *_if(
+        _has_audiences,
+        ("audiences", "audiences are created and found", audience_checks.check_audiences),
+    ),
+    *_if(_has_jobs, ("jobs", "jobs are submitted once, and end", job_checks.check_jobs)),
+    *_if(
+        _by_resource,
+        ("resource", "a resource is opened once", resource_checks.check_resources),
+    ),
+    *_if(_previews, ("previews", "dry runs show what is sent", resource_checks.check_previews)),
 )
+
+
+CHECK_NAMES: Final = tuple(check.name for check in _CHECKS)
+"""The names of the checks, in the order in which they are run."""
 
 
 def certify(
@@ -160,10 +243,9 @@ def certify(
     to run, by default all.
     Raises DefinitionError for an invalid plugin, UnknownNameError for an unknown slug or check.
     """
-    known = [check.name for check in _CHECKS]
     for name in only:
-        if name not in known:
-            raise UnknownNameError.of("check", name, known)
+        if name not in CHECK_NAMES:
+            raise UnknownNameError.of("check", name, CHECK_NAMES)
     subject = Subject(_plugin(destination), settings, seed)
     end = time.monotonic() + TOTAL
     stuck = False

@@ -18,7 +18,7 @@ from framework.errors import FrameworkError, IntegrationError
 from framework.results import Failed
 from framework.samples import generate_payload
 from framework.testing.certification.certificate import CertificateFinding
-from framework.testing.certification.row_checks import sampled, told
+from framework.testing.certification.row_checks import sampled
 from framework.testing.certification.scripted_partner import Answer, SeenRequest
 from framework.testing.certification.subject import (
     Outcome,
@@ -35,6 +35,11 @@ SLOW: Final = 0.4
 """Seconds that a delivery may take although the partner answers at once."""
 
 MOST_PAGES: Final = 50
+
+_PAST_RESOURCE: Final = (
+    "It reaches the outside by other means than its resource. Open them in the hook "
+    "`open_resource`, so that a sandbox can replace them."
+)
 
 
 def check_speed(subject: Subject) -> Findings:
@@ -63,11 +68,13 @@ def _seconds(subject: Subject, action: Action, events: Any, script: Any) -> floa
 
 
 def check_dry_run(subject: Subject) -> Findings:
-    """Yield actions that reach the network by other means than `client`."""
+    """Yield actions that reach the network by other means than `client` or the resource."""
     for action in sampled(subject):
         for result in subject.baseline(action).results:
             if isinstance(result, Failed) and result.code == "DRY_RUN_NETWORK":
-                yield CertificateFinding(action.slug, result.message)
+                other = subject.definition.transport == "other"
+                text = _PAST_RESOURCE if other else result.message
+                yield CertificateFinding(action.slug, text)
                 break
 
 
@@ -254,18 +261,3 @@ def _save(
     except (FrameworkError, Exception) as error:  # noqa: BLE001 - whatever it raises is looked at
         return error
     return None
-
-
-def check_failing_deletion(subject: Subject) -> Findings:
-    """Yield deletions that are reported although the partner fails."""
-    if not subject.plugin.implements("delete_users"):
-        return
-    partner = subject.partner(failing_from(1, 503))
-    with subject.connect(partner) as connection:
-        event = {"type": "delete", "userId": "user-1"}
-        outcome = subject.deliver_on(connection, [event], partner)
-    if outcome.partner.calls and outcome.all_delivered:
-        text = "A user is reported as deleted although the partner answers 503."
-        yield CertificateFinding("delete_users", text)
-    for failed in outcome.defects:
-        yield CertificateFinding("delete_users", f"After 503, a request is {told(failed)}.")

@@ -12,7 +12,7 @@ from framework.errors import FrameworkError
 from framework.linting import check_subscription, model_from_spec, nearest_change
 from framework.samples import EVERY_EVENT, make_audience_event, make_event, make_row_event
 from framework.testing.certification.certificate import CertificateFinding
-from framework.testing.certification.subject import Subject, can_sample
+from framework.testing.certification.subject import Subject
 from framework.triggers import parse
 
 Findings = Iterator[CertificateFinding]
@@ -74,7 +74,7 @@ def check_defaults(subject: Subject) -> Findings:
             yield CertificateFinding(action.slug, "No event of the spec matches its trigger.")
         if action.batching and (problem := _body_problem(subject, action)):
             yield CertificateFinding(action.slug, problem)
-        if problem := can_sample(subject, action):
+        if problem := subject.why_not(action):
             yield CertificateFinding(action.slug, problem, warning=True)
     yield from _default_values("settings", subject.definition.settings_fields)
 

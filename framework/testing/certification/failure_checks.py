@@ -39,7 +39,7 @@ TEMPORARY: Final = (429, 500, 503)
 PAUSE: Final = 17.0
 MUTANTS: Final = 8
 
-_BODIES: Final[dict[str, bytes]] = {
+BODIES: Final[dict[str, bytes]] = {
     "an empty body": b"",
     "a web page": b"<!doctype html><title>Please wait</title>",
     "null": b"null",
@@ -138,8 +138,8 @@ def check_answers_read(subject: Subject) -> Findings:
         if not one.all_delivered or not one.partner.calls or not one.partner.calls[-1].answer:
             continue
         last = len(one.partner.calls)
-        for body in _BODIES.values():
-            script = _answering(last, _response(200, body))
+        for body in BODIES.values():
+            script = _answering(last, answer_with(200, body))
             if not subject.deliver(action, subject.events(action, 1), script).all_delivered:
                 break
         else:
@@ -149,13 +149,12 @@ def check_answers_read(subject: Subject) -> Findings:
 
 def _hostile(subject: Subject, calls: list[SeenRequest]) -> Iterator[tuple[str, Script]]:
     for place, call in enumerate(calls[:4], 1):
-        for what, body in _BODIES.items():
-            yield f"{what}", _answering(place, _response(200, body))
-        for what, body in islice(_BODIES.items(), 4):
-            yield f"{what} with status 500", _answering(place, _response(500, body))
-        for changed in (*_shortened(call.answer), *_mutants(subject, call)):
-            script = _answering(place, json_response(changed))
-            yield f"the answer {shown(json.dumps(changed), 80)}", script
+        for what, body in BODIES.items():
+            yield f"{what}", _answering(place, answer_with(200, body))
+        for what, body in islice(BODIES.items(), 4):
+            yield f"{what} with status 500", _answering(place, answer_with(500, body))
+        for what, changed in mutants(subject, call):
+            yield what, _answering(place, json_response(changed))
 
 
 def _shortened(found: Any) -> Iterator[Any]:
@@ -167,7 +166,8 @@ def _shortened(found: Any) -> Iterator[Any]:
             yield from ({**found, key: changed} for changed in _shortened(inner))
 
 
-def _response(status: int, body: bytes) -> httpx.Response:
+def answer_with(status: int, body: bytes) -> httpx.Response:
+    """Return a response with one of the bodies."""
     kind = "text/html" if body.startswith(b"<") else "application/json"
     return httpx.Response(status, content=body, headers={"Content-Type": kind})
 
@@ -179,13 +179,13 @@ def _answering(place: int, response: httpx.Response) -> Script:
     return script
 
 
-def _mutants(subject: Subject, seen: SeenRequest) -> Iterator[JSON]:
-    """Yield the partner's real answer with a value removed or replaced."""
+def mutants(subject: Subject, seen: SeenRequest) -> Iterator[tuple[str, JSON]]:
+    """Yield the partner's real answer with lists of other lengths, and other values."""
     found = seen.answer
     chance = random.Random(subject.seed)  # noqa: S311 - deterministic on purpose
-    if found:
-        for _ in range(MUTANTS):
-            yield _mutated(found, chance)
+    random_ones = (_mutated(found, chance) for _ in range(MUTANTS)) if found else ()
+    for changed in (*_shortened(found), *random_ones):
+        yield f"the answer {shown(json.dumps(changed), 80)}", changed
 
 
 def _mutated(value: Any, chance: random.Random) -> Any:
@@ -336,9 +336,9 @@ def check_authentication(subject: Subject) -> Findings:
     error, _ = _authentication(subject, _denying)
     if error is None:
         yield CertificateFinding("check_authentication", "It accepts credentials that are refused.")
-    for what, body in _BODIES.items():
+    for what, body in BODIES.items():
         for status in (200, 502):
-            error, _ = _authentication(subject, _answering(1, _response(status, body)))
+            error, _ = _authentication(subject, _answering(1, answer_with(status, body)))
             if error is not None and not isinstance(error, IntegrationError):
                 text = f"After {what} with status {status}, it raises {type(error).__name__}."
                 yield CertificateFinding("check_authentication", text)
@@ -366,9 +366,9 @@ def check_error_descriptions(subject: Subject) -> Findings:
     read: Callable[[httpx.Response], Any] = lambda response: subject.plugin.call(  # noqa: E731
         "describe_error", response=response
     )
-    for what, body in _BODIES.items():
+    for what, body in BODIES.items():
         for status in (400, 404, 500):
-            response = _response(status, body)
+            response = answer_with(status, body)
             response.request = httpx.Request("POST", "https://partner.example/v1/rows")
             try:
                 found = read(response)

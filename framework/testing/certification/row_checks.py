@@ -13,7 +13,7 @@ from framework.linting import Change
 from framework.paths import Event
 from framework.results import Delivered, Failed, Result, Skipped, Unconfirmed
 from framework.testing.certification.certificate import CertificateFinding
-from framework.testing.certification.subject import Outcome, Subject, can_sample, shown
+from framework.testing.certification.subject import Outcome, Subject, shown
 
 Findings = Iterator[CertificateFinding]
 
@@ -21,14 +21,15 @@ MANY: Final = 120
 """Rows of a large batch."""
 
 WEIRD: Final[tuple[Any, ...]] = (
-    "", " ", "not an address", "x" * 4_000, "Zoë \u2028 \u0000 \\ \" '; --", "{{ x }}", "-1", None,
+    "", " ", "not an address", "x" * 4_000, "Zoë \u2028 \u0000 \\ \" '; --", "{{ x }}", "-1",
+    "a,b\nc", None,
 )  # fmt: skip
 """Values that partners may refuse, and that no destination may stumble over."""
 
 
 def sampled(subject: Subject) -> Iterator[Action]:
     """Yield the actions for which events can be generated."""
-    return (one for one in subject.definition.actions if not can_sample(subject, one))
+    return (one for one in subject.definition.actions if not subject.why_not(one))
 
 
 def check_generated(subject: Subject) -> Findings:
@@ -42,6 +43,8 @@ def check_generated(subject: Subject) -> Findings:
         else:
             if not found.partner.calls:
                 text = "Its events are delivered without any request."
+                if subject.has_resource:
+                    text = "Its events are delivered, but neither client nor resource is called."
                 yield CertificateFinding(action.slug, text)
 
 
@@ -204,13 +207,14 @@ def _repeated(subject: Subject, action: Action, events: Sequence[Event]) -> Find
         after = subject.deliver_on(connection, events, partner)
     if not before.all_delivered or not number:
         return
+    again = partner.calls[number : after.submitted]
     if not after.all_delivered:
         bad = next(one for one in after.results if not isinstance(one, Delivered))
         yield CertificateFinding(action.slug, f"When repeated, an event is {told(bad)}.")
-    elif not partner.calls[number:]:
+    elif not again:
         text = "When repeated, events are delivered, but nothing is sent."
         yield CertificateFinding(action.slug, text)
-    elif before.effects[number - 1] != partner.calls[-1].effect:
+    elif before.effects[before.submitted - 1] != again[-1].effect:
         yield CertificateFinding(action.slug, "When repeated, another request is sent.")
 
 
@@ -258,22 +262,3 @@ def check_untouched(subject: Subject) -> Findings:
             connection.deliver(events)
         if events != kept:
             yield CertificateFinding(action.slug, "It changes the events that it is given.")
-
-
-def check_deletion(subject: Subject) -> Findings:
-    """Yield requests to delete users that are not answered as they have to be."""
-    if not subject.plugin.implements("delete_users"):
-        return
-    found = [_deletion(subject, user) for user in ("user-1", "user-2")]
-    for outcome in found:
-        for failed in outcome.defects:
-            yield CertificateFinding("delete_users", f"A request is {told(failed)}.")
-    if found[0].all_delivered and found[0].effects == found[1].effects:
-        text = "Users are reported as deleted, but the request does not say whom."
-        yield CertificateFinding("delete_users", text)
-
-
-def _deletion(subject: Subject, user: str) -> Outcome:
-    partner = subject.partner()
-    with subject.connect(partner) as connection:
-        return subject.deliver_on(connection, [{"type": "delete", "userId": user}], partner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs
@@ -11,6 +12,10 @@ from urllib.parse import parse_qs
 import httpx
 
 from framework.clock import FrozenClock
+from framework.testing.certification.recorded_resource import OpenedResource
+
+RESOURCE: Final = "resource"
+"""The method of what is noted when a destination calls its resource."""
 
 MOST_REQUESTS: Final = 400
 """Requests that a partner takes on one connection before it ends the call."""
@@ -25,7 +30,10 @@ class TooManyRequestsError(BaseException):
 
 @dataclass(slots=True)
 class SeenRequest:
-    """A request that the partner received; *place* counts those for tokens, or the others."""
+    """A request that the partner received; *place* counts those for tokens, or the others.
+
+    A call of the destination's resource counts as one, with its name as the URL.
+    """
 
     method: str
     url: str
@@ -63,12 +71,46 @@ Script: TypeAlias = Callable[[SeenRequest], Answer]
 
 
 class ScriptedPartner(httpx.BaseTransport):
-    """Records requests, and answers those that the *script* does not answer by *inner*."""
+    """Records requests, and answers those that the *script* does not answer by *inner*.
 
-    def __init__(self, inner: httpx.BaseTransport, script: Script | None = None) -> None:
+    *resource* opens what a sandbox has in place of the destination's resource; its calls are
+    recorded as requests, and fail where the script answers with an error.
+    """
+
+    def __init__(
+        self,
+        inner: httpx.BaseTransport,
+        script: Script | None = None,
+        resource: Callable[[], AbstractContextManager[Any]] | None = None,
+    ) -> None:
         self.inner = inner
         self.script = script
         self.seen: list[SeenRequest] = []
+        self.opened: list[OpenedResource] = []
+        self._resource = resource
+
+    @property
+    def opener(self) -> Callable[[], OpenedResource] | None:
+        """What opens the resource, if there is one."""
+        return self._open if self._resource else None
+
+    def _open(self) -> OpenedResource:
+        assert self._resource is not None
+        self.opened.append(OpenedResource(self._resource(), self._note))
+        return self.opened[-1]
+
+    def _note(self, name: str, said: bytes) -> None:
+        """Note a call of the resource; raises what the script answers."""
+        if len(self.seen) >= MOST_REQUESTS:
+            raise TooManyRequestsError
+        place = len(self.calls) + 1
+        seen = SeenRequest(RESOURCE, name, {}, said, is_for_token=False, place=place)
+        self.seen.append(seen)
+        answer = self.script(seen) if self.script else None
+        if isinstance(answer, httpx.TimeoutException):
+            raise TimeoutError("certification")
+        if answer is not None:
+            raise ConnectionError("certification")
 
     @property
     def calls(self) -> list[SeenRequest]:

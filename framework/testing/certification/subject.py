@@ -8,7 +8,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -17,24 +17,36 @@ import httpx
 
 from framework.clock import FrozenClock
 from framework.definition import Action, Field, Subscription
-from framework.delivery import Connection, Report, Retry, connect
-from framework.errors import FrameworkError
-from framework.linting import Change
-from framework.paths import JSON, MISSING, Event, Path
+from framework.delivery import (
+    Connection,
+    Implementation,
+    KeptAudiences,
+    OfflinePlugin,
+    Report,
+    Retry,
+    connect,
+)
+from framework.paths import JSON, Event
 from framework.plugins import Plugin
 from framework.results import Delivered, Failed, Result
-from framework.samples import EVERY_EVENT, generate_event, generate_payload
+from framework.samples import EVERY_EVENT, generate_payload
 from framework.sandbox import Sandbox, SandboxTransport
+from framework.testing.certification.sample_events import SampleEvents
 from framework.testing.certification.scripted_partner import (
     AcceptingPartner,
     Script,
     ScriptedPartner,
     SeenRequest,
+    TooManyRequestsError,
 )
 
 DEFECTS: Final = frozenset({"INTERNAL_ERROR", "RESULT_COUNT", "RESULT_TYPE", "HALTED"})
 """Codes of failures that are mistakes of the destination, whatever event and partner did."""
 
+MOST_POLLS: Final = 30
+"""Questions for a job that a partner may need to finish it."""
+
+_NOT_MAPPED: Final[JSON] = {"@path": "$.not-mapped"}
 _OTHERS: Final = frozenset({"httpx", "httpcore", "asyncio"})
 
 
@@ -57,13 +69,17 @@ class Captured:
 
 @dataclass
 class Outcome:
-    """What a delivery did: a result per event in order, requests, report and seconds it took."""
+    """What a delivery did: a result per event in order, requests, report and seconds it took.
+
+    The first requests, *submitted* of them, sent the events; those after them asked for jobs.
+    """
 
     results: list[Result | None]
     partner: ScriptedPartner
     report: Report
     seconds: float
     captured: Captured
+    submitted: int
 
     @property
     def effects(self) -> list[tuple[str, str, bytes]]:
@@ -88,13 +104,12 @@ class Outcome:
                 yield result
 
 
-class Subject:
+class Subject(SampleEvents):
     """A destination with settings, ready to be tried in every way; nothing reaches the network."""
 
     def __init__(self, plugin: Plugin, settings: Mapping[str, Any] | None, seed: int) -> None:
+        super().__init__(plugin.definition, seed)
         self.plugin = plugin
-        self.definition = plugin.definition
-        self.seed = seed
         self.abandoned = False
         self._said = ""
         self._given = settings
@@ -137,6 +152,12 @@ class Subject:
             found.admit(self._given)
         return found
 
+    @cached_property
+    def has_resource(self) -> bool:
+        """Whether the sandbox replaces what the destination opens."""
+        implemented = self.plugin.implements("sandbox")
+        return implemented and type(self.sandbox()).resource is not Sandbox.resource
+
     def partner(
         self, script: Script | None = None, clock: FrozenClock | None = None
     ) -> ScriptedPartner:
@@ -146,74 +167,49 @@ class Subject:
             return ScriptedPartner(AcceptingPartner(clock), script)
         sandbox = self.sandbox()
         sandbox.clock = clock
-        return ScriptedPartner(SandboxTransport(sandbox), script)
+        resource = sandbox.resource if self.has_resource else None
+        return ScriptedPartner(SandboxTransport(sandbox), script, resource)
 
-    def mapping(self, action: Action) -> dict[str, JSON]:
-        """Return the default mapping, with paths for what is required and has none."""
-        found = dict(action.default_mapping)
-        for key, entry in action.fields.items():
-            if key not in found and entry.required is not False:
-                found[key] = {"@path": f"$.properties.certified_{key}"}
-        return found
-
-    def events(self, action: Action, number: int, start: int = 0) -> list[Event]:
-        """Return events about different people that belong to one batch."""
-        mapping = self.mapping(action)
-        found = [self._event(action, start + place, mapping) for place in range(number)]
-        if action.batching is None or not found:
-            return found
-        first = self._event(action, 0, mapping)
-        for key in action.batching.keys:
-            path = self.path_of(mapping.get(key))
-            if path is not None and (value := path.get(first)) is not MISSING:
-                found = [Change(path, value).apply(event) for event in found]
-        return found
-
-    @staticmethod
-    def path_of(expression: JSON) -> Path | None:
-        """Return the path that an expression of a mapping reads, if it does nothing else."""
-        text = expression.get("@path") if isinstance(expression, Mapping) else None
-        return Path.parse(text) if isinstance(text, str) else None
-
-    def fields_with_path(self, action: Action) -> dict[str, tuple[Field, Path]]:
-        """Return the text fields that read one value of an event, but for keys of batches."""
-        keys = action.batching.keys if action.batching else ()
-        found = {}
-        for key, expression in self.mapping(action).items():
-            entry, path = action.fields[key], self.path_of(expression)
-            texts = entry.type in {"string", "text"} and not entry.choices and not entry.multiple
-            if path is not None and path.parts and texts and key not in keys:
-                found[key] = (entry, path)
-        return found
-
-    def connect(
+    def connect(  # noqa: PLR0913 - each replaces one part of the connection
         self,
         partner: ScriptedPartner,
         action: Action | None = None,
         clock: FrozenClock | None = None,
         settings: Mapping[str, Any] | None = None,
+        *,
+        blank: Collection[str] = (),
+        audiences: KeptAudiences | None = None,
+        dry: bool = False,
+        plugin: Implementation | None = None,
     ) -> Connection:
-        """Return a connection for one action, or for none."""
+        """Return a connection for one action, or for none.
+
+        The mapping leaves the fields *blank* empty. In a *dry* run, a destination with a resource
+        is not called. *plugin* is another view of the destination.
+        """
         chosen: list[Subscription] = []
         if action is not None:
-            mapping = self.mapping(action)
             chosen = [
                 Subscription(
                     action=action.slug,
                     trigger=EVERY_EVENT,
-                    mapping=mapping,
+                    mapping={**self.mapping(action), **dict.fromkeys(blank, _NOT_MAPPED)},
                     mapping_version=action.mapping_version,
                 )
             ]
+        by_client = self.definition.transport == "http"
+        used = plugin or self.plugin
         with self.capture() as captured:
             connection = connect(
-                self.plugin,
+                used if by_client or dry else OfflinePlugin(used),
                 self.settings if settings is None else settings,
                 chosen,
                 transport=partner,
                 retry=Retry.never(),
                 clock=clock or FrozenClock(),
-                offline=self.definition.transport == "http",
+                audiences=audiences,
+                resource=partner.opener,
+                offline=by_client or dry,
             )
         self._said = captured.text
         return connection
@@ -224,11 +220,13 @@ class Subject:
         events: Sequence[Event],
         script: Script | None = None,
         settings: Mapping[str, Any] | None = None,
+        *,
+        blank: Collection[str] = (),
     ) -> Outcome:
         """Deliver events on a connection of its own, to a partner of its own."""
         clock = FrozenClock()
         partner = self.prepared(action, events, script, clock)
-        with self.connect(partner, action, clock, settings) as connection:
+        with self.connect(partner, action, clock, settings, blank=blank) as connection:
             return self.deliver_on(connection, events, partner)
 
     def prepared(
@@ -261,13 +259,18 @@ class Subject:
     def deliver_on(
         self, connection: Connection, events: Sequence[Event], partner: ScriptedPartner
     ) -> Outcome:
-        """Deliver events on a connection."""
+        """Deliver events on a connection, and ask for jobs until they are finished."""
         begun = time.perf_counter()
         with self.capture() as captured:
             report = connection.deliver(copy.deepcopy(list(events)))
+            submitted = len(partner.calls)
+            for _ in range(MOST_POLLS):
+                if not connection.number_of_jobs:
+                    break
+                connection.poll()
         seconds = time.perf_counter() - begun
         captured.records.append(self._said)
-        return Outcome(report.results, partner, report, seconds, captured)
+        return Outcome(report.results, partner, report, seconds, captured, submitted)
 
     @contextlib.contextmanager
     def capture(self) -> Iterator[Captured]:
@@ -302,20 +305,39 @@ class Subject:
     def _baselines(self) -> dict[str, Outcome]:
         return {}
 
-    def _event(self, action: Action, seed: int, mapping: Mapping[str, JSON]) -> Event:
-        event = generate_event(action, self.seed * 10_000 + seed, "all", mapping=mapping)
-        for name, sample in (("userId", "user-1"), ("anonymousId", "anonymous-1")):
-            if event.get(name) == sample:
-                event = {**event, name: f"{sample}-{seed}"}
-        if str(event.get("messageId", "")).endswith("-1"):
-            event = {**event, "messageId": f"message-{seed}"}
-        return event
-
     @staticmethod
     def _secret_fields(fields: Mapping[str, Field]) -> Iterator[tuple[str, Field]]:
         for key, entry in fields.items():
             if entry.secret or entry.type == "password":
                 yield key, entry
+
+
+def answer_of(
+    connection: Connection,
+    name: str,
+    function: Callable[[Any], Any],
+    call: Any,
+    action: Action | None = None,
+) -> Any:
+    """Return what a function of a destination returns, or the exception that it raises.
+
+    It is called as deliveries call it, with the client that the connection gives it.
+    """
+    answers: list[Any] = []
+
+    def answering(given: Any) -> Any:
+        try:
+            answers.append(function(given))
+        except BaseException as error:
+            answers.append(error)
+            raise
+        return answers[-1]
+
+    try:
+        found = connection.hook_runner.call_renewing(name, answering, call, action=action)
+    except TooManyRequestsError as error:
+        return error
+    return answers[-1] if answers else found
 
 
 class _Collecting(logging.Handler):
@@ -336,15 +358,6 @@ def shown(text: object, most: int = 160) -> str:
     """Return the beginning of a text, on one line."""
     line = " ".join(str(text).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
-def can_sample(subject: Subject, action: Action) -> str:
-    """Return why no event can be generated for an action; an empty text if one can."""
-    try:
-        subject.events(action, 1)
-    except FrameworkError as error:
-        return str(error)
-    return ""
 
 
 def every_text(value: Any) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Acme Bulk: conversions uploaded as CSV files, which the partner imports later."""
 
+import csv
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +20,11 @@ from framework import (
     Pending,
     PollCall,
     Result,
+    RetryableError,
     Settings,
     field,
     hookimpl,
+    json_body,
 )
 
 ORIGIN = "https://bulk.acme.test"
@@ -29,38 +33,54 @@ ORIGIN = "https://bulk.acme.test"
 class Account(Settings):
     """Whose conversions are uploaded."""
 
-    account: str = field("Account", required=True)
+    account: str = field("Account", "ID of the account.", required=True)
 
 
 class Conversion(Payload):
     """One conversion."""
 
-    email: str = field("Email address", required=True, mapping={"@path": "$.properties.email"})
-    value: float = field("Value", mapping={"@path": "$.properties.value"})
+    email: str = field(
+        "Email address", "Of the buyer.", required=True, mapping={"@path": "$.properties.email"}
+    )
+    value: float = field("Value", "In euros.", mapping={"@path": "$.properties.value"})
 
 
 def line_of(payload: Conversion) -> bytes:
     """Return the line of a conversion in a file."""
-    return f"{payload.email},{payload.value or 0:g}\n".encode()
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([payload.email, f"{payload.value or 0:g}"])
+    return line.getvalue().encode()
+
+
+def read(response: httpx.Response, key: str, kind: type[Any]) -> Any:
+    """Return a value of an answer."""
+    found = json_body(response)
+    value = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(value, kind) or value == "":
+        raise RetryableError(f"Acme's answer has no `{key}`.", "UNREADABLE", 502)
+    return value
 
 
 def find_job(call: FindJobCall[Account]) -> str | None:
     """Return the upload with an idempotency key, if there is one."""
-    found = call.client.get(f"{ORIGIN}/uploads", params={"key": call.idempotency_key}).json()
-    ids: list[str] = found["uploads"]
-    return ids[0] if ids else None
+    response = call.client.get(f"{ORIGIN}/uploads", params={"key": call.idempotency_key})
+    ids = read(response, "uploads", list)
+    return str(ids[0]) if ids else None
 
 
 def poll(call: PollCall[Account]) -> Pending | list[Result]:
     """Return the results of an upload, if it is imported."""
-    answer = call.client.get(f"{ORIGIN}/uploads/{call.ticket}").json()
-    if answer["state"] == "waiting":
-        return Pending()
-    if answer["state"] == "failed":
+    response = call.client.get(f"{ORIGIN}/uploads/{call.ticket}")
+    state = read(response, "state", str)
+    if state == "failed":
         return [Failed(503, "IMPORT_FAILED", "The import failed.", "partner")] * call.size
-    wrong = answer["wrong"]
+    if state != "imported":
+        return Pending()
+    wrong = read(response, "wrong", dict)
     return [
-        Failed(400, "WRONG_LINE", wrong[str(at)], "partner") if str(at) in wrong else Delivered()
+        Failed(400, "WRONG_LINE", str(wrong[str(at)]), "partner")
+        if str(at) in wrong
+        else Delivered()
         for at in range(call.size)
     ]
 
@@ -70,26 +90,33 @@ def destination() -> Destination:
     upload = Action(
         slug="upload",
         title="Upload conversions",
+        description="Upload conversions as a file.",
         trigger='type = "track"',
         payload=Conversion,
         batching=Batching(max_size=1_000, max_bytes=1_000_000, weigh=lambda one: len(line_of(one))),
         poll=poll,
         job=Job(first=0.05, most=1.0, give_up=3600.0, find_job=find_job),
     )
-    return Destination(slug="acme-bulk", name="Acme Bulk", settings=Account, actions=[upload])
+    return Destination(
+        slug="acme-bulk",
+        name="Acme Bulk",
+        description="Conversions, uploaded as files.",
+        settings=Account,
+        actions=[upload],
+    )
 
 
 @hookimpl
 def perform_batch(
     client: httpx.Client, settings: Account, payloads: Sequence[Conversion], idempotency_key: str
 ) -> Accepted:
-    answer = client.post(
+    response = client.post(
         f"{ORIGIN}/uploads",
         params={"account": settings.account},
         content=b"".join(map(line_of, payloads)),
         headers={"content-type": "text/csv", "idempotency-key": idempotency_key},
     )
-    return Accepted(answer.json()["id"])
+    return Accepted(read(response, "id", str))
 
 
 @hookimpl

@@ -1,5 +1,8 @@
 """A partner that imports uploaded files later: after it was asked once."""
 
+import csv
+import io
+
 from framework.paths import JSON
 from framework.sandbox import Sandbox, SandboxRequest, SandboxResponse
 
@@ -34,7 +37,8 @@ class BulkSandbox(Sandbox):
         if request.method == "POST":
             number = f"u{len(self.keys) + 1}"
             self.keys.append(request.headers["idempotency-key"])
-            self.uploads[number] = request.body.decode().splitlines()
+            rows = csv.reader(io.StringIO(request.body.decode(), newline=""))
+            self.uploads[number] = [",".join(row) for row in rows]
             return SandboxResponse(202, {"id": number})
         if "key" in request.query:
             found = [f"u{at}" for at, key in enumerate(self.keys, 1) if key == request.query["key"]]

@@ -12,23 +12,32 @@ from framework import Action, Batching, Destination, Payload, Settings, field, h
 class Place(Settings):
     """Where the lines go."""
 
-    path: str = field("Path", required=True)
+    path: str = field("Path", "Of the file.", required=True)
 
 
 class Line(Payload):
     """One line."""
 
-    text: str = field("Text", mapping={"@path": "$.event"})
+    text: str = field("Text", "What to write.", mapping={"@path": "$.event"})
 
 
 @hookimpl
 def destination() -> Destination:
-    rules = Batching(max_size=100)
     write = Action(
-        slug="write", title="Write", trigger='type = "track"', payload=Line, batching=rules
+        slug="write",
+        title="Write",
+        description="Write a line for each event.",
+        trigger='type = "track"',
+        payload=Line,
+        batching=Batching(max_size=100),
     )
     return Destination(
-        slug="acme-sink", name="Acme Sink", settings=Place, actions=[write], transport="other"
+        slug="acme-sink",
+        name="Acme Sink",
+        description="Lines of a file.",
+        settings=Place,
+        actions=[write],
+        transport="other",
     )
 
 
