@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from time import perf_counter
+from traceback import format_exception
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -129,11 +130,15 @@ class Plugin:
 
 @dataclass(frozen=True)
 class PluginProblem:
-    """A plugin that was left out: the entry point's *name*, its *origin* and the reason."""
+    """A plugin that was left out: the entry point's *name*, its *origin* and the reason.
+
+    *trace* is the traceback of the exception, if it was one.
+    """
 
     name: str
     origin: str
     message: str
+    trace: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -488,4 +493,4 @@ def _problem(loaded: _Loaded, error: BaseException) -> PluginProblem:
     place = place_of_error(error, loaded.package) if loaded.package else ""
     message = ": ".join([*getattr(error, "__notes__", ()), f"{kind}{what}"])
     text = f"Plugin {loaded} is left out: {_at(place, message)}"
-    return PluginProblem(loaded.name, loaded.origin, text)
+    return PluginProblem(loaded.name, loaded.origin, text, "".join(format_exception(error)))

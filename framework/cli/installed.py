@@ -6,6 +6,8 @@ import sys
 from contextlib import AbstractContextManager, redirect_stdout
 from typing import TYPE_CHECKING
 
+import click
+
 from framework.cli.terminal import echo
 from framework.errors import UnknownNameError
 
@@ -43,6 +45,10 @@ def plugins_print_to_stderr() -> AbstractContextManager[object]:
 
 
 def warn_of_problems(registry: Registry) -> None:
-    """Print the reasons for unusable plugins on standard error."""
+    """Print the reasons for unusable plugins on standard error, with `--debug` the tracebacks."""
+    context = click.get_current_context(silent=True)
+    debug = context is not None and context.find_root().params.get("debug")
     for problem in registry.problems:
+        if debug:
+            echo(problem.trace, err=True, nl=False)
         echo(f"Warning: {problem.message}", err=True)

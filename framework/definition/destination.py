@@ -141,6 +141,7 @@ class Preset:
 
     Here and in Action and Destination, *extra* holds the keys of a manifest that no attribute
     represents, so that it can be written again.
+    Raises DefinitionError for an unknown *kind*, or an event preset without *event_slug*.
     """
 
     name: str
@@ -150,6 +151,15 @@ class Preset:
     kind: PresetKind = "automatic"
     event_slug: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        problems = [*_word_problems("kind of preset", self.kind, PresetKind, "kinds")]
+        if self.kind == "specificEvent" and not self.event_slug:
+            problems.append("`event_slug` must name the event of the host that creates it.")
+        if problems:
+            raise DefinitionError(
+                f"Preset `{self.name}` is invalid: {' '.join(problems)}", problems
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,6 +321,7 @@ class Destination:
                 raise DefinitionError(f"Destination `{self.slug}` is invalid: {text}", [text])
             object.__setattr__(self, name, tuple(found))
         problems = [*_slug_problems(self.slug), *self._transport_problems(), *self._twice()]
+        problems += _word_problems("auth scheme", self.scheme, AuthScheme, "auth schemes")
         problems += [*self._lane_problems(), *audience_problems(self.audience)]
         problems += [*self._preset_problems(), *self._setting_problems(), *self._claims()]
         if self.settings_fields:  # otherwise those of the hook are not known yet
@@ -433,6 +444,11 @@ def _earlier_slugs(action: Action) -> list[str]:
 
     steps = steps_of(action.migrations)
     return [one.old for one in steps if isinstance(one, RenameAction)]
+
+
+def _word_problems(kind: str, word: Any, of: Any, plural: str) -> list[str]:
+    known = get_args(of)
+    return [] if word in known else [str(UnknownNameError.of(kind, str(word), known, plural))]
 
 
 def _slug_problems(slug: Any) -> list[str]:

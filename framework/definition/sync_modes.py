@@ -17,7 +17,7 @@ MATCHING_KEY = "__segment_internal_matching_key"
 class SyncMode:
     """The sync modes of an action for warehouse-driven events."""
 
-    label: str
+    label: str = "Sync mode"
     description: str = ""
     default: str
     choices: tuple[str, ...] = SYNC_MODES

@@ -7,13 +7,15 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from framework.errors import PluginError
-from framework.plugins import open_plugin
+from framework.hookspecs import PROJECT
+from framework.plugins import load_plugins, open_plugin
 from framework.results import DELIVERED
 from tests.framework.delivery.bench import connected
 
@@ -335,3 +337,82 @@ def test_a_module_with_the_name_of_a_hook_is_told_or_works(folder: Path, how: st
         "`auth` when it is imported. Rename the module, or the function: "
         '`@hookimpl(specname="auth")`.'
     )
+
+
+DECLARED = """\
+from framework import *
+class Key(Settings):
+    key: str = field("Key", secret=True)
+class Line(Payload):
+    text: str | None = field("Text")
+SEND = Action(
+    slug="send", title="Send", trigger="type != null", payload=Line, sync_mode=None, dynamic={},
+)
+@hookimpl
+def destination():
+    presets = [Preset(name="All", action="send", kind="automatic")]
+    return Destination(
+        slug="x", name="X", scheme="custom", settings=Key, actions=[SEND], presets=presets
+    )
+@hookimpl
+def perform(payload): ...
+"""
+MISTAKES = [
+    ("text: str | None =", "text =", 4, "Line is invalid. `text` has no annotation. Write its"),
+    ("key: str =", "key =", 2, "Key is invalid. `key` has no annotation. Write its type: `key: "),
+    ('"Text"', '"Text", default=7', 4, "Line is invalid. `text`: `default` must be a string"),
+    ('"Text"', '"Text", choices=["a"], default="b"', 4, '`default` must be "a", got "b".'),
+    ('"Text"', '"Text", format="email", default="b"', 4, "`default` must be an e-mail address"),
+    ("str | None = field(", "int = field(default=1, minimum=5, label=", 4, "must be at least 5"),
+    ('"Text"', '"Text", dynamic=True', 9, "Field `text` of action `send` is `dynamic=True`, but "),
+    ("dynamic={}", "dynamic={'txt': print}", 6, "`dynamic` names the unknown field `txt`."),
+    (
+        "sync_mode=None",
+        "sync_mode=SyncMode(default='add', choices=('update',))",
+        6,
+        "The default `add` of its sync mode is not among the choices: update.",
+    ),
+    ('slug="send"', 'slug=""', 6, "`slug` must be a text without spaces that is not empty"),
+    ('slug="send"', 'slug="se nd"', 6, "`slug` must be a text without spaces that is not empty"),
+    ('slug="x"', 'slug="x y"', 12, "`slug` must be a text without spaces that is not empty"),
+    (
+        "automatic",
+        "automatical",
+        11,
+        (
+            'Preset `All` is invalid: There is no kind of preset "automatical". Did you mean '
+            "`automatic`? Known kinds: automatic, specificEvent."
+        ),
+    ),
+    (
+        "automatic",
+        "specificEvent",
+        11,
+        "Preset `All` is invalid: `event_slug` must name the event of the host that creates it.",
+    ),
+    (
+        "custom",
+        "oauth",
+        12,
+        'There is no auth scheme "oauth". Did you mean `oauth2`? Known auth schemes: basic, ',
+    ),
+    ("perform(payload)", "perform(payload: Key)", 15, "but the payload of `send` is `Line`."),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "told"), MISTAKES)
+def test_a_mistake_in_a_declaration_is_a_problem_with_its_place(
+    folder: Path, old: str, new: str, line: int, told: str
+) -> None:
+    """The plugin is left out, with entry point, file, line and fix; others are available."""
+    assert old in DECLARED
+    (folder / "slip_bad.py").write_text(DECLARED.replace(old, new, 1), "utf-8")
+    (folder / "slip_good.py").write_text(DECLARED.replace('slug="x"', 'slug="good"'), "utf-8")
+    importlib.invalidate_caches()
+    registry = load_plugins([EntryPoint(one, f"slip_{one}", PROJECT) for one in ("bad", "good")])
+    assert list(registry.destinations) == ["good"]
+    (problem,) = registry.problems
+    place = f"Plugin `bad` is left out: {folder / 'slip_bad.py'}:{line}: "
+    assert problem.message.startswith(place)
+    assert told in problem.message
+    assert "Traceback" in problem.trace

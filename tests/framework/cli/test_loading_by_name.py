@@ -208,6 +208,8 @@ def test_one_that_is_broken_is_told_and_costs_no_other(add: Install, run_actions
     assert told.exit_code != 0
     assert "Plugin `broken` of dist-mark_broken 1.0 is left out: " in told.stderr
     assert "ValueError: no" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert "Traceback" in run_actions("--debug", "show", "broken").stderr
 
 
 @pytest.mark.parametrize(("one", "two"), [("light", "light"), ("one", "two")])
