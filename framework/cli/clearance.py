@@ -55,7 +55,7 @@ def is_plain(file: ConnectionFile, destination: Destination) -> bool:
 def _has_plain_settings(file: ConnectionFile, destination: Destination) -> bool:
     from framework.definition import shape_settings  # noqa: PLC0415 - heavy, at first use
 
-    shape_settings(destination.settings, file.settings)
+    shape_settings(destination.settings, file.settings, destination.settings_rules)
     given = file.node.at("settings").members if "settings" in file.node.members else {}
     return given.keys() <= destination.settings_fields.keys()
 

@@ -101,12 +101,15 @@ from framework.definition.slugs import (
     resolve_slug,
 )
 from framework.definition.subscriptions import (
+    CONTROLS,
+    INTERNAL,
     preset_subscription,
     read_version,
     starting_subscriptions,
     subscription_from_wire,
     subscription_to_public_api,
     subscription_to_wire,
+    unknown_fields,
 )
 from framework.definition.sync_modes import (
     MATCHING_KEY,
@@ -136,7 +139,6 @@ if TYPE_CHECKING:
         to_document,
     )
     from framework.definition.manifest import (
-        INTERNAL,
         ManifestReading,
         from_manifest,
         read_manifest,
@@ -171,7 +173,7 @@ _EXPORTS = {
     "coercion": "equal_json",
     "field_checks": "checks_of top_pruner_of",
     "json_schema": "read_fields to_document",
-    "manifest": "INTERNAL ManifestReading from_manifest read_manifest to_manifest",
+    "manifest": "ManifestReading from_manifest read_manifest to_manifest",
     "migrating": "MigratedSubscription migrate",
     "migrations": (
         "AddField ChangeMapping KeepTrigger Migration MigrationStep RemoveField RenameAction "
@@ -183,6 +185,7 @@ _EXPORTS = {
 
 __all__ = [
     "ALL_EVENTS",
+    "CONTROLS",
     "FILTER_TYPES",
     "INTERNAL",
     "MAPPING_HOOKS",
@@ -293,6 +296,7 @@ __all__ = [
     "to_document",
     "to_manifest",
     "top_pruner_of",
+    "unknown_fields",
     "values_of",
     "without_choices",
 ]

@@ -48,6 +48,7 @@ from framework.definition.rates import (
     RatesOfSettings,
     unknown_rates,
 )
+from framework.definition.subscriptions import INTERNAL
 from framework.definition.sync_modes import SYNC_MODES, SyncMode
 from framework.definition.typed_classes import fields_of
 from framework.errors import DefinitionError, FrameworkError
@@ -57,9 +58,6 @@ from framework.triggers import parse
 
 T = TypeVar("T", Destination, Action, Preset)
 N = TypeVar("N", Batching, Rate)
-
-INTERNAL = "__segment_internal_"
-"""The prefix of keys in a mapping that are for the framework, not for a field."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def to_manifest(destination: Destination) -> dict[str, JSON]:
 
 
 def _read_destination(document: dict[str, JSON], root: JsonPointer) -> Destination | None:
-    scheme, settings = _read_authentication(document.get("authentication"), root)
+    scheme, settings, rules = _read_authentication(document.get("authentication"), root)
     actions = tuple(_read_actions(document.get("actions"), root.at("actions")))
     slug = _required_text(document, "slug", root)
     options = {
@@ -115,6 +113,7 @@ def _read_destination(document: dict[str, JSON], root: JsonPointer) -> Destinati
         "mode": _text(document, "mode", root) or "cloud",
         "scheme": scheme,
         "settings": settings,
+        "settings_rules": rules,
         "actions": actions,
         "presets": tuple(_read_presets(document.get("presets"), actions, root.at("presets"))),
         "rate": _read_rate(document.get("rate"), settings, root.at("rate")),
@@ -125,18 +124,22 @@ def _read_destination(document: dict[str, JSON], root: JsonPointer) -> Destinati
 
 def _write_destination(destination: Destination) -> dict[str, JSON]:
     table, audience = table_to_wire(destination.settings_fields, IN_SETTINGS), destination.audience
+    authentication: dict[str, JSON] = {"scheme": destination.scheme, "fields": table}
     written: dict[str, JSON] = {
         "slug": destination.slug,
         "name": destination.name,
         "mode": destination.mode,
         "description": destination.description,
-        "authentication": {"scheme": destination.scheme, "fields": table},
+        "authentication": authentication,
         "audienceConfig": None if audience is None else audience.to_json(),
         "actions": {action.slug: _write_action(action) for action in destination.actions},
         "presets": [_write_preset(preset) for preset in destination.presets],
     }
     if not destination.description:
         del written["description"]
+    if destination.settings_rules:
+        rules = [rule.to_json() for rule in destination.settings_rules]
+        written["authentication"] = {**authentication, "rules": rules}
     if audience and fields_of(audience.settings):
         written["audienceFields"] = table_to_wire(fields_of(audience.settings), IN_SETTINGS)
     if destination.rate:
@@ -148,12 +151,15 @@ def _write_destination(destination: Destination) -> dict[str, JSON]:
     return restore(written, destination.extra)
 
 
-def _read_authentication(value: JSON, root: JsonPointer) -> tuple[AuthScheme, dict[str, Field]]:
+def _read_authentication(
+    value: JSON, root: JsonPointer
+) -> tuple[AuthScheme, dict[str, Field], tuple[FieldRule, ...]]:
     place = root.at("authentication")
     if value is None or not is_a(dict, value, place):
-        return "none", {}
+        return "none", {}, ()
     scheme = read_word(get_args(AuthScheme))(value.get("scheme"), place.at("scheme"))
-    return scheme or "custom", read_table(value.get("fields"), place.at("fields"), IN_SETTINGS)
+    table = read_table(value.get("fields"), place.at("fields"), IN_SETTINGS)
+    return scheme or "custom", table, _read_rules(value.get("rules"), table, place.at("rules"))
 
 
 def _read_actions(value: JSON, place: JsonPointer) -> list[Action]:
@@ -239,7 +245,7 @@ def _read_rules(value: JSON, table: FieldTable, place: JsonPointer) -> tuple[Fie
         known = read_each(read_word(table))(keys, at.at(kind)) or ()
         chosen = tuple(dict.fromkeys(key for key in known if key))
         if len(chosen) < 2:
-            at.error("needs two different fields of the action or more.")
+            at.error("needs two different fields or more.")
             continue
         found.append(RULES[kind](*chosen))
     return tuple(found)

@@ -7,10 +7,10 @@ The engine's form names the action `partnerAction`, the trigger `subscribe` and 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
-from framework.definition.destination import Destination, Preset, Subscription
+from framework.definition.destination import Action, Destination, Preset, Subscription
 from framework.definition.json_io import (
     MAX_DEPTH,
     JsonPointer,
@@ -27,6 +27,15 @@ from framework.paths import JSON, MISSING
 
 MAPPING_VERSION = "mappingVersion"
 """The key of a subscription's mapping version, in every form."""
+
+INTERNAL: Final = "__segment_internal_"
+"""The prefix of keys in a mapping that are for the framework, not for a field."""
+
+CONTROLS: Final = frozenset(
+    {"batch_bytes", "batch_keys", "batch_size", "dynamicAuthSettings", "enable_batching",
+     "onMappingSave", "retlOnMappingSave"}
+)  # fmt: skip
+"""Other keys of a mapping that are not fields: Segment adds them whatever an action declares."""
 
 _OF_ROWS = {"sync_mode": "syncMode", "matching_key": "matchingKey"}
 ENGINE = {
@@ -66,6 +75,17 @@ def subscription_to_wire(subscription: Subscription) -> dict[str, JSON]:
 def subscription_to_public_api(subscription: Subscription) -> dict[str, JSON]:
     """Return a subscription in the form of Segment's public configuration API."""
     return _write(subscription, PUBLIC_API)
+
+
+def unknown_fields(action: Action, mapping: Iterable[str]) -> list[str]:
+    """Return the keys of a mapping that are neither fields of *action* nor known otherwise.
+
+    Directives in the place of fields are not among them. A table without fields takes any.
+    """
+    if not action.fields and not isinstance(action.payload, type):
+        return []
+    others = {key for key in mapping if key not in action.fields and key not in CONTROLS}
+    return sorted(key for key in others if key[:1] != "@" and not key.startswith(INTERNAL))
 
 
 def preset_subscription(preset: Preset, version: int | None = None) -> Subscription:

@@ -21,9 +21,10 @@ from framework.definition import (
     Shape,
     Subscription,
     compile_shape,
+    unknown_fields,
 )
 from framework.delivery.permission import Permission, read_categories
-from framework.errors import ConfigurationError, FrameworkError
+from framework.errors import ConfigurationError, FrameworkError, UnknownNameError
 from framework.mapping import Mapping as CompiledMapping
 from framework.mapping import compile_mapping
 from framework.results import Skipped
@@ -143,6 +144,7 @@ def _compile(
 ) -> CompiledSubscription:
     action = destination.action(subscription.action)
     raw = {**action.default_mapping, **subscription.mapping}
+    _check_fields(action, subscription.mapping)
     trigger = subscription.trigger if subscription.trigger is not None else action.trigger
     if trigger is None:
         raise ConfigurationError(
@@ -167,6 +169,16 @@ def _compile(
         unmatched=Skipped("NOT_MATCHED", f"The trigger `{trigger}` does not match."),
         permission=permission,
     )
+
+
+def _check_fields(action: Action, mapping: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError if a mapping has keys that are no fields of the action."""
+    problems = [
+        str(UnknownNameError.of(f"field of action `{action.slug}`", key, action.fields, "fields"))
+        for key in unknown_fields(action, mapping)
+    ]
+    if problems:
+        raise ConfigurationError("\n".join(problems), problems)
 
 
 def _hook_outputs(action: Action, raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from framework.triggers import parse
 
 _REFERENCE: Final = "${"
 _ANY_EVENT: Final = 'type != "none"'
-_SETTING_CODES: Final = {"required": "AD311"}
+_SETTING_CODES: Final = {"required": "AD311", "rule": "AD314"}
 
 
 def check(
@@ -88,7 +88,8 @@ def check_settings(
     ]
     for _, part in secrets:
         findings.cover(part.spot.line)
-    for problem, text in setting_problems(table, file.settings):
+    rules = () if refused else destination.settings_rules
+    for problem, text in setting_problems(table, file.settings, rules):
         place = inside.at(*problem.path)
         spot = settings_spot if place is inside else place.spot
         if (spot.line, spot.column) not in refused:

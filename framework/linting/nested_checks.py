@@ -6,18 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from framework.config import Severity
-from framework.definition import INTERNAL, Action, Field, FieldTable
+from framework.definition import Action, Field, FieldTable, unknown_fields
 from framework.linting.issues import DocumentPath, Issue, likely_typo, suggestion
 from framework.linting.mapping_rules import EffectiveMapping
 from framework.linting.text_spellings import Spelling, spelling_of
 from framework.linting.work_budget import WorkBudget
 from framework.paths import JSON, Path
-
-CONTROLS: Final = frozenset(
-    {"batch_bytes", "batch_keys", "batch_size", "dynamicAuthSettings", "enable_batching",
-     "onMappingSave", "retlOnMappingSave"}
-)  # fmt: skip
-"""Keys of a mapping that are not fields."""
 
 _ROOT_HINT: Final = (
     'Write it for each field, such as `%s: {"%s": ...}`; a directive for the whole mapping '
@@ -42,12 +36,11 @@ def check_keys(effective: EffectiveMapping, budget: WorkBudget) -> Iterator[Issu
         if field is not None:
             for place, table in _undeclared(effective.mapping[key], field, (key,), budget):
                 yield _no_key(action, place, table)
-        elif key not in CONTROLS and not key.startswith(INTERNAL):
-            budget.compare(key, action.fields)
-            hint = suggestion(key, action.fields, "fields")
-            severity: Severity = "error" if hint.startswith("Did") else "warning"
-            message = f"Action `{action.slug}` has no field `{key}`."
-            yield Issue("AD503", severity, "mapping", message, hint, (key,), on_key=True)
+    for key in unknown_fields(action, effective.own):
+        budget.compare(key, action.fields)
+        hint = suggestion(key, action.fields, "fields")
+        message = f"Action `{action.slug}` has no field `{key}`."
+        yield Issue("AD503", "error", "mapping", message, hint, (key,), on_key=True)
 
 
 def _no_key(action: Action, place: DocumentPath, table: FieldTable) -> Issue:

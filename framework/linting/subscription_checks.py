@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from framework.config import Severity
 from framework.definition import (
+    MATCHING_KEY,
     SYNC_MODE_KEY,
     Action,
     Conditions,
@@ -138,6 +139,7 @@ def _check_mapping(
     if any(issue.code == "AD501" for issue in issues):
         return False
     issues += _check_sync_mode(effective)
+    issues += _check_matching_key(effective)
     issues += check_texts(effective, budget)
     budget.compile(dict(effective.mapping))
     if ROOT_DIRECTIVE in effective.mapping:
@@ -244,6 +246,13 @@ def _check_sync_mode(effective: EffectiveMapping) -> Iterator[Issue]:
         choices = ", ".join(mode.choices)
         message = f"The sync mode must be one of {choices}, got {json.dumps(given)}."
         yield Issue("AD508", "error", "mapping", message, "", (SYNC_MODE_KEY,))
+
+
+def _check_matching_key(effective: EffectiveMapping) -> Iterator[Issue]:
+    keys, given = effective.action.matching_keys, effective.mapping.get(MATCHING_KEY)
+    if keys and given and given not in keys:
+        message = f"The matching key must be one of {', '.join(keys)}, got {json.dumps(given)}."
+        yield effective.issue("AD510", "error", (MATCHING_KEY,), message)
 
 
 def _check_shape(effective: EffectiveMapping, key: str, budget: WorkBudget) -> Iterator[Issue]:

@@ -52,6 +52,7 @@ def _destination() -> Schema:
         {
             "scheme": _word("The authentication scheme.", get_args(AuthScheme)),
             "fields": _table("The settings, by key."),
+            "rules": _rules(),
         },
         ("scheme", "fields"),
         description="Authentication and settings.",
@@ -105,6 +106,19 @@ def _scope() -> Schema:
     )
 
 
+def _rules() -> Schema:
+    return listing(
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {kind: _keys(text) for kind, text in _RULES.items()},
+            "additionalProperties": False,
+        },
+        "Which fields need a value together.",
+    )
+
+
 def _action() -> Schema:
     mode = record(
         {
@@ -142,16 +156,7 @@ def _action() -> Schema:
         "matchingKeys": listing(
             {"type": "string"}, "The fields of which one may identify records of a warehouse."
         ),
-        "rules": listing(
-            {
-                "type": "object",
-                "minProperties": 1,
-                "maxProperties": 1,
-                "properties": {kind: _keys(text) for kind, text in _RULES.items()},
-                "additionalProperties": False,
-            },
-            "Which fields need a value together.",
-        ),
+        "rules": _rules(),
         "migrations": listing(
             record(
                 {

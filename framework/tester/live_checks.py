@@ -34,7 +34,8 @@ _PARTS: Mapping[str, str] = {
 def diagnostics(chosen: Chosen) -> Iterator[dict[str, JSON]]:
     """Yield every finding: settings first, then subscription by subscription."""
     definition = chosen.plugin.definition
-    for problem, text in setting_problems(definition.settings_fields, chosen.settings):
+    rules = definition.settings_rules
+    for problem, text in setting_problems(definition.settings_fields, chosen.settings, rules):
         yield _finding(("settings", *problem.path), chosen.redactor.hide(text))
     known = [action.slug for action in definition.actions]
     readable: dict[int, str] = {}

@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from framework.definition import Action, MappingHook, Subscription, to_manifest
+from framework.definition import Action, MappingHook, Subscription, to_manifest, unknown_fields
 from framework.delivery import ChoicesQuery, Connection, Exchange, is_deletion
 from framework.errors import ConfigurationError, FrameworkError, IntegrationError, SettingsError
 from framework.explain import hidden, trace_events
@@ -341,11 +341,15 @@ def _called(connection: Connection, hook: str, given: _Body) -> Any:
 
 
 def _mapping(action: Action, given: _Body, events: Sequence[Any]) -> dict[str, JSON]:
-    """Return the mapping with the action's defaults; if that is empty, the payload itself."""
+    """Return the mapping with the action's defaults; if that is empty, the payload itself.
+
+    Keys that are no fields of the action are left out, as Segment's server ignores them.
+    """
     whole = {**action.default_mapping, **given}
-    if whole or not events or not isinstance(events[0], dict):
-        return whole
-    return dict(events[0])
+    if not whole and events and isinstance(events[0], dict):
+        whole = dict(events[0])
+    unknown = unknown_fields(action, whole)
+    return {key: value for key, value in whole.items() if key not in unknown}
 
 
 def _object(body: _Body, key: str) -> dict[str, Any]:

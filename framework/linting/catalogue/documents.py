@@ -205,4 +205,11 @@ FILES: Final = (
         f"{HEAD}  reigon: north\n{_SENDS}",
         "Destination `letters` has no setting `reigon`. Did you mean `region`?",
     ),
+    Entry(
+        "AD314",
+        "Settings do not fit together.",
+        "The destination needs one of them, all of them, or not both.",
+        f"{HEAD}  region: north\n  branch: harbour\n{_SENDS}",
+        "At most one of `region`, `branch` may have a value. This is a rule of the settings.",
+    ),
 )

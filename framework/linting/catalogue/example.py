@@ -22,7 +22,9 @@ MANIFEST: Final[dict[str, Any]] = {
             "office": _text("Office", required=True, format="uri"),
             "key": _text("Key", type="password", required=True),
             "region": _text("Region", choices=["north", "south"]),
+            "branch": _text("Branch"),
         },
+        "rules": [{"atMostOne": ["region", "branch"]}],
     },
     "actions": {
         "sendLetter": {
@@ -64,7 +66,8 @@ MANIFEST: Final[dict[str, Any]] = {
             "title": "Remove reader",
             "description": "Remove a reader.",
             "platform": "cloud",
-            "fields": _READER,
+            "fields": {**_READER, "card": _text("Card")},
+            "matchingKeys": ["reader", "card"],
             "syncMode": {
                 "default": "add",
                 "label": "How",

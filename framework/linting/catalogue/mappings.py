@@ -25,7 +25,7 @@ MAPPINGS: Final = (
     Entry(
         "AD503",
         "The field is unknown, or the key of an object that declares its keys.",
-        "The action ignores the mapped value.",
+        "A connection with an unknown field cannot be opened. Unknown keys of objects are ignored.",
         mapping("adress: c@d.example"),
         "Action `sendLetter` has no field `adress`. Did you mean `address`?",
     ),
@@ -77,6 +77,14 @@ MAPPINGS: Final = (
         mapping("reference: $.messageId"),
         "This text looks like a path, but text is sent unchanged. Write "
         '`{"@path": "$.messageId"}`.',
+    ),
+    Entry(
+        "AD510",
+        "The matching key is unknown.",
+        "The action identifies records of a warehouse by other fields, so the connection cannot be "
+        "opened.",
+        readers('event = "A"', 'event = "B"', ", __segment_internal_matching_key: name"),
+        'The matching key must be one of reader, card, got "name".',
     ),
     Entry(
         "AD511",

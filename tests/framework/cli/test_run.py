@@ -551,7 +551,7 @@ def test_explaining_a_deletion(run_actions: Actions, connection: Path, write_eve
     assert result.exit_code == exits.FAILED
 
 
-def test_a_warning_about_the_mapping_is_shown_once_and_the_run_goes_on(
+def test_a_field_that_the_action_does_not_have_is_refused(
     run_actions: Actions, connection: Path, write_events: Write
 ) -> None:
     connection.write_text(connection.read_text() + "    mapping: {zzz: 1}\n")
@@ -560,7 +560,20 @@ def test_a_warning_about_the_mapping_is_shown_once_and_the_run_goes_on(
         ("explain", "-c", connection, "--event", write_events(["apple", "pear"])),
     ):
         result = run_actions(*arguments)
-        assert result.stderr.count("warning[AD503]: Action `order` has no field `zzz`.") == 1
+        assert result.stderr.count("error[AD503]: Action `order` has no field `zzz`.") == 1
+        assert result.exit_code == exits.USAGE
+
+
+def test_a_warning_about_the_mapping_is_shown_once_and_the_run_goes_on(
+    run_actions: Actions, connection: Path, write_events: Write
+) -> None:
+    connection.write_text(connection.read_text() + "    mapping: {gift: $.gift}\n")
+    for arguments in (
+        ("run", "-c", connection, "-e", write_events(["apple", "pear"]), "--sandbox"),
+        ("explain", "-c", connection, "--event", write_events(["apple", "pear"])),
+    ):
+        result = run_actions(*arguments)
+        assert result.stderr.count("warning[AD509]: This text looks like a path") == 1
         assert result.exit_code == exits.DONE
 
 

@@ -221,6 +221,7 @@ def test_import_generates_starter_files(run_actions: Actions) -> None:
         '  office: ""  # Office\n'
         "  key: ${env:KEY}  # Key\n"
         '  # region: ""  # Region\n'
+        '  # branch: ""  # Branch\n'
         "subscriptions:\n"
         '  - name: "Send letter"\n'
         "    partnerAction: sendLetter\n"

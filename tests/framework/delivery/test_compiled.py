@@ -24,7 +24,8 @@ from framework.delivery.compiled import compile_subscriptions
 from framework.delivery.prepare import prepare_event
 from framework.errors import ConfigurationError
 from framework.results import Failed, Skipped
-from tests.framework.delivery.bench import SEND, said
+from framework.testing import Harness
+from tests.framework.delivery.bench import SEND, plugin, said
 
 
 class Line(Payload):
@@ -211,3 +212,54 @@ def test_subscriptions_that_differ_in_their_context_share_no_lane(mapping: dict[
 def test_without_a_lane_every_subscription_has_its_own() -> None:
     first, second = routes(Subscription(action="send"), Subscription(action="send"))
     assert first.lane != second.lane
+
+
+UNKNOWN = [
+    (
+        'Subscription 1: There is no field of action `send` "rom". Did you mean `room`? '
+        "Known fields: room, text."
+    ),
+    'Subscription 1: There is no field of action `send` "zzz". Known fields: room, text.',
+]
+ADDED_BY_SEGMENT = {
+    "batch_bytes": 100,
+    "batch_keys": ["room"],
+    "batch_size": 10,
+    "dynamicAuthSettings": {},
+    "enable_batching": True,
+    "onMappingSave": {},
+    "retlOnMappingSave": {},
+    "__segment_internal_sync_mode": "add",
+    "__segment_internal_whatever": 1,
+}
+
+
+def test_fields_that_the_action_does_not_have_are_refused() -> None:
+    """All are told, by a connection and by a harness; `text` is a field."""
+    mapping = {"zzz": {"@path": "$.event"}, "rom": "x", "text": "x"}
+    with pytest.raises(ConfigurationError) as raised:
+        route("send", **mapping)
+    assert [*raised.value.problems] == UNKNOWN
+    with pytest.raises(ConfigurationError) as raised, _harness() as it:
+        it.run_action("send", mapping=mapping)
+    assert [*raised.value.problems] == UNKNOWN
+
+
+@pytest.mark.parametrize("key", ADDED_BY_SEGMENT)
+def test_what_segment_adds_to_mappings_is_no_field(key: str) -> None:
+    assert route("send", **{key: ADDED_BY_SEGMENT[key]}).action is SEND
+
+
+def test_an_action_without_fields_takes_any() -> None:
+    """As a manifest without fields; a class without fields takes none."""
+    free = Action(slug="free", title="Free", trigger='type = "track"', payload={})
+    none = replace(free, payload=Payload)
+    given = [Subscription(action="free", mapping={"anything": {"@path": "$.userId"}})]
+    (made,) = compile_subscriptions(replace(TARGET, actions=(free,)), given)
+    assert made.mapping.resolve({"userId": "u"}) == {"anything": "u"}
+    with pytest.raises(ConfigurationError, match='no field of action `free` "anything"'):
+        compile_subscriptions(replace(TARGET, actions=(none,)), given)
+
+
+def _harness() -> Harness:
+    return Harness(plugin(perform=lambda: None), {"key": "sesame"})

@@ -301,13 +301,13 @@ def test_subscriptions_that_are_not_opposite_may_overlap() -> None:
 
 
 def test_unknown_fields() -> None:
-    """A name similar to a field is an error, another one a warning; control keys are known."""
+    """A key that is no field is an error; control keys are known."""
     fields = {"email": Field(), "name": Field()}
     action = Action(slug="send", title="Send", payload=fields)
     given = {"emial": 1, "zzz": 1, "enable_batching": True, "__segment_internal_sync_mode": "add"}
     assert said(check_mapping(action, given, SPEC).issues) == [
         "AD503 error emial: Action `send` has no field `emial`. Did you mean `email`?",
-        "AD503 warning zzz: Action `send` has no field `zzz`. Known fields: email, name.",
+        "AD503 error zzz: Action `send` has no field `zzz`. Known fields: email, name.",
     ]
 
 
