@@ -27,8 +27,6 @@ from framework.definition.destination import (
     Coalesce,
     Conflict,
     Destination,
-    Preset,
-    PresetKind,
     Subscription,
     Target,
 )
@@ -81,6 +79,7 @@ from framework.definition.mapping_hooks import (
     constant_fields,
     outputs_to_json,
 )
+from framework.definition.presets import Preset, PresetKind
 from framework.definition.problems import (
     Problem,
     ProblemCode,

@@ -14,6 +14,7 @@ from framework.definition.field_rules import FieldRule, rule_problems
 from framework.definition.fields import Field, check_fields
 from framework.definition.job_rules import Job, Poll, job_problems
 from framework.definition.mapping_hooks import MappingHook, hook_problems
+from framework.definition.presets import Preset
 from framework.definition.rates import Rate, RatesOfSettings, check_rates, rate_problems
 from framework.definition.slugs import is_slug
 from framework.definition.sync_modes import MATCHING_KEY, SYNC_MODE_KEY, SyncMode
@@ -39,8 +40,6 @@ Coalesce: TypeAlias = Literal["none", "last", "membership", "merge"]
 AuthScheme: TypeAlias = Literal["custom", "basic", "oauth2", "oauth-managed", "none"]
 Transport: TypeAlias = Literal["http", "other"]
 """How a destination sends: by its `client` alone, or by other means too."""
-
-PresetKind: TypeAlias = Literal["automatic", "specificEvent"]
 
 
 class Target(NamedTuple):
@@ -133,33 +132,6 @@ class Batching:
             "lane": self.lane,
             **({} if self.coalesce == "none" else {"coalesce": self.coalesce}),
         }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """A subscription of a new connection, or one that an event of the host creates.
-
-    Here and in Action and Destination, *extra* holds the keys of a manifest that no attribute
-    represents, so that it can be written again.
-    Raises DefinitionError for an unknown *kind*, or an event preset without *event_slug*.
-    """
-
-    name: str
-    action: str
-    trigger: str | None = None
-    mapping: Mapping[str, Any] = field(default_factory=dict)
-    kind: PresetKind = "automatic"
-    event_slug: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        problems = [*_word_problems("kind of preset", self.kind, PresetKind, "kinds")]
-        if self.kind == "specificEvent" and not self.event_slug:
-            problems.append("`event_slug` must name the event of the host that creates it.")
-        if problems:
-            raise DefinitionError(
-                f"Preset `{self.name}` is invalid: {' '.join(problems)}", problems
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,7 +293,7 @@ class Destination:
                 raise DefinitionError(f"Destination `{self.slug}` is invalid: {text}", [text])
             object.__setattr__(self, name, tuple(found))
         problems = [*_slug_problems(self.slug), *self._transport_problems(), *self._twice()]
-        problems += _word_problems("auth scheme", self.scheme, AuthScheme, "auth schemes")
+        problems += self._scheme_problems()
         problems += [*self._lane_problems(), *audience_problems(self.audience)]
         problems += [*self._preset_problems(), *self._setting_problems(), *self._claims()]
         if self.settings_fields:  # otherwise those of the hook are not known yet
@@ -371,6 +343,10 @@ class Destination:
         if self.transport in get_args(Transport):
             return []
         return [f"`transport` must be `http` or `other`, got {self.transport!r}."]
+
+    def _scheme_problems(self) -> list[str]:
+        known, kind = get_args(AuthScheme), "auth scheme"
+        return [] if self.scheme in known else [str(UnknownNameError.of(kind, self.scheme, known))]
 
     def _twice(self) -> list[str]:
         slugs = [action.slug for action in self.actions]
@@ -444,11 +420,6 @@ def _earlier_slugs(action: Action) -> list[str]:
 
     steps = steps_of(action.migrations)
     return [one.old for one in steps if isinstance(one, RenameAction)]
-
-
-def _word_problems(kind: str, word: Any, of: Any, plural: str) -> list[str]:
-    known = get_args(of)
-    return [] if word in known else [str(UnknownNameError.of(kind, str(word), known, plural))]
 
 
 def _slug_problems(slug: Any) -> list[str]:

@@ -20,8 +20,6 @@ from framework.definition.destination import (
     Batching,
     Coalesce,
     Destination,
-    Preset,
-    PresetKind,
 )
 from framework.definition.field_json import IN_ACTIONS, IN_SETTINGS, read_table, table_to_wire
 from framework.definition.field_rules import RULES, FieldRule
@@ -42,6 +40,7 @@ from framework.definition.json_io import (
 )
 from framework.definition.mapping_hooks import MappingHook
 from framework.definition.migration_json import migrations_to_json, read_migrations
+from framework.definition.presets import Preset, PresetKind
 from framework.definition.rates import (
     RATES_BY_SETTINGS,
     Rate,

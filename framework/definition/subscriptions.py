@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from framework.definition.destination import Action, Destination, Preset, Subscription
+from framework.definition.destination import Action, Destination, Subscription
 from framework.definition.json_io import (
     MAX_DEPTH,
     JsonPointer,
@@ -22,6 +22,7 @@ from framework.definition.json_io import (
     read_text,
     sentences,
 )
+from framework.definition.presets import Preset
 from framework.errors import ConfigurationError
 from framework.paths import JSON, MISSING
 

@@ -226,6 +226,7 @@ def test_import_generates_starter_files(run_actions: Actions) -> None:
         '  - name: "Send letter"\n'
         "    partnerAction: sendLetter\n"
         '    subscribe: ""\n'
+        "    mappingVersion: 1\n"
         "    mapping:\n"
         '      address: ""  # required\n'
     )  # fmt: skip
