@@ -16,6 +16,7 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "audience_size",
         "auth",
         "check_authentication",
+        "check_connection",
         "delete_users",
         "delivery_finished",
         "describe_error",
