@@ -36,6 +36,7 @@ docs: .venv/.ready
 	$(BIN)/actions validate --explain all > docs/diagnostics.md
 	$(BIN)/python -m tests.reference_pages
 	$(BIN)/python -m tests.conformance.differences
+	$(BIN)/python -m tests.conformance.parity
 	$(BIN)/python scripts/site.py
 
 conformance: .venv/.ready

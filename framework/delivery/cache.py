@@ -31,6 +31,19 @@ class Cache:
         with self._lock:
             self._kept[key] = (value, until)
 
+    def set_if_absent(self, key: str, value: Any, ttl: float | None = None) -> bool:
+        """Keep *value* as `set` does unless a value is kept already; return whether it is kept.
+
+        Of several threads that call it at once for a key, one keeps its value.
+        """
+        now = self._now()
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None and (kept[1] is None or now < kept[1]):
+                return False
+            self._kept[key] = (value, None if ttl is None else now + ttl)
+            return True
+
     def delete(self, key: str) -> None:
         """Drop the value kept under *key*."""
         with self._lock:

@@ -34,6 +34,7 @@ Segment's implementation of action destinations is written in TypeScript.
 Each row states its behavior, the behavior of this framework, the reason, and a test.
 Recorded cases of Segment's implementation run as tests; only a tag with a row allows a difference.
 Unusual results that saved mappings rely on are the same here, and examples document them.
+[Where the parts of Segment's implementation are](parity.md) lists everything, the same or not.
 """
 
 
