@@ -183,8 +183,8 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
             "What the user has chosen for the audience, from `context.personas.audience_settings`."
         ),
         "cache": ArgumentText(
-            "Values in memory for as long as the connection: `get`, `set` and `set_if_absent` with a "
-            "time to live in seconds, `delete`.",
+            "Values in memory for as long as the connection: `get`, `set` and `set_if_absent` with "
+            "a time to live in seconds, `delete`.",
             "Cache",
         ),
         "client": ArgumentText(
