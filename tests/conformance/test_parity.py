@@ -44,6 +44,7 @@ OWN_HOOKS = {
     "audience_size",
     "register_directives",
     "batch_finished",
+    "check_connection",
 }
 """Hooks for what Segment's implementation does not have."""
 
