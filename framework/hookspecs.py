@@ -67,7 +67,7 @@ def auth(
 
 @hookspec(firstresult=True)
 def check_authentication(client: httpx.Client, settings: Any) -> None:
-    """Raise an exception if the settings do not grant access; called before the first event."""
+    """Raise an exception if the settings do not grant access; called without an event."""
     raise NotImplementedError
 
 

@@ -111,9 +111,9 @@ def _abilities(hooks: Collection[str] | None) -> Iterator[str]:
     if hooks is None:
         return
     yield items([
-        "Credentials are checked with the partner before the first event."
+        "Credentials can be checked without an event: `actions check-auth`."
         if "check_authentication" in hooks
-        else "Credentials are not checked before the first event.",
+        else "Credentials cannot be checked without an event.",
         "Events of type `delete` delete the user at the partner."
         if "delete_users" in hooks
         else "Users cannot be deleted: events of type `delete` fail.",

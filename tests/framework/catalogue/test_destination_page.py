@@ -104,7 +104,7 @@ def test_criteo() -> None:
     assert "- A batch holds at most 50,000 payloads and about 9,500,000 bytes." in page
     assert "- Order is kept together with `removeUserFromAudience`." in page
     assert "- Users cannot be deleted: events of type `delete` fail." in page
-    assert "- Credentials are checked with the partner before the first event." in page
+    assert "- Credentials can be checked without an event: `actions check-auth`." in page
 
 
 @pytest.mark.parametrize(
