@@ -165,6 +165,7 @@ def perform(
     forget_members: Callable[[], None],
     idempotency_key: str,
     audience: Any,
+    full_list: bool,
     resource: Any,
 ) -> httpx.Response | Result | None:
     """Deliver one payload; a normal return means delivered.
@@ -181,6 +182,8 @@ def perform(
     Return `Accepted` if the partner finishes the work later, see `Action.poll`.
     *audience* is the `AudienceCall` of the audience that the event is about, with its ID at the
     partner, if the destination declares `Audiences`; None if it is about none.
+    *full_list* is True for the last call of a whole list, see `Audiences.full_sync`: everybody who
+    was not sent since its beginning is to be removed.
     *resource* is what the hook `open_resource` has opened, None without that hook.
     """
     raise NotImplementedError
@@ -208,6 +211,7 @@ def perform_batch(
     forget_members: Callable[[], None],
     idempotency_key: str,
     audience: Any,
+    full_list: bool,
     resource: Any,
 ) -> httpx.Response | Sequence[Result] | Result | None:
     """Deliver a batch of payloads of one action with equal batch keys.
@@ -216,7 +220,7 @@ def perform_batch(
     payload in order.
     *key* holds the values of the batch keys by name. If the hook asks for *audience_settings*, all
     payloads have the same ones, and the same key and external ID of the audience; so they do if
-    it asks for *audience*, which is as for `perform`.
+    it asks for *audience*, which is as for `perform`, as is *full_list*.
     *forget_members* is as for `perform`. A removal from an audience that does not exist is skipped
     with code `NO_AUDIENCE`; the ledger then knows that the users are not members.
     *idempotency_key* is equal whenever the same events of a source are delivered again together.

@@ -22,6 +22,7 @@ from framework.audiences.sources import (
     PeopleSource,
     Person,
 )
+from framework.audiences.whole_lists import check_list, send_list
 
 __all__ = [
     "ChangeCount",
@@ -44,8 +45,10 @@ __all__ = [
     "PersonFinder",
     "SentChanges",
     "add_pending",
+    "check_list",
     "compare",
     "orders_of",
     "read_members",
+    "send_list",
     "take_known",
 ]

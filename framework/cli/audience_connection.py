@@ -7,7 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from framework.cli.connections import Opened, name_of, origins_text, rotated_tokens
+from framework.cli.connections import (
+    Opened,
+    kept_audiences,
+    name_of,
+    origins_text,
+    rotated_tokens,
+)
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.progress import interruptions
 from framework.errors import ConfigurationError, DefinitionError, UnknownNameError
@@ -194,6 +200,7 @@ def audience_connection(
 def connected(opened: Opened, store: EventStore | None, endpoints: Mapping[str, str]) -> Connection:
     """Open the connection of a file, with rates and tokens of *store* if there is one."""
     from framework.delivery import (  # noqa: PLC0415 - heavy, imported at first use
+        KeptAudiences,
         KeptTokens,
         Retry,
         connect,
@@ -208,12 +215,14 @@ def connected(opened: Opened, store: EventStore | None, endpoints: Mapping[str, 
         file.subscriptions,
         filters=file.filters,
         consent=file.consent,
+        audience_settings=file.audiences,
         options=options,
         transport=make_transport(redirect=endpoints, options=options),
         retry=Retry(attempts=2, total=15.0),
         rates=store.rates if store else None,
         name=name_of(opened),
         tokens=KeptTokens(store.state, sent_to) if store else rotated_tokens(opened, sent_to),
+        audiences=KeptAudiences(store.state, sent_to) if store else kept_audiences(opened, sent_to),
     )
 
 

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from framework.cli.audience_connection import choose_audience, send_changes
+from framework.cli.audience_full_list import send_full_list, takes_full_lists
 from framework.cli.audience_options import (
     column_option,
     confirm,
-    connected_options,
     end_command,
     json_option,
     opened_connection,
     print_malformed,
     yes_option,
 )
-from framework.cli.stores import StoreAddress
+from framework.cli.connections import connection_option, endpoint_option, open_connection
+from framework.cli.stores import StoreAddress, store_option
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
@@ -68,7 +69,9 @@ class RemovalBound(NamedTuple):
 
 
 @click.command(short_help="Make an audience equal to a list.")
-@connected_options
+@connection_option
+@store_option(required=False, use="Store of the ledger, not needed for whole lists: ")
+@endpoint_option
 @click.option("--name", required=True, metavar="NAME", help="The audience at the partner.")
 @click.option(
     "--members",
@@ -108,7 +111,7 @@ def mirror(  # noqa: PLR0913, PLR0917 - each is an option of its own
     ctx: click.Context,
     /,
     path: str,
-    store: StoreAddress,
+    store: StoreAddress | None,
     endpoints: Mapping[str, str],
     name: str,
     given: str,
@@ -122,6 +125,9 @@ def mirror(  # noqa: PLR0913, PLR0917 - each is an option of its own
     as_json: bool,
 ) -> None:
     """Make an audience equal to a list, by sending only what differs from the ledger.
+
+    A destination that takes whole lists gets all of it: everybody else is removed there, and
+    --store is not needed.
 
     Shows what is to change, and asks. People who are removed are known by digest only: their
     identifiers are looked up in the list --previous, the dead letters, and the events that are
@@ -138,7 +144,22 @@ def mirror(  # noqa: PLR0913, PLR0917 - each is an option of its own
         take_known,
     )
 
-    with opened_connection(path, store, endpoints, create=True) as (_, here, stack):
+    opened = open_connection(path)
+    if takes_full_lists(opened):
+        send_full_list(
+            ctx,
+            opened,
+            store,
+            endpoints,
+            name=name,
+            given=given,
+            column=column,
+            yes=yes,
+            as_json=as_json,
+        )
+    if store is None:
+        raise click.UsageError("Missing option '--store'.")
+    with opened_connection(opened, store, endpoints, create=True) as (_, here, stack):
         claim = here.claim(stack)
         audience = choose_audience(here, name, naming, kind)
         status = here.status(audience)

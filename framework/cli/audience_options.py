@@ -44,13 +44,17 @@ def connected_options(command: F) -> F:
 
 @contextmanager
 def opened_connection(
-    path: str, store: StoreAddress, endpoints: Mapping[str, str], *, create: bool = False
+    path: str | Opened,
+    store: StoreAddress,
+    endpoints: Mapping[str, str],
+    *,
+    create: bool = False,
 ) -> Iterator[tuple[Opened, AudienceConnection, ExitStack]]:
     """Open a connection over a store, with a stack for what else is opened.
 
     With *create*, the store need not exist.
     """
-    opened = open_connection(path)
+    opened = open_connection(path) if isinstance(path, str) else path
     with ExitStack() as stack:
         stack.enter_context(plugins_print_to_stderr())
         kept = stack.enter_context(store.open() if create else open_store(store))

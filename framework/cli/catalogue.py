@@ -95,7 +95,12 @@ def _show_generated(path: str, form: InputKind) -> None:
     settings, subscriptions = opened.file.settings, opened.file.subscriptions
     with plugins_print_to_stderr():
         found = connect(
-            opened.plugin, settings, subscriptions, consent=opened.file.consent, transport=DryRun()
+            opened.plugin,
+            settings,
+            subscriptions,
+            consent=opened.file.consent,
+            audience_settings=opened.file.audiences,
+            transport=DryRun(),
         )
     with found:
         print_source(found.generated(form))

@@ -156,6 +156,7 @@ def to_partner(
             file.settings,
             (),
             options=file.delivery,
+            audience_settings=file.audiences,
             transport=transport,
             tokens=None if sandbox else rotated_tokens(opened, origins_text(endpoints)),
             audiences=None if sandbox else kept_audiences(opened, origins_text(endpoints)),

@@ -17,6 +17,7 @@ import click
 from framework.cli import exits
 from framework.cli.connections import (
     endpoint_option,
+    kept_audiences,
     name_of,
     open_connection,
     origins_text,
@@ -276,9 +277,11 @@ def replay(  # noqa: PLR0913 - each is an option of its own
             file.subscriptions,
             filters=file.filters,
             consent=file.consent,
+            audience_settings=file.audiences,
             options=file.delivery,
             transport=make_transport(redirect=endpoints, options=file.delivery),
             tokens=rotated_tokens(opened, sent_to),
+            audiences=kept_audiences(opened, sent_to),
         ) as connection,
         _members(ledger, connection, name_of(opened), sent_to) as members,
     ):

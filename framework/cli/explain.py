@@ -148,6 +148,7 @@ def _connected(opened: Opened, *, sandbox: bool) -> Iterator[Connection]:
                     file.subscriptions,
                     filters=file.filters,
                     consent=file.consent,
+                    audience_settings=file.audiences,
                     transport=transport,
                     retry=Retry.never(),
                     offline=True,

@@ -242,6 +242,7 @@ def _connection(
         file.subscriptions,
         filters=file.filters,
         consent=file.consent,
+        audience_settings=file.audiences,
         options=options.delivery_of(opened),
         transport=_transport(options, opened, sandbox),
         retry=Retry(attempts=2, total=15.0),  # further tries are made by the run

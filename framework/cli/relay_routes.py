@@ -98,6 +98,7 @@ def route_of(
             file.subscriptions,
             filters=file.filters,
             consent=file.consent,
+            audience_settings=file.audiences,
             options=delivery,
             transport=transport,
             retry=Retry(attempts=2, total=15.0),  # further tries are the relay's

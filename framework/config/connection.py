@@ -46,6 +46,7 @@ _FILE_KEYS = {
     "name": _STRING,
     "enabled": _BOOLEAN,
     "settings": _OBJECT,
+    "audiences": _OBJECT,
     "consent": _OBJECT,
     "delivery": _OBJECT,
     "filters": _LIST,
@@ -116,6 +117,7 @@ class ConnectionFile:
     *settings* has its references replaced, so it holds secrets and is left out of `repr`.
     *node* is the whole document, for later findings. *consent* names the consent categories that
     events need, *delivery* says how they are delivered, *filter_items* what is filtered.
+    *audiences* holds the settings of audiences by their keys, with references replaced.
     """
 
     file: str
@@ -128,6 +130,7 @@ class ConnectionFile:
     consent: tuple[str, ...] = ()
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
     filter_items: tuple[FilterItem, ...] = ()
+    audiences: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def filters(self) -> tuple[DestinationFilter, ...]:
@@ -267,7 +270,18 @@ def _connection(
         consent=tuple(_categories(parts.get("consent"), references, findings)),
         delivery=_delivery(parts.get("delivery"), references, findings),
         filter_items=_filter_items(parts.get("filters"), references, findings),
+        audiences=dict(_audiences(parts.get("audiences"), references, findings)),
     )
+
+
+def _audiences(
+    audiences: DocumentNode | None, references: References, findings: DiagnosticList
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the key and the settings of each audience."""
+    given = {key: (key, node) for key, node in audiences.members.items()} if audiences else {}
+    kinds = dict.fromkeys(given, _OBJECT)
+    for key, node in _of_right_kind(given, kinds, "audiences.", findings).items():
+        yield key, references.resolve(node) or {}
 
 
 def _filter_items(

@@ -52,9 +52,10 @@ class Audiences:
 
     *create* returns the ID of a new audience. *get* returns the ID of the audience `external_id`,
     or None if it does not exist any more; it checks a kept ID before its first use in a process.
-    *settings* is the class of the settings that a user chooses for each audience. *mode* and
-    *full_sync* are told in the manifest: whether an audience is sent as changes of its members, and
-    whether always as a whole.
+    *settings* is the class of the settings that a user chooses for each audience. *mode* is told in
+    the manifest. With *full_sync* the partner replaces the members of an audience by a list:
+    `actions audience mirror` sends all of it, and `perform_batch` gets `full_list` with the last
+    call. The hook `member_payload` makes the payloads.
     """
 
     create: Callable[[AudienceCall[Any, Any]], str]

@@ -17,6 +17,7 @@ from framework.delivery.dynamic_choices import ChoicesQuery
 from framework.delivery.event_filters import EventFilters, FilterStep
 from framework.delivery.exchanges import Exchange, Recorder, Redactor
 from framework.delivery.external_audiences import ExternalAudiences, KeptAudiences
+from framework.delivery.full_lists import FullList
 from framework.delivery.fusion import DELETION
 from framework.delivery.holding import Patience, RetryWait, hold_scope
 from framework.delivery.http_errors import ErrorReader, json_body
@@ -83,6 +84,7 @@ __all__ = [
     "ExternalAudiences",
     "Failing",
     "FilterStep",
+    "FullList",
     "HookRunner",
     "Implementation",
     "InputKind",

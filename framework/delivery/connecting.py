@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from framework.clock import Clock, InterruptibleClock, SystemClock
 from framework.definition import (
+    Destination,
     DestinationFilter,
     Subscription,
+    fields_of,
     secret_texts,
     shape_settings,
     starting_subscriptions,
@@ -59,6 +61,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     name: str = "",
     tokens: KeptTokens | None = None,
     audiences: KeptAudiences | None = None,
+    audience_settings: Mapping[str, Mapping[str, Any]] | None = None,
     resource: Callable[[], Any] | None = None,
     strict: bool = False,
     offline: bool = False,
@@ -76,6 +79,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     without a scope belong to the connection called *name*.
     OAuth tokens are kept in *tokens*, if given, and shared with those that have equal credentials;
     IDs of audiences that the partner has created are kept in *audiences*.
+    *audience_settings* are those of audiences, by key, whose events bring none.
     *transport* replaces the network, *resource* the hook `open_resource`; *strict* is for test
     benches, see `HookRunner`.
     An *offline* connection keeps the destination from reaching the outside by other means than
@@ -90,7 +94,13 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     compiled = compile_subscriptions(definition, subscriptions, consent, options.max_age)
     chosen = EventFilters(filters, permission_for(definition, consent))
     base, clock = clock, InterruptibleClock(StoppableClock(clock or SystemClock()))
-    redactor = Redactor([*secret_texts(definition.settings_fields, settings), *options.secrets])
+    redactor = Redactor(
+        [
+            *secret_texts(definition.settings_fields, settings),
+            *options.secrets,
+            *_of_audiences(definition, audience_settings or {}),
+        ]
+    )
     opened = open_by(
         plugin,
         resource,
@@ -140,6 +150,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         credentials=credentials,
         strict=strict,
         guard=guard,
+        audience_settings=audience_settings or {},
         extend=extending.extended if extending else None,
         handover=Handover(always=offline or strict),
         previews=[] if offline and definition.transport == "other" else None,
@@ -155,6 +166,13 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         resource=opened,
         kept=audiences,
     )
+
+
+def _of_audiences(definition: Destination, given: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the secrets among the settings of audiences."""
+    fields = fields_of(definition.audience.settings) if definition.audience else {}
+    for settings in given.values():
+        yield from secret_texts(fields, settings)
 
 
 def _timeout(options: DeliveryOptions) -> httpx.Timeout:

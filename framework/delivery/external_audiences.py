@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from framework.definition import AudienceCall, Audiences, shape_settings
+from framework.delivery.grouping import audience_settings_of
 from framework.delivery.hook_failures import store_failed
 from framework.delivery.performing import HookRunner
 from framework.errors import IntegrationError, SettingsError, StorageError
@@ -79,8 +80,7 @@ class ExternalAudiences:
         key, given = _text(personas, "computation_key"), _text(personas, "external_audience_id")
         if not (key or given):
             return None
-        raw = personas.get("audience_settings")
-        raw = raw if isinstance(raw, dict) else {}
+        raw = audience_settings_of(event, self._hook_runner.audience_settings)
         try:
             call = self.call(
                 key or "",
@@ -92,6 +92,10 @@ class ExternalAudiences:
             problems = tuple(error.problems)
             return Failed(400, "PAYLOAD_VALIDATION_FAILED", str(error), problems=problems)
         return call.known_as(given) if given else self.ensure(call, raw)
+
+    def settings_of(self, key: str, brought: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """Return the settings of an audience: those that were *brought*, else the connection's."""
+        return brought or self._hook_runner.audience_settings.get(key, {})
 
     def call(self, key: str, raw: Mapping[str, Any], name: str = "", **more: Any) -> _Audience:
         """Return an audience without an ID; raises SettingsError for its settings."""

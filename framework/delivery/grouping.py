@@ -131,8 +131,14 @@ def memberships_of(
     return [membership(event, compiled.sync_mode) for event in events]
 
 
-def audience_settings_of(event: Any) -> Mapping[str, Any]:
-    """Return the settings of the audience that an event is about."""
-    for key in ("context", "personas", "audience_settings"):
-        event = event.get(key) if isinstance(event, dict) else None
-    return event if isinstance(event, dict) else {}
+def audience_settings_of(event: Any, given: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the settings of the audience that an event is about, else those *given* for its key.
+
+    Where an event brings no settings, or empty ones, those of the connection apply.
+    """
+    personas = _PERSONAS.get(event)
+    personas = personas if isinstance(personas, dict) else {}
+    brought, key = personas.get("audience_settings"), personas.get("computation_key")
+    if isinstance(brought, dict) and (brought or not given):
+        return brought
+    return given.get(str(key), {})

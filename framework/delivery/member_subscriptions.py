@@ -219,7 +219,7 @@ def _routes(
     actions: Sequence[Action], subscriptions: Sequence[CompiledSubscription]
 ) -> Iterator[_Route]:
     """Yield the certain routes of all actions, then those with choices that events make."""
-    own = [(one.action.slug, _constants(one)) for one in subscriptions]
+    own = [(one.action.slug, constants_of(one)) for one in subscriptions]
     certain = [
         _Route(action, fixed, certain=True) for action in actions for fixed in _fixed(action, own)
     ]
@@ -254,7 +254,7 @@ def _variants(route: _Route) -> Iterator[_Route]:
             yield _Route(route.action, {**route.fixed, **chosen}, certain=False)
 
 
-def _constants(compiled: CompiledSubscription) -> dict[str, Any]:
+def constants_of(compiled: CompiledSubscription) -> dict[str, Any]:
     """Return the values in a mapping that do not depend on the event, by field."""
     raw = {**compiled.action.default_mapping, **compiled.subscription.mapping}
     return {

@@ -32,6 +32,7 @@ from framework.delivery.hook_failures import (
     misfit,
 )
 from framework.delivery.identifier_mask import masking
+from framework.delivery.list_end import ListEnd
 from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
 from framework.delivery.result_checks import clean_json
@@ -58,7 +59,8 @@ class HookRunner:
     a Failed with code `INTERNAL_ERROR` and is logged with its traceback.
     If *previews* is a list, `perform` is never called: the batches are skipped, and what the hook
     `preview` returns for them is added to the list. *guard* wraps the functions of actions, and
-    *extend* returns the client that they get.
+    *extend* returns the client that they get. *audience_settings* are those of audiences, by key,
+    whose events bring none.
     """
 
     plugin: Implementation
@@ -70,8 +72,10 @@ class HookRunner:
     credentials: OAuthCredentials | None = None
     strict: bool = False
     previews: list[Preview] | None = None
+    audience_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     extend: Callable[..., Client] | None = None
     guard: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
+    list_end: ListEnd = field(default_factory=ListEnd, repr=False)
     handover: Handover = field(default_factory=Handover, repr=False)
     abandoned: list[str] = field(default_factory=list, repr=False)
 
@@ -345,8 +349,10 @@ class HookRunner:
             arguments[name] = getattr(batch_input, name)
         if "memberships" in wanted:
             arguments["memberships"] = memberships_of(compiled, events, batch_input.size)
+        if "full_list" in wanted:
+            arguments["full_list"] = self.list_end.ends_with(batch_input.size)
         if "audience_settings" in wanted:
-            arguments["audience_settings"] = audience_settings_of(events[0])
+            arguments["audience_settings"] = audience_settings_of(events[0], self.audience_settings)
         return arguments
 
     def _preview(
@@ -373,13 +379,18 @@ class HookRunner:
             for name in _OF_ROW.keys() & wanted:
                 arguments[name] = getattr(batch_input, _OF_ROW[name])[place]
             arguments |= {name: getattr(batch_input, name) for name in _OF_CALL & wanted}
+            if "full_list" in wanted:
+                last = place + 1 == batch_input.size
+                arguments["full_list"] = last and self.list_end.ends_with(place + 1, results)
             if "idempotency_key" in wanted:
                 arguments["idempotency_key"] = batch_input.keys(place)
             if "membership" in wanted:
                 events = batch_input.events[place : place + 1]
                 (arguments["membership"],) = memberships_of(compiled, events, 1)
             if "audience_settings" in wanted:
-                arguments["audience_settings"] = audience_settings_of(batch_input.events[place])
+                arguments["audience_settings"] = audience_settings_of(
+                    batch_input.events[place], self.audience_settings
+                )
             results += self.answers.results_of(
                 "perform", self._watched("perform", compiled.action, arguments), 1
             )

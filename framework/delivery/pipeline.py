@@ -185,10 +185,11 @@ class Connection:
     ) -> str:
         """Return the partner's ID of an audience, which is created unless it is known.
 
-        *name* is that at the partner, by default the key. Raises IntegrationError with what the
-        destination raises, SettingsError for the settings.
+        *name* is that at the partner, by default the key. Without *audience_settings*, they are
+        those that the connection has for the key. Raises IntegrationError with what the destination
+        raises, SettingsError for the settings.
         """
-        settings = audience_settings or {}
+        settings = self._declared().settings_of(key, audience_settings)
         found = self._declared().ensure(self._declared().call(key, settings, name or ""), settings)
         return raised(found if isinstance(found, Failed) else found.external_id or "")
 
@@ -200,7 +201,8 @@ class Connection:
 
     def unlink_audience(self, key: str, audience_settings: Mapping[str, Any] | None = None) -> bool:
         """Forget the ID of an audience; return whether one was known."""
-        return self._declared().unlink(key, audience_settings or {})
+        settings = self._declared().settings_of(key, audience_settings)
+        return self._declared().unlink(key, settings)
 
     def _declared(self) -> ExternalAudiences:
         if self.audiences is None:

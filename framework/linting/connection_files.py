@@ -22,7 +22,7 @@ from framework.errors import TriggerError, UnknownNameError
 from framework.linting.current_mappings import current_subscription_of
 from framework.linting.event_models import EventModel
 from framework.linting.issues import Issue, SubscriptionPart, suggestion
-from framework.linting.setting_checks import setting_problems
+from framework.linting.setting_checks import SETTING_CODES, setting_problems
 from framework.linting.subscription_checks import check_exclusion, check_subscription
 from framework.linting.work_budget import WorkBudget
 from framework.paths import JSON
@@ -30,7 +30,6 @@ from framework.triggers import parse
 
 _REFERENCE: Final = "${"
 _ANY_EVENT: Final = 'type != "none"'
-_SETTING_CODES: Final = {"required": "AD311", "rule": "AD314"}
 
 
 def check(
@@ -63,6 +62,10 @@ def validate(reading: Reading, destination: Destination, model: EventModel) -> N
     """
     if reading.draft is not None:
         check_settings(reading.draft, destination, reading.findings)
+        if reading.draft.audiences:
+            from framework.linting.audience_checks import check_audiences  # noqa: PLC0415 - rare
+
+            check_audiences(reading.draft, destination, reading.findings)
         if reading.draft.filter_items:
             from framework.linting.filter_checks import check_filters  # noqa: PLC0415 - rarely used
 
@@ -93,7 +96,7 @@ def check_settings(
         place = inside.at(*problem.path)
         spot = settings_spot if place is inside else place.spot
         if (spot.line, spot.column) not in refused:
-            findings.error(_SETTING_CODES.get(problem.code, "AD312"), spot, text)
+            findings.error(SETTING_CODES.get(problem.code, "AD312"), spot, text)
     for key in inside.members:
         if key not in table:
             text = f"Destination `{destination.slug}` has no setting `{key}`."

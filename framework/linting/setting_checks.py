@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from framework.definition import FieldRule, FieldTable, Problem, Shape, setting_text
 from framework.paths import JSON
+
+SETTING_CODES: Final = {"required": "AD311", "rule": "AD314"}
+"""The codes of problems of settings; that of others is AD312."""
 
 
 def setting_problems(

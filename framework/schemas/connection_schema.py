@@ -13,6 +13,7 @@ from framework.definition import (
     Action,
     Destination,
     Field,
+    fields_of,
     resolve_slug,
     to_document,
 )
@@ -71,6 +72,10 @@ def connection_schema(definitions: Iterable[Destination]) -> Schema:
             ),
             "type": ["object", "null"],
             "description": "The consent that events need.",
+        },
+        "audiences": {
+            **maybe("object", "The settings of audiences that events do not bring, by their keys."),
+            "additionalProperties": maybe("object", "The settings of an audience."),
         },
         "filters": {
             **listing(
@@ -214,12 +219,31 @@ def _rules_of(definition: Destination, known: list[Destination]) -> Schema:
         _names_of(definition.slug, [each.slug for each in known]),
         {
             "settings": reference(f"settings of {definition.slug}"),
+            **_audiences_of(definition),
             "subscriptions": {"items": items},
         },
     )
     if required:
         rule["then"]["required"] = ["settings"]
     return rule
+
+
+def _audiences_of(definition: Destination) -> dict[str, Schema]:
+    """Return the rule for `audiences`, if the destination has settings for them."""
+    if definition.audience is None:
+        return {}
+    table = fields_of(definition.audience.settings)
+    written = to_document(table)
+    properties = {
+        key: _or_reference(table[key], schema)
+        for key, schema in written.get("properties", {}).items()
+    }
+    one = {
+        "type": ["object", "null"] if not written.get("required") else "object",
+        "properties": properties,
+        "required": written.get("required", []),
+    }
+    return {"audiences": {"additionalProperties": one}}
 
 
 def _rule(key: str, values: list[str], properties: Mapping[str, Schema]) -> Schema:

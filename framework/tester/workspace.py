@@ -156,6 +156,7 @@ class Workspace:
             filters=chosen.filters,
             consent=chosen.consent,
             options=self._delivery,
+            audience_settings=self.file.audiences if self.file else {},
             transport=transport,
             retry=Retry.never(),
             throttle=None if mode == "live" else Throttle(),

@@ -14,6 +14,7 @@ from framework.delivery import (
     ChoicesQuery,
     Connection,
     Exchange,
+    FullList,
     Report,
     Retry,
     SavedMapping,
@@ -174,6 +175,21 @@ class Harness:
     ) -> str:
         """Return the ID of an audience; raises what `Connection.get_audience` raises."""
         return self.connect([]).get_audience(external_id, audience_settings)
+
+    def send_list(self, audience: str, identifiers: Sequence[str]) -> list[Result]:
+        """Send a whole list of the audience with a key, as `actions audience mirror` does.
+
+        Return the results in order. Raises ConfigurationError for a destination without
+        `full_sync` or without the hook `member_payload`.
+        """
+        actions = self.plugin.definition.actions
+        every = [Subscription(action=one.slug, trigger=EVERY_EVENT) for one in actions]
+        whole = FullList(self.connect(every), audience)
+        found: dict[int, Result] = {}
+        for completions in whole.send([identifiers], len(identifiers)):
+            for one in completions:
+                found |= dict.fromkeys(one.positions, one.result)
+        return [found[place] for place in sorted(found)]
 
     def check_authentication(self) -> None:
         """Check the settings with the partner; raises IntegrationError if access is denied."""

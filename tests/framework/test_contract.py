@@ -32,10 +32,11 @@ BY_A_HARNESS = {
     "extend_request": "run_action",
     "open_resource": "run_action",
     "delivery_finished": "run_action",
+    "member_payload": "send_list",
 }
 """The method of the harness that calls a hook; those that are not here belong to commands."""
 
-OF_COMMANDS = {"audience_size", "member_payload", "preview"}
+OF_COMMANDS = {"audience_size", "preview"}
 OF_LOADING = {"destination", "settings", "actions", "sandbox", "register_directives"}
 
 FUNCTIONS = {

@@ -1,6 +1,6 @@
 """Acme Ads: people in lists that the partner creates for audiences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -84,7 +84,9 @@ def destination() -> Destination:
         description="People in lists, one for each audience.",
         settings=Account,
         actions=[sync],
-        audience=Audiences(settings=ListSettings, create=create_list, get=find_list),
+        audience=Audiences(
+            settings=ListSettings, create=create_list, get=find_list, full_sync=True
+        ),
     )
 
 
@@ -94,11 +96,17 @@ def identify(payloads: Sequence[Person]) -> list[str]:
 
 
 @hookimpl
+def member_payload(identifier: str) -> Mapping[str, str]:
+    return {"email": identifier}
+
+
+@hookimpl
 def perform_batch(
     client: httpx.Client,
     identifiers: Sequence[str],
     memberships: Sequence[bool | None],
     audience: AudienceCall[Account, ListSettings] | None,
+    full_list: bool,  # noqa: FBT001 - arguments of hooks are named
 ) -> list[Delivered | Failed]:
     if audience is None:
         raise IntegrationError("The event is about no audience.", "NO_AUDIENCE", 400)
@@ -107,7 +115,8 @@ def perform_batch(
         f"{ORIGIN}/lists/{audience.external_id}/people",
         json={
             "add": [one for one, member in pairs if member],
-            "remove": [one for one, member in pairs if member is False],
+    full_list: bool,  # noqa: FBT001 - arguments of hooks are named
+) -> list[Delivered | Failed]:
         },
     )
     neither = Failed(400, "NO_MEMBERSHIP", "The event neither adds to the list nor removes.")

@@ -1,13 +1,17 @@
 """A partner with lists of people."""
 
 import json
+from typing import Any
 
 from framework.paths import JSON
 from framework.sandbox import Sandbox, SandboxRequest, SandboxResponse
 
 
 class AdsSandbox(Sandbox):
-    """Lists by ID, and the regions that they were created for."""
+    """Lists by ID, and the regions that they were created for.
+
+    A change that is complete removes everybody who was not added since the last one.
+    """
 
     name = "Acme Ads"
     origins = ("https://ads.acme.test",)
@@ -20,6 +24,9 @@ class AdsSandbox(Sandbox):
         """Forget all lists."""
         self.lists: dict[str, set[str]] = {}
         self.created: list[tuple[str, str | None]] = []
+        self.refused = ""
+        self.changes: list[tuple[int, bool]] = []
+        self.added: dict[str, set[str]] = {}
 
     def settings(self) -> dict[str, JSON]:
         """Return settings."""
@@ -38,6 +45,16 @@ class AdsSandbox(Sandbox):
             return SandboxResponse(404, {"error": "There is no such list."})
         if people != [""] and request.method == "POST":
             change = json.loads(request.body)
+            if self.refused in change["add"]:
+                return SandboxResponse(422, {"error": "Somebody is not accepted."})
             self.lists[number] |= {*change["add"]}
             self.lists[number] -= {*change["remove"]}
+            self._complete(number, change)
         return SandboxResponse(200, {"id": number})
+
+    def _complete(self, number: str, change: dict[str, Any]) -> None:
+        self.changes.append((len(change["add"]) + len(change["remove"]), change["complete"]))
+        added = self.added.setdefault(number, set())
+        added |= {*change["add"]}
+        if change["complete"]:
+            self.lists[number] = self.added.pop(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -165,36 +165,169 @@ def test_a_harness_creates_and_finds_audiences(site: Path) -> None:
 def test_the_manifest_carries_audiences(site: Path) -> None:
     del site
     manifest: Any = to_manifest(load_plugins().get("acme-ads").definition)
-    assert manifest["audienceConfig"] == {"mode": {"type": "synced", "full_audience_sync": False}}
+    assert manifest["audienceConfig"] == {"mode": {"type": "synced", "full_audience_sync": True}}
     assert [*manifest["audienceFields"]] == ["region"]
 
 
-def test_commands_create_find_and_forget_audiences(sandbox: Any, tmp_path: Path) -> None:
+def test_commands_create_find_and_forget_audiences(
+    run: Actions, sandbox: Any, tmp_path: Path
+) -> None:
+    file = connection_file(tmp_path)
+    events = tmp_path / "events.ndjson"
+    events.write_text(json.dumps(event("ann@x.test")) + "\n")
+    assert run("audience", "create", "-c", file, "--key", "spring").output == "L1\n"
+    assert run("audience", "create", "-c", file, "--key", "spring").output == "L1\n"
+    assert run("run", "-c", file, "-e", events).exit_code == 0
+    assert (sandbox.created, sandbox.lists) == ([("spring", None)], {"L1": {"ann@x.test"}})
+    assert run("audience", "get", "-c", file, "L1").output == "L1\n"
+    assert run("audience", "get", "-c", file, "L7").exit_code == 1
+    told = run("audience", "unlink", "-c", file, "--key", "spring").output
+    assert told == "The ID of `spring` is forgotten.\n"
+    assert "No ID is kept" in run("audience", "unlink", "-c", file, "--key", "may").output
+    assert run("audience", "create", "-c", file, "--key", "spring").output == "L2\n"
+
+
+def connection_file(tmp_path: Path, **more: Any) -> Path:
     file = tmp_path / "ads.yaml"
     document = {
         "destination": "acme-ads",
         "settings": {"account": "a-1"},
         "subscriptions": [{"name": "Sync", "partnerAction": "sync"}],
+        **more,
     }
     file.write_text(json.dumps(document))
-    events = tmp_path / "events.ndjson"
-    events.write_text(json.dumps(event("ann@x.test")) + "\n")
+    return file
+
+
+Actions = Callable[..., Result]
+
+
+@pytest.fixture
+def run(sandbox: Any) -> Iterator[Actions]:
     with serve(sandbox) as server:
         to = ["--endpoint", f"{ORIGIN}={server.url}"]
+        yield lambda *given: CliRunner().invoke(actions, [*map(str, given), *to])
 
-        def run(*arguments: object) -> Result:
-            return CliRunner().invoke(actions, [*map(str, arguments), *to])
 
-        assert run("audience", "create", "-c", file, "--key", "spring").output == "L1\n"
-        assert run("audience", "create", "-c", file, "--key", "spring").output == "L1\n"
-        assert run("run", "-c", file, "-e", events).exit_code == 0
-        assert (sandbox.created, sandbox.lists) == ([("spring", None)], {"L1": {"ann@x.test"}})
-        assert run("audience", "get", "-c", file, "L1").output == "L1\n"
-        assert run("audience", "get", "-c", file, "L7").exit_code == 1
-        told = run("audience", "unlink", "-c", file, "--key", "spring").output
-        assert told == "The ID of `spring` is forgotten.\n"
-        assert "No ID is kept" in run("audience", "unlink", "-c", file, "--key", "may").output
-        assert run("audience", "create", "-c", file, "--key", "spring").output == "L2\n"
+SETTINGS_OF = {"spring": {"region": "eu"}, "may": {"region": "mars"}}
+
+
+def test_settings_of_audiences_are_those_of_the_connection_if_events_bring_none(
+    sandbox: Any,
+) -> None:
+    with connect(
+        load_plugins().get("acme-ads"),
+        {"account": "a-1"},
+        [Subscription(action="sync", name="Sync")],
+        transport=SandboxTransport(sandbox),
+        audience_settings=SETTINGS_OF,
+    ) as connection:
+        results = connection.deliver(
+            [
+                event("ann@x.test"),
+                event("bob@x.test", audience_settings={"region": "us"}),
+                event("cy@x.test", "may"),
+                event("di@x.test", "june"),
+            ]
+        ).results
+        assert connection.create_audience("spring") == "L1"
+    assert sandbox.created == [("spring", "eu"), ("spring", "us"), ("june", None)]
+    failed = results[2]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.status) == ("PAYLOAD_VALIDATION_FAILED", 400)
+
+
+def test_a_run_uses_the_audiences_of_its_file(run: Actions, sandbox: Any, tmp_path: Path) -> None:
+    file = connection_file(tmp_path, audiences={"spring": {"region": "eu"}})
+    events = tmp_path / "events.ndjson"
+    events.write_text(json.dumps(event("ann@x.test")) + "\n")
+    assert run("run", "-c", file, "-e", events).exit_code == 0
+    assert sandbox.created == [("spring", "eu")]
+    assert run("audience", "create", "-c", file, "--key", "spring").output == "L1\n"
+
+
+def test_audiences_of_a_file_are_validated(site: Path, tmp_path: Path) -> None:
+    del site
+    wrong = {**SETTINGS_OF, "june": "eu", "july": {"reigon": "eu"}}
+    result = CliRunner().invoke(
+        actions, ["validate", str(connection_file(tmp_path, audiences=wrong))]
+    )
+    assert result.exit_code == 1
+    assert 'error[AD312]: Audience `may`: Setting `region` must be "eu" or "us"' in result.output
+    assert "error[AD201]: `audiences.june` must be an object, got a string." in result.output
+    assert "warning[AD313]: Audiences of `acme-ads` have no setting `reigon`." in result.output
+
+
+def test_a_whole_list_is_sent_and_its_last_call_says_so(
+    run: Actions, sandbox: Any, tmp_path: Path
+) -> None:
+    file = connection_file(tmp_path, audiences={"spring": {"region": "eu"}})
+    people = tmp_path / "people.txt"
+    people.write_text("".join(f"p{number}@x.test\n" for number in range(250)))
+    mirror = ["audience", "mirror", "-c", file, "--name", "spring", "--members", people, "--yes"]
+    sandbox.lists["L1"] = {"old@x.test"}
+    sandbox.created.append(("spring", "eu"))
+    result = run(*mirror, "--json")
+    assert result.exit_code == 0, result.output
+    assert sandbox.changes == [(100, False), (100, False), (50, True)]
+    assert sandbox.lists["L2"] == {f"p{number}@x.test" for number in range(250)}
+    people.write_text("p1@x.test\nP1@X.test\nnew@x.test\n")
+    sandbox.changes.clear()
+    assert run(*mirror).exit_code == 0
+    assert sandbox.changes == [(2, True)]
+    assert sandbox.lists["L2"] == {"p1@x.test", "new@x.test"}
+
+
+def test_a_list_with_a_failure_is_not_completed(run: Actions, sandbox: Any, tmp_path: Path) -> None:
+    """The partner would remove the people of the batch that failed."""
+    file = connection_file(tmp_path)
+    people = tmp_path / "people.txt"
+    people.write_text("".join(f"p{number}@x.test\n" for number in range(250)))
+    mirror = ["audience", "mirror", "-c", file, "--name", "spring", "--members", people, "--yes"]
+    assert run("audience", "create", "-c", file, "--key", "spring").exit_code == 0
+    sandbox.lists["L1"] = {"old@x.test"}
+    sandbox.refused = "p7@x.test"
+    result = run(*mirror)
+    assert result.exit_code == 1
+    assert "nobody is removed" in result.output
+    assert not any(complete for _, complete in sandbox.changes)
+    assert "old@x.test" in sandbox.lists["L1"]
+
+
+def test_a_list_with_a_malformed_line_or_nobody_is_not_sent(
+    run: Actions, sandbox: Any, tmp_path: Path
+) -> None:
+    file, people = connection_file(tmp_path), tmp_path / "people.txt"
+    mirror = ["audience", "mirror", "-c", file, "--name", "spring", "--members", people, "--yes"]
+    people.write_bytes(b"p1@x.test\n\xff\xfe\n")
+    result = run(*mirror)
+    assert result.exit_code == 1
+    assert "Nothing was sent, as the partner would remove" in result.output
+    people.write_text("\n")
+    result = run(*mirror)
+    assert result.exit_code == 2
+    assert "is empty. Nothing was sent." in result.output
+    assert (sandbox.created, sandbox.changes) == ([], [])
+
+
+def test_a_harness_sends_whole_lists(site: Path) -> None:
+    del site
+    with Harness("acme-ads") as harness:
+        results = harness.send_list("spring", [f"p{number}@x.test" for number in range(101)])
+        sandbox: Any = harness.sandbox
+    assert results == [Delivered()] * 101
+    assert sandbox.changes == [(100, False), (1, True)]
+
+
+def test_events_are_no_whole_list(sandbox: Any) -> None:
+    with opened(sandbox) as connection:
+        connection.deliver([event("ann@x.test")])
+    assert sandbox.changes == [(1, False)]
+
+
+def test_a_destination_that_takes_no_lists_says_so() -> None:
+    with Harness("criteo-audiences") as harness, pytest.raises(ConfigurationError, match="whole"):
+        harness.send_list("spring", ["ann@x.test"])
 
 
 @pytest.mark.parametrize(
