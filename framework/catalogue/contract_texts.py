@@ -206,6 +206,10 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
         "forget_members": ArgumentText(
             "To be called if the audience does not exist at the partner any more, or was created."
         ),
+        "full_list": ArgumentText(
+            "True for the last call of a whole list, see `Audiences.full_sync`: everybody who was "
+            "not sent since its beginning is to be removed."
+        ),
         "hook_outputs": ArgumentText(
             "The outputs of the mapping hooks of the subscription, by kind: typed, or None."
         ),
@@ -257,6 +261,15 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
 """The meaning of each argument of hooks; it is the same for all of them."""
 
 FUNCTION_TEXTS: Final = (
+    FunctionText(
+        Destination,
+        "rates",
+        "rates=function; function(settings)",
+        "Returns the rate limits that depend on the settings, such as those of a plan.",
+        "Once for each connection, when it is opened.",
+        "A list of `Rate`.",
+        "The connection is refused.",
+    ),
     FunctionText(
         Action,
         "dynamic",

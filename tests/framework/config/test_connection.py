@@ -208,7 +208,9 @@ def test_loading_lists_every_problem(tmp_path: Path) -> None:
     path.write_text("name: x\nfoo: 1\n")
     with pytest.raises(ConfigurationError) as caught:
         load_connection(path)
-    known = "destination, name, enabled, settings, consent, delivery, filters, subscriptions"
+    known = (
+        "destination, name, enabled, settings, audiences, consent, delivery, filters, subscriptions"
+    )
     assert caught.value.problems == (
         f"{path}:1:1: `destination` is required.",
         f"{path}:2:1: A connection file has no key `foo`. Known keys: {known}.",

@@ -115,8 +115,8 @@ def perform_batch(
         f"{ORIGIN}/lists/{audience.external_id}/people",
         json={
             "add": [one for one, member in pairs if member],
-    full_list: bool,  # noqa: FBT001 - arguments of hooks are named
-) -> list[Delivered | Failed]:
+            "remove": [one for one, member in pairs if member is False],
+            "complete": full_list,
         },
     )
     neither = Failed(400, "NO_MEMBERSHIP", "The event neither adds to the list nor removes.")
