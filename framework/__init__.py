@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         RenameField,
         ReplaceSyncMode,
         ReplaceValue,
+        RequestOptions,
         Saved,
         Settings,
         Subscription,
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
         OAuthClientCredentials,
         OAuthRefreshToken,
         Report,
-        RequestOptions,
         api_key,
         basic,
         bearer,
@@ -104,11 +104,11 @@ _EXPORTS = {
         "ChangeMapping Choice Choices ChoicesCall Condition Conditions Conflict Destination "
         "Field FindJobCall HookCall Job KeepTrigger MappingHook Migration OneOf Payload "
         "Pending PollCall Preset Rate RemoveField RenameAction RenameField ReplaceSyncMode "
-        "ReplaceValue Saved Settings Subscription SyncMode Target field read_fields"
+        "ReplaceValue RequestOptions Saved Settings Subscription SyncMode Target field read_fields"
     ),
     "delivery": (
         "Cache Client Columns Connection DeletionRequest OAuthClientCredentials OAuthRefreshToken "
-        "Report RequestOptions api_key basic bearer connect json_body"
+        "Report api_key basic bearer connect json_body"
     ),
     "errors": (
         "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "

@@ -11,18 +11,15 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pluggy
 
 from framework.clock import Clock
-from framework.definition import Action, Destination, Settings
+from framework.definition import Action, Destination, RequestOptions, Settings
 from framework.errors import ErrorDescription
 from framework.results import ConnectionCheck, Failed, Result
-
-if TYPE_CHECKING:  # loading definitions needs no delivery
-    from framework.delivery import RequestOptions
 
 PROJECT = "action_destinations"
 """Name of the pluggy project, and of the entry-point group of destinations."""

@@ -161,6 +161,9 @@ if TYPE_CHECKING:
         latest_version,
         steps_of,
     )
+    from framework.definition.request_options import (
+        RequestOptions,
+    )
     from framework.definition.requirements import (
         tests_of,
     )
@@ -178,6 +181,7 @@ _EXPORTS = {
         "AddField ChangeMapping KeepTrigger Migration MigrationStep RemoveField RenameAction "
         "RenameField ReplaceSyncMode ReplaceValue latest_version steps_of"
     ),
+    "request_options": "RequestOptions",
     "requirements": "tests_of",
     "shape_interpreter": "interpret",
 }
@@ -254,6 +258,7 @@ __all__ = [
     "RenameField",
     "ReplaceSyncMode",
     "ReplaceValue",
+    "RequestOptions",
     "Saved",
     "Settings",
     "Shape",

@@ -46,7 +46,6 @@ from framework.delivery.report import (
     ReportItem,
     Sent,
 )
-from framework.delivery.request_options import RequestOptions
 from framework.delivery.retries import Retry
 from framework.delivery.saved_mappings import SavedMapping, hook_of
 from framework.delivery.sender import Sender
@@ -114,7 +113,6 @@ __all__ = [
     "Redactor",
     "Report",
     "ReportItem",
-    "RequestOptions",
     "Retry",
     "RetryWait",
     "RowIds",

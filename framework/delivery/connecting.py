@@ -25,6 +25,7 @@ from framework.delivery.client import TIMEOUT, Client
 from framework.delivery.compiled import compile_subscriptions, permission_for
 from framework.delivery.event_filters import EventFilters
 from framework.delivery.exchanges import Redactor
+from framework.delivery.extending_plugin import ExtendingPlugin, extends
 from framework.delivery.external_audiences import KeptAudiences
 from framework.delivery.kept_tokens import KeptTokens
 from framework.delivery.offline import OfflinePlugin
@@ -33,7 +34,6 @@ from framework.delivery.pipeline import Connection
 from framework.delivery.plugin_calls import Implementation
 from framework.delivery.rate_limits import RateLimits, RateStores, limits_of
 from framework.delivery.recognition import addresses_in
-from framework.delivery.request_options import ExtendingPlugin, extends
 from framework.delivery.resources import ResourcePlugin, open_by
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx
 
+from framework.definition import RequestOptions
 from framework.delivery.client import Client
 from framework.delivery.plugin_calls import Implementation, PluginView
 from framework.errors import IntegrationError
 
 EXTEND = "extend_request"
-
-_Param: TypeAlias = str | int | float | bool | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestOptions:
-    """Defaults for the requests of one call, which a request replaces by its own.
-
-    Relative addresses begin with *base_url*; *headers* and *params* (of the query) are added to
-    those of the request; *timeout* is a number of seconds for a request, or an httpx.Timeout;
-    *auth* replaces the flow of the hook `auth`.
-    """
-
-    base_url: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, _Param] = field(default_factory=dict)
-    timeout: float | httpx.Timeout | None = None
-    auth: httpx.Auth | None = None
 
 
 class ExtendingPlugin(PluginView):
