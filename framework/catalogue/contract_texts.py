@@ -262,15 +262,6 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
 
 FUNCTION_TEXTS: Final = (
     FunctionText(
-        Destination,
-        "rates",
-        "rates=function; function(settings)",
-        "Returns the rate limits that depend on the settings, such as those of a plan.",
-        "Once for each connection, when it is opened.",
-        "A list of `Rate`.",
-        "The connection is refused.",
-    ),
-    FunctionText(
         Action,
         "dynamic",
         "dynamic={place: function}; function(call)",
