@@ -63,7 +63,7 @@ def validate(reading: Reading, destination: Destination, model: EventModel) -> N
     if reading.draft is not None:
         check_settings(reading.draft, destination, reading.findings)
         if reading.draft.audiences:
-            from framework.linting.audience_checks import check_audiences  # noqa: PLC0415 - rare
+            from framework.linting.audience_settings import check_audiences  # noqa: PLC0415 - rare
 
             check_audiences(reading.draft, destination, reading.findings)
         if reading.draft.filter_items:
