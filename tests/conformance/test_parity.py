@@ -106,8 +106,8 @@ def test_the_page_is_up_to_date() -> None:
     assert page(ALL) == TEXT
 
 
-def test_a_place_in_differences_is_one_of_its_rows() -> None:
-    """A row that leads there says that something differs; the pages link each other."""
+def test_the_pages_lead_to_each_other() -> None:
+    """What differs on purpose is said once, with its reason."""
     differences = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
     assert "(differences.md)" in TEXT
     assert "(parity.md)" in differences

@@ -51,6 +51,7 @@ FUNCTIONS = {
     "Batching.merge": (r"batching\.merge", "run_batch"),
     "Batching.weigh": (r"batching\.weigh", "run_batch"),
     "Batching.target": (r"batching\.target\(", "run_batch"),
+    "ChangeMapping.run": (r"migrate\(destination, subscription\)", "migrate"),
     "Destination.conflicts": (r"destination\.conflicts\(", "connect"),
 }
 """What a delivery or command says that calls a function, and the method of the harness."""

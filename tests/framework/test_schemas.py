@@ -370,7 +370,14 @@ def test_manifests() -> None:
         ),
         presets=(Preset(name="P", action="a", kind="specificEvent", event_slug="e"),),
     )
-    assert problems("destination.schema.json", to_manifest(everything)) == []
+    document: Any = to_manifest(everything)
+    assert problems("destination.schema.json", document) == []
+    steps = [{"renameField": {"old": "y", "new": "x"}}, {"changeMapping": {"text": "It counts."}}]
+    document["actions"]["a"]["migrations"] = [{"version": 1, "steps": steps}]
+    assert problems("destination.schema.json", document) == []
+    for wrong in ({"version": 0, "steps": steps}, {"steps": steps}, {"version": 1, "steps": [{}]}):
+        document["actions"]["a"]["migrations"] = [wrong]
+        assert problems("destination.schema.json", document)
     assert problems("destination.schema.json", {"slug": "d", "name": "D"})
 
 
