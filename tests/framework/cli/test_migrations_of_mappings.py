@@ -236,3 +236,20 @@ def test_diff_calls_a_migrated_change_a_note(
     assert "breaking: `/actions/press` is no longer an action." in broken.stdout
     assert migrations[0]["version"] == 1
     assert press.exists()
+
+
+def test_a_run_is_resumed_after_the_new_form_was_saved(
+    run_actions: Actions, press: Path, tmp_path: Path
+) -> None:
+    """The checkpoint is that of the migrated mapping, saved or not."""
+    events = tmp_path / "events.ndjson"
+    events.write_text("".join(json.dumps(EVENT) + "\n" for _ in range(3)))
+    closed = ("--endpoint", "https://press.example=http://127.0.0.1:9", "--retry-for", "0")
+    stopped = run_actions("run", "-c", press, "-e", events, *closed)
+    assert stopped.exit_code == exits.UNAVAILABLE
+    run_actions("validate", press, "--fix")
+    assert press.read_text() == NEW
+    resumed = run_actions("run", "-c", press, "-e", events, *closed)
+    assert resumed.exit_code == exits.UNAVAILABLE
+    assert "This run" not in stopped.output
+    assert "This run" in resumed.output
