@@ -18,6 +18,7 @@ from framework.paths import MISSING
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORD: Final = re.compile(r"[A-Za-z_][\w-]*\Z", re.ASCII)
+_ALIAS: Final = re.compile(r"\s*:\s*\*[^\s,\]}]+")
 _LITERALS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 
@@ -142,8 +143,8 @@ def _source(text: str, node: Any) -> str:
 
 
 def _removed(text: str, parent: Any, pair: tuple[Any, Any]) -> str:
-    key, value = pair
-    start, end = key.start_mark.index, _end(text, value)
+    key = pair[0]
+    start, end = key.start_mark.index, _pair_end(text, pair)
     if not parent.flow_style:
         line = text.rfind("\n", 0, start) + 1
         if text[line:start].strip():
@@ -153,18 +154,18 @@ def _removed(text: str, parent: Any, pair: tuple[Any, Any]) -> str:
     after = [one for one in others if one[0].start_mark.index > start]
     if after:
         return text[:start] + text[after[0][0].start_mark.index :]
-    before = _end(text, others[-1][1]) if others else start
+    before = _pair_end(text, others[-1]) if others else start
     return text[:before] + text[end:]
 
 
 def _added(text: str, parent: Any, key: str, value: Any) -> str:
     written = _text(value, plain=not parent.flow_style)
     if parent.flow_style:
-        at = _end(text, parent.value[-1][1]) if parent.value else parent.start_mark.index + 1
+        at = _pair_end(text, parent.value[-1]) if parent.value else parent.start_mark.index + 1
         sign = ", " if parent.value else ""
         return f"{text[:at]}{sign}{json.dumps(key, ensure_ascii=False)}: {written}{text[at:]}"
     newline = "\r\n" if "\r\n" in text else "\n"
-    at = _line_end(text, _end(text, parent.value[-1][1]))
+    at = _line_end(text, _pair_end(text, parent.value[-1]))
     head = text[:at] if text[:at].endswith("\n") else text[:at] + newline
     indent = " " * parent.value[0][0].start_mark.column
     return f"{head}{indent}{_key_text(key, '')}: {written}{newline}{text[at:]}"
@@ -178,7 +179,19 @@ def _end(text: str, node: Any) -> int:
     if isinstance(node, yaml.ScalarNode) or node.flow_style or not node.value:
         return index
     last = node.value[-1]
-    return _end(text, last[1] if isinstance(last, tuple) else last)
+    return _pair_end(text, last) if isinstance(last, tuple) else _end(text, last)
+
+
+def _pair_end(text: str, pair: tuple[Any, Any]) -> int:
+    """Return where a member ends: with its value, or with the alias in its place."""
+    key, value = pair
+    start = key.end_mark.index
+    if value.start_mark.index >= start:
+        return _end(text, value)
+    alias = _ALIAS.match(text, start)
+    if alias is None:
+        raise LookupError(key.value)
+    return alias.end()
 
 
 def _line_end(text: str, index: int) -> int:

@@ -148,6 +148,12 @@ def test_json_stays_json(keys: list[str], value: Any, indent: int | None) -> Non
     }
 
 
+def test_members_beside_aliases_change() -> None:
+    text = "a: &x {k: 1}\nb:\n  c: *x # the same\nd: *x\n"
+    edits = [DocumentEdit(("b", "e"), 2), DocumentEdit(("d",)), DocumentEdit(("f",), "g")]
+    assert edited(text, "c.yaml", edits) == ("a: &x {k: 1}\nb:\n  c: *x # the same\n  e: 2\nf: g\n")
+
+
 @pytest.mark.parametrize(
     ("text", "path"),
     [
