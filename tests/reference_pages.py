@@ -5,8 +5,10 @@ The tests of each package execute the examples of its page.
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +23,7 @@ from framework.mapping import DIRECTIVES, Directive
 from framework.mapping import DirectiveExample as Mapped
 from framework.paths import MISSING
 from framework.plugins import HOOKS, open_plugin
+from framework.testing import Harness
 from framework.triggers import FUNCTIONS, OPERATORS, Function, Operator, OperatorExample
 from tests import normalize_page
 
@@ -178,6 +181,32 @@ def generated_code() -> str:
     return f"{head}{fence}{source}```{rest.partition('```')[2]}"
 
 
+def testing() -> str:
+    """Return the page about tests with the methods of the harness."""
+    page = (DOCS / "testing.md").read_text(encoding="utf-8")
+    rows = "".join(
+        f"| `{name}({', '.join(_required(method))})` | {_cell(_first_sentence(method))} |\n"
+        for name, method in vars(Harness).items()
+        if inspect.isfunction(method) and not name.startswith("_")
+    )
+    head = "| Method | |\n| --- | --- |\n"
+    before, _, after = page.partition(head)
+    _, _, rest = after.partition("\n\n")
+    return f"{before}{head}{rows}\n{rest}"
+
+
+def _required(method: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments without defaults."""
+    _, *arguments = inspect.signature(method).parameters.values()
+    return [one.name for one in arguments if one.default is one.empty]
+
+
+def _first_sentence(method: Callable[..., Any]) -> str:
+    text = " ".join((inspect.getdoc(method) or "").split())
+    sentence, *_ = re.split(r"(?<=\.) |; raises |,? as `", text)
+    return re.sub(r"\*(\w+)\*", r"`\1`", sentence.rstrip(".")) + "."
+
+
 def criteo_reference() -> str:
     """Return the reference page of Criteo Audiences."""
     return _reference(criteo_audiences, "Setup, identifiers, requests and results", "criteo.md")
@@ -204,6 +233,7 @@ PAGES = {
     "webhook-reference.md": webhook_reference,
     "hooks.md": contract_page,
     "normalize.md": normalize_page.page,
+    "testing.md": testing,
 }
 """How each page is made."""
 

@@ -11,7 +11,6 @@ import pytest
 from framework import samples
 from framework.sandbox import Sandbox, server
 from framework.sandbox.faults import GENERIC_FAULTS
-from framework.testing import Harness
 from tests.guides import DOCS, Terminal, blocks_of
 
 SANDBOXES, TESTING = ((DOCS / name).read_text() for name in ("sandboxes.md", "testing.md"))
@@ -63,16 +62,6 @@ def test_the_requests_of_the_control_api_are_those_of_the_server() -> None:
     described = inspect.getdoc(server)
     for request, _ in rows(SANDBOXES, "Request"):
         assert request in (described or ""), request
-
-
-def test_every_method_of_the_harness_is_listed() -> None:
-    listed = [re.findall(r"`(\w+)", name)[0] for name, _ in rows(TESTING, "Method")]
-    public = [
-        name
-        for name, value in vars(Harness).items()
-        if inspect.isfunction(value) and not name.startswith("_")
-    ]
-    assert listed == public
 
 
 def test_every_function_for_events_is_listed() -> None:
