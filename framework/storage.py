@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -13,12 +14,18 @@ from framework.errors import StorageError
 
 @contextmanager
 def storage(what: str, path: str | Path, act: str) -> Iterator[None]:
-    """Turn an OSError into a StorageError: "*what* `path` cannot be *act*: reason"."""
+    """Turn an OSError into a StorageError: "*what* `path` cannot be *act*: reason. Remedy"."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"{what} `{path}` cannot be {act}: {reason}.") from error
+        raise StorageError(f"{what} `{path}` cannot be {act}: {reason_of(error)}") from error
+
+
+def reason_of(error: OSError) -> str:
+    """Return the system's reason as a sentence, followed by what to do if the disk is full."""
+    reason = error.strerror or str(error)
+    full = error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+    return f"{reason}. Free some space, then run the command again." if full else f"{reason}."
 
 
 def open_private(path: str, flags: int) -> int:

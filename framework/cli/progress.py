@@ -28,19 +28,41 @@ NOTICE_EVERY: Final = 60.0
 """Minimum seconds between two such lines."""
 
 
+PROGRESS_EVERY: Final = 60.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Yield a function that shows progress as a bar, if standard error is a terminal.
+    """Yield a function that shows progress: as a bar, or as a line now and then.
 
-    The bar appears with the first progress.
+    The bar appears with the first progress, if standard error is a terminal; otherwise a line is
+    written after each PROGRESS_EVERY seconds.
     """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield _progress_lines(time.monotonic())
         return
     with ExitStack() as stack:
         started = time.monotonic()
         bar = cache(lambda: stack.enter_context(_bar(started)))
         yield lambda progress: bar()(progress)  # noqa: PLW0108 - created at the first call
+
+
+def _progress_lines(started: float) -> Callable[[Progress], None]:
+    """Return a function that writes a line about progress, if it is time to."""
+    written = started
+
+    def show(progress: Progress) -> None:
+        nonlocal written
+        now = time.monotonic()
+        if now - written >= PROGRESS_EVERY:
+            written = now
+            text = describe(progress, now - started)
+            if progress.bytes_total:
+                text = f"{progress.bytes_done / progress.bytes_total:.0%} | {text}"
+            echo(text, err=True)
+
+    return show
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import click
 
 from framework.cli.installed import installed
 from framework.cli.terminal import echo
+from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from framework.plugins import Plugin
@@ -102,7 +103,13 @@ def _starter(partner: Sandbox) -> Callable[..., None]:
         from framework.sandbox import serve  # noqa: PLC0415 - heavy, imported at first use
 
         partner.admit(settings)
-        server = serve(partner, port=port)
+        try:
+            server = serve(partner, port=port)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ConfigurationError(
+                f"The address 127.0.0.1:{port} cannot be used: {reason}. Try `--port 0`."
+            ) from None
         echo(f"{partner.name} sandbox: {server.url} (open it to see the received data)")
         for origin in partner.origins:
             echo(f"Deliver to it: actions run --endpoint {_fixed(origin)}={server.url} ...")

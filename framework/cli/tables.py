@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, written_output
 from framework.controls import visible
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def print_table(
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
-    output(stderr=err).print(table)
+    with written_output(err=err):
+        output(stderr=err).print(table)
 
 
 def print_source(text: str) -> None:
@@ -46,7 +47,8 @@ def print_source(text: str) -> None:
     from rich.syntax import Syntax  # noqa: PLC0415 - heavy, imported at first use
 
     shown = Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
-    output().print(shown)
+    with written_output(err=False):
+        output().print(shown)
 
 
 def output(*, stderr: bool = False) -> Console:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, ClassVar, Final
 
 import click
 
 from framework.controls import visible
+from framework.errors import StorageError
 
 _STYLES: Final = re.compile(r"(\x1b\[(?:0|1|3[0-7])m)")
 """The sequences by which commands set colors and bold type."""
@@ -43,18 +45,39 @@ def echo(
 ) -> None:
     """Write *text*; control characters other than those of colors are escaped.
 
-    To *file* if it is given.
+    To *file* if it is given. Raises StorageError if standard output cannot be written, such as to
+    a file on a full disk, and BrokenPipeError if its reader is gone.
     """
     parts = _STYLES.split(str(text))
     parts[::2] = map(visible, parts[::2])
     if err and file is None and _LastLine.drawn:
         parts.insert(0, _ERASED_LINE)
-    click.echo("".join(parts), file=file, err=err, nl=nl)
+    with written_output(err=err or file is not None):
+        click.echo("".join(parts), file=file, err=err, nl=nl)
 
 
 def write_data(data: bytes) -> None:
     """Write data in UTF-8 that other programs read: unchanged, unless a terminal shows it."""
     if sys.stdout.isatty():
         echo(data.decode("utf-8", "replace"), nl=False)
-    else:
+        return
+    with written_output(err=False):
         sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def written_output(*, err: bool) -> Iterator[None]:
+    """Turn an OSError of standard output into a StorageError."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if err:
+            raise
+        from framework.storage import reason_of  # noqa: PLC0415 - seldom needed
+
+        with suppress(OSError, ValueError):  # so that Python does not write it again at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StorageError(f"Standard output cannot be written: {reason_of(error)}") from error

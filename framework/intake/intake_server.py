@@ -124,5 +124,8 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         reason = error.strerror or str(error)
-        raise ConfigurationError(f"The address {host}:{port} cannot be used: {reason}.") from None
+        raise ConfigurationError(
+            f"The address {host}:{port} cannot be used: {reason}. Name another one with --listen; "
+            "port 0 selects a free one."
+        ) from None
     return bound

@@ -135,7 +135,8 @@ class MonitoringServer:
         except OSError as error:
             reason = error.strerror or str(error)
             raise ConfigurationError(
-                f"The address {host}:{port} cannot be used: {reason}."
+                f"The address {host}:{port} cannot be used: {reason}. Name another one with "
+                "--metrics; port 0 selects a free one."
             ) from None
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self._server.server_address[1]}"

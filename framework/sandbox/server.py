@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -58,6 +59,7 @@ class Server:
     def __init__(self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0) -> None:
         from cheroot import wsgi  # noqa: PLC0415 - heavy, imported at first use
 
+        _check_free(host, port)  # cheroot hides the reason and leaves its socket open
         self._server: Any = wsgi.Server((host, port), app, server_name=host, shutdown_timeout=1)
         self._server.ConnectionClass = _connection_class()
         self._server.max_request_body_size = _MAX_BYTES
@@ -92,6 +94,14 @@ class Server:
             self._server.serve()
         finally:
             self._over.open()
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise OSError if an address is in use."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tried.bind((host, port))
 
 
 @cache

@@ -271,3 +271,28 @@ def test_a_finding_is_shown_with_its_line_and_carets(
         f"error[AD999]: It is wrong.\n  --> c.yaml:12:{column}\n   |\n12 | {line}\n   | {carets}\n"
         "   = Do right.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        ("sandbox shop --port {port}", "Try `--port 0`."),
+        ("relay {relay} --listen 127.0.0.1:{port}",
+         "Name another one with --listen; port 0 selects a free one."),
+        ("relay {relay} --listen 127.0.0.1:0 --metrics 127.0.0.1:{port}",
+         "Name another one with --metrics; port 0 selects a free one."),
+    ],
+)  # fmt: skip
+def test_an_address_in_use_is_named_with_the_option_that_changes_it(
+    run_actions: Actions, connection: Path, tmp_path: Path, command: str, hint: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        store = f"sqlite:{tmp_path / 'events.db'}"
+        relay = f"-c {connection} --store {store} --write-key k --sandbox"
+        text = command.format(port=port, relay=relay)
+        result = run_actions(*text.split())
+    assert result.exit_code == exits.USAGE
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: The address 127.0.0.1:{port} cannot be used: Address already in use. {hint}"
+    )

@@ -331,6 +331,53 @@ def test_progress_is_described_in_words() -> None:
     assert describe(Progress(0, 0, None), 0.0) == "0 lines | 0/s | 0 requests"
 
 
+def test_progress_without_a_terminal_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with progress_bar() as show:
+        show(Progress(3, 1, 2))
+        assert capsys.readouterr().err == ""
+        monkeypatch.setattr("framework.cli.progress.PROGRESS_EVERY", 0.0)
+        show(Progress(5, 1, 2, {"delivered": 4}, 1))
+        show(Progress(6, 0, None))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("50% | 5 lines | ")
+    assert first.endswith("/s | 4 delivered | 1 requests")
+    assert second.startswith("6 lines | ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", ["run -c {c} -e {e} --sandbox", "list", "rows {t} --key id"])
+def test_a_full_disk_behind_standard_output_is_named(
+    command: str, connection: Path, site: Path, write_events: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("id\n1\n")
+    names = {"c": connection, "e": write_events(["tea"]), "t": tmp_path / "t.csv"}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "framework", *command.format(**names).split()],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            env={"PYTHONPATH": f"{site}:.", "SHOP_KEY": "sesame"},
+        )  # fmt: skip
+    assert done.returncode == exits.STORAGE
+    assert done.stderr == (
+        "Error: Standard output cannot be written: No space left on device. Free some space, then "
+        "run the command again.\n"
+    )
+
+
+def test_a_reader_that_left_ends_the_command_silently(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id\n" + "".join(f"{one}\n" for one in range(20_000)))
+    command = [sys.executable, "-m", "framework", "rows", str(tmp_path / "t.csv"), "--key", "id"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b'{"type":"track"')
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == exits.FAILED
+
+
 def test_a_run_says_what_it_waits_for_and_a_signal_ends_it(
     connection: Path, site: Path, shop: str, shop_sandbox: Sandbox, write_events: Write
 ) -> None:

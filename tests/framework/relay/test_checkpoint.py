@@ -367,7 +367,8 @@ def test_a_crash_while_saving_leaves_the_one_before(
     with pytest.raises(StorageError) as caught:
         kept.save(path, made(events, OTHERS[0][0]))
     assert str(caught.value) == (
-        f"The checkpoint `{path}` cannot be written: No space left on device."
+        f"The checkpoint `{path}` cannot be written: No space left on device. "
+        "Free some space, then run the command again."
     )
     assert load(path, events) == made(events)
 

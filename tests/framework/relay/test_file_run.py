@@ -453,7 +453,8 @@ def test_a_full_disk_under_the_outcomes_stops_the_run(
     with pytest.raises(StorageError) as stopped:
         run(connected(), events, checkpoint=checkpoint, outcomes=full)
     assert str(stopped.value) == (
-        "The outcome file `/dev/full` cannot be written: No space left on device."
+        "The outcome file `/dev/full` cannot be written: No space left on device. "
+        "Free some space, then run the command again."
     )
     assert not checkpoint.exists()
     assert run(connected(), events, checkpoint=checkpoint, outcomes=outcomes).finished

@@ -150,7 +150,8 @@ def test_a_full_disk_is_a_clear_error() -> None:
         with pytest.raises(StorageError) as caught:
             out.flush()
     assert str(caught.value) == (
-        "The outcome file `/dev/full` cannot be written: No space left on device."
+        "The outcome file `/dev/full` cannot be written: No space left on device. "
+        "Free some space, then run the command again."
     )
 
 
