@@ -9,12 +9,15 @@ from typing import Any, Final, Self
 
 import httpx
 
+from framework.clock import SandboxClock
 from framework.definition import Choices, MigratedSubscription, Subscription, migrate
 from framework.delivery import (
     ChoicesQuery,
     Connection,
     Exchange,
     FullList,
+    KeptAudiences,
+    KeptTokens,
     Report,
     Retry,
     SavedMapping,
@@ -25,6 +28,7 @@ from framework.plugins import Plugin, load_plugins, open_plugin
 from framework.results import ConnectionCheck, Result
 from framework.samples import EVERY_EVENT, make_event
 from framework.sandbox import Sandbox, SandboxTransport
+from framework.state_store import StateStore
 
 _NOT_MAPPED: Final[JSON] = {"@path": "$.not-mapped"}
 
@@ -57,25 +61,33 @@ class Harness:
     *transport*, or by default to the destination's sandbox (which accepts *settings*, or provides
     its own); without either, a request raises AssertionError. Unless a *transport* is given, so
     does a destination that opens connections or starts processes by itself, if its `transport` is
-    `http`. Unexpected exceptions of the destination are raised, and nothing is retried. Raises
-    DefinitionError for an invalid plugin, UnknownNameError for an unknown slug.
+    `http`. Unexpected exceptions of the destination are raised.
+    *sandbox*, a class or an object, replaces that of the destination. *clock* is the one clock of
+    framework, client and sandbox, such as a `FrozenClock`, on which waits take no time. Tokens and
+    IDs of audiences are kept in *store*, if one is given, otherwise for each call alone. Requests
+    are repeated as *retry* says, by default never.
+    Raises DefinitionError for an invalid plugin, UnknownNameError for an unknown slug.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each replaces one part of the connection
         self,
         destination: Any,
         settings: Mapping[str, Any] | None = None,
         *,
         transport: httpx.BaseTransport | None = None,
+        sandbox: Sandbox | type[Sandbox] | None = None,
+        clock: SandboxClock | None = None,
+        store: StateStore | None = None,
+        retry: Retry | None = None,
     ) -> None:
         self.plugin = _plugin(destination)
         self.sandbox: Sandbox | None = None
-        if transport is None and self.plugin.implements("sandbox"):
-            self.sandbox = self.plugin.call("sandbox")
-            assert self.sandbox is not None
-            if settings is not None:
-                self.sandbox.admit(settings)
+        if transport is None and (sandbox or self.plugin.implements("sandbox")):
+            self.sandbox = self._admitted(sandbox or self.plugin.call("sandbox"), settings, clock)
             transport = SandboxTransport(self.sandbox)
+        self._clock = clock
+        self._store = store
+        self._retry = retry or Retry.never()
         given = self.sandbox.settings() if self.sandbox and settings is None else settings
         self.settings: Mapping[str, Any] = given or {}
         self._offline = not isinstance(transport, httpx.BaseTransport) or self.sandbox is not None
@@ -191,6 +203,38 @@ class Harness:
                 found |= dict.fromkeys(one.positions, one.result)
         return [found[place] for place in sorted(found)]
 
+    def preview(
+        self,
+        action: str,
+        events: Sequence[Event],
+        *,
+        mapping: Mapping[str, JSON] | None = None,
+        defaults: bool = False,
+    ) -> list[Any]:
+        """Return what the hook `preview` shows for each batch of events, as a dry run does.
+
+        For destinations with `transport="other"`; nothing is sent. Mappings are as for
+        `run_action`.
+        """
+        subscription = self._subscription(action, mapping or {}, defaults=defaults)
+        connection = self.connect([subscription], dry=True)
+        connection.deliver(events)
+        return [one.shown for one in connection.hook_runner.previews or ()]
+
+    def audience_size(self, name: str, naming: str = "") -> Mapping[str, Any]:
+        """Return what the hook `audience_size` returns for an audience."""
+        connection = self.connect([])
+        runner = connection.hook_runner
+        found: Mapping[str, Any] = connection.plugin.call(
+            "audience_size",
+            client=runner.client,
+            settings=connection.settings,
+            audience_name=name,
+            naming=naming,
+            cache=runner.cache,
+        )
+        return found
+
     def check_authentication(self) -> None:
         """Check the settings with the partner; raises IntegrationError if access is denied."""
         self.connect([]).check_authentication()
@@ -206,9 +250,10 @@ class Harness:
         """Return the checks of the hook `check_connection`."""
         return self.connect([]).check_connection()
 
-    def connect(self, subscriptions: Sequence[Subscription]) -> Connection:
+    def connect(self, subscriptions: Sequence[Subscription], *, dry: bool = False) -> Connection:
         """Return a connection for *subscriptions*, which the harness closes.
 
+        A *dry* one does not call destinations that send by other means than HTTP.
         Raises ConfigurationError for invalid settings, triggers or mappings.
         """
         connection = connect(
@@ -216,13 +261,30 @@ class Harness:
             self.settings,
             subscriptions,
             transport=self._transport,
-            retry=Retry.never(),
+            retry=self._retry,
+            clock=self._clock,
+            tokens=KeptTokens(self._store) if self._store else None,
+            audiences=KeptAudiences(self._store) if self._store else None,
             resource=self._resource,
             strict=True,
-            offline=self._offline and self.plugin.definition.transport == "http",
+            offline=dry or (self._offline and self.plugin.definition.transport == "http"),
         )
         self._open.append(connection)
         return connection
+
+    @staticmethod
+    def _admitted(
+        sandbox: Sandbox | type[Sandbox],
+        settings: Mapping[str, Any] | None,
+        clock: SandboxClock | None,
+    ) -> Sandbox:
+        """Return a sandbox that accepts *settings*, on *clock* if one is given."""
+        found = sandbox if isinstance(sandbox, Sandbox) else sandbox()
+        if settings is not None:
+            found.admit(settings)
+        if clock:
+            found.clock = clock
+        return found
 
     def _subscription(
         self, action: str, mapping: Mapping[str, JSON], *, defaults: bool

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.catalogue.contract_texts import FUNCTION_TEXTS
 from framework.plugins import HOOKS
 from framework.testing import Harness
 
@@ -33,10 +34,11 @@ BY_A_HARNESS = {
     "open_resource": "run_action",
     "delivery_finished": "run_action",
     "member_payload": "send_list",
+    "preview": "preview",
+    "audience_size": "audience_size",
 }
-"""The method of the harness that calls a hook; those that are not here belong to commands."""
+"""The method of the harness that calls a hook."""
 
-OF_COMMANDS = {"audience_size", "preview"}
 OF_LOADING = {"destination", "settings", "actions", "sandbox", "register_directives"}
 
 FUNCTIONS = {
@@ -53,15 +55,23 @@ FUNCTIONS = {
     "Batching.target": (r"batching\.target\(", "run_batch"),
     "ChangeMapping.run": (r"migrate\(destination, subscription\)", "migrate"),
     "Destination.conflicts": (r"destination\.conflicts\(", "connect"),
+    "Destination.rates": (r"definition\.limits\(", "connect"),
+    "Aliases.form_of": (r"\.form_of\(", "run_batch"),
+    "Aliases.canonical": (r"\.canonical\(", "run_batch"),
 }
 """What a delivery or command says that calls a function, and the method of the harness."""
 
 
+def test_every_function_of_a_declared_value_is_accounted_for() -> None:
+    described = {f"{one.owner.__name__}.{one.name}" for one in FUNCTION_TEXTS}
+    assert set(FUNCTIONS) == described
+
+
 def test_every_hook_is_accounted_for() -> None:
-    assert {*BY_A_HARNESS, *OF_COMMANDS, *OF_LOADING} == set(HOOKS)
+    assert {*BY_A_HARNESS, *OF_LOADING} == set(HOOKS)
 
 
-@pytest.mark.parametrize("hook", sorted({*BY_A_HARNESS, *OF_COMMANDS}))
+@pytest.mark.parametrize("hook", sorted(BY_A_HARNESS))
 def test_a_hook_has_a_caller_in_deliveries_or_commands(hook: str) -> None:
     assert f'"{hook}"' in CALLERS
 
