@@ -45,6 +45,7 @@ OWN_HOOKS = {
     "register_directives",
     "batch_finished",
     "check_connection",
+    "delivery_finished",
 }
 """Hooks for what Segment's implementation does not have."""
 
