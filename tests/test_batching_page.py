@@ -116,6 +116,21 @@ def test_what_is_sent_of_two_payloads_about_one_person(coalesce: Coalesce) -> No
     assert superseded == (["SUPERSEDED"] if coalesce == "last" else [])
 
 
+def test_a_payload_that_is_larger_than_a_batch_is_sent_alone() -> None:
+    payload = scope_of(FIRST)["Member"]
+    sent: list[list[Any]] = []
+    action = Action(slug="a", title="A", payload=payload, batching=Batching(max_bytes=200))
+    names = ("Ada", "B" * 400, "Charles")
+    events = [
+        make_event("identify", traits={"email": f"{number}@x.test", "name": name})
+        for number, name in enumerate(names)
+    ]
+    with Harness(plugin([action], sent)) as harness:
+        ran = harness.run_batch("a", events, defaults=True)
+    assert [type(one) for one in ran.results] == [Delivered] * 3
+    assert [len(one.name) for one in next(b for b in sent if len(b[0].name) > 200)] == [400]
+
+
 @pytest.mark.parametrize("link", re.findall(r"\]\(([\w./-]+\.md)", PAGE))
 def test_a_link_leads_somewhere(link: str) -> None:
     assert (DOCS / link).exists()
