@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         read_fields,
     )
     from framework.delivery import (
+        BatchReport,
         Cache,
         Client,
         Columns,
@@ -107,8 +108,8 @@ _EXPORTS = {
         "ReplaceValue RequestOptions Saved Settings Subscription SyncMode Target field read_fields"
     ),
     "delivery": (
-        "Cache Client Columns Connection DeletionRequest OAuthClientCredentials OAuthRefreshToken "
-        "Report api_key basic bearer connect json_body"
+        "BatchReport Cache Client Columns Connection DeletionRequest OAuthClientCredentials "
+        "OAuthRefreshToken Report api_key basic bearer connect json_body"
     ),
     "errors": (
         "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "
@@ -133,6 +134,7 @@ __all__ = [
     "AtMostOne",
     "AudienceCall",
     "Audiences",
+    "BatchReport",
     "Batching",
     "Cache",
     "ChangeMapping",

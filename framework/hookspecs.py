@@ -334,6 +334,11 @@ def register_directives() -> Sequence[Any]:
 
 
 @hookspec
-def delivery_finished(report: Any) -> None:
-    """Receive the report of a completed delivery (an extension's hook), and do not change it."""
+def batch_finished(report: Any) -> None:
+    """Receive the `BatchReport` of a batch that was sent (an extension's hook).
+
+    Called after each call that sends a batch, in `deliver`, runs and relays, also for a batch that
+    is sent again later. The report holds the results, and no events. What the hook raises is
+    logged and changes nothing.
+    """
     raise NotImplementedError

@@ -58,7 +58,7 @@ HOOKS: Final[Mapping[str, tuple[str, ...]]] = {
 
 _GIVEN_TWICE: Final = "The Destination has `{0}`, too. Remove them there, or remove the hook `{0}`."
 
-_OF_EXTENSIONS: Final = frozenset({"register_directives", "delivery_finished"})
+_OF_EXTENSIONS: Final = frozenset({"register_directives", "batch_finished"})
 """The hooks that an extension implements; all others it may only wrap."""
 
 SLOW_IMPORT: Final = 0.5

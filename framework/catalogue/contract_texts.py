@@ -158,10 +158,10 @@ HOOK_TEXTS: Final[Mapping[str, HookText]] = MappingProxyType(
             '    client.post("https://api.acme.com/deletions", json=ids)',
         ),
         "register_directives": HookText("Once, when the plugin is loaded.", _DEFINITION),
-        "delivery_finished": HookText(
-            "After each `Connection.deliver`.",
+        "batch_finished": HookText(
+            "After each batch, in deliveries, runs and relays.",
             "An exception is logged and changes nothing.",
-            "def delivery_finished(report: Report) -> None:\n"
+            "def batch_finished(report: BatchReport) -> None:\n"
             '    logging.info("%s results", len(report.results))',
         ),
     }
@@ -240,7 +240,7 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
             "The payloads: instances of the payload class, or dictionaries for a field table.",
             "Sequence[your Payload class]",
         ),
-        "report": ArgumentText("The report of the delivery.", "Report"),
+        "report": ArgumentText("The results of the batch, without events.", "BatchReport"),
         "requests": ArgumentText(
             "The users: `user_id` and `anonymous_id` (at most one is None), and the `event`.",
             "Sequence[DeletionRequest]",

@@ -14,7 +14,7 @@ from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.external_audiences import ExternalAudiences
 from framework.delivery.fusion import DELETION
 from framework.delivery.grouping import memberships_of
-from framework.delivery.holding import partly_sent
+from framework.delivery.holding import PartlySent, partly_sent
 from framework.delivery.hook_failures import checked_accepted, store_failed
 from framework.delivery.job_calls import JobCalls
 from framework.delivery.jobs import Jobs
@@ -23,7 +23,7 @@ from framework.delivery.performing import HookRunner
 from framework.delivery.permission import deletion_request
 from framework.delivery.plugin_calls import BatchInput
 from framework.delivery.prepare import Intake
-from framework.delivery.report import Sent
+from framework.delivery.report import DELETIONS, BatchReport, Sent
 from framework.delivery.row_groups import Batch
 from framework.errors import IntegrationError, OwnershipLostError, StorageError
 from framework.paths import Event
@@ -75,6 +75,7 @@ class BatchPerformer:
         self._jobs = jobs
         self._job_calls = JobCalls(connection.hook_runner, jobs) if jobs else None
         self.sent: list[Sent] = []
+        self._is_announced = connection.hook_runner.plugin.implements("batch_finished")
 
     def perform(self, batch: Batch) -> Sequence[Result]:
         """Send a batch; return a result for each of its rows."""
@@ -104,6 +105,19 @@ class BatchPerformer:
             self._ledger.settle(call, places, results)
             return partly_sent(len(batch.row_ids), earlier, places, results)
         return self._hook_runner.give_up(action, progress, len(batch.row_ids))
+
+    def announced(self, batch: Batch, results: Sequence[Result] | None) -> Sequence[Result] | None:
+        """Return *results* after the hook `batch_finished` was called, if they are those of a call.
+
+        What the hook raises is logged and changes nothing.
+        """
+        called = results.sent if isinstance(results, PartlySent) else results
+        if self._is_announced and called:
+            name = DELETIONS if batch.deletion else self.subscription_of(batch).name
+            action = "" if batch.deletion else batch.action
+            slug = self._hook_runner.plugin.definition.slug
+            self._hook_runner.announce(BatchReport(slug, name, action, tuple(called)))
+        return results
 
     def subscription_of(self, batch: Batch) -> CompiledSubscription:
         """Return the subscription of a batch's rows, which are no deletions."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
@@ -35,6 +36,7 @@ from framework.delivery.identifier_mask import masking
 from framework.delivery.list_end import ListEnd
 from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
+from framework.delivery.report import BatchReport
 from framework.delivery.result_checks import clean_json
 from framework.delivery.workers import Handover, current_watch
 from framework.errors import Stopped
@@ -423,6 +425,16 @@ class HookRunner:
             return own | {name: getattr(compiled, name) for name in _OF_SUBSCRIPTION & wanted}
 
         return cache(fixed)
+
+    def announce(self, report: BatchReport) -> None:
+        """Call the hook `batch_finished`; what it raises is logged and changes nothing."""
+        try:
+            self.plugin.call("batch_finished", report=report)
+        except Exception:
+            if self.strict:
+                raise
+            trace = self.redactor.text(traceback.format_exc())
+            self.logger.error("Hook `batch_finished` failed unexpectedly.\n%s", trace)  # noqa: TRY400 - the traceback is redacted first
 
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         """Return what a hook returns, or the Failed for its exception."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -78,7 +77,6 @@ class Connection:
         rules = plugin.definition.audience
         account = f"{plugin.definition.slug} {self.audiences_digest}" if rules else ""
         self.audiences = ExternalAudiences(hook_runner, rules, account, kept) if rules else None
-        self._announced = plugin.implements("delivery_finished")
 
     def __enter__(self) -> Self:
         return self
@@ -231,10 +229,7 @@ class Connection:
             show_accepted(sender.jobs, items, sender.intake.row_ids.subscriptions)
             self._with_jobs.append(sender)
         slug = self.plugin.definition.slug
-        report = Report(slug, tuple(items.values()), tuple(sender.sent))
-        if self._announced:
-            self._announce(report)
-        return report
+        return Report(slug, tuple(items.values()), tuple(sender.sent))
 
     def poll(self) -> list[ReportItem]:
         """Ask once for each job that deliveries of this connection have left.
@@ -257,16 +252,6 @@ class Connection:
     def number_of_jobs(self) -> int:
         """The number of jobs of `deliver` that are not finished; see `poll`."""
         return sum(one.jobs.number() for one in self._with_jobs if one.jobs)
-
-    def _announce(self, report: Report) -> None:
-        """Call the extensions; what they raise is logged and changes nothing."""
-        try:
-            self.plugin.call("delivery_finished", report=report)
-        except Exception:
-            if self.hook_runner.strict:
-                raise
-            trace = self.redactor.text(traceback.format_exc())
-            _logger.error("Hook `delivery_finished` failed unexpectedly.\n%s", trace)  # noqa: TRY400 - the traceback is redacted first
 
     def stream(  # noqa: PLR0913 - each is an option of its own
         self,

@@ -55,6 +55,28 @@ class Completion(Struct, frozen=True):
             yield position, self.subscription, self.result
 
 
+class BatchReport(Struct, frozen=True):
+    """What became of a batch: the *results* of its rows, in order, without their events.
+
+    *subscription* is the name of the subscription that the batch belongs to, `(deletions)` for
+    requests to delete users; *action* is the slug of its action, empty for these requests.
+    """
+
+    destination: str
+    subscription: str
+    action: str
+    results: tuple[Result, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a JSON object."""
+        return {
+            "destination": self.destination,
+            "subscription": self.subscription,
+            "action": self.action,
+            "results": [one.to_json() for one in self.results],
+        }
+
+
 class ReportItem(Struct, eq=False):
     """One event on its way through one subscription; a stage not reached leaves None.
 

@@ -235,7 +235,7 @@ class Sender:
         """Send nothing more; yield the completions of calls that are under way."""
         self._ending = True
         for batch, results in self._dispatcher.stop():
-            yield self._complete(batch, results)
+            yield self._complete(batch, self._performer.announced(batch, results))
 
     def drop(self) -> None:
         """Send nothing more, and ask the calls under way to stop; their events stay pending.
@@ -415,7 +415,7 @@ class Sender:
 
     def _sent(self, *, wait: bool, most: int | None = None) -> Iterator[list[Completion]]:
         for batch, results in self._dispatcher.send(self._closed, wait=wait, most=most):
-            yield self._complete(batch, results)
+            yield self._complete(batch, self._performer.announced(batch, results))
             if self.halted:
                 return
 

@@ -32,7 +32,7 @@ BY_A_HARNESS = {
     "describe_error": "run_action",
     "extend_request": "run_action",
     "open_resource": "run_action",
-    "delivery_finished": "run_action",
+    "batch_finished": "run_action",
     "member_payload": "send_list",
     "preview": "preview",
     "audience_size": "audience_size",

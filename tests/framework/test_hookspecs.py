@@ -15,10 +15,10 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "actions",
         "audience_size",
         "auth",
+        "batch_finished",
         "check_authentication",
         "check_connection",
         "delete_users",
-        "delivery_finished",
         "describe_error",
         "destination",
         "extend_request",
@@ -57,4 +57,4 @@ def test_one_implementation_answers_except_where_all_are_heard() -> None:
     """Every extension gets reports and adds directives; else the first result counts."""
     options = {name: getattr(hookspecs, name).action_destinations_spec for name in HOOKS}
     heard = {name for name, option in options.items() if not option["firstresult"]}
-    assert heard == {"delivery_finished", "register_directives"}
+    assert heard == {"batch_finished", "register_directives"}

@@ -69,6 +69,11 @@ from framework import Delivered, hookimpl
 def perform():
     result = yield
     return Delivered(body="wrapped")
+
+@hookimpl
+def batch_finished(report):
+    with open("heard", "a") as file:
+        file.write(f"{report.subscription} {report.action} {len(report.results)}\\n")
 '''
 OURS = "action_destinations"
 
@@ -250,6 +255,18 @@ def test_extensions_are_loaded_with_the_one(place: Path, add: Install) -> None:
         result = harness.run_action("send", {"type": "track", "event": "a"}, defaults=True)
     assert result.results[0] == Delivered(body="wrapped")
     assert imported(place) == ["mark_light"]
+
+
+def test_an_extension_hears_of_the_batches_of_a_run(
+    place: Path, add: Install, run_actions: Actions
+) -> None:
+    add("light")
+    add("listening", extension=True)
+    (place / "c.yaml").write_text(CONNECTION.format("light"))
+    (place / "e.ndjson").write_text(EVENT * 2)
+    result = run_actions("run", "-c", "c.yaml", "-e", "e.ndjson", "--sandbox")
+    assert result.exit_code == 0, result.output
+    assert (place / "heard").read_text() == "send send 1\n" * 2
 
 
 @pytest.mark.parametrize("seconds", [0.0, 3600.0])

@@ -26,6 +26,7 @@ from framework.definition import (
 )
 from framework.delivery import (
     SUPERSEDED,
+    BatchReport,
     Completed,
     Completion,
     Connection,
@@ -516,29 +517,55 @@ def test_of_several_events_about_one_person_the_last_is_sent() -> None:
 # Extensions
 
 
-def test_extensions_hear_of_every_delivery() -> None:
-    heard: list[Report] = []
+def heard_in(reports: list[BatchReport]) -> Any:
+    """Return an extension that keeps what it hears of batches."""
 
-    def delivery_finished(report: Report) -> None:
-        heard.append(report)
+    def batch_finished(report: BatchReport) -> None:
+        reports.append(report)
 
-    extension = SimpleNamespace(delivery_finished=hookimpl(delivery_finished))
-    opened = open_plugin(module(perform_batch=post), [extension])
-    with connected(opened) as connection:
-        reports = [connection.deliver([said()]), connection.deliver([])]
-    assert heard == reports
+    return SimpleNamespace(batch_finished=hookimpl(batch_finished))
+
+
+@pytest.mark.parametrize("threads", [None, 0, 1, 3])
+def test_extensions_hear_of_every_batch(threads: int | None) -> None:
+    """In deliveries and streams, with the results of its rows, and without the events."""
+    heard: list[BatchReport] = []
+    opened = open_plugin(module(perform_batch=post), [heard_in(heard)])
+    partner = Partner(httpx.Response(200), httpx.Response(400))
+    events = [said("a"), said("b"), said("c"), said("d"), {"type": "page"}]
+    with connected(opened, Subscription(action="send", name="One"), partner=partner) as connection:
+        if threads is None:
+            connection.deliver(events)
+        else:
+            sender = connection.stream(threads=threads)
+            each([*sender.add(enumerate(events)), *sender.flush()])
+    first, second = heard
+    assert first == BatchReport("partner", "One", "send", (DELIVERED,) * 3)
+    assert (second.subscription, [one.to_json()["status"] for one in second.results]) == (
+        "One",
+        [400],
+    )
+    assert second.to_json()["results"] == [one.to_json() for one in second.results]
+
+
+def test_extensions_hear_of_deletions_and_of_nothing_that_is_not_sent() -> None:
+    heard: list[BatchReport] = []
+    hooks = module(perform_batch=post, delete_users=lambda requests: None)  # noqa: ARG005 - asked for
+    with connected(open_plugin(hooks, [heard_in(heard)])) as connection:
+        connection.deliver([{"type": "page"}, {"type": "delete", "userId": "u"}])
+    assert heard == [BatchReport("partner", "(deletions)", "", (DELIVERED,))]
 
 
 def test_an_extension_that_fails_harms_no_delivery(caplog: pytest.LogCaptureFixture) -> None:
-    def delivery_finished() -> None:
+    def batch_finished() -> None:
         raise ValueError(f"cannot store {SECRET}")
 
-    opened = plugin(perform_batch=post, delivery_finished=delivery_finished)
+    opened = plugin(perform_batch=post, batch_finished=batch_finished)
     with caplog.at_level(logging.ERROR, "action_destinations"), connected(opened) as connection:
         assert connection.deliver([said()]).results == [DELIVERED]
     (record,) = caplog.records
     first, *_, last = record.getMessage().splitlines()
-    assert first == "Hook `delivery_finished` failed unexpectedly."
+    assert first == "Hook `batch_finished` failed unexpectedly."
     assert last == "ValueError: cannot store <redacted>"
     with pytest.raises(ValueError, match="cannot store"), connected(opened, strict=True) as strict:
         strict.deliver([said()])

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -225,7 +225,7 @@ def test_impossible_limits_are_refused(limit: Any) -> None:
 def test_an_exit_is_the_plugins_fault(hook: str, kind: type[BaseException], threads: int) -> None:
     """It fails the events of the call; the process goes on."""
 
-    def leave() -> None:
+    def leave() -> NoReturn:
         raise kind(3)
 
     hooks: dict[str, Callable[..., Any]] = {"perform": lambda: None, hook: leave}
@@ -239,10 +239,10 @@ def test_an_exit_is_the_plugins_fault(hook: str, kind: type[BaseException], thre
 
 @pytest.mark.parametrize("kind", [SystemExit, GeneratorExit, KeyboardInterrupt])
 def test_an_exit_after_a_delivery_changes_nothing(kind: type[BaseException]) -> None:
-    def leave() -> None:
+    def leave() -> NoReturn:
         raise kind
 
-    hooks: dict[str, Callable[..., Any]] = {"perform": lambda: None, "delivery_finished": leave}
+    hooks: dict[str, Callable[..., Any]] = {"perform": lambda: None, "batch_finished": leave}
     with connected(plugin(**hooks)) as connection:
         assert connection.deliver([said("a")]).results == [DELIVERED]
 

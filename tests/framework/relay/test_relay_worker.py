@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from framework.definition import Destination, Rate, Subscription
-from framework.delivery import Connection, Patience, RateStores, bearer
+from framework.delivery import BatchReport, Connection, Patience, RateStores, bearer
 from framework.errors import ConfigurationError, InvalidAuthenticationError, StoreFullError
 from framework.relay import (
     DeadLetter,
@@ -134,6 +134,24 @@ def test_what_is_settled_is_not_sent_again(bench: Bench) -> None:
             bench.append(text, room="r")
             until(bench.settled)
     assert bench.rooms.said == {"r": ["a", "b", "c", "d"]}
+
+
+def test_an_extension_hears_of_each_batch(bench: Bench) -> None:
+    heard: list[BatchReport] = []
+
+    def batch_finished(report: BatchReport) -> None:
+        heard.append(report)
+
+    auth = lambda settings: bearer(settings.key)  # noqa: E731 - as above
+    bench._plugin = plugin(perform_batch=post, auth=auth, batch_finished=batch_finished)
+    bench.rooms.answers["closed"] = 400
+    bench.append("a", room="open")
+    bench.append("b", room="closed")
+    with bench.relaying():
+        until(bench.settled)
+    assert [(one.subscription, one.action) for one in heard] == [("Send", "send")] * 2
+    outcomes = sorted(result.to_json()["outcome"] for one in heard for result in one.results)
+    assert outcomes == ["delivered", "failed"]
 
 
 def test_a_store_that_fails_in_a_call_fails_no_event(bench: Bench) -> None:
