@@ -121,13 +121,14 @@ def contradictions(
         return
     known = _annotations(spec)
     for name, note in _annotations(function).items():
+        kind = known.get(name, Any)
         place = f"Argument `{name}` of hook `{hook}`"
         wrong = [(kind, why) for kind, why in given.get(name, ()) if not _takes(note, kind)]
         if name == "return":
             place = f"The result of hook `{hook}`"
-            wrong = [] if _may_return(note, known[name]) else [(known[name], "it has to be")]
-        elif not given.get(name) and not _overlap(note, known.get(name, Any)):
-            wrong = [(known[name], "it is")]
+            wrong = [] if _may_return(note, kind) else [(kind, "it has to be")]
+        elif not given.get(name) and not _overlap(note, kind):
+            wrong = [(kind, "it is")]
         if wrong:
             kind, why = wrong[0]
             yield f"{place} is annotated {_shown(note)}, but {why} {_shown(kind)}. Correct it."

@@ -13,9 +13,11 @@ from types import ModuleType
 
 import pytest
 
+from framework import hookspecs
 from framework.errors import PluginError
+from framework.hook_checks import contradictions
 from framework.hookspecs import PROJECT
-from framework.plugins import load_plugins, open_plugin
+from framework.plugins import HOOKS, load_plugins, open_plugin
 from framework.results import DELIVERED
 from tests.framework.delivery.bench import connected
 
@@ -171,12 +173,14 @@ AGREEMENTS = [
     "check_authentication(client: httpx.Client) -> None",
     "describe_error(response: httpx.Response) -> tuple[str, str]",
     "open_resource() -> AbstractContextManager[int]",
+    "extend_request() -> RequestOptions",
+    "extend_request(audience: AudienceCall | None) -> RequestOptions | None",
 ]
 TYPING = """\
 from collections.abc import *
 from contextlib import AbstractContextManager
 from typing import *
-from framework import Delivered, Failed, Result
+from framework import AudienceCall, Delivered, Failed, RequestOptions, Result
 class Named(TypedDict):
     type: str
 class Kept(Protocol):
@@ -291,6 +295,13 @@ def test_the_annotation_of_a_result_may_not_contradict(
 def test_annotations_that_agree_or_are_not_known_load(folder: Path, text: str) -> None:
     source = f"{TYPING}{OTHERS}@hookimpl\ndef {text}: return None\n"
     assert open_plugin(loaded(folder, source)).definition.slug == "x"
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_hook_agrees_with_its_own_specification(hook: str) -> None:
+    """Also where an annotation is for type checkers only."""
+    spec = getattr(hookspecs, hook)
+    assert [*contradictions(hook, spec, spec, {})] == []
 
 
 def test_each_action_counts(folder: Path) -> None:
