@@ -115,8 +115,8 @@ class Commands(click.Group):
             if ctx.params["debug"]:
                 import traceback  # noqa: PLC0415 - seldom needed
 
-                echo(_without_secrets(traceback.format_exc()), err=True, nl=False)
-            echo(_without_secrets(_message(error)), err=True)
+                echo(without_secrets(traceback.format_exc()), err=True, nl=False)
+            echo(without_secrets(_message(error)), err=True)
             raise click.exceptions.Exit(exits.code_of(error)) from error
 
 
@@ -129,7 +129,7 @@ def _message(error: Exception) -> str:
     )
 
 
-def _without_secrets(text: str) -> str:
+def without_secrets(text: str) -> str:
     """Return *text* without the secrets of the connections that are open."""
     redaction = sys.modules.get("framework.delivery.redaction")
     hidden: str = redaction.hide_known(text) if redaction else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -94,10 +94,11 @@ def select(options: RunOptions) -> Selection:
 
     taken = {Path(options.path).resolve(): "--connection"}
     outputs = options.outputs
-    but = [*taken, *outputs.values()]
+    but = [*taken, *outputs.values(), *([options.log_file] if options.log_file else [])]
     chosen = select_files(options.events, but, may_appear=options.follow)
     taken |= {Path(name).resolve(): "--events" for name in chosen.names}
-    for flag, path in outputs.items():
+    log = {"--log-file": options.log_file} if options.log_file else {}
+    for flag, path in {**outputs, **log}.items():
         if path.is_dir():
             continue
         if path.resolve() in taken:
@@ -324,13 +325,12 @@ class FileDeliverer(NamedTuple):
         options = self.options
         delivery = options.delivery_of(self.opened)
         shows = not (options.quiet or options.as_json)
-        notices = WaitNotices(resumable=checkpoint is not None)
-        with progress_bar() if shows else nullcontext(lambda _: None) as show:
+        notices = WaitNotices(resumable=checkpoint is not None, shown=not options.quiet)
+        with progress_bar(shown=shows) as show:
 
             def on_progress(progress: Progress) -> None:
                 show(progress)
-                if not options.quiet:
-                    notices(progress)
+                notices(progress)
 
             return run_file(
                 self.connection,

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from framework.cli.tables import output
-from framework.cli.terminal import echo, last_line_drawn
+from framework.cli.terminal import echo, last_line_drawn, note
 
 if TYPE_CHECKING:
     from framework.delivery import RetryWait
@@ -33,22 +33,30 @@ PROGRESS_EVERY: Final = 60.0
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None]]:
+def progress_bar(*, shown: bool = True) -> Iterator[Callable[[Progress], None]]:
     """Yield a function that shows progress: as a bar, or as a line now and then.
 
     The bar appears with the first progress, if standard error is a terminal; otherwise a line is
-    written after each PROGRESS_EVERY seconds.
+    written after each PROGRESS_EVERY seconds. The log of a run has these lines in any case, also
+    if progress is not *shown*.
     """
-    if not sys.stderr.isatty():
-        yield _progress_lines(time.monotonic())
+    started = time.monotonic()
+    draws = shown and sys.stderr.isatty()
+    lines = _progress_lines(started, shown=shown and not draws)
+    if not draws:
+        yield lines
         return
     with ExitStack() as stack:
-        started = time.monotonic()
         bar = cache(lambda: stack.enter_context(_bar(started)))
-        yield lambda progress: bar()(progress)  # noqa: PLW0108 - created at the first call
+
+        def show(progress: Progress) -> None:
+            bar()(progress)
+            lines(progress)
+
+        yield show
 
 
-def _progress_lines(started: float) -> Callable[[Progress], None]:
+def _progress_lines(started: float, *, shown: bool) -> Callable[[Progress], None]:
     """Return a function that writes a line about progress, if it is time to."""
     written = started
 
@@ -60,7 +68,7 @@ def _progress_lines(started: float) -> Callable[[Progress], None]:
             text = describe(progress, now - started)
             if progress.bytes_total:
                 text = f"{progress.bytes_done / progress.bytes_total:.0%} | {text}"
-            echo(text, err=True)
+            note(text, shown=shown)
 
     return show
 
@@ -105,10 +113,11 @@ def describe(progress: Progress, seconds: float, left: float | None = None) -> s
 class WaitNotices:
     """Says on standard error what a run waits for: when a wait has lasted a moment, now and then.
 
-    *resumable* is whether a checkpoint keeps the progress.
+    *resumable* is whether a checkpoint keeps the progress. What is not *shown* is in the log only.
     """
 
-    def __init__(self, *, resumable: bool) -> None:
+    def __init__(self, *, resumable: bool, shown: bool = True) -> None:
+        self._shown = shown
         self._resumable = resumable
         self._since: float | None = None
         self._next = 0.0
@@ -122,7 +131,7 @@ class WaitNotices:
         self._since = self._since or now
         if now - self._since >= NOTICE_AFTER and now >= self._next:
             self._next = now + NOTICE_EVERY
-            echo(wait_notice(wait, resumable=self._resumable), err=True)
+            note(wait_notice(wait, resumable=self._resumable), shown=self._shown)
 
 
 def wait_notice(wait: RetryWait, *, resumable: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,13 @@ from framework.cli.file_deliveries import (
 )
 from framework.cli.followed_deliveries import follow
 from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.run_log import log_options, run_log
 from framework.cli.run_options import RunOptions
 from framework.cli.stores import ledger_option, store_option
 from framework.cli.summaries import conclusion, not_started, print_panels, print_summary
 from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, note
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -166,7 +168,7 @@ _FILE = click.Path(path_type=Path)
 @unpack_option
 @table_options
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-@click.option("--quiet", "-q", is_flag=True, help="Show neither progress nor summary.")
+@log_options
 @click.pass_context
 def run(ctx: click.Context, /, **options: Any) -> None:
     """Deliver events from a file; resume an earlier run.
@@ -177,6 +179,12 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     """
     delivery, table = take_delivery_options(options), take_table_reading(options)
     chosen = RunOptions(delivery=delivery, table=table, **options)
+    with run_log(chosen.log_file, verbose=chosen.verbose, quiet=chosen.quiet):
+        ctx.exit(_run(chosen))
+
+
+def _run(chosen: RunOptions) -> int:
+    """Deliver as *chosen* and report it; return the exit code."""
     selection = select(chosen)
     single = selection.single and not chosen.follow
     opened = open_connection(chosen.path, offline=chosen.offline)
@@ -191,6 +199,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
             deliveries = follow(chosen, only, opened, sandbox)
         else:
             deliveries = deliver(chosen, selection.names, opened, sandbox)
+    _note_ends(deliveries, chosen)
     if chosen.as_json:
         _print_json(deliveries, opened, sandbox, single=single)
     elif not chosen.quiet:
@@ -198,7 +207,18 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     if deliveries.error:
         raise deliveries.error
     deliveries.mark_reported()
-    ctx.exit(deliveries.exit_code)
+    return deliveries.exit_code
+
+
+def _note_ends(deliveries: FileDeliveries, options: RunOptions) -> None:
+    """Add to the log how the run over each file ended, with the numbers of outcomes."""
+    for one in deliveries.runs:
+        counts: Counter[str] = Counter()
+        for kind, number in one.summary.counts.items():
+            counts[kind.outcome] += number
+        numbers = ", ".join(f"{number:,} {outcome}" for outcome, number in counts.items())
+        end = conclusion(one.summary, resumable=options.resumable(one.events))
+        note(f"{one.events}: {numbers or 'no outcomes'}. {end}", shown=False)
 
 
 def _sandbox(options: RunOptions, opened: Opened) -> Sandbox | None:

@@ -43,6 +43,8 @@ class RunOptions(NamedTuple):
     unpack: bool
     as_json: bool
     quiet: bool
+    verbose: bool
+    log_file: Path | None
     store: StoreAddress | None
     ledger: bool
     wait: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, ClassVar, Final
 
@@ -40,6 +40,30 @@ def last_line_drawn() -> Iterator[None]:
         _LastLine.drawn = False
 
 
+class _Copies:
+    """What else gets the text that goes to standard error, if anything."""
+
+    write: ClassVar[Callable[[str], None] | None] = None
+
+
+@contextmanager
+def copied(write: Callable[[str], None]) -> Iterator[None]:
+    """Let *write* have the text that goes to standard error, without styles, in the block."""
+    _Copies.write = staticmethod(write)
+    try:
+        yield
+    finally:
+        _Copies.write = None
+
+
+def note(text: str, *, shown: bool) -> None:
+    """Write *text* on standard error if it is to be *shown*; the log of a run has it anyway."""
+    if shown:
+        echo(text, err=True)
+    elif _Copies.write:
+        _Copies.write(visible(_STYLES.sub("", text)))
+
+
 def echo(
     text: object = "", *, err: bool = False, nl: bool = True, file: IO[str] | None = None
 ) -> None:
@@ -50,8 +74,11 @@ def echo(
     """
     parts = _STYLES.split(str(text))
     parts[::2] = map(visible, parts[::2])
-    if err and file is None and _LastLine.drawn:
-        parts.insert(0, _ERASED_LINE)
+    if err and file is None:
+        if _Copies.write:
+            _Copies.write("".join(parts[::2]))
+        if _LastLine.drawn:
+            parts.insert(0, _ERASED_LINE)
     with written_output(err=err or file is not None):
         click.echo("".join(parts), file=file, err=err, nl=nl)
 
