@@ -125,7 +125,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         if throttle
         else limits_of(
             definition,
-            definition.limits(given),
+            guard(definition.limits)(given),
             settings,
             name=name,
             share=1.0 if options.rate_share is None else options.rate_share,

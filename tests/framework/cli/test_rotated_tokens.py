@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 from framework.plugins import load_plugins
-from framework.sandbox import serve
+from framework.sandbox import SandboxRequest, SandboxResponse, serve
 
 Actions: TypeAlias = Callable[..., Result]
 SETTINGS = {"client_id": "c", "client_secret": "secret-31", "refresh_token": "refresh-0"}
@@ -84,3 +84,30 @@ def test_no_output_holds_a_kept_token(crm: Path, run_actions: Actions) -> None:
     assert told.exit_code == 4
     assert "refresh-1" not in told.output
     assert "access-1" not in told.output
+
+
+def test_a_token_that_is_refused_after_its_renewal_stops_the_run(
+    crm: Path, run_actions: Actions
+) -> None:
+    """One renewal, one repetition, exit code 4; the events stay open and are sent later."""
+    sandbox: Any = load_plugins().get("crm").call("sandbox")
+    answer, refusing = sandbox.answer, [True]
+
+    def refuse(request: SandboxRequest) -> SandboxResponse:
+        answered: SandboxResponse = answer(request)
+        refused = refusing[0] and "token" not in request.path
+        return SandboxResponse(401, {"error": "no"}) if refused else answered
+
+    sandbox.answer = refuse
+    with serve(sandbox) as server:
+        run = ["run", "-c", crm, "--events", events(crm.parent, "a@x.com", "b@x.com")]
+        run += ["--endpoint", f"https://crm.test={server.url}"]
+        told = run_actions(*run)
+        assert told.exit_code == 4, told.output
+        calls = sandbox.calls.total()
+        tokens = sum(number for name, number in sandbox.calls.items() if "token" in name)
+        assert (tokens, calls) == (2, 4)
+        refusing[0] = False
+        sandbox.contacts.clear()
+        assert run_actions(*run).exit_code == 0
+    assert sandbox.contacts == ["a@x.com", "b@x.com"]

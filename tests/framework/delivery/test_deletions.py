@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import httpx
 import pytest
 
-from framework import DeletionRequest, Subscription
+from framework import Batching, DeletionRequest, Subscription
 from framework.delivery import Sender
 from framework.results import DELIVERED, Delivered, Failed, Skipped
 from tests.framework.delivery.bench import (
     SECRET,
+    SEND,
     URL,
     Message,
     Partner,
@@ -59,6 +62,29 @@ def test_everything_before_a_deletion_is_sent_before_it() -> None:
         (5, "(deletions)"), (6, "All"),
     ]  # fmt: skip
     assert [one.reason for one in report.batches] == ["end", "deletion", "end", "deletion", "end"]
+
+
+@pytest.mark.parametrize("threads", [0, 4])
+def test_nothing_is_coalesced_across_a_deletion_in_a_stream(threads: int) -> None:
+    """What came before is sent before, although a newer row about the same person waits."""
+    partner = Partner()
+    rules = Batching(max_size=100, lane="rooms", coalesce="last")
+    opened = plugin(
+        replace(SEND, batching=rules),
+        perform_batch=post,
+        delete_users=delete,
+        identify=lambda columns: ["u7"] * columns.size,
+    )
+    events = [said("a"), said("b"), deletion(), said("c"), said("d"), deletion(), said("e")]
+    found: dict[int, Any] = {}
+    with connected(opened, EVERYTHING, partner=partner) as connection:
+        sender = connection.stream(threads=threads)
+        for completions in chain(sender.add(enumerate(events)), sender.flush()):
+            for one in completions:
+                found |= dict.fromkeys(one.positions, one.result)
+    assert partner.sent == [["b"], {"deleted": ["u7"]}, ["d"], {"deleted": ["u7"]}, ["e"]]
+    superseded = [place for place, result in sorted(found.items()) if isinstance(result, Skipped)]
+    assert (superseded, len(found)) == ([0, 3], 7)
 
 
 def test_without_the_hook_a_deletion_fails_by_name() -> None:

@@ -22,10 +22,10 @@ from typing import Any
 import httpx
 import pytest
 
-from framework.definition import Destination
+from framework.definition import Audiences, Destination, Field, MappingHook
 from framework.delivery import no_network
 from framework.delivery.offline import DryRunNetworkError
-from framework.errors import DefinitionError
+from framework.errors import DefinitionError, IntegrationError
 from framework.hookspecs import hookimpl
 from framework.plugins import Plugin, open_plugin
 from framework.results import DELIVERED, Failed, Skipped
@@ -315,3 +315,49 @@ def test_a_harness_with_a_transport_guards_nothing(listener: Listener) -> None:
     with Harness(destination, {"key": "1234"}, transport=transport) as harness:
         assert harness.run_action("send", said("a"), defaults=True).result == DELIVERED
     assert listener.reached()
+
+
+def test_functions_of_declared_values_are_guarded_too(listener: Listener) -> None:
+    """Choices, mapping hooks, audiences, and what requests have in common."""
+
+    def reach(_: Any) -> Any:
+        return WAYS["socket"](listener.port)
+
+    send = replace(
+        SEND,
+        payload={"room": Field(dynamic=True)},
+        batching=None,
+        dynamic={"room": reach},
+        hooks=[MappingHook(kind="onMappingSave", label="Room", run=reach)],
+    )
+    lists = Audiences(create=reach, get=reach)
+    destination = Destination(slug="partner", name="Partner", audience=lists)
+    hooks: dict[str, Any] = {
+        "destination": lambda: destination,
+        "perform": lambda client: client.get("https://partner.test"),
+        "extend_request": lambda: WAYS["socket"](listener.port),
+    }
+    with connected(plugin(send, **hooks), offline=True) as connection:
+        (result,) = connection.deliver([said("a")]).results
+        assert isinstance(result, Failed)
+        error = connection.choices("send", "room").error
+        assert error is not None
+        assert result.code == error.code == "DRY_RUN_NETWORK"
+        for ask in (
+            lambda: connection.save_mapping("send", "onMappingSave", {}),
+            lambda: connection.create_audience("spring"),
+            lambda: connection.get_audience("L1"),
+        ):
+            with pytest.raises(IntegrationError, match="by other means than `client`"):
+                ask()
+    assert not listener.reached()
+
+
+def test_the_rates_of_settings_are_guarded(listener: Listener) -> None:
+    def reach(_: Any) -> Any:
+        return WAYS["socket"](listener.port)
+
+    destination = Destination(slug="partner", name="Partner", rates=reach)
+    with pytest.raises(DryRunNetworkError, match="by other means than `client`"):
+        connected(plugin(destination=lambda: destination, perform=lambda: None), offline=True)
+    assert not listener.reached()
