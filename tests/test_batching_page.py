@@ -18,7 +18,9 @@ from tests.guides import DOCS, blocks_of
 
 PAGE = (DOCS / "batching.md").read_text(encoding="utf-8")
 README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-FIRST, SECOND = (block.text for block in blocks_of("batching.md") if block.language == "python")
+FIRST, RATES, SECOND = (
+    block.text for block in blocks_of("batching.md") if block.language == "python"
+)
 
 
 def plugin(actions: Sequence[Action], sent: list[list[Any]]) -> ModuleType:
@@ -134,3 +136,11 @@ def test_a_payload_that_is_larger_than_a_batch_is_sent_alone() -> None:
 @pytest.mark.parametrize("link", re.findall(r"\]\(([\w./-]+\.md)", PAGE))
 def test_a_link_leads_somewhere(link: str) -> None:
     assert (DOCS / link).exists()
+
+
+@pytest.mark.parametrize(("plan", "calls"), [("small", 250), ("large", 2_500)])
+def test_the_rates_of_the_example_are_those_of_a_plan(plan: str, calls: int) -> None:
+    scope = scope_of(RATES)
+    found = scope["limited"].limits(scope["Account"](client_id="c", plan=plan))
+    assert [one.calls for one in found] == [calls, 10, 5]
+    assert [one.endpoint for one in found] == ["", "POST /batch", "GET /lists/{id}"]
