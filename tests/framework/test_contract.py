@@ -55,7 +55,7 @@ FUNCTIONS = {
     "Batching.target": (r"batching\.target\(", "run_batch"),
     "ChangeMapping.run": (r"migrate\(destination, subscription\)", "migrate"),
     "Destination.conflicts": (r"destination\.conflicts\(", "connect"),
-    "Destination.rates": (r"definition\.limits\(", "connect"),
+    "Destination.rates": (r"definition\.limits\b", "connect"),
     "Aliases.form_of": (r"\.form_of\(", "run_batch"),
     "Aliases.canonical": (r"\.canonical\(", "run_batch"),
 }
