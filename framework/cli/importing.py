@@ -1,9 +1,9 @@
-"""`actions import`: a starter connection file and a field page from a manifest."""
+"""`actions import`: connection files from exports of Segment, and a starter from a manifest."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,26 +11,87 @@ import click
 
 from framework.cli import exits
 from framework.cli.findings import show_findings
+from framework.cli.installed import installed
 from framework.cli.terminal import echo
-from framework.errors import ConfigurationError, StorageError
+from framework.errors import ConfigurationError, StorageError, UnknownNameError
 
 if TYPE_CHECKING:
     from framework.definition import Action, Destination, Field, Subscription
+    from framework.migration import Export
 
 
 @click.command("import")
-@click.argument("manifest", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "paths",
+    metavar="PATH...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
     help="Folder to write to  [default: the current folder]",
 )
-def import_(manifest: Path, out: Path) -> None:
-    """Generate a starter connection file, a field page and a normalized manifest.
+@click.option(
+    "--destination",
+    default="",
+    metavar="SLUG",
+    help="The kind of the exported destinations, if the files do not name it.",
+)
+def import_(paths: tuple[Path, ...], out: Path, destination: str) -> None:
+    """Write connection files for destinations that are exported from Segment, and a report.
 
-    MANIFEST is a destination's metadata.json. Existing files are not overwritten.
+    PATH is a file or folder with answers of Segment's Public API (destinations, subscriptions,
+    filters, catalogue), Terraform's state or .tf.json files, or a destination's metadata.json.
+    Give what belongs together at once. Secrets become references to environment variables. For a
+    metadata.json alone, writes a starter connection file, a field page and a normalized manifest.
+    Existing files are not overwritten.
     """
+    from framework.migration import read_exports  # noqa: PLC0415 - heavy, imported at first use
+
+    export = read_exports(paths)
+    alone = len(paths) == 1 and not paths[0].is_dir()
+    if alone and (not export.documents or (export.manifests and export.is_empty)):
+        _import_manifest(paths[0], out)
+    elif export.manifests and export.is_empty:
+        raise click.UsageError("Give one metadata.json at a time, or an export to use it with.")
+    else:
+        _import_exports(export, out, destination)
+
+
+def _import_exports(export: Export, out: Path, destination: str) -> None:
+    from framework.migration import (  # noqa: PLC0415 - heavy, imported at first use
+        import_connections,
+        import_report,
+        summary,
+    )
+
+    plugins = installed().destinations
+    known = {slug: plugin.definition for slug, plugin in plugins.items()}
+    slugs = {*known, *export.manifests, *(entry.slug for entry in export.catalogue)}
+    if destination and destination not in slugs and not resolve(destination, known):
+        raise UnknownNameError.of("destination", destination, slugs)
+    connections = import_connections(export, known, destination)
+    if not connections:
+        for note in export.notes:
+            echo(f"{note.where}: {note.text}", err=True)
+        raise ConfigurationError("There is no destination in these files.")
+    files = {out / f"{one.stem}.connection.yaml": one.text for one in connections}
+    for one in connections:
+        if one.manifest is not None:
+            text = json.dumps(one.manifest, indent=2, ensure_ascii=False) + "\n"
+            files[out / f"{file_name(one.slug)}.manifest.json"] = text
+    report = out / "import-report.md"
+    _write({**files, report: import_report(connections, export.notes)})
+    for one in connections:
+        echo(f"{one.stem}: {summary(one)}.")
+    if export.notes or any(one.notes for one in connections):
+        echo(f"{report} lists what was left out, changed or disabled, and what to check.")
+
+
+def _import_manifest(manifest: Path, out: Path) -> None:
     from framework.catalogue import markdown_page  # noqa: PLC0415 - heavy, imported at first use
     from framework.config import load_manifest  # noqa: PLC0415 - heavy, imported at first use
     from framework.definition import to_manifest  # noqa: PLC0415 - heavy, imported at first use
@@ -40,7 +101,7 @@ def import_(manifest: Path, out: Path) -> None:
     if destination is None:
         raise click.exceptions.Exit(exits.FAILED)
     entry = json.dumps(to_manifest(destination), indent=2, ensure_ascii=False) + "\n"
-    name = "".join(char if char.isalnum() or char in "-_." else "-" for char in destination.slug)
+    name = file_name(destination.slug)
     _write(
         {
             out / f"{name}.connection.yaml": skeleton(destination),
@@ -48,6 +109,18 @@ def import_(manifest: Path, out: Path) -> None:
             out / f"{name}.manifest.json": entry,
         }
     )
+
+
+def file_name(slug: str) -> str:
+    """Return a slug as the beginning of a file name."""
+    return "".join(char if char.isalnum() or char in "-_." else "-" for char in slug)
+
+
+def resolve(name: str, slugs: Collection[str]) -> str | None:
+    """Return the slug that a name abbreviates, if there is exactly one."""
+    from framework.definition import resolve_slug  # noqa: PLC0415 - heavy, at first use
+
+    return resolve_slug(name, slugs)
 
 
 def _write(files: Mapping[Path, str]) -> None:

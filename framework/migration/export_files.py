@@ -1,0 +1,91 @@
+"""Reading exports: files and folders of JSON documents, in any of the known formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from framework.migration.exported import Export, object_of, objects_of, text_of
+from framework.migration.public_api import read_answer
+from framework.migration.terraform import read_terraform
+from framework.paths import JSON
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of the largest file."""
+
+MAX_FILES: Final = 1_000
+"""Files that are read of a folder."""
+
+_SUFFIXES: Final = (".json", ".tfstate")
+_OWN: Final = (".connection.json", ".manifest.json")
+"""Files of this framework, which an import writes or a folder holds besides exports."""
+
+
+def read_exports(paths: Iterable[Path]) -> Export:
+    """Return what the files hold, those of folders included; problems are its notes."""
+    export = Export()
+    for path in paths:
+        for file in _files(path, export):
+            _read(file, export)
+    return export
+
+
+def is_manifest(document: JSON) -> bool:
+    """Return whether a document is a destination's `metadata.json`."""
+    actions = object_of(document).get("actions")
+    return isinstance(actions, dict) and bool(text_of(object_of(document).get("slug")))
+
+
+def _files(path: Path, export: Export) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    found = [one for one in sorted(path.rglob("*")) if one.is_file()]
+    for one in found[MAX_FILES:]:
+        export.note("left out", str(one), f"A folder may have {MAX_FILES:,} files.")
+    for one in found[:MAX_FILES]:
+        if one.name.endswith(_SUFFIXES) and not one.name.endswith(_OWN):
+            yield one
+        elif one.suffix == ".tf":
+            text = (
+                "Terraform's own language is not read. Give the state file, or the output of "
+                "`terraform show -json`."
+            )
+            export.note("left out", str(one), text)
+
+
+def _read(file: Path, export: Export) -> None:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        export.note("left out", str(file), f"The file cannot be read: {error.strerror}.")
+        return
+    if len(content) > MAX_BYTES:
+        export.note("left out", str(file), f"The file is larger than {MAX_BYTES // 1024**2} MiB.")
+        return
+    try:
+        document = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        export.note("left out", str(file), "The file is not valid JSON.")
+        return
+    read_document(document, str(file), export)
+
+
+def read_document(document: JSON, source: str, export: Export) -> None:
+    """Add what a document holds to *export*; *source* names it in notes."""
+    known = False
+    for one in objects_of(document):
+        if is_manifest(one):
+            export.manifests[one["slug"]] = one
+            known = True
+        else:
+            known = read_terraform(one, source, export) or read_answer(one, source, export) or known
+    export.documents += known
+    if not known:
+        text = (
+            "The file is no answer of the Public API, no Terraform document with Segment's "
+            "resources and no `metadata.json`."
+        )
+        export.note("left out", source, text)
