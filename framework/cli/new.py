@@ -14,11 +14,18 @@ from framework.errors import ConfigurationError
 if TYPE_CHECKING:
     from framework.scaffolding import NewDestination
 
+_KINDS = ("plain", "batch", "audience", "job", "other")
 _AUTHS = ("none", "basic", "api-key", "client-credentials", "oauth")
 
 
 @click.command()
 @click.argument("names", metavar="NAME | action NAME", nargs=-1)
+@click.option(
+    "--kind",
+    type=click.Choice(_KINDS),
+    help="What it does: sends events one by one or in batches, changes audiences, submits jobs, or "
+    "writes by other means than HTTP.  [default: plain]",
+)
 @click.option("--auth", type=click.Choice(_AUTHS), help="How it signs in.  [default: none]")
 @click.option("--title", help="What users read.")
 @click.option("--description", help="One line about it.")
@@ -71,7 +78,7 @@ def _description(source: IO[str]) -> dict[str, Any]:
 def _action(name: str, chosen: dict[str, Any]) -> Any:
     from framework.scaffolding import NewAction  # noqa: PLC0415 - heavy, imported at first use
 
-    for option in ("auth", "url"):
+    for option in ("kind", "auth", "url"):
         if option in chosen:
             raise click.UsageError(f"--{option} is an option of destinations.")
     return NewAction(name=name, **chosen)
@@ -87,9 +94,11 @@ def _destination(described: dict[str, Any], chosen: dict[str, Any], *, ask: bool
         for key, text, default in (("title", "Title", title), ("description", "Description", "")):
             if key not in described:
                 described[key] = click.prompt(text, default=default, show_default=bool(default))
-        if "auth" not in described:
-            kinds = click.Choice(_AUTHS)
-            described["auth"] = click.prompt("How it signs in", type=kinds, default="none")
+        for key, text, known in (("kind", "Kind", _KINDS), ("auth", "How it signs in", _AUTHS)):
+            if key not in described and described.get("kind") != "other":
+                choice = click.Choice(known)
+                described[key] = click.prompt(text, type=choice, default=known[0])
     if trigger is not None and "actions" not in described:
-        described["actions"] = [{"name": "sendEvent", "trigger": trigger}]
+        name = NewDestination.read(described).actions[0].name
+        described["actions"] = [{"name": name, "trigger": trigger}]
     return NewDestination.read(described)

@@ -4,32 +4,59 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from framework.scaffolding import resource_kind
+from framework.scaffolding.destination_kinds import KINDS, filled
 from framework.scaffolding.sign_in import AUTHS, SignIn
 
 if TYPE_CHECKING:
     from framework.scaffolding.new_destination import NewAction, NewDestination
 
+LINE: Final = 100
+"""The length of lines."""
+
 
 def distribution(new: NewDestination) -> dict[str, str]:
     """Return the files of a distribution: texts by path."""
-    sign_in = AUTHS[new.auth]
-    package = new.package
-    found = {
+    sign_in, kind, package = AUTHS[new.auth], KINDS[new.kind], new.package
+    own = _by_resource(new) if new.kind == "other" else _by_client(new, sign_in)
+    own |= {
+        "actions/__init__.py": listing(package, [one.module for one in new.actions]),
+        "actions/operation.py": filled(kind.operation, PACKAGE=package),
+        "py.typed": "",
+        **{name: filled(text, PACKAGE=package) for name, text in kind.files.items()},
+        **{f"actions/{one.module}.py": action(package, new.kind, one) for one in new.actions},
+    }
+    settings = ["path"] if new.kind == "other" else list(sign_in.sample)
+    return {
         "pyproject.toml": _project(new),
         "README.md": _readme(new),
-        f"{new.name}.connection.yaml": _connection(new, sign_in),
-        f"{package}/__init__.py": _hooks(new, sign_in),
-        f"{package}/py.typed": "",
-        f"{package}/settings.py": _settings(new, sign_in),
-        f"{package}/partner_sandbox.py": _sandbox(new, sign_in),
-        f"{package}/actions/__init__.py": listing(package, [one.module for one in new.actions]),
-        f"{package}/actions/operation.py": _OPERATION,
-        f"tests/test_{package}.py": _tests(new),
+        f"{new.name}.connection.yaml": _connection(new, settings),
+        **{f"{package}/{name}": text for name, text in own.items()},
+        f"tests/test_{package}.py": filled(kind.tests, PACKAGE=package),
     }
-    return found | {
-        f"{package}/actions/{one.module}.py": action(package, one) for one in new.actions
+
+
+def _by_client(new: NewDestination, sign_in: SignIn) -> dict[str, str]:
+    return {
+        "__init__.py": _hooks(new, sign_in),
+        "settings.py": _settings(new, sign_in),
+        "partner_sandbox.py": _sandbox(new, sign_in),
+    }
+
+
+def _by_resource(new: NewDestination) -> dict[str, str]:
+    places = {
+        "PACKAGE": new.package,
+        "SLUG": new.name,
+        "NAME": _text(new.shown),
+        "DESCRIPTION": _text(new.description or f"Writes events to {new.shown}."),
+    }
+    return {
+        "__init__.py": filled(resource_kind.HOOKS, **places),
+        "settings.py": resource_kind.SETTINGS,
+        "partner_sandbox.py": filled(resource_kind.SANDBOX, **places),
     }
 
 
@@ -47,83 +74,17 @@ def listing(package: str, modules: Iterable[str]) -> str:
     )
 
 
-def action(package: str, new: NewAction) -> str:
-    """Return the module of an action."""
-    description = new.description or f"{new.shown}, for each event."
-    return f'''"""An action: what is sent of an event, and how."""
-
-from __future__ import annotations
-
-from typing import Any
-
-import httpx
-from framework import Action, Payload, field
-
-from {package}.actions.operation import Operation
-from {package}.settings import HOST
-
-
-class Message(Payload):
-    """What is sent of one event."""
-
-    user_id: str = field(
-        "User ID",
-        "Who the event is about.",
-        mapping={{"@path": "$.userId"}},
-        category="identifier",
+def action(package: str, kind: str, new: NewAction) -> str:
+    """Return the module of an action of a destination of a *kind*."""
+    return filled(
+        KINDS[kind].action,
+        PACKAGE=package,
+        MODULE=new.module,
+        SLUG=new.name,
+        TITLE=_text(new.shown),
+        DESCRIPTION=_text(new.description or f"{new.shown}, for each event."),
+        TRIGGER=_text(new.trigger),
     )
-    message_id: str = field(
-        "Message ID",
-        "By which the partner knows a repetition.",
-        mapping={{"@path": "$.messageId"}},
-    )
-    details: dict[str, Any] | None = field(
-        "Details",
-        "More about the event.",
-        mapping={{"@path": "$.properties"}},
-    )
-
-
-def send(client: httpx.Client, payload: Message) -> httpx.Response:
-    """Send one event; the client raises if the partner does not accept it."""
-    body = {{
-        "user": payload.user_id,
-        "id": payload.message_id,
-        "details": payload.details or {{}},
-    }}
-    return client.post(f"{{HOST}}/v1/{new.module}", json=body)
-
-
-OPERATION = Operation(
-    Action(
-        slug="{new.name}",
-        title={_text(new.shown)},
-        description={_text(description)},
-        trigger={_text(new.trigger)},
-        payload=Message,
-    ),
-    send,
-)
-'''
-
-
-_OPERATION = '''"""What an action is made of."""
-
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import httpx
-from framework import Action
-
-
-class Operation(NamedTuple):
-    """The definition of an action, and the function that sends one of its payloads."""
-
-    action: Action
-    send: Callable[[httpx.Client, Any], httpx.Response]
-'''
 
 
 def _text(text: str) -> str:
@@ -170,6 +131,9 @@ known-third-party = ["framework"]
 [tool.mypy]
 strict = true
 packages = ["{new.package}"]
+
+[tool.action-destinations]
+kind = "{new.kind}"
 """
 
 
@@ -192,9 +156,9 @@ Run the tests with `pytest`.
 """
 
 
-def _connection(new: NewDestination, sign_in: SignIn) -> str:
+def _connection(new: NewDestination, keys: Iterable[str]) -> str:
     prefix = new.package.upper()
-    settings = "".join(f"  {key}: ${{env:{prefix}_{key.upper()}}}\n" for key in sign_in.sample)
+    settings = "".join(f"  {key}: ${{env:{prefix}_{key.upper()}}}\n" for key in keys)
     subscriptions = "".join(
         f"  - name: {json.dumps(one.shown)}\n    partnerAction: {one.name}\n"
         f"    subscribe: {json.dumps(one.trigger)}\n"
@@ -223,9 +187,9 @@ class Account(Settings):
 
 
 def _hooks(new: NewDestination, sign_in: SignIn) -> str:
-    package = new.package
-    names = ", ".join([*sorted(["Action", "Destination", *_classes(sign_in)]),
-                       *sorted(["hookimpl", *_functions(sign_in)])])  # fmt: skip
+    package, kind = new.package, KINDS[new.kind]
+    names = ["Action", "Destination", "hookimpl", *sign_in.names, *kind.names]
+    standard = [*kind.standard, "from typing import TYPE_CHECKING, Any"]
     auth = ""
     if sign_in.auth:
         auth = f'''
@@ -238,18 +202,18 @@ def auth(settings: Account) -> httpx.Auth:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+{chr(10).join(standard)}
 
 import httpx
-from framework import {names}
+{_imported("framework", names)}
 
 from {package}.actions import OPERATIONS
-from {package}.settings import HOST, Account
+{filled(kind.own, PACKAGE=package)}from {package}.settings import HOST, Account
 
 if TYPE_CHECKING:
     from {package}.partner_sandbox import PartnerSandbox
 
-_SENDERS = {{one.action.slug: one.send for one in OPERATIONS}}
+_SENDERS = {{one.action.slug: one.{kind.sender} for one in OPERATIONS}}
 
 
 @hookimpl
@@ -261,7 +225,7 @@ def destination() -> Destination:
         description={_text(new.description or f"Sends events to {new.shown}.")},
         settings=Account,
         actions=[one.action for one in OPERATIONS],
-    )
+{kind.arguments}    )
 {auth}
 
 @hookimpl
@@ -270,11 +234,7 @@ def check_authentication(client: httpx.Client) -> None:
     client.get(f"{{HOST}}/v1/account")
 
 
-@hookimpl
-def perform(action: Action, client: httpx.Client, payload: Any) -> httpx.Response:
-    """Send one payload."""
-    return _SENDERS[action.slug](client, payload)
-
+{kind.hooks}
 
 @hookimpl
 def sandbox() -> PartnerSandbox:
@@ -285,15 +245,19 @@ def sandbox() -> PartnerSandbox:
 '''
 
 
-def _classes(sign_in: SignIn) -> list[str]:
-    return [name for name in sign_in.names if name[0].isupper()]
-
-
-def _functions(sign_in: SignIn) -> list[str]:
-    return [name for name in sign_in.names if not name[0].isupper()]
+def _imported(module: str, names: Iterable[str]) -> str:
+    """Return an import as formatters write it: classes before functions, at most one line."""
+    ordered = [*sorted(one for one in names if one[0].isupper())]
+    ordered += sorted(one for one in names if not one[0].isupper())
+    line = f"from {module} import {', '.join(ordered)}"
+    if len(line) <= LINE:
+        return line
+    listed = "".join(f"    {one},\n" for one in ordered)
+    return f"from {module} import (\n{listed})"
 
 
 def _sandbox(new: NewDestination, sign_in: SignIn) -> str:
+    kind = KINDS[new.kind]
     has_tokens, rotates = bool(sign_in.state), "refresh_token" in sign_in.sample
     standard = ["import json"]
     if "b64encode" in sign_in.check:
@@ -303,7 +267,7 @@ def _sandbox(new: NewDestination, sign_in: SignIn) -> str:
         standard.append("from urllib.parse import parse_qsl")
     sample = "".join(f'    "{key}": "{value}",\n' for key, value in sign_in.sample.items())
     lifetime = "LIFETIME = 3600.0\n" if has_tokens else ""
-    state = "        self.accepted: list[Any] = []\n"
+    state = kind.state
     if has_tokens:
         state += "        self.tokens: dict[str, float] = {}\n        self.number = 0\n"
     if rotates:
@@ -352,72 +316,17 @@ class PartnerSandbox(Sandbox):
         self.access |= {{key: str(settings[key]) for key in SETTINGS if key in settings}}
 {admitted}
     def describe(self, detail: str) -> dict[str, Any]:
-        """Return the number of events that were accepted."""
+        """Return the number of {kind.kept}."""
         del detail
-        return {{"accepted": len(self.accepted)}}
+        return {{"{kind.kept}": len(self.{kind.kept})}}
 
     def answer(self, request: SandboxRequest) -> SandboxResponse:
         """Answer a request."""
 {issuing}        if not self.is_signed_in(request):
             return SandboxResponse(401, {{"error": "unauthorized"}})
-        if request.method == "GET":
+        if request.path == "/v1/account":
             return SandboxResponse(200, {{"status": "active"}})
-        body = json.loads(request.body)
-        if not body.get("user", "").strip():
-            return SandboxResponse(400, {{"error": "the user is missing"}})
-        self.accepted.append(body)
-        return SandboxResponse(204)
-
+{kind.answer}{kind.more}
     def is_signed_in(self, request: SandboxRequest) -> bool:
         """Return whether a request has valid credentials."""
 {sign_in.check}{sign_in.state}'''
-
-
-def _tests(new: NewDestination) -> str:
-    return f'''"""Events reach the sandbox, and the destination is certified."""
-
-from __future__ import annotations
-
-import pytest
-from framework import Delivered, Failed
-from framework.testing import Harness, certify, generate_event
-
-import {new.package}
-from {new.package}.actions import OPERATIONS
-
-SLUGS = [one.action.slug for one in OPERATIONS]
-
-
-@pytest.mark.parametrize("slug", SLUGS)
-def test_events_are_delivered(slug: str) -> None:
-    """A generated event is accepted."""
-    with Harness({new.package}) as harness:
-        event = generate_event(harness.plugin.definition.action(slug))
-        ran = harness.run_action(slug, event, defaults=True)
-    assert isinstance(ran.result, Delivered)
-
-
-@pytest.mark.parametrize("slug", SLUGS)
-def test_events_about_nobody_fail(slug: str) -> None:
-    """The partner refuses them, and they are not retried."""
-    with Harness({new.package}) as harness:
-        event = generate_event(harness.plugin.definition.action(slug))
-        ran = harness.run_action(slug, {{**event, "userId": " "}}, defaults=True)
-    assert isinstance(ran.result, Failed)
-    assert not ran.result.retryable
-
-
-def test_credentials_are_checked() -> None:
-    """The sandbox accepts its own settings, and those of a connection."""
-    with Harness({new.package}) as harness:
-        harness.check_authentication()
-        others = {{key: f"my-{{key}}" for key in harness.settings}}
-    with Harness({new.package}, others) as harness:
-        harness.check_authentication()
-
-
-def test_the_destination_is_certified() -> None:
-    """As `actions certify` says."""
-    found = certify({new.package})
-    assert found.certified, "\\n".join(found.lines())
-'''

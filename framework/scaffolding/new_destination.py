@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final, TypeVar
 
 from framework.errors import ConfigurationError, FrameworkError, UnknownNameError
+from framework.scaffolding.destination_kinds import KINDS
 from framework.scaffolding.sign_in import AUTHS
 from framework.triggers import parse
 
@@ -16,6 +17,9 @@ T = TypeVar("T", "NewAction", "NewDestination")
 
 AUTH_KINDS: Final = tuple(AUTHS)
 """The ways to sign in that a new destination may have."""
+
+KIND_NAMES: Final = tuple(KINDS)
+"""The kinds of destinations."""
 
 MOST_OF_NAME: Final = 24
 MOST_OF_ACTION: Final = 20
@@ -58,13 +62,17 @@ class NewDestination:
     """
 
     name: str
+    kind: str = "plain"
     auth: str = "none"
     title: str = ""
     description: str = ""
     url: str = ""
-    actions: tuple[NewAction, ...] = field(default_factory=lambda: (NewAction(name="sendEvent"),))
+    actions: tuple[NewAction, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.actions:
+            first = KINDS[self.kind].first_action if self.kind in KIND_NAMES else "sendEvent"
+            object.__setattr__(self, "actions", (NewAction(name=first),))
         _raise(_destination_problems(self))
 
     @classmethod
@@ -72,6 +80,8 @@ class NewDestination:
         """Read a description: a JSON object with the attributes, `actions` as a list of objects."""
         found = dict(_object(raw, "The description"))
         actions = found.get("actions")
+        if actions == []:
+            raise ConfigurationError("`actions` is empty. Leave it out to begin with one action.")
         if isinstance(actions, list):
             listed = [_object(one, "An action") for one in actions]
             found["actions"] = tuple(_made(NewAction, one) for one in listed)
@@ -118,7 +128,7 @@ def _raise(problems: Iterator[str]) -> None:
 
 
 def _destination_problems(new: NewDestination) -> Iterator[str]:
-    yield from _text_problems(new, "name", "auth", "title", "description", "url")
+    yield from _text_problems(new, "name", "kind", "auth", "title", "description", "url")
     if not isinstance(new.name, str) or not isinstance(new.url, str):
         return
     if not _NAME.fullmatch(new.name) or len(new.name) > MOST_OF_NAME:
@@ -130,6 +140,10 @@ def _destination_problems(new: NewDestination) -> Iterator[str]:
         yield f"`{new.name}` is the name of another package."
     if new.auth not in AUTH_KINDS:
         yield str(UnknownNameError.of("way to sign in", str(new.auth), AUTH_KINDS, "ways"))
+    if new.kind not in KIND_NAMES:
+        yield str(UnknownNameError.of("kind of destination", str(new.kind), KIND_NAMES, "kinds"))
+    if new.kind == "other" and (new.url or new.auth != "none"):
+        yield "`url` and `auth` are of destinations that speak HTTP, not of the kind `other`."
     if new.url and not re.fullmatch(r"https://[a-z0-9.-]{1,60}(?::\d+)?/?", new.url):
         yield "`url` is the origin of the partner's API, such as `https://api.acme.com`."
     names = [one.module for one in new.actions]

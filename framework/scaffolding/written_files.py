@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
-from framework.errors import ConfigurationError, StorageError
+from framework.errors import ConfigurationError, StorageError, UnknownNameError
+from framework.scaffolding.destination_kinds import KINDS
 from framework.scaffolding.file_texts import action, distribution, listing
 from framework.scaffolding.new_destination import NewAction, NewDestination
 from framework.storage import storage
@@ -44,7 +46,7 @@ def write_action(new: NewAction, folder: Path) -> list[Path]:
         )
     module = listed.with_name(f"{new.module}.py")
     return [
-        _write(module, action(package, new)),
+        _write(module, action(package, _kind_in(folder), new)),
         _write(listed, listing(package, [*names, new.module])),
     ]
 
@@ -55,6 +57,21 @@ def _package_in(folder: Path) -> str:
         text = f"There is no destination in `{folder}` that `actions new` wrote."
         raise ConfigurationError(f"{text} Name its folder with --folder.")
     return found[0].parent.parent.name
+
+
+def _kind_in(folder: Path) -> str:
+    """Return the kind of a destination, as its project file names it."""
+    project = folder / "pyproject.toml"
+    try:
+        with storage("Project file", project, "read"):
+            found = tomllib.loads(project.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"`{project}` is not TOML: {error}") from None
+    tool = found.get("tool", {}).get("action-destinations", {})
+    kind = str(tool.get("kind", "plain"))
+    if kind not in KINDS:
+        raise UnknownNameError.of("kind of destination", kind, KINDS, "kinds")
+    return kind
 
 
 def _write(path: Path, text: str) -> Path:

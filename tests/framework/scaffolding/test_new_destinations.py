@@ -13,15 +13,28 @@ from click.testing import CliRunner
 
 from framework.cli.app import actions
 from framework.errors import ConfigurationError
-from framework.scaffolding import AUTH_KINDS, NewAction, NewDestination
+from framework.scaffolding import AUTH_KINDS, KIND_NAMES, NewAction, NewDestination
 
 ROOT = Path(__file__).parents[3]
+PAIRS = [(kind, auth) for kind in KIND_NAMES if kind != "other" for auth in AUTH_KINDS]
+PAIRS += [("other", "none")] * 2
+TESTS = ("pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-k")
 TOOLS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("mypy", "--strict"),
-    ("pytest", "-q", "-p", "no:cacheprovider", "."),
+    (*TESTS, "not certified"),
+    (*TESTS, "certified"),
 )
+CERTIFIED = {
+    ("plain", "none"),
+    ("batch", "basic"),
+    ("audience", "api-key"),
+    ("job", "client-credentials"),
+    ("plain", "oauth"),
+    ("other", "none"),
+}
+"""Each kind and each way to sign in once; certifying all pairs takes minutes."""
 
 
 def run(*arguments: str) -> str:
@@ -30,27 +43,45 @@ def run(*arguments: str) -> str:
     return told.output
 
 
-@pytest.mark.parametrize("auth", AUTH_KINDS)
-def test_what_is_written_is_complete(
-    auth: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """A destination with a further action; its tests certify it."""
-    folder = tmp_path / f"acme-{auth}"
-    run(f"acme-{auth}", "--auth", auth, "--no-input", "--folder", str(folder))
-    run("action", "addNote", "--folder", str(folder))
-    shared = str(tmp_path_factory.getbasetemp() / "mypy")
-    paths = {"MYPYPATH": str(ROOT), "PYTHONPATH": str(ROOT), "MYPY_CACHE_DIR": shared}
-    environment = {**os.environ, **paths}
-    for tool in TOOLS:
-        done = subprocess.run(
-            [sys.executable, "-m", *tool],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{tool}\n{done.stdout}\n{done.stderr}"
+def name_of(place: int) -> str:
+    return f"a{place}-{'destination' * 2}"[:24] if place % 2 else f"a{place}"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a destination of each kind and way to sign in.
+
+    They have a further action, and names that are short, or as long as they may be.
+    """
+    folder = tmp_path_factory.mktemp("written")
+    for place, (kind, auth) in enumerate(PAIRS):
+        name = name_of(place)
+        run(name, "--kind", kind, "--auth", auth, "--no-input", "--folder", str(folder / name))
+        action = "addLongNotesToIt" if place // 2 % 2 else "note"
+        run("action", action, "--folder", str(folder / name))
+    return folder
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=["check", "format", "types", "tests", "certified"])
+def test_what_is_written_is_complete(tool: tuple[str, ...], written: Path) -> None:
+    """Whatever its kind is and however it signs in; its tests certify it."""
+    folders = sorted(written.glob("a*"))
+    assert len(folders) == len(PAIRS) == 22
+    path = os.pathsep.join([str(ROOT), *map(str, folders)])
+    environment = {**os.environ, "MYPYPATH": path, "PYTHONPATH": path}
+    named = [str(folder / folder.name.replace("-", "_")) for folder in folders]
+    certified = [written / name_of(PAIRS.index(pair)) for pair in sorted(CERTIFIED)]
+    tested = certified if tool[-1] == "certified" else folders
+    given = {"mypy": named, "pytest": [*map(str, tested)]}.get(tool[0], [])
+    done = subprocess.run(
+        [sys.executable, "-m", *tool, *given],
+        cwd=written,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{tool}\n{done.stdout}\n{done.stderr}"
 
 
 def test_a_description_says_all(tmp_path: Path) -> None:
@@ -83,7 +114,9 @@ def test_problems_are_reported_together(tmp_path: Path) -> None:
 def test_questions_are_asked(tmp_path: Path) -> None:
     """Unless there is nobody to answer."""
     told = CliRunner().invoke(
-        actions, ["new", "acme", "--folder", str(tmp_path / "a")], input="Acme!\nSends.\nbasic\n"
+        actions,
+        ["new", "acme", "--folder", str(tmp_path / "a")],
+        input="Acme!\nSends.\nbatch\nbasic\n",
     )
     assert told.exit_code == 0, told.output
     assert 'name="Acme!"' in (tmp_path / "a" / "acme" / "__init__.py").read_text()
