@@ -11,6 +11,7 @@ import pytest
 from framework import samples
 from framework.sandbox import Sandbox, server
 from framework.sandbox.faults import GENERIC_FAULTS
+from framework.testing import Harness
 from tests.guides import DOCS, Terminal, blocks_of
 
 SANDBOXES, TESTING = ((DOCS / name).read_text() for name in ("sandboxes.md", "testing.md"))
@@ -62,6 +63,11 @@ def test_the_requests_of_the_control_api_are_those_of_the_server() -> None:
     described = inspect.getdoc(server)
     for request, _ in rows(SANDBOXES, "Request"):
         assert request in (described or ""), request
+
+
+def test_every_argument_of_the_harness_is_listed() -> None:
+    _, _, *arguments = inspect.signature(Harness.__init__).parameters
+    assert [name.strip("`") for name, _ in rows(TESTING, "Argument")] == arguments
 
 
 def test_every_function_for_events_is_listed() -> None:
