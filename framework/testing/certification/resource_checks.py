@@ -15,7 +15,9 @@ from framework.testing.certification.subject import Subject, failing_from, shown
 
 Findings = Iterator[CertificateFinding]
 
-_CLOSES: Final = frozenset({"resource.close", "resource.__exit__"})
+_CLOSE: Final = "resource.close"
+_LEAVE: Final = "resource.__exit__"
+"""The end of a `with` block, which closes files, and only ends a transaction of databases."""
 
 
 def check_resources(subject: Subject) -> Findings:
@@ -41,7 +43,9 @@ def _used(subject: Subject, action: Action) -> Findings:
         subject.deliver_on(connection, subject.events(action, 2, start=50), partner)
         partner.script = None
         last = subject.deliver_on(connection, subject.events(action, 2, start=90), partner)
-    if any(seen.url in _CLOSES for seen in partner.calls):
+    called = {seen.url for seen in partner.calls}
+    stays_open = first.all_delivered == last.all_delivered
+    if _CLOSE in called or (_LEAVE in called and not stays_open):
         text = "It closes its resource. Leave that to the connection, which opens it only once."
         yield CertificateFinding(action.slug, text)
     elif first.all_delivered and not last.all_delivered:
