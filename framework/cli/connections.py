@@ -169,7 +169,9 @@ def _to_sandbox(opened: Opened) -> httpx.BaseTransport:
     from framework.sandbox import SandboxTransport  # noqa: PLC0415 - heavy
 
     if not opened.plugin.implements("sandbox"):
-        raise ConfigurationError(f"{opened.plugin.definition.name} has no sandbox.")
+        raise ConfigurationError(
+            f"{opened.plugin.definition.name} has no sandbox. Leave out --sandbox."
+        )
     partner = opened.plugin.call("sandbox")
     partner.admit(opened.file.settings)
     return SandboxTransport(partner)

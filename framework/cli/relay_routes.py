@@ -133,7 +133,9 @@ def _read_again(opened: Opened) -> ConnectionFile:
 
 def _sandbox(opened: Opened) -> Sandbox:
     if not opened.plugin.implements("sandbox"):
-        raise ConfigurationError(f"{opened.plugin.definition.name} has no sandbox.")
+        raise ConfigurationError(
+            f"{opened.plugin.definition.name} has no sandbox. Leave out --sandbox."
+        )
     sandbox: Sandbox = opened.plugin.call("sandbox")
     sandbox.admit(opened.file.settings)
     return sandbox

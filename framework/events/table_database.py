@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from framework.errors import ConfigurationError, FrameworkError, StorageError
-from framework.events.table_formats import pattern_of, source_of, text
+from framework.events.table_formats import check_names, pattern_of, source_of, text
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -106,6 +106,7 @@ class TableDatabase:
                 self._duckdb.execute(f"ATTACH IF NOT EXISTS {file} AS file_{name} (READ_ONLY)")
                 self._duckdb.execute(f"USE file_{name}")
             else:
+                self._check_names(path, source)
                 self._duckdb.execute(f"CREATE VIEW rows AS FROM {source}")
         relation = f"work.{name}.rows"
         if query is not None:
@@ -116,6 +117,19 @@ class TableDatabase:
         with self._reported():
             found = self._duckdb.execute(f"FROM {relation} LIMIT 0").description or []
         return Table(path, relation, {one[0]: Column(one[0], one[1]) for one in found})
+
+    def _check_names(self, path: str, source: str) -> None:
+        """Raise ConfigurationError for columns of a Parquet file that DuckDB would rename."""
+        if not source.startswith("read_parquet"):
+            return
+        schema = f"SELECT name, num_children FROM parquet_schema({text(pattern_of(path))})"  # noqa: S608 - quoted
+        (_, *parts) = self._duckdb.execute(schema).fetchall()
+        names, inside = [], 0
+        for name, children in parts:  # in depth-first order, after the root
+            if not inside:
+                names.append(name)
+            inside = max(0, inside - 1) + (children or 0)
+        check_names(path, names)
 
     def one(self, query: str) -> tuple[Any, ...] | None:
         """Return the first row of a query, or None."""

@@ -11,6 +11,7 @@ import glob
 import gzip
 import io
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -66,6 +67,16 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def check_names(path: str, names: Sequence[str]) -> None:
+    """Raise ConfigurationError for names of columns that DuckDB cannot tell apart."""
+    folded = Counter(name.lower() for name in names)
+    if repeated := [name for name in names if folded[name.lower()] > 1]:
+        listed = ", ".join(f"`{name}`" for name in repeated[:4])
+        raise ConfigurationError(
+            f"`{path}` has columns of the same name, apart from case: {listed}. Rename them."
+        )
+
+
 def _csv_source(path: str, head: bytes, *, packed: bool) -> str:
     names, delimiter = _header(path, head)
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
@@ -90,10 +101,5 @@ def _header(path: str, head: bytes) -> tuple[list[str], str]:
     names = next(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter), [])
     if not names or not all(names):
         raise ConfigurationError(f"`{path}` needs a first line that names every column.")
-    folded = Counter(name.lower() for name in names)
-    if repeated := [name for name in names if folded[name.lower()] > 1]:
-        listed = ", ".join(f"`{name}`" for name in repeated[:4])
-        raise ConfigurationError(
-            f"`{path}` has columns of the same name, apart from case: {listed}. Rename them."
-        )
+    check_names(path, names)
     return names, delimiter

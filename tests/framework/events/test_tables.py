@@ -223,6 +223,18 @@ def test_what_is_no_table_is_refused_in_one_line(
     assert "secret" not in text
 
 
+def test_columns_of_one_name_are_refused_in_parquet_files(tmp_path: Path) -> None:
+    """They would get other names; parts of structs may be called like columns."""
+    path = parquet(
+        tmp_path / "t", "SELECT 1 AS id, 2 AS Email, 3 AS emaiX, {'id': {'emaiX': 4}, 'b': 5} AS s"
+    )
+    path.write_bytes(path.read_bytes().replace(b"emaiX", b"email"))
+    with pytest.raises(ConfigurationError, match=r"apart from case: `Email`, `email`\. Rename"):
+        texts(path)
+    nested = parquet(tmp_path / "n", "SELECT 1 AS id, {'id': {'id': 4}, 'b': [5]} AS s, 6 AS b")
+    assert rows(nested) == [("new", {"id": 1, "s": {"id": {"id": 4}, "b": [5]}, "b": 6})]
+
+
 def test_an_incomplete_export_deletes_nobody(tmp_path: Path) -> None:
     before = written(tmp_path / "before.csv", "id\n1\n2\n3\n")
     now = written(tmp_path / "now.csv", "id\n1\n")
