@@ -8,7 +8,7 @@ and a connection without one of its filters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +20,11 @@ from framework.definition import (
     MAX_SUBSCRIPTIONS,
     Action,
     Destination,
+    Subscription,
+    migrate,
     read_filter,
 )
-from framework.errors import TriggerError
+from framework.errors import ConfigurationError, TriggerError
 from framework.linting import check_mapping, choose, difference, model_from_spec, validate
 from framework.mapping import ROOT_DIRECTIVE
 from framework.migration.connection_text import connection_text
@@ -129,7 +131,7 @@ class _Conversion:
         self._one = one
         self._known = known
         only = len({each.id for each in export.destinations}) == 1
-        ids = {one.id, ""} if only else {one.id}
+        ids = {one.id, ""} if only and one.source else {one.id}
         self._subscriptions = [each for each in export.subscriptions if each.destination_id in ids]
         self._filters = [each for each in export.filters if each.destination_id in ids]
         self._slug = known.slug_of(one, given)
@@ -290,17 +292,41 @@ class _Conversion:
             self._note("to check", where, text)
         if one.schedule:
             self._note("left out", where, "Its schedule; start the runs by a scheduler.")
+        given = Subscription(
+            action=action,
+            trigger=trigger or None,
+            mapping=mapping if isinstance(mapping, dict) else {},
+        )
+        current = self._current(given, where)
+        version = current.mapping_version
         return {
             "name": name,
-            "partnerAction": action,
-            **({"subscribe": trigger} if trigger else {}),
+            "partnerAction": current.action,
+            **({"subscribe": current.trigger} if current.trigger else {}),
             **({} if enabled else {"enabled": False}),
-            "mapping": self._fitting(mapping, action, where),
+            **({} if version is None else {"mappingVersion": version}),
+            "mapping": self._fitting(current, action, where),
         }
 
-    def _fitting(self, mapping: JSON, action: str, where: str) -> dict[str, JSON]:
-        """Return a mapping without the keys that the action does not have."""
-        given: dict[str, JSON] = mapping if isinstance(mapping, dict) else {}
+    def _current(self, given: Subscription, where: str) -> Subscription:
+        """Return a subscription with the migrations of the destination applied."""
+        if self._definition is None:
+            return given
+        try:
+            made = migrate(self._definition, given)
+        except ConfigurationError as error:
+            self._note("to check", where, str(error))
+            return given
+        for text in made.notes:
+            self._note("changed", where, text)
+        return made.subscription
+
+    def _fitting(self, current: Subscription, theirs: str, where: str) -> dict[str, JSON]:
+        """Return a mapping without the keys that the action does not have.
+
+        *theirs* is the slug of the action at the host.
+        """
+        given, action = dict(current.mapping), current.action
         actions = {one.slug: one for one in self._definition.actions} if self._definition else {}
         if action not in actions:
             return given
@@ -310,9 +336,12 @@ class _Conversion:
             text = f"Action `{action}` has no field `{key}`."
             self._note("left out", where, text)
         kept = {key: value for key, value in given.items() if key not in unknown}
-        return kept | self._absent(actions[action], kept, where)
+        known = self._known.fields_of(self._slug, theirs)
+        return kept | self._absent(actions[action], known, kept, where)
 
-    def _absent(self, action: Action, mapping: Mapping[str, JSON], where: str) -> dict[str, JSON]:
+    def _absent(
+        self, action: Action, theirs: Collection[str], mapping: Mapping[str, JSON], where: str
+    ) -> dict[str, JSON]:
         """Return what keeps fields empty that a mapping leaves out.
 
         Segment's engine gives them no value; here, they would take the action's default. Fields
@@ -321,7 +350,6 @@ class _Conversion:
         if ROOT_DIRECTIVE in mapping:
             return {}
         left_out = [key for key in action.default_mapping if key not in mapping]
-        theirs = self._known.fields_of(self._slug, action.slug)
         own = [key for key in left_out if key not in theirs]
         if own:
             named = ", ".join(f"`{key}`" for key in own)

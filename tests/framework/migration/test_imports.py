@@ -13,7 +13,15 @@ import yaml
 
 import destinations.criteo_audiences
 from framework.config import parse_connection
-from framework.definition import Destination, from_manifest
+from framework.definition import (
+    Action,
+    Destination,
+    Field,
+    Migration,
+    RenameAction,
+    RenameField,
+    from_manifest,
+)
 from framework.linting import choose, model_from_spec, validate
 from framework.migration import ImportedConnection, Note, import_report, summary
 from framework.plugins import open_plugin
@@ -313,6 +321,27 @@ def test_rows_of_a_warehouse_are_noted() -> None:
         ("to check", "It is for rows of a model"),
         ("left out", "Its schedule; start the r"),
     ]
+
+
+def test_migrations_of_an_installed_destination_are_applied() -> None:
+    """Names that its older version had, which is the one at Segment, are not lost."""
+    renamed = (RenameAction("addUserToAudience"), RenameField("audience_key", "list"))
+    fields = {"list": Field("List"), "email": Field("E-mail", mapping={"@path": "$.userId"})}
+    action = Action(
+        slug="add",
+        title="Add",
+        trigger='type = "track"',
+        payload=fields,
+        migrations=(Migration(3, renamed),),
+    )
+    workspace = criteo(adding(mapping={"audience_key": "spring"}))
+    slug = workspace.manifest["slug"]
+    installed = Destination(slug=slug, name="Criteo", actions=(action,))
+    (one,) = imported(workspace, "answers", {slug: installed})
+    (subscription,) = yaml.safe_load(one.text)["subscriptions"]
+    assert (subscription["partnerAction"], subscription["mappingVersion"]) == ("add", 3)
+    assert subscription["mapping"] == {"list": "spring", "email": None}
+    assert {note.kind for note in one.notes if note.where.startswith("sub")} == {"changed"}
 
 
 @pytest.mark.parametrize(
