@@ -90,3 +90,21 @@ def test_generating_takes_nothing_else() -> None:
     result = CliRunner().invoke(actions, options)
     assert result.exit_code == 2
     assert "--generate writes a file of tests; leave out the rest." in result.stderr
+
+
+def test_tests_are_generated_without_the_environment_of_the_connection() -> None:
+    """Variables have values that settings accept, such as an address."""
+    Path("hook.connection.yaml").write_text(
+        "destination: webhook\n"
+        'settings: {url: "${env:HOOK_URL}", sharedSecret: "${env:HOOK_SECRET}"}\n'
+        'subscriptions: [{partnerAction: send, subscribe: type = "track"}]\n'
+    )
+    written = CliRunner().invoke(actions, ["test", "--generate", "hook.connection.yaml"])
+    assert written.exit_code == 0, written.output
+    text = Path("hook.test.yaml").read_text()
+    assert "&" not in text
+    made = yaml.safe_load(text)
+    assert made["environment"]["HOOK_URL"].startswith("https://")
+    assert made["environment"]["HOOK_SECRET"] == "placeholder"
+    passed = CliRunner().invoke(actions, ["test", "hook.test.yaml"])
+    assert passed.exit_code == 0, passed.output

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from framework.cli.connections import check_reading
-from framework.cli.installed import plugins_print_to_stderr
+from framework.cli.installed import find_installed, plugins_print_to_stderr
 from framework.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
     from framework.cli.connections import Opened
+    from framework.config import Reading
 
 _PLACEHOLDER: Final = "placeholder"
 """The value of environment variables in tests, which need no access to the partner."""
@@ -43,6 +44,7 @@ def write_generated_cases(connection: Path) -> Path:
         )
     names = variables_in(connection.read_text(encoding="utf-8", errors="replace"))
     environment = dict.fromkeys(names, _PLACEHOLDER)
+    environment |= _valid_placeholders(read_connection(connection, {**os.environ, **environment}))
     opened = check_reading(read_connection(connection, {**os.environ, **environment}), offline=True)
     with plugins_print_to_stderr():
         tests = list(_tests(opened))
@@ -53,6 +55,27 @@ def write_generated_cases(connection: Path) -> Path:
     except OSError as error:
         raise StorageError(f"`{path}` cannot be written: {error.strerror}.") from None
     return path
+
+
+def _valid_placeholders(reading: Reading) -> dict[str, str]:
+    """Return values of variables that are whole settings with a format or with choices."""
+    from framework.config import variables_in  # noqa: PLC0415 - heavy, imported at first use
+    from framework.samples import generate_payload  # noqa: PLC0415 - heavy, at first use
+
+    file = reading.connection
+    settings = file and file.node.members.get("settings")
+    if not file or not settings:
+        return {}
+    fields = find_installed(file.destination).definition.settings_fields
+    special = {key: one for key, one in fields.items() if one.format or one.choices}
+    made = generate_payload(special)
+    return {
+        name: str(made[key])
+        for key, node in settings.members.items()
+        if key in made and isinstance(node.value, str)
+        for name in variables_in(node.value)
+        if node.value == f"${{env:{name}}}"
+    }
 
 
 def _tests(opened: Opened) -> Iterator[dict[str, Any]]:

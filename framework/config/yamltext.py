@@ -65,9 +65,20 @@ def read_yaml(text: str, findings: DiagnosticList) -> DocumentNode:
 
 
 def write_yaml(value: Any) -> str:
-    """Return *value* as YAML in block style, its keys in their order."""
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    """Return *value* as YAML in block style, its keys in their order; no part refers to another."""
+    text: str = yaml.dump(
+        value, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=100
+    )
     return text
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes a value that occurs twice twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Return True."""
+        del data
+        return True
 
 
 def compose(
