@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from framework.scaffolding.action_texts import operation_text
 from framework.scaffolding.batch_kind import CHECKED, IDENTIFY
 
 OPERATION: Final = '''"""What an action is made of."""
@@ -56,7 +57,11 @@ def _id_in(response: httpx.Response) -> str:
     return found
 '''
 
-ACTION: Final = '''"""An action: who becomes a member of an audience, and who leaves it."""
+_OPERATION: Final = operation_text(
+    "send", 'batching=Batching(max_size=1_000, coalesce="membership")', payload="Member"
+)
+
+ACTION: Final = f'''"""An action: who becomes a member of an audience, and who leaves it."""
 
 from __future__ import annotations
 
@@ -77,7 +82,7 @@ class Member(Payload):
     user_id: str = field(
         "User ID",
         "Who becomes a member, or leaves.",
-        mapping={"@path": "$.userId"},
+        mapping={{"@path": "$.userId"}},
         category="identifier",
     )
 
@@ -90,25 +95,14 @@ def send(
 ) -> list[Result]:
     """Change the members of an audience; the client raises if the partner does not accept it."""
     pairs = list(zip(identifiers, memberships, strict=True))
-    changes = [{"user": user, "member": member} for user, member in pairs if member is not None]
+    changes = [{{"user": user, "member": member}} for user, member in pairs if member is not None]
     if changes:
-        url = f"{HOST}/v1/audiences/{audience}/%MODULE%"
-        client.post(url, json={"changes": changes})
+        url = f"{{HOST}}/v1/audiences/{{audience}}/%MODULE%"
+        client.post(url, json={{"changes": changes}})
     return [NEITHER if member is None else DELIVERED for member in memberships]
 
 
-OPERATION = Operation(
-    Action(
-        slug="%SLUG%",
-        title=%TITLE%,
-        description=%DESCRIPTION%,
-        trigger=%TRIGGER%,
-        payload=Member,
-        batching=Batching(max_size=1_000, coalesce="membership"),
-    ),
-    send,
-)
-'''
+{_OPERATION}'''
 
 HOOKS: Final = f'''{IDENTIFY}
 

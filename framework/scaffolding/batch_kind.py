@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from framework.scaffolding.action_texts import MESSAGE, operation_text
+
 OPERATION: Final = '''"""What an action is made of, and how the answer to a batch is read."""
 
 from __future__ import annotations
@@ -39,35 +41,7 @@ def _result(row: Any) -> Result:
     return Failed(400, "REJECTED", str(row.get("error")), "partner")
 '''
 
-MESSAGE: Final = '''class Message(Payload):
-    """What is sent of one event."""
-
-    user_id: str = field(
-        "User ID",
-        "Who the event is about.",
-        mapping={"@path": "$.userId"},
-        category="identifier",
-    )
-    message_id: str = field(
-        "Message ID",
-        "By which the partner knows a repetition.",
-        mapping={"@path": "$.messageId"},
-    )
-    details: dict[str, Any] | None = field(
-        "Details",
-        "More about the event.",
-        mapping={"@path": "$.properties"},
-    )
-
-
-def item_of(payload: Message) -> dict[str, Any]:
-    """Return the item that is sent for a payload."""
-    return {
-        "user": payload.user_id.strip(),
-        "id": payload.message_id,
-        "details": payload.details or {},
-    }
-'''
+_OPERATION: Final = operation_text("send", "batching=Batching(max_size=500)")
 
 ACTION: Final = f'''"""An action: what is sent of an event, and how."""
 
@@ -92,18 +66,7 @@ def send(client: httpx.Client, payloads: Sequence[Message]) -> list[Result]:
     return results_of(response, len(items))
 
 
-OPERATION = Operation(
-    Action(
-        slug="%SLUG%",
-        title=%TITLE%,
-        description=%DESCRIPTION%,
-        trigger=%TRIGGER%,
-        payload=Message,
-        batching=Batching(max_size=500),
-    ),
-    send,
-)
-'''
+{_OPERATION}'''
 
 IDENTIFY: Final = '''@hookimpl
 def identify(payloads: Sequence[Any]) -> list[str]:

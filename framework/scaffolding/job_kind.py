@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from framework.scaffolding.batch_kind import CHECKED, IDENTIFY, MESSAGE
+from framework.scaffolding.action_texts import MESSAGE, operation_text
+from framework.scaffolding.batch_kind import CHECKED, IDENTIFY
 
 OPERATION: Final = '''"""What an action is made of, and how its jobs are followed."""
 
@@ -70,6 +71,13 @@ def _read(response: httpx.Response, key: str) -> str:
     return value
 '''
 
+_OPERATION: Final = operation_text(
+    "submit",
+    "batching=Batching(max_size=1_000)",
+    "poll=poll",
+    "job=Job(first=5.0, most=300.0, give_up=86_400.0, find_job=find_job)",
+)
+
 ACTION: Final = f'''"""An action: what is sent of an event, and how."""
 
 from __future__ import annotations
@@ -94,20 +102,7 @@ def submit(client: httpx.Client, payloads: Sequence[Message], key: str) -> Accep
     return accepted(response)
 
 
-OPERATION = Operation(
-    Action(
-        slug="%SLUG%",
-        title=%TITLE%,
-        description=%DESCRIPTION%,
-        trigger=%TRIGGER%,
-        payload=Message,
-        batching=Batching(max_size=1_000),
-        poll=poll,
-        job=Job(first=5.0, most=300.0, give_up=86_400.0, find_job=find_job),
-    ),
-    submit,
-)
-'''
+{_OPERATION}'''
 
 HOOKS: Final = f'''{IDENTIFY}
 

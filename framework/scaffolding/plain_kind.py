@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from framework.scaffolding.action_texts import operation_text
+
 OPERATION: Final = '''"""What an action is made of."""
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ class Operation(NamedTuple):
     send: Callable[[httpx.Client, Any], httpx.Response]
 '''
 
-ACTION: Final = '''"""An action: what is sent of an event, and how."""
+_OPERATION: Final = operation_text("send")
+
+ACTION: Final = f'''"""An action: what is sent of an event, and how."""
 
 from __future__ import annotations
 
@@ -41,42 +45,32 @@ class Message(Payload):
     user_id: str = field(
         "User ID",
         "Who the event is about.",
-        mapping={"@path": "$.userId"},
+        mapping={{"@path": "$.userId"}},
         category="identifier",
     )
     message_id: str = field(
         "Message ID",
         "By which the partner knows a repetition.",
-        mapping={"@path": "$.messageId"},
+        mapping={{"@path": "$.messageId"}},
     )
     details: dict[str, Any] | None = field(
         "Details",
         "More about the event.",
-        mapping={"@path": "$.properties"},
+        mapping={{"@path": "$.properties"}},
     )
 
 
 def send(client: httpx.Client, payload: Message) -> httpx.Response:
     """Send one event; the client raises if the partner does not accept it."""
-    body = {
+    body = {{
         "user": payload.user_id,
         "id": payload.message_id,
-        "details": payload.details or {},
-    }
-    return client.post(f"{HOST}/v1/%MODULE%", json=body)
+        "details": payload.details or {{}},
+    }}
+    return client.post(f"{{HOST}}/v1/%MODULE%", json=body)
 
 
-OPERATION = Operation(
-    Action(
-        slug="%SLUG%",
-        title=%TITLE%,
-        description=%DESCRIPTION%,
-        trigger=%TRIGGER%,
-        payload=Message,
-    ),
-    send,
-)
-'''
+{_OPERATION}'''
 
 HOOKS: Final = '''@hookimpl
 def perform(action: Action, client: httpx.Client, payload: Any) -> httpx.Response:

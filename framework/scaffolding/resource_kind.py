@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from framework.scaffolding.batch_kind import CHECKED, MESSAGE, RESULT_OF
+from framework.scaffolding.action_texts import MESSAGE, operation_text
+from framework.scaffolding.batch_kind import CHECKED, RESULT_OF
 
 OPERATION: Final = '''"""What an action is made of."""
 
@@ -22,6 +23,8 @@ class Operation(NamedTuple):
     action: Action
     line_of: Callable[[Any], str]
 '''
+
+_OPERATION: Final = operation_text("line_of", "batching=Batching(max_size=1_000)")
 
 ACTION: Final = f'''"""An action: what is written of an event."""
 
@@ -42,18 +45,7 @@ def line_of(payload: Message) -> str:
     return json.dumps({{"action": "%MODULE%", **item_of(payload)}})
 
 
-OPERATION = Operation(
-    Action(
-        slug="%SLUG%",
-        title=%TITLE%,
-        description=%DESCRIPTION%,
-        trigger=%TRIGGER%,
-        payload=Message,
-        batching=Batching(max_size=1_000),
-    ),
-    line_of,
-)
-'''
+{_OPERATION}'''
 
 SETTINGS: Final = '''"""The settings of a connection."""
 
