@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Conditions,
         Conflict,
         Destination,
+        DestinationFilter,
         Field,
         FindJobCall,
         HookCall,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         Target,
         field,
         read_fields,
+        read_filters,
     )
     from framework.delivery import (
         BatchReport,
@@ -103,9 +105,10 @@ _EXPORTS = {
     "definition": (
         "Action AddField Aliases AllOrNone AtMostOne AudienceCall Audiences Batching "
         "ChangeMapping Choice Choices ChoicesCall Condition Conditions Conflict Destination "
-        "Field FindJobCall HookCall Job KeepTrigger MappingHook Migration OneOf Payload "
-        "Pending PollCall Preset Rate RemoveField RenameAction RenameField ReplaceSyncMode "
-        "ReplaceValue RequestOptions Saved Settings Subscription SyncMode Target field read_fields"
+        "DestinationFilter Field FindJobCall HookCall Job KeepTrigger MappingHook Migration "
+        "OneOf Payload Pending PollCall Preset Rate RemoveField RenameAction RenameField "
+        "ReplaceSyncMode ReplaceValue RequestOptions Saved Settings Subscription SyncMode Target "
+        "field read_fields read_filters"
     ),
     "delivery": (
         "BatchReport Cache Client Columns Connection DeletionRequest OAuthClientCredentials "
@@ -154,6 +157,7 @@ __all__ = [
     "DeletionRequest",
     "Delivered",
     "Destination",
+    "DestinationFilter",
     "ErrorDescription",
     "EventReading",
     "Failed",
@@ -206,6 +210,7 @@ __all__ = [
     "open_plugin",
     "read_events",
     "read_fields",
+    "read_filters",
 ]
 
 if not TYPE_CHECKING:  # a name that does not exist is an error to type checkers

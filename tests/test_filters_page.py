@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
+from framework import Skipped, connect, load_plugins, read_filters
 from framework.cli.app import actions
 from framework.definition import FILTER_TYPES
+from framework.delivery import DryRun
 
 PAGE = (Path(__file__).parent.parent / "docs" / "filters.md").read_text(encoding="utf-8")
 CONNECTION, *_ = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -51,6 +54,18 @@ def test_its_filters_do_what_it_says(file: Path) -> None:
     kept = [one for one in told if one["outcome"] == "delivered"]
     assert 1 <= len(kept) <= 12
     assert all("Removed `$.context.ip`." in one["filters"][-1]["effect"] for one in kept)
+
+
+def test_connections_in_python_have_the_same_filters() -> None:
+    plugin, document = load_plugins().get("criteo"), yaml.safe_load(CONNECTION)
+    access = {"client_id": "an-app", "client_secret": "any"}
+    filters = read_filters(document["filters"])
+    options: Any = {"filters": filters, "transport": DryRun(), "offline": True}
+    with connect(plugin, {**document["settings"], **access}, **options) as connection:
+        events = [entered("u@example.org", userId=f"user {n}") for n in range(50)]
+        results = connection.deliver(events).results
+    assert {one.code for one in results if isinstance(one, Skipped)} == {"SAMPLED", "FILTERED"}
+    assert all(isinstance(one, Skipped) for one in results)
 
 
 def test_every_type_of_action_is_described() -> None:
