@@ -10,14 +10,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+(CONNECTION,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 BLOCKS = re.findall(r"```(sh|text|python)\n(.*?)```", PAGE, re.DOTALL)
 ID = re.compile(r'"messageId":"[0-9a-f]+"')
 
 
 def test_the_examples_print_what_is_shown(tmp_path: Path) -> None:
-    (connection, *_) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    (tmp_path / "criteo.connection.yaml").write_text(connection)
+    (tmp_path / "people.connection.yaml").write_text(CONNECTION)
     command = tmp_path / "bin" / "actions"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m framework "$@"\n')
@@ -40,5 +39,9 @@ def test_the_examples_print_what_is_shown(tmp_path: Path) -> None:
             run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         assert (done.stderr, done.returncode) == ("", 0), text
+        if "--dry-run" in text:
+            assert " delivered " in done.stdout, done.stdout
+        if "actions validate" in text:
+            assert not re.search(r"^(?:error|warning)\[", done.stdout, re.MULTILINE), done.stdout
         printed = done.stdout if "actions rows" in text else None
     assert done.stdout == "['deleted', 'updated', 'new']\n"
