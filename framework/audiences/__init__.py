@@ -3,6 +3,15 @@
 from framework.audiences.comparison import ListComparison, add_pending, compare, read_members
 from framework.audiences.erasure import KeptAbout, PersonFinder
 from framework.audiences.identifier_lists import IdentifierList
+from framework.audiences.ledger_json import (
+    audience_place,
+    audience_to_json,
+    kind_of,
+    member_to_json,
+    moment_text,
+    state_counts,
+    why_sent,
+)
 from framework.audiences.member_delivery import (
     ChangeKind,
     MemberDelivery,
@@ -45,10 +54,17 @@ __all__ = [
     "PersonFinder",
     "SentChanges",
     "add_pending",
+    "audience_place",
+    "audience_to_json",
     "check_list",
     "compare",
+    "kind_of",
+    "member_to_json",
+    "moment_text",
     "orders_of",
     "read_members",
     "send_list",
+    "state_counts",
     "take_known",
+    "why_sent",
 ]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import click
 
-from framework.cli.audience_connection import audience_connection, kind_of, named
+from framework.cli.audience_connection import audience_connection, named
 from framework.cli.audience_mirror import mirror
 from framework.cli.audience_repair import drift, plan, repair
 from framework.cli.connections import connection_option, endpoint_option, open_connection
@@ -20,10 +18,6 @@ from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from framework.delivery import Member
-    from framework.relay import AudienceStatus
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _connection_name = click.option(
@@ -49,10 +43,12 @@ def list_(store: StoreAddress, connection_name: str | None, *, as_json: bool) ->
 
     People are pending until the partner has confirmed that they were added or removed.
     """
+    from framework.audiences import audience_to_json, kind_of  # noqa: PLC0415 - heavy, at first use
+
     with open_store(store) as opened:
         found = opened.ledger.audiences(connection_name)
     if as_json:
-        document = {"audiences": [shown(one) for one in found]}
+        document = {"audiences": [audience_to_json(one) for one in found]}
         echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     rows = [
@@ -78,16 +74,22 @@ def list_(store: StoreAddress, connection_name: str | None, *, as_json: bool) ->
 @_json_option
 def show(name: str, store: StoreAddress, connection_name: str | None, *, as_json: bool) -> None:
     """Show an audience: how many people are in it, since when, and what is confirmed."""
-    from framework.audiences import read_members  # noqa: PLC0415 - heavy, imported at first use
+    from framework.audiences import (  # noqa: PLC0415 - heavy, imported at first use
+        audience_to_json,
+        kind_of,
+        read_members,
+        state_counts,
+        why_sent,
+    )
 
     with open_store(store) as opened:
         ledger = opened.ledger
         found = [
-            (one, _counts(member for _, member in read_members(ledger, one)))
+            (one, state_counts(member for _, member in read_members(ledger, one)))
             for one in named(ledger.audiences(connection_name), name)
         ]
     if as_json:
-        document = {"audiences": [{**shown(one), **counts} for one, counts in found]}
+        document = {"audiences": [{**audience_to_json(one), **counts} for one, counts in found]}
         echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for number, (one, counts) in enumerate(found):
@@ -125,6 +127,12 @@ def who(
     its hash; `-` reads it from standard input, which keeps it off the command line. It is neither
     stored nor logged.
     """
+    from framework.audiences import (  # noqa: PLC0415 - heavy, imported at first use
+        audience_place,
+        member_to_json,
+        moment_text,
+    )
+
     text = sys.stdin.readline() if person == "-" else person
     opened = open_connection(path)
     with (
@@ -142,7 +150,7 @@ def who(
             )
         found = ledger.person(ledger.digests(identities)) if identities else []
     if as_json:
-        rows = [{**_where(one), **_state(member)} for one, _, member in found]
+        rows = [{**audience_place(one), **member_to_json(member)} for one, _, member in found]
         echo(json.dumps({"audiences": rows}, indent=2, ensure_ascii=False))
         return
     table = [
@@ -151,7 +159,7 @@ def who(
             one.connection,
             "yes" if member.wanted else "no",
             "yes" if member.confirmed else "no",
-            moment(member.since) or "",
+            moment_text(member.since) or "",
         )
         for one, _, member in found
     ]
@@ -182,66 +190,3 @@ audience.add_command(plan)
 audience.add_command(repair)
 audience.add_command(mirror)
 audience.add_command(drift)
-
-
-def shown(status: AudienceStatus) -> dict[str, Any]:
-    """Return an audience as a JSON object."""
-    return {
-        **_where(status),
-        "members": status.members,
-        "pending": status.pending,
-        "shared": status.shared,
-        "ambiguous": status.ambiguous,
-        "unchangedEventsSent": why_sent(status) or None,
-    }
-
-
-def _where(status: AudienceStatus) -> dict[str, Any]:
-    return {
-        "audience": status.audience.name,
-        "naming": status.audience.naming,
-        "kind": kind_of(status.audience),
-        "connection": status.connection,
-    }
-
-
-def why_sent(status: AudienceStatus) -> str:
-    """Return why events that change nothing are sent for an audience; empty if they are not."""
-    if status.shared:
-        return (
-            "Another connection changes it, too, so that nothing counts as confirmed. Once only "
-            "one does, `actions audience clear` lets it count again."
-        )
-    if status.ambiguous:
-        return (
-            "The connection names audiences in several ways, such as by name and by ID, so that "
-            "two of them may be one at the partner; nothing counts as confirmed."
-        )
-    return ""
-
-
-def moment(seconds: int | None) -> str | None:
-    """Return a time, in seconds since 1970, as text."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def _state(member: Member) -> dict[str, Any]:
-    return {
-        "member": member.wanted,
-        "confirmed": member.confirmed,
-        "since": moment(member.since),
-    }
-
-
-def _counts(members: Iterable[Member]) -> dict[str, Any]:
-    """Return how many people have each state, and the first and last time at which one changed."""
-    names = ("pendingOut", "confirmedOut", "pendingIn", "confirmedIn")
-    counts, first, last = [0] * 4, None, None
-    for one in members:
-        counts[2 * one.wanted + one.confirmed] += 1
-        first = one.since if first is None else min(first, one.since)
-        last = one.since if last is None else max(last, one.since)
-    times = {"firstChange": moment(first), "lastChange": moment(last)}
-    return {**dict(zip(names, counts, strict=True)), **times}

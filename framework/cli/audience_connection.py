@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -137,6 +136,8 @@ def choose_audience(here: AudienceConnection, name: str, naming: str, kind: str 
 
     Raises ConfigurationError if there is none, or several.
     """
+    from framework.audiences import kind_of  # noqa: PLC0415 - heavy, imported at first use
+
     known = [one.audience for one in here.statuses() if one.audience.name == name]
     known = [one for one in known if naming in {"", one.naming}]
     found = known or here.members.audiences(name, naming)
@@ -154,16 +155,6 @@ def choose_audience(here: AudienceConnection, name: str, naming: str, kind: str 
     raise ConfigurationError(
         f"There are several audiences `{name}`: {shown}. Name one by --kind and --naming."
     )
-
-
-def kind_of(audience: Audience) -> str:
-    """Return the kind of identifiers in an audience, as text."""
-    try:
-        scope = json.loads(audience.scope)
-    except ValueError:
-        return audience.scope
-    parts = scope if isinstance(scope, list) else [scope]
-    return " ".join(str(one) for one in parts if one is not None)
 
 
 def named(statuses: Sequence[AudienceStatus], name: str) -> list[AudienceStatus]:

@@ -128,20 +128,9 @@ def _is_for(letter: DeadLetter, reason: str) -> bool:
 
 
 def _shown(letter: DeadLetter) -> dict[str, Any]:
-    """Return a letter as a JSON object, with readable times."""
-    times = (letter.first, letter.at)
-    first, at = (datetime.fromtimestamp(one, UTC).isoformat(timespec="seconds") for one in times)
-    return {
-        "id": f"{letter.id:012x}",
-        "connection": letter.connection,
-        "subscription": letter.subscription,
-        "line": letter.line,
-        "messageId": letter.message_id or None,
-        "failedAt": at,
-        "first": first,
-        "tries": letter.tries,
-        **letter.outcome,
-    }
+    from framework.relay import letter_to_json  # noqa: PLC0415 - heavy, imported at first use
+
+    return letter_to_json(letter)
 
 
 def _unix(time: datetime | None) -> float | None:

@@ -6,16 +6,19 @@ import os
 import sys
 import threading
 import webbrowser
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from framework.cli.connections import name_connection
+from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.plugins import Registry
+    from framework.relay import EventStore
     from framework.tester import Mode, Setup
 
 _TOKEN = "ACTIONS_SERVE_TOKEN"  # noqa: S105 - the name of a variable
@@ -57,6 +60,10 @@ _QUIET = 2.0  # seconds for the page to load before the first delivery is prepar
     metavar="FILE",
     help="Show a run live: the FILE of its `actions run --outcomes FILE`.",
 )
+@store_option(
+    required=False,
+    use="Show this store of a relay: its connections, audiences and dead letters. ",
+)
 @click.option(
     "--examples",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -75,13 +82,15 @@ def serve(destination: str | None, **options: Any) -> None:
     if options["reload"] and _TOKEN not in os.environ:
         _serve_again(options)
         return
-    setup = _setup(destination, options)
-    if options["reference_api"] and setup.destination is None:
-        raise click.UsageError("--reference-api requires a DESTINATION or a --connection.")
-    _serve(setup, options)
+    address: StoreAddress | None = options["store"]
+    with open_store(address) if address else nullcontext() as store:
+        setup = _setup(destination, options, store)
+        if options["reference_api"] and setup.destination is None:
+            raise click.UsageError("--reference-api requires a DESTINATION or a --connection.")
+        _serve(setup, options)
 
 
-def _setup(destination: str | None, options: dict[str, Any]) -> Setup:
+def _setup(destination: str | None, options: dict[str, Any], store: EventStore | None) -> Setup:
     from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
     from framework.tester import Setup  # noqa: PLC0415 - heavy, imported at first use
 
@@ -99,6 +108,7 @@ def _setup(destination: str | None, options: dict[str, Any]) -> Setup:
         examples=options["examples"],
         follows=options["follow"],
         reload=options["reload"],
+        store=store,
     )
 
 

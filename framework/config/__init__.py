@@ -26,6 +26,12 @@ from framework.config.references import variables_in
 from framework.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from framework.config.connection_edits import (
+        ConnectionDraft,
+        EditedConnection,
+        edit_connection,
+        new_connection,
+    )
     from framework.config.document_edits import (
         DocumentEdit,
         UneditableError,
@@ -51,6 +57,7 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "connection_edits": "ConnectionDraft EditedConnection edit_connection new_connection",
     "document_edits": "DocumentEdit UneditableError edited",
     "filter_items": "FilterItem",
     "manifests": "load_manifest parse_manifest",
@@ -63,22 +70,26 @@ __all__ = [
     "SUFFIXES",
     "Case",
     "CaseFile",
+    "ConnectionDraft",
     "ConnectionFile",
     "Diagnostic",
     "DiagnosticList",
     "DocumentEdit",
     "DocumentNode",
+    "EditedConnection",
     "FilterItem",
     "Reading",
     "Severity",
     "Spot",
     "SubscriptionItem",
     "UneditableError",
+    "edit_connection",
     "edited",
     "load_cases",
     "load_connection",
     "load_manifest",
     "migration_edits",
+    "new_connection",
     "parse_connection",
     "parse_manifest",
     "read_cases",

@@ -53,7 +53,7 @@ _FILE_KEYS = {
     "subscriptions": _LIST,
 }
 _CONSENT_KEYS = {"categories": _LIST}
-_SPELLINGS = {
+SPELLINGS = {
     "name": ("name",),
     "action": ("partnerAction", "actionSlug"),
     "trigger": ("subscribe", "trigger"),
@@ -75,7 +75,7 @@ _PART_KINDS = {
     "matching_key": _STRING,
     "mapping_version": _NUMBER,
 }
-_SUBSCRIPTION_KEYS = [key for keys in _SPELLINGS.values() for key in keys]
+_SUBSCRIPTION_KEYS = [key for keys in SPELLINGS.values() for key in keys]
 _LONG_KEY = 50
 _IGNORED = {
     "$schema",
@@ -397,7 +397,7 @@ def _item(
     mapping = _value(parts, "mapping", {})
     for part, key in _OF_MAPPING.items():
         if part in parts and key in mapping:
-            text = f"`{_SPELLINGS[part][0]}` and `{key}` in the mapping are the same."
+            text = f"`{SPELLINGS[part][0]}` and `{key}` in the mapping are the same."
             findings.error("AD204", parts[part].spot, text, "Keep one of them.")
         elif part in parts and (given := _value(parts, part, None)) is not None:
             mapping = {**mapping, key: given}
@@ -429,7 +429,7 @@ def _spelled(
     node: DocumentNode, findings: DiagnosticList
 ) -> Iterator[tuple[str, tuple[str, DocumentNode]]]:
     """Yield each part of a subscription, with its key and its value."""
-    for part, spellings in _SPELLINGS.items():
+    for part, spellings in SPELLINGS.items():
         given = [key for key in spellings if key in node.members]
         if len(given) > 1:
             text = f"`{given[0]}` and `{given[1]}` are the same key."

@@ -19,6 +19,7 @@ from framework.paths import MISSING
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORD: Final = re.compile(r"[A-Za-z_][\w-]*\Z", re.ASCII)
 _ALIAS: Final = re.compile(r"\s*:\s*\*[^\s,\]}]+")
+_DASH: Final = re.compile(r" *- +\Z")
 _LITERALS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 
@@ -26,7 +27,8 @@ _LITERALS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off",
 class DocumentEdit:
     """One change: the member that *path* leads to gets *value*, or the name *key*.
 
-    It is added if it is not there yet, and removed if the value is MISSING.
+    It is added if it is not there yet, and removed if the value is MISSING. The path may lead to an
+    item of a list, too; one is added behind the last by the index that it gets.
     """
 
     path: tuple[str | int, ...]
@@ -90,6 +92,8 @@ def _changed(value: Any, edit: DocumentEdit) -> Any:
         parent[edit.key] = parent.pop(last)
     elif edit.value is MISSING:
         del parent[last]
+    elif isinstance(parent, list) and last == len(parent):
+        parent.append(copy.deepcopy(edit.value))
     else:
         parent[last] = copy.deepcopy(edit.value)
     return root
@@ -100,6 +104,8 @@ def _apply(text: str, edit: DocumentEdit) -> str:
     node = yaml.compose(text, Loader=_PARSER)
     for part in way:
         node = _member(node, part)[1]
+    if isinstance(node, yaml.SequenceNode) and isinstance(last, int):
+        return _with_item(text, node, last, edit.value)
     if not isinstance(node, yaml.MappingNode):
         raise TypeError(last)
     found = next((pair for pair in node.value if pair[0].value == last), None)
@@ -132,6 +138,52 @@ def _with_value(text: str, pair: tuple[Any, Any], written: str) -> str:
     if before.rstrip() == before:
         before += " "
     return text[:start] + before + written + text[_end(text, old) :]
+
+
+def _with_item(text: str, parent: Any, index: int, value: Any) -> str:
+    """Return the text with an item of a list replaced, removed or added."""
+    if index == len(parent.value) and value is not MISSING:
+        return _appended(text, parent, value)
+    item = parent.value[index]
+    start, end = item.start_mark.index, _end(text, item)
+    if value is not MISSING:
+        return text[:start] + json.dumps(value, ensure_ascii=False) + text[end:]
+    if parent.flow_style:
+        raise LookupError(index)
+    line = text.rfind("\n", 0, start) + 1
+    if not _DASH.match(text[line:start]):
+        raise LookupError(index)  # it shares its line with something else
+    return text[:line] + text[_line_end(text, end) :]
+
+
+def _appended(text: str, parent: Any, value: Any) -> str:
+    if parent.flow_style or not parent.value:
+        at = _end(text, parent.value[-1]) if parent.value else parent.start_mark.index + 1
+        sign = ", " if parent.value else ""
+        return f"{text[:at]}{sign}{json.dumps(value, ensure_ascii=False)}{text[at:]}"
+    newline = "\r\n" if "\r\n" in text else "\n"
+    indent = " " * parent.start_mark.column
+    lines = _item_lines(value)
+    at = _line_end(text, _end(text, parent.value[-1]))
+    head = text[:at] if text[:at].endswith("\n") else text[:at] + newline
+    return head + "".join(f"{indent}{line}{newline}" for line in lines) + text[at:]
+
+
+def _item_lines(value: Any) -> list[str]:
+    """Return an item in block style: its members on lines of their own, their values as JSON."""
+    if not isinstance(value, dict) or not value:
+        return [f"- {json.dumps(value, ensure_ascii=False)}"]
+    lines = []
+    for key, one in value.items():
+        if isinstance(one, dict) and one:
+            lines.append(f"  {_key_text(key, '')}:")
+            lines += [
+                f"    {_key_text(name, '')}: {_text(inner, plain=True)}"
+                for name, inner in one.items()
+            ]
+        else:
+            lines.append(f"  {_key_text(key, '')}: {_text(one, plain=True)}")
+    return [f"- {lines[0][2:]}", *lines[1:]]
 
 
 def _replaced(text: str, node: Any, source: str) -> str:
@@ -207,7 +259,13 @@ def _key_text(key: str, before: str) -> str:
 
 
 def _text(value: Any, *, plain: bool) -> str:
-    """Return a value as JSON, which is YAML, too; a word as it is where that is *plain* enough."""
-    if plain and isinstance(value, str) and _WORD.match(value) and value.lower() not in _LITERALS:
-        return value
+    """Return a value as JSON, which is YAML, too.
+
+    Where YAML's block style is *plain*, a word is as it is, and a text with quotes in single ones.
+    """
+    if plain and isinstance(value, str):
+        if _WORD.match(value) and value.lower() not in _LITERALS:
+            return value
+        if '"' in value and "\\" not in value and value.isprintable():
+            return "'" + value.replace("'", "''") + "'"
     return json.dumps(value, ensure_ascii=False)

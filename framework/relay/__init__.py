@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         EventStore,
         Owner,
         joined,
+        letter_to_json,
         process_name,
     )
     from framework.relay.job_sources import file_jobs, kept_jobs
@@ -72,7 +73,7 @@ _EXPORTS = {
     "delivery_ledger": "ClaimedLedger claimed_ledger",
     "event_store": (
         "Appended CursorStatus DeadLetter DeadLetterFilter DeadLetters Erased EventStore Owner "
-        "joined process_name"
+        "joined letter_to_json process_name"
     ),
     "ledger_store": "AudienceStatus Claim Doubt LedgerStore",
     "postgres": "PostgresStore",
@@ -126,6 +127,7 @@ __all__ = [
     "joined",
     "keep_outputs",
     "kept_jobs",
+    "letter_to_json",
     "locked",
     "mark_reported",
     "others",

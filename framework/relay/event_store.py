@@ -14,6 +14,7 @@ import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -59,6 +60,23 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     at: float = 0.0
     id: int = 0
     replay: bool = False
+
+
+def letter_to_json(letter: DeadLetter) -> dict[str, Any]:
+    """Return a letter without its event, with its ID as hexadecimal text and readable times."""
+    times = (letter.first, letter.at)
+    first, at = (datetime.fromtimestamp(one, UTC).isoformat(timespec="seconds") for one in times)
+    return {
+        "id": f"{letter.id:012x}",
+        "connection": letter.connection,
+        "subscription": letter.subscription,
+        "line": letter.line,
+        "messageId": letter.message_id or None,
+        "failedAt": at,
+        "first": first,
+        "tries": letter.tries,
+        **letter.outcome,
+    }
 
 
 class DeadLetterFilter(Struct, frozen=True, kw_only=True):

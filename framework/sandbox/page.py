@@ -1,4 +1,4 @@
-"""The page of a sandbox: its state and the latest requests, as one HTML document."""
+"""The pages of a sandbox: its state with the latest requests, and a form that injects faults."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ _PAGE = Template("""<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="refresh" content="$refresh">
-<title>$name sandbox</title>
+$refresh<title>$name sandbox</title>
 <style>
 :root { --ink: #1b1f24; --soft: #5d6672; --paper: #f5f6f8; --card: #fff; --line: #dfe3e8;
   --good: #12703a; --bad: #b3261e; }
@@ -48,19 +47,39 @@ th { color: var(--soft); font-weight: 500; border-top: 0; }
 .long { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
+a { color: inherit; }
+form { display: grid; gap: .9rem; max-width: 34rem; }
+label { display: grid; gap: .2rem; color: var(--soft); }
+input, select, button { font: inherit; color: var(--ink); background: var(--paper);
+  border: 1px solid var(--soft); border-radius: .4rem; padding: .35rem .6rem; min-width: 0; }
+button { font-weight: 600; cursor: pointer; }
+dl { margin: 0; display: grid; gap: .4rem; } dt { font-weight: 600; } dd { margin: 0; }
 </style>
 </head>
 <body>
 <main>
 <header>
 <h1>$name sandbox</h1>
-<p>A simulated partner API; nothing leaves this machine. Sandbox time: $now.</p>
+<p>A simulated partner API; nothing leaves this machine. $told</p>
 </header>
 $sections
 </main>
 </body>
 </html>
 """)
+
+FAULT_FORM: Final = "/__sandbox/fault"
+"""The path of the form that injects faults."""
+
+_FORM = Template("""<h2>Inject a fault</h2>
+$problem<form method="post" action="$action">
+<label>Fault <select name="kind">$kinds</select></label>
+<label>On <select name="route">$routes</select></label>
+<label>First request <input type="number" name="call" min="1" value="1"></label>
+<label>Times <input type="number" name="times" min="1" value="1"></label>
+<label>Seconds <input type="number" name="seconds" min="0" step="any" value="1"></label>
+<button>Inject fault</button>
+</form>""")
 
 
 def render(sandbox: Sandbox) -> str:
@@ -70,11 +89,36 @@ def render(sandbox: Sandbox) -> str:
         calls = sandbox.requests[-_LAST:]
         now = sandbox.clock.time()
     sections = [*map(_section, panels), _requests(calls)]
+    moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     return _PAGE.substitute(
         name=html.escape(sandbox.name),
-        refresh=REFRESH,
-        now=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now)),
+        refresh=f'<meta http-equiv="refresh" content="{REFRESH}">\n',
+        told=f'Sandbox time: {moment}. <a href="{FAULT_FORM}">Inject a fault</a>',
         sections="\n".join(sections),
+    )
+
+
+def render_form(sandbox: Sandbox, problem: str = "") -> str:
+    """Return the form that injects a fault, as a page that does not reload; *problem* is shown."""
+    with sandbox.lock:
+        routes = ["*", *sorted(sandbox.calls)]
+    kinds = "".join(f"<option>{html.escape(kind)}</option>" for kind in sandbox.faults)
+    options = "".join(
+        f'<option value="{html.escape(one)}">'
+        f"{'every request' if one == '*' else html.escape(one)}</option>"
+        for one in routes
+    )
+    told = "".join(
+        f"<div><dt>{html.escape(kind)}</dt><dd>{html.escape(text)}</dd></div>"
+        for kind, text in sandbox.faults.items()
+    )
+    failed = f'<p class="bad" role="alert">{html.escape(problem)}</p>' if problem else ""
+    form = _FORM.substitute(action=FAULT_FORM, kinds=kinds, routes=options, problem=failed)
+    return _PAGE.substitute(
+        name=html.escape(sandbox.name),
+        refresh="",
+        told='<a href="/">Back to its state</a>',
+        sections=f"<section>{form}</section>\n<section><h2>Kinds</h2><dl>{told}</dl></section>",
     )
 
 

@@ -3,6 +3,7 @@
 ======================================  ===========================================================
 `GET /`                                 the page
 `GET /__sandbox/state?detail=counts`    state as JSON; detail is counts, digests or members
+`GET /__sandbox/fault`                  the form that injects a fault
 `GET /__sandbox/faults`                 kinds of faults, and pending faults
 `POST /__sandbox/faults`                inject a fault: `{"kind": "slow", "route": "*", "call": 1,
                                         "times": 1, "seconds": 1.0}`
@@ -24,11 +25,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from framework.errors import ConfigurationError
 from framework.sandbox.faults import Fault
-from framework.sandbox.page import render
+from framework.sandbox.page import FAULT_FORM, render, render_form
 from framework.sandbox.partner import Sandbox, SandboxRequest, SandboxResponse, respond
 from framework.threads import Latch
 
@@ -44,7 +45,10 @@ _MAX_BYTES = 1 << 26
 _TICK = 0.05  # seconds after which a server notices a stop
 _PAGE_HEADERS = (
     ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    ),
     ("X-Content-Type-Options", "nosniff"),
 )
 
@@ -175,7 +179,10 @@ def _control(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
     if respond_to is None:
         known = ", ".join(" ".join(key) for key in _ENDPOINTS)
         return _problem(404, f"Unknown control endpoint. Known endpoints: {known}.")
-    if request.method == "POST" and request.headers.get("content-type") != "application/json":
+    if respond_to is _send_form and not _is_own_page(request):
+        return _problem(403, "Only the sandbox's own page may send this form.")
+    is_json = request.headers.get("content-type") == "application/json"
+    if request.method == "POST" and respond_to is not _send_form and not is_json:
         return _problem(415, "The Content-Type must be `application/json`.")
     try:
         return respond_to(sandbox, request)
@@ -185,10 +192,35 @@ def _control(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
 
 def _page(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
     del request
-    body = render(sandbox).encode()
-    return SandboxResponse(
-        body=body, headers=_PAGE_HEADERS, content_type="text/html; charset=utf-8"
-    )
+    return _html(render(sandbox))
+
+
+def _html(text: str, status: int = 200) -> SandboxResponse:
+    kind = "text/html; charset=utf-8"
+    return SandboxResponse(status, text.encode(), headers=_PAGE_HEADERS, content_type=kind)
+
+
+def _form(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
+    del request
+    return _html(render_form(sandbox))
+
+
+def _send_form(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
+    given: dict[str, Any] = dict(parse_qsl(request.body.decode("utf-8", "replace")))
+    try:
+        for name, read in (("call", int), ("times", int), ("seconds", float)):
+            given |= {name: read(given[name])} if name in given else {}
+        sandbox.inject(Fault.read(given))
+    except ConfigurationError as error:
+        return _html(render_form(sandbox, str(error)), 400)
+    except ValueError:
+        return _html(render_form(sandbox, "Fault options must be numbers."), 400)
+    return SandboxResponse(303, headers=(("Location", "/"),))
+
+
+def _is_own_page(request: SandboxRequest) -> bool:
+    """Return whether a form comes from the sandbox's page; browsers name the origin of forms."""
+    return request.headers.get("origin") == f"http://{request.headers.get('host')}"
 
 
 def _state(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
@@ -223,6 +255,8 @@ def _reset(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
 
 _ENDPOINTS: Mapping[tuple[str, str], Callable[[Sandbox, SandboxRequest], SandboxResponse]] = {
     ("GET", "/"): _page,
+    ("GET", FAULT_FORM): _form,
+    ("POST", FAULT_FORM): _send_form,
     ("GET", "/__sandbox/state"): _state,
     ("GET", "/__sandbox/faults"): _faults,
     ("POST", "/__sandbox/faults"): _inject,

@@ -104,6 +104,11 @@ class ConnectionJson(Struct):
             ),
         ]
     ] = UNSET
+    enabled: Omissible[
+        Annotated[
+            bool, about("Whether it is enabled; a disabled one runs in the sandbox and dry only.")
+        ]
+    ] = UNSET
     consent: Omissible[ConsentJson] = UNSET
     filters: Omissible[
         Annotated[list[FilterJson], about("Destination filters.", max_length=50)]
@@ -460,6 +465,8 @@ class ConnectionFileJson(Struct):
 
     name: str
     file: Annotated[str, about("The file's name without its folder.")]
+    path: Annotated[str, about("The file's full path.")]
+    digest: Annotated[str, about("The digest of its content.")]
     kept: Annotated[list[str], about("Secret settings in the file.")]
     connection: ConnectionJson
 

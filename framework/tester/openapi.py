@@ -16,7 +16,7 @@ from msgspec import Meta
 from msgspec.json import schema_components
 
 from framework.tester import api_types as api
-from framework.tester import partner_questions, sandbox_types
+from framework.tester import file_edits, partner_questions, sandbox_types, store_views
 from framework.tester.api_types import about
 from framework.tester.operation import Operation, record
 
@@ -49,6 +49,7 @@ _OWN: Final = (
             connection=api.ConnectionFileJson | None,
             reload=Annotated[bool, about("Whether `/api/changes` reports restarts.")],
             follows=Annotated[bool, about("Whether `/api/live` follows a run.")],
+            store=Annotated[bool, about("Whether there is a store, for `/api/store`.")],
         ),
     ),
     Operation(
@@ -279,22 +280,6 @@ _OWN: Final = (
         _EXAMPLES,
     ),
     Operation(
-        "export",
-        "POST /api/export",
-        (404, 409),
-        "Export a test case for `actions test`: events and their results.",
-        record("Exported", file=str, text=str),
-        record(
-            "ExportBody",
-            "name",
-            "mode",
-            connection=api.ConnectionJson,
-            events=api.NonEmptyEventList,
-            name=Annotated[str, about("The case's name.", max_length=200)],
-            mode=api.ModeName,
-        ),
-    ),
-    Operation(
         "live",
         "GET /api/live",
         (409,),
@@ -319,7 +304,12 @@ _OWN: Final = (
     ),
     Operation("document", "GET /api/openapi.json", (), "This document.", api.JsonObject),
 )
-OPERATIONS: Final = (*_OWN, *partner_questions.OPERATIONS)
+OPERATIONS: Final = (
+    *_OWN,
+    *partner_questions.OPERATIONS,
+    *file_edits.OPERATIONS,
+    *store_views.OPERATIONS,
+)
 """Every route of the API."""
 
 _REFUSALS: Final = {

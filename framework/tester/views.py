@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import math
-import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from framework.config import Case, write_cases
 from framework.definition import subscription_to_wire
 from framework.delivery import CompiledSubscription, Connection, Report, compile_subscriptions
 from framework.errors import (
@@ -43,7 +41,7 @@ from framework.samples import (
 )
 from framework.sandbox import Fault, Sandbox
 from framework.schemas import schema_files
-from framework.tester import partner_questions
+from framework.tester import file_edits, partner_questions, store_views
 from framework.tester.api_types import MAX_EVENTS
 from framework.tester.bodies import check_body
 from framework.tester.forms import definition_to_json
@@ -66,6 +64,7 @@ def _status(call: ApiRequest) -> JSON:
         "connection": _file(call.workspace),
         "reload": setup.reload,
         "follows": setup.follows is not None,
+        "store": setup.store is not None,
     }
 
 
@@ -73,15 +72,19 @@ def _file(workspace: Workspace) -> JSON:
     if workspace.file is None:
         return None
     definition = workspace.plugin(workspace.file.destination).definition
-    file = workspace.file_with_outputs(definition)
-    kept = workspace.kept(definition)
+    known = workspace.known_file(definition.slug)
+    assert known
+    file, kept = known.with_outputs, workspace.kept(definition)
     settings = {key: value for key, value in file.settings.items() if key not in kept}
     return {
         "name": file.name,
-        "file": re.split(r"[/\\]", file.file)[-1],
+        "file": known.path.name,
+        "path": str(known.path),
+        "digest": known.digest,
         "kept": sorted(kept),
         "connection": {
             "destination": file.destination,
+            "enabled": file.enabled,
             "settings": settings,
             **({"consent": {"categories": [*file.consent]}} if file.consent else {}),
             **({"filters": [one.to_json() for one in file.filters]} if file.filters else {}),
@@ -201,6 +204,9 @@ def _mode(call: ApiRequest) -> Mode:
 
 def _deliver(call: ApiRequest, mode: Mode) -> JSON:
     chosen = call.workspace.choose(call.body["connection"])
+    if mode == "live" and not call.body["connection"].get("enabled", True):
+        message = "The connection is disabled; enable it before a live run."
+        raise ApiRefusal(409, "DISABLED", message)
     events = call.body["events"]
     begun = time.perf_counter()
     with call.workspace.open(chosen, mode) as connection:
@@ -423,18 +429,6 @@ def _delete_example(call: ApiRequest) -> JSON:
     return _examples(call)
 
 
-def _export(call: ApiRequest) -> JSON:
-    chosen = call.workspace.choose(call.body["connection"])
-    name, events = call.body.get("name") or "A case", call.body["events"]
-    with call.workspace.open(chosen, "dry"):
-        case = Case.of(name, events)
-        ran = chosen.run(case)
-    test = {"name": name, "events": events, "expect": ran.expect, "calls": ran.calls}
-    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "case"
-    text = write_cases([hidden(test, chosen.redactor.hide)])
-    return {"file": f"{stem[:60]}.test.yaml", "text": text}
-
-
 def _document(call: ApiRequest) -> JSON:
     del call
     return openapi(VERSION)
@@ -473,8 +467,9 @@ VIEWS: Final[Mapping[str, View]] = {
     "readEvents": _read_events,
     "saveExample": _save_example,
     "deleteExample": _delete_example,
-    "export": _export,
     "document": _document,
     **partner_questions.VIEWS,
+    **file_edits.VIEWS,
+    **store_views.VIEWS,
 }
 """The function of each operation that is not a stream."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import httpx
 
-from framework.config import Case, ConnectionFile
+from framework.config import Case, ConnectionFile, parse_connection
 from framework.definition import (
     Destination,
     DestinationFilter,
@@ -39,6 +40,7 @@ from framework.explain import CaseResult, run_case
 from framework.paths import JSON, Event
 from framework.plugins import Plugin, Registry
 from framework.relay import (
+    EventStore,
     StateFile,
     keep_outputs,
     outputs_key,
@@ -59,7 +61,7 @@ class Setup:
     """The options of the tester.
 
     *destination* is the slug of the first destination, *file* the connection file, *examples* the
-    file of saved events, *follows* the outcome file of a followed run.
+    file of saved events, *follows* the outcome file of a followed run, *store* that of a relay.
     """
 
     registry: Registry
@@ -68,6 +70,7 @@ class Setup:
     examples: Path | None = None
     follows: Path | None = None
     reload: bool = False
+    store: EventStore | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,19 @@ class Chosen:
     def slug(self) -> str:
         """The destination's slug."""
         return self.plugin.definition.slug
+
+
+class KnownFile(NamedTuple):
+    """The connection file: path, *text*, digest, and its content with what hooks returned.
+
+    If the text has *problems*, the content is that of an earlier text.
+    """
+
+    path: Path
+    text: str
+    digest: str
+    with_outputs: ConnectionFile
+    problems: tuple[str, ...] = ()
 
 
 class Workspace:
@@ -172,16 +188,58 @@ class Workspace:
             return None
         return rotated_tokens(file.file)
 
-    def file_with_outputs(self, definition: Destination) -> ConnectionFile:
-        """Return the connection file, with what hooks returned that is kept beside it.
+    def rate(self, store: EventStore) -> dict[str, float] | None:
+        """Return the rate limit of the tester's connection in a store, and the wait for a call."""
+        file = self.file
+        if file is None:
+            return None
+        plugin = self.plugin(file.destination)
+        limit = plugin.definition.rate
+        with connect(
+            plugin,
+            file.settings,
+            (),
+            transport=DryRun(),
+            clock=store.clock,
+            rates=store.rates,
+            name=file.name,
+            offline=True,
+        ) as connection:
+            wait = round(connection.hook_runner.client.wait, 1)
+        return {"wait": wait, **({"calls": limit.calls, "seconds": limit.seconds} if limit else {})}
 
-        Raises ApiRefusal 409 if that cannot be read.
+    def known_file(self, slug: str) -> KnownFile | None:
+        """Return the connection file as it is now, if the tester has one of this destination.
+
+        A file that cannot be read now counts as it was read last. Raises ApiRefusal 409 if that is
+        impossible, or if what is kept beside it cannot be read.
         """
-        assert self.file
+        if self.file is None or self.file.destination != slug:
+            return None
+        path = Path(self.file.file).absolute()
+        definition = self.plugin(slug).definition
         try:
-            return with_kept_outputs(self.file, definition)
+            content = path.read_bytes()
+            reading = parse_connection(content.decode("utf-8-sig"), str(path), path.parent)
+            problems = tuple(one.message for one in reading.diagnostics if one.severity == "error")
+            if reading.connection and not self._is_for(reading.connection, slug):
+                problems = (f"It is not for `{slug}` any more.",)
+            elif reading.connection:
+                self.file = replace(reading.connection, destination=slug)
+            whole = with_kept_outputs(self.file, definition)
         except FrameworkError as error:
             raise ApiRefusal.of(409, "NOT_KEPT", error) from None
+        except (OSError, ValueError):
+            message = f"The connection file `{path}` cannot be read."
+            raise ApiRefusal(409, "NO_FILE", message) from None
+        digest = hashlib.sha256(content).hexdigest()
+        return KnownFile(path, content.decode("utf-8-sig"), digest, whole, problems)
+
+    def _is_for(self, file: ConnectionFile, slug: str) -> bool:
+        try:
+            return self.setup.registry.get(file.destination).definition.slug == slug
+        except UnknownNameError:
+            return False
 
     def _kept_audiences(self, definition: Destination, mode: Mode) -> KeptAudiences | None:
         """Return where IDs of audiences are kept: beside the file, or with the sandbox."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ def test_no_table_scrolls_sideways(
     pretend.admit({"advertiser_id": "12345", "client_id": "an-app", "client_secret": "any"})
     with serve(pretend) as server, open_window(browser, tmp_path, width=width) as window:
         options = ["--endpoint", f"https://api.criteo.com={server.url}", "--quiet"]
-        files = ["-c", CRITEO / "criteo.connection.yaml", "-e", CRITEO / "events.ndjson"]
+        events = shutil.copy(CRITEO / "events.ndjson", tmp_path)
+        files = ["-c", CRITEO / "criteo.connection.yaml", "-e", events]
         kept = ["--checkpoint", tmp_path / "kept"]
         CliRunner().invoke(actions, ["run", *map(str, files), *options, *map(str, kept)])
         window.page.route(f"{server.url}/", _lasting)
@@ -49,3 +51,18 @@ def test_no_table_scrolls_sideways(
 
         assert "/contact-list" in window.markup()
         assert window.page.evaluate(_WIDER) == []
+
+
+def test_a_fault_is_injected_without_scripts(browser: Browser, tmp_path: Path) -> None:
+    pretend: Sandbox = load_plugins().get("criteo").call("sandbox")
+    with serve(pretend) as server, open_window(browser, tmp_path, width=360) as window:
+        page = window.page
+        page.goto(server.url)
+        page.get_by_role("link", name="Inject a fault").click()
+        page.get_by_label("Fault").select_option("server-error")
+        page.get_by_label("Times").fill("2")
+        window.inspect("sandbox-fault")
+        page.get_by_role("button", name="Inject fault").click()
+        page.get_by_role("heading", name="Pending faults").wait_for()
+        assert "server-error" in page.inner_text("main")
+    assert [(one.kind, one.times) for one in pretend.pending_faults()] == [("server-error", 2)]

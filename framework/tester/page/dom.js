@@ -77,7 +77,7 @@ export function confirmed(title, told, action, { mood = "danger", more = null } 
   return new Promise((resolve) => {
     const id = fresh("dialog");
     const node = h("dialog", { class: "dialog", "aria-labelledby": id, onclose: () => { node.remove(); resolve(node.returnValue === "yes"); } },
-      h("h2", { id }, title), told.map((one) => h("p", {}, one)), more,
+      h("h2", { id }, title), told.map((one) => h("p", {}, typeof one === "string" ? prose(one) : one)), more,
       h("div", { class: "row actions" }, button("Cancel", () => node.close("no"), { autofocus: true }), button(action, () => node.close("yes"), { kind: `primary ${mood}`, id: "confirm" })));
     document.body.append(node);
     node.showModal();
@@ -152,14 +152,17 @@ function* coloured(text) {
 // Tables that scroll separately on narrow screens.
 export function table(caption, columns, rows, empty) {
   if (!rows.length) return h("p", { class: "quiet" }, empty);
+  const numeric = columns.map((_, index) => typeof rows[0][index] === "number");
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", {},
-      h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col" }, column)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell) => cellOf(cell)))))));
+    h("table", { class: columns.length > 4 ? "wide" : undefined },
+      h("thead", {}, h("tr", {}, columns.map((column, index) => h("th", { scope: "col", class: numeric[index] ? "number" : undefined }, column)))),
+      h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, index) => cellOf(cell, columns[index])))))));
 }
 
-function cellOf(cell) {
-  if (cell instanceof Node) return h("td", {}, cell);
-  if (typeof cell === "number") return h("td", { class: "number" }, cell.toLocaleString("en"));
-  return h("td", {}, cell === null || cell === undefined ? "–" : String(cell));
+// The name of the column is shown before a cell where there is no room for columns.
+function cellOf(cell, column) {
+  const told = { "data-column": column };
+  if (cell instanceof Node) return h("td", told, cell);
+  if (typeof cell === "number") return h("td", { ...told, class: "number" }, cell.toLocaleString("en"));
+  return h("td", told, cell === null || cell === undefined ? "–" : String(cell));
 }

@@ -6,6 +6,7 @@ import { state } from "./state.js";
 
 const KINDS = ["delivered", "failed", "skipped", "unconfirmed", "waiting", "rejected"];
 const MOST = 300;
+const COLUMNS = ["Line", "Outcome", "Subscription", "Message ID", "Reason"];
 
 export function liveView(signal) {
   if (!state.status.follows) {
@@ -77,11 +78,12 @@ export function liveView(signal) {
     h("section", { class: "card" },
       h("div", { class: "row filters" }, h("div", { class: "segments", role: "group", "aria-label": "Filter by outcome" }, toggles), text("subscription", "Subscription"), text("text", "Contains"), pause),
       tally, note,
-      h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Outcomes" }, h("table", {}, h("thead", {}, h("tr", {}, ["Line", "Outcome", "Subscription", "Message ID", "Reason"].map((one) => h("th", { scope: "col" }, one)))), body)))];
+      h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Outcomes" }, h("table", { class: "wide" }, h("thead", {}, h("tr", {}, COLUMNS.map((one) => h("th", { scope: "col" }, one)))), body)))];
 }
 
 function rowOf(row) {
   const { line, messageId, subscription, outcome, message, reason, code, status } = row;
   const why = [status, code, message ?? reason].filter((one) => one !== undefined && one !== null).join(" · ");
-  return h("tr", {}, h("td", {}, String(line)), h("td", {}, outcomeChip(outcome)), h("td", {}, subscription ?? "–"), h("td", {}, messageId === null || messageId === undefined ? "–" : typeof messageId === "string" ? messageId : short(messageId)), h("td", {}, why));
+  const id = messageId === null || messageId === undefined ? "–" : typeof messageId === "string" ? messageId : short(messageId);
+  return h("tr", {}, [String(line), outcomeChip(outcome), subscription ?? "–", id, why].map((cell, index) => h("td", { "data-column": COLUMNS[index] }, cell)));
 }

@@ -1,25 +1,31 @@
 // The page: views, runs, and the state in the address.
 
 import { api, follow, takeToken, whileSeen } from "./api.js";
-import { button, chip, h, later, same, toast } from "./dom.js";
+import { button, chip, confirmed, h, later, plural, same, toast } from "./dom.js";
 import { eventView } from "./event.js";
+import { begin, history as edits, redo, undo } from "./history.js";
 import { liveView } from "./live.js";
 import { mappingsView } from "./mappings.js";
 import { resultView } from "./result.js";
+import { savingRow } from "./saving.js";
 import { watchSandbox } from "./sandbox.js";
 import { settingsView } from "./settings.js";
+import { audiencesView, deadLettersView, relayView } from "./store.js";
 import { actionOf, changed, connection, keepAddress, leave, on, ownMapping, readEvents, state, subscriptionOf, unpacked } from "./state.js";
 
 const STEPS = { catalogue: "Catalogue", settings: "Settings", mappings: "Mappings", event: "Event", result: "Result" };
+// Pages that need no destination, where the tester was started with what they show.
+const PAGES = { live: ["Live outcomes", "follows"], relay: ["Relay", "store"], audiences: ["Audiences", "store"], letters: ["Dead letters", "store"] };
+const isPage = (step) => Object.hasOwn(PAGES, step ?? "") && (step === "live" || state.status[PAGES[step][1]]);
 const MODES = { sandbox: "Sandbox", dry: "Dry run", live: "Live" };
 const main = document.getElementById("view");
 let scope;
 
 function show(step) {
-  state.step = state.definition || step === "live" ? step : "catalogue";
+  state.step = state.definition || isPage(step) ? step : "catalogue";
   scope?.abort();
   scope = new AbortController();
-  const views = { catalogue: catalogueView, settings: settingsView, mappings: mappingsView, event: eventView, result: (signal) => resultView(signal, run), live: liveView };
+  const views = { catalogue: catalogueView, settings: settingsView, mappings: mappingsView, event: eventView, result: (signal) => resultView(signal, run), live: liveView, relay: relayView, audiences: audiencesView, letters: deadLettersView };
   main.replaceChildren(...views[state.step](scope.signal).flat().filter(Boolean), onward());
   main.dataset.step = state.step;
   drawBar();
@@ -37,7 +43,7 @@ function go(step) {
 
 function onward() {
   const next = { settings: "mappings", mappings: "event" }[state.step];
-  if (next) return h("p", { class: "onward" }, button(`Next: ${STEPS[next]}`, () => go(next), { kind: "primary", id: "next" }));
+  if (next) return h("div", { class: "onward row spread" }, button(`Next: ${STEPS[next]}`, () => go(next), { kind: "primary", id: "next" }), savingRow(loadFile));
   if (state.step === "event") return h("p", { class: "onward" }, button("Run", run, { kind: "primary", id: "run-here" }));
   return "";
 }
@@ -48,9 +54,9 @@ function drawBar() {
   const modes = Object.entries(MODES).filter(([key]) => key !== "sandbox" || !definition || definition.hasSandbox).map(([key, text]) => button(text, () => { state.mode = key; changed("mode"); drawBar(); document.querySelector(`#bar [data-mode="${key}"]`).focus(); }, { "aria-pressed": String(state.mode === key), "data-mode": key }));
   const going = h("button", { type: "button", class: `primary ${state.mode === "live" ? "danger" : ""}`, id: "run", title: "Ctrl Enter", onclick: run, disabled: !definition }, state.mode === "live" ? "Run live" : "Run");
   document.getElementById("bar").replaceChildren(
-    h("div", { class: "brand" }, h("strong", {}, definition?.name ?? "Local tester"), state.status?.connection && definition?.slug === state.status.connection.connection.destination ? h("span", { class: "quiet" }, state.status.connection.file) : null),
-    h("nav", { "aria-label": "Steps" }, h("ol", {}, Object.entries(STEPS).map(step), state.status?.follows ? h("li", {}, h("button", { type: "button", "aria-current": state.step === "live" ? "step" : undefined, "data-step": "live", onclick: () => go("live") }, "Live outcomes")) : null)),
-    h("div", { class: "row run" }, definition ? h("div", { class: "segments", role: "group", "aria-label": "Target of requests" }, modes) : null, going));
+    h("div", { class: "brand" }, h("strong", {}, definition?.name ?? "Local tester"), state.status?.connection && definition?.slug === state.status.connection.connection.destination ? h("span", { class: "quiet", title: state.status.connection.path }, state.status.connection.file, state.enabled ? null : " (disabled)") : null),
+    h("nav", { "aria-label": "Steps" }, h("ol", {}, Object.entries(STEPS).map(step), Object.entries(PAGES).filter(([, [, needed]]) => state.status?.[needed]).map(([key, [text]]) => h("li", {}, h("button", { type: "button", "aria-current": state.step === key ? "step" : undefined, "data-step": key, onclick: () => go(key) }, text))))),
+    h("div", { class: "row run" }, h("div", { class: "row edits" }, button("Undo", () => undo(show), { kind: "link", id: "undo", disabled: !edits.canUndo, title: "Take back the last edit" }), button("Redo", () => redo(show), { kind: "link", id: "redo", disabled: !edits.canRedo })), definition ? h("div", { class: "segments", role: "group", "aria-label": "Target of requests" }, modes) : null, going));
   document.querySelector("#bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   document.body.dataset.mode = state.mode;
 }
@@ -65,6 +71,9 @@ function choose(definition, given = {}) {
   state.subscriptions = (given.subscriptions ?? held.subscriptions ?? definition.subscriptions).map(taken);
   state.consent = given.consent ?? held.consent?.categories ?? [];
   state.filters = given.filters ?? held.filters ?? [];
+  state.enabled = given.subscriptions ? given.enabled !== false : held.enabled !== false;
+  // What an address holds was made from the file as it was then.
+  state.base = given.subscriptions ? given.base ?? null : file?.digest ?? null;
   state.touched = new Set();
   state.diagnostics = [];
   if (given.text) state.text = given.text;
@@ -74,6 +83,18 @@ function choose(definition, given = {}) {
   watchSandbox(document.getElementById("aside"));
   changed("diagnose");
   if (!state.text) firstEvent();
+  begin();
+}
+
+// The content of the connection file as it is now, in place of what was edited.
+async function loadFile() {
+  try {
+    state.status = await api.status();
+    choose(state.definition, { text: state.text, mode: state.mode });
+    show(state.step);
+  } catch (error) {
+    toast(error.message, "bad");
+  }
 }
 
 function fileOf(definition) {
@@ -101,8 +122,10 @@ async function firstEvent() {
     const { event } = await api.generate(definition.slug, subscriptionOf(state.subscriptions[0]), 0, "all");
     const isWriting = document.activeElement?.matches(".editor.events");
     if (state.text || isWriting || state.definition !== definition) return;
+    const untouched = !edits.canUndo;
     state.text = JSON.stringify(event, null, 2);
     changed("events");
+    if (untouched) begin();
   } catch {
     // The editor stays empty; there are samples.
   }
@@ -156,6 +179,10 @@ async function run() {
     toast(problem, "bad");
     return go("event");
   }
+  if (state.mode === "live" && !await agreed(given)) {
+    running = false;
+    return undefined;
+  }
   if (note) toast(note, "bad");
   document.body.classList.add("busy");
   state.stale = false;
@@ -167,6 +194,17 @@ async function run() {
   Object.assign(state, told, { selected: Math.min(state.selected, given.length - 1) });
   if (state.step === step || state.step === "result") return go("result");
   return toast(told.refused ? "The run failed; see Result." : "The run is complete; see Result.", told.refused ? "bad" : "");
+}
+
+// Live requests are sent after a confirmation only.
+function agreed(given) {
+  const { definition, enabled, subscriptions } = state;
+  if (!enabled) {
+    toast("The connection is disabled; enable it before a live run.", "bad");
+    return false;
+  }
+  const active = subscriptions.filter((one) => one.enabled).map(({ name }) => `“${name}”`);
+  return confirmed(`Send ${plural(given.length, "event")} to ${definition.name}?`, [`The real partner receives what ${active.length ? active.join(", ") : "no subscription"} makes of ${given.length === 1 ? "it" : "them"}.`], "Send live");
 }
 
 // A response about outdated input is ignored: another request is under way.
@@ -202,8 +240,8 @@ async function caseIn(packed) {
   const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
   const isText = (value) => value === undefined || typeof value === "string";
   const isSubscription = (one) => isObject(one) && isObject(one.mapping ?? {}) && [one.name, one.partnerAction, one.subscribe].every(isText);
-  const { destination, settings = {}, consent = [], filters = [], subscriptions = [], text = "" } = isObject(given) ? given : { destination: null };
-  if (!isText(destination) || !isObject(settings) || !Array.isArray(consent) || !consent.every((one) => one && typeof one === "string") || !Array.isArray(filters) || !filters.every(isObject) || !Array.isArray(subscriptions) || !subscriptions.every(isSubscription) || !isText(text)) throw new Error("it was not created by this page.");
+  const { destination, settings = {}, consent = [], filters = [], subscriptions = [], text = "", base } = isObject(given) ? given : { destination: null };
+  if (!isText(destination) || !isObject(settings) || !Array.isArray(consent) || !consent.every((one) => one && typeof one === "string") || !Array.isArray(filters) || !filters.every(isObject) || !Array.isArray(subscriptions) || !subscriptions.every(isSubscription) || !isText(text) || !isText(base)) throw new Error("it was not created by this page.");
   return given;
 }
 
@@ -230,7 +268,7 @@ async function start() {
   }
   const step = parameters.get("step");
   takeSchemas();
-  show(step === "live" || (Object.hasOwn(STEPS, step ?? "") && step !== "result") ? step : state.definition ? "settings" : "catalogue");
+  show(isPage(step) || (Object.hasOwn(STEPS, step ?? "") && step !== "result") ? step : state.definition ? "settings" : "catalogue");
   return undefined;
 }
 
@@ -269,7 +307,7 @@ async function refresh() {
 }
 
 for (const topic of ["settings", "subscriptions", "diagnose"]) on(topic, diagnose);
-on("mode", drawBar);
+for (const topic of ["mode", "history", "saved"]) on(topic, drawBar);
 on("run-wanted", run);
 on("step", keepAddress);
 // A case in the address is opened; with a token alone the current page continues.

@@ -27,7 +27,15 @@ export function mappingsView(signal) {
   return [
     h("h1", {}, "Mappings"),
     h("p", { class: "lead" }, "Each subscription selects events with its trigger and maps them to the fields of its action. ", judged(signal)),
-    list, adder((subscription) => list.append(draw(subscription, true)))];
+    connectionSwitch(), list, adder((subscription) => list.append(draw(subscription, true)))];
+}
+
+function connectionSwitch() {
+  const told = h("span", { class: "quiet" });
+  const tell = () => { told.textContent = state.enabled ? "" : "Runs and the relay refuse it."; };
+  const input = h("input", { type: "checkbox", role: "switch", id: "connection-enabled", checked: state.enabled, onchange: ({ target }) => { state.enabled = target.checked; tell(); changed("subscriptions"); changed("saved"); } });
+  tell();
+  return h("div", { class: "card row connection" }, input, h("label", { for: "connection-enabled" }, h("strong", {}, "Connection enabled")), told);
 }
 
 function judged(signal) {
@@ -68,7 +76,7 @@ function card(subscription, open, signal, drop) {
     node.classList.toggle("off", !target.checked);
     changed("subscriptions");
   } });
-  const name = h("input", { class: "title", value: subscription.name, "aria-label": "Subscription name", oninput: ({ target }) => { subscription.name = target.value; changed("subscriptions"); } });
+  const name = h("textarea", { class: "title", rows: "1", value: subscription.name, onkeydown: (event) => { if (event.key === "Enter") event.preventDefault(); }, "aria-label": "Subscription name", oninput: ({ target }) => { subscription.name = target.value.replace(/[\r\n]+/g, " "); changed("subscriptions"); } });
   const remove = button("Remove", drop, { kind: "link", "aria-label": `Remove subscription ${subscription.name}` });
   const about = h("ul", { class: "problems" });
   const body = h("div", { class: "body" }, about, triggerPart(subscription, truth, signal), mappingPart(subscription, action, signal));

@@ -1,7 +1,7 @@
 // The trace of each event as stages, from its trigger to its outcome.
 
 import { api } from "./api.js";
-import { MOODS, button, chip, copy, download, h, inline, outcomeChip, plural, pretty, problemList, prose, same, toast } from "./dom.js";
+import { MOODS, button, chip, copy, download, h, inline, outcomeChip, plural, pretty, problemList, prose, same, short, toast } from "./dom.js";
 import { named, written } from "./event.js";
 import { exchangeViews } from "./exchanges.js";
 import { truthTree } from "./mappings.js";
@@ -42,9 +42,10 @@ function summary(done) {
 function exporting(done) {
   const take = async () => {
     try {
-      const { file, text } = await api.exportCase(connection(), events().events, state.mode, named(done.journeys[0].event));
+      const { file, text, connection: beside } = await api.exportCase(connection(), events().events, state.mode, named(done.journeys[0].event));
       download(file, text);
-      toast(`Saved ${file}; run it with \`actions test ${file}\`.`);
+      if (beside) download(beside.file, beside.text);
+      toast(`Saved ${file}${beside ? ` and ${beside.file}, which it tests` : ""}; run it with \`actions test ${file}\`.`);
     } catch (error) {
       toast(error.message, "bad");
     }
@@ -60,11 +61,12 @@ function exporting(done) {
 function journeyList(done, selected, show) {
   const kinds = ["all", "delivered", "failed", "skipped", "unconfirmed"];
   const list = h("ol", { class: "events-list" });
+  const told = marks(done.journeys);
   let kind = "all";
   const draw = () => {
     const chosen = done.journeys.filter(({ outcome }) => kind === "all" || outcome === kind);
     list.replaceChildren(...chosen.slice(0, MOST_LISTED).map((journey) => h("li", {}, h("button", { type: "button", "aria-current": String(journey.position === state.selected), onclick: () => { show(journey.position); draw(); list.querySelector('[aria-current="true"]')?.focus(); } },
-      h("span", { class: "number" }, String(journey.position + 1)), h("span", { class: "what", title: `${named(journey.event)} ${journey.messageId ?? ""}` }, calling(journey.event)), outcomeChip(journey.outcome)))));
+      h("span", { class: "number" }, String(journey.position + 1)), h("span", { class: "what" }, calling(journey.event), h("span", { class: "quiet" }, [told.get(journey.position), about(journey)].filter(Boolean).join(" · "))), outcomeChip(journey.outcome)))));
     if (chosen.length > MOST_LISTED) list.append(h("li", { class: "quiet" }, `and ${(chosen.length - MOST_LISTED).toLocaleString("en")} more`));
     if (!chosen.length) list.append(h("li", { class: "quiet" }, "None."));
   };
@@ -77,11 +79,38 @@ function journeyList(done, selected, show) {
   return h("nav", { class: "card", "aria-label": "Events" }, filter, list);
 }
 
+const DELETION = "Deletion of a user";
+
+// The subscription that decided the outcome of an event: one that matched before one that did not.
+function decisive({ legs, outcome }) {
+  const same = legs.filter(({ result }) => result.outcome === outcome);
+  return same.find(({ trigger }) => trigger.matched) ?? same[0];
+}
+
+const about = (journey) => (journey.deletion ? DELETION : journey.nearest?.subscription ?? decisive(journey)?.subscription ?? "");
+
+const TELLING = [["messageId"], ["userId"], ["anonymousId"], ["context", "traits", "email"], ["traits", "email"], ["timestamp"]];
+const within = (event, path) => path.reduce((value, key) => value?.[key], event);
+
+// What tells an event apart from the others with its name: the first of the usual keys that differs.
+function marks(journeys) {
+  const groups = Map.groupBy(journeys, ({ event }) => calling(event));
+  const found = new Map();
+  for (const group of groups.values()) {
+    const path = group.length > 1 ? TELLING.find((one) => new Set(group.map(({ event }) => JSON.stringify(within(event, one)))).size > 1) : undefined;
+    for (const { position, event } of group) {
+      const value = path && within(event, path);
+      if (value !== undefined && value !== null) found.set(position, typeof value === "string" ? value : short(value, 60));
+    }
+  }
+  return found;
+}
+
 function journeyView(journey) {
   const { deletion } = journey;
-  const legs = deletion ? [{ ...deletion, subscription: "Deletion of a user", problems: [] }] : [...journey.legs];
+  const legs = deletion ? [{ ...deletion, subscription: DELETION, problems: [] }] : [...journey.legs];
   const nearest = legs.findIndex((leg) => leg.subscription === journey.nearest?.subscription);
-  const start = nearest >= 0 ? nearest : Math.max(0, legs.findIndex((leg) => leg.result.outcome === journey.outcome));
+  const start = nearest >= 0 ? nearest : Math.max(0, legs.indexOf(decisive(journey)));
   const body = h("div", { class: "leg", id: "leg" });
   const pick = (index) => {
     tabs.forEach((tab, at) => tab.setAttribute("aria-pressed", String(at === index)));

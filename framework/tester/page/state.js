@@ -12,6 +12,8 @@ export const state = {
   touched: new Set(),
   consent: [],
   filters: [],
+  enabled: true,
+  base: null,
   subscriptions: [],
   text: "",
   mode: "sandbox",
@@ -44,6 +46,7 @@ export function connection() {
   return {
     destination: state.definition.slug,
     settings,
+    ...(state.enabled ? {} : { enabled: false }),
     ...(state.consent.length ? { consent: { categories: state.consent } } : {}),
     ...(state.filters.length ? { filters: state.filters } : {}),
     subscriptions: state.subscriptions.map(subscriptionOf),
@@ -182,6 +185,8 @@ export function shareable() {
       mapping: Object.fromEntries(Object.entries(one.mapping).map(([key, value]) => [key, covered(value, texts)])),
     })),
     text: isLong() ? "" : covered(state.text, texts),
+    ...(state.enabled ? {} : { enabled: false }),
+    ...(state.base ? { base: state.base } : {}),
     mode: state.mode,
   });
 }

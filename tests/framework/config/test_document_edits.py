@@ -86,6 +86,16 @@ CASES: dict[str, tuple[DocumentEdit, str, str]] = {
         "      paper:\n        - plain # white\n        - fine\n",
         "",
     ),
+    "a removed item": (
+        DocumentEdit(SECOND),
+        "  - {partnerAction: send, mapping: {email: ü, paper: a}}\n",
+        "",
+    ),
+    "an added item": (
+        DocumentEdit(("subscriptions", 2), {"name": "Third", "mapping": {"to": ["a"]}}),
+        "paper: a}}\n",
+        'paper: a}}\n  - name: Third\n    mapping:\n      to: ["a"]\n',
+    ),
     "in braces, a new member": (
         DocumentEdit((*SECOND, "mapping", "seal"), "x"),
         "paper: a}",

@@ -153,9 +153,9 @@ def test_control_calls_are_not_the_partners(bell: Bell, client: httpx.Client) ->
             b"{}",
             404,
             (
-                "Unknown control endpoint. Known endpoints: GET /, GET /__sandbox/state, "
-                "GET /__sandbox/faults, POST /__sandbox/faults, POST /__sandbox/clock, "
-                "POST /__sandbox/reset."
+                "Unknown control endpoint. Known endpoints: GET /, GET /__sandbox/fault, "
+                "POST /__sandbox/fault, GET /__sandbox/state, GET /__sandbox/faults, "
+                "POST /__sandbox/faults, POST /__sandbox/clock, POST /__sandbox/reset."
             ),
         ),
     ],
@@ -175,6 +175,33 @@ def test_forms_of_other_pages_control_nothing(bell: Bell, client: httpx.Client) 
     assert answer.status_code == 415
     assert answer.json() == {"error": "The Content-Type must be `application/json`."}
     assert bell.rings == 1
+
+
+def test_faults_are_injected_on_the_page(bell: Bell, client: httpx.Client) -> None:
+    """By a form without scripts, which reloads nothing while it is filled in."""
+    client.post("/ring")
+    page = client.get("/__sandbox/fault").text
+    assert "http-equiv" not in page
+    assert "<option>drop-before</option>" in page
+    assert '<option value="ring">ring</option>' in page
+    own = {"Origin": str(client.base_url).rstrip("/")}
+    form = {"kind": "html", "route": "ring", "call": "2", "times": "3", "seconds": "0.5"}
+    answer = client.post("/__sandbox/fault", data=form, headers=own)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert list(bell.pending_faults()) == [Fault("html", "ring", 2, 3, 0.5)]
+    for wrong, told in (("x", "must be numbers"), ("0", "must be a whole number from 1")):
+        refused = client.post("/__sandbox/fault", data={**form, "times": wrong}, headers=own)
+        assert (refused.status_code, told in refused.text) == (400, True)
+    other = {**form, "kind": "<img>"}
+    assert "&lt;img&gt;" in client.post("/__sandbox/fault", data=other, headers=own).text
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "null"}, {"Origin": "https://evil.test"}])
+def test_the_form_of_another_page_injects_nothing(
+    bell: Bell, client: httpx.Client, headers: dict[str, str]
+) -> None:
+    answer = client.post("/__sandbox/fault", data={"kind": "html"}, headers=headers)
+    assert (answer.status_code, [*bell.pending_faults()]) == (403, [])
 
 
 def test_the_page_is_self_contained_and_escapes_everything(

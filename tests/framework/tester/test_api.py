@@ -266,11 +266,23 @@ def test_examples_are_made_and_kept(client: httpx.Client, examples: Path) -> Non
     assert event["properties"]["thing"]
 
 
+def test_a_disabled_connection_is_not_run_live(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    connection["enabled"] = False
+    assert post(client, "run", connection=connection, events=[EVENT])["counts"]["delivered"] == 1
+    told = refused(client, "run", connection=connection, events=[EVENT], mode="live")
+    assert told[:2] == (409, "DISABLED")
+
+
 def test_a_case_becomes_a_test(client: httpx.Client, connection: dict[str, Any]) -> None:
     """In the form that `actions test` reads, with what really came of the events."""
     told = post(client, "export", connection=connection, events=[EVENT], name="A lamp!")
     assert told["file"] == "a-lamp.test.yaml"
-    assert told["text"].startswith("tests:\n- name: A lamp!\n  events:\n")
+    head = "environment:\n  CLIENT_SECRET: any\ntests:\n- name: A lamp!\n  events:\n"
+    assert told["text"].startswith(head)
+    assert told["connection"]["file"] == "a-lamp.connection.yaml"
+    assert "client_secret: ${env:CLIENT_SECRET}\n" in told["connection"]["text"]
     assert "  expect:\n  - Orders:\n      payload:\n        thing: lamp\n" in told["text"]
 
 

@@ -1,0 +1,114 @@
+"""The store of a relay on the page: connections, audiences, people and dead letters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from framework.cli.app import actions
+from framework.config import load_connection
+from framework.plugins import Registry, load_plugins
+from framework.relay import SQLiteStore
+from framework.tester import LocalServer
+from tests.framework.tester.filled_store import ADA, fill, member
+
+TOKEN = {"X-Actions-Token": "only-the-page-knows"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a connection and a store that a run has filled."""
+    folder = tmp_path_factory.mktemp("store")
+    fill(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def asked(folder: Path) -> Iterator[httpx.Client]:
+    from framework import tester  # noqa: PLC0415 - its names begin like tests
+
+    with SQLiteStore(folder / "events.db") as store:
+        file = load_connection(folder / "spring.connection.yaml")
+        setup = tester.Setup(load_plugins(), file=file, store=store)
+        rules = tester.Rules(tester.host_names("127.0.0.1"), "only-the-page-knows")
+        app = tester.tester_app(tester.Workspace(setup), rules)
+        with (
+            LocalServer(app) as server,
+            httpx.Client(base_url=server.url, headers=TOKEN, timeout=20) as client,
+        ):
+            yield client
+
+
+def cli(folder: Path, *words: str) -> Any:
+    store = f"sqlite:{folder / 'events.db'}"
+    ran = CliRunner().invoke(actions, [*words, "--store", store, "--json"])
+    assert ran.exit_code == 0, ran.output
+    return json.loads(ran.stdout)
+
+
+def test_connections_are_those_of_the_command(asked: httpx.Client, folder: Path) -> None:
+    told = asked.get("/api/store").json()
+    assert told["connections"] == cli(folder, "status")["connections"]
+    (one,) = told["connections"]
+    assert (one["connection"], one["waiting"], one["deadLetters"], one["owner"]) == (
+        "relayed",
+        1,
+        1,
+        None,
+    )
+    assert told["rate"]["calls"] > 0
+    assert told["rate"]["wait"] >= 0
+
+
+def test_audiences_and_people_are_those_of_the_commands(asked: httpx.Client, folder: Path) -> None:
+    (shown,) = asked.get("/api/store").json()["audiences"]
+    number = shown.pop("id")
+    assert [shown] == cli(folder, "audience", "list")["audiences"]
+    counts = asked.post("/api/store/audience", json={"id": number}).json()
+    assert (counts["confirmedIn"], counts["confirmedOut"]) == (1, 1)
+    assert asked.post("/api/store/audience", json={"id": number + 1}).status_code == 404
+
+    connection = asked.get("/api/status").json()["connection"]["connection"]
+    body = {"connection": connection, "person": f" {ADA.upper()} "}
+    (found,) = asked.post("/api/store/who", json=body).json()["audiences"]
+    assert (found["audience"], found["member"], found["confirmed"]) == ("spring_sale", True, True)
+    stranger = {**body, "person": "grace@example.com"}
+    assert asked.post("/api/store/who", json=stranger).json() == {"audiences": []}
+    wrong = asked.post("/api/store/who", json={**body, "person": "not an identifier"})
+    assert wrong.status_code == 409
+    assert "not an identifier" not in wrong.text
+
+
+def test_dead_letters_are_listed_shown_and_replayed(asked: httpx.Client) -> None:
+    told = asked.post("/api/store/dead-letters", json={}).json()
+    (letter,) = told["letters"]
+    assert (told["total"], told["more"]) == (1, False)
+    assert (letter["code"], letter["message"], letter["replay"]) == ("NO_LIST", "Gone.", False)
+    assert ADA not in json.dumps(told)
+    none = asked.post("/api/store/dead-letters", json={"code": "OTHER"}).json()
+    assert (none["letters"], none["total"]) == ([], 1)
+
+    whole = asked.get(f"/api/store/dead-letters/{letter['id']}").json()
+    assert whole["event"] == member(ADA)
+    for unknown in ("ffffffffffff", "zz", "-1"):
+        assert asked.get(f"/api/store/dead-letters/{unknown}").status_code == 404
+
+    asking = {"ids": [letter["id"]]}
+    assert asked.post("/api/store/replay", json=asking).json() == {"requested": 1}
+    (again,) = asked.post("/api/store/dead-letters", json={}).json()["letters"]
+    assert again["replay"] is True
+
+
+def test_without_a_store_there_are_no_pages(
+    client: httpx.Client, serve: Callable[..., LocalServer], registry: Registry
+) -> None:
+    del serve, registry
+    assert client.get("/api/status").json()["store"] is False
+    answer = client.get("/api/store")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "NO_STORE")
