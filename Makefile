@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format schemas docs bench bench-instructions conformance \
+.PHONY: demo test check format schemas docs pictures bench bench-instructions conformance \
 	pythons lowest explore chaos seeded-bugs wheel-smoke browser postgres editor clean
 
 demo: .venv/.ready
@@ -38,6 +38,10 @@ docs: .venv/.ready
 	$(BIN)/python -m tests.conformance.differences
 	$(BIN)/python -m tests.conformance.parity
 	$(BIN)/python scripts/site.py
+
+# The pictures of the tester's page in the docs, from a real browser.
+pictures: .venv/.ready browser
+	PICTURES=1 $(BIN)/python -m pytest -q tests/tester/test_pictures.py
 
 conformance: .venv/.ready
 	$(BIN)/python -m tests.conformance

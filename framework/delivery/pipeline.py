@@ -74,6 +74,7 @@ class Connection:
         self.recorder = hook_runner.client.recorder
         self.redactor = hook_runner.redactor
         self._with_jobs: list[Sender] = []
+        self._last: Sender | None = None
         rules = plugin.definition.audience
         account = f"{plugin.definition.slug} {self.audiences_digest}" if rules else ""
         self.audiences = ExternalAudiences(hook_runner, rules, account, kept) if rules else None
@@ -228,8 +229,14 @@ class Connection:
         if sender.jobs and sender.jobs.any:
             show_accepted(sender.jobs, items, sender.intake.row_ids.subscriptions)
             self._with_jobs.append(sender)
-        slug = self.plugin.definition.slug
-        return Report(slug, tuple(items.values()), tuple(sender.sent))
+        self._last = sender
+        return self.last_report()
+
+    def last_report(self) -> Report:
+        """Return the report of the last `deliver`, with the requests that `poll` has made since."""
+        assert self._last, "nothing was delivered"
+        items, sent = self._last.items.values(), self._last.sent
+        return Report(self.plugin.definition.slug, tuple(items), tuple(sent))
 
     def poll(self) -> list[ReportItem]:
         """Ask once for each job that deliveries of this connection have left.

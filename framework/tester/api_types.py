@@ -422,6 +422,11 @@ class CountsJson(Struct):
     accepted: Omissible[int] = UNSET
 
 
+class OpenJobsJson(Struct):
+    run: Annotated[str, about("The ID of the run.")]
+    open: Annotated[int, about("The number of jobs.")]
+
+
 class RunJson(Struct):
     mode: ModeName
     destination: str
@@ -429,6 +434,9 @@ class RunJson(Struct):
     batches: list[BatchJson]
     counts: CountsJson
     milliseconds: float
+    jobs: Annotated[
+        OpenJobsJson | None, about("Jobs that the partner has not finished; see `/api/jobs`.")
+    ]
 
 
 class DiagnosticJson(Struct):

@@ -16,7 +16,7 @@ from msgspec import Meta
 from msgspec.json import schema_components
 
 from framework.tester import api_types as api
-from framework.tester import file_edits, partner_questions, sandbox_types, store_views
+from framework.tester import file_edits, partner_questions, runs, sandbox_types, store_views
 from framework.tester.api_types import about
 from framework.tester.operation import Operation, record
 
@@ -122,28 +122,6 @@ _OWN: Final = (
         "Trace one event without sending anything.",
         api.JourneyJson,
         record("ExplainBody", connection=api.ConnectionJson, event=api.JsonObject),
-    ),
-    Operation(
-        "dryRun",
-        "POST /api/dry-run",
-        (404,),
-        "Return the requests for events without sending them.",
-        api.RunJson,
-        record("DryRunBody", connection=api.ConnectionJson, events=api.NonEmptyEventList),
-    ),
-    Operation(
-        "run",
-        "POST /api/run",
-        (404, 409),
-        "Deliver events and trace each of them.",
-        api.RunJson,
-        record(
-            "RunBody",
-            "mode",
-            connection=api.ConnectionJson,
-            events=api.NonEmptyEventList,
-            mode=api.ModeName,
-        ),
     ),
     Operation(
         "authenticate",
@@ -309,6 +287,7 @@ OPERATIONS: Final = (
     *partner_questions.OPERATIONS,
     *file_edits.OPERATIONS,
     *store_views.OPERATIONS,
+    *runs.OPERATIONS,
 )
 """Every route of the API."""
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import math
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from framework.definition import subscription_to_wire
-from framework.delivery import CompiledSubscription, Connection, Report, compile_subscriptions
+from framework.delivery import CompiledSubscription, Connection, compile_subscriptions
 from framework.errors import (
     ConfigurationError,
     FrameworkError,
@@ -41,7 +40,7 @@ from framework.samples import (
 )
 from framework.sandbox import Fault, Sandbox
 from framework.schemas import schema_files
-from framework.tester import file_edits, partner_questions, store_views
+from framework.tester import file_edits, partner_questions, runs, store_views
 from framework.tester.api_types import MAX_EVENTS
 from framework.tester.bodies import check_body
 from framework.tester.forms import definition_to_json
@@ -189,51 +188,9 @@ def _explain(call: ApiRequest) -> JSON:
     return told.to_json()
 
 
-def _dry_run(call: ApiRequest) -> JSON:
-    return _deliver(call, "dry")
-
-
-def _run(call: ApiRequest) -> JSON:
-    return _deliver(call, _mode(call))
-
-
 def _mode(call: ApiRequest) -> Mode:
     slug = call.body["connection"]["destination"]
     return call.body.get("mode") or call.workspace.default_mode(slug)
-
-
-def _deliver(call: ApiRequest, mode: Mode) -> JSON:
-    chosen = call.workspace.choose(call.body["connection"])
-    if mode == "live" and not call.body["connection"].get("enabled", True):
-        message = "The connection is disabled; enable it before a live run."
-        raise ApiRefusal(409, "DISABLED", message)
-    events = call.body["events"]
-    begun = time.perf_counter()
-    with call.workspace.open(chosen, mode) as connection:
-        report = connection.deliver(events)
-        told = trace_events(connection, events, report)
-    return {
-        "mode": mode,
-        "destination": chosen.slug,
-        "journeys": [one.to_json() for one in told],
-        "batches": hidden(_batches(report), chosen.redactor.hide),
-        "counts": _counts(report),
-        "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
-    }
-
-
-def _batches(report: Report) -> JSON:
-    return [
-        {**batch.to_json(), "exchanges": [exchange_to_json(one) for one in batch.exchanges]}
-        for batch in report.batches
-    ]
-
-
-def _counts(report: Report) -> dict[str, int]:
-    counts = dict.fromkeys(("delivered", "failed", "skipped"), 0)
-    for (_, kind), number in report.counts().items():
-        counts[kind] = counts.get(kind, 0) + number
-    return counts
 
 
 def _authenticate(call: ApiRequest) -> JSON:
@@ -442,7 +399,7 @@ def warm_up(workspace: Workspace) -> None:
         known = workspace.sandbox(plugin.definition.slug).settings()
         connection = {"destination": plugin.definition.slug, "settings": known}
         body = check_body("dryRun", {"connection": connection, "events": [make_event()]})
-        _dry_run(ApiRequest(workspace, {}, body))
+        runs.VIEWS["dryRun"](ApiRequest(workspace, {}, body))
 
 
 VIEWS: Final[Mapping[str, View]] = {
@@ -454,8 +411,6 @@ VIEWS: Final[Mapping[str, View]] = {
     "trigger": _trigger,
     "resolve": _resolve,
     "explain": _explain,
-    "dryRun": _dry_run,
-    "run": _run,
     "authenticate": _authenticate,
     "sandbox": _sandbox,
     "startSandbox": _start_sandbox,
@@ -471,5 +426,6 @@ VIEWS: Final[Mapping[str, View]] = {
     **partner_questions.VIEWS,
     **file_edits.VIEWS,
     **store_views.VIEWS,
+    **runs.VIEWS,
 }
 """The function of each operation that is not a stream."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 import httpx
 
@@ -101,6 +101,13 @@ class Chosen:
         return self.plugin.definition.slug
 
 
+class Closing(Protocol):
+    """What is open until it is closed."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 class KnownFile(NamedTuple):
     """The connection file: path, *text*, digest, and its content with what hooks returned.
 
@@ -123,6 +130,7 @@ class Workspace:
         self._lock = threading.Lock()
         self._sandboxes: dict[str, Sandbox] = {}
         self._audiences: dict[str, SandboxAudiences] = {}
+        self._runs: dict[str, Closing] = {}
 
     def plugin(self, slug: str) -> Plugin:
         """Return a destination; raises ApiRefusal 404."""
@@ -319,6 +327,18 @@ class Workspace:
     def _settings(self, definition: Destination, given: Mapping[str, Any]) -> dict[str, Any]:
         said = {key: value for key, value in given.items() if value not in ("", None)}
         return {**given, **self.kept(definition), **said}
+
+    def keep_run(self, name: str, run: Closing) -> None:
+        """Keep a run that is not finished, in place of an earlier one, which is closed."""
+        with self._lock:
+            former, self._runs = self._runs, {name: run}
+        for one in former.values():
+            one.close()
+
+    def take_run(self, name: str) -> Closing | None:
+        """Return a run that is not finished, which is not kept any more; None if it is unknown."""
+        with self._lock:
+            return self._runs.pop(name, None)
 
     def admit(self, slug: str, settings: Mapping[str, Any]) -> Sandbox:
         """Make the sandbox of a destination accept *settings*."""

@@ -18,6 +18,7 @@ from tests.tester.browser import CHROMIUM, FLAGS, Window, open_window
 
 ROOT = Path(__file__).parent.parent.parent
 ODD_FORMS = Path(__file__).parent / "odd_forms.py"
+BULK = ROOT / "tests" / "plugins" / "acme_bulk" / "acme_bulk.py"
 BAZAAR = ROOT / "tests" / "framework" / "tester" / "bazaar.py"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/#token=\S+")
 
@@ -54,9 +55,19 @@ def bazaar(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield printed
 
 
-def install(folder: Path, module: Path) -> None:
+@pytest.fixture(scope="module")
+def bulk(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a tester of a destination whose partner finishes jobs later."""
+    folder = tmp_path_factory.mktemp("bulk")
+    install(folder, BULK, BULK.with_name("acme_bulk_sandbox.py"))
+    with serving(installed, folder, "acme-bulk") as printed:
+        yield printed
+
+
+def install(folder: Path, module: Path, *others: Path) -> None:
     """Install a destination into the folder in which a tester is started."""
-    shutil.copy(module, folder)
+    for file in (module, *others):
+        shutil.copy(file, folder)
     about = folder / f"{module.stem}-1.0.dist-info"
     about.mkdir()
     metadata = f"Name: {module.stem.replace('_', '-')}\nVersion: 1.0\n"

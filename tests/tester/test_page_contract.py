@@ -116,3 +116,26 @@ def test_a_dry_run_without_a_sandbox_asks_nothing(window: Window, both: str) -> 
     expect(card.locator(".choices .problem")).to_contain_text("A dry run sends no requests.")
     window.inspect("contract-sync-mode")
     window.forgive("status of 409")
+
+
+def test_jobs_of_a_run_are_asked_for(window: Window, bulk: str) -> None:
+    """An upload that the partner imports later: it is accepted, then delivered."""
+    page = window.page
+    page.goto(bulk)
+    page.click("#borrow")
+    window.step("mappings")
+    page.locator(".subscription").first.or_(page.locator("#add-subscription")).first.wait_for()
+    if not page.locator(".subscription").count():
+        page.click("#add-subscription")
+    window.step("event")
+    page.click("#generate")
+    page.click("#run")
+    page.locator("[data-stage=outcome]").get_by_text("accepted").wait_for()
+    window.inspect("contract-jobs")
+    expect(page.locator("#jobs")).to_contain_text("has not finished 1 job.")
+    page.click("#ask-jobs")
+    page.locator("[data-stage=outcome]").get_by_text("accepted").wait_for()
+    expect(page.locator("#jobs")).to_have_count(1)
+    page.click("#ask-jobs")
+    page.locator("[data-stage=outcome]").get_by_text("delivered").wait_for()
+    expect(page.locator("#jobs")).to_have_count(0)

@@ -57,6 +57,7 @@ export const api = {
   trigger: (trigger, events) => ask("POST", "/trigger", { trigger, events }),
   resolve: (destination, subscription, event) => ask("POST", "/resolve", { destination, subscription, event }),
   run: (connection, events, mode) => ask("POST", "/run", { connection, events, mode }),
+  askJobs: (run) => ask("POST", "/jobs", { run }),
   authenticate: (connection, mode) => ask("POST", "/authenticate", { connection, mode }),
   choices: (given) => ask("POST", "/choices", given),
   saveMapping: (given) => ask("POST", "/save-mapping", given),

@@ -56,7 +56,7 @@ export function chip(text, mood = "") {
   return h("span", { class: `chip ${mood}` }, text);
 }
 
-export const MOODS = { delivered: "good", failed: "bad", skipped: "idle", waiting: "idle", unconfirmed: "warn", rejected: "bad" };
+export const MOODS = { delivered: "good", failed: "bad", skipped: "idle", waiting: "idle", unconfirmed: "warn", accepted: "warn", rejected: "bad" };
 
 export const outcomeChip = (outcome) => chip(outcome, MOODS[outcome] ?? "idle");
 

@@ -309,6 +309,7 @@ async function refresh() {
 for (const topic of ["settings", "subscriptions", "diagnose"]) on(topic, diagnose);
 for (const topic of ["mode", "history", "saved"]) on(topic, drawBar);
 on("run-wanted", run);
+on("result", () => { if (state.step === "result") show("result"); });
 on("step", keepAddress);
 // A case in the address is opened; with a token alone the current page continues.
 addEventListener("hashchange", () => {

@@ -28,8 +28,23 @@ export function resultView(signal, run) {
   show(Math.max(selected, 0));
   return [
     h("div", { class: "row spread" }, h("h1", {}, "Result"), exporting(done)),
-    h("p", { class: "lead" }, summary(done)), old,
+    h("p", { class: "lead" }, summary(done)), old, done.jobs ? jobsNotice(done, signal) : null,
     h("div", { class: only ? "" : "result-grid" }, list, detail)];
+}
+
+// Jobs that the partner finishes later are asked for when the user wants it.
+function jobsNotice({ jobs }, signal) {
+  const ask = async () => {
+    try {
+      const done = await api.askJobs(jobs.run);
+      if (state.run?.jobs?.run !== jobs.run) return;
+      state.run = done;
+      if (!signal.aborted) changed("result");
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  };
+  return h("p", { class: "notice", id: "jobs" }, `The partner has not finished ${plural(jobs.open, "job")}. `, button("Ask for them", ask, { kind: "link", id: "ask-jobs" }));
 }
 
 const refusedView = (error) => h("section", { class: "verdict bad", role: "alert" }, h("strong", {}, error.status ? "Not run" : "No response"), h("span", {}, prose(error.message)), problemList(error));
@@ -59,7 +74,7 @@ function exporting(done) {
 }
 
 function journeyList(done, selected, show) {
-  const kinds = ["all", "delivered", "failed", "skipped", "unconfirmed"];
+  const kinds = ["all", "delivered", "failed", "skipped", "unconfirmed", "accepted"];
   const list = h("ol", { class: "events-list" });
   const told = marks(done.journeys);
   let kind = "all";
