@@ -122,5 +122,6 @@ def test_a_renamed_action_keeps_the_name_of_its_subscription(key: str) -> None:
     trigger = "trigger" if key == "actionSlug" else "subscribe"
     assert edited(text, "c.yaml", edits) == (
         f"destination: letters\nsubscriptions:\n  - {key}: send\n    name: post\n"
-        f'    {trigger}: "type = \\"page\\""\n    mapping: {{"copies": 1}}\n    mappingVersion: 8\n'
+        f"    {trigger}: 'type = \"page\"'\n"
+        '    mapping: {"copies": 1}\n    mappingVersion: 8\n'
     )
