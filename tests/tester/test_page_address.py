@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 import pytest
@@ -30,6 +31,8 @@ _NO_CASES: Final = (
             '"subscriptions": [{"subscribe": 7}]',
             '"subscriptions": [{"mapping": "a"}]',
             '"settings": []',
+            '"filters": {}',
+            '"filters": ["DROP"]',
             '"text": 7',
             '"text',
         )
@@ -112,3 +115,29 @@ def test_an_address_that_holds_no_case(window: Window, address: str) -> None:
         page.goto(f"{address.partition('#')[0]}#{fragment}")
         page.locator(".toast.bad").get_by_text("The case in the address cannot be read").wait_for()
         page.wait_for_selector("[data-slug]")
+
+
+def test_a_case_keeps_its_filters(window: Window, address: str) -> None:
+    """They apply to a run, and the page shows what each did."""
+    page = window.page
+    page.goto(address)
+    page.wait_for_selector("[data-slug]")
+    drop = {"title": "No tests", "if": "all", "actions": [{"type": "DROP"}]}
+    event = {"type": "track", "event": "Audience Entered", "userId": "u1"}
+    settings = {"advertiser_id": "1", "client_id": "an-app"}
+    case = {
+        "destination": CRITEO,
+        "settings": settings,
+        "filters": [drop],
+        "text": json.dumps(event),
+    }
+    packed = page.evaluate(_PACK, json.dumps(case))
+    page.goto("about:blank")
+    page.goto(f"{address.partition('#')[0]}#step=settings&case={packed}")
+    page.click("#borrow")
+    expect(page.locator("#setting-client_secret")).not_to_have_value("")
+    window.step("event")
+    page.click("#run")
+    shown = page.get_by_role("region", name="Filters")
+    expect(shown).to_contain_text("The filter No tests drops the event.")
+    expect(page.locator("[data-stage=outcome]")).to_contain_text("FILTERED")
