@@ -75,6 +75,18 @@ def test_a_difference_is_resumed_and_then_known_as_completed(
         assert "does not match the events file `now.csv`" in refused.stderr
 
 
+def test_several_tables_are_delivered_one_after_the_other(
+    run_actions: Actions, shop: str, shop_sandbox: Sandbox
+) -> None:
+    """In the order of their names; each line is a row, which can be selected."""
+    run = ("run", "-c", "c.yaml", "--endpoint", shop, "--key", "thing", "-e")
+    assert run_actions(*run, "*.csv").exit_code == exits.DONE
+    assert sold(shop_sandbox) == ["tea", "milk", "salt", "milk", "pepper", "salt"]
+    part = run_actions(*run, "now.csv", "--from-line", 2, "--limit", 1, "--restart")
+    assert part.exit_code == exits.DONE
+    assert sold(shop_sandbox)[6:] == ["pepper"]
+
+
 def test_explain_and_validate_read_tables(run_actions: Actions) -> None:
     explained = run_actions(
         "explain", "-c", "c.yaml", "--event", "now.csv", "--key", "thing", "--json"
