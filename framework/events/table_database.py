@@ -37,7 +37,11 @@ _CSV_REASONS: Final = (
     (r"(?i)unicode|utf-8", "the text is not UTF-8"),
     (r"(?i)error when converting", "a value is not of the type that the query asks for"),
 )
-_VALUES: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_VALUES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|-?\d[\d.]*")
+_WITHOUT_VALUES: Final = frozenset(
+    {"Binder Error", "Catalog Error", "IO Error", "Parser Error", "Permission Error"}
+)
+"""Kinds of errors that are about the text of a query or a file as a whole."""
 
 
 class Column(NamedTuple):
@@ -163,7 +167,7 @@ class TableDatabase:
             )  # fmt: skip
             return ConfigurationError(f"`{path}:{line[1]}`: {reason}. Correct the file.")
         kind, _, reason = message.partition("\n")[0].partition(": ")
-        if kind in {"Conversion Error", "Invalid Input Error", "Constraint Error"}:
+        if kind not in _WITHOUT_VALUES:
             reason = _VALUES.sub("...", reason)
         if query:
             return ConfigurationError(f"--query cannot be run over `{path}`: {reason}")

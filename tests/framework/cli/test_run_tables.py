@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import click
 import pytest
 from click.testing import Result
 
 from framework.cli import exits
+from framework.cli.run import run
+from framework.events import CHANGES, CHANGES_OF_MODE
 from framework.sandbox import Fault, Sandbox
 
 Actions: TypeAlias = Callable[..., Result]
@@ -58,19 +61,19 @@ def test_a_difference_is_resumed_and_then_known_as_completed(
     run_actions: Actions, shop: str, shop_sandbox: Sandbox
 ) -> None:
     """Only what was not confirmed is sent again; another snapshot is another file."""
-    run = ("run", "-c", "c.yaml", "--endpoint", shop, "--key", "thing", "-e", "now.csv",
-           "--retry-for", "0", "--json")  # fmt: skip
+    command = ("run", "-c", "c.yaml", "--endpoint", shop, "--key", "thing", "-e", "now.csv",
+               "--retry-for", "0", "--json")  # fmt: skip
     shop_sandbox.inject(Fault("closed", "order", call=2))
-    stopped = run_actions(*run, "--before", "before.csv")
+    stopped = run_actions(*command, "--before", "before.csv")
     assert stopped.exit_code == exits.UNAVAILABLE, stopped.output
     assert sold(shop_sandbox) == ["milk"]
-    resumed = run_actions(*run, "--before", "before.csv")
+    resumed = run_actions(*command, "--before", "before.csv")
     assert (resumed.stderr, resumed.exit_code) == ("", exits.DONE)
     assert sold(shop_sandbox) == ["milk", "pepper"]
-    assert run_actions(*run, "--before", "before.csv").exit_code == exits.DONE
+    assert run_actions(*command, "--before", "before.csv").exit_code == exits.DONE
     assert sold(shop_sandbox) == ["milk", "pepper"]
     for other in ((), ("--before", "before.csv", "--user-id", "thing")):
-        refused = run_actions(*run, *other)
+        refused = run_actions(*command, *other)
         assert refused.exit_code == exits.USAGE
         assert "does not match the events file `now.csv`" in refused.stderr
 
@@ -79,10 +82,10 @@ def test_several_tables_are_delivered_one_after_the_other(
     run_actions: Actions, shop: str, shop_sandbox: Sandbox
 ) -> None:
     """In the order of their names; each line is a row, which can be selected."""
-    run = ("run", "-c", "c.yaml", "--endpoint", shop, "--key", "thing", "-e")
-    assert run_actions(*run, "*.csv").exit_code == exits.DONE
+    command = ("run", "-c", "c.yaml", "--endpoint", shop, "--key", "thing", "-e")
+    assert run_actions(*command, "*.csv").exit_code == exits.DONE
     assert sold(shop_sandbox) == ["tea", "milk", "salt", "milk", "pepper", "salt"]
-    part = run_actions(*run, "now.csv", "--from-line", 2, "--limit", 1, "--restart")
+    part = run_actions(*command, "now.csv", "--from-line", 2, "--limit", 1, "--restart")
     assert part.exit_code == exits.DONE
     assert sold(shop_sandbox)[6:] == ["pepper"]
 
@@ -131,3 +134,15 @@ def test_rows_are_printed(run_actions: Actions) -> None:
     assert (counted.stdout, counted.exit_code) == ("no changes\n", exits.DONE)
     missing = run_actions("rows", "now.csv")
     assert (missing.exit_code, "Name the key columns" in missing.stderr) == (exits.USAGE, True)
+
+
+def test_the_options_offer_every_change_and_sync_mode() -> None:
+    """They are listed there again, so that the help imports nothing."""
+    choices = {
+        name: tuple(option.type.choices)
+        for option in run.params
+        if isinstance(option.type, click.Choice)
+        for name in [option.name]
+    }
+    assert choices["change"] == CHANGES
+    assert choices["sync_mode"] == tuple(CHANGES_OF_MODE)

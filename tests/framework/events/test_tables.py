@@ -203,6 +203,8 @@ def test_databases_are_read_by_queries(tmp_path: Path) -> None:
         (PEOPLE, {"query": "SELECT emial FROM rows"}, "--query cannot be run over "),
         (PEOPLE, {"query": "SELECT email::INT AS id FROM rows"}, ""),
         ("id,a\n1,secret\n", {"query": "SELECT id, a::INT AS a FROM rows"}, ""),
+        (PEOPLE, {"query": "SELECT ('secret' || id)::INT AS id FROM rows"}, "--query"),
+        (PEOPLE, {"query": "SELECT (98765432100 + id::INT)::INT2 AS id FROM rows"}, "--query"),
         (PEOPLE, {"query": "DROP TABLE rows"}, "--query must be one SELECT statement."),
         (PEOPLE, {"query": "SELECT 1; SELECT 2"}, "--query must be one SELECT statement."),
         (PEOPLE, {"query": "FROM read_text('/etc/hostname')"}, 'Cannot access file "/etc/ho'),
@@ -221,6 +223,7 @@ def test_what_is_no_table_is_refused_in_one_line(
     assert message in text
     assert "\n" not in text
     assert "secret" not in text
+    assert "987654" not in text
 
 
 def test_columns_of_one_name_are_refused_in_parquet_files(tmp_path: Path) -> None:
