@@ -95,6 +95,7 @@ if TYPE_CHECKING:
         ConnectionCheck,
         Delivered,
         Failed,
+        RefreshedToken,
         Result,
         Skipped,
         Unconfirmed,
@@ -122,7 +123,10 @@ _EXPORTS = {
     "events": "EventReading TableReading read_events",
     "hookspecs": "hookimpl",
     "plugins": "load_plugins open_plugin",
-    "results": ("DELIVERED Accepted ConnectionCheck Delivered Failed Result Skipped Unconfirmed"),
+    "results": (
+        "DELIVERED Accepted ConnectionCheck Delivered Failed RefreshedToken Result Skipped "
+        "Unconfirmed"
+    ),
 }
 _ORIGIN = {name: room for room, names in _EXPORTS.items() for name in names.split()}
 
@@ -180,6 +184,7 @@ __all__ = [
     "PollCall",
     "Preset",
     "Rate",
+    "RefreshedToken",
     "RemoveField",
     "RenameAction",
     "RenameField",

@@ -19,7 +19,7 @@ import pluggy
 from framework.clock import Clock
 from framework.definition import Action, Destination, RequestOptions, Settings
 from framework.errors import ErrorDescription
-from framework.results import ConnectionCheck, Failed, Result
+from framework.results import ConnectionCheck, Failed, RefreshedToken, Result
 
 PROJECT = "action_destinations"
 """Name of the pluggy project, and of the entry-point group of destinations."""
@@ -58,6 +58,26 @@ def auth(
     What the flow adds to a request is redacted; *confide* names other secrets, such as a token
     that it sends in a body. *stop* tells with `is_set()` whether the call that is signed has to
     end.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def refresh(
+    client: httpx.Client,
+    settings: Any,
+    refresh_token: str,
+    clock: Clock,
+    stop: Any,
+    confide: Callable[[str], None],
+) -> RefreshedToken:
+    """Exchange a refresh token for an access token, where the partner differs from the standard.
+
+    For destinations whose hook `auth` returns an `OAuthRefreshToken`: it replaces the request to
+    the token endpoint, and everything else stays. One token is requested at a time; it is kept
+    before it is used, and renewed before it expires and once after a 401. *refresh_token* is the
+    configured one, or the one that replaced it. Requests of *client* carry no credentials, and are
+    not subject to `extend_request`.
     """
     raise NotImplementedError
 

@@ -311,6 +311,9 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     if not (plugin.implements("perform") or plugin.implements("perform_batch")):
         text = "It implements neither `perform` nor `perform_batch`."
         raise _wrong(manager, "destination", text)
+    if plugin.implements("refresh") and not plugin.implements("auth"):
+        text = "It is never called: return an `OAuthRefreshToken` from the hook `auth`."
+        raise _wrong(manager, "refresh", text)
     return plugin
 
 

@@ -173,6 +173,20 @@ class ConnectionCheck:
         return {"name": self.name, "state": self.state, "text": self.text}
 
 
+@dataclass(frozen=True, slots=True)
+class RefreshedToken:
+    """What the hook `refresh` has obtained for a refresh token.
+
+    *refresh_token* replaces the one that was exchanged, if the partner has issued another.
+    *expires_in* is the lifetime of the access token in seconds; without it, the token serves until
+    it is refused.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_in: float | None = None
+
+
 Result: TypeAlias = Delivered | Failed | Skipped | Unconfirmed | Accepted
 
 DELIVERED = Delivered()

@@ -78,6 +78,16 @@ HOOK_TEXTS: Final[Mapping[str, HookText]] = MappingProxyType(
             "No connection opens.",
             "def auth(settings: Account) -> httpx.Auth:\n    return bearer(settings.token)",
         ),
+        "refresh": HookText(
+            "When a token is needed: at the first request, before the last one expires, and once "
+            "after a 401.",
+            "An IntegrationError concerns the connection: a run stops or waits, and its events "
+            "stay open. A partner that answers 400 refuses the refresh token, as with 401.",
+            "def refresh(client: httpx.Client, refresh_token: str) -> RefreshedToken:\n"
+            '    old = {"refresh": refresh_token}\n'
+            '    new = json_body(client.post("https://api.acme.com/session", json=old))\n'
+            '    return RefreshedToken(new["access"], new["refresh"], expires_in=new["seconds"])',
+        ),
         "check_authentication": HookText(
             "By `actions check-auth`, by the local web page, and by "
             "`Connection.check_authentication`.",
@@ -188,8 +198,9 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
             "Cache",
         ),
         "client": ArgumentText(
-            "Sends requests with the credentials of `auth`, within the rate limit, with retries; "
-            "raises IntegrationError for a response that is not successful."
+            "Sends requests with the credentials of `auth` (in `refresh` with none), within the "
+            "rate limit, with retries; raises IntegrationError for a response that is not "
+            "successful."
         ),
         "clock": ArgumentText(
             "The time, in seconds: `time`, `monotonic`, and `sleep`, which ends with `stop`."
@@ -239,6 +250,9 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
         "payloads": ArgumentText(
             "The payloads: instances of the payload class, or dictionaries for a field table.",
             "Sequence[your Payload class]",
+        ),
+        "refresh_token": ArgumentText(
+            "The configured refresh token, or the last one that replaced it."
         ),
         "report": ArgumentText("The results of the batch, without events.", "BatchReport"),
         "requests": ArgumentText(

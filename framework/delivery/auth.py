@@ -21,7 +21,9 @@ from framework.errors import (
     IntegrationError,
     InvalidAuthenticationError,
     RetryableError,
+    Stopped,
 )
+from framework.results import RefreshedToken
 
 _BUSY = frozenset({"server_error", "temporarily_unavailable"})
 Flow: TypeAlias = Generator[httpx.Request, httpx.Response, None]
@@ -239,26 +241,36 @@ class OAuthCredentials(Credentials):
         return AccessToken(kept.access_token, until)
 
     def _renewed(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, str]:
-        asking = self._request(request)
         asked, date = self._clock.monotonic(), self._clock.time()
         self._failure = None
         try:
-            response = yield asking
-            response.read()
-            self._unsaved = kept = self._read(response, date)
+            self._unsaved = kept = yield from self._exchanged(request, date)
             self._save()
         except IntegrationError as error:
-            self._failure = error
+            alone = isinstance(error, Stopped)  # no other call has to end
+            self._failure = _unavailable("An exchange was stopped") if alone else error
             raise
         except GeneratorExit:  # the client ends the flow when the request gets no answer
-            message = f"`{place(asking)}` got no answer, on behalf of several requests."
-            self._failure = RetryableError(message, "TOKEN_UNAVAILABLE", scope="connection")
+            self._failure = _unavailable(f"`{place(self._request(request))}` got no answer")
             raise
         else:
             self._token, self._dropped = self._timed(kept, asked), None
             return kept.access_token
         finally:
             self._renewals += 1
+
+    def _exchanged(
+        self, request: httpx.Request, asked: float
+    ) -> Generator[httpx.Request, httpx.Response, KeptToken]:
+        """Return a new token from the token endpoint, on behalf of *request*.
+
+        The client ends the flow if it gets no answer. *asked* is the time of the clock.
+        """
+        response = yield self._request(request)
+        response.read()
+        if not response.is_success:
+            raise _refused(error_from_response(response, self._redactor))
+        return self._accepted(*_answer(response), asked)
 
     def _request(self, request: httpx.Request) -> httpx.Request:
         form = self.grant()
@@ -277,10 +289,7 @@ class OAuthCredentials(Credentials):
             extensions["timeout"] = request.extensions["timeout"]
         return httpx.Request("POST", self._url, data=form, headers=headers, extensions=extensions)
 
-    def _read(self, response: httpx.Response, asked: float) -> KeptToken:
-        if not response.is_success:
-            raise _refused(error_from_response(response, self._redactor))
-        answer, value = _answer(response)
+    def _accepted(self, answer: Mapping[str, Any], value: str, asked: float) -> KeptToken:
         self._share(value)
         self.received(answer)
         life = _seconds(answer.get("expires_in"))
@@ -319,7 +328,7 @@ class OAuthRefreshToken(OAuthCredentials):
 
     An *access_token* that is there already serves until it is refused.
     Where the endpoint replaces the refresh token, the new one is used from then on and given to
-    *rotated*, for keeping.
+    *rotated*, for keeping. The hook `refresh` replaces the request to the endpoint.
     """
 
     repeatable = False  # a refresh token may serve only once
@@ -344,6 +353,7 @@ class OAuthRefreshToken(OAuthCredentials):
         self._refresh_token = refresh_token
         self._token = AccessToken(access_token) if access_token else None
         self._rotated = rotated
+        self._exchange: Callable[[str], Any] | None = None
         for secret in filter(None, (refresh_token, access_token)):
             self._redactor.protect(secret)
 
@@ -366,6 +376,29 @@ class OAuthRefreshToken(OAuthCredentials):
             if self._rotated:
                 self._rotated(fresh)
 
+    def exchange_by(self, exchange: Callable[[str], Any]) -> None:
+        """Obtain tokens from *exchange* in place of the endpoint, under the same rules.
+
+        It gets the refresh token and returns a RefreshedToken. An IntegrationError that it raises
+        concerns the connection.
+        """
+        self._exchange = exchange
+
+    def _exchanged(
+        self, request: httpx.Request, asked: float
+    ) -> Generator[httpx.Request, httpx.Response, KeptToken]:
+        if self._exchange is None:
+            return (yield from super()._exchanged(request, asked))
+        try:
+            found = self._exchange(self._refresh_token)
+        except Stopped:
+            raise
+        except IntegrationError as error:
+            refused = _refused(error)
+            refused.scope = "connection"
+            raise refused from error.__cause__
+        return self._accepted(*_exchanged_for(found), asked)
+
 
 def _refused(error: IntegrationError) -> IntegrationError:
     """Return a 401 for a 400, which token endpoints send for invalid credentials."""
@@ -374,7 +407,7 @@ def _refused(error: IntegrationError) -> IntegrationError:
     return _denied(str(error), error.code, error.response)
 
 
-def _denied(message: str, code: str, response: httpx.Response) -> IntegrationError:
+def _denied(message: str, code: str, response: httpx.Response | None) -> IntegrationError:
     """Return the error for a refusal with an OAuth *code*; some say that the server is busy."""
     error: IntegrationError = InvalidAuthenticationError(message, code)
     if code in _BUSY:
@@ -407,7 +440,25 @@ def _answer(response: httpx.Response) -> tuple[Mapping[str, Any], str]:
     raise _unusable(f"{where} answered {why} `access_token`.", "NO_ACCESS_TOKEN", response)
 
 
-def _unusable(message: str, code: str, response: httpx.Response) -> RetryableError:
+def _unavailable(what: str) -> RetryableError:
+    message = f"{what}, on behalf of several requests."
+    return RetryableError(message, "TOKEN_UNAVAILABLE", scope="connection")
+
+
+def _exchanged_for(found: Any) -> tuple[Mapping[str, Any], str]:
+    """Return what the hook `refresh` has returned, as `_answer` does."""
+    if not isinstance(found, RefreshedToken):
+        got = "nothing" if found is None else type(found).__name__
+        message = f"Hook `refresh` must return a RefreshedToken, got {got}."
+        raise IntegrationError(message, "RESULT_TYPE", 500, scope="connection")
+    token = found.access_token
+    if not isinstance(token, str) or not TOKEN.fullmatch(token):
+        message = "Hook `refresh` returned a RefreshedToken without a usable `access_token`."
+        raise _unusable(message, "NO_ACCESS_TOKEN", None)
+    return {"refresh_token": found.refresh_token, "expires_in": found.expires_in}, token
+
+
+def _unusable(message: str, code: str, response: httpx.Response | None) -> RetryableError:
     error = RetryableError(message, code, 401, scope="connection")
     error.response = response
     return error

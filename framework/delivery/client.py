@@ -87,7 +87,7 @@ class Client(httpx.Client):
         self._merged = lru_cache(maxsize=_KEPT_HEADERS)(_merged)
         self._simple = _OF_CLIENT.isdisjoint(options)
         self._origin: Client = self
-        self._idempotent = False
+        self._marks: Mapping[str, Any] = {}
         options = {"timeout": TIMEOUT, **options}
         options["headers"] = {"User-Agent": "action-destinations", **(options.get("headers") or {})}
         super().__init__(auth=auth, transport=self._wire, **options)
@@ -128,7 +128,16 @@ class Client(httpx.Client):
         A request with the extension `idempotent` says itself whether it may.
         """
         other = copy.copy(self)
-        other.__dict__["_idempotent"] = True
+        other.__dict__["_marks"] = {**self._marks, "idempotent": True}
+        return other
+
+    def for_tokens(self) -> Self:
+        """Return a client whose requests are token requests, and everything else of this one.
+
+        They carry no credentials, and are repeated together with the request that needs the token.
+        """
+        other = copy.copy(self)
+        other.__dict__.update(_auth=None, _marks={"token": True}, _retry=Retry.never())
         return other
 
     def extended(
@@ -195,8 +204,8 @@ class Client(httpx.Client):
             plain = given <= _OF_PLAIN and self._simple and known.is_absolute_url and not self._jar
             request = self._built(method, known, options) if plain else None
             request = request or super().build_request(method, known, **options)
-        if self._idempotent:
-            request.extensions.setdefault("idempotent", True)
+        for name, value in self._marks.items():
+            request.extensions.setdefault(name, value)
         return request
 
     def _built(

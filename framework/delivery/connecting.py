@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from framework.definition import (
     shape_settings,
     starting_subscriptions,
 )
-from framework.delivery.auth import OAuthCredentials
+from framework.delivery.auth import OAuthCredentials, OAuthRefreshToken
 from framework.delivery.batching import LINGER
 from framework.delivery.cache import Cache
 from framework.delivery.client import TIMEOUT, Client
@@ -107,6 +108,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         {"settings": given, "clock": clock, "logger": _logger, "confide": redactor.confide},
     )
     plugin = ResourcePlugin(plugin, opened) if opened else plugin
+    refresh = partial(plugin.call, "refresh") if plugin.implements("refresh") else None
     extending = ExtendingPlugin(plugin) if extends(plugin) else None
     plugin = extending or plugin
     guard: Callable[[Any], Any] = lambda function: function  # noqa: E731 - unless offline
@@ -140,6 +142,10 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         error_reader=_error_reader(plugin),
         addresses=frozenset(addresses_in(settings)),
     )
+    if refresh and isinstance(auth, OAuthRefreshToken):
+        arguments = {"settings": given, "clock": clock, "confide": redactor.confide}
+        refresh = partial(refresh, client=client.for_tokens(), stop=CurrentStop(), **arguments)
+        auth.exchange_by(guard(lambda token: refresh(refresh_token=token)))
     hook_runner = HookRunner(
         plugin=plugin,
         client=client,

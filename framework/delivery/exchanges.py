@@ -175,19 +175,24 @@ class Recorder:
         """Return a sequence that receives the exchanges of the current thread within the block."""
         return _Recording(self._open)
 
-    def add(self, request: SentRequest, answer: ReceivedResponse | str) -> None:
+    def add(
+        self, request: SentRequest, answer: ReceivedResponse | str, *, token: bool = False
+    ) -> None:
         """Record a *request* with its response, or with the reason for having no response.
 
         Secrets in it are protected at once. Short exchanges are built on first access, with the
-        secrets that are known now.
+        secrets that are known now; one about a *token* with those that are known then, since what
+        reads the response finds the token in it.
         """
         received = answer.body if isinstance(answer, ReceivedResponse) else ""
         self._redactor.protect_credentials(request.headers)
         self._redactor.learn(_sent_body(request.body, self._limit)[: self._limit])
         self._redactor.learn(received[: self._limit])
-        making = partial(_exchange, request, answer, self._redactor.cover, self._limit)
+        known = self._redactor.cover
+        cover = (lambda: self._redactor.cover) if token else (lambda: known)
+        making = partial(_exchange, request, answer, cover, self._limit)
         short = max(len(received), len(request.body or b"")) <= _SHORT
-        exchange = _once(making) if short else making()
+        exchange = _once(making) if short or token else making()
         for exchanges in self._open.sequences:
             exchanges.add(exchange)
 
@@ -205,8 +210,9 @@ def _once(make: Callable[[], Exchange]) -> Callable[[], Exchange]:
 
 
 def _exchange(
-    request: SentRequest, answer: ReceivedResponse | str, cover: Cover, limit: int
+    request: SentRequest, answer: ReceivedResponse | str, known: Callable[[], Cover], limit: int
 ) -> Exchange:
+    cover = known()
     reach = limit + cover.longest() + 1
     told = Exchange(
         request.method,

@@ -102,7 +102,7 @@ class InstrumentedTransport(httpx.BaseTransport):
         except httpx.RequestError as error:
             self._recorder.add(outgoing, f"{type(error).__name__}: {error}")
             raise
-        self._recorder.add(outgoing, _answer(response, raw))
+        self._recorder.add(outgoing, _answer(response, raw), token="token" in request.extensions)
         return response if isinstance(response.stream, httpx.ByteStream) else _copy(response, raw)
 
 

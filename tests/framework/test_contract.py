@@ -26,6 +26,7 @@ BY_A_HARNESS = {
     "perform": "run_action",
     "perform_batch": "run_batch",
     "auth": "connect",
+    "refresh": "check_authentication",
     "check_authentication": "check_authentication",
     "check_connection": "check_connection",
     "delete_users": "delete_user",

@@ -28,6 +28,7 @@ def test_there_are_the_hooks_that_the_documentation_names() -> None:
         "perform",
         "perform_batch",
         "preview",
+        "refresh",
         "register_directives",
         "sandbox",
         "settings",
