@@ -22,15 +22,15 @@ from framework import (
 class Access(Settings):
     """Where to post, and the secret that both sides know."""
 
-    url: str = field("URL", format="uri", required=True)
+    url: str = field("URL", "Where requests are posted.", format="uri", required=True)
     secret: str = field("Secret", "Signs requests.", secret=True, required=True)
 
 
 class Message(Payload):
     """One event."""
 
-    name: str = field("Event", mapping={"@path": "$.event"})
-    user: str | None = field("User ID", mapping={"@path": "$.userId"})
+    name: str = field("Event", "The name of the event.", mapping={"@path": "$.event"})
+    user: str | None = field("User ID", "The user at the sender.", mapping={"@path": "$.userId"})
 
 
 class Signature(httpx.Auth):
@@ -50,8 +50,16 @@ class Signature(httpx.Auth):
 
 @hookimpl
 def destination() -> Destination:
-    send = Action(slug="send", title="Send", trigger='type = "track"', payload=Message)
-    return Destination(slug="acme-signed", name="Acme Signed", settings=Access, actions=[send])
+    text = "Post the name and the user of an event."
+    track = 'type = "track"'
+    send = Action(slug="send", title="Send", description=text, trigger=track, payload=Message)
+    return Destination(
+        slug="acme-signed",
+        name="Acme Signed",
+        description="Post events and deletions, each request with a signature.",
+        settings=Access,
+        actions=[send],
+    )
 
 
 @hookimpl

@@ -41,15 +41,8 @@ WEBHOOK = {
     "sharedSecret": "webhook-secret",
     "delete_url": "https://webhook.example/users/{user_id}",
 }
-HEALTHY = (
-    "acme_ads",
-    "acme_bulk",
-    "acme_crm",
-    "acme_sink",
-    "acme_webhook",
-    "webhook",
-    "criteo_audiences",
-)
+PARTNERS = sorted(folder.name for folder in PLUGINS.glob("acme_*") if folder.name != "acme_broken")
+HEALTHY = (*PARTNERS, "webhook", "criteo_audiences")
 MOST_MISSED = 2
 """Seeded bugs that certification may miss."""
 
