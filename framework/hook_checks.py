@@ -22,6 +22,7 @@ from inspect import Parameter
 from pathlib import Path
 from typing import Any, Final
 
+from framework.definition import Destination, fields_of, without_choices
 from framework.errors import UnknownNameError
 
 Given: typing.TypeAlias = Mapping[str, Sequence[tuple[Any, str]]]
@@ -343,3 +344,24 @@ def _is_own(value: Any, plugin: Any) -> bool:
 
 
 _DEFINITION: Final = re.compile(r"(?:async\s+)?def\s+(\w+)\s*\(")
+
+
+def undefined_choices(definition: Destination) -> Iterator[str]:
+    """Yield a problem for each dynamic field without a function for its choices."""
+    for place in without_choices(definition.settings_fields, definition.dynamic_settings):
+        yield (
+            f"Setting `{place}` is `dynamic=True`, but `dynamic_settings` of the Destination has "
+            "no function for it."
+        )
+    for action in definition.actions:
+        for place in without_choices(action.fields, action.dynamic):
+            yield (
+                f"Field `{place}` of action `{action.slug}` is `dynamic=True`, but `dynamic` of "
+                "the Action has no function for it."
+            )
+        for hook in action.hooks:
+            for place in without_choices(fields_of(hook.inputs), hook.dynamic):
+                yield (
+                    f"Input `{place}` of hook `{hook.kind}` of action `{action.slug}` is "
+                    "`dynamic=True`, but `dynamic` of the MappingHook has no function for it."
+                )

@@ -23,9 +23,7 @@ from framework.definition import (
     Action,
     Destination,
     Settings,
-    fields_of,
     resolve_slug,
-    without_choices,
 )
 from framework.errors import (
     DefinitionError,
@@ -43,6 +41,7 @@ from framework.hook_checks import (
     place_of,
     place_of_error,
     repeated_hooks,
+    undefined_choices,
     unmarked_hooks,
 )
 from framework.mapping import register_directive
@@ -132,13 +131,15 @@ class Plugin:
 class PluginProblem:
     """A plugin that was left out: the entry point's *name*, its *origin* and the reason.
 
-    *trace* is the traceback of the exception, if it was one.
+    *trace* is the traceback of the exception, if it was one; *slug* is what the plugin defines, if
+    that is known.
     """
 
     name: str
     origin: str
     message: str
     trace: str = field(default="", repr=False, compare=False)
+    slug: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -153,14 +154,26 @@ class Registry:
     warnings: tuple[str, ...] = ()
 
     def get(self, slug: str) -> Plugin:
-        """Return the destination called *slug*; raises UnknownNameError with the known ones.
+        """Return the destination called *slug*; raises UnknownNameError, see `unknown`.
 
         A part of the slug between hyphens is sufficient if no other destination has it.
         """
         found = resolve_slug(slug, self.destinations)
         if found is None:
-            raise UnknownNameError.of("destination", slug, self.destinations)
+            raise self.unknown(slug)
         return self.destinations[found]
+
+    def unknown(self, slug: str) -> UnknownNameError:
+        """Return the error for *slug*: why it was left out, or else the known ones."""
+        reasons = self.reasons(slug)
+        if reasons:
+            return UnknownNameError(f'There is no destination "{slug}". {reasons}')
+        return UnknownNameError.of("destination", slug, self.destinations)
+
+    def reasons(self, slug: str) -> str:
+        """Return why a destination called *slug* was left out; empty if there is none."""
+        same = [one.message for one in self.problems if slug in {one.name, one.slug}]
+        return " ".join(dict.fromkeys(same))
 
 
 class _Loaded(NamedTuple):
@@ -305,7 +318,7 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     problems = [*_contradictions(plugin, loaded.module)]
     if problems:
         raise PluginError(" ".join(problems), problems)
-    problems = [*_unidentified(plugin), *_without_choices(definition)]
+    problems = [*_unidentified(plugin), *undefined_choices(definition)]
     if problems:
         raise _wrong(manager, "destination", " ".join(problems), problems)
     if not (plugin.implements("perform") or plugin.implements("perform_batch")):
@@ -354,27 +367,6 @@ def _unidentified(plugin: Plugin) -> Iterator[str]:
                 f'Action `{action.slug}` declares `coalesce="{action.batching.coalesce}"`, which '
                 "needs the hook `identify`: it says who a payload is about."
             )
-
-
-def _without_choices(definition: Destination) -> Iterator[str]:
-    """Yield a problem for each dynamic field whose choices nobody can ask for."""
-    for place in without_choices(definition.settings_fields, definition.dynamic_settings):
-        yield (
-            f"Setting `{place}` is `dynamic=True`, but `dynamic_settings` of the Destination has "
-            "no function for it."
-        )
-    for action in definition.actions:
-        for place in without_choices(action.fields, action.dynamic):
-            yield (
-                f"Field `{place}` of action `{action.slug}` is `dynamic=True`, but `dynamic` of "
-                "the Action has no function for it."
-            )
-        for hook in action.hooks:
-            for place in without_choices(fields_of(hook.inputs), hook.dynamic):
-                yield (
-                    f"Input `{place}` of hook `{hook.kind}` of action `{action.slug}` is "
-                    "`dynamic=True`, but `dynamic` of the MappingHook has no function for it."
-                )
 
 
 def _manager(loaded: _Loaded) -> pluggy.PluginManager:
@@ -484,7 +476,9 @@ def _without_doubles(plugins: list[Plugin], problems: list[PluginProblem]) -> di
             left = f"only {kept[0]} is" if kept else "none of them is"
             text = f"Plugins {names} define `{slug}`; {left} available. Uninstall the others."
             problems += [
-                PluginProblem(one.name, one.origin, text) for one in same if one not in kept
+                PluginProblem(one.name, one.origin, text, slug=slug)
+                for one in same
+                if one not in kept
             ]
             by_slug[slug] = kept
     return {slug: same[0] for slug, same in by_slug.items() if same}

@@ -29,13 +29,14 @@ def installed(slug: str = "") -> Registry:
 def find_installed(slug: str) -> Plugin:
     """Return the installed destination *slug*.
 
-    Raises UnknownNameError after a warning about every unusable plugin, which may be the one.
+    Raises UnknownNameError, which says why it was left out, after warnings about the other
+    unusable plugins, of which one may have been to define it.
     """
     registry = installed(slug)
     try:
         return registry.get(slug)
-    except UnknownNameError:
-        warn_of_problems(registry)
+    except UnknownNameError as error:
+        warn_of_problems(registry, told=str(error))
         raise
 
 
@@ -44,11 +45,15 @@ def plugins_print_to_stderr() -> AbstractContextManager[object]:
     return redirect_stdout(sys.stderr)
 
 
-def warn_of_problems(registry: Registry) -> None:
-    """Print the reasons for unusable plugins on standard error, with `--debug` the tracebacks."""
+def warn_of_problems(registry: Registry, told: str = "") -> None:
+    """Print the reasons for unusable plugins on standard error, with `--debug` the tracebacks.
+
+    Reasons that *told* contains are left out.
+    """
     context = click.get_current_context(silent=True)
     debug = context is not None and context.find_root().params.get("debug")
-    for problem in registry.problems:
+    for message, trace in {one.message: one.trace for one in registry.problems}.items():
         if debug:
-            echo(problem.trace, err=True, nl=False)
-        echo(f"Warning: {problem.message}", err=True)
+            echo(trace, err=True, nl=False)
+        if message not in told:
+            echo(f"Warning: {message}", err=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framework.cli.connections import name_connection
+from framework.cli.installed import installed, warn_of_problems
 from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.terminal import echo
 
@@ -91,16 +92,14 @@ def serve(destination: str | None, **options: Any) -> None:
 
 
 def _setup(destination: str | None, options: dict[str, Any], store: EventStore | None) -> Setup:
-    from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
     from framework.tester import Setup  # noqa: PLC0415 - heavy, imported at first use
 
     file = name_connection(options["path"]).file if options["path"] else None
-    registry = load_plugins()
+    registry = installed()
     slug = destination or (file.destination if file else None)
     if slug is not None:
         slug = registry.get(slug).definition.slug
-    for problem in registry.problems:
-        echo(problem.message, err=True)
+    warn_of_problems(registry)
     return Setup(
         registry=registry,
         destination=slug,

@@ -16,7 +16,7 @@ from framework.cli.formats import FORMATS
 from framework.cli.installed import installed, plugins_print_to_stderr, warn_of_problems
 from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.terminal import echo
-from framework.errors import ConfigurationError
+from framework.errors import ConfigurationError, UnknownNameError
 from framework.nesting import read_json
 from framework.storage import storage, write_durably
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from framework.config import Diagnostic, Reading
     from framework.definition import Destination
     from framework.linting import EventModel
+    from framework.plugins import Registry
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -116,21 +117,22 @@ class _Known:
 
     def __init__(self, given: Mapping[str, Destination]) -> None:
         self._given = given
-        self._installed: dict[str, dict[str, Destination]] = {}
+        self._installed: dict[str, Registry] = {}
 
     def near(self, slug: str) -> Mapping[str, Destination]:
         """Return the destinations among which *slug* is, or all if it is none."""
         if not slug or slug in self._given:
             return self._given
         if slug not in self._installed:
-            self._installed[slug] = _load(slug)
-        return {**self._installed[slug], **self._given}
+            self._installed[slug] = installed(slug)
+            warn_of_problems(self._installed[slug])
+        plugins = self._installed[slug].destinations
+        return {**{name: one.definition for name, one in plugins.items()}, **self._given}
 
-
-def _load(slug: str) -> dict[str, Destination]:
-    registry = installed(slug)
-    warn_of_problems(registry)
-    return {slug: plugin.definition for slug, plugin in registry.destinations.items()}
+    def left_out(self, slug: str) -> UnknownNameError | None:
+        """Return why *slug*, which is installed, is not among those of `near`; None if it is."""
+        registry = self._installed.get(slug)
+        return registry.unknown(slug) if registry and registry.reasons(slug) else None
 
 
 def _check(file: Path, known: _Known, model: EventModel) -> tuple[Diagnostic, ...]:
@@ -149,9 +151,10 @@ def _check(file: Path, known: _Known, model: EventModel) -> tuple[Diagnostic, ..
 def _check_reading(reading: Reading, known: _Known, model: EventModel) -> tuple[Diagnostic, ...]:
     from framework import linting  # noqa: PLC0415 - heavy, imported at first use
 
-    near = known.near(reading.draft.destination if reading.draft else "")
+    slug = reading.draft.destination if reading.draft else ""
+    near = known.near(slug)
     with plugins_print_to_stderr():
-        return linting.check(reading, near, model)
+        return linting.check(reading, near, model, known.left_out(slug))
 
 
 def _fix(file: Path, known: _Known) -> None:

@@ -33,23 +33,36 @@ _ANY_EVENT: Final = 'type != "none"'
 
 
 def check(
-    reading: Reading, known: Mapping[str, Destination], model: EventModel
+    reading: Reading,
+    known: Mapping[str, Destination],
+    model: EventModel,
+    unknown: UnknownNameError | None = None,
 ) -> tuple[Diagnostic, ...]:
-    """Check a connection against the destination that it names; return all findings."""
-    destination = choose(reading, known)
+    """Check a connection against the destination that it names; return all findings.
+
+    *unknown* is as for `choose`.
+    """
+    destination = choose(reading, known, unknown)
     if destination is not None:
         validate(reading, destination, model)
     return reading.diagnostics
 
 
-def choose(reading: Reading, known: Mapping[str, Destination]) -> Destination | None:
-    """Return the destination that a file names; adds a finding if it is not among *known*."""
+def choose(
+    reading: Reading,
+    known: Mapping[str, Destination],
+    unknown: UnknownNameError | None = None,
+) -> Destination | None:
+    """Return the destination that a file names; add a finding if it is not among *known*.
+
+    *unknown* is why it is not, for one that is installed and was left out.
+    """
     draft = reading.draft
     if draft is None or not draft.destination:
         return None
     found = resolve_slug(draft.destination, known)
     if found is None:
-        error = UnknownNameError.of("destination", draft.destination, known)
+        error = unknown or UnknownNameError.of("destination", draft.destination, known)
         reading.findings.error("AD401", draft.node.at("destination").spot, str(error))
     return known[found] if found else None
 

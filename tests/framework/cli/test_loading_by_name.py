@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -219,17 +220,40 @@ def test_one_that_is_broken_is_told_and_costs_no_other(add: Install, run_actions
 
 @pytest.mark.parametrize(("one", "two"), [("light", "light"), ("one", "two")])
 def test_two_of_one_slug_are_left_out_and_both_named(
-    add: Install, run_actions: Actions, one: str, two: str
+    place: Path, add: Install, run_actions: Actions, one: str, two: str
 ) -> None:
     add(one, "light", module="mark_one")
     add(two, "light", module="mark_two")
-    told = run_actions("show", "light")
-    assert told.exit_code != 0
+    (place / "c.yaml").write_text(CONNECTION.format("light"))
+    reason = (
+        f"Plugins `{one}` of dist-mark_one 1.0 and `{two}` of dist-mark_two 1.0 define "
+        "`light`; none of them is available. Uninstall the others."
+    )
+    text = f'There is no destination "light". {reason}'
+    for command in (["show", "light"], ["certify", "light"], ["serve", "light"]):
+        told = run_actions(*command)
+        assert told.exit_code != 0
+        assert told.stderr.count(reason) == 1
+        assert f"Error: {text}\n" in told.stderr
+    assert run_actions("list").stderr.count(f"Warning: {reason}\n") == 1
+    for options in (["validate", "c.yaml"], ["run", "-c", "c.yaml", "--sandbox", "-e", "-"]):
+        told = run_actions(*options)
+        assert told.exit_code != 0
+        assert f"error[AD401]: {text}\n" in told.output
+    with pytest.raises(UnknownNameError, match=re.escape(reason)):
+        certify("light")
+
+
+@pytest.mark.parametrize("command", [["show"], ["serve"], ["docs"], ["certify"]])
+def test_why_one_is_left_out_is_part_of_the_error(
+    add: Install, run_actions: Actions, command: list[str]
+) -> None:
+    add("broken", before="raise ValueError('no')")
+    told = run_actions(*command, "broken").stderr
     assert (
-        f"Warning: Plugins `{one}` of dist-mark_one 1.0 and `{two}` of dist-mark_two 1.0 define "
-        "`light`; none of them is available. Uninstall the others.\n"
-    ) in told.stderr
-    assert 'There is no destination "light"' in told.stderr
+        'Error: There is no destination "broken". Plugin `broken` of dist-mark_broken 1.0' in told
+    )
+    assert told.count("ValueError: no") == 1
 
 
 def test_the_slug_is_that_of_the_entry_point_called_like_it(add: Install) -> None:
