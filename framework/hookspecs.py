@@ -17,7 +17,7 @@ import httpx
 import pluggy
 
 from framework.clock import Clock
-from framework.definition import Action, Destination, RequestOptions, Settings
+from framework.definition import Action, Destination, RequestOptions, Settings, Subscription
 from framework.errors import ErrorDescription
 from framework.results import ConnectionCheck, Failed, RefreshedToken, Result
 
@@ -173,6 +173,7 @@ def perform(
     sync_mode: str | None,
     matching_key: str | None,
     hook_outputs: Mapping[str, Any],
+    subscription: Subscription,
     audience_settings: Mapping[str, Any],
     cache: Any,
     logger: logging.Logger,
@@ -199,6 +200,8 @@ def perform(
     Return `Accepted` if the partner finishes the work later, see `Action.poll`.
     *audience* is the `AudienceCall` of the audience that the event is about, with its ID at the
     partner, if the destination declares `Audiences`; None if it is about none.
+    *subscription* is the one that the event has matched, with its name, its ID, if it has one, and
+    its mapping as it is saved: fields that it leaves out take their defaults. It is read only.
     *full_list* is True for the last call of a whole list, see `Audiences.full_sync`: everybody who
     was not sent since its beginning is to be removed.
     *resource* is what the hook `open_resource` has opened, None without that hook.
@@ -219,6 +222,7 @@ def perform_batch(
     sync_mode: str | None,
     matching_key: str | None,
     hook_outputs: Mapping[str, Any],
+    subscription: Subscription,
     audience_settings: Mapping[str, Any],
     cache: Any,
     logger: logging.Logger,
@@ -238,6 +242,8 @@ def perform_batch(
     *key* holds the values of the batch keys by name. If the hook asks for *audience_settings*, all
     payloads have the same ones, and the same key and external ID of the audience; so they do if
     it asks for *audience*, which is as for `perform`, as is *full_list*.
+    Payloads of several subscriptions are sent together only if the hook does not ask for
+    *subscription*, which is as for `perform`.
     *forget_members* is as for `perform`. A removal from an audience that does not exist is skipped
     with code `NO_AUDIENCE`; the ledger then knows that the users are not members.
     *idempotency_key* is equal whenever the same events of a source are delivered again together.
@@ -273,6 +279,7 @@ def preview(
     sync_mode: str | None,
     matching_key: str | None,
     hook_outputs: Mapping[str, Any],
+    subscription: Subscription,
     audience_settings: Mapping[str, Any],
 ) -> Any:
     """Return what `perform` or `perform_batch` would send, as JSON, for a dry run.

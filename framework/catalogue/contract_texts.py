@@ -265,6 +265,12 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
             "The settings of the connection: an instance of the settings class, or a dictionary.",
             "your Settings class",
         ),
+        "subscription": ArgumentText(
+            "The subscription that the event has matched: `name`, `id` (empty without one) and "
+            "`mapping` as it is saved, without default mappings. It cannot be changed: objects are "
+            "read-only, lists are tuples. Payloads of several subscriptions are then not sent "
+            "together.",
+        ),
         "stop": ArgumentText("Set when the call has to end.", "threading.Event"),
         "sync_mode": ArgumentText(
             "The sync mode of the subscription: `add`, `update`, `upsert`, `delete` or `mirror`; "

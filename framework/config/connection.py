@@ -23,6 +23,7 @@ from framework.definition import (
     SYNC_MODE_KEY,
     DestinationFilter,
     Subscription,
+    read_id,
     read_version,
 )
 from framework.delivery_options import (
@@ -408,6 +409,7 @@ def _item(
         name=_value(parts, "name", action),
         enabled=_value(parts, "enabled", True),
         mapping_version=_version(parts.get("mapping_version"), where, findings),
+        id=read_id(node.members["id"].plain()) if "id" in node.members else "",
     )
     placed = {part: inner for part, (_, inner) in spelled.items()}
     refused = frozenset(spelled.keys() - parts.keys())

@@ -435,7 +435,7 @@ class Subscription:
     Fields that a mapping leaves out use the action's default. *sync_mode* and *matching_key* are
     those of warehouse rows; in the wire form the mapping holds them, so the two are always equal.
     *mapping_version* is the version of the action's migrations that the mapping has passed; without
-    it, all of them are applied.
+    it, all of them are applied. *id* is that of the host which saved it, empty without one.
     Raises ConfigurationError if the mapping holds another one than is given.
     """
 
@@ -447,6 +447,7 @@ class Subscription:
     sync_mode: str | None = None
     matching_key: str | None = None
     mapping_version: int | None = None
+    id: str = ""
 
     def __post_init__(self) -> None:
         for name, key in (("sync_mode", SYNC_MODE_KEY), ("matching_key", MATCHING_KEY)):

@@ -52,7 +52,7 @@ PUBLIC_API = {**ENGINE, "action": "actionSlug", "trigger": "trigger", "mapping":
 def subscription_from_wire(document: JSON) -> Subscription:
     """Return the subscription that a JSON object describes, in either form.
 
-    Other keys, such as ids, are ignored. Raises ConfigurationError with every problem.
+    Other keys, such as IDs of models, are ignored. Raises ConfigurationError with every problem.
     """
     root = JsonPointer("", [], [])
     options: dict[str, Any] = {}
@@ -60,6 +60,7 @@ def subscription_from_wire(document: JSON) -> Subscription:
         root.error(f"is nested more than {MAX_DEPTH} levels deep.")
     elif is_a(dict, document, root):
         options = dict(_read(document, root))
+        options["id"] = read_id(document.get("id"))
         if options["action"] == "":
             root.at(ENGINE["action"]).error("is required.")
     if root.errors:
@@ -119,6 +120,7 @@ def _read(document: Mapping[str, JSON], root: JsonPointer) -> Iterator[tuple[str
 
 def _write(subscription: Subscription, spelling: Mapping[str, str]) -> dict[str, JSON]:
     written: dict[str, JSON] = {
+        **({"id": subscription.id} if subscription.id else {}),
         "name": subscription.name,
         "enabled": subscription.enabled,
         spelling["action"]: subscription.action,
@@ -133,6 +135,11 @@ def _write(subscription: Subscription, spelling: Mapping[str, str]) -> dict[str,
 
 def _read_enabled(value: JSON, place: JsonPointer) -> JSON:
     return True if value is None else read_flag(value, place)
+
+
+def read_id(value: JSON) -> str:
+    """Return the ID of a subscription; empty for anything that is no text."""
+    return value if isinstance(value, str) else ""
 
 
 def read_version(value: JSON) -> int | None:

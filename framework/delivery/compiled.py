@@ -7,6 +7,7 @@ import logging
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from framework.definition import (
@@ -37,7 +38,8 @@ _logger = logging.getLogger("action_destinations")
 class CompiledSubscription:
     """An enabled subscription, compiled; *index* is its place among those of the connection.
 
-    *unmatched* is the result of an event that the trigger does not match.
+    *unmatched* is the result of an event that the trigger does not match. Rows of one that is kept
+    *apart* are not sent together with those of others.
     """
 
     index: int
@@ -52,6 +54,7 @@ class CompiledSubscription:
     hook_outputs: Mapping[str, Any]
     unmatched: Skipped
     permission: Permission
+    apart: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -67,14 +70,31 @@ class CompiledSubscription:
         own = self.batching.lane or self.index
         if self.batching.target is not None:
             return own
-        return own, self.sync_mode, self.matching_key, repr(self.hook_outputs)
+        return own, self.sync_mode, self.matching_key, repr(self.hook_outputs), self._own_index
 
     @cached_property
     def agreement(self) -> Hashable:
         """What rows of several subscriptions have to agree in to be sent together."""
         rules = self.batching
         limits = rules.max_size, rules.max_bytes, rules.max_age
-        return self.sync_mode, self.matching_key, repr(self.hook_outputs), limits
+        outputs = repr(self.hook_outputs)
+        return self.sync_mode, self.matching_key, outputs, limits, self._own_index
+
+    @property
+    def _own_index(self) -> int | None:
+        return self.index if self.apart else None
+
+    @cached_property
+    def read_only(self) -> Subscription:
+        """The subscription for hooks, which cannot change it."""
+        return replace(self.subscription, mapping=_frozen(self.subscription.mapping))
+
+
+def _frozen(value: Any) -> Any:
+    """Return a view of JSON that cannot be changed: objects are read-only, lists are tuples."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: _frozen(inner) for key, inner in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def compile_subscriptions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,7 +31,7 @@ from framework.delivery.extending_plugin import ExtendingPlugin, extends
 from framework.delivery.external_audiences import KeptAudiences
 from framework.delivery.kept_tokens import KeptTokens
 from framework.delivery.offline import OfflinePlugin
-from framework.delivery.performing import HookRunner
+from framework.delivery.performing import HOOKS_THAT_SEND, HookRunner
 from framework.delivery.pipeline import Connection
 from framework.delivery.plugin_calls import Implementation
 from framework.delivery.rate_limits import RateLimits, RateStores, limits_of
@@ -93,6 +94,8 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         subscriptions = starting_subscriptions(definition)
     options = options or DeliveryOptions()
     compiled = compile_subscriptions(definition, subscriptions, consent, options.max_age)
+    if any("subscription" in plugin.wants(hook) for hook in HOOKS_THAT_SEND):
+        compiled = tuple(replace(one, apart=True) for one in compiled)
     chosen = EventFilters(filters, permission_for(definition, consent))
     base, clock = clock, InterruptibleClock(StoppableClock(clock or SystemClock()))
     redactor = Redactor(

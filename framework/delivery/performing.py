@@ -46,6 +46,9 @@ from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unc
 MAX_PREVIEWS: Final = 100
 """Previews of dry runs that are kept."""
 
+HOOKS_THAT_SEND: Final = ("perform", "perform_batch", "preview")
+"""The hooks that send rows, or show what would be sent."""
+
 _RESULTS: Final = (Delivered, Failed, Skipped, Unconfirmed)
 _NOT_SENT: Final = Skipped(
     "DRY_RUN", "The destination sends by other means than HTTP, so a dry run does not call it."
@@ -128,7 +131,7 @@ class HookRunner:
 
     @cached_property
     def _asked(self) -> frozenset[str]:
-        return self._wanted["perform"] | self._wanted["perform_batch"] | self._wanted["preview"]
+        return frozenset().union(*(self._wanted[hook] for hook in HOOKS_THAT_SEND))
 
     @cached_property
     def _wanted(self) -> Mapping[str, frozenset[str]]:
@@ -422,6 +425,8 @@ class HookRunner:
             own = {name: getattr(self, name) for name in _OF_CONNECTION & wanted}
             if compiled.action.idempotent and "client" in own:
                 own["client"] = self.client.idempotent()
+            if "subscription" in wanted:
+                own["subscription"] = compiled.read_only
             return own | {name: getattr(compiled, name) for name in _OF_SUBSCRIPTION & wanted}
 
         return cache(fixed)
@@ -453,7 +458,7 @@ def distinct(results: Sequence[Result]) -> Sequence[Result]:
     return results
 
 
-_HOOKS: Final = ("identify", "perform", "perform_batch", "preview")
+_HOOKS: Final = ("identify", *HOOKS_THAT_SEND)
 _OF_CONNECTION: Final = frozenset({"client", "settings", "cache", "logger", "clock", "confide"})
 _OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hook_outputs"})
 _OF_BATCH: Final = frozenset(

@@ -139,10 +139,11 @@ def _option(option: DeliveryOption) -> Schema:
 
 
 def _subscription() -> Schema:
-    ignored = ("id", "actionId", "destinationId", "modelId")
+    ignored = ("actionId", "destinationId", "modelId")
     return {
         **record(
             {
+                "id": {"description": "The ID of the host; actions can read it if it is a text."},
                 "name": maybe("string", "The name of the subscription in reports."),
                 "enabled": maybe("boolean", "Whether the subscription is active."),
                 "partnerAction": value("string", "The slug of the action.", minLength=1),

@@ -93,6 +93,7 @@ def test_a_connection_file_is_read() -> None:
             trigger='type = "identify"',
             mapping={"hash_emails": False},
             enabled=False,
+            id="abc",
         ),
     )
     assert "s3cret" not in repr(made)
@@ -335,6 +336,13 @@ def test_sync_mode_and_matching_key_stand_beside_a_mapping() -> None:
     assert (item.subscription.sync_mode, item.subscription.matching_key) == ("delete", "email")
     assert item.spot("mapping", SYNC_MODE_KEY).line == 4
     assert item.spot("mapping", "email").line == 6
+
+
+@pytest.mark.parametrize(("written", "kept"), [("s7", "s7"), ("7", ""), ("{}", ""), ("", "")])
+def test_a_subscription_keeps_an_id_that_is_a_text(written: str, kept: str) -> None:
+    """Other values were never refused."""
+    (item,) = connection(f"{ROWS}        id: {written}\n").items
+    assert item.subscription.id == kept
 
 
 def test_two_sync_modes_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from framework.errors import ConfigurationError
 
 MAPPING = {"email": {"@path": "$.userId"}, "__segment_internal_sync_mode": "add"}
 PLAIN = Subscription(action="send", trigger='type = "track"', mapping=MAPPING, name="All")
+WITH_ID = replace(PLAIN, id="7")
 ENGINE = {
     "name": "All",
     "enabled": True,
@@ -43,7 +45,9 @@ PUBLIC_API = {
     [
         (ENGINE, PLAIN),
         (PUBLIC_API, PLAIN),
-        ({**ENGINE, "id": "7", "ActionID": "9", "destinationId": "d"}, PLAIN),
+        ({**ENGINE, "id": "7", "ActionID": "9", "destinationId": "d"}, WITH_ID),
+        ({**ENGINE, "id": 7}, PLAIN),
+        ({**ENGINE, "id": None}, PLAIN),
         ({"partnerAction": "send"}, Subscription(action="send")),
         (
             {"partnerAction": "send", "enabled": None, "mapping": None, "subscribe": None},
@@ -60,7 +64,9 @@ def test_reading(document: Any, subscription: Subscription) -> None:
     assert subscription_from_wire(document) == subscription
 
 
-@pytest.mark.parametrize("subscription", [PLAIN, Subscription(action="send", enabled=False)])
+@pytest.mark.parametrize(
+    "subscription", [PLAIN, WITH_ID, Subscription(action="send", enabled=False)]
+)
 def test_what_is_written_is_read_again(subscription: Subscription) -> None:
     assert subscription_from_wire(subscription_to_wire(subscription)) == subscription
     assert subscription_from_wire(subscription_to_public_api(subscription)) == subscription

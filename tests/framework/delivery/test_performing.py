@@ -13,7 +13,14 @@ import httpx
 import pytest
 
 from framework.clock import InterruptibleClock
-from framework.definition import MATCHING_KEY, SYNC_MODE_KEY, Action, Subscription, SyncMode
+from framework.definition import (
+    MATCHING_KEY,
+    SYNC_MODE_KEY,
+    Action,
+    Batching,
+    Subscription,
+    SyncMode,
+)
 from framework.delivery import Cache, Client, Connection, OAuthRefreshToken, bearer
 from framework.errors import (
     APIError,
@@ -303,6 +310,7 @@ COMMON: dict[str, Any] = {
     "matching_key": "text",
     "hook_outputs": {"onMappingSave": {"id": "7"}},
     "audience_settings": {"region": "eu"},
+    "subscription": Subscription(action="send", name="Mine", id="s7", mapping=MAPPING),
 }
 ALONE = {
     **COMMON,
@@ -348,8 +356,7 @@ def given(hook: str, name: str, events: list[dict[str, Any]]) -> Any:
         identify=lambda payloads: [f"{one.text}@{one.room}" for one in payloads],
         **{hook: space["ask"]},
     )
-    subscription = Subscription(action="send", mapping=MAPPING)
-    results(connected(opened, subscription, strict=True), *events)
+    results(connected(opened, COMMON["subscription"], strict=True), *events)
     (found,) = got
     return found
 
@@ -372,6 +379,47 @@ def test_perform_batch_gets_what_it_names(name: str) -> None:
         assert isinstance(found, BY_TYPE[name])
     else:
         assert found == TOGETHER[name]
+
+
+@pytest.mark.parametrize("hook", ["perform", "perform_batch"])
+def test_a_subscription_cannot_be_changed(hook: str) -> None:
+    got: list[Subscription] = []
+
+    def ask(subscription: Subscription) -> None:
+        got.append(subscription)
+
+    mapping = {"text": {"@template": "{{event}}"}, "batch_keys": ["room"]}
+    subscription = Subscription(action="send", mapping=mapping)
+    assert results(connected(plugin(**{hook: ask}), subscription), said()) == [DELIVERED]
+    assert got[0].mapping["text"] == mapping["text"]
+    assert got[0].mapping["batch_keys"] == ("room",)
+    parts: list[Any] = [got[0].mapping, got[0].mapping["text"]]
+    for part in parts:
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            part["more"] = 1
+
+
+@pytest.mark.parametrize(
+    ("asks", "calls"), [(False, [["a", "a"]]), (True, [["first", "a"], ["second", "a"]])]
+)
+def test_payloads_of_several_subscriptions_are_apart_if_the_hook_asks_for_it(
+    asks: bool,  # noqa: FBT001 - the case
+    calls: list[list[str]],
+) -> None:
+    """Each call has one subscription; without the question, calls are saved."""
+    made: list[list[str]] = []
+
+    def asking(subscription: Subscription, payloads: Sequence[Message]) -> None:
+        made.append([subscription.name, *(one.text for one in payloads)])
+
+    def plain(payloads: Sequence[Message]) -> None:
+        made.append([one.text for one in payloads])
+
+    shared = replace(SEND, batching=Batching(lane="rooms"))
+    opened = plugin(shared, perform_batch=asking if asks else plain)
+    both = [Subscription(action="send", name=name) for name in ("first", "second")]
+    assert results(connected(opened, *both), said("a")) == [DELIVERED, DELIVERED]
+    assert made == calls
 
 
 def test_a_hook_without_arguments_gets_none() -> None:
