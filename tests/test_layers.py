@@ -92,6 +92,7 @@ ALLOWED_IN = {
     "prometheus_client": {"framework.monitoring.metrics", "framework.monitoring.otlp"},
     "opentelemetry": {"framework.monitoring.otlp"},
     "pluggy": {"framework.hookspecs", "framework.plugins"},
+    "typing_extensions": {"framework.testing.harness"},  # for type checkers, which bring it along
     "yaml": {"framework.config"},
     "tenacity": {"framework.delivery"},
     "msgspec": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, overload
 
 import httpx
 
@@ -29,6 +29,18 @@ from framework.results import ConnectionCheck, Result
 from framework.samples import EVERY_EVENT, make_event
 from framework.sandbox import Sandbox, SandboxTransport
 from framework.state_store import StateStore
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    _Sandbox_co = TypeVar(
+        "_Sandbox_co", bound=Sandbox | None, default=Sandbox | None, covariant=True
+    )
+    _Given = TypeVar("_Given", bound=Sandbox)
+else:
+    from typing import TypeVar
+
+    _Sandbox_co = TypeVar("_Sandbox_co", covariant=True)
 
 _NOT_MAPPED: Final[JSON] = {"@path": "$.not-mapped"}
 
@@ -54,7 +66,7 @@ class Ran:
         return [exchange.to_json()["request"] for exchange in self.exchanges]
 
 
-class Harness:
+class Harness(Generic[_Sandbox_co]):
     """Runs the actions of a destination in tests; a context manager.
 
     *destination* is a plugin's module, a Plugin, or the slug of an installed one. Requests go to
@@ -66,8 +78,36 @@ class Harness:
     framework, client and sandbox, such as a `FrozenClock`, on which waits take no time. Tokens and
     IDs of audiences are kept in *store*, if one is given, otherwise for each call alone. Requests
     are repeated as *retry* says, by default never.
+    The attribute `sandbox` has the class of the *sandbox* that is given; otherwise it is that of
+    the destination, or None.
     Raises DefinitionError for an invalid plugin, UnknownNameError for an unknown slug.
     """
+
+    sandbox: _Sandbox_co
+
+    @overload
+    def __init__(
+        self: Harness[_Given],
+        destination: Any,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        sandbox: _Given | type[_Given],
+        clock: SandboxClock | None = None,
+        store: StateStore | None = None,
+        retry: Retry | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: Harness[Sandbox | None],
+        destination: Any,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        clock: SandboxClock | None = None,
+        store: StateStore | None = None,
+        retry: Retry | None = None,
+    ) -> None: ...
 
     def __init__(  # noqa: PLR0913 - each replaces one part of the connection
         self,
@@ -81,20 +121,21 @@ class Harness:
         retry: Retry | None = None,
     ) -> None:
         self.plugin = _plugin(destination)
-        self.sandbox: Sandbox | None = None
+        found: Sandbox | None = None
         if transport is None and (sandbox or self.plugin.implements("sandbox")):
-            self.sandbox = self._admitted(sandbox or self.plugin.call("sandbox"), settings, clock)
-            transport = SandboxTransport(self.sandbox)
+            found = self._admitted(sandbox or self.plugin.call("sandbox"), settings, clock)
+            transport = SandboxTransport(found)
+        self.sandbox = found  # type: ignore[assignment]  # the overloads say which class it has
         self._clock = clock
         self._store = store
         self._retry = retry or Retry.never()
-        given = self.sandbox.settings() if self.sandbox and settings is None else settings
+        given = found.settings() if found and settings is None else settings
         self.settings: Mapping[str, Any] = given or {}
-        self._offline = not isinstance(transport, httpx.BaseTransport) or self.sandbox is not None
+        self._offline = not isinstance(transport, httpx.BaseTransport) or found is not None
         self._transport = transport or _NoTransport()
         self._resource: Callable[[], Any] | None = None
-        if self.sandbox and type(self.sandbox).resource is not Sandbox.resource:
-            self._resource = self.sandbox.resource
+        if found and type(found).resource is not Sandbox.resource:
+            self._resource = found.resource
         self._open: list[Connection] = []
 
     def __enter__(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_type
 
 import httpx
 import pytest
@@ -53,9 +53,19 @@ def test_a_sandbox_is_a_class_or_an_object() -> None:
     for given in (Rooms, rooms):
         with Harness(module(perform=post), sandbox=given) as harness:
             assert harness.run_action("send", said(), defaults=True).result == Delivered(200)
-            assert isinstance(harness.sandbox, Rooms)
             assert harness.sandbox.calls == {"POST /messages": 1}
     assert rooms.calls == {"POST /messages": 1}
+
+
+def test_a_sandbox_has_the_class_that_is_given() -> None:
+    """For type checkers: its own attributes are known, and it is not None."""
+    with Harness(module(perform=post), sandbox=Rooms()) as harness:
+        assert_type(harness.sandbox, Rooms)
+    with Harness(module(perform=post), sandbox=Rooms) as of_class:
+        assert_type(of_class, Harness[Rooms])
+    with Harness(module(perform=post), {"key": "k"}) as without:
+        assert_type(without.sandbox, Sandbox | None)
+        assert without.sandbox is None
 
 
 def test_waits_take_no_time_on_a_frozen_clock() -> None:
@@ -73,7 +83,6 @@ def test_waits_take_no_time_on_a_frozen_clock() -> None:
     hooks: dict[str, Any] = {"destination": destination, "perform": perform}
     with Harness(module(**hooks), sandbox=Rooms, clock=clock) as harness:
         harness.run_action("send", said(), defaults=True)
-        assert harness.sandbox is not None
         assert harness.sandbox.clock is clock
     assert clock.time() - start == pytest.approx(50.0)
 
@@ -83,7 +92,6 @@ def test_requests_are_repeated_if_asked_to() -> None:
         with Harness(
             module(perform=post), sandbox=Rooms, clock=FrozenClock(), retry=retry
         ) as harness:
-            assert harness.sandbox is not None
             harness.sandbox.inject(Fault("html-gateway"))
             result = harness.run_action("send", said(), defaults=True).result
             assert isinstance(result, Failed) is (retry is None)
