@@ -13,6 +13,7 @@ import pytest
 from destinations import webhook
 from destinations.webhook.receiver import WebhookReceiver
 from framework import (
+    APIError,
     ConfigurationError,
     Delivered,
     Failed,
@@ -433,8 +434,9 @@ def test_the_receiver_takes_json_only() -> None:
         assert client.post(URL, json={}).status_code == 401
         receiver.admit({"url": URL})
         assert client.post(URL, content=b"text").status_code == 400
-        with pytest.raises(httpx.ConnectError):
+        with pytest.raises(APIError) as refused:
             client.post("https://other.example/in", json={})
+        assert refused.value.code == "SANDBOX_ORIGIN"
         receiver.admit({"url": "https://other.example/in"})
         assert client.post("https://other.example/in", json={}).status_code == 204
     assert WebhookReceiver.origins == ("https://webhook.example",)
