@@ -60,6 +60,7 @@ NEIGHBOURS = {
     "results": {"errors"},
     "delivery_options": {"quantities"},
     "storage": {"errors"},
+    "state_store": {"errors"},
     "codegen": {"paths"},
     "normalize": {"errors", "lazy"},
     "plugins": {"hook_checks", "hookspecs"},

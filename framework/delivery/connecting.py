@@ -62,6 +62,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     rates: RateStores | None = None,
     name: str = "",
     tokens: KeptTokens | None = None,
+    cache: Cache | None = None,
     audiences: KeptAudiences | None = None,
     audience_settings: Mapping[str, Mapping[str, Any]] | None = None,
     resource: Callable[[], Any] | None = None,
@@ -80,7 +81,8 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     *rates* keeps the budgets of rate limits, by account, for connections that share them; those
     without a scope belong to the connection called *name*.
     OAuth tokens are kept in *tokens*, if given, and shared with those that have equal credentials;
-    IDs of audiences that the partner has created are kept in *audiences*.
+    IDs of audiences that the partner has created are kept in *audiences*. Hooks get the *cache*,
+    by default one of the connection's own.
     *audience_settings* are those of audiences, by key, whose events bring none.
     *transport* replaces the network, *resource* the hook `open_resource`; *strict* is for test
     benches, see `HookRunner`.
@@ -153,7 +155,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         plugin=plugin,
         client=client,
         settings=given,
-        cache=Cache(clock.monotonic),
+        cache=cache or Cache(clock.monotonic),
         logger=_logger,
         redactor=redactor,
         credentials=credentials,

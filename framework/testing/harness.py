@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, overload
 
 import httpx
 
-from framework.clock import SandboxClock
+from framework.clock import SandboxClock, SystemClock
 from framework.definition import Choices, MigratedSubscription, Subscription, migrate
 from framework.delivery import (
+    Cache,
     ChoicesQuery,
     Connection,
     Exchange,
@@ -28,7 +29,7 @@ from framework.plugins import Plugin, load_plugins, open_plugin
 from framework.results import ConnectionCheck, Result
 from framework.samples import EVERY_EVENT, make_event
 from framework.sandbox import Sandbox, SandboxTransport
-from framework.state_store import StateStore
+from framework.state_store import MemoryState, StateStore
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -76,8 +77,9 @@ class Harness(Generic[_Sandbox_co]):
     `http`. Unexpected exceptions of the destination are raised.
     *sandbox*, a class or an object, replaces that of the destination. *clock* is the one clock of
     framework, client and sandbox, such as a `FrozenClock`, on which waits take no time. Tokens and
-    IDs of audiences are kept in *store*, if one is given, otherwise for each call alone. Requests
-    are repeated as *retry* says, by default never.
+    the `cache` of hooks last as long as the harness, whose calls share them. With a *store*, tokens
+    and IDs of audiences are kept in it; without one, these IDs last for one call. Requests are
+    repeated as *retry* says, by default never.
     The attribute `sandbox` has the class of the *sandbox* that is given; otherwise it is that of
     the destination, or None.
     Raises DefinitionError for an invalid plugin, UnknownNameError for an unknown slug.
@@ -128,6 +130,8 @@ class Harness(Generic[_Sandbox_co]):
         self.sandbox = found  # type: ignore[assignment]  # the overloads say which class it has
         self._clock = clock
         self._store = store
+        self._tokens = KeptTokens(store or MemoryState())
+        self._cache = Cache((clock or SystemClock()).monotonic)
         self._retry = retry or Retry.never()
         given = found.settings() if found and settings is None else settings
         self.settings: Mapping[str, Any] = given or {}
@@ -304,7 +308,8 @@ class Harness(Generic[_Sandbox_co]):
             transport=self._transport,
             retry=self._retry,
             clock=self._clock,
-            tokens=KeptTokens(self._store) if self._store else None,
+            tokens=self._tokens,
+            cache=self._cache,
             audiences=KeptAudiences(self._store) if self._store else None,
             resource=self._resource,
             strict=True,

@@ -12,6 +12,7 @@ import pytest
 from framework import (
     AudienceCall,
     Audiences,
+    Cache,
     ConfigurationError,
     Delivered,
     Destination,
@@ -119,6 +120,28 @@ def test_a_store_keeps_tokens_and_audiences(tmp_path: Path) -> None:
             assert harness.create_audience("spring") == "L0"
             assert harness.create_audience("spring") == "L0"
     assert (rooms.calls["POST /token"], rooms.calls["POST /lists"]) == (1, 1)
+
+
+def test_calls_share_tokens_and_cache() -> None:
+    """A refresh token that the partner replaces serves once; another harness starts anew."""
+
+    def auth(settings: Key) -> httpx.Auth:
+        return OAuthRefreshToken(f"{ORIGIN}/token", "app", settings.key, "refresh-t0ken")
+
+    counts: list[int] = []
+
+    def perform(client: httpx.Client, cache: Cache) -> None:
+        counts.append(cache.get("calls", 0) + 1)
+        cache.set("calls", counts[-1])
+        client.post(f"{ORIGIN}/messages")
+
+    hooks: dict[str, Any] = {"auth": auth, "perform": perform}
+    for _ in range(2):
+        with Harness(module(**hooks), sandbox=Rooms) as harness:
+            sent = [harness.run_action("send", said(), defaults=True).requests for _ in range(3)]
+            assert [len(requests) for requests in sent] == [2, 1, 1]
+            assert harness.sandbox.calls["POST /token"] == 1
+    assert counts == [1, 2, 3] * 2
 
 
 def test_a_preview_is_shown_and_nothing_sent() -> None:
