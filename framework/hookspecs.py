@@ -174,6 +174,7 @@ def perform(
     matching_key: str | None,
     hook_outputs: Mapping[str, Any],
     subscription: Subscription,
+    features: Mapping[str, Any],
     audience_settings: Mapping[str, Any],
     cache: Any,
     logger: logging.Logger,
@@ -202,6 +203,7 @@ def perform(
     partner, if the destination declares `Audiences`; None if it is about none.
     *subscription* is the one that the event has matched, with its name, its ID, if it has one, and
     its mapping as it is saved: fields that it leaves out take their defaults. It is read only.
+    *features* holds the feature flags of the connection by name: texts, numbers, booleans or None.
     *full_list* is True for the last call of a whole list, see `Audiences.full_sync`: everybody who
     was not sent since its beginning is to be removed.
     *resource* is what the hook `open_resource` has opened, None without that hook.
@@ -223,6 +225,7 @@ def perform_batch(
     matching_key: str | None,
     hook_outputs: Mapping[str, Any],
     subscription: Subscription,
+    features: Mapping[str, Any],
     audience_settings: Mapping[str, Any],
     cache: Any,
     logger: logging.Logger,
@@ -280,6 +283,7 @@ def preview(
     matching_key: str | None,
     hook_outputs: Mapping[str, Any],
     subscription: Subscription,
+    features: Mapping[str, Any],
     audience_settings: Mapping[str, Any],
 ) -> Any:
     """Return what `perform` or `perform_batch` would send, as JSON, for a dry run.
@@ -335,6 +339,7 @@ def delete_users(
     client: httpx.Client,
     settings: Any,
     requests: Sequence[Any],
+    features: Mapping[str, Any],
     cache: Any,
     logger: logging.Logger,
     clock: Clock,

@@ -213,6 +213,10 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
         "events": ArgumentText(
             "The original events of the payloads, in the same order; do not change them."
         ),
+        "features": ArgumentText(
+            "The feature flags of the connection by name, from `features` in its file: texts, "
+            "numbers, booleans or None."
+        ),
         "fixed": ArgumentText("The constants in the mapping of the subscription, by field."),
         "forget_members": ArgumentText(
             "To be called if the audience does not exist at the partner any more, or was created."

@@ -267,6 +267,7 @@ def replay(  # noqa: PLR0913 - each is an option of its own
             filters=file.filters,
             consent=file.consent,
             audience_settings=file.audiences,
+            features=file.features,
             options=file.delivery,
             transport=make_transport(redirect=endpoints, options=file.delivery),
             tokens=rotated_tokens(opened, sent_to),

@@ -149,6 +149,7 @@ def _connected(opened: Opened, *, sandbox: bool) -> Iterator[Connection]:
                     filters=file.filters,
                     consent=file.consent,
                     audience_settings=file.audiences,
+                    features=file.features,
                     transport=transport,
                     retry=Retry.never(),
                     offline=True,

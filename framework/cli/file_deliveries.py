@@ -244,6 +244,7 @@ def _connection(
         filters=file.filters,
         consent=file.consent,
         audience_settings=file.audiences,
+        features=file.features,
         options=options.delivery_of(opened),
         transport=_transport(options, opened, sandbox),
         retry=Retry(attempts=2, total=15.0),  # further tries are made by the run

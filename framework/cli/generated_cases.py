@@ -108,7 +108,14 @@ def _test(opened: Opened, name: str, event: dict[str, Any]) -> dict[str, Any]:
     file, case = opened.file, Case.of(name, [event])
     with no_network(opened.plugin.definition.slug):
         ran, again = (
-            run_case(opened.plugin, file.settings, file.subscriptions, case, file.consent)
+            run_case(
+                opened.plugin,
+                file.settings,
+                file.subscriptions,
+                case,
+                file.consent,
+                features=file.features,
+            )
             for _ in range(2)
         )
     calls = {"calls": ran.calls} if ran.calls == again.calls else {}

@@ -99,6 +99,7 @@ def route_of(
             filters=file.filters,
             consent=file.consent,
             audience_settings=file.audiences,
+            features=file.features,
             options=delivery,
             transport=transport,
             retry=Retry(attempts=2, total=15.0),  # further tries are the relay's

@@ -110,5 +110,6 @@ def _results(file: CaseFile) -> Iterator[CaseResult]:
                 case,
                 given.consent,
                 filters=given.filters,
+                features=given.features,
             )
         yield result

@@ -15,7 +15,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
-from framework.config.nodes import DocumentNode, Unreadable
+from framework.config.nodes import DocumentNode, DocumentScalar, Unreadable
+from framework.config.object_parts import (
+    BOOLEAN,
+    LIST,
+    NUMBER,
+    OBJECT,
+    STRING,
+    check_keys,
+    kind_hint,
+    of_right_kind,
+    require,
+    value_of,
+)
 from framework.config.references import References
 from framework.definition import (
     MATCHING_KEY,
@@ -40,20 +52,19 @@ if TYPE_CHECKING:
 MAX_BYTES = 1024 * 1024
 """Bytes of the largest connection file."""
 
-_STRING, _BOOLEAN, _OBJECT, _LIST = "a string", "true or false", "an object", "a list"
-_NUMBER = "a number"
 _FILE_KEYS = {
-    "destination": _STRING,
-    "name": _STRING,
-    "enabled": _BOOLEAN,
-    "settings": _OBJECT,
-    "audiences": _OBJECT,
-    "consent": _OBJECT,
-    "delivery": _OBJECT,
-    "filters": _LIST,
-    "subscriptions": _LIST,
+    "destination": STRING,
+    "name": STRING,
+    "enabled": BOOLEAN,
+    "settings": OBJECT,
+    "audiences": OBJECT,
+    "features": OBJECT,
+    "consent": OBJECT,
+    "delivery": OBJECT,
+    "filters": LIST,
+    "subscriptions": LIST,
 }
-_CONSENT_KEYS = {"categories": _LIST}
+_CONSENT_KEYS = {"categories": LIST}
 SPELLINGS = {
     "name": ("name",),
     "action": ("partnerAction", "actionSlug"),
@@ -67,26 +78,16 @@ SPELLINGS = {
 _OF_MAPPING = {"sync_mode": SYNC_MODE_KEY, "matching_key": MATCHING_KEY}
 _BESIDE: dict[Any, str] = {key: part for part, key in _OF_MAPPING.items()}
 _PART_KINDS = {
-    "name": _STRING,
-    "action": _STRING,
-    "trigger": _STRING,
-    "mapping": _OBJECT,
-    "enabled": _BOOLEAN,
-    "sync_mode": _STRING,
-    "matching_key": _STRING,
-    "mapping_version": _NUMBER,
+    "name": STRING,
+    "action": STRING,
+    "trigger": STRING,
+    "mapping": OBJECT,
+    "enabled": BOOLEAN,
+    "sync_mode": STRING,
+    "matching_key": STRING,
+    "mapping_version": NUMBER,
 }
 _SUBSCRIPTION_KEYS = [key for keys in SPELLINGS.values() for key in keys]
-_LONG_KEY = 50
-_IGNORED = {
-    "$schema",
-    "id",
-    "actionId",
-    "destinationId",
-    "modelId",
-    "reverseETLModelId",
-    "reverseETLSchedule",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ class ConnectionFile:
     *settings* has its references replaced, so it holds secrets and is left out of `repr`.
     *node* is the whole document, for later findings. *consent* names the consent categories that
     events need, *delivery* says how they are delivered, *filter_items* what is filtered.
-    *audiences* holds the settings of audiences by their keys, with references replaced.
+    *audiences* holds the settings of audiences by their keys, with references replaced, *features*
+    the values of feature flags.
     """
 
     file: str
@@ -132,6 +134,7 @@ class ConnectionFile:
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
     filter_items: tuple[FilterItem, ...] = ()
     audiences: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    features: Mapping[str, DocumentScalar] = field(default_factory=dict)
 
     @property
     def filters(self) -> tuple[DestinationFilter, ...]:
@@ -250,20 +253,20 @@ def _connection(
         text = f"A connection file must be an object, got {root.kind}."
         findings.error("AD201", root.spot, text)
         return None
-    _check_keys(root, list(_FILE_KEYS), "A connection file", findings)
+    check_keys(root, list(_FILE_KEYS), "A connection file", findings)
     given = {key: (key, node) for key, node in root.value.items() if key in _FILE_KEYS}
-    parts = _of_right_kind(given, _FILE_KEYS, "", findings)
+    parts = of_right_kind(given, _FILE_KEYS, "", findings)
     if "destination" in parts or "destination" not in given:
-        _require("destination", _value(parts, "destination", ""), root.spot, "", findings)
+        require("destination", value_of(parts, "destination", ""), root.spot, "", findings)
     settings = parts.get("settings")
-    enabled = _value(parts, "enabled", True)
+    enabled = value_of(parts, "enabled", True)
     if not enabled:
         text = "The connection is disabled: `actions run` refuses it."
         findings.warning("AD207", root.key("enabled"), text, "Set `enabled: true` to deliver.")
     return ConnectionFile(
         file=file,
-        destination=_value(parts, "destination", ""),
-        name=_value(parts, "name", Path(file).name.partition(".")[0]),
+        destination=value_of(parts, "destination", ""),
+        name=value_of(parts, "name", Path(file).name.partition(".")[0]),
         enabled=enabled,
         settings=references.resolve(settings) or {} if settings else {},
         items=tuple(_items(root, parts.get("subscriptions"), references, findings)),
@@ -272,6 +275,7 @@ def _connection(
         delivery=_delivery(parts.get("delivery"), references, findings),
         filter_items=_filter_items(parts.get("filters"), references, findings),
         audiences=dict(_audiences(parts.get("audiences"), references, findings)),
+        features=dict(_features(parts.get("features"), references, findings)),
     )
 
 
@@ -280,9 +284,27 @@ def _audiences(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the key and the settings of each audience."""
     given = {key: (key, node) for key, node in audiences.members.items()} if audiences else {}
-    kinds = dict.fromkeys(given, _OBJECT)
-    for key, node in _of_right_kind(given, kinds, "audiences.", findings).items():
+    kinds = dict.fromkeys(given, OBJECT)
+    for key, node in of_right_kind(given, kinds, "audiences.", findings).items():
         yield key, references.resolve(node) or {}
+
+
+def _features(
+    features: DocumentNode | None, references: References, findings: DiagnosticList
+) -> Iterator[tuple[str, DocumentScalar]]:
+    """Yield the name and the value of each feature flag."""
+    if features is None:
+        return
+    references.warn_outside(features)
+    for name, node in features.members.items():
+        if not name.strip():
+            findings.error("AD202", features.key(name), "A feature flag needs a name.")
+        elif isinstance(node.value, dict | list):
+            text = f"`features.{name}` must be a single value, got {node.kind}."
+            hint = "Write a string, a number, `true`, `false` or null."
+            findings.error("AD201", node.spot, text, hint)
+        else:
+            yield name, node.value
 
 
 def _filter_items(
@@ -301,10 +323,10 @@ def _categories(
     """Yield the valid consent categories."""
     if consent is None or not isinstance(consent.value, dict):
         return
-    _check_keys(consent, list(_CONSENT_KEYS), "`consent`", findings)
+    check_keys(consent, list(_CONSENT_KEYS), "`consent`", findings)
     references.warn_outside(consent)
     given = {key: (key, node) for key, node in consent.value.items() if key in _CONSENT_KEYS}
-    listed = _of_right_kind(given, _CONSENT_KEYS, "consent.", findings).get("categories")
+    listed = of_right_kind(given, _CONSENT_KEYS, "consent.", findings).get("categories")
     if ("categories" in given) == bool(listed) and (listed is None or not listed.value):
         spot = consent.key("categories") if listed else consent.spot
         hint = "Name the consent categories that events need, or leave out `consent`."
@@ -314,7 +336,7 @@ def _categories(
         name = f"consent.categories[{index}]"
         if not isinstance(node.value, str) or not node.value.strip():
             got = "a blank one" if isinstance(node.value, str) else node.kind
-            hint = "" if isinstance(node.value, str) else _kind_hint(node, _STRING)
+            hint = "" if isinstance(node.value, str) else kind_hint(node, STRING)
             findings.error("AD201", node.spot, f"`{name}` must be a string, got {got}.", hint)
         elif node.value in seen:
             findings.error("AD204", node.spot, f"`{name}` repeats an earlier category.")
@@ -329,7 +351,7 @@ def _delivery(
     """Return the valid delivery options."""
     if delivery is None or not isinstance(delivery.value, dict):
         return DeliveryOptions()
-    _check_keys(delivery, [option.name for option in OPTIONS], "`delivery`", findings)
+    check_keys(delivery, [option.name for option in OPTIONS], "`delivery`", findings)
     values: dict[str, Any] = {}
     for option in OPTIONS:
         node = delivery.members.get(option.name)
@@ -387,27 +409,27 @@ def _item(
     if not isinstance(node.value, dict):
         findings.error("AD201", node.spot, f"`{where}` must be an object, got {node.kind}.")
         return None
-    _check_keys(node, _SUBSCRIPTION_KEYS, "A subscription", findings)
+    check_keys(node, _SUBSCRIPTION_KEYS, "A subscription", findings)
     spelled = dict(_spelled(node, findings))
-    parts = _of_right_kind(spelled, _PART_KINDS, f"{where}.", findings)
+    parts = of_right_kind(spelled, _PART_KINDS, f"{where}.", findings)
     for inner in parts.values():
         references.warn_outside(inner)
-    action = _value(parts, "action", "")
+    action = value_of(parts, "action", "")
     if "action" in parts or "action" not in spelled:
-        _require("partnerAction", action, node.spot, f"{where}.", findings)
-    mapping = _value(parts, "mapping", {})
+        require("partnerAction", action, node.spot, f"{where}.", findings)
+    mapping = value_of(parts, "mapping", {})
     for part, key in _OF_MAPPING.items():
         if part in parts and key in mapping:
             text = f"`{SPELLINGS[part][0]}` and `{key}` in the mapping are the same."
             findings.error("AD204", parts[part].spot, text, "Keep one of them.")
-        elif part in parts and (given := _value(parts, part, None)) is not None:
+        elif part in parts and (given := value_of(parts, part, None)) is not None:
             mapping = {**mapping, key: given}
     subscription = Subscription(
         action=action,
-        trigger=_value(parts, "trigger", None) or None,
+        trigger=value_of(parts, "trigger", None) or None,
         mapping=mapping,
-        name=_value(parts, "name", action),
-        enabled=_value(parts, "enabled", True),
+        name=value_of(parts, "name", action),
+        enabled=value_of(parts, "enabled", True),
         mapping_version=_version(parts.get("mapping_version"), where, findings),
         id=read_id(node.members["id"].plain()) if "id" in node.members else "",
     )
@@ -438,53 +460,6 @@ def _spelled(
             findings.error("AD204", node.key(given[1]), text, "Keep one of them.")
         if given:
             yield part, (given[0], node.members[given[0]])
-
-
-def _check_keys(node: DocumentNode, known: list[str], what: str, findings: DiagnosticList) -> None:
-    for key in node.members:
-        if key not in known and key not in _IGNORED and findings.lists_errors:
-            import difflib  # noqa: PLC0415 - only where something is wrong
-
-            near = difflib.get_close_matches(key[:_LONG_KEY], known, n=1)
-            hint = f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(known)}."
-            findings.error("AD203", node.key(key), f"{what} has no key `{key}`.", hint)
-
-
-def _of_right_kind(
-    parts: Mapping[str, tuple[str, DocumentNode]],
-    kinds: Mapping[str, str],
-    where: str,
-    findings: DiagnosticList,
-) -> dict[str, DocumentNode]:
-    """Return the parts whose value has the right kind, or is nothing; note the others."""
-    right: dict[str, DocumentNode] = {}
-    for part, (key, node) in parts.items():
-        if node.kind in {kinds[part], "nothing"}:
-            right[part] = node
-        else:
-            text = f"`{where}{key}` must be {kinds[part]}, got {node.kind}."
-            findings.error("AD201", node.spot, text, _kind_hint(node, kinds[part]))
-    return right
-
-
-def _kind_hint(node: DocumentNode, kind: str) -> str:
-    if kind == _STRING and not isinstance(node.value, dict | list):
-        return "Put it into quotes."
-    if kind == _BOOLEAN:
-        return "Write `true` or `false`."
-    if kind == _OBJECT and isinstance(node.value, str) and node.value.lstrip()[:1] == "{":
-        return "Write the object itself, not its text."
-    return ""
-
-
-def _require(key: str, given: object, spot: Spot, where: str, findings: DiagnosticList) -> None:
-    if not given:
-        findings.error("AD202", spot, f"`{where}{key}` is required.")
-
-
-def _value(parts: Mapping[str, DocumentNode], part: str, default: Any) -> Any:
-    node = parts.get(part)
-    return default if node is None or node.value is None else node.plain()
 
 
 def _check_name(item: SubscriptionItem, names: dict[str, int], findings: DiagnosticList) -> None:

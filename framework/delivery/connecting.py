@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -42,7 +43,7 @@ from framework.delivery.throttle import Throttle
 from framework.delivery.transports import Network
 from framework.delivery.workers import CurrentStop, Handover, StoppableClock
 from framework.delivery_options import DeliveryOptions
-from framework.errors import DefinitionError, IntegrationError
+from framework.errors import ConfigurationError, DefinitionError, IntegrationError
 
 _logger = logging.getLogger("action_destinations")
 
@@ -65,6 +66,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     cache: Cache | None = None,
     audiences: KeptAudiences | None = None,
     audience_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    features: Mapping[str, Any] | None = None,
     resource: Callable[[], Any] | None = None,
     strict: bool = False,
     offline: bool = False,
@@ -83,7 +85,8 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     OAuth tokens are kept in *tokens*, if given, and shared with those that have equal credentials;
     IDs of audiences that the partner has created are kept in *audiences*. Hooks get the *cache*,
     by default one of the connection's own.
-    *audience_settings* are those of audiences, by key, whose events bring none.
+    *audience_settings* are those of audiences, by key, whose events bring none; *features* are
+    the values of feature flags, which hooks can read.
     *transport* replaces the network, *resource* the hook `open_resource`; *strict* is for test
     benches, see `HookRunner`.
     An *offline* connection keeps the destination from reaching the outside by other means than
@@ -162,6 +165,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         strict=strict,
         guard=guard,
         audience_settings=audience_settings or {},
+        features=_flags(features or {}),
         extend=extending.extended if extending else None,
         handover=Handover(always=offline or strict),
         previews=[] if offline and definition.transport == "other" else None,
@@ -184,6 +188,19 @@ def _of_audiences(definition: Destination, given: Mapping[str, Mapping[str, Any]
     fields = fields_of(definition.audience.settings) if definition.audience else {}
     for settings in given.values():
         yield from secret_texts(fields, settings)
+
+
+def _flags(features: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return flags that hooks cannot change; raises ConfigurationError with every problem."""
+    problems = [
+        f"Feature flag `{name}` must be a text, a number, a boolean or None, "
+        f"got {type(value).__name__}."
+        for name, value in features.items()
+        if not isinstance(value, str | int | float | None)
+    ]
+    if problems:
+        raise ConfigurationError("\n".join(problems), problems)
+    return MappingProxyType(dict(features))
 
 
 def _timeout(options: DeliveryOptions) -> httpx.Timeout:

@@ -65,7 +65,7 @@ class HookRunner:
     If *previews* is a list, `perform` is never called: the batches are skipped, and what the hook
     `preview` returns for them is added to the list. *guard* wraps the functions of actions, and
     *extend* returns the client that they get. *audience_settings* are those of audiences, by key,
-    whose events bring none.
+    whose events bring none. *features* are the feature flags of the connection.
     """
 
     plugin: Implementation
@@ -78,6 +78,7 @@ class HookRunner:
     strict: bool = False
     previews: list[Preview] | None = None
     audience_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    features: Mapping[str, Any] = field(default_factory=dict)
     extend: Callable[..., Client] | None = None
     guard: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
     list_end: ListEnd = field(default_factory=ListEnd, repr=False)
@@ -459,7 +460,9 @@ def distinct(results: Sequence[Result]) -> Sequence[Result]:
 
 
 _HOOKS: Final = ("identify", *HOOKS_THAT_SEND)
-_OF_CONNECTION: Final = frozenset({"client", "settings", "cache", "logger", "clock", "confide"})
+_OF_CONNECTION: Final = frozenset(
+    {"client", "settings", "cache", "logger", "clock", "confide", "features"}
+)
 _OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hook_outputs"})
 _OF_BATCH: Final = frozenset(
     {"key", "payloads", "identifiers", "events", "forget_members", "idempotency_key", "audience"}

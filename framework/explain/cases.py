@@ -49,13 +49,15 @@ def run_case(  # noqa: PLR0913 - the parts of a connection, and the test
     consent: Sequence[str] = (),
     *,
     filters: Sequence[DestinationFilter] = (),
+    features: Mapping[str, Any] | None = None,
 ) -> CaseResult:
     """Deliver the events of *case* to a new sandbox and compare the results.
 
-    *consent* names the consent categories that events need; *filters* come before subscriptions.
+    *consent* names the consent categories that events need; *filters* come before subscriptions,
+    *features* are the feature flags that hooks can read.
     Raises ConfigurationError if the connection is invalid.
     """
-    with _open(plugin, settings, subscriptions, consent, filters) as connection:
+    with _open(plugin, settings, subscriptions, consent, filters, features=features) as connection:
         if plugin.implements("sandbox"):
             connection.check_authentication()
         report = connection.deliver(case.events)
@@ -68,12 +70,14 @@ def run_case(  # noqa: PLR0913 - the parts of a connection, and the test
     return CaseResult(case, tuple(differences), in_expected_form(case.expect, results), calls)
 
 
-def _open(
+def _open(  # noqa: PLR0913 - the parts of a connection
     plugin: Implementation,
     settings: Mapping[str, Any],
     subscriptions: tuple[Subscription, ...],
     consent: Sequence[str],
     filters: Sequence[DestinationFilter],
+    *,
+    features: Mapping[str, Any] | None,
 ) -> Connection:
     transport: Any = DryRun()
     if plugin.implements("sandbox"):
@@ -86,6 +90,7 @@ def _open(
         subscriptions,
         filters=filters,
         consent=consent,
+        features=features,
         transport=transport,
         retry=Retry.never(),
         offline=True,

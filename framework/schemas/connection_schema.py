@@ -77,6 +77,11 @@ def connection_schema(definitions: Iterable[Destination]) -> Schema:
             **maybe("object", "The settings of audiences that events do not bring, by their keys."),
             "additionalProperties": maybe("object", "The settings of an audience."),
         },
+        "features": {
+            **maybe("object", "Feature flags, which the destination's code can read, by name."),
+            "propertyNames": {"pattern": r"\S"},
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        },
         "filters": {
             **listing(
                 reference("filter"),

@@ -83,6 +83,7 @@ class Chosen:
     redactor: Redactor = field(repr=False)
     consent: tuple[str, ...] = ()
     filters: tuple[DestinationFilter, ...] = ()
+    features: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, case: Case) -> CaseResult:
         """Deliver the events of a test to a new sandbox; see `run_case`."""
@@ -93,6 +94,7 @@ class Chosen:
             case,
             self.consent,
             filters=self.filters,
+            features=self.features,
         )
 
     @property
@@ -154,7 +156,8 @@ class Workspace:
             subscriptions = starting_subscriptions(plugin.definition)
         consent = tuple(raw.get("consent", {}).get("categories", ()))
         filters = read_given_filters(raw.get("filters", ()), redactor)
-        return Chosen(plugin, settings, subscriptions, redactor, consent, filters)
+        features = self.file.features if self.file else {}
+        return Chosen(plugin, settings, subscriptions, redactor, consent, filters, features)
 
     @contextmanager
     def open(self, chosen: Chosen, mode: Mode) -> Iterator[Connection]:
@@ -181,6 +184,7 @@ class Workspace:
             consent=chosen.consent,
             options=self._delivery,
             audience_settings=self.file.audiences if self.file else {},
+            features=chosen.features,
             transport=transport,
             retry=Retry.never(),
             throttle=None if mode == "live" else Throttle(),

@@ -79,7 +79,7 @@ class Harness(Generic[_Sandbox_co]):
     framework, client and sandbox, such as a `FrozenClock`, on which waits take no time. Tokens and
     the `cache` of hooks last as long as the harness, whose calls share them. With a *store*, tokens
     and IDs of audiences are kept in it; without one, these IDs last for one call. Requests are
-    repeated as *retry* says, by default never.
+    repeated as *retry* says, by default never. *features* are feature flags, which hooks can read.
     The attribute `sandbox` has the class of the *sandbox* that is given; otherwise it is that of
     the destination, or None.
     Raises DefinitionError for an invalid plugin, UnknownNameError for an unknown slug.
@@ -97,6 +97,7 @@ class Harness(Generic[_Sandbox_co]):
         clock: SandboxClock | None = None,
         store: StateStore | None = None,
         retry: Retry | None = None,
+        features: Mapping[str, Any] | None = None,
     ) -> None: ...
 
     @overload
@@ -109,6 +110,7 @@ class Harness(Generic[_Sandbox_co]):
         clock: SandboxClock | None = None,
         store: StateStore | None = None,
         retry: Retry | None = None,
+        features: Mapping[str, Any] | None = None,
     ) -> None: ...
 
     def __init__(  # noqa: PLR0913 - each replaces one part of the connection
@@ -121,6 +123,7 @@ class Harness(Generic[_Sandbox_co]):
         clock: SandboxClock | None = None,
         store: StateStore | None = None,
         retry: Retry | None = None,
+        features: Mapping[str, Any] | None = None,
     ) -> None:
         self.plugin = _plugin(destination)
         found: Sandbox | None = None
@@ -132,6 +135,7 @@ class Harness(Generic[_Sandbox_co]):
         self._store = store
         self._tokens = KeptTokens(store or MemoryState())
         self._cache = Cache((clock or SystemClock()).monotonic)
+        self._features = features
         self._retry = retry or Retry.never()
         given = found.settings() if found and settings is None else settings
         self.settings: Mapping[str, Any] = given or {}
@@ -311,6 +315,7 @@ class Harness(Generic[_Sandbox_co]):
             tokens=self._tokens,
             cache=self._cache,
             audiences=KeptAudiences(self._store) if self._store else None,
+            features=self._features,
             resource=self._resource,
             strict=True,
             offline=dry or (self._offline and self.plugin.definition.transport == "http"),

@@ -210,7 +210,8 @@ def test_loading_lists_every_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_connection(path)
     known = (
-        "destination, name, enabled, settings, audiences, consent, delivery, filters, subscriptions"
+        "destination, name, enabled, settings, audiences, features, consent, delivery, filters, "
+        "subscriptions"
     )
     assert caught.value.problems == (
         f"{path}:1:1: `destination` is required.",

@@ -311,6 +311,7 @@ COMMON: dict[str, Any] = {
     "hook_outputs": {"onMappingSave": {"id": "7"}},
     "audience_settings": {"region": "eu"},
     "subscription": Subscription(action="send", name="Mine", id="s7", mapping=MAPPING),
+    "features": {"beta": True},
 }
 ALONE = {
     **COMMON,
@@ -356,7 +357,9 @@ def given(hook: str, name: str, events: list[dict[str, Any]]) -> Any:
         identify=lambda payloads: [f"{one.text}@{one.room}" for one in payloads],
         **{hook: space["ask"]},
     )
-    results(connected(opened, COMMON["subscription"], strict=True), *events)
+    results(
+        connected(opened, COMMON["subscription"], features={"beta": True}, strict=True), *events
+    )
     (found,) = got
     return found
 
