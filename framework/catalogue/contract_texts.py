@@ -293,7 +293,7 @@ FUNCTION_TEXTS: Final = (
         "By the local web page, `actions choices`, `Connection.choices` and `Harness.choices`. "
         "A place is a field, such as `list_id`, `address.country`, `items[].sku`, "
         "`properties.__keys__` or `properties.__values__`.",
-        "`Choices([Choice(label, value), ...], next_page=None)`.",
+        "`Choices([Choice(value, label), ...], next_page=None)`.",
         "An IntegrationError becomes the `error` of the choices; so does a wrong result, with code "
         "`CHOICES_TYPE`.",
         ChoicesCall,

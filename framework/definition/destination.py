@@ -18,7 +18,7 @@ from framework.definition.presets import Preset
 from framework.definition.rates import Rate, RatesOfSettings, check_rates, rate_problems
 from framework.definition.slugs import is_slug
 from framework.definition.sync_modes import MATCHING_KEY, SYNC_MODE_KEY, SyncMode
-from framework.definition.typed_classes import Payload, Settings, fields_of
+from framework.definition.typed_classes import Payload, Settings, TypedClass, fields_of
 from framework.errors import (
     ConfigurationError,
     DefinitionError,
@@ -216,6 +216,11 @@ class Action:
                 parse(self.trigger)
             except FrameworkError as error:
                 yield f"Its trigger does not parse: {error}"
+        if not isinstance(self.payload, TypedClass | Mapping):
+            yield f"`payload` must be a Payload class or a field table, got {_kind(self.payload)}."
+            return
+        if not isinstance(self.membership, bool | None):
+            yield f"`membership` must be True, False or None, got {self.membership!r}."
         if isinstance(self.payload, type):
             yield from check_fields(self.fields)
         yield from dynamic_problems(self.fields, self.dynamic, "dynamic")
@@ -292,6 +297,10 @@ class Destination:
                 text = f"`{name}` must be a list of {kind.__name__} objects."
                 raise DefinitionError(f"Destination `{self.slug}` is invalid: {text}", [text])
             object.__setattr__(self, name, tuple(found))
+        if not isinstance(self.settings, TypedClass | Mapping):
+            found = _kind(self.settings)
+            text = f"`settings` must be a Settings class or a field table, got {found}."
+            raise DefinitionError(f"Destination `{self.slug}` is invalid: {text}", [text])
         problems = [*_slug_problems(self.slug), *self._transport_problems(), *self._twice()]
         problems += self._scheme_problems()
         problems += [*self._lane_problems(), *audience_problems(self.audience)]
@@ -328,7 +337,7 @@ class Destination:
         """
         found = self.rates
         if callable(found):
-            found = check_rates(found(settings), self.slug)
+            found = check_rates(found(settings), self.slug, self.settings_fields)
         return (*([self.rate] if self.rate else []), *found)
 
     def renamed(self, slug: str) -> Action | None:
@@ -404,6 +413,11 @@ class Destination:
                     f"Known actions: {', '.join(known)}."
                 )
                 continue
+            if preset.trigger is not None:
+                try:
+                    parse(preset.trigger)
+                except FrameworkError as error:
+                    found.append(f"The trigger of preset `{preset.name}` does not parse: {error}")
             fields = known[preset.action].fields
             found += [
                 f"Preset `{preset.name}` maps `{key}`, which is not a field of `{preset.action}`."
@@ -411,6 +425,10 @@ class Destination:
                 if key not in fields and not key.startswith("__segment_internal_")
             ]
         return found
+
+
+def _kind(value: Any) -> str:
+    return value.__name__ if isinstance(value, type) else f"an object of {type(value).__name__}"
 
 
 def _earlier_slugs(action: Action) -> list[str]:

@@ -138,7 +138,8 @@ def rule_problems(rules: Sequence[FieldRule], fields: FieldTable, name: str) -> 
             continue
         for key in rule.keys:
             if key not in fields:
-                yield str(UnknownNameError.of(f"field in {rule!r} of `{name}`", key, fields))
+                kind = f"field for {rule!r} of `{name}`"
+                yield str(UnknownNameError.of(kind, key, fields, "fields"))
         if len(set(rule.keys)) < len(rule.keys) or len(rule.keys) < 2:
             yield f"{rule!r} of `{name}` needs two different fields or more."
 

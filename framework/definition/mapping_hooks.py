@@ -126,11 +126,12 @@ def constant_fields(mapping: Mapping[str, JSON]) -> dict[str, JSON]:
 def hook_problems(hooks: Sequence[MappingHook]) -> Iterator[str]:
     """Yield the problems of the hooks of an action."""
     kinds = [one.kind for one in hooks]
+    twice = dict.fromkeys(kind for kind in kinds if kinds.count(kind) > 1)
+    yield from (f"Two hooks have the kind `{kind}`." for kind in twice)
     for one in hooks:
         if one.kind not in MAPPING_HOOKS:
-            yield str(UnknownNameError.of("kind of hook", str(one.kind), MAPPING_HOOKS))
-        elif kinds.count(one.kind) > 1:
-            yield f"Two hooks have the kind `{one.kind}`."
+            known = MAPPING_HOOKS
+            yield str(UnknownNameError.of("kind of hook", str(one.kind), known, "kinds of hooks"))
         for name in ("inputs", "outputs"):
             value = getattr(one, name)
             if not (isinstance(value, TypedClass) and issubclass(value, Payload)):

@@ -62,9 +62,9 @@ def rate_problems(rates: Any, name: str, settings: Collection[str]) -> Iterator[
             yield f"`scope` of a Rate in `{name}` names the unknown setting `{key}`."
 
 
-def check_rates(rates: Any, slug: str) -> tuple[Rate, ...]:
-    """Return what a function of settings has returned; raises DefinitionError if it is wrong."""
-    problems = [*rate_problems(rates, "rates of the settings", ())]
+def check_rates(rates: Any, slug: str, settings: Collection[str]) -> tuple[Rate, ...]:
+    """Return what a function of *settings* has returned; raises DefinitionError if it is wrong."""
+    problems = [*rate_problems(rates, "rates of the settings", settings)]
     if problems:
         raise DefinitionError(f"Destination `{slug}` is invalid: {' '.join(problems)}", problems)
     return tuple(rates)

@@ -73,6 +73,10 @@ def _problem(found: Any) -> str:
     wrong = next((one for one in found.choices if not isinstance(one, Choice)), None)
     if wrong is not None:
         return f"a {type(wrong).__name__} among them"
+    for name in ("label", "description"):
+        for one in found.choices:
+            if not isinstance(getattr(one, name), str):
+                return f"a Choice whose `{name}` is of type {type(getattr(one, name)).__name__}"
     if found.next_page is not None and not isinstance(found.next_page, str):
         return f"`next_page` of type {type(found.next_page).__name__}"
     return ""

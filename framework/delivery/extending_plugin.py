@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 
 import httpx
@@ -47,7 +49,7 @@ class ExtendingPlugin(PluginView):
         options = self._plugin.call(EXTEND, **{**known, **arguments})
         if options is None:
             return client
-        problem = _problem(options)
+        problem = next(_problems(options), "")
         if problem:
             raise IntegrationError(f"Hook `{EXTEND}` must return {problem}.", "RESULT_TYPE", 500)
         return client.extended(
@@ -60,15 +62,33 @@ def extends(plugin: Implementation) -> bool:
     return plugin.implements(EXTEND)
 
 
-def _problem(options: Any) -> str:
-    """Return what a hook has to return in place of *options*; empty if nothing is wrong."""
+def _problems(options: Any) -> Iterator[str]:
+    """Yield what a hook has to return in place of *options*; nothing more after a wrong type."""
     if not isinstance(options, RequestOptions):
-        return f"RequestOptions or None, got {type(options).__name__}"
+        yield f"RequestOptions or None, got {type(options).__name__}"
+        return
+    for attribute in ("headers", "params"):
+        found = getattr(options, attribute)
+        if not isinstance(found, Mapping):
+            yield f"an object as `{attribute}`, got {type(found).__name__}"
+            return
     for name, value in options.headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            return f"`headers` of texts, got {type(value).__name__} for `{name}`"
+            yield f"`headers` of texts, got {type(value).__name__} for `{name}`"
+    for name, given in options.params.items():
+        yield from (
+            f"`params` of texts and numbers, got {type(one).__name__} for `{name}`"
+            for one in (given if isinstance(given, list | tuple) else [given])
+            if not isinstance(one, str | int | float | None)
+        )
     if not isinstance(options.base_url, str):
-        return f"a text as `base_url`, got {type(options.base_url).__name__}"
+        yield f"a text as `base_url`, got {type(options.base_url).__name__}"
     if options.auth is not None and not isinstance(options.auth, httpx.Auth):
-        return f"an httpx.Auth as `auth`, got {type(options.auth).__name__}"
-    return ""
+        yield f"an httpx.Auth as `auth`, got {type(options.auth).__name__}"
+    limit = options.timeout
+    if not isinstance(limit, httpx.Timeout | None) and not _is_positive(limit):
+        yield f"a positive number of seconds as `timeout`, got {limit!r}"
+
+
+def _is_positive(value: Any) -> bool:
+    return type(value) in {int, float} and 0 < value < inf

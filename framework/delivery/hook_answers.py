@@ -104,7 +104,9 @@ class HookAnswers:
         """Return a result, redacted, or the Failed for a result that is impossible."""
         problems = "; ".join(problems_of(result))
         if problems:
-            return Failed(500, "RESULT_TYPE", f"{what} a {type(result).__name__}: {problems}.")
+            kind = type(result).__name__
+            article = "an" if kind[0] in "AU" else "a"
+            return Failed(500, "RESULT_TYPE", f"{what} {article} {kind}: {problems}.")
         return clean_result(result, self._redactor)
 
     def _failed(self, hook: str, error: IntegrationError) -> Failed:

@@ -16,6 +16,7 @@ from framework.delivery.identifier_mask import masking
 from framework.delivery.jobs import JobRecord, Jobs
 from framework.delivery.performing import HookRunner
 from framework.delivery.report import ReportItem
+from framework.delivery.result_checks import problems_of
 from framework.delivery.row_groups import Batch
 from framework.errors import StorageError
 from framework.results import Accepted, Failed, Result
@@ -108,6 +109,9 @@ class JobCalls:
             open_still = hold_scope(found) and not self._jobs.is_late(record)
             return [found] * size if open_still else JobResults([found] * size)
         if isinstance(found.value, Pending):
+            if problems := "; ".join(problems_of(found.value)):
+                text = f"`poll` returned a Pending: {problems}."
+                return JobResults([Failed(500, "RESULT_TYPE", text)] * size)
             if self._jobs.is_late(record):
                 return JobResults([_timeout(action)] * size)
             self._jobs.asked(record.key, found.value.after)

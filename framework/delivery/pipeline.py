@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from types import TracebackType
@@ -123,7 +123,8 @@ class Connection:
         checks: list[ConnectionCheck] = []
         try:
             found = self.plugin.call("check_connection", client=client, settings=self.settings)
-            checks.extend(map(_check, found))
+            several = isinstance(found, Iterable) and not isinstance(found, str)
+            checks.extend(map(_check, found if several else [found]))
         except IntegrationError as error:
             checks.append(ConnectionCheck("partner", str(error), "failed"))
         return [replace(each, text=self.redactor.text(each.text)) for each in checks]

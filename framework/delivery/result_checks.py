@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 import httpx
 
+from framework.definition import Pending
 from framework.delivery.exchanges import BODY_LIMIT
 from framework.delivery.redaction import REDACTED, Redactor
 from framework.nesting import read_json
@@ -19,8 +20,11 @@ _MAX_LEVELS: Final = 100
 _REPORTERS: Final = frozenset(get_args(Reporter))
 
 
-def problems_of(result: Result) -> Iterator[str]:
+def problems_of(result: Result | Pending) -> Iterator[str]:
     """Yield what keeps a result of a hook from being one, such as a status that is no failure."""
+    if isinstance(result, Pending):
+        yield from _check_seconds("after", result.after)
+        return
     if isinstance(result, Skipped | Unconfirmed):
         yield from _check_text("code", result.code)
         yield from _check_text("reason", result.reason)

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from framework.definition import Action, HookCall, MappingHook, Saved, outputs_to_json
+from framework.definition import Action, HookCall, MappingHook, Payload, Saved, outputs_to_json
 from framework.delivery.performing import HookRunner
 from framework.delivery.result_checks import clean_json
 from framework.errors import ConfigurationError, IntegrationError, UnknownNameError
@@ -62,6 +62,10 @@ def run_mapping_hook(  # noqa: PLR0913 - what the hook is called with
         raise IntegrationError(saved.message, saved.code, saved.status)
     if not isinstance(saved, Saved):
         text = f"Hook `{hook.kind}` must return Saved, got {type(saved).__name__}."
+        raise IntegrationError(text, "HOOK_OUTPUT", 500)
+    if not isinstance(saved.outputs, Payload | Mapping):
+        kind = type(saved.outputs).__name__
+        text = f"Hook `{hook.kind}` must return outputs of its class or by key, got {kind}."
         raise IntegrationError(text, "HOOK_OUTPUT", 500)
     hide = hook_runner.redactor.hide
     try:

@@ -31,6 +31,7 @@ DELAY: Final = "sandbox.delay"
 """Key in the WSGI environ under which a sandbox stores the delay of its response in seconds."""
 
 _PIECE = 1 << 16
+_PHRASES = {one.value: one.phrase for one in HTTPStatus}
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 _HTML = b"<!doctype html><title>Please wait</title><h1>This is not the answer you expect</h1>"
 
@@ -271,11 +272,15 @@ class Sandbox:
 
     def _checked(self, response: object, route: str) -> SandboxResponse:
         """Return the response of a route; raises DefinitionError for anything else."""
-        if isinstance(response, SandboxResponse):
+        if not isinstance(response, SandboxResponse):
+            problem = f"got {type(response).__name__}"
+        elif type(response.status) is not int or not 200 <= response.status <= 599:
+            problem = f"with a status from 200 to 599, got {response.status!r}"
+        else:
             return response
         raise DefinitionError(
-            f"The sandbox `{type(self).__name__}` must return a SandboxResponse for `{route}`, got "
-            f"{type(response).__name__}."
+            f"The sandbox `{type(self).__name__}` must return a SandboxResponse for `{route}`, "
+            f"{problem}."
         )
 
     def _record(
@@ -307,18 +312,22 @@ def _pattern(origin: str) -> re.Pattern[str]:
 
 
 def respond(response: SandboxResponse, start_response: StartResponse) -> list[bytes]:
-    """Send *response* as WSGI; return its body."""
+    """Send *response* as WSGI; return its body. Raises DefinitionError for one that is not JSON."""
     body = response.body
     if body is None:
         payload = b""
     elif isinstance(body, bytes):
         payload = body
     else:
-        payload = json.dumps(body, separators=(",", ":")).encode()
+        try:
+            payload = json.dumps(body, separators=(",", ":")).encode()
+        except (TypeError, ValueError) as error:
+            text = f"The body of a SandboxResponse must be JSON, bytes or None: {error}."
+            raise DefinitionError(text) from None
     headers = [("Content-Length", str(len(payload))), *response.headers]
     if payload:
         headers.append(("Content-Type", response.content_type))
-    start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
+    start_response(f"{response.status} {_PHRASES.get(response.status, 'Unknown')}", headers)
     return [payload]
 
 

@@ -35,6 +35,8 @@ class SandboxTransport(httpx.BaseTransport):
         if not self.sandbox.simulates(origin):
             known = ", ".join(self.sandbox.origins) or "no origin"
             message = f"The sandbox simulates {known}, not {origin}. Add it to `origins`."
+            if not request.url.netloc:
+                message = f"A request has no origin, only the path `{request.url.path}`."
             raise APIError(message, "SANDBOX_ORIGIN")
         environ = _environ(request)
         started = _Recorder()

@@ -407,6 +407,41 @@ MISTAKES = [
         12,
         'There is no auth scheme "oauth". Did you mean `oauth2`? Known auth schemes: basic, ',
     ),
+    (
+        "payload=Line",
+        "payload=Line(text='a')",
+        6,
+        "`payload` must be a Payload class or a field table, got an object of Line.",
+    ),
+    ("payload=Line", "payload=dict", 6, "`payload` must be a Payload class or a field table, got "),
+    (
+        "settings=Key",
+        "settings=Key(key='a')",
+        12,
+        "`settings` must be a Settings class or a field table, got an object of Key.",
+    ),
+    ("settings=Key", "settings=str", 12, "must be a Settings class or a field table, got str."),
+    (
+        "sync_mode=None",
+        "membership='yes'",
+        6,
+        "`membership` must be True, False or None, got 'yes'",
+    ),
+    (
+        'kind="automatic"',
+        'trigger="type ="',
+        12,
+        "The trigger of preset `All` does not parse: Expected a value after `=`.",
+    ),
+    (
+        "sync_mode=None",
+        "rules=[OneOf('text', 'txt')]",
+        6,
+        (
+            "There is no field for OneOf('text', 'txt') of `rules` \"txt\". Did you mean `text`? "
+            "Known fields: text."
+        ),
+    ),
     ("perform(payload)", "perform(payload: Key)", 15, "but the payload of `send` is `Line`."),
 ]
 

@@ -112,6 +112,7 @@ def test_settings_and_inputs_of_hooks_have_choices(harness: Harness) -> None:
         ("list", "CHOICES_TYPE", "must return Choices of Choice, got list."),
         ("choice", "CHOICES_TYPE", "must return Choices of Choice, got a str among them."),
         ("page", "CHOICES_TYPE", "must return Choices of Choice, got `next_page` of type int."),
+        ("label", "CHOICES_TYPE", "got a Choice whose `label` is of type int."),
     ],
 )
 def test_an_error_takes_the_place_of_choices(
@@ -196,7 +197,7 @@ def test_inputs_are_checked_all_at_once(
     assert not harness.sandbox or not harness.sandbox.calls
 
 
-@pytest.mark.parametrize("name", ["odd", "nothing"])
+@pytest.mark.parametrize("name", ["odd", "nothing", "empty"])
 def test_outputs_that_do_not_fit_are_refused(harness: Harness, name: str) -> None:
     with pytest.raises(IntegrationError) as caught:
         harness.save_mapping("row", {"name": name})

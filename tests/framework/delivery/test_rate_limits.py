@@ -255,6 +255,16 @@ def test_a_function_has_to_return_rates() -> None:
     )
 
 
+def test_a_function_returns_rates_of_known_settings() -> None:
+    opened = plugin(
+        destination=limited(rates=lambda _: [Rate(1, 1, scope=("nope",))]),
+        settings=lambda: Plan,
+        perform=post,
+    )
+    with pytest.raises(DefinitionError, match="names the unknown setting `nope`"):
+        connect(opened, {"key": "k"}, [Subscription(action="send")], transport=Partner())
+
+
 def waited_by(clock: FakeClock, *connections: Any) -> float:
     """Return how long three calls over each of *connections* wait."""
     start = clock.reading

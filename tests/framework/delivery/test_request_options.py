@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
+from math import inf
 from typing import Any, cast
 
 import httpx
@@ -218,6 +220,18 @@ UNFIT = [
     (header(7), "`headers` of texts, got int for `X-Name`"),
     (RequestOptions(base_url=cast("str", 7)), "a text as `base_url`, got int"),
     (RequestOptions(auth=cast("httpx.Auth", ("u", "p"))), "an httpx.Auth as `auth`, got tuple"),
+    (RequestOptions(headers=cast("Any", None)), "an object as `headers`, got NoneType"),
+    (RequestOptions(params=cast("Any", [1])), "an object as `params`, got list"),
+    (
+        RequestOptions(params={"day": cast("Any", date.min)}),
+        "`params` of texts and numbers, got date for `day`",
+    ),
+    (RequestOptions(timeout=-1), "a positive number of seconds as `timeout`, got -1"),
+    (RequestOptions(timeout=inf), "a positive number of seconds as `timeout`, got inf"),
+    (
+        RequestOptions(timeout=cast("float", "5")),
+        "a positive number of seconds as `timeout`, got '5'",
+    ),
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pytest
 from framework.delivery import Redactor
 from framework.delivery.result_checks import clean_json, clean_result, problems_of
 from framework.errors import APIError, IntegrationError, PayloadValidationError, RetryableError
-from framework.results import DELIVERED, Delivered, Failed, Result, Skipped
+from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
 from tests.framework.delivery.bench import SECRET, connected, plugin, said
 
 STATUS = "`status` must be an integer from 400 to 599, got"
@@ -64,6 +64,7 @@ IMPOSSIBLE: list[tuple[Any, str]] = [
     (Skipped("WHY", None), "`reason` must be a text, got NoneType"),  # type: ignore[arg-type]
     (Delivered(500), "`status` must be an integer from 100 to 399, got 500"),
     (Delivered("ok"), "`status` must be an integer from 100 to 399, got str"),  # type: ignore[arg-type]
+    (Unconfirmed("", "Why."), "`code` must be a text, got an empty text"),
 ]
 
 
@@ -73,8 +74,8 @@ def test_an_impossible_result_fails_its_event(result: Result, problem: str, hook
     answer = [DELIVERED, result] if hook == "perform_batch" else result
     with connected(plugin(**{hook: lambda: answer})) as connection:
         *_, found = connection.deliver([said("a"), said("b")]).results
-    kind = type(result).__name__
-    assert found == Failed(500, "RESULT_TYPE", f"Hook `{hook}` returned a {kind}: {problem}.")
+    kind = "an Unconfirmed" if isinstance(result, Unconfirmed) else f"a {type(result).__name__}"
+    assert found == Failed(500, "RESULT_TYPE", f"Hook `{hook}` returned {kind}: {problem}.")
     assert isinstance(found, Failed)
     assert not found.retryable  # it was sent
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httpx
 import pytest
 
 from framework.errors import APIError, DefinitionError, UnknownNameError
-from framework.sandbox import Fault, Sandbox, SandboxRequest, SandboxTransport
+from framework.sandbox import (
+    Fault,
+    Sandbox,
+    SandboxRequest,
+    SandboxResponse,
+    SandboxTransport,
+    serve,
+)
 from framework.sandbox.partner import LOG_LENGTH
 from tests.framework.sandbox.bell import Bell
 
@@ -183,6 +190,11 @@ def test_no_request_leaves_for_another_origin(client: httpx.Client) -> None:
     assert (caught.value.code, caught.value.status) == ("SANDBOX_ORIGIN", 400)
 
 
+def test_a_request_without_origin_is_named_as_that() -> None:
+    with pytest.raises(APIError, match="has no origin, only the path `/ring`"):
+        SandboxTransport(Bell()).handle_request(httpx.Request("GET", "/ring"))
+
+
 @pytest.mark.parametrize(
     ("origin", "simulated"),
     [
@@ -228,6 +240,46 @@ def test_a_sandbox_without_answer_says_what_to_write() -> None:
         Empty: "The sandbox `Empty` needs the method `answer`, or `route`.",
         Wrong: "The sandbox `Wrong` must return a SandboxResponse for `GET /a`, got dict.",
     }
+
+
+@pytest.mark.parametrize(
+    ("response", "problem"),
+    [
+        (SandboxResponse(99), "for `GET /a`, with a status from 200 to 599, got 99."),
+        (SandboxResponse(cast("int", "200")), "with a status from 200 to 599, got '200'."),
+        (SandboxResponse(200, {"a": object()}), "must be JSON, bytes or None: Object of type obj"),
+    ],
+)
+def test_an_impossible_response_is_named(response: SandboxResponse, problem: str) -> None:
+    with (
+        httpx.Client(transport=SandboxTransport(answering(response))) as client,
+        pytest.raises(DefinitionError) as caught,
+    ):
+        client.get("https://given.example/a")
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [299, 418, 499, 520])
+def test_a_partner_may_use_any_status(status: int) -> None:
+    sandbox = answering(SandboxResponse(status, {"ok": 1}))
+    with httpx.Client(transport=SandboxTransport(sandbox)) as client:
+        answer = client.get("https://given.example/a")
+    assert (answer.status_code, answer.json()) == (status, {"ok": 1})
+    with serve(sandbox) as server:
+        assert httpx.get(f"{server.url}/a").status_code == status
+
+
+def answering(response: SandboxResponse) -> Sandbox:
+    """Return a sandbox that always answers so."""
+
+    class Given(Sandbox):
+        origins: ClassVar[tuple[str, ...]] = ("https://given.example",)
+
+        def answer(self, request: SandboxRequest) -> SandboxResponse:
+            del request
+            return response
+
+    return Given()
 
 
 def test_calls_from_many_threads_all_count(bell: Bell) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from framework import Accepted, Action, DefinitionError, Delivered, Failed, Job, Payload
+from framework import Accepted, Action, DefinitionError, Delivered, Failed, Job, Payload, Pending
 from framework.cli.app import actions
 from framework.plugins import load_plugins
 from framework.sandbox import Fault, serve
@@ -251,6 +251,14 @@ def test_a_wrong_declaration_is_refused(given: dict[str, Any], problem: str) -> 
     [
         (lambda one: replace(one, poll=None, job=None), "returned Accepted, but has no `poll`."),
         (lambda one: replace(one, poll=lambda _: 5), "Hook `poll` must return nothing"),
+        (
+            lambda one: replace(one, poll=lambda _: Pending("5")),  # type: ignore[arg-type]
+            "`poll` returned a Pending: `after` must be a number of seconds or None, got str.",
+        ),
+        (
+            lambda one: replace(one, poll=lambda _: Pending(-5)),
+            "`poll` returned a Pending: `after` must be a number of seconds or None, got -5.",
+        ),
     ],
 )
 def test_a_wrong_answer_fails_every_row(

@@ -89,7 +89,9 @@ def broken(call: ChoicesCall[ListsSettings]) -> Any:
         raise RuntimeError(call.settings.token)
     if kind == "refuse":
         raise IntegrationError(f"Not with {call.settings.token}.", "NOT_NOW", 409)
-    return {"list": ["a"], "choice": Choices(["a"]), "page": Choices([], 2)}[str(kind)]  # type: ignore[list-item,arg-type]
+    label = Choices([Choice("a", 1)])  # type: ignore[arg-type]
+    wrong = {"list": ["a"], "choice": Choices(["a"]), "page": Choices([], 2), "label": label}  # type: ignore[list-item,arg-type]
+    return wrong[str(kind)]
 
 
 def make_list(call: HookCall[ListsSettings, NewList]) -> Saved:
@@ -98,6 +100,8 @@ def make_list(call: HookCall[ListsSettings, NewList]) -> Saved:
         return Saved({"wrong": 1})
     if call.inputs.name == "nothing":
         return None  # type: ignore[return-value]
+    if call.inputs.name == "empty":
+        return Saved(None)  # type: ignore[arg-type]
     made = call.client.post(f"{HOST}/lists", json={"name": call.inputs.name}).json()
     return Saved(MadeList(id=made["id"]), f"List {call.inputs.name} was made.")
 
