@@ -6,6 +6,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from keyword import iskeyword
+from sys import stdlib_module_names
 from typing import Any, Final, TypeVar
 
 from framework.errors import ConfigurationError, FrameworkError, UnknownNameError
@@ -136,7 +140,9 @@ def _destination_problems(new: NewDestination) -> Iterator[str]:
             f"The name of a destination has at most {MOST_OF_NAME} lower-case letters, digits and "
             f"hyphens, such as `acme-crm`, got {json.dumps(new.name)}."
         )
-    if new.name.replace("-", "_") in {"framework", "destinations", "tests", "httpx"}:
+    if iskeyword(new.package):
+        yield f"`{new.name}` is a word of Python's language, which no package is called."
+    elif _is_taken(new.package):
         yield f"`{new.name}` is the name of another package."
     if new.auth not in AUTH_KINDS:
         yield str(UnknownNameError.of("way to sign in", str(new.auth), AUTH_KINDS, "ways"))
@@ -151,6 +157,17 @@ def _destination_problems(new: NewDestination) -> Iterator[str]:
         yield "A destination needs actions with different names."
 
 
+def _is_taken(package: str) -> bool:
+    """Return whether Python, or what is installed and no destination, has a package so named."""
+    if package in stdlib_module_names or package in {"framework", "destinations", "tests"}:
+        return True
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:  # a folder without `__init__.py`
+        return False
+    points = entry_points(group="action_destinations")
+    return all(one.module.partition(".")[0] != package for one in points)
+
+
 def _action_problems(new: NewAction) -> Iterator[str]:
     yield from _text_problems(new, "name", "title", "description", "trigger")
     if not isinstance(new.name, str) or not isinstance(new.trigger, str):
@@ -160,7 +177,9 @@ def _action_problems(new: NewAction) -> Iterator[str]:
             f"The name of an action has at most {MOST_OF_ACTION} letters and digits, such as "
             f"`sendEvent`, got {json.dumps(new.name)}."
         )
-    if new.module in {"operation", "httpx", "framework"}:
+    if iskeyword(new.module):
+        yield f"`{new.name}` is a word of Python's language, which no module is called."
+    if new.module in {"operation", "operations", "httpx", "framework"}:
         yield f"`{new.name}` is taken."
     try:
         parse(new.trigger)

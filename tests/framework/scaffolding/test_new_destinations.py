@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,35 @@ def test_problems_are_reported_together(tmp_path: Path) -> None:
     told = CliRunner().invoke(actions, ["new", "action", "addNote", "--folder", str(tmp_path)])
     assert told.exit_code == 2
     assert "There is no destination in" in told.output
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("class", "is a word of Python's language, which no package is called."),
+        ("json", "`json` is the name of another package."),
+        ("pluggy", "`pluggy` is the name of another package."),
+        ("framework", "`framework` is the name of another package."),
+        ("jinja2", "`jinja2` is the name of another package."),
+    ],
+)
+def test_a_package_that_cannot_be_imported_is_not_written(name: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(problem)):
+        NewDestination(name=name)
+
+
+@pytest.mark.parametrize("name", ["class", "import", "operation", "operations"])
+def test_a_module_that_cannot_be_imported_is_not_written(name: str) -> None:
+    with pytest.raises(ConfigurationError):
+        NewAction(name=name)
+
+
+def test_names_that_only_resemble_others_are_free() -> None:
+    """Among them words that are only in some places words of the language."""
+    for name in ("json-lines", "match", "acme"):
+        assert NewDestination(name=name).package == name.replace("-", "_")
+    for name in ("match", "type", "json"):
+        assert NewAction(name=name).module == name
 
 
 def test_questions_are_asked(tmp_path: Path) -> None:
