@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -291,6 +292,16 @@ def test_an_extension_hears_of_the_batches_of_a_run(
     result = run_actions("run", "-c", "c.yaml", "-e", "e.ndjson", "--sandbox")
     assert result.exit_code == 0, result.output
     assert (place / "heard").read_text() == "send send 1\n" * 2
+
+
+def test_the_framework_is_not_counted_as_the_import_of_the_first_plugin() -> None:
+    code = (
+        "import sys\nfrom importlib.metadata import EntryPoint\nimport framework.plugins as it\n"
+        "it.load_plugins([EntryPoint('one', 'nowhere', 'action_destinations')])\n"
+        "assert {'httpx', 'framework.delivery'} <= {*sys.modules}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("seconds", [0.0, 3600.0])
