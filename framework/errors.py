@@ -51,6 +51,11 @@ A failure of the connection, such as a withdrawn consent, stops a run; its event
 """
 
 
+def how_to_install(extra: str) -> str:
+    """Return what to type to install what an *extra* of this distribution needs."""
+    return f"pip install 'action-destinations[{extra}]', or '.[{extra}]' in a checkout"
+
+
 class ErrorDescription(NamedTuple):
     """What a partner's error response says; the hook `describe_error` returns it.
 

@@ -47,8 +47,9 @@ CONNECTION, *_ = blocks("yaml")
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the folder in which README's commands are typed, with the files that they name."""
     (tmp_path / "criteo.connection.yaml").write_text(CONNECTION)
-    first, *_ = (EXAMPLES / "events.ndjson").read_text().splitlines()
-    (tmp_path / "events.ndjson").write_text(f"{first}\n")
+    (events,) = blocks("json")
+    first, *_ = events.splitlines()
+    (tmp_path / "events.ndjson").write_text(events)
     (tmp_path / "event.json").write_text(first)
     shutil.copy(EXAMPLES / "criteo.test.yaml", tmp_path)
     shutil.copy(EXAMPLES / "criteo.connection.yaml", tmp_path / "whole.yaml")
@@ -82,6 +83,14 @@ def test_a_command_ends_well(command: str, criteo: str) -> None:
 
     assert program == "actions"
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_both_events_are_delivered() -> None:
+    command = next(one for one in COMMANDS if "--sandbox" in one)
+    done = CliRunner().invoke(actions, [*shlex.split(command)[1:], "--json"])
+    counts = json.loads(done.output)["counts"]
+    assert [one["count"] for one in counts if one["outcome"] == "delivered"] == [1, 1]
 
 
 def test_only_commands_that_readme_shows_are_left_out() -> None:

@@ -9,13 +9,13 @@ import click
 
 from framework.cli import exits
 from framework.cli.audience_connection import connected
-from framework.cli.audience_options import confirm, end_command, print_malformed
+from framework.cli.audience_options import end_command, print_malformed
 from framework.cli.connections import Opened
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.progress import interruptions
 from framework.cli.stores import StoreAddress
-from framework.cli.terminal import echo
+from framework.cli.terminal import confirm, echo
 from framework.errors import ConfigurationError
 
 

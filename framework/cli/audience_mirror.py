@@ -11,7 +11,6 @@ from framework.cli.audience_connection import choose_audience, send_changes
 from framework.cli.audience_full_list import send_full_list, takes_full_lists
 from framework.cli.audience_options import (
     column_option,
-    confirm,
     end_command,
     json_option,
     opened_connection,
@@ -21,7 +20,7 @@ from framework.cli.audience_options import (
 from framework.cli.connections import connection_option, endpoint_option, open_connection
 from framework.cli.stores import StoreAddress, store_option
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import confirm, echo
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -77,12 +77,6 @@ def lines_of(malformed: MalformedLines) -> dict[str, Any]:
     }
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask on standard error, unless *yes*; raises click's Abort for a no."""
-    if not yes:
-        click.confirm(question, abort=True, err=True)
-
-
 def end_command(
     ctx: click.Context,
     sent: SentChanges | None,

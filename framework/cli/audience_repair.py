@@ -12,7 +12,6 @@ import click
 from framework.cli.audience_connection import AudienceConnection, send_changes
 from framework.cli.audience_options import (
     column_option,
-    confirm,
     connected_options,
     end_command,
     json_option,
@@ -23,7 +22,7 @@ from framework.cli.audience_options import (
 )
 from framework.cli.stores import StoreAddress
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import confirm, echo
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -89,7 +89,10 @@ def _opened(
 ) -> Iterator[DeadLetters | DeadLetterFile]:
     """Open the dead letters of a file run or of a store; raises UsageError unless one is given."""
     if (file is None) == (store is None):
-        raise click.UsageError("Name either a FILE of dead letters or a --store.")
+        raise click.UsageError(
+            "Name either a FILE of dead letters, which a run keeps next to its events "
+            "(EVENTS.NAME-DIGEST.dead-letters.ndjson), or a --store."
+        )
     if store is not None:
         with open_store(store) as opened:
             yield opened.dead_letters

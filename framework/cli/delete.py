@@ -19,13 +19,12 @@ from framework.cli.audience_connection import (
     identity_of,
     send_changes,
 )
-from framework.cli.audience_options import confirm
 from framework.cli.connections import Opened, endpoint_option, name_of, open_connection
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import confirm, echo
 from framework.errors import ConfigurationError
 from framework.results import Delivered, Failed, Skipped
 

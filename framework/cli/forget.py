@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from framework.cli.stores import StoreAddress, open_store, store_option
-from framework.cli.terminal import echo
+from framework.cli.terminal import confirm, echo
 from framework.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def forget(connection: str, store: StoreAddress, yes: bool) -> None:  # noqa: FB
             letters = opened.dead_letters.count(DeadLetterFilter(connection=connection))
             lost = {"waiting event": waiting, "dead letter": letters, "audience": audiences}
             kept = [_counted(number, what) for what, number in lost.items() if number]
-            if kept and not yes:
+            if kept:
                 question = f"Remove `{connection}` with {' and '.join(kept)}, which are lost then?"
-                click.confirm(question, abort=True, err=True)
+                confirm(question, yes=yes)
             opened.drop(connection)
         finally:
             claim.release()

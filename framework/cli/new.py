@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from framework.cli.terminal import echo
+from framework.cli.terminal import asking, echo
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def new(
         raise click.UsageError("Give the NAME of a destination, or `action NAME`.")
     described = _description(source) if source else {}
     described |= {"name": names[0]} if names else {}
-    destination = _destination(described, chosen, ask=not no_input and source is None)
+    ask = not no_input and source is None
+    with asking("Use --no-input for the defaults; options such as --title override them."):
+        destination = _destination(described, chosen, ask=ask)
     place = folder or Path(destination.name)
     for file in write_destination(destination, place):
         echo(f"Wrote {file}")

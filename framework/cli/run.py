@@ -22,6 +22,7 @@ from framework.cli.durations import Moment
 from framework.cli.event_files import unpack_option
 from framework.cli.file_deliveries import (
     FileDeliveries,
+    FileDelivery,
     deliver,
     kept_offline,
     select,
@@ -29,9 +30,15 @@ from framework.cli.file_deliveries import (
 from framework.cli.followed_deliveries import follow
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.run_log import log_options, run_log
-from framework.cli.run_options import RunOptions
+from framework.cli.run_options import RunOptions, dead_letters_of
 from framework.cli.stores import ledger_option, store_option
-from framework.cli.summaries import conclusion, not_started, print_panels, print_summary
+from framework.cli.summaries import (
+    conclusion,
+    failures_advice,
+    not_started,
+    print_panels,
+    print_summary,
+)
 from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo, note
@@ -39,6 +46,7 @@ from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from framework.delivery import Preview
+    from framework.relay import ConnectionIdentity
     from framework.sandbox import Sandbox
 
 _EXITS = "\n".join(f"  {code:<4} {text}" for code, text in exits.EXIT_CODES.items())
@@ -253,6 +261,19 @@ def _print(
             _print_requests(sandbox)
     _print_previews(deliveries.previews)
     _print_end(deliveries, options, single=single)
+    for one in deliveries.runs:
+        _print_advice(one, options, deliveries.serves)
+
+
+def _print_advice(
+    one: FileDelivery, options: RunOptions, serves: ConnectionIdentity | None
+) -> None:
+    """Print where to look at the events of a file that failed, if any."""
+    kept = dead_letters_of(options, one.events, serves) if serves else None
+    if kept is None and (options.table or options.unpack):
+        return  # `explain` would need the same options
+    if advice := failures_advice(one.summary, one.events, str(options.path), kept):
+        echo(advice)
 
 
 def _print_end(deliveries: FileDeliveries, options: RunOptions, *, single: bool) -> None:

@@ -86,11 +86,16 @@ def _command(slug: str, plugin: Plugin) -> click.Command:
 
 
 def _setting(key: str, label: str, default: str) -> click.Option:
-    flag = f"--{key.replace('_', '-')}"
+    flag = _flag(key)
     flags = dict.fromkeys([flag, flag.removesuffix("-id")])
     return click.Option(
         [*flags, key], default=default, show_default=True, help=f"{label} that the sandbox accepts."
     )
+
+
+def _flag(key: str) -> str:
+    """Return the option that names a setting."""
+    return f"--{key.replace('_', '-')}"
 
 
 def _fixed(origin: str) -> str:
@@ -113,6 +118,9 @@ def _starter(partner: Sandbox) -> Callable[..., None]:
         echo(f"{partner.name} sandbox: {server.url} (open it to see the received data)")
         for origin in partner.origins:
             echo(f"Deliver to it: actions run --endpoint {_fixed(origin)}={server.url} ...")
+        flags = ", ".join(_flag(key) for key in settings)
+        if flags:
+            echo(f"It accepts the values of {flags}; --help shows the defaults.")
         server.run()
 
     return start

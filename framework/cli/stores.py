@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from framework.errors import ConfigurationError
+from framework.errors import ConfigurationError, how_to_install
 from framework.quantities import read_size
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _postgres() -> type[PostgresStore]:
     except ImportError as error:
         raise ConfigurationError(
             f"A PostgreSQL store needs the package `psycopg` ({error}). Install it: "
-            "pip install 'action-destinations[postgres]'"
+            f"{how_to_install('postgres')}"
         ) from None
     return PostgresStore
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from framework.cli.tables import TableRow, print_table
@@ -105,6 +107,26 @@ def conclusion(summary: Summary, *, resumable: bool) -> str:
         text = _concluded(summary, resumable=resumable)
         return f"{text} The last line has no line end and was not read; --last-line reads it."
     return _concluded(summary, resumable=resumable)
+
+
+def failures_advice(
+    summary: Summary, events: str, connection: str, dead_letters: Path | None
+) -> str:
+    """Return a sentence about where to look at events of a file that failed in this run, if any.
+
+    *dead_letters* is the file that has them; without it, they are in the file *events*, which
+    standard input is not.
+    """
+    if not any(number for kind, number in summary.new_counts.items() if kind.outcome == "failed"):
+        return ""
+    if dead_letters:
+        if not dead_letters.is_file():
+            return ""
+        return f"Failed events are kept: actions dead-letters list {quote(str(dead_letters))}"
+    if not Path(events).is_file():
+        return ""
+    names = f"-c {quote(connection)} --event {quote(events)}"
+    return f"To see why events failed: actions explain {names}"
 
 
 def not_started(names: Sequence[str], *, overtakes: bool) -> str:

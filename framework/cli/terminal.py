@@ -56,6 +56,34 @@ def copied(write: Callable[[str], None]) -> Iterator[None]:
         _Copies.write = None
 
 
+@contextmanager
+def asking(otherwise: str) -> Iterator[None]:
+    """Turn the missing answer of a program or of a closed standard input into a UsageError.
+
+    *otherwise* is a sentence about how the command is given what the question in the block asks.
+    At a terminal, Ctrl-C and the end of the input abort the command, as click does.
+    """
+    try:
+        yield
+    except click.Abort:
+        if sys.stdin and sys.stdin.isatty():
+            raise
+        raise click.UsageError(f"There is no answer on standard input. {otherwise}") from None
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on standard error, unless *yes*; raises click's Abort for a no.
+
+    Raises UsageError where there is neither a terminal nor an answer.
+    """
+    if yes:
+        return
+    with asking("Use --yes to answer with yes."):
+        agreed = click.confirm(question, err=True)
+    if not agreed:
+        raise click.Abort
+
+
 def note(text: str, *, shown: bool) -> None:
     """Write *text* on standard error if it is to be *shown*; the log of a run has it anyway."""
     if shown:

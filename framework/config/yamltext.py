@@ -38,6 +38,11 @@ _TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
 _FORBIDDEN = Reader.NON_PRINTABLE
 _BREAKS = "\r\n|[\n\r\x85\u2028\u2029]"
 _WORDING = (
+    (
+        "did not find expected '-' indicator",
+        "expected `-` below that of the item before, but got {}",
+    ),
+    ("did not find expected key", "expected a key below the one before, got {}"),
     ("did not find expected (.*)", r"expected \1, but got {}"),
     ("found character that (.*)", r"found character {} that \1"),
     ("a tab character that.*", r"character {} that cannot start any token"),
@@ -45,7 +50,14 @@ _WORDING = (
 )
 _HINTS = {
     "'\\t'": "Indent with spaces.",
-    "mapping values are not allowed": "Put a text that holds `: ` into quotes.",
+    "mapping values are not allowed": "Put a text that holds `: ` into quotes, or indent the line "
+    "like the one before.",
+    "below that of the item before": "Indent all items of a list alike.",
+    "below the one before": "Indent all keys of an object alike.",
+    "<block end>": "Indent all items of a list, and all keys of an object, alike.",
+    "expected ',' or ']'": "Close the list with `]`, or put a comma between its items.",
+    "expected ',' or '}'": "Close the object with `}`, or put a comma between its keys.",
+    "unexpected end of stream": "Close the quotes of the text.",
     "cannot start any token": "Put the text into quotes.",
     "unexpected ':'": "Write a space after the key's `:`, or put a text with `:` into quotes.",
 }

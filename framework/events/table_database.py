@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from framework.errors import ConfigurationError, FrameworkError, StorageError
+from framework.errors import ConfigurationError, FrameworkError, StorageError, how_to_install
 from framework.events.table_formats import check_names, pattern_of, source_of, text
 
 if TYPE_CHECKING:
@@ -189,7 +189,6 @@ def _duckdb() -> Any:
         import duckdb  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigurationError(
-            f"Tables need the package `duckdb` ({error}). Install it: "
-            "pip install 'action-destinations[tables]'"
+            f"Tables need the package `duckdb` ({error}). Install it: {how_to_install('tables')}"
         ) from None
     return duckdb

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 
-from framework.errors import ConfigurationError, StorageError
+from framework.errors import ConfigurationError, StorageError, how_to_install
 from framework.version import VERSION
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 VARIABLES: Final = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 """Environment variables that name an endpoint."""
-
-INSTALL: Final = "pip install 'action-destinations[otel]'"
 
 _PATH: Final = "/v1/metrics"
 _FRESH: Final = 1.0
@@ -123,7 +121,9 @@ def check_otlp(endpoint: str | None) -> None:
         import opentelemetry.exporter.otlp.proto.http.metric_exporter  # noqa: PLC0415 - an extra
         import opentelemetry.sdk.metrics  # noqa: F401, PLC0415 - the same
     except ImportError:
-        problems.append(f"OpenTelemetry is not installed, which OTLP needs. Run: {INSTALL}")
+        problems.append(
+            f"OpenTelemetry is not installed, which OTLP needs. Run: {how_to_install('otel')}"
+        )
     if problems:
         raise ConfigurationError("\n".join(problems), problems)
 

@@ -92,7 +92,7 @@ def failures(path: Path, act: str) -> Iterator[None]:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) in _FULL:
             raise StoreFullError(
-                f"The store `{path}` cannot be {act}: its disk is full."
+                f"The store `{path}` cannot be {act}: its disk is full. Free some space."
             ) from error
         raise StorageError(f"The store `{path}` cannot be {act}: {error}.") from error
     except OSError as error:

@@ -154,7 +154,7 @@ def test_without_the_extra_the_option_is_refused_with_the_line_to_run(
         "Error: --otlp-endpoint must be an address with http or https, like "
         "http://127.0.0.1:4318.\n"
         "Error: OpenTelemetry is not installed, which OTLP needs. Run: pip install "
-        "'action-destinations[otel]'\n"
+        "'action-destinations[otel]', or '.[otel]' in a checkout\n"
     )
     assert not (bench.folder / "events.db").exists()
 

@@ -6,6 +6,7 @@ reads. The engines are imported when the first template needs them.
 
 from __future__ import annotations
 
+from framework.errors import how_to_install
 from framework.mapping.templates.placeholders import parse_placeholders
 from framework.mapping.templates.rendering_bounds import Template, TemplateError
 
@@ -23,8 +24,7 @@ def compile_liquid(source: str) -> Template:
         )
     except ModuleNotFoundError as error:
         raise TemplateError(
-            f"needs the package `python-liquid` ({error}). Install it: "
-            "pip install 'action-destinations[liquid]'"
+            f"needs the package `python-liquid` ({error}). Install it: {how_to_install('liquid')}"
         ) from None
     return parse_liquid(source)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 import subprocess
 import sys
@@ -182,6 +184,19 @@ def test_a_sandbox_offers_the_settings_that_it_lets_in(run_actions: Actions) -> 
     text = "There is no sandbox for `shopp`. Known sandboxes: shop."
     assert result.stderr.endswith(f"\nError: {text}\n")
     assert result.exit_code == exits.USAGE
+
+
+def test_a_sandbox_says_how_to_deliver_to_it(site: Path) -> None:
+    """With its address, and the options that name what it accepts, but not their values."""
+    command = [sys.executable, "-m", "framework", "sandbox", "shop", "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(3)]
+        process.terminate()
+    assert re.fullmatch(r"Shop sandbox: http://127\.0\.0\.1:\d+ \(open it .*\)\n", lines[0])
+    assert lines[1].startswith("Deliver to it: actions run --endpoint https://shop.example=http")
+    assert lines[2] == "It accepts the values of --customer, --key; --help shows the defaults.\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -79,7 +79,7 @@ def test_letters_are_those_of_a_file_or_of_a_store(run_actions: Actions, dead: P
     for given in ([], [dead, "--store", "sqlite:events.db"]):
         result = run_actions("dead-letters", "list", *given)
         assert result.exit_code == exits.USAGE
-        assert "Name either a FILE of dead letters or a --store." in result.stderr
+        assert "(EVENTS.NAME-DIGEST.dead-letters.ndjson), or a --store." in result.stderr
 
 
 def test_letters_of_a_file_are_replayed_over_a_connection(run_actions: Actions, dead: Path) -> None:

@@ -148,7 +148,8 @@ def test_identifiers_can_be_kept_off_the_command_line(
 
 def test_it_asks_and_says_what_is_found(bench: AudienceBench, criteo: CriteoSandbox) -> None:
     result = delete(bench, "--user-id", "person-0", "--store", bench.store_option)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
+    assert "Use --yes to answer with yes." in result.stderr
     assert (
         "Delete the person at `ads`, and erase 2 events, 1 dead letters and 3 states in "
         "audiences?" in result.stderr

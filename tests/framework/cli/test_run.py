@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,8 +62,23 @@ def test_a_run_reports_the_result_of_every_event(
         "",
     ]
     assert end.startswith("5 lines in ")
+    advice = f"To see why events failed: actions explain -c {connection} --event {events}"
+    assert end.splitlines()[1:] == [advice]
     assert result.stderr == ""
     assert result.exit_code == exits.FAILED
+
+
+def test_the_end_names_the_file_of_failed_events(
+    run_actions: Actions, connection: Path, write_events: Write, shop: str
+) -> None:
+    """Only if events failed in this run, and with a command that works as it is."""
+    events = write_events(MIXED)
+    command = ("run", "-c", connection, "-e", events, "--endpoint", shop)
+    *_, advice = run_actions(*command).stdout.splitlines()
+    before, _, listing = advice.partition("actions ")
+    assert before == "Failed events are kept: "
+    assert "UNPROCESSABLE_ENTITY" in run_actions(*shlex.split(listing)).stdout
+    assert "Failed events" not in run_actions(*command).stdout
 
 
 def test_a_run_is_printed_as_json(

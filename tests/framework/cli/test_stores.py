@@ -70,6 +70,9 @@ def test_memberships_without_a_stream_are_forgotten(address: str) -> None:
     refused = run("forget", "ads", "--store", address)
     assert refused.exit_code != 0
     assert "Remove `ads` with 1 audience, which are lost then?" in refused.output
+    assert "no answer on standard input. Use --yes to answer with yes." in refused.output
+    declined = CliRunner().invoke(actions, ["forget", "ads", "--store", address], input="n\n")
+    assert (declined.exit_code, "Aborted!" in declined.output) == (1, True)
     assert "spring" in run("audience", "list", "--store", address).output
     forgotten = run("forget", "ads", "--store", address, "--yes")
     assert forgotten.output == "Removed the connection `ads`.\n"

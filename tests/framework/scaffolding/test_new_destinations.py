@@ -152,6 +152,13 @@ def test_questions_are_asked(tmp_path: Path) -> None:
     assert 'name="Acme!"' in (tmp_path / "a" / "acme" / "__init__.py").read_text()
 
 
+def test_without_answers_the_way_out_is_named(tmp_path: Path) -> None:
+    told = CliRunner().invoke(actions, ["new", "acme", "--folder", str(tmp_path / "a")])
+    assert told.exit_code == 2
+    assert "There is no answer on standard input. Use --no-input for the defaults" in told.stderr
+    assert not (tmp_path / "a").exists()
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     """Neither a folder nor a list of actions that was changed by hand."""
     folder = tmp_path / "acme"
