@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -115,12 +115,15 @@ def _starter(partner: Sandbox) -> Callable[..., None]:
             raise ConfigurationError(
                 f"The address 127.0.0.1:{port} cannot be used: {reason}. Try `--port 0`."
             ) from None
-        echo(f"{partner.name} sandbox: {server.url} (open it to see the received data)")
-        for origin in partner.origins:
-            echo(f"Deliver to it: actions run --endpoint {_fixed(origin)}={server.url} ...")
-        flags = ", ".join(_flag(key) for key in settings)
-        if flags:
-            echo(f"It accepts the values of {flags}; --help shows the defaults.")
-        server.run()
+        server.run(lambda: _announce(partner, server.url, settings))
 
     return start
+
+
+def _announce(partner: Sandbox, url: str, settings: Iterable[str]) -> None:
+    """Print the address of a sandbox, and how to deliver to it."""
+    echo(f"{partner.name} sandbox: {url} (open it to see the received data)")
+    for origin in partner.origins:
+        echo(f"Deliver to it: actions run --endpoint {_fixed(origin)}={url} ...")
+    if flags := ", ".join(_flag(key) for key in settings):
+        echo(f"It accepts the values of {flags}; --help shows the defaults.")

@@ -77,10 +77,15 @@ class Server:
         """The server's origin: `http://` with host and port, without a trailing slash."""
         return f"http://{self._host}:{self.port}"
 
-    def run(self) -> None:
-        """Serve until the process is interrupted."""
+    def run(self, announce: Callable[[], None] = lambda: None) -> None:
+        """Serve until the process is interrupted; call *announce* when the server has started.
+
+        An interruption while something is announced ends the server, too. Outside of this method
+        it would leave cheroot's threads, for which the process waits.
+        """
         # In a thread of its own: what interrupts one of the waits in there can get lost.
         with suppress(KeyboardInterrupt), self:
+            announce()
             self._over.wait_until_open()
 
     def __enter__(self) -> Self:

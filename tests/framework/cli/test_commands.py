@@ -187,13 +187,17 @@ def test_a_sandbox_offers_the_settings_that_it_lets_in(run_actions: Actions) -> 
 
 
 def test_a_sandbox_says_how_to_deliver_to_it(site: Path) -> None:
-    """With its address, and the options that name what it accepts, but not their values."""
+    """With its address, and the options that name what it accepts, but not their values.
+
+    A signal that comes while the last line is printed ends it as well.
+    """
     command = [sys.executable, "-m", "framework", "sandbox", "shop", "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout
         lines = [process.stdout.readline() for _ in range(3)]
         process.terminate()
+        assert process.wait(60) == 0
     assert re.fullmatch(r"Shop sandbox: http://127\.0\.0\.1:\d+ \(open it .*\)\n", lines[0])
     assert lines[1].startswith("Deliver to it: actions run --endpoint https://shop.example=http")
     assert lines[2] == "It accepts the values of --customer, --key; --help shows the defaults.\n"
