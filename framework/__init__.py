@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         DeletionRequest,
         OAuthClientCredentials,
         OAuthRefreshToken,
+        PluginStore,
         Report,
         api_key,
         basic,
@@ -113,7 +114,7 @@ _EXPORTS = {
     ),
     "delivery": (
         "BatchReport Cache Client Columns Connection DeletionRequest OAuthClientCredentials "
-        "OAuthRefreshToken Report api_key basic bearer connect json_body"
+        "PluginStore OAuthRefreshToken Report api_key basic bearer connect json_body"
     ),
     "errors": (
         "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "
@@ -181,6 +182,7 @@ __all__ = [
     "Payload",
     "PayloadValidationError",
     "Pending",
+    "PluginStore",
     "PollCall",
     "Preset",
     "Rate",

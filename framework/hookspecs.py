@@ -176,6 +176,7 @@ def perform(
     subscription: Subscription,
     features: Mapping[str, Any],
     audience_settings: Mapping[str, Any],
+    store: Any,
     cache: Any,
     logger: logging.Logger,
     clock: Clock,
@@ -204,6 +205,8 @@ def perform(
     *subscription* is the one that the event has matched, with its name, its ID, if it has one, and
     its mapping as it is saved: fields that it leaves out take their defaults. It is read only.
     *features* holds the feature flags of the connection by name: texts, numbers, booleans or None.
+    *store* keeps values across commands and processes; see `framework.PluginStore`. In dry runs and
+    with the sandbox it lasts as long as the connection.
     *full_list* is True for the last call of a whole list, see `Audiences.full_sync`: everybody who
     was not sent since its beginning is to be removed.
     *resource* is what the hook `open_resource` has opened, None without that hook.
@@ -227,6 +230,7 @@ def perform_batch(
     subscription: Subscription,
     features: Mapping[str, Any],
     audience_settings: Mapping[str, Any],
+    store: Any,
     cache: Any,
     logger: logging.Logger,
     clock: Clock,

@@ -269,6 +269,13 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
             "The settings of the connection: an instance of the settings class, or a dictionary.",
             "your Settings class",
         ),
+        "store": ArgumentText(
+            "Few and small JSON values that last across commands and processes: `get`, `put`, "
+            "`create` (only if absent), `delete`, and `lock`. They are kept in `NAME.state.json` "
+            "beside the connection file, or in the store of the relay; in dry runs and with the "
+            "sandbox they last as long as the connection. Keep no personal data there.",
+            "PluginStore",
+        ),
         "subscription": ArgumentText(
             "The subscription that the event has matched: `name`, `id` (empty without one) and "
             "`mapping` as it is saved, without default mappings. It cannot be changed: objects are "

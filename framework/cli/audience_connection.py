@@ -11,6 +11,7 @@ from framework.cli.connections import (
     kept_audiences,
     name_of,
     origins_text,
+    plugin_store,
     rotated_tokens,
 )
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
@@ -208,6 +209,7 @@ def connected(opened: Opened, store: EventStore | None, endpoints: Mapping[str, 
         consent=file.consent,
         audience_settings=file.audiences,
         features=file.features,
+        store=plugin_store(opened, sent_to, store),
         options=options,
         transport=make_transport(redirect=endpoints, options=options),
         retry=Retry(attempts=2, total=15.0),

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from framework.config import ConnectionFile, Diagnostic, Reading
     from framework.definition import Destination
-    from framework.delivery import Connection, KeptAudiences, KeptTokens
+    from framework.delivery import Connection, KeptAudiences, KeptTokens, PluginStore
     from framework.plugins import Plugin
+    from framework.relay import EventStore
 
 connection_option = click.option(
     "--connection",
@@ -197,6 +198,29 @@ def kept_audiences(opened: Opened, sent_to: str = "") -> KeptAudiences | None:
     from framework.relay import StateFile, state_path  # noqa: PLC0415 - heavy
 
     return KeptAudiences(StateFile(state_path(opened.file.file)), sent_to)
+
+
+def plugin_store(
+    opened: Opened, sent_to: str = "", store: EventStore | None = None
+) -> PluginStore | None:
+    """Return where the destination keeps values: in *store*, else beside the connection file.
+
+    Raises ConfigurationError if others can read that file.
+    """
+    from framework.delivery import PluginStore, keeps_state  # noqa: PLC0415 - heavy, at first use
+
+    slug = opened.plugin.definition.slug
+    if not keeps_state(opened.plugin):
+        return None
+    if store:
+        return PluginStore(store.state, slug, sent_to, name_of(opened))
+    if not Path(opened.file.file).is_file():
+        return None
+    from framework.relay import StateFile, state_path  # noqa: PLC0415 - heavy
+
+    state = StateFile(state_path(opened.file.file))
+    state.keys("plugin")
+    return PluginStore(state, slug, sent_to)
 
 
 def origins_text(endpoints: Mapping[str, str]) -> str:

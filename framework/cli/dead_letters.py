@@ -6,7 +6,7 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -21,6 +21,7 @@ from framework.cli.connections import (
     name_of,
     open_connection,
     origins_text,
+    plugin_store,
     rotated_tokens,
 )
 from framework.cli.installed import plugins_print_to_stderr
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         DeadLetterFile,
         DeadLetterFilter,
         DeadLetters,
+        EventStore,
     )
     from framework.results import Result
 
@@ -262,6 +264,7 @@ def replay(  # noqa: PLR0913 - each is an option of its own
     echo("Replayed events are sent after newer ones about the same person.", err=True)
     sent_to = origins_text(endpoints)
     with (
+        open_store(ledger) if ledger else nullcontext() as store,
         plugins_print_to_stderr(),
         connect(
             opened.plugin,
@@ -271,12 +274,13 @@ def replay(  # noqa: PLR0913 - each is an option of its own
             consent=file.consent,
             audience_settings=file.audiences,
             features=file.features,
+            store=plugin_store(opened, sent_to, store),
             options=file.delivery,
             transport=make_transport(redirect=endpoints, options=file.delivery),
             tokens=rotated_tokens(opened, sent_to),
             audiences=kept_audiences(opened, sent_to),
         ) as connection,
-        _members(ledger, connection, name_of(opened), sent_to) as members,
+        _members(store, connection, name_of(opened), sent_to) as members,
     ):
         results = _replayed(connection, found, members)
         if members:
@@ -290,19 +294,16 @@ def replay(  # noqa: PLR0913 - each is an option of its own
 
 @contextmanager
 def _members(
-    address: StoreAddress | None, connection: Connection, name: str, sent_to: str
+    store: EventStore | None, connection: Connection, name: str, sent_to: str
 ) -> Iterator[ClaimedLedger | None]:
-    """Claim the connection in the store at *address*, and yield its ledger, if there is one."""
-    if address is None:
+    """Claim the connection in *store*, and yield its ledger, if there is one."""
+    if store is None:
         yield None
         return
     from framework.relay import ConnectionIdentity, claimed_ledger  # noqa: PLC0415 - heavy
 
     serves = ConnectionIdentity.of(connection, name, sent_to)
-    with (
-        open_store(address) as store,
-        claimed_ledger(store, name, connection, serves, otherwise="") as members,
-    ):
+    with claimed_ledger(store, name, connection, serves, otherwise="") as members:
         yield members
 
 

@@ -16,6 +16,7 @@ from framework.cli.connections import (
     Opened,
     kept_audiences,
     name_of,
+    plugin_store,
     rotated_tokens,
 )
 from framework.cli.delivery_options import patience_of
@@ -245,6 +246,7 @@ def _connection(
         consent=file.consent,
         audience_settings=file.audiences,
         features=file.features,
+        store=None if options.offline else plugin_store(opened, options.sent_to, store),
         options=options.delivery_of(opened),
         transport=_transport(options, opened, sandbox),
         retry=Retry(attempts=2, total=15.0),  # further tries are made by the run

@@ -71,6 +71,7 @@ def route_of(
     from framework.delivery import (  # noqa: PLC0415 - heavy
         KeptAudiences,
         KeptTokens,
+        PluginStore,
         Retry,
         connect,
         make_transport,
@@ -81,7 +82,7 @@ def route_of(
     sandbox = _sandbox(opened) if options.sandbox else None
     if sandbox:
         sandboxes[name] = sandbox
-    files = [opened.file]
+    files, scope = [opened.file], (plugin.definition.slug, options.sent_to, name)
 
     def open_connection_anew(rates: RateStores, state: StateStore) -> Connection:
         file = files.pop() if files else _read_again(opened)
@@ -100,6 +101,7 @@ def route_of(
             consent=file.consent,
             audience_settings=file.audiences,
             features=file.features,
+            store=None if sandbox else PluginStore(state, *scope),
             options=delivery,
             transport=transport,
             retry=Retry(attempts=2, total=15.0),  # further tries are the relay's

@@ -31,6 +31,7 @@ from framework.delivery.performing import HookRunner
 from framework.delivery.permission import DeletionRequest, is_deletion
 from framework.delivery.pipeline import Connection
 from framework.delivery.plugin_calls import Implementation, Preview
+from framework.delivery.plugin_store import PluginStore, keeps_state
 from framework.delivery.prepare import Intake
 from framework.delivery.prepared_rows import Prepared, RowIds
 from framework.delivery.rate_limits import RateStores
@@ -106,6 +107,7 @@ __all__ = [
     "OAuthRefreshToken",
     "OfflinePlugin",
     "Patience",
+    "PluginStore",
     "Prepared",
     "Preview",
     "RateHeaders",
@@ -137,6 +139,7 @@ __all__ = [
     "is_deletion",
     "job_records",
     "json_body",
+    "keeps_state",
     "make_transport",
     "network_allowed",
     "no_network",

@@ -35,6 +35,7 @@ from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HOOKS_THAT_SEND, HookRunner
 from framework.delivery.pipeline import Connection
 from framework.delivery.plugin_calls import Implementation
+from framework.delivery.plugin_store import PluginStore
 from framework.delivery.rate_limits import RateLimits, RateStores, limits_of
 from framework.delivery.recognition import addresses_in
 from framework.delivery.resources import ResourcePlugin, open_by
@@ -44,6 +45,7 @@ from framework.delivery.transports import Network
 from framework.delivery.workers import CurrentStop, Handover, StoppableClock
 from framework.delivery_options import DeliveryOptions
 from framework.errors import ConfigurationError, DefinitionError, IntegrationError
+from framework.state_store import MemoryState
 
 _logger = logging.getLogger("action_destinations")
 
@@ -67,6 +69,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     audiences: KeptAudiences | None = None,
     audience_settings: Mapping[str, Mapping[str, Any]] | None = None,
     features: Mapping[str, Any] | None = None,
+    store: PluginStore | None = None,
     resource: Callable[[], Any] | None = None,
     strict: bool = False,
     offline: bool = False,
@@ -86,7 +89,8 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
     IDs of audiences that the partner has created are kept in *audiences*. Hooks get the *cache*,
     by default one of the connection's own.
     *audience_settings* are those of audiences, by key, whose events bring none; *features* are
-    the values of feature flags, which hooks can read.
+    the values of feature flags, which hooks can read; hooks keep values in *store*, by default as
+    long as the connection.
     *transport* replaces the network, *resource* the hook `open_resource`; *strict* is for test
     benches, see `HookRunner`.
     An *offline* connection keeps the destination from reaching the outside by other means than
@@ -166,6 +170,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         guard=guard,
         audience_settings=audience_settings or {},
         features=_flags(features or {}),
+        store=store or PluginStore(MemoryState()),
         extend=extending.extended if extending else None,
         handover=Handover(always=offline or strict),
         previews=[] if offline and definition.transport == "other" else None,

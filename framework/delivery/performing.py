@@ -36,12 +36,14 @@ from framework.delivery.identifier_mask import masking
 from framework.delivery.list_end import ListEnd
 from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
+from framework.delivery.plugin_store import PluginStore
 from framework.delivery.report import BatchReport
 from framework.delivery.result_checks import clean_json
 from framework.delivery.workers import Handover, current_watch
 from framework.errors import Stopped
 from framework.paths import Event
 from framework.results import DELIVERED, Delivered, Failed, Result, Skipped, Unconfirmed
+from framework.state_store import MemoryState
 
 MAX_PREVIEWS: Final = 100
 """Previews of dry runs that are kept."""
@@ -65,7 +67,8 @@ class HookRunner:
     If *previews* is a list, `perform` is never called: the batches are skipped, and what the hook
     `preview` returns for them is added to the list. *guard* wraps the functions of actions, and
     *extend* returns the client that they get. *audience_settings* are those of audiences, by key,
-    whose events bring none. *features* are the feature flags of the connection.
+    whose events bring none. *features* are the feature flags of the connection, and *store*
+    has what its hooks keep.
     """
 
     plugin: Implementation
@@ -79,6 +82,7 @@ class HookRunner:
     previews: list[Preview] | None = None
     audience_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     features: Mapping[str, Any] = field(default_factory=dict)
+    store: PluginStore = field(default_factory=lambda: PluginStore(MemoryState()), repr=False)
     extend: Callable[..., Client] | None = None
     guard: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
     list_end: ListEnd = field(default_factory=ListEnd, repr=False)
@@ -461,7 +465,7 @@ def distinct(results: Sequence[Result]) -> Sequence[Result]:
 
 _HOOKS: Final = ("identify", *HOOKS_THAT_SEND)
 _OF_CONNECTION: Final = frozenset(
-    {"client", "settings", "cache", "logger", "clock", "confide", "features"}
+    {"client", "settings", "cache", "logger", "clock", "confide", "features", "store"}
 )
 _OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hook_outputs"})
 _OF_BATCH: Final = frozenset(

@@ -28,10 +28,12 @@ from framework.delivery import (
     DryRun,
     KeptAudiences,
     KeptTokens,
+    PluginStore,
     Redactor,
     Retry,
     Throttle,
     connect,
+    keeps_state,
     make_transport,
 )
 from framework.delivery_options import DeliveryOptions
@@ -185,6 +187,7 @@ class Workspace:
             options=self._delivery,
             audience_settings=self.file.audiences if self.file else {},
             features=chosen.features,
+            store=self._plugin_store(chosen, mode),
             transport=transport,
             retry=Retry.never(),
             throttle=None if mode == "live" else Throttle(),
@@ -263,6 +266,15 @@ class Workspace:
         if file is None or file.destination != definition.slug or not Path(file.file).is_file():
             return None
         return KeptAudiences(StateFile(state_path(file.file)))
+
+    def _plugin_store(self, chosen: Chosen, mode: Mode) -> PluginStore | None:
+        """Return where live calls with the settings of the file keep values: beside it."""
+        file, slug = self.file, chosen.slug
+        if mode != "live" or not keeps_state(chosen.plugin) or file is None:
+            return None
+        if file.destination != slug or chosen.settings != file.settings:
+            return None
+        return PluginStore(StateFile(state_path(file.file)), slug, "")
 
     def keep_outputs(
         self, chosen: Chosen, subscription: Subscription, outputs: Mapping[str, Any]

@@ -19,6 +19,7 @@ from framework.delivery import (
     FullList,
     KeptAudiences,
     KeptTokens,
+    PluginStore,
     Report,
     Retry,
     SavedMapping,
@@ -77,9 +78,10 @@ class Harness(Generic[_Sandbox_co]):
     `http`. Unexpected exceptions of the destination are raised.
     *sandbox*, a class or an object, replaces that of the destination. *clock* is the one clock of
     framework, client and sandbox, such as a `FrozenClock`, on which waits take no time. Tokens and
-    the `cache` of hooks last as long as the harness, whose calls share them. With a *store*, tokens
-    and IDs of audiences are kept in it; without one, these IDs last for one call. Requests are
-    repeated as *retry* says, by default never. *features* are feature flags, which hooks can read.
+    the `cache` of hooks last as long as the harness, whose calls share them. With a *store*,
+    tokens, IDs of audiences and what hooks keep are in it; without one, IDs of audiences last for
+    one call, what hooks keep as long as the harness. Requests are repeated as *retry* says, by
+    default never. *features* are feature flags, which hooks can read.
     The attribute `sandbox` has the class of the *sandbox* that is given; otherwise it is that of
     the destination, or None.
     Raises DefinitionError for an invalid plugin, UnknownNameError for an unknown slug.
@@ -133,7 +135,9 @@ class Harness(Generic[_Sandbox_co]):
         self.sandbox = found  # type: ignore[assignment]  # the overloads say which class it has
         self._clock = clock
         self._store = store
-        self._tokens = KeptTokens(store or MemoryState())
+        state = store or MemoryState()
+        self._tokens = KeptTokens(state)
+        self._plugin_store = PluginStore(state, self.plugin.definition.slug)
         self._cache = Cache((clock or SystemClock()).monotonic)
         self._features = features
         self._retry = retry or Retry.never()
@@ -316,6 +320,7 @@ class Harness(Generic[_Sandbox_co]):
             cache=self._cache,
             audiences=KeptAudiences(self._store) if self._store else None,
             features=self._features,
+            store=self._plugin_store,
             resource=self._resource,
             strict=True,
             offline=dry or (self._offline and self.plugin.definition.transport == "http"),

@@ -21,7 +21,14 @@ from framework.definition import (
     Subscription,
     SyncMode,
 )
-from framework.delivery import Cache, Client, Connection, OAuthRefreshToken, bearer
+from framework.delivery import (
+    Cache,
+    Client,
+    Connection,
+    OAuthRefreshToken,
+    PluginStore,
+    bearer,
+)
 from framework.errors import (
     APIError,
     DefinitionError,
@@ -338,6 +345,7 @@ BY_TYPE = {
     "action": Action,
     "client": Client,
     "cache": Cache,
+    "store": PluginStore,
     "logger": logging.Logger,
     "clock": InterruptibleClock,
     "stop": threading.Event,
