@@ -98,8 +98,7 @@ def _show_generated(path: str, form: InputKind) -> None:
             opened.plugin,
             settings,
             subscriptions,
-            consent=opened.file.consent,
-            audience_settings=opened.file.audiences,
+            **opened.file.arguments,
             transport=DryRun(),
         )
     with found:

@@ -113,8 +113,7 @@ def _test(opened: Opened, name: str, event: dict[str, Any]) -> dict[str, Any]:
                 file.settings,
                 file.subscriptions,
                 case,
-                file.consent,
-                features=file.features,
+                **file.arguments,
             )
             for _ in range(2)
         )

@@ -108,8 +108,6 @@ def _results(file: CaseFile) -> Iterator[CaseResult]:
                 given.settings,
                 given.subscriptions,
                 case,
-                given.consent,
-                filters=given.filters,
-                features=given.features,
+                **given.arguments,
             )
         yield result

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from framework.config.diagnostics import Diagnostic, DiagnosticList, Spot, errors, refuse
 from framework.config.nodes import DocumentNode, DocumentScalar, Unreadable
@@ -112,6 +112,15 @@ class SubscriptionItem:
         return self.parts[part].at(*path).spot
 
 
+class ConnectionArguments(TypedDict):
+    """What a file says besides settings and subscriptions, as arguments of `connect`."""
+
+    filters: tuple[DestinationFilter, ...]
+    consent: tuple[str, ...]
+    audience_settings: Mapping[str, Mapping[str, Any]]
+    features: Mapping[str, DocumentScalar]
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionFile:
     """A usable connection file; names are checked against a destination elsewhere.
@@ -140,6 +149,16 @@ class ConnectionFile:
     def filters(self) -> tuple[DestinationFilter, ...]:
         """The destination filters in the order of the file."""
         return tuple(item.filter for item in self.filter_items)
+
+    @property
+    def arguments(self) -> ConnectionArguments:
+        """The arguments that every connection of this file is opened with."""
+        return {
+            "filters": self.filters,
+            "consent": self.consent,
+            "audience_settings": self.audiences,
+            "features": self.features,
+        }
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:

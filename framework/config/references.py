@@ -54,7 +54,7 @@ class References:
                 if match[1] and match[1].startswith(("env:", "file:")):
                     self._findings.warning(
                         "AD304", spot, f"`{match[0]}` is not replaced here.",
-                        "References are resolved in `settings` and `delivery` only.",
+                        "References are resolved in `settings`, `delivery` and `audiences` only.",
                     )  # fmt: skip
 
     def _value(self, match: re.Match[str], spot: Spot) -> str:

@@ -40,7 +40,7 @@ _BREAKS = "\r\n|[\n\r\x85\u2028\u2029]"
 _WORDING = (
     (
         "did not find expected '-' indicator",
-        "expected `-` below that of the item before, but got {}",
+        "expected `-` below that of the item before, got {}",
     ),
     ("did not find expected key", "expected a key below the one before, got {}"),
     ("did not find expected (.*)", r"expected \1, but got {}"),

@@ -15,7 +15,6 @@ from framework.config import Case
 from framework.definition import DestinationFilter, Subscription
 from framework.delivery import (
     DELETIONS,
-    Connection,
     DryRun,
     Exchange,
     Implementation,
@@ -46,18 +45,35 @@ def run_case(  # noqa: PLR0913 - the parts of a connection, and the test
     settings: Mapping[str, Any],
     subscriptions: tuple[Subscription, ...],
     case: Case,
-    consent: Sequence[str] = (),
     *,
+    consent: Sequence[str] = (),
     filters: Sequence[DestinationFilter] = (),
+    audience_settings: Mapping[str, Mapping[str, Any]] | None = None,
     features: Mapping[str, Any] | None = None,
 ) -> CaseResult:
     """Deliver the events of *case* to a new sandbox and compare the results.
 
     *consent* names the consent categories that events need; *filters* come before subscriptions,
-    *features* are the feature flags that hooks can read.
+    *audience_settings* are those of audiences by key, *features* the flags that hooks can read.
     Raises ConfigurationError if the connection is invalid.
     """
-    with _open(plugin, settings, subscriptions, consent, filters, features=features) as connection:
+    transport: Any = DryRun()
+    if plugin.implements("sandbox"):
+        sandbox = plugin.call("sandbox")
+        sandbox.admit(settings)
+        transport = SandboxTransport(sandbox)
+    with connect(
+        plugin,
+        settings,
+        subscriptions,
+        filters=filters,
+        consent=consent,
+        audience_settings=audience_settings,
+        features=features,
+        transport=transport,
+        retry=Retry.never(),
+        offline=True,
+    ) as connection:
         if plugin.implements("sandbox"):
             connection.check_authentication()
         report = connection.deliver(case.events)
@@ -68,33 +84,6 @@ def run_case(  # noqa: PLR0913 - the parts of a connection, and the test
     if case.calls is not None:
         differences += call_differences(case.calls, calls)
     return CaseResult(case, tuple(differences), in_expected_form(case.expect, results), calls)
-
-
-def _open(  # noqa: PLR0913 - the parts of a connection
-    plugin: Implementation,
-    settings: Mapping[str, Any],
-    subscriptions: tuple[Subscription, ...],
-    consent: Sequence[str],
-    filters: Sequence[DestinationFilter],
-    *,
-    features: Mapping[str, Any] | None,
-) -> Connection:
-    transport: Any = DryRun()
-    if plugin.implements("sandbox"):
-        sandbox = plugin.call("sandbox")
-        sandbox.admit(settings)
-        transport = SandboxTransport(sandbox)
-    return connect(
-        plugin,
-        settings,
-        subscriptions,
-        filters=filters,
-        consent=consent,
-        features=features,
-        transport=transport,
-        retry=Retry.never(),
-        offline=True,
-    )
 
 
 def _results(report: Report, events: int) -> list[dict[str, Any]]:

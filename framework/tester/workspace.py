@@ -86,6 +86,7 @@ class Chosen:
     consent: tuple[str, ...] = ()
     filters: tuple[DestinationFilter, ...] = ()
     features: Mapping[str, Any] = field(default_factory=dict)
+    audience_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def run(self, case: Case) -> CaseResult:
         """Deliver the events of a test to a new sandbox; see `run_case`."""
@@ -94,8 +95,9 @@ class Chosen:
             self.settings,
             self.subscriptions,
             case,
-            self.consent,
+            consent=self.consent,
             filters=self.filters,
+            audience_settings=self.audience_settings,
             features=self.features,
         )
 
@@ -159,7 +161,10 @@ class Workspace:
         consent = tuple(raw.get("consent", {}).get("categories", ()))
         filters = read_given_filters(raw.get("filters", ()), redactor)
         features = self.file.features if self.file else {}
-        return Chosen(plugin, settings, subscriptions, redactor, consent, filters, features)
+        audiences = self.file.audiences if self.file else {}
+        return Chosen(
+            plugin, settings, subscriptions, redactor, consent, filters, features, audiences
+        )
 
     @contextmanager
     def open(self, chosen: Chosen, mode: Mode) -> Iterator[Connection]:
@@ -185,7 +190,7 @@ class Workspace:
             filters=chosen.filters,
             consent=chosen.consent,
             options=self._delivery,
-            audience_settings=self.file.audiences if self.file else {},
+            audience_settings=chosen.audience_settings,
             features=chosen.features,
             store=self._plugin_store(chosen, mode),
             transport=transport,

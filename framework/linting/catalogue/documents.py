@@ -171,10 +171,10 @@ FILES: Final = (
     Entry(
         "AD304",
         "A reference is not resolved.",
-        "Text outside of `settings` and `delivery` is sent unchanged.",
+        "Text outside of `settings`, `delivery` and `audiences` is sent unchanged.",
         mapping("sender: ${env:SENDER}"),
-        "`${env:SENDER}` is not replaced here. References are resolved in `settings` and "
-        "`delivery` only.",
+        "`${env:SENDER}` is not replaced here. References are resolved in `settings`, "
+        "`delivery` and `audiences` only.",
     ),
     Entry(
         "AD305",

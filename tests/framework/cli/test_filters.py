@@ -117,3 +117,14 @@ def test_commands_refuse_invalid_filters(
         for code, place in (("AD411", "2:14"), ("AD209", "5:39"), ("AD209", "5:51")):
             assert f"error[{code}]" in result.output
             assert f":{place}" in result.output
+
+
+def test_generated_tests_are_filtered_as_events_are(run_actions: Actions, connection: Path) -> None:
+    dropped = "filters: [{if: all, actions: [{type: DROP}]}]\n"
+    connection.write_text(dropped + connection.read_text())
+    made = run_actions("test", "--generate", connection)
+    assert made.exit_code == 0, made.output
+    (file,) = connection.parent.glob("*.test.yaml")
+    assert "payload" not in file.read_text()
+    ran = run_actions("test", file)
+    assert ran.exit_code == 0, ran.output

@@ -152,7 +152,7 @@ def test_warnings_do_not_keep_a_file_from_being_used() -> None:
     text = "destination: x\nsubscriptions:\n- {partnerAction: a, mapping: {e: '${env:A}'}}"
     reading = parse(text)
     assert reading.connection is not None
-    hint = "References are resolved in `settings` and `delivery` only."
+    hint = "References are resolved in `settings`, `delivery` and `audiences` only."
     assert found(reading) == [("AD304", 3, 35, 10, f"`${{env:A}}` is not replaced here. {hint}")]
     assert {finding.severity for finding in reading.diagnostics} == {"warning"}
     reading = parse("destination: x")

@@ -164,5 +164,5 @@ def test_an_exported_test_passes_as_it_is(
     tested = load_connection(file.connection)
     (case,) = file.cases
     plugin = registry.get(tested.destination)
-    ran = run_case(plugin, tested.settings, tested.subscriptions, case, tested.consent)
+    ran = run_case(plugin, tested.settings, tested.subscriptions, case, **tested.arguments)
     assert not ran.differences
