@@ -12,6 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from itertools import takewhile
 from urllib.parse import urlsplit
 
 from tests.framework.delivery.talker import PEM
@@ -115,11 +116,15 @@ def behind_tls(url: str) -> Iterator[str]:
         with contextlib.suppress(OSError), plain:
             secure = context.wrap_socket(plain, server_side=True)
             with secure, secure.makefile("rb") as file:
-                while head := b"".join(iter(file.readline, b"\r\n")):
+                while head := b"".join(takewhile(_is_header, iter(file.readline, b""))):
                     _pass_on(head, file.read(_length(head)), secure, port)
 
     with _accepting(serve) as own:
         yield f"https://localhost:{own}"
+
+
+def _is_header(line: object) -> bool:
+    return line != b"\r\n"
 
 
 def _pass_on(head: bytes, body: bytes, secure: ssl.SSLSocket, port: int) -> None:

@@ -113,6 +113,7 @@ def test_a_destination_that_was_left_out_is_explained(
     file = connection.parent / "talker_destination.py"
     line = TALKER[: TALKER.index("@hookimpl\ndef perform")].count("\n") + 1
     assert (
-        f"Warning: Plugin `talker` of talker 1.0 is left out: {file}:{line}: Argument `payload` of "
-        "hook `perform` has a default value, which is never used. Write `payload` without it.\n"
+        'There is no destination "talker". Plugin `talker` of talker 1.0 is left out: '
+        f"{file}:{line}: Argument `payload` of hook `perform` has a default value, which is never "
+        "used. Write `payload` without it.\n"
     ) in result.stderr
