@@ -114,8 +114,8 @@ def change(folder: Path, file: dict[str, Any], first: dict[str, Any], second: An
     path.write_text(yaml.safe_dump({**document, **file}), encoding="utf-8")
 
 
-def test_stop_everything(folder: Path, sandbox: tuple[Sandbox, str]) -> None:
-    change(folder, switch("stop everything"), {})
+def test_stop_runs(folder: Path, sandbox: tuple[Sandbox, str]) -> None:
+    change(folder, switch("stop runs and the relay"), {})
     command = ["run", "-c", "criteo.connection.yaml", "--events", "events.ndjson"]
     endpoint = f"https://api.criteo.com={sandbox[1]}"
     result = CliRunner().invoke(actions, [*command, "--endpoint", endpoint])
