@@ -17,7 +17,7 @@ from framework.cli.audience_options import (
     print_malformed,
     yes_option,
 )
-from framework.cli.connections import connection_option, endpoint_option, open_connection
+from framework.cli.connections import connection_option, endpoint_option, open_enabled
 from framework.cli.stores import StoreAddress, store_option
 from framework.cli.tables import print_table
 from framework.cli.terminal import confirm, echo
@@ -143,7 +143,7 @@ def mirror(  # noqa: PLR0913, PLR0917 - each is an option of its own
         take_known,
     )
 
-    opened = open_connection(path)
+    opened = open_enabled(path)
     if takes_full_lists(opened):
         send_full_list(
             ctx,

@@ -20,6 +20,7 @@ from framework.cli.audience_options import (
     print_malformed,
     yes_option,
 )
+from framework.cli.connections import open_enabled
 from framework.cli.stores import StoreAddress
 from framework.cli.tables import print_table
 from framework.cli.terminal import confirm, echo
@@ -94,7 +95,7 @@ def repair(  # noqa: PLR0913, PLR0917 - each is an option of its own
     """
     from framework.audiences import orders_of  # noqa: PLC0415 - heavy, imported at first use
 
-    with opened_connection(path, store, endpoints) as (_, here, stack):
+    with opened_connection(open_enabled(path), store, endpoints) as (_, here, stack):
         claim = here.claim(stack)
         planned = _plan(here, here.statuses(name), given, column, stack)
         _print_plan(planned, planned.rows(), as_json=False, err=True)

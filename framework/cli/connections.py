@@ -89,6 +89,24 @@ def open_connection(path: str, *, offline: bool = False) -> Opened:
     return check_reading(read_connection(path), offline=offline)
 
 
+def open_enabled(path: str, *, offline: bool = False) -> Opened:
+    """Read a connection file as `open_connection` does, to deliver over it.
+
+    Raises ConfigurationError if the connection is disabled.
+    """
+    opened = open_connection(path, offline=offline)
+    if text := disabled(opened):
+        raise ConfigurationError(text)
+    return opened
+
+
+def disabled(opened: Opened) -> str:
+    """Return the sentence that refuses a connection which is disabled; otherwise no text."""
+    if opened.file.enabled:
+        return ""
+    return f"The connection `{opened.file.file}` is disabled. Set `enabled: true` to use it."
+
+
 def check_reading(reading: Reading, *, offline: bool = False) -> Opened:
     """Check *reading* as `actions validate` does and show every error and warning.
 

@@ -19,7 +19,7 @@ from framework.cli.connections import (
     endpoint_option,
     kept_audiences,
     name_of,
-    open_connection,
+    open_enabled,
     origins_text,
     plugin_store,
     rotated_tokens,
@@ -259,7 +259,7 @@ def replay(  # noqa: PLR0913 - each is an option of its own
         )
     from framework.delivery import connect, make_transport  # noqa: PLC0415 - heavy, at first use
 
-    opened = open_connection(path)
+    opened = open_enabled(path)
     file = opened.file
     echo("Replayed events are sent after newer ones about the same person.", err=True)
     sent_to = origins_text(endpoints)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from framework.cli import exits
-from framework.cli.connections import Opened, name_of, open_connection, with_outputs
+from framework.cli.connections import Opened, disabled, name_of, open_connection, with_outputs
 from framework.cli.delivery_options import patience_of
 from framework.cli.relay_options import RelayOptions
 from framework.cli.terminal import echo
@@ -53,8 +53,8 @@ def _misnamed(opened: Sequence[Opened]) -> list[str]:
     problems = []
     for one in opened:
         name, path = name_of(one), one.file.file
-        if not one.file.enabled:
-            problems.append(f"The connection `{path}` is disabled. Set `enabled: true` to use it.")
+        if text := disabled(one):
+            problems.append(text)
         if name in names:
             problems.append(
                 f"The connections `{names[name]}` and `{path}` have the same name, `{name}`. "

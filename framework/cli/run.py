@@ -15,7 +15,7 @@ from framework.cli.connections import (
     Opened,
     connection_option,
     endpoint_option,
-    open_connection,
+    open_enabled,
 )
 from framework.cli.delivery_options import delivery_options, take_delivery_options
 from framework.cli.durations import Moment
@@ -42,7 +42,6 @@ from framework.cli.summaries import (
 from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.tables import print_table
 from framework.cli.terminal import echo, note
-from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from framework.delivery import Preview
@@ -195,11 +194,7 @@ def _run(chosen: RunOptions) -> int:
     """Deliver as *chosen* and report it; return the exit code."""
     selection = select(chosen)
     single = selection.single and not chosen.follow
-    opened = open_connection(chosen.path, offline=chosen.offline)
-    if not opened.file.enabled:
-        raise ConfigurationError(
-            f"The connection `{chosen.path}` is disabled. Set `enabled: true` to use it."
-        )
+    opened = open_enabled(chosen.path, offline=chosen.offline)
     with plugins_print_to_stderr(), kept_offline(chosen, opened):
         sandbox = _sandbox(chosen, opened)
         if chosen.follow:

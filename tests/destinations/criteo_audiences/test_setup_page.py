@@ -114,13 +114,35 @@ def change(folder: Path, file: dict[str, Any], first: dict[str, Any], second: An
     path.write_text(yaml.safe_dump({**document, **file}), encoding="utf-8")
 
 
-def test_stop_runs(folder: Path, sandbox: tuple[Sandbox, str]) -> None:
-    change(folder, switch("stop runs and the relay"), {})
-    command = ["run", "-c", "criteo.connection.yaml", "--events", "events.ndjson"]
-    endpoint = f"https://api.criteo.com={sandbox[1]}"
-    result = CliRunner().invoke(actions, [*command, "--endpoint", endpoint])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run --events events.ndjson",
+        "relay --store sqlite:events.db --listen 127.0.0.1:0 --write-key any",
+        "audience mirror --store sqlite:events.db --name spring --members people.txt --yes",
+        "audience repair --store sqlite:events.db --yes",
+        "dead-letters replay letters.ndjson",
+    ],
+)
+def test_stop_everything(folder: Path, sandbox: tuple[Sandbox, str], command: str) -> None:
+    for name in ("people.txt", "letters.ndjson"):
+        (folder / name).touch()
+    change(folder, switch("stop everything"), {})
+    endpoint = ["--endpoint", f"https://api.criteo.com={sandbox[1]}"]
+    given = [*command.split(), "-c", "criteo.connection.yaml", *endpoint]
+    result = CliRunner().invoke(actions, given)
     assert (result.exit_code, sandbox[0].requests) == (2, ())
-    assert "is disabled. Set `enabled: true` to use it." in result.output
+    text = "The connection `criteo.connection.yaml` is disabled. Set `enabled: true` to use it."
+    assert text in result.output
+
+
+def test_deletions_are_not_stopped(folder: Path, sandbox: tuple[Sandbox, str]) -> None:
+    deliver(sandbox, "--store", "sqlite:ledger.db")
+    change(folder, switch("stop everything"), {})
+    endpoint = f"https://api.criteo.com={sandbox[1]}"
+    command = "delete -c criteo.connection.yaml --store sqlite:ledger.db --yes --identifier"
+    run(*command.split(), mail("ann"), "--endpoint", endpoint)
+    assert members(sandbox[0]) == {"spring": {mail("bob")}}
 
 
 def test_only_add(folder: Path, sandbox: tuple[Sandbox, str]) -> None:
