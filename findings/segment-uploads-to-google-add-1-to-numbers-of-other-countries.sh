@@ -3,8 +3,8 @@
 # Guess: the country code of the mapping, +1 without one, completes national numbers; a number that
 # begins with + has its country code, as the description of the field asks, and is hashed as it is.
 # Behaviour: the plus sign is removed first; digits that do not begin with those of the mapped code get
-# it in front. +44 20 7946 0958 is hashed as +1442079460958, or with a mapped +33
-# as +33442079460958. One code serves all events, so a list of several countries matches one of them.
+# it in front. +44 20 7946 0958 is hashed as +1442079460958, or with a mapped +33 as +33442079460958.
+# A code that is fixed in the mapping serves all events, so a list of several countries matches in one.
 # Numbers of the zone of +1 are right, and so a test with an American number shows nothing.
 # Tried with version 3.497.0 of @segment/action-destinations and 3.170.0 of @segment/actions-core (npm)
 # on Node 20.20, without the feature flag google-enhanced-phone-validation-check.
