@@ -101,7 +101,7 @@ def test_a_rule_of_three_counts_all(rule: FieldRule) -> None:
 @pytest.mark.parametrize(
     ("rules", "problem"),
     [
-        ([OneOf("email", "fax")], "There is no field in OneOf('email', 'fax') of `rules` \"fax\""),
+        ([OneOf("email", "fax")], "There is no field for OneOf('email', 'fax') of `rules` \"fax\""),
         ([AllOrNone("email")], "needs two different fields or more"),
         ([AtMostOne("email", "email")], "needs two different fields or more"),
         (["email"], "`rules` must hold rules such as OneOf, got str"),
