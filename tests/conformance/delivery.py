@@ -28,6 +28,7 @@ from framework.definition import (
     SyncMode,
     compile_shape,
     subscription_from_wire,
+    unknown_fields,
 )
 from framework.definition.coercion import equal_json
 from framework.delivery import (
@@ -363,7 +364,7 @@ def _run(case: Case, partner: Partner) -> Outcome:
     raws = _subscriptions(case)
     for index, raw in enumerate(raws):
         try:
-            accepted[index] = subscription_from_wire(raw)
+            accepted[index] = _of_fields(plugin, subscription_from_wire(raw))
             _connect(plugin, settings, [accepted[index]], partner).close()
         except ConfigurationError:
             accepted.pop(index, None)
@@ -387,6 +388,16 @@ def _answers(report: Report, partner: Partner) -> Iterator[Case]:
     for batch in report.batches:
         number += sum(exchange.url.endswith("/send") for exchange in batch.exchanges)
         yield partner.answer(number)
+
+
+def _of_fields(plugin: Plugin, subscription: Subscription) -> Subscription:
+    """Return a subscription without keys that are no fields: the routes for Segment ignore them."""
+    action = next(
+        (one for one in plugin.definition.actions if one.slug == subscription.action), None
+    )
+    unknown = unknown_fields(action, subscription.mapping) if action else []
+    kept = {key: value for key, value in subscription.mapping.items() if key not in unknown}
+    return replace(subscription, mapping=kept)
 
 
 def _connect(
