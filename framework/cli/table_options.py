@@ -10,6 +10,10 @@ import click
 if TYPE_CHECKING:
     from framework.events import TableReading
 
+    _Type = click.ParamType[float]
+else:  # it takes no parameter before click 8.3
+    _Type = click.ParamType
+
 _MODES: Final = ("add", "update", "upsert", "delete", "mirror")
 _CHANGES: Final = ("new", "updated", "deleted")
 _NAMES: Final = (
@@ -17,7 +21,7 @@ _NAMES: Final = (
 )  # fmt: skip
 
 
-class _Share(click.ParamType[float]):
+class _Share(_Type):
     """A share such as `50%`."""
 
     name = "share"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 import time
@@ -186,3 +187,13 @@ BELOW_ONE_MAJOR = ("httpx", "msgspec", "pluggy", "python-liquid")
 def test_what_is_used_from_the_inside_has_an_upper_bound(name: str) -> None:
     (needed,) = [needed for needed in dependencies() if needed.name == name]
     assert [one.operator for one in needed.specifier if one.operator == "<"] == ["<"]
+
+
+def test_types_of_parameters_take_no_parameter_when_they_run() -> None:
+    """`click.ParamType` is generic from click 8.3 on only; type checkers see it everywhere."""
+    for file in (ROOT / "framework").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        bases = [
+            base for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for base in node.bases
+        ]
+        assert [ast.unparse(one) for one in bases if "ParamType[" in ast.unparse(one)] == []
