@@ -112,14 +112,15 @@ def extend_request(
 ) -> RequestOptions | None:
     """Return what every request of a call has in common: base URL, headers, query, time limit.
 
-    Called once before each call that gets a `client`: of `perform`, `perform_batch`,
-    `delete_users`, `check_authentication` and `audience_size`, and of the functions of actions and
-    audiences (choices, mapping hooks, jobs, `create` and `get`). Its options apply to all requests
-    of that call; a request's own headers, parameters and time limit replace them.
-    *action* is None for calls that belong to none, *key* is empty except for `perform` and
-    `perform_batch`. *audience* is as for `perform`; while an audience is created, it has no ID.
-    What the hook raises fails the events of the call. A header that HTTP does not allow fails them
-    with code `INVALID_REQUEST`.
+    Called once before each call of a hook or function that gets a `client`: `perform`,
+    `perform_batch`, `delete_users`, `check_authentication`, `check_connection` and
+    `audience_size`, and the functions for choices, mapping hooks, jobs and audiences. The options
+    apply to every request of that call. Headers, parameters and the time limit that a request has
+    itself replace them.
+    *action* is None if the call does not belong to an action. *key* is empty except for `perform`
+    and `perform_batch`. *audience* is as for `perform`; while an audience is created, it has no
+    ID. If the hook raises an exception, the events of the call fail. If a header is not allowed in
+    HTTP, they fail with code `INVALID_REQUEST`.
     """
     raise NotImplementedError
 
@@ -352,13 +353,12 @@ def delete_users(
 ) -> httpx.Response | Sequence[Result] | None:
     """Delete the data of users at the partner; return what `perform_batch` returns.
 
-    Called for events of type `delete`, which no subscription receives. Each of *requests* has a
-    `user_id` and an `anonymous_id` (strings; at most one of them is None) and the `event`. All
-    earlier events are sent before. Without this hook, such events fail with code
-    `DELETION_NOT_SUPPORTED`.
-    The ledger of memberships counts nobody's state as confirmed after a call of this hook, since
-    users may have left audiences. A hook that names *forget_members* decides that itself: it calls
-    the function before it removes users from audiences.
+    Called for events of type `delete`, which no subscription receives. Each of *requests* has the
+    `event` and the strings `user_id` and `anonymous_id`, of which one may be None. All earlier
+    events are sent first. Without this hook, such events fail with code `DELETION_NOT_SUPPORTED`.
+    After a call of this hook, the ledger of memberships no longer counts any membership as
+    confirmed, since users may have left audiences. A hook that names *forget_members* decides this
+    itself: it calls that function before it removes users from audiences.
     """
     raise NotImplementedError
 

@@ -361,7 +361,7 @@ def _given(plugin: Plugin, hook: str) -> Given:
 
 
 def _unidentified(plugin: Plugin) -> Iterator[str]:
-    """Yield a problem for each action that coalesces rows about nobody knows whom."""
+    """Yield a problem for each action that coalesces rows without the hook `identify`."""
     if plugin.implements("identify"):
         return
     for action in plugin.definition.actions:

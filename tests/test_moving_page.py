@@ -47,4 +47,4 @@ def test_every_command_runs_and_shows_what_the_page_says(
     document = yaml.safe_load(Path("connections/criteo-spring.connection.yaml").read_text())
     assert document["settings"]["client_secret"] == "${env:CRITEO_SPRING_CLIENT_SECRET}"
     report = Path("connections/import-report.md").read_text()
-    assert "`==` is no operator" in report
+    assert "`==` is not an operator" in report

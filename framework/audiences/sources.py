@@ -23,7 +23,7 @@ MAX_EVENT: Final = 32 * 1024 * 1024
 """Bytes of an event; an intake bounds events before they are stored."""
 
 UNREADABLE: Final = "The line is too long, not UTF-8, or has no value in the column."
-"""The reason of a line that is no text."""
+"""The reason given for a line that is not text."""
 
 Digests: TypeAlias = Callable[[Sequence[str]], list[bytes]]
 """Returns the digest of each canonical identity, aligned."""
@@ -177,7 +177,7 @@ class PeopleReader:
         return found
 
     def _identified(self, texts: Texts, audience: Audience) -> tuple[list[Person], dict[int, str]]:
-        """Return the people that texts mean, and the lines that mean nobody, with reasons."""
+        """Return the people that texts identify; for the other lines, the reasons."""
         bad = {line: UNREADABLE for line, text in texts if text is None}
         given = [(line, text) for line, text in texts if text is not None]
         read = self._members.read(audience, [text for _, text in given])

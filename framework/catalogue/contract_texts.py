@@ -260,7 +260,7 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
         ),
         "report": ArgumentText("The results of the batch, without events.", "BatchReport"),
         "requests": ArgumentText(
-            "The users: `user_id` and `anonymous_id` (at most one is None), and the `event`.",
+            "The users: `user_id` and `anonymous_id`, of which one may be None, and the `event`.",
             "Sequence[DeletionRequest]",
         ),
         "resource": ArgumentText("What `open_resource` has opened; None without that hook."),
@@ -450,7 +450,7 @@ FUNCTION_TEXTS: Final = (
         "conflicts(subscriptions)",
         "Finds subscriptions that do not fit together.",
         "When a connection is opened, and by `actions validate`.",
-        "A list of `Conflict(index, message, hint, field)`; empty if there is none.",
+        "A list of `Conflict(index, message, hint, field)`; an empty list if all fit together.",
         "A connection with a conflict is refused with ConfigurationError.",
     ),
 )

@@ -88,7 +88,7 @@ def _actions(old: Destination, new: Destination) -> Iterator[DefinitionChange]:
 
 
 def _migrated(old: Action, new: Action, place: ManifestPlace) -> Iterator[DefinitionChange]:
-    """Yield the changes of an action; those that its migrations make good are notes."""
+    """Yield the changes of an action; those that its migrations resolve are notes."""
     migrated = as_migrated(old, new, place)
     yield from migrated.changes
     yield from migrated.judged([*_action(migrated.action, new, place)], place)

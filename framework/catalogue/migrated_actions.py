@@ -1,4 +1,4 @@
-"""What migrations make good: an older action as its saved mappings are after them."""
+"""Changes that migrations resolve: an older action as its saved mappings are after them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from framework.errors import DefinitionError
 from framework.triggers import parse
 
 _ADDED: Final = frozenset({"field-added", "default-changed"})
-"""Codes of changes that a value for the field in saved mappings makes good."""
+"""Codes of changes that a value for the field in saved mappings resolves."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class MigratedAction:
     def judged(
         self, changes: Sequence[DefinitionChange], place: ManifestPlace
     ) -> Iterator[DefinitionChange]:
-        """Yield *changes* of the action at *place*; those that migrations make good are notes."""
+        """Yield *changes* of the action at *place*; those that migrations resolve are notes."""
         for change in changes:
             made_good = change.level == "breaking" and any(
                 _makes_good(step, change, place, self.action) for step in self.steps

@@ -29,7 +29,7 @@ class EventSample:
 
     With *table*, these are the rows of a table. The first reading shows every invalid line and
     what was unpacked, and counts the invalid lines in *rejected*; it raises click's Exit with code
-    1 if all lines are invalid, ConfigurationError if there are none or it is no file of events.
+    1 if all lines are invalid, ConfigurationError if there are none or the file has no events.
     Every reading may raise StorageError. What can be read only once is kept in memory.
     """
 

@@ -75,7 +75,7 @@ def explain(  # noqa: PLR0913 - click passes options as arguments
     field with its value and source, the problems of the payload, and its batch. If no
     subscription matches, shows the closest one and the smallest change that makes it match.
     A file is read whole, in portions of 10,000 events or more, each of which ends the batches
-    before it. Exits with 1 if an event fails or a line is no event.
+    before it. Exits with 1 if an event fails or a line is not an event.
     """
     table = take_table_reading(reading)
     opened = open_connection(path, offline=True)

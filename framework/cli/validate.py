@@ -120,7 +120,7 @@ class _Known:
         self._installed: dict[str, Registry] = {}
 
     def near(self, slug: str) -> Mapping[str, Destination]:
-        """Return the destinations among which *slug* is, or all if it is none."""
+        """Return the destinations that may have *slug*; all of them if it is unknown."""
         if not slug or slug in self._given:
             return self._given
         if slug not in self._installed:

@@ -158,7 +158,7 @@ class ChangeMapping:
 
     *run* gets a copy and returns an object; of a current mapping it returns an equal one. *text* is
     the sentence that says what it does. *fields* names the fields, old and new, whose changes it
-    makes good for saved mappings, so that `actions diff` does not call them breaking.
+    resolves in saved mappings, so that `actions diff` does not call them breaking.
     A manifest has no functions; *run* is None in what is read from one.
     """
 

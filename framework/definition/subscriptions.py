@@ -138,7 +138,7 @@ def _read_enabled(value: JSON, place: JsonPointer) -> JSON:
 
 
 def read_id(value: JSON) -> str:
-    """Return the ID of a subscription; empty for anything that is no text."""
+    """Return the ID of a subscription; empty for anything that is not text."""
     return value if isinstance(value, str) else ""
 
 

@@ -75,7 +75,6 @@ class BatchPerformer:
         self._jobs = jobs
         self._job_calls = JobCalls(connection.hook_runner, jobs) if jobs else None
         self.sent: list[Sent] = []
-        self._is_announced = connection.hook_runner.plugin.implements("batch_finished")
 
     def perform(self, batch: Batch) -> Sequence[Result]:
         """Send a batch; return a result for each of its rows."""
@@ -112,7 +111,7 @@ class BatchPerformer:
         What the hook raises is logged and changes nothing.
         """
         called = results.sent if isinstance(results, PartlySent) else results
-        if self._is_announced and called:
+        if called and self._hook_runner.announces:
             name = DELETIONS if batch.deletion else self.subscription_of(batch).name
             action = "" if batch.deletion else batch.action
             slug = self._hook_runner.plugin.definition.slug

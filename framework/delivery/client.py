@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, Self, TypeAlias
 
@@ -154,12 +153,14 @@ class Client(httpx.Client):
         HTTP does not allow.
         """
         other = copy.copy(self)
-        with _refused("The options of its requests"):
+        try:
             if base_url:
                 other.base_url = httpx.URL(base_url)
             check_request_head("GET", httpx.Headers(headers).raw)
             other.headers = self.headers
             other.headers.update(headers)
+        except _IMPOSSIBLE as error:
+            raise _refused("The options of its requests", error) from None
         other.params = self.params.merge(params)
         other.__dict__["_simple"] = self._simple and not params
         if timeout is not None:
@@ -198,12 +199,14 @@ class Client(httpx.Client):
 
         Raises IntegrationError (400, `INVALID_REQUEST`) for what cannot be sent over HTTP.
         """
-        with _refused(f"A {method} request"):
+        try:
             known = self._url(url) if isinstance(url, str) else url
             given = {name for name, value in options.items() if value is not None}
             plain = given <= _OF_PLAIN and self._simple and known.is_absolute_url and not self._jar
             request = self._built(method, known, options) if plain else None
             request = request or super().build_request(method, known, **options)
+        except _IMPOSSIBLE as error:
+            raise _refused(f"A {method} request", error) from None
         for name, value in self._marks.items():
             request.extensions.setdefault(name, value)
         return request
@@ -294,21 +297,19 @@ class Client(httpx.Client):
         error.pause = None if pause is None else pause + spread
 
 
-@contextmanager
-def _refused(what: str) -> Iterator[None]:
-    """Raise IntegrationError for an address, header or body that cannot be sent over HTTP."""
-    try:
-        yield
-    except httpx.InvalidURL:
+def _refused(what: str, error: Exception) -> IntegrationError:
+    """Return the error for an address, header or body that cannot be sent over HTTP."""
+    if isinstance(error, httpx.InvalidURL):
         reason = "its address is not a valid URL"
-    except httpx.LocalProtocolError:
+    elif isinstance(error, httpx.LocalProtocolError):
         reason = "a header has a name or value that HTTP does not allow"
-    except UnicodeEncodeError as error:
-        of_header = error.encoding == "ascii"
-        reason = "a header is not ASCII" if of_header else "its body is not valid Unicode"
     else:
-        return
-    raise IntegrationError(f"{what} cannot be sent: {reason}.", "INVALID_REQUEST", 400)
+        of_header = getattr(error, "encoding", "") == "ascii"
+        reason = "a header is not ASCII" if of_header else "its body is not valid Unicode"
+    return IntegrationError(f"{what} cannot be sent: {reason}.", "INVALID_REQUEST", 400)
+
+
+_IMPOSSIBLE = (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeEncodeError)
 
 
 def _merged(

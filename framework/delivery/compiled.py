@@ -192,7 +192,7 @@ def _compile(
 
 
 def _check_fields(action: Action, mapping: Mapping[str, Any]) -> None:
-    """Raise ConfigurationError if a mapping has keys that are no fields of the action."""
+    """Raise ConfigurationError if a mapping has keys that are not fields of the action."""
     problems = [
         str(UnknownNameError.of(f"field of action `{action.slug}`", key, action.fields, "fields"))
         for key in unknown_fields(action, mapping)

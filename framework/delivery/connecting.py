@@ -217,7 +217,7 @@ def _timeout(options: DeliveryOptions) -> httpx.Timeout:
 def _auth(plugin: Implementation, settings: Any, clock: Clock, redactor: Redactor) -> Any:
     """Return the auth flow of the destination; raises what its hook raises, redacted.
 
-    Raises DefinitionError for a result that is no auth flow.
+    Raises DefinitionError for a result that is not an auth flow.
     """
     arguments = {"clock": clock, "stop": CurrentStop(), "confide": redactor.confide}
     try:

@@ -52,7 +52,7 @@ class FullList:
         self.left = 0
 
     def read(self, texts: Sequence[str]) -> list[Failed | None]:
-        """Return for each text why it is no identifier, or None; nothing is sent."""
+        """Return for each text why it is not an identifier, or None; nothing is sent."""
         intake = self.connection.intake(named=False)
         found: list[Failed | None] = [None] * len(texts)
         completions = intake.add([*map(self.event, texts)], range(len(texts)))

@@ -95,7 +95,7 @@ class HookAnswers:
         return checked
 
     def fit(self, hook: str, result: Any, kinds: tuple[type, ...] = _RESULTS) -> Any:
-        """Return a result of a hook, redacted, or the Failed for a value that is no result."""
+        """Return a result of a hook, redacted, or Failed for a value that is not a result."""
         if not isinstance(result, kinds):
             return misplaced(hook, result)
         return self._checked(f"Hook `{hook}` returned", result)

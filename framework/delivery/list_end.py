@@ -15,7 +15,7 @@ class ListEnd:
         self.begin(0)
 
     def begin(self, size: int) -> None:
-        """Begin a list of *size* rows; 0 is none."""
+        """Begin a list of *size* rows; with 0, no list is sent."""
         self._left = size
         self._complete = True
 

@@ -85,7 +85,7 @@ class MemberEvents:
         return list(dict.fromkeys(one for one in found if one))
 
     def read(self, audience: Audience, texts: Sequence[str]) -> list[str | Failed]:
-        """Return the canonical identity of each text, or why it is no identifier; aligned.
+        """Return the canonical identity of each text, or why it is not an identifier; aligned.
 
         Texts are read as the identifiers that are sent to *audience*.
         """

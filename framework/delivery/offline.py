@@ -122,7 +122,7 @@ def _install() -> None:
 
 
 def _mark_threads() -> None:
-    """Have threads that start under guard inherit it; not every Python tells of them."""
+    """Have threads that start under guard inherit it; not every Python reports them."""
     start = threading.Thread.start
 
     @wraps(start)

@@ -90,6 +90,11 @@ class HookRunner:
     abandoned: list[str] = field(default_factory=list, repr=False)
 
     @cached_property
+    def announces(self) -> bool:
+        """Whether the destination has the hook `batch_finished`."""
+        return self.plugin.implements("batch_finished")
+
+    @cached_property
     def answers(self) -> HookAnswers:
         """The reading of what hooks return and raise."""
         slug = self.plugin.definition.slug

@@ -115,7 +115,7 @@ class Connection:
     def check_connection(self) -> list[ConnectionCheck]:
         """Return the checks of the destination's hook `check_connection`, redacted.
 
-        What the hook raises, and what it returns that is no check, is a failed check.
+        An exception of the hook, and a returned value that is not a check, is a failed check.
         """
         if not self.plugin.implements("check_connection"):
             return []

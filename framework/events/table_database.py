@@ -163,7 +163,7 @@ class TableDatabase:
             reason = next(
                 (found.expand(text) for pattern, text in _CSV_REASONS
                  if (found := re.search(pattern, message))),
-                "the line is no row of the table",
+                "the line is not a row of the table",
             )  # fmt: skip
             return ConfigurationError(f"`{path}:{line[1]}`: {reason}. Correct the file.")
         kind, _, reason = message.partition("\n")[0].partition(": ")

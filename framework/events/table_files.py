@@ -38,7 +38,7 @@ class TableFile(EventFile):
         with storage("The table", self.name, "read"):
             if not is_path or not stat.S_ISREG(Path(self.name).stat().st_mode):
                 raise ConfigurationError(
-                    f"`{self.name}` is no file, but tables are read from files only. Save it as "
+                    f"`{self.name}` is not a file, but tables are read from files only. Save it as "
                     "one, or leave out --key."
                 )
         self._regular = False

@@ -20,7 +20,7 @@ _ROOT_HINT: Final = (
 
 
 def check_keys(effective: EffectiveMapping, budget: WorkBudget) -> Iterator[Issue]:
-    """Yield the keys of a mapping that are no fields, and those that their objects do not declare.
+    """Yield the keys of a mapping that are not fields, and those that their objects do not declare.
 
     A directive in the place of fields is one error; other keys then mean nothing.
     """

@@ -383,7 +383,7 @@ class _Conversion:
             self._note("to check", where, f"The trigger `{text}` is invalid: {problem}")
             return text, False
         told = (
-            f"The trigger `{text}` is written `{single}`: `==` is no operator, and Segment's "
+            f"The trigger `{text}` is written `{single}`: `==` is not an operator, and Segment's "
             "implementation compares with the text `=`."
         )
         self._note("changed", where, told)

@@ -85,7 +85,7 @@ def read_document(document: JSON, source: str, export: Export) -> None:
     export.documents += known
     if not known:
         text = (
-            "The file is no answer of the Public API, no Terraform document with Segment's "
-            "resources and no `metadata.json`."
+            "The file is not an answer of the Public API, a Terraform document with Segment's "
+            "resources or a `metadata.json`."
         )
         export.note("left out", source, text)

@@ -45,7 +45,7 @@ class _Settings:
         self.notes: list[Note] = []
 
     def take(self, key: str, value: JSON) -> None:
-        """Take a setting over; an empty one is none."""
+        """Take a setting over, unless its value is empty."""
         if value is None or value == "":
             return
         if self._fields is not None and key not in self._fields:

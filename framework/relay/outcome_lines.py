@@ -30,7 +30,7 @@ class OutcomeLines:
             self._lines.update(zip(numbers, lines, strict=True))
 
     def reject(self, one: Rejected) -> None:
-        """Write that a line is no event."""
+        """Write that a line is not an event."""
         self._log.reject(one)
 
     def add(self, positions: Iterable[int], name: str, result: Result | Waiting) -> None:

@@ -184,7 +184,7 @@ class PostgresStore:
             taken = session.run(
                 "written", lambda one: find_cursor(one, connection, stream, from_start=from_start)
             )
-        except OwnershipLostError:  # at this moment; whoever asks tries again
+        except OwnershipLostError:  # at this moment; the caller tries again
             return None
         except BaseException:
             session.release()

@@ -62,7 +62,7 @@ class KeepAlive:
                 sessions = [*self._sessions]
             for session in sessions:
                 session.ping()
-            with suppress(StorageError):  # whoever uses the store is told
+            with suppress(StorageError):  # operations on the store report it
                 self._presence.ping()
                 self._each()
 

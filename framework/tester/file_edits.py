@@ -1,6 +1,6 @@
 """Saving what was edited on the page: as the text of a connection file, or to the file itself.
 
-Only the file that the tester was started with is written, and only if nobody changed it since the
+Only the file that the tester was started with is written, and only if it has not changed since the
 page has loaded it.
 """
 

@@ -343,7 +343,7 @@ def _called(connection: Connection, hook: str, given: _Body) -> Any:
 def _mapping(action: Action, given: _Body, events: Sequence[Any]) -> dict[str, JSON]:
     """Return the mapping with the action's defaults; if that is empty, the payload itself.
 
-    Keys that are no fields of the action are left out, as Segment's server ignores them.
+    Keys that are not fields of the action are left out, as Segment's server ignores them.
     """
     whole = {**action.default_mapping, **given}
     if not whole and events and isinstance(events[0], dict):

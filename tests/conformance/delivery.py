@@ -391,7 +391,7 @@ def _answers(report: Report, partner: Partner) -> Iterator[Case]:
 
 
 def _of_fields(plugin: Plugin, subscription: Subscription) -> Subscription:
-    """Return a subscription without keys that are no fields: the routes for Segment ignore them."""
+    """Return a subscription with its fields only: the routes for Segment ignore other keys."""
     action = next(
         (one for one in plugin.definition.actions if one.slug == subscription.action), None
     )

@@ -28,7 +28,7 @@ export function relayView(signal) {
   return [h("h1", {}, "Relay"), h("p", { class: "lead" }, "What waits in the store, by connection, as ", h("code", {}, "actions status"), " shows it. The lag is the age of the oldest waiting event."), body];
 }
 
-const ownerOf = ({ owner, owned }) => (owner ? h("code", { class: "long" }, owner) : owned ? "yes" : chip("nobody works for it", "warn"));
+const ownerOf = ({ owner, owned }) => (owner ? h("code", { class: "long" }, owner) : owned ? "yes" : chip("no worker", "warn"));
 
 // Waiting events per second since the last look.
 function trend({ connection: name, waiting }, before, at) {

@@ -102,7 +102,7 @@ def test_files_without_a_destination() -> None:
     for name, text in (
         ("errors.json", "The file is an error answer of the API."),
         ("bad.json", "The file is not valid JSON."),
-        ("other.json", "The file is no answer of the Public API, no Terraform document"),
+        ("other.json", "The file is not an answer of the Public API, a Terraform document"),
         ("main.tf", "Terraform's own language is not read."),
         ("page.json", "The answer is one page of several; give the following pages, too."),
     ):

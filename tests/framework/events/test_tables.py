@@ -260,7 +260,7 @@ def test_types_of_both_snapshots_are_the_same(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file"):
         texts(tmp_path / "missing.csv")
-    with pytest.raises(ConfigurationError, match="is no file"):
+    with pytest.raises(ConfigurationError, match="is not a file"):
         texts(tmp_path)
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes(parquet(tmp_path / "t.parquet", "SELECT 1 AS id").read_bytes()[:-20])
