@@ -44,7 +44,7 @@ LAYERS = {
     "catalogue": 6,
     "audiences": 6,
     "explain": 6,
-    "migration": 6,
+    "importing": 6,
     "monitoring": 6,
     "samples": 6,
     "scaffolding": 6,

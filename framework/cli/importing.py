@@ -17,7 +17,7 @@ from framework.errors import ConfigurationError, StorageError, UnknownNameError
 
 if TYPE_CHECKING:
     from framework.definition import Action, Destination, Field, Subscription
-    from framework.migration import Export
+    from framework.importing import Export
 
 
 @click.command("import")
@@ -49,7 +49,7 @@ def import_(paths: tuple[Path, ...], out: Path, destination: str) -> None:
     metadata.json alone, writes a starter connection file, a field page and a normalized manifest.
     Existing files are not overwritten.
     """
-    from framework.migration import read_exports  # noqa: PLC0415 - heavy, imported at first use
+    from framework.importing import read_exports  # noqa: PLC0415 - heavy, imported at first use
 
     export = read_exports(paths)
     alone = len(paths) == 1 and not paths[0].is_dir()
@@ -62,7 +62,7 @@ def import_(paths: tuple[Path, ...], out: Path, destination: str) -> None:
 
 
 def _import_exports(export: Export, out: Path, destination: str) -> None:
-    from framework.migration import (  # noqa: PLC0415 - heavy, imported at first use
+    from framework.importing import (  # noqa: PLC0415 - heavy, imported at first use
         import_connections,
         import_report,
         summary,

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from framework.migration.exported import Export, object_of, objects_of, text_of
-from framework.migration.public_api import read_answer
-from framework.migration.terraform import read_terraform
+from framework.importing.exported import Export, object_of, objects_of, text_of
+from framework.importing.public_api import read_answer
+from framework.importing.terraform import read_terraform
 from framework.paths import JSON
 
 MAX_BYTES: Final = 16 * 1024 * 1024

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from framework.definition import Field, FieldTable
+from framework.importing.exported import Note, NoteKind
+from framework.importing.secret_parts import is_secret, variable
 from framework.linting import setting_problems
-from framework.migration.exported import Note, NoteKind
-from framework.migration.secret_parts import is_secret, variable
 from framework.paths import JSON
 
 

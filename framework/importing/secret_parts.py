@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from framework.definition import Field
-from framework.migration.exported import HostExpression
+from framework.importing.exported import HostExpression
 from framework.paths import JSON
 
 _NAMES: Final = re.compile(

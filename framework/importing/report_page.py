@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, get_args
 
-from framework.migration.conversion import ImportedConnection
-from framework.migration.exported import Note, NoteKind
+from framework.importing.conversion import ImportedConnection
+from framework.importing.exported import Note, NoteKind
 
 _KINDS: Final[dict[NoteKind, str]] = {
     "left out": "Left out",

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from framework.migration.exported import Export, HostExpression, object_of, objects_of, text_of
-from framework.migration.public_api import (
+from framework.importing.exported import Export, HostExpression, object_of, objects_of, text_of
+from framework.importing.public_api import (
     add_destination,
     add_filter,
     add_metadata,

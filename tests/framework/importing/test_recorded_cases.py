@@ -21,7 +21,7 @@ from framework.plugins import Plugin, open_plugin
 from framework.results import DELIVERED, Skipped
 from tests.conformance.definition import declared
 from tests.conformance.runner import CASES, OUTSIDE, read_cases
-from tests.framework.migration.exports import FORMS, Workspace, imported
+from tests.framework.importing.exports import FORMS, Workspace, imported
 
 Case: TypeAlias = dict[str, Any]
 Json: TypeAlias = dict[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from framework.migration import Export, ImportedConnection, import_connections, read_document
+from framework.importing import Export, ImportedConnection, import_connections, read_document
 
 Json: TypeAlias = dict[str, Any]
 

@@ -22,10 +22,10 @@ from framework.definition import (
     RenameField,
     from_manifest,
 )
+from framework.importing import ImportedConnection, Note, import_report, summary
 from framework.linting import choose, model_from_spec, validate
-from framework.migration import ImportedConnection, Note, import_report, summary
 from framework.plugins import open_plugin
-from tests.framework.migration.exports import (
+from tests.framework.importing.exports import (
     FORMS,
     Json,
     Workspace,

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.config import parse_connection
-from framework.migration import import_report
-from tests.framework.migration.exports import FORMS, imported_documents
-from tests.framework.migration.test_imports import INSTALLED, adding, criteo
+from framework.importing import import_report
+from tests.framework.importing.exports import FORMS, imported_documents
+from tests.framework.importing.test_imports import INSTALLED, adding, criteo
 
 DROP = {"title": "F", "if": "all", "actions": [{"type": "DROP"}]}
 ODD: Any = st.sampled_from(

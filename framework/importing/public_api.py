@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from framework.migration.exported import (
+from framework.importing.exported import (
     CatalogueAction,
     CatalogueEntry,
     Export,

@@ -25,10 +25,8 @@ from framework.definition import (
     read_filter,
 )
 from framework.errors import ConfigurationError, TriggerError
-from framework.linting import check_mapping, choose, difference, model_from_spec, validate
-from framework.mapping import ROOT_DIRECTIVE
-from framework.migration.connection_text import connection_text
-from framework.migration.exported import (
+from framework.importing.connection_text import connection_text
+from framework.importing.exported import (
     Export,
     ExportedDestination,
     ExportedFilter,
@@ -36,9 +34,11 @@ from framework.migration.exported import (
     Note,
     NoteKind,
 )
-from framework.migration.imported_settings import ImportedSettings, import_settings
-from framework.migration.known_destinations import KnownDestination, KnownDestinations
-from framework.migration.secret_parts import without_secrets
+from framework.importing.imported_settings import ImportedSettings, import_settings
+from framework.importing.known_destinations import KnownDestination, KnownDestinations
+from framework.importing.secret_parts import without_secrets
+from framework.linting import check_mapping, choose, difference, model_from_spec, validate
+from framework.mapping import ROOT_DIRECTIVE
 from framework.paths import JSON
 from framework.triggers import parse
 

@@ -12,7 +12,7 @@ from framework.definition import (
     resolve_slug,
     starting_subscriptions,
 )
-from framework.migration.exported import (
+from framework.importing.exported import (
     CatalogueEntry,
     Export,
     ExportedDestination,
