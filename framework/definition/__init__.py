@@ -122,6 +122,7 @@ from framework.definition.typed_classes import (
     Settings,
     field,
     fields_of,
+    plain_json,
     values_of,
 )
 from framework.lazy import lazy_exports
@@ -281,6 +282,7 @@ __all__ = [
     "membership",
     "migrate",
     "outputs_to_json",
+    "plain_json",
     "preset_subscription",
     "read_fields",
     "read_filter",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from framework.definition.choices import ChoicesFunction, dynamic_problems
 from framework.definition.problems import payload_text
 from framework.definition.shape import compile_shape
-from framework.definition.typed_classes import Payload, TypedClass, fields_of, values_of
+from framework.definition.typed_classes import Payload, TypedClass, fields_of, plain_json
 from framework.errors import ConfigurationError, UnknownNameError
 from framework.paths import JSON
 
@@ -102,16 +101,8 @@ def _read(kind: type[Payload], given: JSON, owner: str, what: str) -> Any:
 
 def outputs_to_json(outputs: Payload | Mapping[str, Any]) -> dict[str, Any]:
     """Return outputs as a JSON object; dates are texts in ISO form."""
-    values = dict(outputs) if isinstance(outputs, Mapping) else values_of(outputs)
-    return {key: _plain(value) for key, value in values.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
+    plain: dict[str, Any] = plain_json(dict(outputs) if isinstance(outputs, Mapping) else outputs)
+    return plain
 
 
 def constant_fields(mapping: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -227,6 +227,20 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
+def plain_json(value: Any) -> Any:
+    """Return *value* as JSON is made of it: typed instances as objects by key, times as ISO texts.
+
+    Absent optional fields are left out; values of other types are returned as they are.
+    """
+    if isinstance(type(value), TypedClass):
+        value = values_of(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: plain_json(one) for key, one in value.items()}
+    return [plain_json(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def _show(instance: object) -> str:
     shown = (
         f"{name}={SECRET if slot.field.secret else repr(getattr(instance, name))}"
@@ -269,7 +283,7 @@ def _compile(made: Any, notes: Mapping[str, Any], declared: Mapping[str, _Declar
 def _slot(name: str, annotation: Any, declared: _Declared) -> _Slot:
     options = {key: value for key, value in declared.options.items() if value is not None}
     if "default" in options:
-        options["default"] = _as_json(options["default"])
+        options["default"] = plain_json(options["default"])
     note = _read(annotation)
     optional = note.optional or "default" in options
     key = name[:-1] if name.endswith("_") and keyword.iskeyword(name[:-1]) else name
@@ -289,17 +303,6 @@ def _slot(name: str, annotation: Any, declared: _Declared) -> _Slot:
     if problems := default_problems(entry):
         raise DefinitionError("\n".join(problems), problems)
     return _Slot(key, entry, entry.required is not True, note.build)
-
-
-def _as_json(value: Any) -> Any:
-    """Return a default in the form of a field table: strings for times, objects for instances."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, list):
-        return [_as_json(item) for item in value]
-    if isinstance(type(value), TypedClass):
-        return {key: _as_json(inner) for key, inner in values_of(value).items()}
-    return value
 
 
 def _agree(annotation: Any, note: _Note, entry: Field) -> None:

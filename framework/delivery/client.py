@@ -12,6 +12,7 @@ from typing import Any, Self, TypeAlias
 import httpx
 
 from framework.clock import Clock, InterruptibleClock
+from framework.definition import plain_json
 from framework.delivery.auth import Credentials
 from framework.delivery.confiding import ConfidingAuth
 from framework.delivery.exchanges import Recorder, Redactor
@@ -204,12 +205,23 @@ class Client(httpx.Client):
             given = {name for name, value in options.items() if value is not None}
             plain = given <= _OF_PLAIN and self._simple and known.is_absolute_url and not self._jar
             request = self._built(method, known, options) if plain else None
-            request = request or super().build_request(method, known, **options)
+            request = request or self._encoded(method, known, options)
         except _IMPOSSIBLE as error:
             raise _refused(f"A {method} request", error) from None
         for name, value in self._marks.items():
             request.extensions.setdefault(name, value)
         return request
+
+    def _encoded(self, method: str, url: httpx.URL, options: dict[str, Any]) -> httpx.Request:
+        """Return the request of httpx; typed payloads in its `json` are sent as objects by key."""
+        try:
+            return super().build_request(method, url, **options)
+        except TypeError:
+            if options.get("json") is None:
+                raise
+        return super().build_request(
+            method, url, **{**options, "json": plain_json(options["json"])}
+        )
 
     def _built(
         self, method: str, url: httpx.URL, options: Mapping[str, Any]
