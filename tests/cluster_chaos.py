@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from framework.relay import (
-    DeadLetter,
-    DeadLetterFilter,
     PostgresStore,
     connection_statuses,
 )
@@ -22,7 +20,7 @@ from framework.sandbox import Server as HttpServer
 from tests.hosts import Host, Network, networks
 from tests.postgres import Server, new_server
 from tests.proof.conftest import ORIGIN, SETTINGS
-from tests.relay_chaos import AUDIENCES, BROKEN, SETTLED, Chaos, is_of_broken
+from tests.relay_chaos import AUDIENCES, BROKEN, SETTLED, Chaos
 from tests.relaying import KEY, RelayProcess, connection_file, until
 
 if TYPE_CHECKING:
@@ -169,8 +167,7 @@ class ClusterChaos(Chaos):
                 until(lambda: _waiting(store) == 0, SETTLED)
                 letters = store.dead_letters.list(most=1_000_000)
                 self._count_lines()
-                self._repaired = True
-                self._replay_in(store, letters)
+                self._replay(store.dead_letters)
             for worker in self._workers:
                 if worker.terminate():
                     self.wrong.append(f"a worker ended with {worker.lost[-3:]}")
@@ -314,11 +311,6 @@ class ClusterChaos(Chaos):
             time.sleep(FROZEN - 0.5)
             self.calls["late"] += 1
         return super()._partner(environ, start_response)
-
-    def _replay_in(self, store: PostgresStore, letters: list[DeadLetter]) -> None:
-        ids = [one.id for one in letters if is_of_broken(one)]
-        assert store.dead_letters.replay(DeadLetterFilter(ids=ids)) == len(ids)
-        until(lambda: not any(map(is_of_broken, store.dead_letters.list(most=1_000_000))), 120)
 
 
 def _waiting(store: PostgresStore) -> int:
