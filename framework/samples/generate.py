@@ -64,16 +64,20 @@ def generate_event(
     """Return an event that an action maps to a payload that its fields accept.
 
     The event has the values at the paths that the mapping reads by `@path`, unless the trigger
-    requires others; *trigger* and *mapping* override the action's own.
+    requires others; what is inside of another value, such as `$.traits.email` of `$.traits`, is
+    added to it. *trigger* and *mapping* override the action's own.
     """
     raw = {**action.default_mapping, **(mapping or {})}
     text = trigger if trigger is not None else action.trigger
     event = make_event("track")
+    changes = []
     for key, value in generate_payload(action.fields, seed, which).items():
         expression = raw.get(key)
         path = expression.get("@path") if isinstance(expression, dict) else None
         if isinstance(path, str):
-            event = Change(Path.parse(path), value).apply(event)
+            changes.append(Change(Path.parse(path), value))
+    for change in sorted(changes, key=lambda one: len(one.path.parts)):
+        event = change.apply(event)
     for change in (nearest_change(parse(text), event) if text is not None else None) or ():
         event = change.apply(event)
     return event

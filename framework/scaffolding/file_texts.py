@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from framework.scaffolding import resource_kind
+from framework.scaffolding.action_texts import details_path
 from framework.scaffolding.destination_kinds import KINDS, filled
 from framework.scaffolding.sign_in import AUTHS, SignIn
 
@@ -84,6 +85,7 @@ def action(package: str, kind: str, new: NewAction) -> str:
         TITLE=_text(new.shown),
         DESCRIPTION=_text(new.description or f"{new.shown}, for each event."),
         TRIGGER=_text(new.trigger),
+        DETAILS=details_path(new.trigger),
     )
 
 

@@ -56,7 +56,7 @@ class Message(Payload):
     details: dict[str, Any] | None = field(
         "Details",
         "More about the event.",
-        mapping={{"@path": "$.properties"}},
+        mapping={{"@path": "%DETAILS%"}},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from framework.cli.app import actions
 from framework.errors import ConfigurationError
 from framework.scaffolding import AUTH_KINDS, KIND_NAMES, NewAction, NewDestination
+from framework.testing import certify
 
 ROOT = Path(__file__).parents[3]
 PAIRS = [(kind, auth) for kind in KIND_NAMES if kind != "other" for auth in AUTH_KINDS]
@@ -98,6 +100,33 @@ def test_a_description_says_all(tmp_path: Path) -> None:
     told = run("--from", str(source), "--folder", str(tmp_path / "acme"))
     assert f"Wrote {tmp_path / 'acme' / 'acme' / 'actions' / 'send_order.py'}" in told
     assert 'HOST = "https://api.acme.test"' in (tmp_path / "acme/acme/settings.py").read_text()
+
+
+TRIGGERS = {
+    'type = "track"': "$.properties",
+    'event = "Order Completed"': "$.properties",
+    'type = "page" or type = "screen"': "$.properties",
+    'type = "identify"': "$.traits",
+    'type = "group"': "$.traits",
+    'type = "identify" or type = "alias"': "$.traits",
+    'type = "alias"': "$.context",
+}
+
+
+def test_default_mappings_read_what_the_events_of_a_trigger_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a new destination is certified without a warning about them."""
+    actions_of = [{"name": f"send{n}", "trigger": text} for n, text in enumerate(TRIGGERS)]
+    source = tmp_path / "described.json"
+    source.write_text(json.dumps({"name": "acme-traits", "actions": actions_of}))
+    run("--from", str(source), "--folder", str(tmp_path / "acme"))
+    for number, path in enumerate(TRIGGERS.values()):
+        text = (tmp_path / f"acme/acme_traits/actions/send{number}.py").read_text()
+        assert f'"More about the event.",\n        mapping={{"@path": "{path}"}}' in text
+    monkeypatch.syspath_prepend(str(tmp_path / "acme"))
+    found = certify(importlib.import_module("acme_traits"), only=["mappings"])
+    assert next(found.lines()) == "ok   mappings: default mappings read what events have"
 
 
 def test_problems_are_reported_together(tmp_path: Path) -> None:

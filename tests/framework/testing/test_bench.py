@@ -21,6 +21,7 @@ from framework import (
     Delivered,
     Destination,
     Failed,
+    Field,
     InvalidAuthenticationError,
     Payload,
     Settings,
@@ -148,6 +149,17 @@ def test_generated_events_are_delivered(seed: int, which: Any) -> None:
         ran = harness.run_action(ADD.slug, event, defaults=True)
     assert isinstance(ran.result, Delivered)
     assert event["event"] == "Audience Entered"
+
+
+def test_generated_values_inside_of_others_are_added_to_them() -> None:
+    """In whatever order the fields are declared."""
+    traits = Field(type="object", mapping={"@path": "$.traits"})
+    email = Field(type="string", format="email", mapping={"@path": "$.traits.email"})
+    for fields in ({"traits": traits, "email": email}, {"email": email, "traits": traits}):
+        action = Action(slug="add", title="Add", trigger='type = "identify"', payload=fields)
+        found = generate_event(action)["traits"]
+        assert len(found) == 2
+        assert "@example.com" in found["email"]
 
 
 class Access(Settings):
