@@ -18,6 +18,7 @@ from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
     from framework.cli.connections import Opened
+    from framework.config import ConnectionFile, Spot
     from framework.delivery import Connection
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
@@ -89,7 +90,7 @@ def explain(  # noqa: PLR0913 - click passes options as arguments
             echo(before + text.replace("\n", "\n  "), nl=False)
             before = ",\n  "
         else:
-            echo("\n".join(_event_lines(trace, requests=sandbox)))
+            echo("\n".join(_event_lines(trace, path, requests=sandbox)))
     if as_json:
         echo("\n]")
     ctx.exit(exits.FAILED if failed or sample.rejected else exits.DONE)
@@ -108,7 +109,8 @@ def _traces(
                 report = connection.deliver(portion.events)
             traces = iterate_traces(connection, portion.events, report)
             for line, trace in zip(portion.lines, traces, strict=True):
-                yield {"line": line, **_numbered_on(trace.to_json(), events, batches)}
+                shown = _numbered_on(trace.to_json(), events, batches)
+                yield {"line": line, **_located(shown, opened.file)}
             events += len(portion.events)
             batches += len(report.batches)
 
@@ -121,6 +123,26 @@ def _numbered_on(trace: dict[str, Any], events: int, batches: int) -> dict[str, 
             batch["index"] += batches
             batch["mates"] = [position + events for position in batch["mates"]]
     return trace
+
+
+def _located(trace: dict[str, Any], file: ConnectionFile) -> dict[str, Any]:
+    """Return the trace with the place in the connection file of what it reports."""
+    for step in trace.get("filters", ()):
+        named = (one for one in file.filter_items if one.filter.condition == step["condition"])
+        if item := next((one for one in named if one.filter.title in {"", step["filter"]}), None):
+            step["place"] = _place(item.spot())
+    enabled = [item for item in file.items if item.subscription.enabled]
+    for item, part in zip(enabled, trace["legs"], strict=False):
+        for problem in part["problems"]:
+            path = problem["field"].partition(".")[0].partition("[")[0]
+            problem["place"] = _place(item.spot("mapping", *([path] if path else [])))
+        if trace["nearest"] and trace["nearest"]["subscription"] == part["subscription"]:
+            trace["nearest"]["place"] = _place(item.spot("trigger"))
+    return trace
+
+
+def _place(spot: Spot) -> dict[str, int]:
+    return {"line": spot.line, "column": spot.column}
 
 
 @contextmanager
@@ -157,34 +179,43 @@ def _connected(opened: Opened, *, sandbox: bool) -> Iterator[Connection]:
         yield connection
 
 
-def _event_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
+def _event_lines(trace: dict[str, Any], file: str, *, requests: bool) -> Iterator[str]:
     name = trace["messageId"] or f"in line {trace['line']:,}"
     yield click.style(f"Event {name}", bold=True)
-    yield from map(_filter_line, trace.get("filters", ()))
+    for step in trace.get("filters", ()):
+        yield from _filter_lines(step, file)
     for subscription in trace["legs"]:
-        yield from _subscription_lines(subscription, requests=requests)
+        yield from _subscription_lines(subscription, file, requests=requests)
     if trace["deletion"]:
         yield "  This event asks to delete a user; subscriptions do not see it."
         yield from _request_lines(trace["deletion"], requests=requests)
     if trace["nearest"]:
         yield f"  No subscription matches. {trace['nearest']['text']}"
+        yield f"    --> {_written(file, trace['nearest'])}"
     yield ""
 
 
-def _filter_line(step: dict[str, Any]) -> str:
+def _filter_lines(step: dict[str, Any], file: str) -> Iterator[str]:
     mark, color = _MARKS[step["matched"]]
     effect = step["effect"] or "The condition is not met."
-    return f"  {click.style(mark, fg=color)} filter {step['filter']}: {step['type']}   ({effect})"
+    yield f"  {click.style(mark, fg=color)} filter {step['filter']}: {step['type']}   ({effect})"
+    if step["effect"] and "place" in step:
+        yield f"    --> {_written(file, step)}"
 
 
-def _subscription_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
+def _subscription_lines(trace: dict[str, Any], file: str, *, requests: bool) -> Iterator[str]:
     verdict = "matches" if trace["trigger"]["matched"] else "does not match"
-    yield f"  {click.style(trace['subscription'], bold=True)} ({trace['action']}) {verdict}"
+    action = f" ({trace['action']})" if trace["action"] != trace["subscription"] else ""
+    yield f"  {click.style(trace['subscription'], bold=True)}{action} {verdict}"
     yield from _condition_lines(trace["trigger"]["tree"], "    ")
     for mapped in trace["mapping"] or ():
         yield f"    {_field_line(mapped)}"
     for problem in trace["problems"]:
         yield f"    {click.style('!', fg='red')} {problem['message']}"
+        yield f"      --> {_written(file, problem)}"
+        if "elsewhere" in problem and _is_path(trace["mapping"], problem["field"]):
+            directive = json.dumps({"@path": problem["elsewhere"]}, ensure_ascii=False)
+            yield f"      = To read it, write `{problem['field']}: {directive}`."
     if trace["batch"]:
         keys = ", ".join(f"{key} {_short(value)}" for key, value in trace["batch"]["key"].items()
                          if value is not None)  # fmt: skip
@@ -193,6 +224,16 @@ def _subscription_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[st
             yield f"    would send {_short(trace['batch']['preview'])}"
     if trace["trigger"]["matched"]:
         yield from _request_lines(trace, requests=requests)
+
+
+def _written(file: str, part: dict[str, Any]) -> str:
+    return f"{file}:{part['place']['line']}:{part['place']['column']}"
+
+
+def _is_path(mapping: list[dict[str, Any]], name: str) -> bool:
+    """Return whether a field is read from one path, or not mapped."""
+    written = next((one["mapping"] for one in mapping if one["field"] == name), None)
+    return written is None or (isinstance(written, dict) and set(written) == {"@path"})
 
 
 def _condition_lines(tree: dict[str, Any], indent: str) -> Iterator[str]:

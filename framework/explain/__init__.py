@@ -14,19 +14,21 @@ if TYPE_CHECKING:
     from framework.explain.curl_command import (
         as_curl,
     )
+    from framework.explain.field_problems import (
+        FieldProblem,
+        mapping_problems,
+        payload_problems,
+        raw_mapping,
+    )
     from framework.explain.trace import (
         BatchPeers,
         EventTrace,
-        FieldProblem,
         MappedField,
         Nearest,
         Source,
         SubscriptionTrace,
         iterate_traces,
         mapped_fields,
-        mapping_problems,
-        payload_problems,
-        raw_mapping,
         trace_event,
         trace_events,
     )
@@ -38,10 +40,10 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "cases": "CaseResult run_case",
     "curl_command": "as_curl",
+    "field_problems": "FieldProblem mapping_problems payload_problems raw_mapping",
     "trace": (
-        "BatchPeers EventTrace FieldProblem MappedField Nearest Source SubscriptionTrace "
-        "iterate_traces mapped_fields mapping_problems payload_problems raw_mapping trace_event "
-        "trace_events"
+        "BatchPeers EventTrace MappedField Nearest Source SubscriptionTrace iterate_traces "
+        "mapped_fields trace_event trace_events"
     ),
     "trace_json": "exchange_to_json hidden",
 }

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import islice
 from typing import Final, Literal, TypeAlias
 
@@ -21,11 +19,15 @@ from framework.delivery import (
     ReportItem,
     is_deletion,
 )
-from framework.errors import FrameworkError
+from framework.explain.field_problems import (
+    FieldProblem,
+    mapping_problems,
+    paths_of,
+    payload_problems,
+    raw_mapping,
+)
 from framework.explain.trace_json import exchange_to_json, hidden
 from framework.linting import Change, nearest_change
-from framework.mapping import Mapping as CompiledMapping
-from framework.mapping import compile_mapping
 from framework.paths import JSON, MISSING, Event, Path
 from framework.results import Accepted, Delivered, Failed, Result, Skipped, Unconfirmed
 from framework.triggers import Explanation, Trigger
@@ -87,19 +89,6 @@ class MappedField:
             "isDefault": self.default,
             "sources": [source.to_json() for source in self.sources],
         }
-
-
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
-    """A reason why the payload is invalid: the path of the *field*, a code and a sentence."""
-
-    field: str
-    code: str
-    message: str
-
-    def to_json(self) -> dict[str, JSON]:
-        """Return the problem as a JSON object."""
-        return {"field": self.field, "code": self.code, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,32 +330,6 @@ def mapped_fields(
     )
 
 
-def mapping_problems(raw: Mapping[str, JSON], event: Event) -> Iterator[FieldProblem]:
-    """Yield the problems of resolving the mapping *raw* for an event, field by field."""
-    for key, expression in raw.items():
-        try:
-            _compile(json.dumps({key: expression}, default=str)).resolve(event)
-        except FrameworkError as error:
-            yield FieldProblem(key, "mapping", str(error))
-
-
-def payload_problems(compiled: CompiledSubscription, mapped: JSON) -> Iterator[FieldProblem]:
-    """Yield the problems of the shape with the result of a mapping, in the order of the shape."""
-    if not isinstance(mapped, dict):
-        return
-    _, problems = compiled.shape.interpret(mapped, sync_mode=compiled.sync_mode)
-    texts = (
-        compiled.shape.refusal(mapped, sync_mode=compiled.sync_mode).problems if problems else ()
-    )
-    for problem, text in zip(problems, texts, strict=True):
-        yield FieldProblem(problem.place, problem.code, text)
-
-
-def raw_mapping(compiled: CompiledSubscription) -> dict[str, JSON]:
-    """Return the effective mapping of a subscription: its own over the action's default."""
-    return {**compiled.action.default_mapping, **compiled.subscription.mapping}
-
-
 def _subscription_trace(
     compiled: CompiledSubscription, item: ReportItem, peers: BatchPeers | None
 ) -> SubscriptionTrace:
@@ -396,7 +359,7 @@ def _problems(compiled: CompiledSubscription, item: ReportItem) -> Iterator[Fiel
     if item.mapped is None:
         yield from mapping_problems(raw_mapping(compiled), item.event)
     elif item.payload is None:
-        yield from payload_problems(compiled, item.mapped)
+        yield from payload_problems(compiled, item.mapped, item.event)
     else:
         yield FieldProblem("", "identifier", item.result.message)
 
@@ -459,15 +422,5 @@ def _distance(trace: SubscriptionTrace, changes: tuple[Change, ...] | None) -> t
 def _sources(raw: Mapping[str, JSON], key: str, event: Event) -> Iterator[Source]:
     """Yield the sources of one field; a root directive applies to every field."""
     part = {key: raw[key]} if key in raw else dict(raw)
-    try:
-        paths = _compile(json.dumps(part, default=str)).paths
-    except FrameworkError:
-        return
-    for path in sorted(paths, key=lambda path: path.parts):
+    for path in paths_of(part):
         yield Source(path, MISSING if path == _EVERYTHING else path.get(event))
-
-
-@lru_cache(maxsize=2048)
-def _compile(text: str) -> CompiledMapping:
-    """Compile a mapping, given as JSON so that the cache can hash it."""
-    return compile_mapping(json.loads(text))

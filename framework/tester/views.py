@@ -152,7 +152,7 @@ def _resolve(call: ApiRequest) -> JSON:
     route = _route(call, {**call.body["subscription"], "subscribe": "type = null"})
     try:
         mapped = route.mapping.resolve(event)
-        problems = list(payload_problems(route, mapped))
+        problems = list(payload_problems(route, mapped, event))
     except IntegrationError:
         mapped, problems = None, list(mapping_problems(raw_mapping(route), event))
     payload = None

@@ -75,6 +75,7 @@ def test_an_invalid_payload_is_explained() -> None:
     assert (
         "    ! Field `email` of action `addUserToAudience` is required when `identifier_type` is "
         '"email"; its mapping `$.context.traits.email` found nothing in the event.\n'
+        f"      --> {CONNECTION}:28:7\n"
     ) in result.output
     assert "    outcome: failed PAYLOAD_VALIDATION_FAILED: Field `email`" in result.output
 
@@ -82,10 +83,54 @@ def test_an_invalid_payload_is_explained() -> None:
 def test_the_smallest_change_is_suggested_if_nothing_matches() -> None:
     result = explain('{"type": "page"}')
 
-    assert result.output.splitlines()[-2] == (
-        "  No subscription matches. Subscription `Add users` would match after this: "
-        'Set `$.type` to "track". Set `$.event` to "Audience Entered".'
+    assert result.output.splitlines()[-3:-1] == [
+        (
+            "  No subscription matches. Subscription `Add users` would match after this: "
+            'Set `$.type` to "track". Set `$.event` to "Audience Entered".'
+        ),
+        f"    --> {CONNECTION}:23:16",
+    ]
+
+
+OWN_MAPPING = """\
+destination: actions-criteo-audiences
+settings: {advertiser_id: "1", client_id: a, client_secret: "${env:CRITEO_CLIENT_SECRET}"}
+filters:
+  - if: context.traits.email = "no@example.com"
+    actions: [{type: DROP}]
+subscriptions:
+  - partnerAction: removeUserFromAudience
+    enabled: false
+  - partnerAction: addUserToAudience
+    subscribe: type = "track"
+    mapping:
+      email: {"@path": $.properties.email}
+"""
+
+
+def test_findings_name_their_place_in_the_connection_file(tmp_path: Path) -> None:
+    """A missing value with the path that has it, and a filter; disabled subscriptions count."""
+    file = tmp_path / "c.connection.yaml"
+    file.write_text(OWN_MAPPING)
+    dropped = {**EVENT, "context": {"traits": {"email": "no@example.com"}}}
+    command = ["explain", "-c", str(file), "--event", "-"]
+    text = "\n".join(map(json.dumps, (EVENT, dropped, {"type": "page"})))
+    lines = CliRunner().invoke(actions, command, input=text).output.splitlines()
+    at = lines.index(f"      --> {file}:12:14")
+    assert lines[at - 1].endswith(" The event has a value at `$.context.traits.email`.")
+    assert lines[at + 1] == (
+        '      = To read it, write `email: {"@path": "$.context.traits.email"}`.'
     )
+    assert "  addUserToAudience matches" in lines
+    at = lines.index(f"    --> {file}:4:5")
+    assert lines[at - 1].startswith("  ✓ filter number 1: DROP")
+    assert f"    --> {file}:10:16" in lines
+    traces = json.loads(CliRunner().invoke(actions, [*command, "--json"], input=text).output)
+    (problem,) = traces[0]["legs"][0]["problems"]
+    assert problem["elsewhere"] == "$.context.traits.email"
+    assert problem["place"] == {"line": 12, "column": 14}
+    assert traces[1]["filters"][0]["place"] == {"line": 4, "column": 5}
+    assert traces[2]["nearest"]["place"] == {"line": 10, "column": 16}
 
 
 def test_several_events_are_explained_together() -> None:
