@@ -128,9 +128,10 @@ def _numbered_on(trace: dict[str, Any], events: int, batches: int) -> dict[str, 
 def _located(trace: dict[str, Any], file: ConnectionFile) -> dict[str, Any]:
     """Return the trace with the place in the connection file of what it reports."""
     for step in trace.get("filters", ()):
-        named = (one for one in file.filter_items if one.filter.condition == step["condition"])
-        if item := next((one for one in named if one.filter.title in {"", step["filter"]}), None):
-            step["place"] = _place(item.spot())
+        for one in file.filter_items:
+            same = one.filter.condition == step["condition"]
+            if same and one.filter.title in {"", step["filter"]}:
+                step.setdefault("place", _place(one.spot()))
     enabled = [item for item in file.items if item.subscription.enabled]
     for item, part in zip(enabled, trace["legs"], strict=False):
         for problem in part["problems"]:

@@ -122,7 +122,7 @@ def test_the_sentence_names_the_path_and_no_value() -> None:
 
 
 KEYS = st.sampled_from(["email", "Email", "e_mail", "mail", "visits", "user", "traits", "a.b", "0"])
-VALUES = st.recursive(
+VALUES: st.SearchStrategy[Any] = st.recursive(
     st.sampled_from([ADDRESS, "no address", "", None, 0, 7, True, []]),
     lambda inner: st.dictionaries(KEYS, inner, max_size=4) | st.lists(inner, max_size=2),
     max_leaves=12,
