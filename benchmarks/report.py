@@ -14,8 +14,12 @@ MARK = "<!-- below: written by run.py from figures.json -->"
 
 STARTS = {
     "python": "Python, which does nothing",
+    "libraries": "Python, which imports httpx, pluggy and jsonschema",
+    "import": "`import framework`",
+    "author": "Python, which imports what a destination begins with",
     "version": "`actions --version`",
     "help": "`actions --help`",
+    "validate": "`actions validate`",
     "first_event": "`actions run`, until the first event is delivered",
     "reference": "the reference, loaded",
 }

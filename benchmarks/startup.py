@@ -1,14 +1,16 @@
-"""Measure starts: `actions --version`, and from nothing to the first event delivered.
+"""Measure starts: of commands, of what is imported, and to the first event delivered.
 
     python benchmarks/startup.py [--rounds N]
 
-Commands run in turn, round after round, beside a Python that does nothing, and beside the
-reference where PEER_BENCH and PEER_BENCH_DIR name it: its figure is that of loading alone. The
-first event is delivered when the stand-in for the partner, in this process, answers the change of
-the list; before that it has given a token, searched, and made the list. Prints a table and, as
-the last line, the medians in seconds as JSON. `least` is what a quiet machine takes.
-What is started keeps its bytecode, as what is installed has it; the round that is not counted
-writes it.
+Commands run in turn, round after round, beside a Python that does nothing, one that imports three
+libraries of this project (`libraries`), and the reference where PEER_BENCH and PEER_BENCH_DIR name
+it: its figure is that of loading alone. `ratio` is the median of the ratios to `libraries` within
+a round: a machine that is shared drifts more slowly. `author` imports the names with which a
+destination begins. The first event is delivered when the stand-in for the partner, in this
+process, answers the change of the list; before that it has given a token, searched, and made the
+list. Prints a table and, as the last line, the medians in seconds as JSON. `least` is what a quiet
+machine takes. What is started keeps its bytecode, as what is installed has it; the round that is
+not counted writes it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from operator import truediv
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -41,6 +44,8 @@ subscriptions:
   - partnerAction: addUserToAudience
     subscribe: type = "track" and event = "Audience Entered"
 """
+
+AUTHOR = "from framework import Action, Destination, Payload, Settings, field, hookimpl"
 
 
 class Noting(Partner):
@@ -83,8 +88,12 @@ def commands(folder: Path, port: int) -> dict[str, list[str]]:
     redirect = f"https://api.criteo.com=http://127.0.0.1:{port}"
     found = {
         "python": [sys.executable, "-c", "pass"],
+        "libraries": [sys.executable, "-c", "import httpx, pluggy, jsonschema"],
+        "import": [sys.executable, "-c", "import framework"],
+        "author": [sys.executable, "-c", AUTHOR],
         "version": [*actions, "--version"],
         "help": [*actions, "--help"],
+        "validate": [*actions, "validate", str(connection)],
         "first_event": [*actions, "run", *map(str, options), "--endpoint", redirect],
     }
     driver = os.environ.get("PEER_BENCH")
@@ -123,9 +132,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=10)
     found = measure(parser.parse_args().rounds)
-    print(f"{'':12}  median   least   (milliseconds)")
+    print(f"{'':12}  median   least   ratio   (milliseconds)")
     for name, took in found.items():
-        print(f"{name:12} {statistics.median(took) * 1000:7.1f} {min(took) * 1000:7.1f}")
+        ratio = statistics.median(map(truediv, took, found["libraries"]))
+        print(
+            f"{name:12} {statistics.median(took) * 1000:7.1f} {min(took) * 1000:7.1f} {ratio:7.2f}"
+        )
     middle = {f"{name}_s": round(statistics.median(took), 4) for name, took in found.items()}
     least = {f"{name}_least_s": round(min(took), 4) for name, took in found.items()}
     print(json.dumps({**middle, **least}))

@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from inspect import Parameter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from framework.definition import Destination, fields_of, without_choices
@@ -120,7 +121,7 @@ def contradictions(
     """
     if hasattr(function, "__wrapped__"):
         return
-    known = _annotations(spec)
+    known = _annotations(spec, {"httpx": sys.modules.get("httpx", _NotImported())})
     for name, note in _annotations(function).items():
         kind = known.get(name, Any)
         place = f"Argument `{name}` of hook `{hook}`"
@@ -135,8 +136,20 @@ def contradictions(
             yield f"{place} is annotated {_shown(note)}, but {why} {_shown(kind)}. Correct it."
 
 
-def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the annotations of *function* that can be evaluated, with the return type."""
+class _NotImported:
+    """The types of httpx before anything has imported it: no annotation of a plugin is one."""
+
+    def __getattr__(self, name: str) -> type:
+        return type(name, (), {"__module__": "httpx"})
+
+
+def _annotations(
+    function: Callable[..., Any], names: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the annotations of *function* that can be evaluated, with the return type.
+
+    *names* are known besides those of its module.
+    """
     if sys.version_info >= (3, 14):  # annotations are evaluated when they are read
         from annotationlib import Format, get_annotations  # noqa: PLC0415 - not on older ones
 
@@ -147,7 +160,7 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
     for name, note in written.items():
         with suppress(Exception):  # such as a name that only type checkers know
             while isinstance(note, str):
-                note = eval(note, function.__globals__)  # noqa: PLW2901, S307 - the plugin's own
+                note = eval(note, function.__globals__, names)  # noqa: PLW2901, S307 - the plugin's own
             found[name] = note
     return found
 
@@ -221,11 +234,11 @@ def hidden_hooks(plugin: Any, hooks: Collection[str]) -> Iterator[tuple[str, str
         return
     for name in sorted(set(hooks)):
         full = f"{plugin.__name__}.{name}"
-        here = _line_of(name, plugin, r"(?:async\s+)?def\s+")
         value = vars(plugin).get(name)
-        if not here or (full in sys.modules and not inspect.ismodule(value)):
+        taken = inspect.ismodule(value)
+        if not taken and (full in sys.modules or not _has_module(paths, name)):
             continue
-        if inspect.ismodule(value) or _has_module(paths, name):
+        if here := _line_of(name, plugin, r"(?:async\s+)?def\s+"):
             text = (
                 f"Module `{full}` takes the place of the hook `{name}` when it is imported. "
                 f'Rename the module, or the function: `@hookimpl(specname="{name}")`.'

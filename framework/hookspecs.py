@@ -11,15 +11,17 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pluggy
 
 from framework.clock import Clock
 from framework.definition import Action, Destination, RequestOptions, Settings, Subscription
 from framework.errors import ErrorDescription
 from framework.results import ConnectionCheck, Failed, RefreshedToken, Result
+
+if TYPE_CHECKING:
+    import httpx
 
 PROJECT = "action_destinations"
 """Name of the pluggy project, and of the entry-point group of destinations."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from destinations.criteo_audiences import conflicts
 from destinations.criteo_audiences.api import (
@@ -32,7 +30,6 @@ from framework import (
     ErrorDescription,
     Failed,
     InvalidAuthenticationError,
-    OAuthClientCredentials,
     Payload,
     Result,
     Settings,
@@ -41,6 +38,9 @@ from framework import (
     field,
     hookimpl,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class CriteoSettings(Settings):
@@ -197,6 +197,8 @@ def find_conflicts(subscriptions: Sequence[Subscription]) -> list[Conflict]:
 @hookimpl
 def auth(settings: CriteoSettings) -> httpx.Auth:
     """Return OAuth with the app's credentials; a token is renewed 60 seconds before it expires."""
+    from framework import OAuthClientCredentials  # noqa: PLC0415 - needs httpx, unlike checks
+
     return OAuthClientCredentials(
         f"{HOST}/oauth2/token", settings.client_id, settings.client_secret, early=60.0
     )

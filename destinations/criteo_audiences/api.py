@@ -7,9 +7,8 @@ ambiguous, every known form of a response is accepted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx
 import orjson
 
 from destinations.criteo_audiences.refusals import (
@@ -23,6 +22,9 @@ from destinations.criteo_audiences.refusals import (
 )
 from destinations.criteo_audiences.verdicts import Verdict, read_verdict
 from framework import IntegrationError, RetryableError
+
+if TYPE_CHECKING:
+    import httpx
 
 HOST = "https://api.criteo.com"
 MAX_IDENTIFIERS = 50_000

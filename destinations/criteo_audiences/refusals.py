@@ -9,12 +9,14 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import httpx
 import orjson
 
 from framework import APIError, ErrorDescription, IntegrationError, RetryableError
+
+if TYPE_CHECKING:
+    import httpx
 
 _PLACES = ("errors", "warnings")
 _LONGEST_TITLE = 80

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from framework.cli.connections import open_connection
 from framework.cli.installed import (
+    complete_destination,
     find_installed,
     installed,
     plugins_print_to_stderr,
@@ -22,17 +22,6 @@ from framework.cli.terminal import echo
 if TYPE_CHECKING:
     from framework.definition import Action, Destination, Field
     from framework.delivery import InputKind
-
-
-def complete_destination(
-    _: click.Context, __: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Return the installed destinations whose slug begins with *incomplete*."""
-    return [
-        CompletionItem(slug, help=plugin.definition.name)
-        for slug, plugin in installed().destinations.items()
-        if slug.startswith(incomplete)
-    ]
 
 
 @click.command("list")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from framework.cli import exits
-from framework.cli.catalogue import complete_destination
-from framework.cli.installed import find_installed, plugins_print_to_stderr
+from framework.cli.installed import complete_destination, find_installed, plugins_print_to_stderr
 from framework.cli.json_values import ObjectOption
 from framework.cli.terminal import echo
 

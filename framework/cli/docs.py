@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from framework.cli import exits
-from framework.cli.catalogue import complete_destination
 from framework.cli.findings import show_findings
-from framework.cli.installed import find_installed
+from framework.cli.installed import complete_destination, find_installed
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ from framework.errors import UnknownNameError
 if TYPE_CHECKING:
     from framework.plugins import Plugin, Registry
 
+_DESTINATIONS = "action_destinations"  # as in framework.hookspecs, which is not imported yet
+
 
 def installed(slug: str = "") -> Registry:
     """Return the installed plugins; their prints go to standard error.
@@ -24,6 +26,16 @@ def installed(slug: str = "") -> Registry:
 
     with plugins_print_to_stderr():
         return load_plugins(slug=slug)
+
+
+def complete_destination(
+    _: click.Context, __: click.Parameter | None, incomplete: str
+) -> list[str]:
+    """Return the names of installed destinations that begin with *incomplete*; import none."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - heavy, imported at first use
+
+    names = entry_points(group=_DESTINATIONS).names
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 def find_installed(slug: str) -> Plugin:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from framework.cli.installed import installed
+from framework.cli.installed import complete_destination, installed
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
 
@@ -35,6 +36,12 @@ class Sandboxes(click.Group):
         found = _with_sandbox(cmd_name)
         slug = resolve_slug(cmd_name, found)
         return _command(slug, found[slug]) if slug else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the installed destinations, with or without a sandbox: none is imported."""
+        names = complete_destination(ctx, None, incomplete)
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*map(CompletionItem, names), *options]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -51,6 +50,8 @@ def _report(problem: FilterProblem, node: DocumentNode, findings: DiagnosticList
     spot, hint = node.at(*problem.place).spot, problem.hint
     if problem.fault == "unknown":
         spot = node.at(*problem.place[:-1]).key(str(problem.place[-1]))
+        import difflib  # noqa: PLC0415 - only where something is wrong
+
         near = difflib.get_close_matches(str(problem.place[-1])[:_LONG_KEY], problem.known, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(problem.known)}."
     findings.error(_CODES.get(problem.fault, "AD209"), spot, problem.message, hint)

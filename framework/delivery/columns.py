@@ -6,9 +6,8 @@ import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress
-from typing import Any, Final, TypeAlias
-
-from msgspec import Struct, field
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from framework.definition import Action
 from framework.paths import MISSING
@@ -19,7 +18,7 @@ Lists: TypeAlias = tuple[list[Any], ...]
 """The rows of a subscription: their row ids, then the lists of its layout."""
 
 
-class Layout(Struct, frozen=True):
+class Layout(NamedTuple):
     """What is kept of the payloads of a subscription: shaped objects, or a list for each field.
 
     *constants* are the fields that have the same value in every row, or MISSING if they never
@@ -27,7 +26,7 @@ class Layout(Struct, frozen=True):
     """
 
     fields: tuple[str, ...] | None = None
-    constants: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[str, Any] = MappingProxyType({})
     certain: frozenset[str] = frozenset()
 
     def lists(self) -> Lists:

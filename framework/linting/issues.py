@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -48,6 +47,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     folded = {each.lower(): each for each in reversed(names)}
     if name.lower() in folded:
         return folded[name.lower()]
+    import difflib  # noqa: PLC0415 - only where something is wrong
+
     return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.7)), None)
 
 

@@ -18,7 +18,7 @@ from framework.errors import PluginError
 from framework.hook_checks import contradictions
 from framework.hookspecs import PROJECT
 from framework.plugins import HOOKS, load_plugins, open_plugin
-from framework.results import DELIVERED
+from framework.results import DELIVERED, Delivered
 from tests.framework.delivery.bench import connected
 
 HEAD = """\
@@ -289,6 +289,26 @@ def test_the_annotation_of_a_result_may_not_contradict(
 ) -> None:
     hook, _, _ = text.partition("(")
     assert contradicted(folder, text) == RESULT.format(hook, note, known)
+
+
+def test_annotations_are_checked_before_anything_imports_httpx(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Types of httpx are then known by name, and no annotation of a plugin is one."""
+    monkeypatch.delitem(sys.modules, "httpx")
+
+    def wrong(client: int) -> str:
+        return str(client)
+
+    def right(client: object, identifier: str) -> Delivered | None:
+        return DELIVERED if client == identifier else None
+
+    assert [*contradictions("perform", wrong, hookspecs.perform, {})] == [
+        ARGUMENT.format("client", "perform", "`int`", "it is `Client`"),
+        RESULT.format("perform", "`str`", RETURNED),
+    ]
+    assert [*contradictions("perform", right, hookspecs.perform, {})] == []
+    assert "httpx" not in sys.modules
 
 
 @pytest.mark.parametrize("text", AGREEMENTS)

@@ -14,6 +14,8 @@ from typing import TypeAlias
 import pytest
 from hatchling.version.source.regex import RegexSource
 
+from framework import hookspecs
+from framework.cli import installed
 from framework.version import VERSION
 
 Loaded: TypeAlias = Callable[..., set[str]]
@@ -61,10 +63,10 @@ BENCH = ("framework.sandbox.partner", "framework.testing.harness", "framework.te
 def loaded(site: Path, tmp_path: Path) -> Loaded:
     """Run a command in a new process and return the names of the modules it imported."""
 
-    def run(*arguments: object) -> set[str]:
+    def run(*arguments: object, **variables: str) -> set[str]:
         told = tmp_path / "loaded"
         paths = os.pathsep.join([str(site), str(ROOT)])
-        environment = {"PYTHONPATH": paths, "SHOP_KEY": "sesame", "LOADED": str(told)}
+        environment = {"PYTHONPATH": paths, "SHOP_KEY": "sesame", "LOADED": str(told), **variables}
         command = [sys.executable, "-c", CODE, *map(str, arguments)]
         done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -126,6 +128,71 @@ def test_checking_needs_nothing_that_delivers(loaded: Loaded, connection: Path) 
     found = loaded("validate", connection)
     absent = ("rich", "pygments", "msgspec", "framework.delivery", "framework.relay")
     assert within([*absent, *SERVERS, *LANGUAGES, "framework.tester"], found) == []
+
+
+def test_checking_a_connection_to_criteo_needs_nothing_that_sends(
+    loaded: Loaded, install: Callable[..., None], site: Path, tmp_path: Path
+) -> None:
+    """Neither does the definition of the destination."""
+    install(
+        tmp_path, "criteo", "1.0", {"actions-criteo-audiences": "destinations.criteo_audiences"}
+    )
+    connection = tmp_path / "criteo.connection.yaml"
+    connection.write_text(
+        """\
+destination: actions-criteo-audiences
+settings: {advertiser_id: "12345", client_id: an id, client_secret: "${env:SHOP_KEY}"}
+subscriptions:
+  - {partnerAction: addUserToAudience, subscribe: type = "track"}
+"""
+    )
+    found = loaded(
+        "validate", connection, PYTHONPATH=os.pathsep.join(map(str, [tmp_path, site, ROOT]))
+    )
+    assert "destinations.criteo_audiences.actions" in found
+    assert within(["httpx", "msgspec", *PEOPLE, *SERVERS, *LANGUAGES], found) == []
+    assert {name for name in found if name.startswith("framework.delivery.")} == {
+        "framework.delivery.cache",
+        "framework.delivery.columns",
+    }
+
+
+@pytest.mark.parametrize(
+    "words", ["actions ", "actions show s", "actions sandbox s", "actions run --co"]
+)
+def test_completion_imports_no_plugin(loaded: Loaded, words: str) -> None:
+    position = str(words.count(" "))
+    found = loaded(COMP_WORDS=words, COMP_CWORD=position, _ACTIONS_COMPLETE="bash_complete")
+    assert within(["shop_destination", *ENGINE, *PEOPLE, *SERVERS, *LANGUAGES, *BENCH], found) == []
+
+
+def test_completing_commands_imports_none(loaded: Loaded) -> None:
+    found = loaded(COMP_WORDS="actions ", COMP_CWORD="1", _ACTIONS_COMPLETE="bash_complete")
+    own = {name for name in found if name.startswith("framework.cli.")}
+    assert own == {"framework.cli.app", "framework.cli.exits", "framework.cli.terminal"}
+
+
+def test_what_authors_import_needs_nothing_that_sends() -> None:
+    code = (
+        "import sys\n"
+        "from framework import Action, Batching, Destination, Payload, Settings, field, hookimpl\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    found = set(done.stdout.split())
+    absent = ("httpx", "msgspec", "orjson", "yaml", "click", "framework.delivery")
+    assert within([*absent, *PEOPLE, *SERVERS, *LANGUAGES, *CHECKS, *BENCH], found) == []
+
+
+def test_the_package_imports_none_of_its_modules() -> None:
+    code = "import sys, framework; print(*(n for n in sys.modules if n.startswith('framework')))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["framework"]
+
+
+def test_completion_knows_the_group_of_destinations() -> None:
+    """The command names it once more, as it imports no hooks to complete a name."""
+    assert installed._DESTINATIONS == hookspecs.PROJECT
 
 
 def test_only_the_command_of_httpx_is_left_out() -> None:
