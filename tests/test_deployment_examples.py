@@ -24,10 +24,13 @@ FOLDER = ROOT / "examples" / "deployment"
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 UNIT = (FOLDER / "actions-relay.service").read_text(encoding="utf-8")
 CONTAINER = (FOLDER / "Containerfile").read_text(encoding="utf-8")
+ROTATION = (FOLDER / "logrotate").read_text(encoding="utf-8")
 CRONTAB = (FOLDER / "crontab").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("text", [UNIT, CONTAINER, CRONTAB], ids=["unit", "container", "cron"])
+@pytest.mark.parametrize(
+    "text", [UNIT, CONTAINER, CRONTAB, ROTATION], ids=["unit", "container", "cron", "logrotate"]
+)
 def test_the_page_shows_the_file(text: str) -> None:
     assert f"\n{text}```\n" in PAGE
 

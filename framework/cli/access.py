@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -19,7 +18,7 @@ from framework.cli.connections import (
     to_partner,
 )
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import print_json
 from framework.errors import IntegrationError
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def _ask(
 def _show(checks: Sequence[ConnectionCheck], code: int, *, as_json: bool) -> None:
     if as_json:
         document = {"checks": [each.to_json() for each in checks], "exitCode": code}
-        echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
     else:
         rows = [(each.name, each.state, each.text) for each in checks]
         print_table(("Check", "State", "Found"), rows)

@@ -130,11 +130,12 @@ class Commands(click.Group):
                 import traceback  # noqa: PLC0415 - seldom needed
 
                 echo(without_secrets(traceback.format_exc()), err=True, nl=False)
-            echo(without_secrets(_message(error)), err=True)
+            echo(without_secrets(error_message(error)), err=True)
             raise click.exceptions.Exit(exits.code_of(error)) from error
 
 
-def _message(error: Exception) -> str:
+def error_message(error: Exception) -> str:
+    """Return what a command says when *error* ends it."""
     if isinstance(error, FrameworkError):
         return f"Error: {error}"
     return (

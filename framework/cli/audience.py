@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 
@@ -16,7 +15,7 @@ from framework.cli.external_audience import create, get, unlink
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, print_json
 from framework.errors import ConfigurationError
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -49,7 +48,7 @@ def list_(store: StoreAddress, connection_name: str | None, *, as_json: bool) ->
         found = opened.ledger.audiences(connection_name)
     if as_json:
         document = {"audiences": [audience_to_json(one) for one in found]}
-        echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
         return
     rows = [
         (
@@ -90,7 +89,7 @@ def show(name: str, store: StoreAddress, connection_name: str | None, *, as_json
         ]
     if as_json:
         document = {"audiences": [{**audience_to_json(one), **counts} for one, counts in found]}
-        echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
         return
     for number, (one, counts) in enumerate(found):
         echo("\n" if number else "", nl=False)
@@ -151,7 +150,7 @@ def who(
         found = ledger.person(ledger.digests(identities)) if identities else []
     if as_json:
         rows = [{**audience_place(one), **member_to_json(member)} for one, _, member in found]
-        echo(json.dumps({"audiences": rows}, indent=2, ensure_ascii=False))
+        print_json({"audiences": rows})
         return
     table = [
         (

@@ -17,6 +17,7 @@ from framework.cli.audience_options import (
     print_malformed,
     yes_option,
 )
+from framework.cli.command_log import logged
 from framework.cli.connections import connection_option, endpoint_option, open_enabled
 from framework.cli.stores import StoreAddress, store_option
 from framework.cli.tables import print_table
@@ -105,6 +106,7 @@ class RemovalBound(NamedTuple):
 )
 @yes_option
 @json_option
+@logged
 @click.pass_context
 def mirror(  # noqa: PLR0913, PLR0917 - each is an option of its own
     ctx: click.Context,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,7 +14,7 @@ from framework.cli.connections import Opened, connection_option, endpoint_option
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from framework.audiences import ListComparison, MalformedLines, SentChanges
@@ -104,7 +103,7 @@ def end_command(
             list_part = {name: getattr(compared[0], name) for name in names}
             list_part["malformed"] = lines_of(compared[1])
         document = {**list_part, **_sent_json(sent, missing), "exitCode": code}
-        echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
     elif sent is None:
         echo("There is nothing to send.")
     else:

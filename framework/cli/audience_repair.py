@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -20,10 +19,11 @@ from framework.cli.audience_options import (
     print_malformed,
     yes_option,
 )
+from framework.cli.command_log import logged
 from framework.cli.connections import open_enabled
 from framework.cli.stores import StoreAddress
 from framework.cli.tables import print_table
-from framework.cli.terminal import confirm, echo
+from framework.cli.terminal import confirm, echo, print_json
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def plan(  # noqa: PLR0913, PLR0917 - each is an option of its own
 @column_option
 @yes_option
 @json_option
+@logged
 @click.pass_context
 def repair(  # noqa: PLR0913, PLR0917 - each is an option of its own
     ctx: click.Context,
@@ -184,7 +185,7 @@ def _print_plan(
             }
             for name, added, removed in found
         ]
-        echo(json.dumps({"audiences": rows, "malformed": lines_of(malformed)}, indent=2))
+        print_json({"audiences": rows, "malformed": lines_of(malformed)})
         return
     table = [
         (name, f"{added[0]:,}", f"{removed[0]:,}", f"{added[1] + removed[1]:,}")
@@ -231,7 +232,7 @@ def drift(
             }
             for (called, naming), ours, size in found
         ]
-        echo(json.dumps({"audiences": rows}, indent=2, ensure_ascii=False))
+        print_json({"audiences": rows})
         return
     table = [
         (

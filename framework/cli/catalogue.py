@@ -17,7 +17,7 @@ from framework.cli.installed import (
     warn_of_problems,
 )
 from framework.cli.tables import TableRow, print_source, print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from framework.definition import Action, Destination, Field
@@ -34,7 +34,7 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click's signature
         echo(f"Warning: {text}", err=True)
     found = [plugin.definition for plugin in registry.destinations.values()]
     if as_json:
-        _print_json([_headline(definition) for definition in found])
+        print_json([_headline(definition) for definition in found])
         return
     rows = [(d.slug, d.name, ", ".join(a.slug for a in d.actions)) for d in found]
     print_table(("Destination", "Name", "Actions"), rows, empty="No destinations are installed.")
@@ -98,7 +98,7 @@ def _show_definition(definition: Destination, *, as_json: bool) -> None:
     if as_json:
         from framework.definition import to_manifest  # noqa: PLC0415 - heavy, seldom needed
 
-        _print_json(to_manifest(definition))
+        print_json(to_manifest(definition))
         return
     echo(f"{definition.name} ({definition.slug})\n{definition.description}\n")
     _print_fields("Settings", definition.settings_fields)
@@ -153,7 +153,3 @@ def _default(field: Field) -> str:
         simple = isinstance(field.mapping, dict) and set(field.mapping) == {"@path"}
         return str(field.mapping["@path"]) if simple else json.dumps(field.mapping)
     return "" if field.default is None else json.dumps(field.default)
-
-
-def _print_json(value: Any) -> None:
-    echo(json.dumps(value, indent=2, ensure_ascii=False))

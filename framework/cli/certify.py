@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from framework.cli import exits
+from framework.cli.command_log import logged
 from framework.cli.installed import complete_destination, find_installed, plugins_print_to_stderr
 from framework.cli.json_values import ObjectOption
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from framework.testing import Certificate
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check only; repeatable.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Selects generated events.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@logged
 @click.pass_context
 def certify(  # noqa: PLR0913 - click passes options as arguments
     ctx: click.Context,
@@ -46,7 +47,7 @@ def certify(  # noqa: PLR0913 - click passes options as arguments
     with plugins_print_to_stderr():
         found = run(plugin, settings, seed=seed, only=only)
     if as_json:
-        echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        print_json(found.to_json())
     else:
         _show(found)
     ctx.exit(exits.DONE if found.certified else exits.FAILED)

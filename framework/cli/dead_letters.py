@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from framework.cli import exits
+from framework.cli.command_log import logged
 from framework.cli.connections import (
     endpoint_option,
     kept_audiences,
@@ -27,7 +28,7 @@ from framework.cli.connections import (
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from framework.delivery import Connection
@@ -188,7 +189,7 @@ def show(
     del letters, filtered
     for one in found:
         shown = {**_shown(one), "event": json.loads(one.event)}
-        echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        print_json(shown)
 
 
 @dead_letters.command("drop")
@@ -226,6 +227,7 @@ def drop(
     "learns what the partner confirms. ",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON lines.")
+@logged
 @click.pass_context
 def replay(  # noqa: PLR0913 - each is an option of its own
     ctx: click.Context,
@@ -357,7 +359,7 @@ def _report(results: Sequence[tuple[DeadLetter, Result]], number: int, *, as_jso
                 "subscription": letter.subscription,
                 **result.to_json(),
             }
-            echo(json.dumps(shown, ensure_ascii=False))
+            print_json(shown, indent=None)
         return
     counts = Counter(
         (letter.subscription, shown["outcome"], shown.get("code", ""), shown.get("message", ""))

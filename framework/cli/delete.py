@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,12 +18,13 @@ from framework.cli.audience_connection import (
     identity_of,
     send_changes,
 )
+from framework.cli.command_log import logged
 from framework.cli.connections import Opened, endpoint_option, name_of, open_connection
 from framework.cli.delivery_options import RUN_DEFAULTS, patience_of
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
-from framework.cli.terminal import confirm, echo
+from framework.cli.terminal import confirm, echo, print_json
 from framework.errors import ConfigurationError
 from framework.results import Delivered, Failed, Skipped
 
@@ -104,6 +104,7 @@ class _Partner(NamedTuple):
 @endpoint_option
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@logged
 @click.pass_context
 def delete(  # noqa: PLR0913 - each is an option of its own
     ctx: click.Context,
@@ -382,7 +383,7 @@ def _print(done: Sequence[_Deleted], erased: Erased | None, code: int, *, as_jso
             },
             "exitCode": code,
         }
-        echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
         return
     rows = [
         (one.connection, one.outcome, f"{one.audiences:,}", one.code, one.reason) for one in done

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 from framework.cli import exits
 from framework.cli.findings import show_findings
 from framework.cli.installed import find_installed
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, print_json
 from framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def diff(old: str, new: str, *, as_json: bool) -> None:
     counts: dict[str, int] = {level: sum(one.level == level for one in changes) for level in LEVELS}
     if as_json:
         found = [change.to_json() for change in changes]
-        echo(json.dumps({**counts, "changes": found}, indent=2, ensure_ascii=False))
+        print_json({**counts, "changes": found})
     else:
         for change in sorted(changes, key=lambda one: LEVELS.index(one.level)):
             echo(_line(change))

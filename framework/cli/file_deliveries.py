@@ -95,10 +95,10 @@ def select(options: RunOptions) -> Selection:
 
     taken = {Path(options.path).resolve(): "--connection"}
     outputs = options.outputs
-    but = [*taken, *outputs.values(), *([options.log_file] if options.log_file else [])]
+    but = [*taken, *outputs.values(), *([options.log.path] if options.log.path else [])]
     chosen = select_files(options.events, but, may_appear=options.follow)
     taken |= {Path(name).resolve(): "--events" for name in chosen.names}
-    log = {"--log-file": options.log_file} if options.log_file else {}
+    log = {"--log-file": options.log.path} if options.log.path else {}
     for flag, path in {**outputs, **log}.items():
         if path.is_dir():
             continue
@@ -324,8 +324,8 @@ class FileDeliverer(NamedTuple):
 
         options = self.options
         delivery = options.delivery_of(self.opened)
-        shows = not (options.quiet or options.as_json)
-        notices = WaitNotices(resumable=checkpoint is not None, shown=not options.quiet)
+        shows = not (options.log.quiet or options.as_json)
+        notices = WaitNotices(resumable=checkpoint is not None, shown=not options.log.quiet)
         with progress_bar(shown=shows) as show:
 
             def on_progress(progress: Progress) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import click
 from framework.cli.connections import connection_option, name_of, open_connection
 from framework.cli.stores import store_option
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import print_json
 
 if TYPE_CHECKING:
     from framework.cli.stores import StoreAddress
@@ -46,7 +45,7 @@ def jobs(*, path: str, store: StoreAddress | None, as_json: bool) -> None:
             }
             for one in kept
         ]
-        echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
         return
     print_table(
         ("Action", "Ticket", "Events", "Accepted"),

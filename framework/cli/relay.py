@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from framework.cli import exits
 from framework.cli.alert_options import alert_options
+from framework.cli.command_log import PRINTED, LogOptions, log_options
 from framework.cli.connections import Opened, endpoint_option
 from framework.cli.delivery_options import delivery_options, take_delivery_options
 from framework.cli.durations import Duration
@@ -31,7 +32,7 @@ from framework.cli.relay_options import (
 from framework.cli.relay_routes import open_all, route_of
 from framework.cli.stores import ledger_option, limit_options, store_option
 from framework.cli.summaries import print_panels
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, note
 from framework.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ _logger = logging.getLogger("action_destinations")
 )
 @otlp_option
 @alert_options
+@log_options
 @log_format_option
 @endpoint_option
 @click.option("--sandbox", is_flag=True, help="Deliver to sandboxes and show their state.")
@@ -162,8 +164,9 @@ def relay(context: click.Context, /, **options: Any) -> None:
     resumes.
     """
     check_role(context, options)
-    chosen = RelayOptions(delivery=take_delivery_options(options), **options)
-    with logs(chosen.log_format):
+    log = LogOptions.take(options)
+    chosen = RelayOptions(delivery=take_delivery_options(options), log=log, **options)
+    with logs(chosen.log_format, log):
         _read_and_relay(chosen)
 
 
@@ -214,7 +217,7 @@ def _relay(options: RelayOptions, opened: Sequence[Opened], parts: _Parts) -> No
     from framework.relay import Relay, process_name  # noqa: PLC0415 - heavy
 
     sandboxes: dict[str, Sandbox] = {}
-    say = partial(echo, file=sys.stdout)  # which is redirected for plugins
+    say = partial(_say, out=None if options.log.quiet else sys.stdout)  # redirected for plugins
     with ExitStack() as stack:
         stack.enter_context(plugins_print_to_stderr())
         store = stack.enter_context(
@@ -233,7 +236,7 @@ def _relay(options: RelayOptions, opened: Sequence[Opened], parts: _Parts) -> No
         if intake:
             intake.start()
         say(f"Intake: {intake.url}" if intake else f"Worker: {process_name()}")
-        broken = _watch(running, intake, stopping, options.keep_dead_letters)
+        broken = _watch(running, intake, stopping, options)
         end = time.monotonic() + options.stop_within
         running.request_stop()
         if intake:
@@ -248,6 +251,13 @@ def _relay(options: RelayOptions, opened: Sequence[Opened], parts: _Parts) -> No
     if not complete:
         _logger.warning("Some requests were not completed; the next relay sends them again.")
         raise click.exceptions.Exit(exits.INTERRUPTED)
+
+
+def _say(text: str, out: IO[str] | None) -> None:
+    """Print a line of the start, if there is an output, and log it."""
+    if out:
+        echo(text, file=out)
+    _logger.info("%s", text, extra=PRINTED)
 
 
 def _intake(
@@ -265,7 +275,10 @@ def _intake(
 
 
 def _watch(
-    running: Relay, intake: IntakeServer | None, stopping: Callable[[], bool], keep: float
+    running: Relay,
+    intake: IntakeServer | None,
+    stopping: Callable[[], bool],
+    options: RelayOptions,
 ) -> bool:
     """Wait until the relay shall stop, or a part of it ends; return whether one has."""
     from framework.monitoring import log_counts  # noqa: PLC0415 - heavy
@@ -278,7 +291,7 @@ def _watch(
         if ended:
             _logger.error("The relay stops. %s", " ".join(ended))
             return True
-        _expire(running, keep)
+        _expire(running, options)
         if time.monotonic() - counted >= _COUNT_EVERY:
             counted = time.monotonic()
             log_counts(running.workers())
@@ -286,14 +299,14 @@ def _watch(
     return False
 
 
-def _expire(relay: Relay, keep: float) -> None:
+def _expire(relay: Relay, options: RelayOptions) -> None:
     try:
-        number = relay.expire_dead_letters(keep)
+        number = relay.expire_dead_letters(options.keep_dead_letters)
     except StorageError as error:  # the next attempt is made in an hour
         _logger.warning("Old dead letters were not deleted. %s", error)
         return
     if number:
-        echo(f"Deleted {number:,} old dead letters.", err=True)
+        note(f"Deleted {number:,} old dead letters.", shown=not options.log.quiet)
 
 
 def _unfed(options: RelayOptions, fed: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from framework.cli.delivery_options import RELAY_DEFAULTS
 from framework.cli.stores import StoreAddress
 
 if TYPE_CHECKING:
+    from framework.cli.command_log import LogOptions
     from framework.config import ConnectionFile
     from framework.delivery_options import DeliveryOptions
 
@@ -59,6 +60,7 @@ class RelayOptions(NamedTuple):
     alert_rejected: str | None
     alert_command: str | None
     alert_url: str | None
+    log: LogOptions
     log_format: str
     otlp_endpoint: str | None
     ledger: bool

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framework.cli import exits
+from framework.cli.command_log import LogOptions, command_log, log_options
 from framework.cli.connections import (
     Opened,
     connection_option,
@@ -29,7 +30,6 @@ from framework.cli.file_deliveries import (
 )
 from framework.cli.followed_deliveries import follow
 from framework.cli.installed import plugins_print_to_stderr
-from framework.cli.run_log import log_options, run_log
 from framework.cli.run_options import RunOptions, dead_letters_of
 from framework.cli.stores import ledger_option, store_option
 from framework.cli.summaries import (
@@ -41,7 +41,7 @@ from framework.cli.summaries import (
 )
 from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo, note
+from framework.cli.terminal import echo, note, print_json
 
 if TYPE_CHECKING:
     from framework.delivery import Preview
@@ -184,9 +184,10 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     interruption or an outage of the partner, the same command resumes from it. Events are delivered
     at least once and in the order of the file.
     """
+    log = LogOptions.take(options)
     delivery, table = take_delivery_options(options), take_table_reading(options)
-    chosen = RunOptions(delivery=delivery, table=table, **options)
-    with run_log(chosen.log_file, verbose=chosen.verbose, quiet=chosen.quiet):
+    chosen = RunOptions(delivery=delivery, table=table, log=log, **options)
+    with command_log(log, results=False):
         ctx.exit(_run(chosen))
 
 
@@ -205,7 +206,7 @@ def _run(chosen: RunOptions) -> int:
     _note_ends(deliveries, chosen)
     if chosen.as_json:
         _print_json(deliveries, opened, sandbox, single=single)
-    elif not chosen.quiet:
+    elif not chosen.log.quiet:
         _print(deliveries, chosen, sandbox, single=single)
     if deliveries.error:
         raise deliveries.error
@@ -303,7 +304,7 @@ def _print_json(
         "exitCode": deliveries.exit_code,
         **({"sandbox": sandbox.state()} if sandbox else {}),
     }
-    echo(json.dumps(document, indent=2, ensure_ascii=False))
+    print_json(document)
 
 
 def _print_previews(previews: Sequence[Preview]) -> None:

@@ -14,6 +14,7 @@ from framework.cli.terminal import echo
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from framework.cli.command_log import LogOptions
     from framework.cli.stores import StoreAddress
     from framework.delivery_options import DeliveryOptions
     from framework.events import TableReading
@@ -42,9 +43,7 @@ class RunOptions(NamedTuple):
     last_line: bool
     unpack: bool
     as_json: bool
-    quiet: bool
-    verbose: bool
-    log_file: Path | None
+    log: LogOptions
     store: StoreAddress | None
     ledger: bool
     wait: bool

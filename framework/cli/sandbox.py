@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from framework.cli.command_log import logged
 from framework.cli.installed import complete_destination, installed
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError
@@ -89,7 +90,7 @@ def _command(slug: str, plugin: Plugin) -> click.Command:
         label = fields[key].label if key in fields else key
         options.append(_setting(key, label, str(value)))
     text = f"Simulate the {partner.name} API on this machine; stop it with Ctrl-C."
-    return click.Command(slug, params=options, callback=_starter(partner), help=text)
+    return click.command(slug, params=options, help=text)(logged(_starter(partner)))
 
 
 def _setting(key: str, label: str, default: str) -> click.Option:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +14,7 @@ from framework.cli.connections import (
     to_partner,
 )
 from framework.cli.json_values import ObjectOption
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, print_json
 from framework.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def save_mapping(  # noqa: PLR0913 - click passes options as arguments
             subscription.action, kind, inputs, payload=constant_fields(subscription.mapping)
         )
     if only_print:
-        echo(json.dumps({kind: saved.to_json()}, indent=2, ensure_ascii=False))
+        print_json({kind: saved.to_json()})
         return
     if sandbox:
         echo(f"{saved.message} Nothing is kept, as it was a sandbox.")

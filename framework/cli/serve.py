@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from framework.cli.command_log import logged
 from framework.cli.connections import name_connection
 from framework.cli.installed import installed, warn_of_problems
 from framework.cli.stores import StoreAddress, open_store, store_option
-from framework.cli.terminal import echo
+from framework.cli.terminal import echo, is_shown, write_data
 
 if TYPE_CHECKING:
     from framework.plugins import Registry
@@ -74,6 +75,7 @@ _QUIET = 2.0  # seconds for the page to load before the first delivery is prepar
     help="File for events that are saved on the page.",
 )
 @click.option("--no-open", is_flag=True, help="Do not open the page in a browser.")
+@logged
 def serve(destination: str | None, **options: Any) -> None:
     """Open a local web page for testing DESTINATION.
 
@@ -132,7 +134,8 @@ def _serve(setup: Setup, options: dict[str, Any]) -> None:
         app = beside(app, reference_app(workspace, setup.destination, rules.names, mode))
     server = LocalServer(app, host=options["host"], port=options["port"])
     address = f"{server.url}/#token={rules.token}"
-    echo(f"The tester is running at {address}")
+    if is_shown(f"The tester is running at {server.url}/"):  # the log does not have the token
+        write_data(f"The tester is running at {address}\n".encode())
     echo("Stop it with Ctrl-C.")
     if not options["no_open"]:
         webbrowser.open(address)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.tables import print_table
-from framework.cli.terminal import echo
+from framework.cli.terminal import print_json
 
 
 @click.command()
@@ -27,7 +25,7 @@ def status(store: StoreAddress, as_json: bool) -> None:  # noqa: FBT001 - click'
         found = connection_statuses(opened)
     if as_json:
         document = {"connections": [one.to_json() for one in found]}
-        echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
         return
     rows = [
         (

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from framework.cli.terminal import echo, written_output
+from framework.cli.terminal import echo, is_shown, written_output
 from framework.controls import visible
 
 if TYPE_CHECKING:
@@ -20,10 +20,13 @@ def print_table(
 ) -> None:
     """Print *rows* under *columns*, or the text *empty* if there are no rows.
 
-    On standard error with *err*.
+    On standard error with *err*. The log of a command has each row as a line; a table is a summary,
+    which a quiet command does not show.
     """
     if not rows:
         echo(empty, err=err)
+        return
+    if not is_shown("\n".join(_logged(columns, row) for row in rows)):
         return
     from rich import box  # noqa: PLC0415 - heavy, imported at first use
     from rich.table import Table  # noqa: PLC0415 - heavy, imported at first use
@@ -57,6 +60,12 @@ def output(*, stderr: bool = False) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     return Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
+
+
+def _logged(columns: Sequence[str], row: TableRow) -> str:
+    """Return a row as a line of a log."""
+    cells = zip(columns, row, strict=True)
+    return ", ".join(f"{column}: {visible(cell)}" for column, cell in cells if cell)
 
 
 def _is_number(cell: str) -> bool:

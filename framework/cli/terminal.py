@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, ClassVar, Final
 
@@ -40,20 +41,39 @@ def last_line_drawn() -> Iterator[None]:
         _LastLine.drawn = False
 
 
-class _Copies:
-    """What else gets the text that goes to standard error, if anything."""
+class _Reporting:
+    """What becomes of text, by the log of the command that runs."""
 
-    write: ClassVar[Callable[[str], None] | None] = None
+    copy: ClassVar[Callable[[str], None] | None] = None
+    """What else gets it, if anything."""
+
+    results: ClassVar[bool] = False
+    """Whether this applies to standard output, too."""
+
+    quiet: ClassVar[bool] = False
+    """Whether standard output shows nothing then."""
 
 
 @contextmanager
-def copied(write: Callable[[str], None]) -> Iterator[None]:
-    """Let *write* have the text that goes to standard error, without styles, in the block."""
-    _Copies.write = staticmethod(write)
+def reported(copy: Callable[[str], None] | None, *, results: bool, quiet: bool) -> Iterator[None]:
+    """Let *copy* have the text that goes to standard error, without styles, in the block.
+
+    With *results*, also what goes to standard output, where *quiet* shows nothing; data for other
+    programs is an exception from both.
+    """
+    _Reporting.copy = staticmethod(copy) if copy else None
+    _Reporting.results, _Reporting.quiet = results, quiet
     try:
         yield
     finally:
-        _Copies.write = None
+        _Reporting.copy, _Reporting.results, _Reporting.quiet = None, False, False
+
+
+def is_shown(text: str, *, err: bool = False) -> bool:
+    """Return whether plain text is to be shown; the log of the command has it then."""
+    if _Reporting.copy and (err or _Reporting.results):
+        _Reporting.copy(text)
+    return err or not (_Reporting.results and _Reporting.quiet)
 
 
 @contextmanager
@@ -85,11 +105,11 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def note(text: str, *, shown: bool) -> None:
-    """Write *text* on standard error if it is to be *shown*; the log of a run has it anyway."""
+    """Write *text* on standard error if it is to be *shown*; the log of a command has it anyway."""
     if shown:
         echo(text, err=True)
-    elif _Copies.write:
-        _Copies.write(visible(_STYLES.sub("", text)))
+    elif _Reporting.copy:
+        _Reporting.copy(visible(_STYLES.sub("", text)))
 
 
 def echo(
@@ -100,13 +120,30 @@ def echo(
     To *file* if it is given. Raises StorageError if standard output cannot be written, such as to
     a file on a full disk, and BrokenPipeError if its reader is gone.
     """
+    parts = _parts(text)
+    if file is None:
+        if not is_shown("".join(parts[::2]), err=err):
+            return
+        if err and _LastLine.drawn:
+            parts.insert(0, _ERASED_LINE)
+    _write(parts, err=err, nl=nl, file=file)
+
+
+def print_json(document: object, *, indent: int | None = 2) -> None:
+    """Write a document for other programs, also where a command is quiet."""
+    _write(_parts(json.dumps(document, indent=indent, ensure_ascii=False)), err=False)
+
+
+def _parts(text: object) -> list[str]:
+    """Return the parts of a text: at even places plain ones, between them styles."""
     parts = _STYLES.split(str(text))
     parts[::2] = map(visible, parts[::2])
-    if err and file is None:
-        if _Copies.write:
-            _Copies.write("".join(parts[::2]))
-        if _LastLine.drawn:
-            parts.insert(0, _ERASED_LINE)
+    return parts
+
+
+def _write(
+    parts: Sequence[str], *, err: bool, nl: bool = True, file: IO[str] | None = None
+) -> None:
     with written_output(err=err or file is not None):
         click.echo("".join(parts), file=file, err=err, nl=nl)
 
@@ -114,7 +151,7 @@ def echo(
 def write_data(data: bytes) -> None:
     """Write data in UTF-8 that other programs read: unchanged, unless a terminal shows it."""
     if sys.stdout.isatty():
-        echo(data.decode("utf-8", "replace"), nl=False)
+        _write(_parts(data.decode("utf-8", "replace")), err=False, nl=False)
         return
     with written_output(err=False):
         sys.stdout.buffer.write(data)

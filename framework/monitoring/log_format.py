@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from framework.delivery import clean_known
 from framework.relay import current_connection
@@ -27,6 +27,13 @@ _LEVELLED: Final = re.compile(r"(error|warning)\b", re.IGNORECASE)
 _LEVELS: Final = {"error": logging.ERROR, "warning": logging.WARNING}
 
 _logger = logging.getLogger(_OURS)
+
+
+class LogOutput(Protocol):
+    """What a log is written to, such as a text file."""
+
+    def write(self, text: str, /) -> object:
+        """Write a text."""
 
 
 class JSONLogFormatter(logging.Formatter):
@@ -64,12 +71,13 @@ class JSONLogFormatter(logging.Formatter):
 
 
 @contextmanager
-def json_logs(stream: IO[str]) -> Iterator[None]:
-    """Write all logs to *stream* as JSON until the block ends.
+def json_logs(stream: LogOutput, level: int = logging.INFO) -> Iterator[None]:
+    """Write all logs of *level* and above to *stream* as JSON until the block ends.
 
     What is printed on standard error is logged, too, as are warnings.
     """
     handler = logging.StreamHandler(stream)
+    handler.setLevel(level)
     handler.setFormatter(JSONLogFormatter())
     root, before = logging.getLogger(), _logger.level
     root.addHandler(handler)

@@ -18,6 +18,7 @@ server it keeps connections open between requests, as partners do.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import socket
 import threading
@@ -35,6 +36,8 @@ from framework.threads import Latch
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_logger = logging.getLogger("framework.sandbox")
 
 LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 """Accepted names in the `Host` header of requests to a loopback server."""
@@ -172,11 +175,23 @@ def controlled(sandbox: Sandbox) -> WSGIApplication:
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path != "/" and not path.startswith(_CONTROL):
-            return sandbox(environ, start_response)
+            return sandbox(environ, _recorded(environ, start_response))
         request = SandboxRequest.read(environ, _CONTROL_LIMIT)
         return respond(_control(sandbox, request), start_response)
 
     return app
+
+
+def _recorded(environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
+    """Return what starts the response to a request and logs both, if that is asked for."""
+    if not _logger.isEnabledFor(logging.INFO):
+        return start_response
+
+    def start(status: str, *rest: Any) -> Any:
+        _logger.info("%s %s: %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), status)
+        return start_response(status, *rest)
+
+    return start
 
 
 def _control(sandbox: Sandbox, request: SandboxRequest) -> SandboxResponse:
