@@ -48,7 +48,7 @@ _COMMANDS = {
     "docs": _Command("docs:docs", "Print a destination's page as Markdown."),
     "diff": _Command("diff:diff", "Compare two manifests: which changes break saved connections."),
     "validate": _Command("validate:validate", "Check connection files before delivering events."),
-    "import": _Command("importing:import_", "Generate a starter connection file from a manifest."),
+    "import": _Command("importing:import_", "Make connection files of what Segment exports."),
     "explain": _Command("explain:explain", "Show why an event is or is not delivered."),
     "test": _Command("test:test", "Run mapping tests (`*.test.yaml`)."),
     "new": _Command("new:new", "Write a new destination, or a further action of one."),

@@ -41,19 +41,19 @@ if TYPE_CHECKING:
     help="The kind of the exported destinations, if the files do not name it.",
 )
 def import_(paths: tuple[Path, ...], out: Path, destination: str) -> None:
-    """Write connection files for destinations that are exported from Segment, and a report.
+    """Make connection files of destinations that are exported from Segment, and a report.
 
     PATH is a file or folder with answers of Segment's Public API (destinations, subscriptions,
-    filters, catalogue), Terraform's state or .tf.json files, or a destination's metadata.json.
-    Give what belongs together at once. Secrets become references to environment variables. For a
-    metadata.json alone, writes a starter connection file, a field page and a normalized manifest.
-    Existing files are not overwritten.
+    filters, catalogue), in JSON or YAML, Terraform's state or .tf.json files, or a destination's
+    metadata.json. Give what belongs together at once. Secrets become references to environment
+    variables. For a metadata.json alone, writes a starter connection file, a field page and a
+    normalized manifest. Existing files are not overwritten.
     """
     from framework.importing import read_exports  # noqa: PLC0415 - heavy, imported at first use
 
     export = read_exports(paths)
     alone = len(paths) == 1 and not paths[0].is_dir()
-    if alone and (not export.documents or (export.manifests and export.is_empty)):
+    if alone and (export.drafts or (export.manifests and export.is_empty)):
         _import_manifest(paths[0], out)
     elif export.manifests and export.is_empty:
         raise click.UsageError("Give one metadata.json at a time, or an export to use it with.")
@@ -63,6 +63,7 @@ def import_(paths: tuple[Path, ...], out: Path, destination: str) -> None:
 
 def _import_exports(export: Export, out: Path, destination: str) -> None:
     from framework.importing import (  # noqa: PLC0415 - heavy, imported at first use
+        SUFFIXES,
         import_connections,
         import_report,
         summary,
@@ -77,7 +78,11 @@ def _import_exports(export: Export, out: Path, destination: str) -> None:
     if not connections:
         for note in export.notes:
             echo(f"{note.where}: {note.text}", err=True)
-        raise ConfigurationError("There is no destination in these files.")
+        raise ConfigurationError(
+            "There is no destination in these files. Give answers of Segment's Public API, "
+            "Terraform's state or .tf.json files, or a metadata.json; docs/moving.md says how to "
+            f"export them. Of folders, files are read that end in {', '.join(SUFFIXES)}."
+        )
     files = {out / f"{one.stem}.connection.yaml": one.text for one in connections}
     for one in connections:
         if one.manifest is not None:

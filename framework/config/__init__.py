@@ -11,6 +11,7 @@ from framework.config.connection import (
     load_connection,
     parse_connection,
     read_connection,
+    read_document,
 )
 from framework.config.diagnostics import (
     Diagnostic,
@@ -94,6 +95,7 @@ __all__ = [
     "parse_manifest",
     "read_cases",
     "read_connection",
+    "read_document",
     "refuse",
     "rewritten",
     "variables_in",

@@ -2,11 +2,12 @@
 
 from framework.importing.connection_text import connection_text, in_yaml, quoted
 from framework.importing.conversion import ImportedConnection, import_connections
-from framework.importing.export_files import is_manifest, read_document, read_exports
+from framework.importing.export_files import SUFFIXES, is_manifest, read_document, read_exports
 from framework.importing.exported import Export, Note
 from framework.importing.report_page import import_report, summary
 
 __all__ = [
+    "SUFFIXES",
     "Export",
     "ImportedConnection",
     "Note",

@@ -280,7 +280,7 @@ class _Conversion:
                 f"The value of `{path}` looks like a secret, or is known to Terraform only, and "
                 "references are not replaced in mappings. Complete the mapping and enable it."
             )
-            self._note("left out", where, text)
+            self._note("left out", f"value `{path}` of {where}", text)
         if (gone or not certain) and enabled:
             enabled = False
             self._note("disabled", where, "It was changed; look at it and enable it.")
@@ -291,7 +291,8 @@ class _Conversion:
             )
             self._note("to check", where, text)
         if one.schedule:
-            self._note("left out", where, "Its schedule; start the runs by a scheduler.")
+            text = "Schedules are not taken over; start the runs by a scheduler."
+            self._note("left out", f"schedule of {where}", text)
         given = Subscription(
             action=action,
             trigger=trigger or None,
@@ -334,7 +335,7 @@ class _Conversion:
         unknown = [one.place[0] for one in issues if one.code == "AD503" and len(one.place) == 1]
         for key in dict.fromkeys(unknown):
             text = f"Action `{action}` has no field `{key}`."
-            self._note("left out", where, text)
+            self._note("left out", f"field `{key}` of {where}", text)
         kept = {key: value for key, value in given.items() if key not in unknown}
         known = self._known.fields_of(self._slug, theirs)
         return kept | self._absent(actions[action], known, kept, where)

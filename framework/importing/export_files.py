@@ -1,4 +1,4 @@
-"""Reading exports: files and folders of JSON documents, in any of the known formats."""
+"""Reading exports: files and folders of JSON and YAML documents, in any of the known formats."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from framework.config import read_document as read_file
 from framework.importing.exported import Export, object_of, objects_of, text_of
 from framework.importing.public_api import read_answer
 from framework.importing.terraform import read_terraform
@@ -18,8 +19,15 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_FILES: Final = 1_000
 """Files that are read of a folder."""
 
-_SUFFIXES: Final = (".json", ".tfstate")
-_OWN: Final = (".connection.json", ".manifest.json")
+SUFFIXES: Final = (".json", ".tfstate", ".yaml", ".yml")
+"""How the names of files end that are read of a folder."""
+
+_YAML: Final = (".yaml", ".yml")
+_OWN: Final = tuple(
+    f".{kind}.{form}"
+    for kind in ("connection", "manifest", "test")
+    for form in ("json", "yaml", "yml")
+)
 """Files of this framework, which an import writes or a folder holds besides exports."""
 
 
@@ -46,17 +54,34 @@ def _files(path: Path, export: Export) -> Iterator[Path]:
     for one in found[MAX_FILES:]:
         export.note("left out", str(one), f"A folder may have {MAX_FILES:,} files.")
     for one in found[:MAX_FILES]:
-        if one.name.endswith(_SUFFIXES) and not one.name.endswith(_OWN):
+        if one.name.endswith((*SUFFIXES, ".tf")) and not one.name.endswith(_OWN):
             yield one
-        elif one.suffix == ".tf":
-            text = (
-                "Terraform's own language is not read. Give the state file, or the output of "
-                "`terraform show -json`."
-            )
-            export.note("left out", str(one), text)
 
 
 def _read(file: Path, export: Export) -> None:
+    if file.suffix == ".tf":
+        text = (
+            "Terraform's own language is not read. Give the state file, or the output of "
+            "`terraform show -json`."
+        )
+        export.note("left out", str(file), text)
+    elif file.suffix in _YAML:
+        _read_yaml(file, export)
+    else:
+        _read_json(file, export)
+
+
+def _read_yaml(file: Path, export: Export) -> None:
+    """Read what somebody converted: the APIs and Terraform write JSON."""
+    _, node, findings = read_file(file)
+    if node is None:
+        found = findings.all[0]
+        export.note("left out", str(file), f"{found.message} (line {found.line})")
+    else:
+        read_document(node.plain(), str(file), export)
+
+
+def _read_json(file: Path, export: Export) -> None:
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -67,10 +92,13 @@ def _read(file: Path, export: Export) -> None:
         return
     try:
         document = json.loads(content.decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        export.note("left out", str(file), f"The file is not valid JSON: {error.msg} ({place}).")
     except (ValueError, RecursionError):
         export.note("left out", str(file), "The file is not valid JSON.")
-        return
-    read_document(document, str(file), export)
+    else:
+        read_document(document, str(file), export)
 
 
 def read_document(document: JSON, source: str, export: Export) -> None:
@@ -82,6 +110,7 @@ def read_document(document: JSON, source: str, export: Export) -> None:
             known = True
         else:
             known = read_terraform(one, source, export) or read_answer(one, source, export) or known
+        export.drafts += not known and bool({"slug", "actions", "presets"} & set(one))
     export.documents += known
     if not known:
         text = (

@@ -93,7 +93,8 @@ class CatalogueEntry:
 class Export:
     """Everything that several files hold; *notes* are about files and what is in none of these.
 
-    *manifests* are `metadata.json` documents by slug, *documents* the number of those read.
+    *manifests* are `metadata.json` documents by slug, *documents* the number of documents that
+    were read, *drafts* of those that are meant to be a `metadata.json` and lack something.
     """
 
     destinations: list[ExportedDestination] = field(default_factory=list)
@@ -103,6 +104,7 @@ class Export:
     manifests: dict[str, JSON] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     documents: int = 0
+    drafts: int = 0
 
     def note(self, kind: NoteKind, where: str, text: str) -> None:
         """Add a note."""

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from framework.cli import exits
@@ -91,6 +92,8 @@ def test_files_without_a_destination() -> None:
     folder.mkdir()
     (folder / "errors.json").write_text('{"errors": [{"type": "not-found"}]}')
     (folder / "bad.json").write_text("{")
+    (folder / "bad.yaml").write_text("data:\n\tx: 1\n")
+    (folder / "notes.txt").write_text("Not read.")
     (folder / "other.json").write_text('{"a": 1}')
     (folder / "main.tf").write_text('resource "segment_destination" "d" {}')
     (folder / "page.json").write_text('{"data": {"destinations": [], "pagination": {"next": "x"}}}')
@@ -101,14 +104,48 @@ def test_files_without_a_destination() -> None:
     assert result.exit_code == exits.USAGE
     for name, text in (
         ("errors.json", "The file is an error answer of the API."),
-        ("bad.json", "The file is not valid JSON."),
+        (
+            "bad.json",
+            "The file is not valid JSON: Expecting property name enclosed in double quotes (line",
+        ),
+        (
+            "bad.yaml",
+            "This is not valid YAML: found character '\\t' that cannot start any token. (line 2)",
+        ),
         ("other.json", "The file is not an answer of the Public API, a Terraform document"),
         ("main.tf", "Terraform's own language is not read."),
         ("page.json", "The answer is one page of several; give the following pages, too."),
     ):
         assert f"{folder / name}: {text}" in result.stderr
-    assert "There is no destination in these files." in result.stderr
+    assert "There is no destination in these files. Give answers of" in result.stderr
+    assert "files are read that end in .json, .tfstate, .yaml, .yml." in result.stderr
+    for name in ("main.tf", "bad.yaml"):
+        alone = run(folder / name)
+        assert f"{folder / name}: " in alone.stderr
+        assert "There is no destination in these files." in alone.stderr
     assert [*Path().glob("*")] == [folder]
+
+
+def test_answers_in_yaml_are_taken_as_those_in_json() -> None:
+    """People convert what the API answers; files that an import wrote are not read again."""
+    yaml_export = Path("in-yaml")
+    yaml_export.mkdir()
+    for file in EXPORT.glob("*.json"):
+        text = yaml.safe_dump(json.loads(file.read_text()), allow_unicode=True, sort_keys=False)
+        (yaml_export / f"{file.stem}.yaml").write_text(text)
+    for folder, source in (("a", EXPORT), ("b", yaml_export)):
+        assert run(source, "--out", folder).exit_code == exits.DONE
+    written = [{file.name: file.read_text() for file in Path(folder).iterdir()} for folder in "ab"]
+    assert written[0] == written[1]
+    again = run("a", yaml_export, "--out", "c")
+    assert (again.exit_code, again.stderr) == (exits.DONE, "")
+
+
+def test_an_incomplete_metadata_file_says_what_it_lacks() -> None:
+    Path("metadata.json").write_text('{"name": "Acme", "actions": {}}')
+    result = run("metadata.json")
+    assert "error[AD601]: `/slug` is required." in result.stderr + result.stdout
+    assert result.exit_code == exits.FAILED
 
 
 def test_an_unknown_kind_of_destination_is_refused() -> None:

@@ -319,7 +319,7 @@ def test_rows_of_a_warehouse_are_noted() -> None:
     (one,) = imported_documents([destination, subscriptions])
     assert [(note.kind, note.text[:25]) for note in one.notes] == [
         ("to check", "It is for rows of a model"),
-        ("left out", "Its schedule; start the r"),
+        ("left out", "Schedules are not taken o"),
     ]
 
 
