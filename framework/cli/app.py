@@ -121,6 +121,8 @@ class Commands(click.Group):
         """Run the command; turn exceptions into a message and an exit code."""
         try:
             return super().invoke(ctx)
+        except click.MissingParameter as error:
+            raise _with_help(error) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
@@ -132,6 +134,23 @@ class Commands(click.Group):
                 echo(without_secrets(traceback.format_exc()), err=True, nl=False)
             echo(without_secrets(error_message(error)), err=True)
             raise click.exceptions.Exit(exits.code_of(error)) from error
+
+
+def _with_help(error: click.MissingParameter) -> click.UsageError:
+    """Return an error that names every missing option, with its help as the way out.
+
+    By the time of the error, click has taken over all options that were given.
+    """
+    ctx = error.ctx
+    if ctx is None:
+        return error
+    given = ctx.params
+    missing = [
+        f"Missing option {option.get_error_hint(ctx)}. {' '.join((option.help or '').split())}"
+        for option in ctx.command.get_params(ctx)
+        if isinstance(option, click.Option) and option.required and option.name not in given
+    ]
+    return click.UsageError("\n".join(missing), ctx) if missing else error
 
 
 def error_message(error: Exception) -> str:

@@ -93,6 +93,40 @@ def test_an_unknown_command_is_reported_with_those_that_are_known(
     assert result.exit_code == exits.USAGE
 
 
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Return the names of all commands within a command."""
+    if not isinstance(command, click.Group) or path[:1] == ("sandbox",):
+        return [path]
+    context = click.Context(command)
+    inner = [(name, command.get_command(context, name)) for name in command.list_commands(context)]
+    return [leaf for name, one in inner if one for leaf in leaves(one, (*path, name))]
+
+
+@pytest.mark.parametrize("path", leaves(actions), ids=" ".join)
+def test_every_missing_option_is_named_with_its_help(
+    run_actions: Actions, path: tuple[str, ...]
+) -> None:
+    command: click.Command = actions
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), name) or command
+    required = [one for one in command.params if isinstance(one, click.Option) and one.required]
+    if not required:
+        return
+    result = run_actions(*path)
+    assert result.exit_code == exits.USAGE
+    for option in required:
+        assert option.help
+        text = " ".join(option.help.split())
+        assert f"Missing option {option.get_error_hint(None)}. {text}\n" in result.stderr
+
+
+def test_an_option_that_is_given_is_not_missing(run_actions: Actions, connection: Path) -> None:
+    result = run_actions("run", "--connection", connection)
+    assert "Missing option '--events' / '-e'. Events, " in result.stderr
+    assert "'--connection'" not in result.stderr
+
+
 def test_destinations_are_listed(run_actions: Actions) -> None:
     result = run_actions("list")
     head, _, row = [" ".join(line.split()) for line in result.stdout.splitlines()]

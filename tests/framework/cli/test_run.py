@@ -153,8 +153,6 @@ def test_a_dry_run_leaves_no_trace(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ("", "Missing option '--connection' / '-c'."),
-        ("-c {c}", "Missing option '--events' / '-e'."),
         ("-c x -e x", "Invalid value for '--connection' / '-c': File 'x' does not exist."),
         ("-c {c} -e {e} --outcomes {e}", "--outcomes and --events {same} `{e}`."),
         ("-c {c} -e {e} --checkpoint {c}", "--checkpoint and --connection {same} `{c}`."),
