@@ -278,15 +278,19 @@ def errors_in(findings: Iterable[Diagnostic]) -> bool:
 
 
 def _plugin(reading: Reading) -> Plugin | None:
-    """Return the file's destination, or None; add a finding where it is unknown."""
+    """Return the file's destination, or None; add the findings where it is unknown."""
     draft = reading.draft
-    if draft is None or not draft.destination:
+    if draft is None:
         return None
-    try:
-        return find_installed(draft.destination)
-    except UnknownNameError as error:
-        reading.findings.error("AD401", draft.node.at("destination").spot, str(error))
-        return None
+    if draft.destination:
+        try:
+            return find_installed(draft.destination)
+        except UnknownNameError as error:
+            reading.findings.error("AD401", draft.node.at("destination").spot, str(error))
+    from framework import linting  # noqa: PLC0415 - heavy, not needed for plain files
+
+    linting.check_without_destination(reading, linting.model_from_spec())
+    return None
 
 
 def _check(reading: Reading, destination: Destination) -> None:

@@ -53,7 +53,9 @@ def import_(paths: tuple[Path, ...], out: Path, destination: str) -> None:
 
     export = read_exports(paths)
     alone = len(paths) == 1 and not paths[0].is_dir()
-    if alone and (export.drafts or (export.manifests and export.is_empty)):
+    meant = export.drafts or paths[0].name == "metadata.json"
+    manifest = export.is_empty if export.manifests else meant and not export.documents
+    if alone and manifest:
         _import_manifest(paths[0], out)
     elif export.manifests and export.is_empty:
         raise click.UsageError("Give one metadata.json at a time, or an export to use it with.")

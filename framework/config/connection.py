@@ -88,6 +88,7 @@ _PART_KINDS = {
     "mapping_version": NUMBER,
 }
 _SUBSCRIPTION_KEYS = [key for keys in SPELLINGS.values() for key in keys]
+_MEANT = {part: keys[0] for part, keys in SPELLINGS.items() if part not in keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,7 +429,7 @@ def _item(
     if not isinstance(node.value, dict):
         findings.error("AD201", node.spot, f"`{where}` must be an object, got {node.kind}.")
         return None
-    check_keys(node, _SUBSCRIPTION_KEYS, "A subscription", findings)
+    check_keys(node, _SUBSCRIPTION_KEYS, "A subscription", findings, _MEANT)
     spelled = dict(_spelled(node, findings))
     parts = of_right_kind(spelled, _PART_KINDS, f"{where}.", findings)
     for inner in parts.values():

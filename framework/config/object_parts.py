@@ -26,13 +26,23 @@ _IGNORED = {
 }
 
 
-def check_keys(node: DocumentNode, known: list[str], what: str, findings: DiagnosticList) -> None:
-    """Note each key of an object that is neither *known* nor one of the host."""
+def check_keys(
+    node: DocumentNode,
+    known: list[str],
+    what: str,
+    findings: DiagnosticList,
+    meant: Mapping[str, str] | None = None,
+) -> None:
+    """Note each key of an object that is neither *known* nor one of the host.
+
+    *meant* holds the known key for others under which people look for it.
+    """
     for key in node.members:
         if key not in known and key not in _IGNORED and findings.lists_errors:
             import difflib  # noqa: PLC0415 - only where something is wrong
 
-            near = difflib.get_close_matches(key[:_LONG_KEY], known, n=1)
+            close = difflib.get_close_matches(key[:_LONG_KEY], known, n=1)
+            near = [meant[key]] if meant and key in meant else close
             hint = f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(known)}."
             findings.error("AD203", node.key(key), f"{what} has no key `{key}`.", hint)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from framework.linting.connection_files import (
         check,
         check_settings,
+        check_without_destination,
         choose,
         validate,
     )
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "catalogue": "CATALOGUE CODES MANIFEST Entry page",
-    "connection_files": "check check_settings choose validate",
+    "connection_files": "check check_settings check_without_destination choose validate",
     "counterfactual": "Change nearest_change",
     "current_mappings": "CurrentSubscription current_subscription_of",
     "event_models": "EVENT_TYPES EventModel model_from_sample model_from_schema model_from_spec",
@@ -99,6 +100,7 @@ __all__ = [
     "check_mapping",
     "check_settings",
     "check_subscription",
+    "check_without_destination",
     "choose",
     "current_subscription_of",
     "difference",

@@ -24,6 +24,7 @@ from framework.linting.event_models import EventModel
 from framework.linting.issues import Issue, SubscriptionPart, suggestion
 from framework.linting.setting_checks import SETTING_CODES, setting_problems
 from framework.linting.subscription_checks import check_exclusion, check_subscription
+from framework.linting.trigger_rules import check_trigger
 from framework.linting.work_budget import WorkBudget
 from framework.paths import JSON
 from framework.triggers import parse
@@ -45,6 +46,8 @@ def check(
     destination = choose(reading, known, unknown)
     if destination is not None:
         validate(reading, destination, model)
+    else:
+        check_without_destination(reading, model)
     return reading.diagnostics
 
 
@@ -65,6 +68,20 @@ def choose(
         error = unknown or UnknownNameError.of("destination", draft.destination, known)
         reading.findings.error("AD401", draft.node.at("destination").spot, str(error))
     return known[found] if found else None
+
+
+def check_without_destination(reading: Reading, model: EventModel) -> None:
+    """Check what means the same for every destination: triggers and filters."""
+    if reading.draft is None:
+        return
+    if reading.draft.filter_items:
+        from framework.linting.filter_checks import check_filters  # noqa: PLC0415 - rarely used
+
+        check_filters(reading.draft.filter_items, model, reading.findings)
+    budget = WorkBudget()
+    for item in reading.draft.items:
+        for issue in _trigger_issues(item, model, budget):
+            _report(_of(item, issue), item, reading.findings, budget)
 
 
 def validate(reading: Reading, destination: Destination, model: EventModel) -> None:
@@ -215,6 +232,7 @@ def _found_issues(
             text = f"Destination `{destination.slug}` has no action `{subscription.action}`."
             hint = suggestion(subscription.action, known, "actions")
             yield Issue("AD402", "error", "action", text, hint)
+        yield from _trigger_issues(item, model, budget)
         return
     if "trigger" in item.refused:
         subscription = replace(subscription, trigger=_ANY_EVENT)
@@ -225,6 +243,16 @@ def _found_issues(
             shown = "mapping" not in item.refused or issue.code == "AD403"
         if shown:
             yield issue
+
+
+def _trigger_issues(
+    item: SubscriptionItem, model: EventModel, budget: WorkBudget
+) -> tuple[Issue, ...]:
+    """Return the issues of a trigger on its own, without an action's default."""
+    text = item.subscription.trigger
+    if text is None or "trigger" in item.refused:
+        return ()
+    return check_trigger(text, model, budget).issues
 
 
 def _parsed_trigger(

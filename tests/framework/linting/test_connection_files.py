@@ -17,7 +17,7 @@ from framework.config import (
     parse_manifest,
 )
 from framework.definition import from_manifest
-from framework.linting import MANIFEST, choose, model_from_spec, validate
+from framework.linting import MANIFEST, check, choose, model_from_spec, validate
 
 LETTERS = from_manifest(MANIFEST)
 HEAD = textwrap.dedent(
@@ -358,3 +358,30 @@ def test_nan_is_not_json() -> None:
     destination, findings = parse_manifest('{"slug": NaN}', "metadata.json")
     assert destination is None
     assert [each.code for each in findings.all] == ["AD101"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "action", "other"),
+    [
+        ("destination: letters\n", "partnerAction: sendLetters", "AD402"),
+        ("destination: letters\n", "name: No action", "AD202"),
+        ("destination: leters\n", "partnerAction: sendLetter", "AD401"),
+        ("", "partnerAction: sendLetter", "AD202"),
+    ],
+)
+def test_what_needs_no_destination_is_checked_in_spite_of_an_unknown_name(
+    destination: str, action: str, other: str
+) -> None:
+    """Triggers and filters; findings of a disabled subscription are warnings."""
+    text = (
+        f'{destination}settings: {{office: "https://x.example", key: "${{env:KEY}}"}}\n'
+        "filters: [{if: 'type is \"track\"', actions: [{type: DROP}]}]\n"
+        f'subscriptions:\n  - {action}\n    subscribe: type == "track"\n'
+        '  - {partnerAction: sendLetter, name: b, enabled: false, subscribe: "type == 7"}\n'
+    )
+    reading = parse_connection(text, "c.yaml", Path("no-such-folder"), {"KEY": "sesame"})
+    found = check(reading, {"letters": LETTERS}, model_from_spec())
+    codes = [(one.code, one.severity) for one in found if one.code != "AD511"]
+    assert sorted(codes) == sorted(
+        [("AD411", "error"), ("AD411", "error"), ("AD411", "warning"), (other, "error")]
+    )
