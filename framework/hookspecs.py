@@ -149,10 +149,13 @@ def identify(
     memberships: Sequence[bool | None],
     sync_mode: str | None,
     events: Sequence[dict[str, Any]],
-) -> Sequence[str | Failed]:
+) -> Sequence[str | tuple[str, ...] | Failed]:
     """Return the identifier of each payload, in exactly the form that is sent to the partner.
 
     A Failed in place of an identifier fails that event at once; so does an empty string.
+    A tuple of identifiers, the payload's own at first, is for a payload that concerns several, such
+    as one that merges two contacts: order is kept for each of them, and such a payload is never
+    superseded or merged, nor is anything across it.
     *columns* holds the same payloads by field, see `framework.Columns`; if only *columns* is used,
     payloads are not created. *memberships* and *events* are as for `perform_batch`; events are kept
     in memory only if a hook asks for them, which is slower.

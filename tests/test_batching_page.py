@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
-from framework import Action, Batching, Delivered, Destination, Skipped, hookimpl
+from framework import Action, Batching, Delivered, Destination, Skipped, Subscription, hookimpl
 from framework.definition import SYNC_MODES, Coalesce, membership
 from framework.delivery.holding import _REFUSALS
 from framework.testing import Harness, make_event, make_row_event
@@ -18,7 +18,7 @@ from tests.guides import DOCS, blocks_of
 
 PAGE = (DOCS / "batching.md").read_text(encoding="utf-8")
 README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-FIRST, RATES, SECOND = (
+FIRST, RATES, SECOND, THIRD = (
     block.text for block in blocks_of("batching.md") if block.language == "python"
 )
 
@@ -71,6 +71,27 @@ def test_the_membership_of_rows_is_that_of_the_table() -> None:
 def test_the_refusals_that_are_halved_are_listed() -> None:
     first, second, third = sorted(_REFUSALS)
     assert f"with {first}, {second} or {third} is halved" in PAGE
+
+
+def test_the_third_example_merges_after_what_came_before() -> None:
+    """And before what comes later, with what `identify` returns there."""
+    scope = scope_of(THIRD)
+    sent: list[list[Any]] = []
+    made = plugin([scope["UPSERT"], scope["MERGE"]], sent)
+    made.identify = scope["identify"]  # type: ignore[attr-defined]
+    events = [
+        make_event("identify", userId="old", traits={"name": "Ada"}),
+        make_event("alias", previousId="old", userId="new"),
+        make_event("identify", userId="new", traits={"name": "Ada L."}),
+    ]
+    with Harness(made, {}) as harness:
+        chosen = [Subscription(action=slug) for slug in ("merge", "upsert")]
+        harness.connect(chosen).deliver(events)
+    assert [[type(one).__name__ for one in batch] for batch in sent] == [
+        ["Contact"],
+        ["Merge"],
+        ["Contact"],
+    ]
 
 
 def test_the_first_example_merges_and_weighs() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -250,6 +251,7 @@ class BatchPerformer:
                 forget_members,
                 lambda place: key or self._idempotency_key(batch, place),
                 audience,
+                [*chain.from_iterable(batch.further.values())],
             )
             results = runner.perform(compiled, batch_input)
             some = results.count(DELIVERED) < len(results)  # quick, and false nearly always

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final, cast
+
+from msgspec.structs import replace
 
 from framework.delivery.lanes import MAX_LEVELS, Domain, Lane, PendingRows, Staged
 from framework.delivery.row_groups import (
@@ -128,10 +131,10 @@ class Batcher:
     def identifiers(self, scope: Hashable) -> list[str]:
         """Return the identifiers that wait in a lane, by the scope of its rows.
 
-        Those without a known membership are left out.
+        Those without a known membership are left out; so are all if a row concerns several.
         """
         lane = self._lanes.get(scope)
-        if lane is None:
+        if lane is None or lane.concerned:
             return []
         waiting = [
             one
@@ -173,12 +176,13 @@ class Batcher:
     def _add_to(self, lane: Lane, groups: Sequence[RowGroup]) -> Iterator[Batch]:
         """Add groups to their lane, in which no other lane interferes."""
         aliases = groups[0].batching.aliases
-        if aliases and groups[0].identifiers and not lane.keeps_form(groups, aliases):
+        several = any(group.further for group in groups)
+        if aliases and groups[0].identifiers and (several or not lane.keeps_form(groups, aliases)):
             yield from self._merge(lane)
             lane.unify(aliases)
             groups = [with_canonical_names(group) for group in groups]
         groups = join_by_slot(groups)
-        if are_disjoint(groups):
+        if not several and are_disjoint(groups):
             for group in groups:
                 yield from self._keep(group, lane)
         else:
@@ -196,7 +200,7 @@ class Batcher:
             lane.unify(groups[0].batching.aliases)
         for row_id, group, index in in_order([with_canonical_names(group) for group in groups]):
             naming = group.target.naming if group.target else ""
-            if domain.holds(group.names[index], naming):
+            if any(domain.holds(name, naming) for name in group.names_at(index)):
                 yield from self._close_all(domain)
             yield from self._add_row(row_id, group, index, self._lanes[group.scope])
 
@@ -269,17 +273,17 @@ class Batcher:
             yield from self._add_row(row_id, group, index, lane)
 
     def _add_row(self, row_id: int, group: RowGroup, index: int, lane: Lane) -> Iterator[Batch]:
-        name, size = group.names[index], group.size_at(index)
-        level = extra = 0
+        names, size = group.names_at(index), group.size_at(index)
+        name, level, extra = names[0], 0, 0
         if group.identifiers is not None:
             level, extra = self._coalesce(row_id, group, index, lane)
         while level >= MAX_LEVELS:
             yield from self._close_first(lane)
-            level = lane.level_after(name)
+            level = lane.level_after(names)
         pending = lane.at(level, group, self._now())
         while pending.rows and pending.size + size + extra > pending.batching.max_bytes:
             yield from self._close_in_order(pending, "bytes")
-            pending = lane.at(lane.level_after(name), group, self._now())
+            pending = lane.at(lane.level_after(names), group, self._now())
         pending.add(name, row_id, group, index)
         if extra:
             pending.enlarge(name, extra)
@@ -288,20 +292,28 @@ class Batcher:
 
     def _coalesce(self, row_id: int, group: RowGroup, index: int, lane: Lane) -> tuple[int, int]:
         """Coalesce a row with those that wait; return its level, and the bytes that it merges."""
-        name, coalesce = group.names[index], group.batching.coalesce
+        names, coalesce = group.names_at(index), group.batching.coalesce
+        name = names[0]
+        if len(names) > 1:  # neither superseded nor merged, and nothing across it
+            return lane.level_after(names), 0
         if coalesce == "merge":
             last = lane.last(name)
-            if last is not None and last[1] == group.slot:
+            if (
+                last is not None
+                and last[1] == group.slot
+                and name not in lane.levels[last[0]][group.slot].concerned
+            ):
                 earlier, size = lane.levels[last[0]][group.slot].take(name)
                 self._merged[row_id] = [*self._merged.pop(earlier, ()), earlier]
                 return last[0], size
         elif coalesce == "last" or (coalesce == "membership" and group.knows_membership(index)):
-            for pending in lane.all_pending():
+            levels = lane.levels[lane.level_after_several(name) :]
+            for pending in chain.from_iterable(level.values() for level in levels):
                 if name in pending.rows and name not in pending.unknown:
                     self.superseded.append(pending.take(name)[0])
                     self.waiting -= 1
             lane.promote()
-        return lane.level_after(name), 0
+        return lane.level_after(names), 0
 
     def _close_in_order(self, pending: PendingRows, reason: str) -> Iterator[Batch]:
         """Close a batch, and before it those that may hold earlier rows of its identifiers."""
@@ -324,8 +336,10 @@ class Batcher:
         if self._merged:
             merged = {one: self._merged.pop(one) for one in row_ids if one in self._merged}
         unknown = tuple(sorted(pending.rows[name] for name in pending.unknown))
+        further = {pending.rows[name]: more for name, more in pending.further.items()}
         pending.clear()
-        return self._made(pending, row_ids, names, merged, unknown, reason)
+        batch = self._made(pending, row_ids, names, merged, unknown, reason)
+        return replace(batch, further=further) if further else batch
 
     def _made(  # noqa: PLR0913, PLR0917 - the parts of a batch
         self,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import orjson
 from msgspec import Struct
+from msgspec.structs import replace
 
 from framework.definition import Batching, Target, membership
 from framework.delivery.columns import Columns
@@ -23,8 +24,8 @@ _OF_AUDIENCE = ("computation_key", "external_audience_id", "audience_settings")
 class Rows(Struct, frozen=True):
     """Rows of one subscription with what is known of each, aligned; None where nothing is.
 
-    *objects* are the payloads whose JSON is to be measured; see `RowGroup`. *audiences* are
-    values that rows of one call agree in, in addition to the batch keys.
+    *objects* are the payloads whose JSON is to be measured; see `RowGroup`, also about *further*.
+    *audiences* are values that rows of one call agree in, in addition to the batch keys.
     """
 
     row_ids: Sequence[int]
@@ -34,6 +35,7 @@ class Rows(Struct, frozen=True):
     weights: Sequence[int] | None = None
     memberships: Sequence[bool | None] | None = None
     audiences: Sequence[Hashable] | None = None
+    further: Sequence[Sequence[str]] | None = None
 
     def at(self, places: Sequence[int]) -> Rows:
         """Return the rows at *places*."""
@@ -45,6 +47,17 @@ class Rows(Struct, frozen=True):
             _take(self.weights, places),
             _take(self.memberships, places),
             _take(self.audiences, places),
+            _take(self.further, places),
+        )
+
+    def with_further(self) -> Rows:
+        """Return the rows with one identifier each, and with the further ones of its tuple."""
+        found: Sequence[Any] = self.identifiers or ()
+        if {str}.issuperset(map(type, found)):
+            return self
+        tuples = [(one,) if isinstance(one, str) else one for one in found]
+        return replace(
+            self, identifiers=[one[0] for one in tuples], further=[one[1:] for one in tuples]
         )
 
 
@@ -111,6 +124,7 @@ def _group(
         compiled.agreement,
         weights=rows.weights,
         memberships=rows.memberships,
+        further=rows.further,
     )
 
 

@@ -428,8 +428,11 @@ def without_superseded(
 ) -> tuple[list[Batch], list[int]]:
     """Return batches of one order without the rows that later ones supersede, and these rows.
 
-    *later* are the canonical names of rows that wait behind them.
+    *later* are the canonical names of rows that wait behind them. Nothing is superseded across rows
+    that concern several identifiers.
     """
+    if any(batch.further for batch in batches):
+        return list(batches), []
     seen, left = set(later), deque[Batch]()
     superseded: list[int] = []
     for batch in reversed(batches):

@@ -74,7 +74,7 @@ def miscounted(hook: str, size: int, answer: Any) -> Failed:
 
 def misplaced(hook: str, found: Any) -> Failed:
     """Return the failure of a payload for which a hook returns something else."""
-    wanted = "an identifier or a Failed" if hook == "identify" else "a result"
+    wanted = "an identifier, a tuple of them or a Failed" if hook == "identify" else "a result"
     got = "nothing" if found is None else type(found).__name__
     return Failed(
         500, "RESULT_TYPE", f"Hook `{hook}` must return {wanted} for each payload, got {got} here."

@@ -103,7 +103,7 @@ class JobCalls:
             attempt=self._jobs.attempt(record.key),
         )
         size = len(batch.row_ids)
-        with masking(batch.identifiers or ()):
+        with masking(batch.all_identifiers()):
             found = self._call("poll", action, action.poll, call)
         if not isinstance(found, _Answer):
             open_still = hold_scope(found) and not self._jobs.is_late(record)

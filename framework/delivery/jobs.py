@@ -22,7 +22,7 @@ from framework.clock import Clock
 from framework.definition import Job
 from framework.delivery.compiled import CompiledSubscription
 from framework.delivery.prepared_rows import RowIds
-from framework.delivery.row_groups import Batch, RowGroup
+from framework.delivery.row_groups import Batch, RowGroup, further_by_row
 from framework.results import Accepted, Delivered, Failed, Result, Skipped, Unconfirmed
 from framework.state_store import StateStore
 
@@ -385,7 +385,10 @@ class Jobs:
             if one.row_ids[at] in rows
         }
         record = one.record
-        batch = Batch(record.action, group.key, row_ids, identifiers, merged, "job", group.scope)
+        more = {each: more for own in one.groups for each, more in further_by_row(own).items()}
+        batch = Batch(
+            record.action, group.key, row_ids, identifiers, merged, "job", group.scope, further=more
+        )
         return [replace(batch, job=record.key if record.ticket else "")]
 
     def _drop(self, one: _Expected) -> None:

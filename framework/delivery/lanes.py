@@ -32,7 +32,7 @@ class Domain(Struct, eq=False):
     def holds(self, name: RowName, naming: str) -> bool:
         """Return whether a row of that name waits for a target that is named in another way."""
         return any(
-            name in pending.rows
+            pending.holds(name)
             for other, lanes in self.lanes.items()
             if other != naming
             for lane in lanes
@@ -45,7 +45,8 @@ class PendingRows(Struct, eq=False):
 
     *sent* holds the identifiers that are sent in another form than the name, *measured* the
     payloads or sizes by which rows are measured, unless it is by the identifier. Those in *unknown*
-    have no known membership.
+    have no known membership. *further* holds the other identifiers of rows that concern several, as
+    they are sent, and *concerned* all their names.
     """
 
     action: str
@@ -59,6 +60,8 @@ class PendingRows(Struct, eq=False):
     sent: dict[RowName, str] = field(default_factory=dict)
     measured: dict[RowName, Any] = field(default_factory=dict)
     unknown: set[RowName] = field(default_factory=set)
+    further: dict[RowName, Sequence[str]] = field(default_factory=dict)
+    concerned: set[RowName] = field(default_factory=set)
     size: int = 0
 
     def add(self, name: RowName, row_id: int, group: RowGroup, index: int) -> None:
@@ -75,6 +78,13 @@ class PendingRows(Struct, eq=False):
             self.measured[name] = group.objects[index]
         if not group.knows_membership(index):
             self.unknown.add(name)
+        if group.further is not None and group.further[index]:
+            self.further[name] = group.further[index]
+            self.concerned.update(group.names_at(index))
+
+    def holds(self, name: RowName) -> bool:
+        """Return whether a row has or concerns an identifier."""
+        return name in self.rows or name in self.concerned
 
     def take(self, name: RowName) -> tuple[int, int]:
         """Remove a row; return its id and size."""
@@ -111,10 +121,13 @@ class PendingRows(Struct, eq=False):
         self.rows = {canonical[name]: row_id for name, row_id in self.rows.items()}
         self.measured = {canonical[one]: size for one, size in self.measured.items()}
         self.unknown = {canonical[one] for one in self.unknown}
+        self.further = {canonical[one]: more for one, more in self.further.items()}
+        self.concerned = set(aliases.canonical(cast("list[str]", list(self.concerned))))
 
     def clear(self) -> None:
         """Remove all rows."""
         self.rows, self.sent, self.measured, self.unknown, self.size = {}, {}, {}, set(), 0
+        self.further, self.concerned = {}, set()
 
 
 class Staged(Struct, eq=False):
@@ -212,14 +225,25 @@ class Lane(Struct, eq=False):
         """Return level and slot of the last row of that name."""
         for level in range(len(self.levels) - 1, -1, -1):
             for slot, pending in self.levels[level].items():
-                if name in pending.rows:
+                if pending.holds(name):
                     return level, slot
         return None
 
-    def level_after(self, name: RowName) -> int:
-        """Return the first level after all rows of that name."""
-        last = self.last(name)
-        return 0 if last is None else last[0] + 1
+    def level_after(self, names: Sequence[RowName]) -> int:
+        """Return the first level after all rows that concern one of *names*."""
+        return max(0 if (last := self.last(name)) is None else last[0] + 1 for name in names)
+
+    def level_after_several(self, name: RowName) -> int:
+        """Return the first level after the rows that concern a name and others, which stay."""
+        return max(
+            at + 1 if any(name in pending.concerned for pending in level.values()) else 0
+            for at, level in enumerate(self.levels)
+        )
+
+    @property
+    def concerned(self) -> set[RowName]:
+        """The names of rows that concern several."""
+        return {*chain.from_iterable(pending.concerned for pending in self.all_pending())}
 
     def is_empty(self) -> bool:
         """Return whether no row waits."""
@@ -274,6 +298,7 @@ class Lane(Struct, eq=False):
     def are_distinct(self) -> bool:
         """Return whether no two rows have the same identifier, and all of them fit."""
         held: list[Collection[RowName]] = [one.rows for one in self.all_pending() if one.rows]
+        held += [one.concerned for one in self.all_pending() if one.concerned]
         for slot, staged in self.staged.items():
             pending, names = self.pending[slot], staged.identities
             if pending.size + staged.size > pending.batching.max_bytes:

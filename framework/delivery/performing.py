@@ -162,8 +162,8 @@ class HookRunner:
 
     def identify(
         self, compiled: CompiledSubscription, columns: Columns, events: Sequence[Event]
-    ) -> Sequence[str | Failed]:
-        """Return the identifier of each payload, or the reason why it has none.
+    ) -> Sequence[str | tuple[str, ...] | Failed]:
+        """Return the identifier of each payload, or several, or the reason why it has none.
 
         *events* are needed only if `needs_events` says so.
         """
@@ -181,12 +181,14 @@ class HookRunner:
             return [miscounted("identify", columns.size, found)] * columns.size
         if {str}.issuperset(map(type, found)) and all(found):
             return found
-        return [
-            (one or NO_IDENTIFIER)
-            if isinstance(one, str)
-            else self.answers.fit("identify", one, (Failed,))
-            for one in found
-        ]
+        return [self._identified(one) for one in found]
+
+    def _identified(self, found: Any) -> Any:
+        """Return an identifier of the hook as a tuple, several of them, or a Failed."""
+        several = found if isinstance(found, tuple) and found else (found,)
+        if not {str}.issuperset(map(type, several)):
+            return self.answers.fit("identify", found, (Failed,))
+        return several if all(several) else NO_IDENTIFIER
 
     def weigh(self, compiled: CompiledSubscription, columns: Columns) -> list[int | Failed]:
         """Return the bytes that each payload adds to a request, or the reason why it has none."""
@@ -267,7 +269,7 @@ class HookRunner:
             self._preview(compiled, batch_input, self.previews)
         if unsent := self._unsent:
             return [unsent] * batch_input.size
-        with masking(batch_input.identifiers):
+        with masking([*batch_input.identifiers, *batch_input.further]):
             return self._renewing(lambda: self._perform(compiled, batch_input))
 
     def call_renewing(

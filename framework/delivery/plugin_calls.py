@@ -53,6 +53,7 @@ class BatchInput(Struct, frozen=True):
     Payloads and events are present only if a hook asks for them. *forget_members* clears the ledger
     of the audience that the rows are about. *keys* returns the idempotency key of the row at a
     place, None for the batch. *audience* is the one that all rows are about, if a hook asks for it.
+    *further* are the other identifiers of rows that concern several.
     """
 
     size: int
@@ -63,6 +64,7 @@ class BatchInput(Struct, frozen=True):
     forget_members: Callable[[], None] = lambda: None
     keys: Callable[[int | None], str] = lambda _: ""
     audience: Any = None
+    further: Sequence[str] = ()
 
     @property
     def idempotency_key(self) -> str:

@@ -316,7 +316,7 @@ class Intake:
             found = runner.identify(compiled, rows.columns, events)
             rows = replace(rows, identifiers=found)
             if not {str}.issuperset(map(type, found)):
-                rows = self._without_failed(rows, found, completions)
+                rows = self._without_failed(rows, found, completions).with_further()
             if self._traced:
                 for row_id, identifier in zip(rows.row_ids, rows.identifiers or (), strict=True):
                     item = self.items[divmod(row_id, self.row_ids.subscriptions)]

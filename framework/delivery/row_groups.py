@@ -32,6 +32,7 @@ class RowGroup(Struct, frozen=True):
     made equal for every form of one; None if all have the same form. Rows are sent together only
     if they agree in *agreement*, too. *target* is what they change, by default the batch keys
     together. *memberships* says whether each row adds, removes or neither; None if all do the same.
+    *further* are the other identifiers that each row concerns; None if no row has any.
     """
 
     action: str
@@ -46,11 +47,22 @@ class RowGroup(Struct, frozen=True):
     canonical: Sequence[str] | None = None
     weights: Sequence[int] | None = None
     memberships: Sequence[bool | None] | None = None
+    further: Sequence[Sequence[str]] | None = None
 
     @property
     def names(self) -> Sequence[RowName]:
         """The identities of the rows."""
         return self.canonical or self.identifiers or self.row_ids
+
+    def names_at(self, index: int) -> Sequence[RowName]:
+        """Return the identity of one row, and of what else it concerns."""
+        name = self.names[index]
+        if self.further is None or not self.further[index]:
+            return (name,)
+        more = self.further[index]
+        if self.canonical is not None and self.batching.aliases is not None:
+            more = self.batching.aliases.canonical(more)
+        return (name, *more)
 
     @property
     def scope(self) -> Hashable:
@@ -101,6 +113,7 @@ class RowGroup(Struct, frozen=True):
             canonical=self.canonical and self.canonical[start:stop],
             weights=self.weights and self.weights[start:stop],
             memberships=self.memberships and self.memberships[start:stop],
+            further=self.further and self.further[start:stop],
         )
 
 
@@ -112,7 +125,8 @@ class Batch(Struct, frozen=True):
     earlier ones, and before all later ones. *deletion* marks requests to delete users. The rows in
     *unknown* have no known membership. *budget* is how often its parts may still be halved, and
     how often once one of them is accepted; all parts of a batch share it. *job* is the key of a
-    job at the partner that is to be asked for.
+    job at the partner that is to be asked for. *further* holds, by row id, the other identifiers of
+    the rows that concern several.
     """
 
     action: str
@@ -127,6 +141,7 @@ class Batch(Struct, frozen=True):
     unknown: tuple[int, ...] = ()
     budget: list[int] | None = None
     job: str = ""
+    further: Mapping[int, Sequence[str]] = {}
 
     def only(self, row_ids: Collection[int]) -> Batch:
         """Return the batch with these of its rows only."""
@@ -137,6 +152,7 @@ class Batch(Struct, frozen=True):
             row_ids=[self.row_ids[at] for at in places],
             identifiers=self.identifiers and [self.identifiers[at] for at in places],
             merged={row_id: rows for row_id, rows in self.merged.items() if row_id in kept},
+            further={row_id: more for row_id, more in self.further.items() if row_id in kept},
         )
 
     @property
@@ -149,6 +165,12 @@ class Batch(Struct, frozen=True):
         if not self.merged:
             return self.row_ids
         return [*self.row_ids, *chain.from_iterable(self.merged.values())]
+
+    def all_identifiers(self) -> Sequence[str]:
+        """Return the identifiers of the rows, and the others that they concern."""
+        if not self.further:
+            return self.identifiers or ()
+        return [*(self.identifiers or ()), *chain.from_iterable(self.further.values())]
 
 
 def deletion_of(row_ids: list[int]) -> Batch:
@@ -227,10 +249,19 @@ def batches_of_one(groups: Iterable[RowGroup]) -> list[Batch]:
             "count" if group.batching.max_size == 1 else "end",
             group.scope,
             unknown=group.unknown(),
+            further=further_by_row(group),
         )
         for group in groups
     ]
     return sorted(batches, key=lambda batch: batch.reason) if len(batches) > 1 else batches
+
+
+def further_by_row(group: RowGroup) -> dict[int, Sequence[str]]:
+    """Return the other identifiers of the rows of a group that concern several, by row id."""
+    if group.further is None:
+        return {}
+    pairs = zip(group.row_ids, group.further, strict=True)
+    return {row_id: more for row_id, more in pairs if more}
 
 
 def split_groups(groups: Iterable[RowGroup], row_id: int) -> tuple[list[RowGroup], list[RowGroup]]:
@@ -253,6 +284,9 @@ def _join(groups: Sequence[RowGroup]) -> RowGroup:
         name: list(chain.from_iterable(getattr(group, name) or () for group in groups))
         for name in ("identifiers", "objects", "canonical", "weights", "memberships")
     }
+    if any(group.further for group in groups):
+        filled = (group.further or [()] * len(group.row_ids) for group in groups)
+        aligned["further"] = list(chain.from_iterable(filled))
     if any(group.row_ids[-1] > after.row_ids[0] for group, after in pairwise(groups)):
         order = sorted(range(len(row_ids)), key=row_ids.__getitem__)
         row_ids = [row_ids[place] for place in order]

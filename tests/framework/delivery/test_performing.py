@@ -459,6 +459,9 @@ def test_the_cache_lives_as_long_as_the_connection() -> None:
 
 # Identifiers
 
+EMPTY = Failed(
+    400, "NO_IDENTIFIER", "The identifier is empty: the event does not say who it is about."
+)
 IDENTIFIERS = "Hook `identify` must return one result for each of the 2 payloads, got"
 
 
@@ -467,6 +470,19 @@ IDENTIFIERS = "Hook `identify` must return one result for each of the 2 payloads
     [
         (["a", "b"], [DELIVERED, DELIVERED]),
         (("a", BUSY), [DELIVERED, BUSY]),
+        ([("a", "b"), ("c", "c")], [DELIVERED, DELIVERED]),
+        ([("a", ""), "b"], [EMPTY, DELIVERED]),
+        (
+            ["a", ()],
+            [
+                DELIVERED,
+                misfit(
+                    "RESULT_TYPE",
+                    "Hook `identify` must return an identifier, a tuple of them or a Failed for "
+                    "each payload, got tuple here.",
+                ),
+            ],
+        ),
         (BUSY, [BUSY, BUSY]),
         (["a"], [misfit("RESULT_COUNT", f"{IDENTIFIERS} 1 results.")] * 2),
         ("ab", [misfit("RESULT_COUNT", f"{IDENTIFIERS} str.")] * 2),
@@ -477,8 +493,8 @@ IDENTIFIERS = "Hook `identify` must return one result for each of the 2 payloads
                 DELIVERED,
                 misfit(
                     "RESULT_TYPE",
-                    "Hook `identify` must return an identifier or a Failed for each payload, "
-                    "got int here.",
+                    "Hook `identify` must return an identifier, a tuple of them or a Failed for "
+                    "each payload, got int here.",
                 ),
             ],
         ),
