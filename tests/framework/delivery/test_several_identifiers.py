@@ -27,7 +27,6 @@ from framework import (
     open_plugin,
 )
 from framework.definition import Aliases
-from framework.definition.destination import Coalesce
 from framework.delivery import Retry
 from framework.delivery.batching import Batcher
 from framework.delivery.holding import Patience
@@ -39,7 +38,6 @@ Step: TypeAlias = tuple[str, ...]
 
 IDS = st.sampled_from(["a", "A", "b", "c"])
 STEPS = st.lists(st.tuples(IDS) | st.tuples(IDS, IDS), max_size=30)
-MODES: tuple[Coalesce, ...] = ("none", "last", "merge")
 
 
 def form_of(found: Sequence[str]) -> bool | None:
@@ -49,6 +47,17 @@ def form_of(found: Sequence[str]) -> bool | None:
 
 
 ALIASES = Aliases(form_of=form_of, canonical=lambda found: [one.lower() for one in found])
+RULES_OF_LANES = st.builds(
+    lambda mode, size, aliases: Batching(
+        max_size=size,
+        coalesce=mode,
+        merge=(lambda _, __, newer: newer) if mode == "merge" else None,
+        aliases=aliases,
+    ),
+    st.sampled_from(("none", "last", "merge")),
+    st.integers(1, 4),
+    st.sampled_from((None, ALIASES)),
+)
 
 
 class Partner:
@@ -86,15 +95,13 @@ def groups(numbered: Sequence[tuple[int, Step]], rules: Batching) -> Iterator[Ro
             )
 
 
-@given(STEPS, st.integers(1, 31), st.sampled_from(MODES), st.integers(1, 4), st.booleans())
+@given(STEPS, st.integers(1, 31), RULES_OF_LANES)
 def test_applying_the_batches_equals_applying_the_events(
-    steps: list[Step], together: int, mode: Coalesce, max_size: int, folds: bool
+    steps: list[Step], together: int, rules: Batching
 ) -> None:
     """However events arrive, and whatever is coalesced."""
-    merge = (lambda _, __, newer: newer) if mode == "merge" else None
-    aliases = ALIASES if folds else None
-    rules = Batching(max_size=max_size, coalesce=mode, merge=merge, aliases=aliases)
-    expected, found = (Partner(last=mode == "last", folds=folds) for _ in range(2))
+    last, folds = rules.coalesce == "last", rules.aliases is not None
+    expected, found = (Partner(last=last, folds=folds) for _ in range(2))
     batcher, batches = Batcher(), list[Batch]()
     numbered = list(enumerate(steps))
     for number, step in numbered:
