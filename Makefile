@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test check format schemas docs pictures bench bench-instructions conformance \
 	pythons lowest explore chaos seeded-bugs wheel-smoke browser postgres editor clean
 
-demo: .venv/.ready
+demo: .venv/.installed
 	$(BIN)/python examples/criteo/demo.py
 
 test: .venv/.ready browser postgres
@@ -85,9 +85,14 @@ editor:
 	cd build/editor && npm install --no-package-lock --no-audit --no-fund
 	cd build/editor && npm run --silent build -- ../../framework/tester/page/vendor ../../tests/tester/vendor
 
-.venv/.ready: pyproject.toml constraints.txt
+# The package alone, without the tools of development.
+.venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/.ready: .venv/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
 	touch $@
 
