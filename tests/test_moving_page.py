@@ -42,6 +42,8 @@ def test_every_command_runs_and_shows_what_the_page_says(
     monkeypatch.setenv("CRITEO_SPRING_CLIENT_SECRET", "any")
     importing, *others = COMMANDS
     assert run(importing) == SHOWN
+    validated, *others = others
+    assert run(validated) == "No problems found.\n"
     for command in others:
         assert run(command)
     document = yaml.safe_load(Path("connections/criteo-spring.connection.yaml").read_text())

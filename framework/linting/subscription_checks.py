@@ -378,8 +378,12 @@ class _FieldIssues:
 
     @property
     def _is_telling(self) -> bool:
-        """Whether a possible failure is reported: not of a default by the spec alone."""
-        return self.key in self.effective.own or self.model.source != "spec"
+        """Whether a possible failure is reported: not of a default, written or not, by the spec."""
+        written = self.effective.mapping.get(self.key, MISSING)
+        default = self.effective.action.default_mapping.get(self.key, MISSING)
+        return self.model.source != "spec" or (
+            self.key in self.effective.own and written != default
+        )
 
     def certain(self, mismatches: tuple[Mismatch, ...]) -> Iterator[Issue]:
         for mismatch in self._grouped(mismatches):

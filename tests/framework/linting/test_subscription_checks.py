@@ -79,6 +79,12 @@ PATH = {"@path": "$.properties.a"}
         (Field(required=True), PATH,
          [("AD512 hint x: Field `x` of action `send` is required; "
            "`$.properties.a` may give no value.")]),
+        # Who writes the default of the action is told no more than who leaves it out.
+        (Field(required=True, default=PATH), PATH, []),
+        (Field(required=Conditions((Condition("y"),)), default=PATH), PATH, []),
+        (Field(required=True, default={"@path": "$.userId"}), PATH,
+         [("AD512 hint x: Field `x` of action `send` is required; "
+           "`$.properties.a` may give no value.")]),
         (Field(required=True), {"@template": "{{userId}}"},
          ["AD512 hint x: Field `x` of action `send` is required; its mapping may give no value."]),
         (Field(required=Conditions((Condition("y"),))), None,
