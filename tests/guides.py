@@ -16,7 +16,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 
-_BLOCK = re.compile(r"(?:`([\w./-]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"(?:`([\w./-]+)`:\n\n)?^```([\w ]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _PROGRAMS = {
     "actions": "from framework.cli import main as run",
     "pip": "from pip._internal.cli.main import main as run",
@@ -43,7 +43,11 @@ class Block(NamedTuple):
 
 def blocks_of(page: str) -> list[Block]:
     """Return the fenced blocks of a page in `docs/`, in order."""
-    text = (DOCS / page).read_text(encoding="utf-8")
+    return blocks_in((DOCS / page).read_text(encoding="utf-8"))
+
+
+def blocks_in(text: str) -> list[Block]:
+    """Return the fenced blocks of a page, in order."""
     return [Block(*found.groups(default="")) for found in _BLOCK.finditer(text)]
 
 
