@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from framework.delivery import (
         BatchReport,
         Cache,
+        ChoicesQuery,
         Client,
         Columns,
         Connection,
@@ -113,8 +114,9 @@ _EXPORTS = {
         "field read_fields read_filters"
     ),
     "delivery": (
-        "BatchReport Cache Client Columns Connection DeletionRequest OAuthClientCredentials "
-        "PluginStore OAuthRefreshToken Report api_key basic bearer connect json_body"
+        "BatchReport Cache ChoicesQuery Client Columns Connection DeletionRequest "
+        "OAuthClientCredentials PluginStore OAuthRefreshToken Report api_key basic bearer connect "
+        "json_body"
     ),
     "errors": (
         "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "
@@ -149,6 +151,7 @@ __all__ = [
     "Choice",
     "Choices",
     "ChoicesCall",
+    "ChoicesQuery",
     "Client",
     "Clock",
     "Columns",

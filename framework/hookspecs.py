@@ -57,6 +57,9 @@ def auth(
 ) -> httpx.Auth | None:
     """Return the auth flow that signs every request.
 
+    `api_key`, `bearer`, `basic`, `OAuthClientCredentials` and `OAuthRefreshToken` are such flows.
+    Any other one is an `httpx.Auth`: it is asked anew for each attempt, and with
+    `requires_request_body = True` it may sign the body.
     What the flow adds to a request is redacted; *confide* names other secrets, such as a token
     that it sends in a body. *stop* tells with `is_set()` whether the call that is signed has to
     end.

@@ -9,14 +9,23 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from destinations import criteo_audiences, webhook
-from framework.catalogue import contract_page, markdown_page
+from framework.catalogue import contract_page, declarations_page, markdown_page
 from framework.config import parse_connection
-from framework.definition import Choice, Condition, Conditions, Field, to_document
+from framework.definition import (
+    Choice,
+    Condition,
+    Conditions,
+    Field,
+    Payload,
+    fields_of,
+    to_document,
+)
 from framework.definition.json_schema_meta import OPTIONS
 from framework.delivery import DryRun, connect
 from framework.mapping import DIRECTIVES, Directive
@@ -70,6 +79,38 @@ A `format`, `pattern` or limit of such a field applies before, also to values th
 already.
 A conditionally required field has `x-required`; for validators, `allOf` expresses the same.
 """
+
+ANNOTATIONS = """\
+## Annotations
+
+In a typed class, the annotation says the type; `field(...)` adds the other options.
+A field is optional if its annotation ends with `| None`, or if it has a default; \
+otherwise an event without a value fails.
+Hooks get a `datetime` with its offset, and instances of nested Payload classes.
+`int` and `float` take texts that are numbers, `bool` takes the texts `true` and `false`.
+"""
+
+
+class Address(Payload):
+    """A class of fields within another."""
+
+    city: str
+
+
+class EveryType(Payload):
+    """A field for each annotation."""
+
+    text: str
+    whole: int
+    number: float
+    truth: bool
+    moment: datetime
+    choice: Literal["a", "b"]
+    values: dict[str, Any]
+    inner: Address
+    several: list[str]
+    optional: str | None
+
 
 SAMPLES: dict[str, Field] = {
     "label": Field("E-mail"),
@@ -159,8 +200,14 @@ def mappings() -> str:
 
 
 def fields() -> str:
-    """Return the page of the options of a field."""
-    parts = [FIELDS, "\n| Option | Meaning | As a JSON Schema document |", "| --- | --- | --- |"]
+    """Return the page of annotations and of the options of a field."""
+    parts = [FIELDS, ANNOTATIONS, "| Annotation | As a JSON Schema document |", "| --- | --- |"]
+    schemas = to_document(fields_of(EveryType))["properties"]
+    for name, note in EveryType.__annotations__.items():
+        schema = {key: value for key, value in schemas[name].items() if key != "title"}
+        parts.append(f"| {_code(note)} | {_code(schema)} |")
+    parts += ["\n## Options\n"]
+    parts += ["| Option | Meaning | As a JSON Schema document |", "| --- | --- | --- |"]
     for option in OPTIONS:
         schema = to_document({"a": SAMPLES[option], "phone": Field(), "country": Field()})
         parts.append(f"| `{option}` | {_cell(MEANINGS[option])} | {_code(_written(schema))} |")
@@ -232,6 +279,7 @@ PAGES = {
     "criteo-reference.md": criteo_reference,
     "webhook-reference.md": webhook_reference,
     "hooks.md": contract_page,
+    "declared-values.md": declarations_page,
     "normalize.md": normalize_page.page,
     "testing.md": testing,
 }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+import framework.sandbox
+from framework.catalogue import declarations_page
 from framework.definition import to_document
 from framework.definition.json_schema import read_fields
 from framework.definition.json_schema_meta import OPTIONS
@@ -23,6 +27,13 @@ def test_every_option_of_a_field_is_explained_by_an_example_that_can_be_read_aga
 
     assert set(MEANINGS) == set(OPTIONS)
     assert read_fields(to_document(table)) == table
+
+
+def test_declared_values_are_public() -> None:
+    """Authors import them from `framework`, or from `framework.sandbox`."""
+    listed = re.findall(r"^### `(\w+)`$", declarations_page(), re.MULTILINE)
+    assert {*listed} <= {*framework.__all__, *framework.sandbox.__all__}
+    assert len({*listed}) == len(listed) >= 30
 
 
 def test_everything_carries_three_examples_and_a_refusal() -> None:

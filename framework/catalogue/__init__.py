@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from framework.catalogue.contract_reference import (
         contract_page,
     )
+    from framework.catalogue.declarations_reference import (
+        declarations_page,
+    )
     from framework.catalogue.destination_page import (
         markdown_page,
     )
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "changes": "LEVELS DefinitionChange ChangeLevel",
     "contract_reference": "contract_page",
+    "declarations_reference": "declarations_page",
     "destination_page": "markdown_page",
     "manifest_changes": "changes_between",
 }
@@ -35,6 +39,7 @@ __all__ = [
     "DefinitionChange",
     "changes_between",
     "contract_page",
+    "declarations_page",
     "markdown_page",
 ]
 

@@ -53,7 +53,7 @@ def contract_page() -> str:
 
 
 def _overview() -> str:
-    rows = [(code(hook), _paragraphs(getattr(hookspecs, hook))[0]) for hook in HOOKS]
+    rows = [(code(hook), paragraphs(getattr(hookspecs, hook))[0]) for hook in HOOKS]
     return table(("Hook", "Purpose"), rows)
 
 
@@ -61,7 +61,7 @@ def _hook(name: str) -> Iterator[str]:
     spec = getattr(hookspecs, name)
     texts = HOOK_TEXTS[name]
     yield heading(2, code(name))
-    yield from _paragraphs(spec)
+    yield from paragraphs(spec)
     returns = str(inspect.signature(spec).return_annotation)
     yield items([f"Called: {texts.called}", f"Returns: {code(returns)}", f"Errors: {texts.errors}"])
     arguments = inspect.signature(spec).parameters.values()
@@ -103,7 +103,7 @@ def _link(call: type) -> str:
 
 def _call(call: type[Any]) -> Iterator[str]:
     yield heading(3, code(call.__name__))
-    yield _paragraphs(call)[0]
+    yield paragraphs(call)[0]
     rows = [(code(one.name), _shown(str(one.type)), ATTRIBUTE_TEXTS[one.name])
             for one in fields(call)]  # fmt: skip
     yield table(("Attribute", "Type", "Meaning"), rows)
@@ -113,7 +113,7 @@ def _shown(annotation: str) -> str:
     return _TYPE_VARIABLES.get(annotation) or code(annotation)
 
 
-def _paragraphs(documented: Any) -> list[str]:
+def paragraphs(documented: Any) -> list[str]:
     """Return the paragraphs of a docstring in Markdown, in which arguments are code."""
     text = inspect.getdoc(documented) or ""
     joined = (" ".join(part.split()) for part in text.split("\n\n"))

@@ -28,10 +28,10 @@ def docs(destination: str | None, manifest: Path | None, *, contract: bool) -> N
     """Print the page of DESTINATION as Markdown: settings, actions, fields, batches, limits."""
     if [destination is not None, manifest is not None, contract].count(True) != 1:
         raise click.UsageError("Give either a destination, or --manifest FILE, or --contract.")
-    from framework.catalogue import contract_page, markdown_page  # noqa: PLC0415 - heavy, at first use
+    from framework.catalogue import contract_page, declarations_page, markdown_page  # noqa: PLC0415 - heavy, at first use
 
     if contract:
-        echo(contract_page(), nl=False)
+        echo(f"{contract_page()}\n{declarations_page()}", nl=False)
         return
     if manifest is not None:
         echo(markdown_page(_read(manifest)), nl=False)

@@ -141,7 +141,7 @@ class Action:
     *trigger* is the default trigger of a subscription; *payload* is a Payload class, or a table
     of fields for actions without Python code. *membership* is True if every payload adds to an
     audience, False if every payload removes; if it is None, the event decides. *dynamic* holds, by
-    place, the functions that return the choices of its dynamic fields; see `dynamic_problems`.
+    place, such as `list_id` or `items[].sku`, the functions that return choices of dynamic fields.
     *matching_keys* are the fields of which one may identify warehouse records, any if it is empty.
     *hooks* are run when a mapping is saved. *rules* say which fields need a value together.
     A call of `perform` or `perform_batch` may take

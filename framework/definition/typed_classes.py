@@ -347,8 +347,8 @@ def _read(note: Any) -> _Note:
     if kind is None:
         raise DefinitionError(
             f"the annotation `{getattr(note, '__name__', note)}` is not a field type. Use str, "
-            "int, float, bool, datetime, Literal, dict, list, a Payload class, or one of them "
-            "`| None`."
+            "int, float, bool, datetime, Literal, dict, a Payload class, `list[...]` of one of "
+            "them, or any of these `| None`."
         )
     if kind == "datetime":
         from framework.definition.field_dates import read_datetime  # noqa: PLC0415 - many patterns

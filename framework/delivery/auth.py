@@ -301,7 +301,12 @@ class OAuthCredentials(Credentials):
 
 
 class OAuthClientCredentials(OAuthCredentials):
-    """Tokens for an app of its own (OAuth 2, client credentials grant)."""
+    """Tokens for an app of its own (OAuth 2, client credentials grant).
+
+    They are requested at *token_url*, for a *scope* if there is one. A token is renewed *early*
+    seconds before it expires, but not before half its life, and once after a 401. With the *style*
+    `form` the client's ID and secret are in the form, with `basic` in a header.
+    """
 
     def __init__(  # noqa: PLR0913 - each is one fact about the token endpoint
         self,
@@ -326,6 +331,7 @@ class OAuthClientCredentials(OAuthCredentials):
 class OAuthRefreshToken(OAuthCredentials):
     """Tokens on behalf of a user who consented once (OAuth 2, refresh token grant).
 
+    Arguments that `OAuthClientCredentials` has mean the same.
     An *access_token* that is there already serves until it is refused.
     Where the endpoint replaces the refresh token, the new one is used from then on and given to
     *rotated*, for keeping. The hook `refresh` replaces the request to the endpoint.

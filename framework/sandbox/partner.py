@@ -10,7 +10,7 @@ import json
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
@@ -40,6 +40,8 @@ _HTML = b"<!doctype html><title>Please wait</title><h1>This is not the answer yo
 class SandboxRequest:
     """A request that a sandbox received; header names are lower-case.
 
+    *query* holds the last value of each parameter, decoded; a form in *body* is read with
+    `urllib.parse.parse_qsl`, JSON with `json.loads`.
     *size* is the length of the body in bytes; *body* is empty where that exceeds the limit.
     """
 
@@ -71,12 +73,13 @@ class SandboxRequest:
 class SandboxResponse:
     """A sandbox's response: JSON, or bytes sent unchanged; None is an empty body.
 
+    *headers* are a mapping, or pairs of name and value, of which a name may have several.
     *note* is stored in the log; it must hold no personal data.
     """
 
     status: int = 200
     body: JSON = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
     note: Mapping[str, JSON] = field(default_factory=dict)
     content_type: str = "application/json"
 
@@ -324,7 +327,9 @@ def respond(response: SandboxResponse, start_response: StartResponse) -> list[by
         except (TypeError, ValueError) as error:
             text = f"The body of a SandboxResponse must be JSON, bytes or None: {error}."
             raise DefinitionError(text) from None
-    headers = [("Content-Length", str(len(payload))), *response.headers]
+    own = response.headers
+    pairs = own.items() if isinstance(own, Mapping) else own
+    headers = [("Content-Length", str(len(payload))), *pairs]
     if payload:
         headers.append(("Content-Type", response.content_type))
     start_response(f"{response.status} {_PHRASES.get(response.status, 'Unknown')}", headers)

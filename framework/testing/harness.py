@@ -217,7 +217,10 @@ class Harness(Generic[_Sandbox_co]):
         *,
         hook: str | None = None,
     ) -> Choices:
-        """Ask for choices as `Connection.choices` does."""
+        """Ask for the choices of a dynamic field, for what is typed and chosen in *query*.
+
+        *query* is a `ChoicesQuery`; everything else is as for `Connection.choices`.
+        """
         return self.connect([]).choices(action, place, query, hook=hook)
 
     def save_mapping(

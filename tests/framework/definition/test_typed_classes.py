@@ -195,7 +195,8 @@ def test_all_problems_are_reported_at_once() -> None:
     assert caught.value.problems == (
         (
             f"{start} `a`: the annotation `set` is not a field type. Use str, int, float, bool, "
-            "datetime, Literal, dict, list, a Payload class, or one of them `| None`."
+            "datetime, Literal, dict, a Payload class, `list[...]` of one of them, or any of these "
+            "`| None`."
         ),
         f"{start} `b`: a field of type string cannot be annotated `int`.",
         f"{start} `c`: a field that may be absent needs `| None` or a default.",

@@ -296,3 +296,10 @@ def test_calls_from_many_threads_all_count(bell: Bell) -> None:
     for thread in threads:
         thread.join()
     assert (bell.rings, bell.calls["ring"], len(bell.requests)) == (200, 200, 200)
+
+
+@pytest.mark.parametrize("headers", [{"retry-after": "30"}, [("retry-after", "30")]])
+def test_headers_of_a_response_are_a_mapping_or_pairs(headers: Any) -> None:
+    sandbox = answering(SandboxResponse(429, headers=headers))
+    with httpx.Client(transport=SandboxTransport(sandbox)) as client:
+        assert client.get("https://a.example/a").headers["retry-after"] == "30"
