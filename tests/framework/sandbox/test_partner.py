@@ -302,4 +302,4 @@ def test_calls_from_many_threads_all_count(bell: Bell) -> None:
 def test_headers_of_a_response_are_a_mapping_or_pairs(headers: Any) -> None:
     sandbox = answering(SandboxResponse(429, headers=headers))
     with httpx.Client(transport=SandboxTransport(sandbox)) as client:
-        assert client.get("https://a.example/a").headers["retry-after"] == "30"
+        assert client.get("https://given.example/a").headers["retry-after"] == "30"
