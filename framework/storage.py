@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from framework.errors import StorageError
 
@@ -38,12 +40,25 @@ def write_durably(path: Path, content: bytes) -> None:
 
     An existing file keeps its mode; a new one is readable and writable by its owner only.
     """
+    with _replaced(path) as file:
+        file.write(content)
+
+
+def copy_durably(source: Path, path: Path) -> None:
+    """Replace the file at *path* as `write_durably` does, with what *source* holds."""
+    with source.open("rb") as content, _replaced(path) as file:
+        shutil.copyfileobj(content, file)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """Yield a new file, which then replaces the one at *path*."""
     temporary = path.with_name(f"{path.name}.part")
     temporary.unlink(missing_ok=True)
     with open(temporary, "wb", opener=open_private) as file:
         if path.exists():
             os.chmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))  # noqa: PTH101 - open file
-        file.write(content)
+        yield file
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -167,6 +167,12 @@ def own_schema(url: str) -> Iterator[str]:
             session.execute(f'drop schema if exists "{name}" cascade'.encode())
 
 
+def executed(url: str, statements: str) -> None:
+    """Execute statements in a session of their own."""
+    with _connect(url) as session:
+        session.execute(statements.encode())
+
+
 def _connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
     import psycopg  # noqa: PLC0415 - of the extra, which not every Python of the tests has
 

@@ -27,10 +27,11 @@ unpack_option: Callable[[Any], Any] = click.option(
 class EventSample:
     """The events in the file at *path*, `-` for standard input, in order; read anew each time.
 
-    With *table*, these are the rows of a table. The first reading shows every invalid line and
-    what was unpacked, and counts the invalid lines in *rejected*; it raises click's Exit with code
-    1 if all lines are invalid, ConfigurationError if there are none or the file has no events.
-    Every reading may raise StorageError. What can be read only once is kept in memory.
+    With *table*, these are the rows of a table, and *path* may be the address of a database. The
+    first reading shows every invalid line and what was unpacked, and counts the invalid lines in
+    *rejected*; it raises click's Exit with code 1 if all lines are invalid, ConfigurationError if
+    there are none or the file has no events. Every reading may raise StorageError. What can be
+    read only once is kept in memory.
     """
 
     def __init__(self, path: str, *, unpack: bool, table: TableReading | None) -> None:
@@ -39,7 +40,8 @@ class EventSample:
         self._unpack = unpack
         self._table = table
         self._was_read = False
-        self._kept: list[EventReading] | None = None if Path(path).is_file() else []
+        again = table is not None or Path(path).is_file()
+        self._kept: list[EventReading] | None = None if again else []
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for portion in self.portions():

@@ -21,7 +21,13 @@ from framework.cli.connections import (
 )
 from framework.cli.delivery_options import patience_of
 from framework.cli.progress import WaitNotices, interruptions, progress_bar
-from framework.cli.run_options import RunOptions, checkpoint_of, dead_letters_of, in_folder
+from framework.cli.run_options import (
+    RunOptions,
+    checkpoint_of,
+    dead_letters_of,
+    in_folder,
+    place_of,
+)
 from framework.errors import FrameworkError
 
 if TYPE_CHECKING:
@@ -33,11 +39,15 @@ if TYPE_CHECKING:
 
 
 class FileDelivery(NamedTuple):
-    """A file of events, the summary of the run over it, and its checkpoint, if it has one."""
+    """A file of events, the summary of the run over it, and its checkpoint, if it has one.
+
+    *place* is the path next to which the files of the run are, by default that of the events.
+    """
 
     events: str
     summary: Summary
     checkpoint: Path | None = None
+    place: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -91,12 +101,13 @@ def select(options: RunOptions) -> Selection:
     Raises UsageError where a file to write is also read or written otherwise, and what
     `select_files` raises.
     """
-    from framework.events import select_files  # noqa: PLC0415 - heavy, imported at first use
+    from framework.events import local_path, select_files  # noqa: PLC0415 - heavy, at first use
 
     taken = {Path(options.path).resolve(): "--connection"}
     outputs = options.outputs
     but = [*taken, *outputs.values(), *([options.log.path] if options.log.path else [])]
-    chosen = select_files(options.events, but, may_appear=options.follow)
+    names = [*map(local_path, options.events)] if options.table else options.events
+    chosen = _database(options) or select_files(names, but, may_appear=options.follow)
     taken |= {Path(name).resolve(): "--events" for name in chosen.names}
     log = {"--log-file": options.log.path} if options.log.path else {}
     for flag, path in {**outputs, **log}.items():
@@ -116,6 +127,27 @@ def select(options: RunOptions) -> Selection:
             raise click.UsageError("--before applies to one table, but --events names several.")
         check_folders(options, chosen.names)
     return chosen
+
+
+def _database(options: RunOptions) -> Selection | None:
+    """Return the database on a server that --events names, if it does.
+
+    Raises UsageError where it is not the only source or no table, ConfigurationError for an
+    address that is not read.
+    """
+    from framework.events import Selection, is_server  # noqa: PLC0415 - heavy, at first use
+
+    servers = [one for one in options.events if is_server(one)]
+    if not servers:
+        return None
+    if options.table is None:
+        raise click.UsageError(
+            "The rows of a database are read as events with --key, which names their key columns, "
+            "and --query, which selects them."
+        )
+    if len(options.events) > 1:
+        raise click.UsageError("A database is read alone; give its address as the only --events.")
+    return Selection(servers, single=True)
 
 
 def _check_store(options: RunOptions) -> None:
@@ -191,14 +223,15 @@ def deliver(
         limit = options.limit
         for number, name in enumerate(names, 1):
             try:
-                summary, checkpoint = _deliver_file(shared, name, limit)
+                delivery = _deliver_file(shared, name, limit)
             except FrameworkError as error:
                 if not done.runs:
                     raise
                 done.error = error
                 break
-            done.runs.append(FileDelivery(name, summary, checkpoint))
+            done.runs.append(delivery)
             done.not_started = names[number:]
+            summary = delivery.summary
             if summary.stopped:
                 break
             if limit is not None and not (limit := limit - summary.lines + summary.resumed):
@@ -359,9 +392,7 @@ def _serves(options: RunOptions, opened: Opened, connection: Connection) -> Conn
     return ConnectionIdentity.of(connection, opened.file.name, options.sent_to)
 
 
-def _deliver_file(
-    shared: FileDeliverer, name: str, limit: int | None
-) -> tuple[Summary, Path | None]:
+def _deliver_file(shared: FileDeliverer, name: str, limit: int | None) -> FileDelivery:
     from framework.events import open_events  # noqa: PLC0415 - heavy, imported at first use
     from framework.relay import discard, locked  # noqa: PLC0415 - heavy
 
@@ -376,13 +407,14 @@ def _deliver_file(
                 table=options.table,
             )
         )
-        checkpoint = checkpoint_of(options, name, shared.serves)
+        place = place_of(options, name)
+        checkpoint = checkpoint_of(options, place, shared.serves)
         if checkpoint:
             stack.enter_context(locked(checkpoint))
             if options.restart:
                 discard(checkpoint)
-        summary = shared.run(name, source, checkpoint, limit, first_line=options.from_line)
-        return summary, checkpoint
+        summary = shared.run(place.path, source, checkpoint, limit, first_line=options.from_line)
+        return FileDelivery(place.name, summary, checkpoint, place.path)
 
 
 def _threads_for(source: EventFile) -> int:

@@ -68,7 +68,7 @@ _FILE = click.Path(path_type=Path)
     metavar="FILE",
     help="Events, one JSON object per line (NDJSON, plain or gzip), or one JSON document of up to "
     "64 MB; - reads standard input. May be repeated, and name folders and quoted patterns such as "
-    "'day-*.ndjson', whose files are read by name.",
+    "'day-*.ndjson', whose files are read by name. With --key, a table or a database.",
 )
 @click.option("--dry-run", is_flag=True, help="Send nothing; show the requests that would be sent.")
 @click.option(
@@ -203,7 +203,7 @@ def _run(chosen: RunOptions) -> int:
             deliveries = follow(chosen, only, opened, sandbox)
         else:
             deliveries = deliver(chosen, selection.names, opened, sandbox)
-    _note_ends(deliveries, chosen)
+    _note_ends(deliveries)
     if chosen.as_json:
         _print_json(deliveries, opened, sandbox, single=single)
     elif not chosen.log.quiet:
@@ -214,14 +214,14 @@ def _run(chosen: RunOptions) -> int:
     return deliveries.exit_code
 
 
-def _note_ends(deliveries: FileDeliveries, options: RunOptions) -> None:
+def _note_ends(deliveries: FileDeliveries) -> None:
     """Add to the log how the run over each file ended, with the numbers of outcomes."""
     for one in deliveries.runs:
         counts: Counter[str] = Counter()
         for kind, number in one.summary.counts.items():
             counts[kind.outcome] += number
         numbers = ", ".join(f"{number:,} {outcome}" for outcome, number in counts.items())
-        end = conclusion(one.summary, resumable=options.resumable(one.events))
+        end = conclusion(one.summary, resumable=one.checkpoint is not None)
         note(f"{one.events}: {numbers or 'no outcomes'}. {end}", shown=False)
 
 
@@ -247,8 +247,7 @@ def _print(
             echo(f"\n{one.events}\n" if number else f"{one.events}\n")
         print_summary(one.summary, "standard input" if one.events == "-" else one.events)
         if not single:
-            resumable = options.resumable(one.events)
-            echo(f"\n{conclusion(one.summary, resumable=resumable)}")
+            echo(f"\n{conclusion(one.summary, resumable=one.checkpoint is not None)}")
     if options.sandbox and sandbox:
         print_panels(sandbox.panels())
     if options.dry_run:
@@ -256,7 +255,7 @@ def _print(
         if sandbox:
             _print_requests(sandbox)
     _print_previews(deliveries.previews)
-    _print_end(deliveries, options, single=single)
+    _print_end(deliveries, single=single)
     for one in deliveries.runs:
         _print_advice(one, options, deliveries.serves)
 
@@ -265,18 +264,18 @@ def _print_advice(
     one: FileDelivery, options: RunOptions, serves: ConnectionIdentity | None
 ) -> None:
     """Print where to look at the events of a file that failed, if any."""
-    kept = dead_letters_of(options, one.events, serves) if serves else None
+    kept = dead_letters_of(options, one.place or one.events, serves) if serves else None
     if kept is None and (options.table or options.unpack):
         return  # `explain` would need the same options
     if advice := failures_advice(one.summary, one.events, str(options.path), kept):
         echo(advice)
 
 
-def _print_end(deliveries: FileDeliveries, options: RunOptions, *, single: bool) -> None:
+def _print_end(deliveries: FileDeliveries, *, single: bool) -> None:
     """Print how the only file ended, or what is to be known about several beside their own."""
     if single:
         (only,) = deliveries.runs
-        echo(f"\n{conclusion(only.summary, resumable=options.resumable(only.events))}")
+        echo(f"\n{conclusion(only.summary, resumable=only.checkpoint is not None)}")
         return
     if deliveries.left_out:
         echo(f"\n{deliveries.left_out:,} other files were completed before these.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -76,9 +78,34 @@ class RunOptions(NamedTuple):
         }
         return {flag: path for flag, path in given.items() if path is not None}
 
-    def resumable(self, events: str) -> bool:
-        """Return whether the run over a file has a checkpoint, a given one or its default one."""
-        return bool(self.checkpoint) or (not self.offline and Path(events).is_file())
+
+class RunPlace(NamedTuple):
+    """The events of a run: their *name* in messages, and where the files of the run are.
+
+    These are next to the events' *path*, which for a database on a server is one next to the
+    connection file. A run over a stream is not *resumable*.
+    """
+
+    name: str
+    path: str
+    resumable: bool
+
+
+def place_of(options: RunOptions, events: str) -> RunPlace:
+    """Return where the files of a run over *events* are: those of a database have its query's."""
+    if options.table is not None:
+        from framework.events import table_source  # noqa: PLC0415 - heavy, imported at first use
+
+        source = table_source(events)
+        if source.is_database:
+            text = f"{source.name}\0{options.table.query}".encode("utf-8", "surrogatepass")
+            digest = hashlib.sha256(text).hexdigest()[:8]
+            path = Path(source.text)
+            if source.is_server:
+                database = re.sub(r"[^\w.-]+", "-", source.name.rpartition("/")[2]).strip("-.")
+                path = Path(options.path).with_name(database or "postgresql")
+            return RunPlace(source.name, str(path.with_name(f"{path.name}-{digest}")), True)
+    return RunPlace(events, events, Path(events).is_file())
 
 
 def in_folder(
@@ -91,11 +118,11 @@ def in_folder(
     return given / f"{name}.{serves.file_name}{suffix}"
 
 
-def checkpoint_of(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path | None:
+def checkpoint_of(options: RunOptions, place: RunPlace, serves: ConnectionIdentity) -> Path | None:
     """Return the path of the checkpoint; dry runs, sandboxes and streams have none by default."""
     if options.checkpoint or options.offline:
-        return in_folder(options.checkpoint, events, serves, ".checkpoint")
-    return default_checkpoint(options, events, serves) if Path(events).is_file() else None
+        return in_folder(options.checkpoint, place.path, serves, ".checkpoint")
+    return default_checkpoint(options, place.path, serves) if place.resumable else None
 
 
 def default_checkpoint(options: RunOptions, events: str, serves: ConnectionIdentity) -> Path:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from framework.errors import ConfigurationError
+from framework.storage import storage
 
 if TYPE_CHECKING:
     from framework.events import TableReading
@@ -44,20 +48,26 @@ _OPTIONS: Final = (
         "keys",
         multiple=True,
         metavar="COLUMN",
-        help="Read the rows of a table (CSV, Parquet, DuckDB) as events; COLUMN names each of "
-        "them. May be repeated.",
+        help="Read the rows of a table as events (CSV, Parquet, DuckDB, SQLite, or "
+        "postgresql://USER@HOST/DATABASE); COLUMN names each of them. May be repeated.",
     ),
     click.option(
         "--before",
-        type=click.Path(),
-        metavar="FILE",
+        metavar="TABLE",
         help="An earlier snapshot of the table: only what has changed since becomes events, named "
         "`new`, `updated` and `deleted`.",
     ),
     click.option(
         "--query",
         metavar="SQL",
-        help="A SELECT over the table, which is called `rows`; its result is read instead.",
+        help="A SELECT over the table, which is called `rows`, or over the tables of a database; "
+        "its result is read instead.",
+    ),
+    click.option(
+        "--query-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="A file with the text of --query.",
     ),
     click.option("--user-id", metavar="COLUMN", help="The column with the `userId` of events."),
     click.option(
@@ -93,9 +103,12 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def take_table_reading(options: dict[str, Any]) -> TableReading | None:
     """Remove the options of tables from *options*; return how a table is read, if one is.
 
-    Raises UsageError for options that do not go together.
+    Raises UsageError for options that do not go together, StorageError for an unreadable query.
     """
     keys = options.pop("keys")
+    query_file = options.pop("query_file")
+    if query_file is not None:
+        options["query"] = _query_of(query_file, options["query"])
     given = {name: value for name in _NAMES if (value := options.pop(name)) is not None}
     flags = {f"--{name.replace('_', '-')}" for name in given}
     if not keys:
@@ -108,6 +121,19 @@ def take_table_reading(options: dict[str, Any]) -> TableReading | None:
     from framework.events import TableReading  # noqa: PLC0415 - heavy, imported at first use
 
     return TableReading(keys=keys, **given)
+
+
+def _query_of(path: Path, query: str | None) -> str:
+    """Return the query in a file; raises UsageError if one is given as text, too."""
+    if query is not None:
+        raise click.UsageError("Give either --query or --query-file, not both.")
+    with storage("The query", path, "read"):
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise ConfigurationError(
+                f"The query `{path}` is not UTF-8. Convert it, for example with `iconv -t UTF-8`."
+            ) from None
 
 
 def _check(flags: set[str], options: dict[str, Any]) -> None:

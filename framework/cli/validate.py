@@ -33,7 +33,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("files", nargs=-1, type=_FILE, metavar="FILE...")
 @click.option(
     "--events",
-    type=_FILE,
+    metavar="FILE",
     help="Sample events, of which the whole file is read; the default is Segment's spec.",
 )
 @unpack_option
@@ -66,7 +66,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
     files: Sequence[Path],
-    events: Path | None,
+    events: str | None,
     event_schema: Path | None,
     manifests: Sequence[Path],
     fix: bool,  # noqa: FBT001 - as above
@@ -96,7 +96,7 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
         raise click.UsageError("Specify either --events or --event-schema, not both.")
     found, given = _read_manifests(manifests)
     known = _Known(given)
-    sample = EventSample(str(events), table=table, **reading) if events else None
+    sample = EventSample(events, table=table, **reading) if events else None
     model = _event_model(sample, event_schema)
     for file in files:
         if fix:

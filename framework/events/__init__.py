@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from framework.events.request_bodies import RequestBody, read_request_body
     from framework.events.selection import STANDARD_INPUT, Selection, select_files
     from framework.events.stream_head import StreamHead
+    from framework.events.table_files import save_table
     from framework.events.table_reading import CHANGES, CHANGES_OF_MODE, RowChange, TableReading
+    from framework.events.table_sources import TableSource, is_server, local_path, table_source
     from framework.events.watching import FileState, WatchedFiles
 
 _EXPORTS = {
@@ -47,7 +49,9 @@ _EXPORTS = {
     "request_bodies": "RequestBody read_request_body",
     "selection": "STANDARD_INPUT Selection select_files",
     "stream_head": "StreamHead",
+    "table_files": "save_table",
     "table_reading": "CHANGES CHANGES_OF_MODE RowChange TableReading",
+    "table_sources": "TableSource is_server local_path table_source",
     "watching": "FileState WatchedFiles",
 }
 
@@ -77,18 +81,23 @@ __all__ = [
     "Selection",
     "StreamHead",
     "TableReading",
+    "TableSource",
     "WatchedFiles",
     "decode",
     "find_line",
     "identify",
     "is_event",
+    "is_server",
+    "local_path",
     "open_events",
     "parse",
     "read_events",
     "read_portions",
     "read_request_body",
     "reread",
+    "save_table",
     "select_files",
+    "table_source",
     "why_not",
 ]
 

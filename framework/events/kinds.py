@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 _AS_LINES: Final = "Write the events of it as lines of JSON (NDJSON)."
 _TABLE: Final = "Name its key columns with --key to read its rows as events."
+_DATABASE: Final = "Name the key columns of its rows with --key, and select them with --query."
 _UNPACK: Final = "Unpack it first, for example with `{}`."
 
 
@@ -34,7 +35,7 @@ _SIGNATURES: Final = (
     (b"FEA1", FileKind("a Feather file", _AS_LINES)),
     (b"\xff\xff\xff\xff", FileKind("an Arrow stream", _AS_LINES)),
     (b"%PDF-", FileKind("a PDF document", _AS_LINES)),
-    (b"SQLite format 3\x00", FileKind("an SQLite database", _AS_LINES)),
+    (b"SQLite format 3\x00", FileKind("an SQLite database", _DATABASE)),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind("an old Office file, such as XLS", _AS_LINES)),
     (b"\x89HDF\r\n\x1a\n", FileKind("an HDF5 file", _AS_LINES)),
     (b"\x89PNG\r\n\x1a\n", FileKind("an image (PNG)", _AS_LINES)),
@@ -70,7 +71,7 @@ _PATTERNS: Final = (
         re.compile(rb".{257}ustar", re.DOTALL),
         FileKind("a tar archive", _UNPACK.format("tar -xf FILE")),
     ),
-    (re.compile(rb".{8}DUCK", re.DOTALL), FileKind("a DuckDB database", _TABLE)),
+    (re.compile(rb".{8}DUCK", re.DOTALL), FileKind("a DuckDB database", _DATABASE)),
     (re.compile(rb"\x80[\x02-\x05]"), FileKind("a Python pickle", _AS_LINES)),
 )
 _DELIMITERS: Final = ((b",", "CSV"), (b"\t", "TSV"), (b";", "CSV"), (b"|", "CSV"))

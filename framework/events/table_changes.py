@@ -6,29 +6,32 @@ Nothing is returned before all rows are known to have a key, each its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from framework.errors import ConfigurationError
 from framework.events.table_database import Column, Table, TableDatabase
 from framework.events.table_formats import quoted, text
 from framework.events.table_reading import CHANGES_OF_MODE, TableReading
+from framework.events.table_sources import TableSource, table_source
 
 
 class TableChanges:
-    """The changes of the table at *path*, which is read as *reading* says; close it in the end.
+    """The changes of the table at *source*, which is read as *reading* says; close it in the end.
 
     Raises StorageError for a file that cannot be read, ConfigurationError if a file holds no
     table, the query is wrong, a column is missing, rows have no key or that of another row, both
     snapshots have different types, or more is deleted than allowed.
     """
 
-    def __init__(self, path: str, reading: TableReading) -> None:
+    def __init__(self, source: TableSource, reading: TableReading) -> None:
         self._reading = reading
-        before = reading.before
-        self._database = TableDatabase([path] if before is None else [path, before])
+        before = None if reading.before is None else table_source(reading.before)
+        self._sources = [source] if before is None else [source, before]
+        self._database = TableDatabase(self._sources)
         try:
-            self._now = self._checked("now", path)
-            self._before = self._checked("before", before) if before is not None else None
+            self._now = self._checked("now", source)
+            self._before = None if before is None else self._checked("before", before)
             self.columns: Sequence[Column] = list(self._now.columns.values())
             if self._before:
                 self.columns = self._common_columns(self._before)
@@ -41,6 +44,17 @@ class TableChanges:
         """Close the files and remove what was kept on disk."""
         self._database.close()
 
+    def digests(self) -> Iterator[tuple[TableSource, str]]:
+        """Yield each source with a digest of the rows, empty for a file of one table."""
+        for source, table in zip(self._sources, (self._now, self._before), strict=False):
+            is_result = source.is_database and table is not None
+            yield source, self._database.digest(table) if table and is_result else ""
+
+    def saved(self) -> tuple[Path, int]:
+        """Return a Parquet file of the table, which `close` removes, and its number of rows."""
+        (number,) = self._database.one(f"SELECT count(*) FROM {self._now.relation}") or (0,)  # noqa: S608 - quoted
+        return self._database.saved(self._now, self._order("n")), number
+
     def rows(self) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the changes, some at a time: the name of the change, then the values of the row.
 
@@ -51,17 +65,19 @@ class TableChanges:
         """
         if self._before:
             return self._database.all(self._difference(self._before))
-        order = f"ORDER BY {_order(self._reading.keys, 'n')}" if self._reading.query else ""
+        order = f"ORDER BY {self._order('n')}" if self._reading.query else ""
         change = text(self._reading.change)
         rows = f"SELECT {change}, n.* FROM {self._now.relation} AS n {order}"  # noqa: S608 - names are quoted
         return self._database.all(rows)
 
-    def _checked(self, name: str, path: str) -> Table:
-        table = self._database.table(name, path, self._reading.query)
+    def _checked(self, name: str, source: TableSource) -> Table:
+        # An earlier result that is a file is not asked again.
+        is_result = self._sources[0].is_database and not source.is_database
+        table = self._database.table(name, source, None if is_result else self._reading.query)
         for option, column in self._wanted():
             if column not in table.columns:
                 raise ConfigurationError(
-                    f"`{path}` has no column `{column}`, which {option} names. It has "
+                    f"`{source.name}` has no column `{column}`, which {option} names. It has "
                     f"{_listed(table.columns)}."
                 )
         self._check_keys(table)
@@ -90,7 +106,7 @@ class TableChanges:
                 f'SELECT min("#"), count(*) {numbered} WHERE {missing}'
             ) or (0, 0)
             raise ConfigurationError(
-                f"`{table.path}` has no {named} in {number:,} rows, such as row {row:,}. "
+                f"`{table.name}` has no {named} in {number:,} rows, such as row {row:,}. "
                 "Name other columns with --key, or leave such rows out with --query."
             )
         grouped = f"{numbered} GROUP BY {shown} HAVING count(*) > 1"
@@ -99,7 +115,7 @@ class TableChanges:
                 f'SELECT list_sort(list("#")) AS r {grouped} ORDER BY r LIMIT 1'
             ) or ([0, 0],)
             raise ConfigurationError(
-                f"`{table.path}` has the same {named} in the rows {rows[0]:,} and {rows[1]:,}. "
+                f"`{table.name}` has the same {named} in the rows {rows[0]:,} and {rows[1]:,}. "
                 "Name further columns with --key, or keep one row of each with --query."
             )
 
@@ -109,8 +125,8 @@ class TableChanges:
             other = before.columns.get(name)
             if other and str(other.type) != str(column.type):
                 raise ConfigurationError(
-                    f"Column `{name}` is {column.type} in `{self._now.path}` and {other.type} in "
-                    f"`{before.path}`. Cast both to one type with --query."
+                    f"Column `{name}` is {column.type} in `{self._now.name}` and {other.type} in "
+                    f"`{before.name}`. Cast both to one type with --query."
                 )
         return list({**self._now.columns, **before.columns, **self._now.columns}.values())
 
@@ -125,7 +141,7 @@ class TableChanges:
         ) or (0,)
         if gone > self._reading.max_deleted * total:
             raise ConfigurationError(
-                f"`{self._now.path}` lacks {gone:,} of the {total:,} rows of `{before.path}`, "
+                f"`{self._now.name}` lacks {gone:,} of the {total:,} rows of `{before.name}`, "
                 f"which is more than --max-deleted allows ({self._reading.max_deleted:.0%}). If "
                 "it is complete, allow more."
             )
@@ -146,18 +162,24 @@ class TableChanges:
             f"{selected} FULL JOIN {before.relation} AS b ON {self._same_key()} "
             f"WHERE ({is_gone} OR {is_new} OR {' OR '.join(differs)}) AND {change} IN ({wanted}) "
             f"ORDER BY list_position(['deleted', 'updated', 'new'], {change}), "
-            f"{_order(self._reading.keys, 'n', 'b')}"
+            f"{self._order('n', 'b')}"
         )
+
+    def _order(self, *aliases: str) -> str:
+        """Return by what rows are sorted: their keys, of the first of *aliases* that has the row.
+
+        Keys in JSON are sorted as numbers where they are some.
+        """
+        terms = []
+        for key in self._reading.keys:
+            value = f"coalesce({', '.join(f'{alias}.{quoted(key)}' for alias in aliases)})"
+            if str(self._now.columns[key].type) == "JSON":
+                terms.append(f"try_cast(({value})->>'$' AS DOUBLE)")
+            terms.append(value)
+        return ", ".join(terms)
 
     def _same_key(self) -> str:
         return " AND ".join(f"n.{key} = b.{key}" for key in map(quoted, self._reading.keys))
-
-
-def _order(keys: Sequence[str], *aliases: str) -> str:
-    """Return by what rows are sorted: their keys, of the first of *aliases* that has the row."""
-    return ", ".join(
-        f"coalesce({', '.join(f'{alias}.{quoted(key)}' for alias in aliases)})" for key in keys
-    )
 
 
 def _listed(names: Iterable[str]) -> str:

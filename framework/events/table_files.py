@@ -16,7 +16,8 @@ from framework.events.files import MAX_LINE, EventFile, EventSource, Identity
 from framework.events.row_events import RowEvents
 from framework.events.table_changes import TableChanges
 from framework.events.table_reading import TableReading
-from framework.storage import storage
+from framework.events.table_sources import TableSource, is_server, local_path, table_source
+from framework.storage import copy_durably, storage
 
 
 class TableFile(EventFile):
@@ -34,19 +35,14 @@ class TableFile(EventFile):
         super().__init__(source, max_line)
 
     def _open_file(self, source: EventSource) -> None:
-        is_path = isinstance(source, str | Path) and str(source) != "-"
-        with storage("The table", self.name, "read"):
-            if not is_path or not stat.S_ISREG(Path(self.name).stat().st_mode):
-                raise ConfigurationError(
-                    f"`{self.name}` is not a file, but tables are read from files only. Save it as "
-                    "one, or leave out --key."
-                )
         self._regular = False
         self._owned = True
         self._stream = self._waiting = None
-        changes = TableChanges(self.name, self._reading)
+        where = _source(source, self.name)
+        self.name = where.name
+        changes = TableChanges(where, self._reading)
         try:
-            self.identity = self._identify()
+            self.identity = self._identify(changes)
             rows = RowEvents(changes.columns, self._reading, self.identity.digest)
         except BaseException:
             changes.close()
@@ -59,17 +55,55 @@ class TableFile(EventFile):
         """Return whether this is the table that had *identity*, read in the same way."""
         return self.identity == identity
 
-    def _identify(self) -> Identity:
-        """Return what identifies the events: a digest of all bytes, and of how they are read."""
+    def _identify(self, changes: TableChanges) -> Identity:
+        """Return what identifies the events: a digest of the rows, and of how they are read.
+
+        Of a file it is that of all its bytes, of a database that of what the query selects.
+        """
         reading = msgspec.structs.replace(self._reading, before=None, max_deleted=0.0)
         found = hashlib.sha256(msgspec.json.encode(reading))
-        paths = [Path(self.name)]
-        if self._reading.before is not None:
-            paths.append(Path(self._reading.before))
-        for path in paths:
+        size, form = 0, "result"
+        for number, (source, digest) in enumerate(changes.digests()):
+            if source.is_database:
+                found.update(hashlib.sha256(digest.encode()).digest())
+                continue
+            path = Path(source.text)
             with storage("The table", path, "read"), path.open("rb") as file:
                 found.update(hashlib.file_digest(file, "sha256").digest())
-        return Identity(paths[0].stat().st_size, 0, found.hexdigest(), "table")
+            if not number:
+                size, form = path.stat().st_size, "table"
+        return Identity(size, 0, found.hexdigest(), form)
+
+
+def save_table(source: str, reading: TableReading, path: Path) -> int:
+    """Write the table at *source* to a Parquet file at *path*; return the number of its rows.
+
+    The file is replaced at once, and only its owner may read a new one. Raises what TableChanges
+    raises, and StorageError if the file cannot be written.
+    """
+    changes = TableChanges(_source(source, source), reading)
+    try:
+        saved, number = changes.saved()
+        with storage("The table", path, "written"):
+            copy_durably(saved, path)
+    finally:
+        changes.close()
+    return number
+
+
+def _source(source: EventSource, name: str) -> TableSource:
+    """Return where a table is; raises ConfigurationError for anything but a file or a database."""
+    if isinstance(source, str) and is_server(source):
+        return table_source(source)
+    path = local_path(str(source))
+    is_path = isinstance(source, str | Path) and path != "-"
+    with storage("The table", path if is_path else name, "read"):
+        if not is_path or not stat.S_ISREG(Path(path).stat().st_mode):
+            raise ConfigurationError(
+                f"`{name}` is not a file, but tables are read from files and databases only. Save "
+                "it as a file, or leave out --key."
+            )
+    return table_source(path)
 
 
 class _Lines:

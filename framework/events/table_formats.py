@@ -1,4 +1,4 @@
-"""Files that hold tables: CSV, Parquet and DuckDB databases, as what DuckDB reads them from.
+"""Files that hold tables: CSV, Parquet, and databases of DuckDB and SQLite.
 
 CSV is read as it is: every value is text, the header is the first line, and nothing is guessed
 from samples, so that identifiers keep their zeros and their plus sign.
@@ -13,7 +13,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from framework.errors import ConfigurationError
 from framework.events.kinds import of_bytes
@@ -24,11 +24,24 @@ _HEADER: Final = 1_000_000
 """Maximum size of a CSV header in bytes."""
 
 _GZIP: Final = b"\x1f\x8b"
-_READ: Final = "Tables are read from CSV, Parquet and DuckDB databases."
+_READ: Final = "Tables are read from CSV, Parquet, and databases of DuckDB and SQLite."
+
+DUCKDB: Final = "duckdb"
+SQLITE: Final = "sqlite"
 
 
-def source_of(path: str) -> str | None:
-    """Return the SQL by which DuckDB reads the table in a file; None for a database of tables.
+class FileTable(NamedTuple):
+    """What holds tables: its *kind*, and the SQL *relation* by which DuckDB reads the only one.
+
+    A database has no relation: a query selects its rows.
+    """
+
+    kind: str
+    relation: str = ""
+
+
+def of_file(path: str) -> FileTable:
+    """Return what the file at *path* holds.
 
     Raises StorageError if the file cannot be read, ConfigurationError if it holds no table.
     """
@@ -42,14 +55,16 @@ def source_of(path: str) -> str | None:
             except EOFError:
                 raise ConfigurationError(f"`{path}` is damaged or incomplete gzip.") from None
     if head.startswith(b"PAR1"):
-        return f"read_parquet({text(pattern_of(path))})"
+        return FileTable("parquet", f"read_parquet({text(pattern_of(path))})")
     if head[8:12] == b"DUCK":
-        return None
+        return FileTable(DUCKDB)
+    if head.startswith(b"SQLite format 3\0"):
+        return FileTable(SQLITE)
     if kind := of_bytes(head):
         raise ConfigurationError(f"`{path}` looks like {kind.name}. {_READ}")
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")):
         raise ConfigurationError(f"`{path}` looks like JSON. {_READ} Leave out --key.")
-    return _csv_source(path, head, packed=packed)
+    return FileTable("csv", _csv_relation(path, head, packed=packed))
 
 
 def pattern_of(path: str) -> str:
@@ -67,17 +82,17 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def check_names(path: str, names: Sequence[str]) -> None:
-    """Raise ConfigurationError for names of columns that DuckDB cannot tell apart."""
-    folded = Counter(name.lower() for name in names)
-    if repeated := [name for name in names if folded[name.lower()] > 1]:
-        listed = ", ".join(f"`{name}`" for name in repeated[:4])
+def check_names(name: str, columns: Sequence[str], remedy: str = "Rename them.") -> None:
+    """Raise ConfigurationError for names of *columns* that DuckDB cannot tell apart."""
+    folded = Counter(column.lower() for column in columns)
+    if repeated := [column for column in columns if folded[column.lower()] > 1]:
+        listed = ", ".join(f"`{column}`" for column in repeated[:4])
         raise ConfigurationError(
-            f"`{path}` has columns of the same name, apart from case: {listed}. Rename them."
+            f"`{name}` has columns of the same name, apart from case: {listed}. {remedy}"
         )
 
 
-def _csv_source(path: str, head: bytes, *, packed: bool) -> str:
+def _csv_relation(path: str, head: bytes, *, packed: bool) -> str:
     names, delimiter = _header(path, head)
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     return (

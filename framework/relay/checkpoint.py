@@ -95,6 +95,7 @@ _FORMS = {
     "document": "parts of a JSON document",
     "unpacked": "parts of envelopes (--unpack)",
     "table": "rows of a table (--key)",
+    "result": "rows that a query selects in a database (--query)",
 }
 
 
@@ -214,7 +215,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 def load(path: Path, serves: ConnectionIdentity, events: EventFile) -> Checkpoint | None:
     """Return the checkpoint at *path* for delivering *events* to *serves*, or None.
 
-    Raises ConfigurationError if it belongs to another file, and what `recorded` raises.
+    A completed run over an earlier result of the same query does not count. Raises
+    ConfigurationError if it belongs to another file, and what `recorded` raises.
     """
     checkpoint = recorded(path, serves)
     if checkpoint is None:
@@ -225,6 +227,8 @@ def load(path: Path, serves: ConnectionIdentity, events: EventFile) -> Checkpoin
     if before and now and before.form != now.form:
         forms = f"as {_FORMS.get(before.form)}, not as {_FORMS[now.form]}"
         raise _refuse(path, f"counts the events of `{events.name}` in another way: {forms}")
+    if before and now and now.form == "result" and before != now:
+        return _before_result(path, checkpoint, events)
     if checkpoint.file is not None and not events.is_same(checkpoint.file):
         raise _refuse(
             path,
@@ -233,6 +237,22 @@ def load(path: Path, serves: ConnectionIdentity, events: EventFile) -> Checkpoin
     if checkpoint.head is not None and not events.begins_with(checkpoint.head):
         raise _refuse(path, f"belongs to another stream: `{events.name}` begins otherwise")
     return checkpoint
+
+
+def _before_result(path: Path, checkpoint: Checkpoint, events: EventFile) -> Checkpoint:
+    """Return the checkpoint of a run that starts, after the completed one over an earlier result.
+
+    Raises ConfigurationError if that was not completed.
+    """
+    if not checkpoint.finished:
+        raise _refuse(
+            path,
+            "belongs to a run that was not completed, and since then the rows that its query "
+            f"selects from `{events.name}` have changed",
+        )
+    return Checkpoint(
+        serves=checkpoint.serves, file=events.identity, unreported=checkpoint.unreported
+    )
 
 
 def recorded(path: Path, serves: ConnectionIdentity) -> Checkpoint | None:

@@ -10,7 +10,7 @@ from framework.delivery import JobRecord, JobSource, job_records
 from framework.storage import storage
 
 if TYPE_CHECKING:
-    from framework.events import EventFile
+    from framework.events import EventFile, Identity
     from framework.relay.checkpoint import ConnectionIdentity
     from framework.state_store import StateStore
 
@@ -27,14 +27,14 @@ def file_jobs(
 ) -> JobSource:
     """Return where the jobs of a run over *source* are kept: in *state*, if it can be resumed.
 
-    The file is recognized by its first line, so that it may be renamed and grow. With *restart*,
+    The file is recognized by its first line, so that it may be renamed and grow, and a table by
+    all of it. With *restart*,
     records of earlier runs over it are removed. Raises StorageError if the file cannot be read.
     """
     name = serves.name or serves.label.split()[0]
     if source.identity is None or state is None:
         return JobSource.passing(name)
-    with storage("The events", source.name, "read"), Path(source.name).open("rb") as file:
-        head = file.read(_HEAD).split(b"\n", 1)[0]
+    head = _head(source.name, source.identity)
     where = "\n".join((*_account(serves), hashlib.sha256(head).hexdigest()))
     found = JobSource(state, name, hashlib.sha256(where.encode()).hexdigest())
     if restart:
@@ -42,6 +42,13 @@ def file_jobs(
             if record.source == found.source:
                 state.delete(_KIND, record.state_key)
     return found
+
+
+def _head(name: str, identity: Identity) -> bytes:
+    if identity.form in {"table", "result"}:
+        return identity.digest.encode()
+    with storage("The events", name, "read"), Path(name).open("rb") as file:
+        return file.read(_HEAD).split(b"\n", 1)[0]
 
 
 def stream_jobs(state: StateStore | None, stream: str, serves: ConnectionIdentity) -> JobSource:

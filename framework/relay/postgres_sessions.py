@@ -10,9 +10,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from framework.errors import ConfigurationError, StorageError, StoreFullError
+from framework.postgres_address import read_address, reason_of_server
 from framework.relay.event_store import process_name
 
 Session: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -77,17 +78,13 @@ class Address:
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            given: dict[str, Any] = conninfo_to_dict(url)
-        except psycopg.Error:
-            raise _unreadable() from None
-        hosts = str(given.get("host", "")).split(",")
-        ports = str(given.get("port", "")).split(",")
-        if any("@" in host for host in hosts) or not all(re.fullmatch(r"\d*", p) for p in ports):
-            raise _unreadable()
+        address = read_address(url, "the PostgreSQL store")
+        given = address.given
         schemas = _SEARCH_PATH.findall(str(given.get("options", "")))
         self.schema = schemas[-1].strip("\"'").split(",")[0] if schemas else SCHEMA
-        self.shown = _shown(given, hosts, ports, self.schema)
+        at = "" if self.schema == SCHEMA else f" ({self.schema})"
+        self.shown = f"{address.shown}{at}"
+        self._secrets = address.secrets
         name = {"application_name": f"actions {process_name()}"}
         self._conninfo = make_conninfo("", **{**_CLIENT, **name, **given})
 
@@ -123,7 +120,7 @@ class Address:
         except (errors.DiskFull, errors.OutOfMemory) as error:
             raise StoreFullError(
                 f"The store `{self.shown}` cannot be {act}: its server has no room "
-                f"({_reason(error)})."
+                f"({self._reason(error)})."
             ) from None
         except psycopg.OperationalError as error:
             if error.diag.sqlstate is None or isinstance(error, _GONE):
@@ -159,12 +156,15 @@ class Address:
         )
 
     def _failed(self, act: str, error: psycopg.Error) -> StorageError:
-        return StorageError(f"The store `{self.shown}` cannot be {act}: {_reason(error)}.")
+        return StorageError(f"The store `{self.shown}` cannot be {act}: {self._reason(error)}.")
+
+    def _reason(self, error: psycopg.Error) -> str:
+        return reason_of_server(error, self._secrets)
 
     def _out_of_reach(self, error: psycopg.Error) -> OutOfReachError:
         return OutOfReachError(
-            f"The store `{self.shown}` cannot be reached: {_reason(error)}. Check that its server "
-            "runs, and the host, the user and the password."
+            f"The store `{self.shown}` cannot be reached: {self._reason(error)}. Check that its "
+            "server runs, and the host, the user and the password."
         )
 
 
@@ -272,30 +272,3 @@ def release_all(session: Session) -> None:
     with suppress(psycopg.Error):
         session.execute("select pg_advisory_unlock_all()")
     session.close()
-
-
-def _reason(error: psycopg.Error) -> str:
-    """Return what an error says; never the values of a row, which the server adds as details."""
-    text = error.diag.message_primary or str(error).strip().partition("\n")[0]
-    return text.strip().rstrip(".") or type(error).__name__
-
-
-def _shown(given: dict[str, Any], hosts: list[str], ports: list[str], schema: str) -> str:
-    """Return an address without what is secret."""
-    if len(ports) == 1:
-        ports *= len(hosts)
-    pairs = zip(hosts, ports, strict=False)
-    places = ",".join(f"{host}:{port}" if port else host for host, port in pairs)
-    service = f"?service={given['service']}" if "service" in given else ""
-    # Without the user, as the two together look like an e-mail address, which logs do not show.
-    where = f"postgresql://{places}/{given.get('dbname', '')}{service}"
-    return where if schema == SCHEMA else f"{where} ({schema})"
-
-
-def _unreadable() -> ConfigurationError:
-    return ConfigurationError(
-        "The address of the PostgreSQL store cannot be read. Write "
-        "postgresql://USER@HOST:PORT/DATABASE, and `@`, `:`, `/`, `?` and `#` in a user or a "
-        "password as %40, %3A, %2F, %3F and %23. The password may also be in PGPASSWORD or "
-        "PGPASSFILE."
-    )

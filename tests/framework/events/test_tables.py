@@ -209,7 +209,7 @@ def test_databases_are_read_by_queries(tmp_path: Path) -> None:
         (PEOPLE, {"query": "SELECT 1; SELECT 2"}, "--query must be one SELECT statement."),
         (PEOPLE, {"query": "FROM read_text('/etc/hostname')"}, 'Cannot access file "/etc/ho'),
         (PEOPLE, {"query": "FROM 'https://example.com/a.parquet'"}, "--query cannot be run over"),
-        ('{"id": 1}\n', {}, "looks like JSON. Tables are read from CSV, Parquet and DuckDB"),
+        ('{"id": 1}\n', {}, "looks like JSON. Tables are read from CSV, Parquet, and databases"),
         ("%PDF-1.7\n", {}, "looks like a PDF document."),
     ],
 )  # fmt: skip
