@@ -84,8 +84,8 @@ docs/skipped-events.md      yaml        1   tests/test_skipped_events_page.py
 docs/skipped-events.md      json        1   tests/test_skipped_events_page.py
 docs/skipped-events.md      console     1   tests/test_skipped_events_page.py
 docs/skipped-events.md      text        1   tests/test_skipped_events_page.py
-docs/tables.md              sh          5   tests/test_tables_page.py
-docs/tables.md              text        3   tests/test_tables_page.py
+docs/tables.md              sh         10   tests/test_tables_page.py
+docs/tables.md              text        6  tests/test_tables_page.py
 docs/tables.md              yaml        1   tests/test_tables_page.py
 docs/tables.md              python      1   tests/test_tables_page.py
 docs/test-files.md          yaml        1   tests/test_test_files_page.py
@@ -109,7 +109,6 @@ docs/connection-files.md    yaml        1   the comment for editors, with a conn
 docs/name-clashes.md        toml        1   an entry point of a plugin that does not exist
 docs/operations.md          console     1   needs PostgreSQL, which tests/proof/test_roles.py has
 docs/operations.md          json        3   output, whose members the tests named below it check
-docs/tables.md              text        2   psql, sqlite3 and mv, which are not ours
 """
 """The same with the reason why nothing runs them."""
 
