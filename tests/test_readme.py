@@ -93,6 +93,17 @@ def test_both_events_are_delivered() -> None:
     assert [one["count"] for one in counts if one["outcome"] == "delivered"] == [1, 1]
 
 
+@pytest.mark.usefixtures("folder")
+def test_the_event_that_is_posted_is_one_that_is_delivered() -> None:
+    """Its path says the type; `tests/framework/intake` posts to the intake."""
+    ((path, body),) = re.findall(r"^curl .*http://127.0.0.1:8080/v1/(\w+) --data '(.*?)'", README,
+                                 re.DOTALL | re.MULTILINE)  # fmt: skip
+    Path("posted.ndjson").write_text(json.dumps({"type": path, **json.loads(body)}))
+    command = ["run", "-c", "criteo.connection.yaml", "-e", "posted.ndjson", "--sandbox", "--json"]
+    counts = json.loads(CliRunner().invoke(actions, command).output)["counts"]
+    assert [one["count"] for one in counts if one["outcome"] == "delivered"] == [1]
+
+
 def test_only_commands_that_readme_shows_are_left_out() -> None:
     assert set(NOT_RUN) <= set(COMMANDS)
 

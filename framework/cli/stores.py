@@ -76,9 +76,10 @@ def _read_store(
     if kind in {"postgresql", "postgres"} and rest.startswith("//"):
         return StoreAddress(None, value)
     if kind != "sqlite" or not colon or not rest:
-        # Not repeated, as it may hold a password.
+        # Not repeated if it may hold a password.
+        path = f" For a file, write sqlite:{value}." if value and not {*":@"} & {*value} else ""
         raise click.BadParameter(
-            "A store is sqlite:PATH or postgresql://USER@HOST/DATABASE.", param=parameter
+            f"A store is sqlite:PATH or postgresql://USER@HOST/DATABASE.{path}", param=parameter
         )
     return StoreAddress(Path(rest))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,9 @@ ENDINGS: Final = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
 _UNFINISHED: Final = (".crdownload", ".part", ".partial", ".tmp")
 """Endings of the names of files that are still being written."""
+
+_LOOKED_AT: Final = 1_000
+"""Maximum number of entries of a folder that are looked at for an example."""
 
 _MADE_BY_RUNS: Final = (
     ".checkpoint",
@@ -106,7 +111,20 @@ def _named_by(given: str, left_out: Collection[Path], *, may_be_empty: bool) -> 
     endings = ", ".join(f"*{one}" for one in _SUFFIXES)
     raise ConfigurationError(
         f"The folder `{given}` holds no events files ({endings}, each also with .gz)."
+        f"{_other_names(Path(given))}"
     )
+
+
+def _other_names(folder: Path) -> str:
+    """Return how to name files that have other names or are in inner folders, if there are any."""
+    with suppress(OSError):
+        for path in islice(sorted(folder.iterdir()), _LOOKED_AT):
+            found = [path] if path.is_file() else islice(path.rglob("*"), _LOOKED_AT)
+            for one in selected(map(str, found), ()):
+                name = f"*{Path(one).suffix}"
+                pattern = folder / name if one == str(path) else folder / "**" / name
+                return f" To read other files in it, give a quoted pattern, such as '{pattern}'."
+    return ""
 
 
 def _check_readable(names: Sequence[str]) -> None:

@@ -72,7 +72,13 @@ class DeadLetterFile:
             try:
                 letter = _read(json.loads(line))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
-                text = f"`{self.path}:{number}`: the line is not a dead letter ({error})."
+                why: object = error
+                if isinstance(error, KeyError | TypeError):
+                    why = "it lacks what a dead letter has"
+                text = (
+                    f"`{self.path}:{number}`: the line is not a dead letter: {why}. A run keeps "
+                    "dead letters in EVENTS.NAME-DIGEST.dead-letters.ndjson."
+                )
                 raise ConfigurationError(text) from None
             if str(letter.id) not in dropped and _admits(which, letter):
                 found[letter.id] = letter  # a later one about the same replaces it

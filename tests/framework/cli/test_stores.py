@@ -92,6 +92,7 @@ def test_other_addresses_are_refused_and_not_repeated() -> None:
         assert done.exit_code == 2
         assert "A store is sqlite:PATH or postgresql://USER@HOST/DATABASE." in done.output
         assert "s3cr3t" not in done.output
+        assert ("For a file, write sqlite:events.db." in done.output) is (address == "events.db")
 
 
 def test_a_server_out_of_reach_is_an_error_of_storage() -> None:

@@ -110,11 +110,28 @@ def test_a_repeated_file_is_refused(make: Make, given: list[str], text: str) -> 
     ("given", "text"),
     [
         ("none*", "No events file matches `none*`."),
-        ("day", "The folder `day` holds no events files ({endings}, each also with .gz)."),
+        (
+            "day",
+            (
+                "The folder `day` {none} To read other files in it, give a quoted pattern, such as "
+                "'day/*.txt'."
+            ),
+        ),
+        (
+            "days",
+            (
+                "The folder `days` {none} To read other files in it, give a quoted pattern, such "
+                "as 'days/**/*.gz'."
+            ),
+        ),
+        ("drafts", "The folder `drafts` {none}"),
+        ("empty", "The folder `empty` {none}"),
     ],
 )
 def test_what_stands_for_no_file_is_refused(make: Make, given: str, text: str) -> None:
-    make("day/notes.txt", "a.json")
+    make("day/notes.txt", "days/1/a.log.gz", "drafts/.hidden", "drafts/a.tmp", "a.json")
+    Path("empty").mkdir()
     with pytest.raises(ConfigurationError) as refused:
         select_files(["a.json", given])
-    assert str(refused.value) == text.format(endings="*.ndjson, *.jsonl, *.json")
+    none = "holds no events files (*.ndjson, *.jsonl, *.json, each also with .gz)."
+    assert str(refused.value) == text.format(none=none)

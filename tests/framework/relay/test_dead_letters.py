@@ -165,6 +165,9 @@ def test_what_is_dropped_stays_dropped_while_the_run_goes_on(bench: Bench, tmp_p
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "dead"
-    path.write_text("{}\n")
-    with pytest.raises(ConfigurationError, match=r"dead:1`: the line is not a dead letter"):
-        letters(path)
+    for text, why in (("{}", "it lacks what"), ("[]", "it lacks what"), ("x", "Expecting")):
+        path.write_text(f"{text}\n")
+        with pytest.raises(ConfigurationError) as refused:
+            letters(path)
+        assert f"dead:1`: the line is not a dead letter: {why}" in str(refused.value)
+        assert "EVENTS.NAME-DIGEST.dead-letters.ndjson" in str(refused.value)
