@@ -13,7 +13,6 @@ from framework.errors import ConfigurationError
 from framework.events.decoding import Rejected, decode
 from framework.events.files import MAX_LINE, Chunk, EventFile, EventSource
 from framework.events.table_reading import TableReading
-from framework.events.table_sources import is_server
 from framework.paths import Event
 
 PORTION = 10_000
@@ -60,12 +59,20 @@ def open_events(  # noqa: PLR0913 - each is an option of its own
         from framework.events.table_files import TableFile  # noqa: PLC0415 - with an extra only
 
         return TableFile(source, table, max_line)
-    if isinstance(source, str) and is_server(source):
+    if isinstance(source, str) and "://" in source:
+        _refuse_server(source)
+    return EventFile(source, max_line, unpack=unpack, last_line=last_line, name=name)
+
+
+def _refuse_server(source: str) -> None:
+    """Raise ConfigurationError if *source* is an address, of which only tables are read."""
+    from framework.events.table_sources import is_server  # noqa: PLC0415 - for addresses only
+
+    if is_server(source):
         raise ConfigurationError(
             "The rows of a database are read as events with --key, which names their key columns, "
             "and --query, which selects them."
         )
-    return EventFile(source, max_line, unpack=unpack, last_line=last_line, name=name)
 
 
 def read_events(  # noqa: PLR0913 - each is an option of its own

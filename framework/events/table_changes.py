@@ -26,14 +26,15 @@ class TableChanges:
 
     def __init__(self, source: TableSource, reading: TableReading) -> None:
         self._reading = reading
-        before = None if reading.before is None else table_source(reading.before)
-        self._sources = [source] if before is None else [source, before]
+        earlier = None if reading.before is None else table_source(reading.before)
+        self._sources = [source] if earlier is None else [source, earlier]
         self._database = TableDatabase(self._sources)
         try:
-            self._now = self._checked("now", source)
-            self._before = None if before is None else self._checked("before", before)
+            self._now = now = self._checked("now", source)
+            self._before = before = earlier and self._checked("before", earlier)
             self.columns: Sequence[Column] = list(self._now.columns.values())
-            if self._before:
+            if before:
+                self._now, self._before = _with_json_of(now, before), _with_json_of(before, now)
                 self.columns = self._common_columns(self._before)
                 self._check_deleted(self._before)
         except BaseException:
@@ -180,6 +181,23 @@ class TableChanges:
 
     def _same_key(self) -> str:
         return " AND ".join(f"n.{key} = b.{key}" for key in map(quoted, self._reading.keys))
+
+
+def _with_json_of(table: Table, other: Table) -> Table:
+    """Return a table with each column as JSON that is JSON in the *other*, as all of SQLite are."""
+    columns = {
+        name: Column(name, other.columns[name].type)
+        for name, column in table.columns.items()
+        if name in other.columns and str(column.type) != str(other.columns[name].type) == "JSON"
+    }
+    if not columns:
+        return table
+    json = ", ".join(
+        f"CASE WHEN {name} IS NULL THEN NULL ELSE to_json({name}) END AS {name}"
+        for name in map(quoted, columns)
+    )
+    relation = f"(SELECT * REPLACE ({json}) FROM {table.relation})"  # noqa: S608 - quoted
+    return Table(table.name, relation, {**table.columns, **columns})
 
 
 def _listed(names: Iterable[str]) -> str:

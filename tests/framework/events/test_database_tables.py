@@ -18,6 +18,8 @@ from framework.events import TableReading, open_events, save_table
 
 psycopg = pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
 
+from framework.events.postgres_rows import postgres_result  # noqa: E402 - with the extra
+
 PEOPLE = "SELECT id, email FROM people"
 PASSWORD = "p@ss/w:rd"
 QUOTED = "p%40ss%2Fw%3Ard"
@@ -275,7 +277,7 @@ def test_an_address_that_cannot_be_reached_is_shown_without_secrets(
 def test_a_wrong_password_and_a_missing_database_are_named(warehouse: str) -> None:
     """The server of the tests may trust everyone; then the first of these is no error."""
     place = warehouse.rpartition("@")[2].partition("/")[0]
-    error = error_of(f"postgresql://nobody:hush@{place}/postgres", PEOPLE)
+    error = error_of(f"postgresql://stranger:hush@{place}/postgres", PEOPLE)
     assert isinstance(error, StorageError)
     assert "Check that its server runs, and the host, the user and the password." in str(error)
 
@@ -292,6 +294,17 @@ def test_rows_come_in_portions(warehouse: str) -> None:
     query = "SELECT i AS id, 'user' || i AS name FROM generate_series(1, 12345) AS i"
     found = rows(warehouse, query)
     assert [one["id"] for _, one in found] == list(range(1, 12346))
+
+
+def test_rows_are_read_before_the_server_has_made_all_of_them(warehouse: str) -> None:
+    query = "SELECT i AS id, 1 / (20000 - i) AS x FROM generate_series(1, 20000) AS i"
+    with postgres_result(warehouse, "crm", query) as result:
+        assert [one.type for one in result.columns] == ["INTEGER", "INTEGER"]
+        first, _ = next(result.groups)
+        assert first == list(range(1, len(first) + 1))
+        with pytest.raises(ConfigurationError, match="division by zero"):
+            list(result.groups)
+    assert len(first) < 20_000
 
 
 def test_without_the_extra_the_command_that_installs_it_is_named(
@@ -329,6 +342,26 @@ def test_a_result_is_compared_with_the_snapshot_of_an_earlier_one(
         ("deleted", {"id": 10, "email": "ada@example.com", "paid": 2.0}),
         ("updated", {"id": 9, "email": None, "paid": "much"}),
     ]
+
+
+def test_a_database_of_sqlite_is_compared_with_files_of_other_types(
+    crm: Path, tmp_path: Path
+) -> None:
+    """A number is compared with the same number, whatever its type there; text with text."""
+    before = tmp_path / "before.parquet"
+    values = "(9::BIGINT, NULL, 1.5::DOUBLE), (10, 'ada@example.com', 1.0)"
+    duckdb.execute(f"COPY (FROM (VALUES {values}) AS p(id, email, paid)) TO '{before}'")
+    assert rows(crm, "SELECT * FROM people", before=str(before)) == [
+        ("updated", {"id": 10, "email": "ada@example.com", "paid": 2.0})
+    ]
+    before = tmp_path / "before.csv"
+    before.write_text("id,email\n010,\n9,\n")
+    query = "SELECT CAST(id AS TEXT) AS id, email FROM people"
+    assert rows(crm, query, before=str(before)) == [
+        ("deleted", {"id": "010", "email": None}),
+        ("new", {"id": "10", "email": "ada@example.com"}),
+    ]
+    assert rows(before, None, before=str(before)) == []
 
 
 def test_two_databases_are_compared_by_the_same_query(crm: Path, warehouse: str) -> None:
