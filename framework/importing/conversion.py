@@ -160,9 +160,11 @@ class _Conversion:
         self._notes = []
         settings = self._settings(stem)
         filters, complete = self._converted_filters()
-        enabled = self._one.enabled and complete
+        slug = self._definition.slug if self._definition else self._name()
+        certain = self._definition is not None or self._is_no_short_name(slug)
+        enabled = self._one.enabled and complete and certain
         document: dict[str, JSON] = {
-            "destination": self._definition.slug if self._definition else self._name(),
+            "destination": slug,
             "name": self._one.name or stem,
             **({} if enabled else {"enabled": False}),
             "settings": dict(settings.values),
@@ -175,6 +177,12 @@ class _Conversion:
                 "several files: a file has limits."
             )
             self._note("changed", "subscriptions", text)
+        if not self._subscriptions:
+            text = (
+                "The export has none of this destination, so nothing will be delivered. Export "
+                "them, too; a classic destination, which has no actions, cannot be taken over."
+            )
+            self._note("to check", "subscriptions", text)
         if not self._one.enabled:
             self._note("disabled", "connection", "The destination is disabled in the export.")
         text = self._checked(document, f"{stem}.connection.yaml", settings.variables)
@@ -204,6 +212,17 @@ class _Conversion:
         )
         self._note("to check", "destination", text)
         return slug or "unknown"
+
+    def _is_no_short_name(self, slug: str) -> bool:
+        """Return whether commands do not take an unknown slug for an installed destination."""
+        taken_for = self._known.taken_for(slug)
+        if taken_for:
+            text = (
+                f"Segment's `{slug}` is another destination than `{taken_for}`, of which it is a "
+                "short name here. Enable the connection if you mean that one."
+            )
+            self._note("disabled", "connection", text)
+        return not taken_for
 
     def _settings(self, stem: str) -> ImportedSettings:
         if not self._one.source:

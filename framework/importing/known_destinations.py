@@ -56,6 +56,10 @@ class KnownDestinations:
         entry = next((one for one in self._export.catalogue if one.slug == slug), None)
         return _read(manifest_of(entry)) if entry and entry.actions else None
 
+    def taken_for(self, slug: str) -> str:
+        """Return the installed destination of which a slug is a short name, or nothing."""
+        return resolve_slug(slug, self._installed) or ""
+
     def fields_of(self, slug: str, action: str) -> frozenset[str]:
         """Return the keys of the fields that an action has at the host; none if not known."""
         manifest = object_of(self._export.manifests.get(slug))

@@ -384,6 +384,7 @@ def test_settings_that_do_not_fit() -> None:
         ("left out", "setting `gone`"),
         ("left out", "setting `mode`"),
         ("to check", "setting `host`"),
+        ("to check", "subscriptions"),
     ]
     assert "mars" not in one.text
 
@@ -432,6 +433,22 @@ def test_a_destination_of_which_nothing_is_known() -> None:
     assert one.variables == ("SPRING_CLIENT_SECRET",)
     assert one.notes[-1].where == "destination"
     assert "Nothing is known of the destination `actions-x`" in one.notes[-1].text
+
+
+def test_a_classic_destination_is_not_taken_for_one_of_which_its_slug_is_a_short_name() -> None:
+    """It would send something else: the connection is switched off."""
+    (destination, _, _) = criteo().documents("answers")
+    destination["data"]["destination"]["metadata"] = {"id": "m", "slug": "criteo", "name": "Criteo"}
+    (one,) = imported_documents([destination], INSTALLED)
+    assert yaml.safe_load(one.text)["enabled"] is False
+    assert notes_of(one)[-2:] == [("disabled", "connection"), ("to check", "subscriptions")]
+    texts = [note.text for note in one.notes]
+    assert texts[-2].startswith(
+        "Segment's `criteo` is another destination than `actions-criteo-audiences`"
+    )
+    assert "a classic destination, which has no actions, cannot be taken over" in texts[-1]
+    (named,) = imported_documents([destination], INSTALLED, "criteo")
+    assert "enabled" not in yaml.safe_load(named.text)
 
 
 def test_many_subscriptions_become_several_files() -> None:
