@@ -23,7 +23,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from framework.definition import Destination, fields_of, without_choices
+from framework.definition import (
+    Destination,
+    FieldTable,
+    default_problems,
+    fields_of,
+    without_choices,
+)
 from framework.errors import UnknownNameError
 
 Given: typing.TypeAlias = Mapping[str, Sequence[tuple[Any, str]]]
@@ -378,3 +384,22 @@ def undefined_choices(definition: Destination) -> Iterator[str]:
                     f"Input `{place}` of hook `{hook.kind}` of action `{action.slug}` is "
                     "`dynamic=True`, but `dynamic` of the MappingHook has no function for it."
                 )
+
+
+def refused_defaults(definition: Destination) -> Iterator[str]:
+    """Yield a problem for each default of a field table that its own field refuses.
+
+    Those of classes are checked when the class is defined; a manifest may have such defaults.
+    """
+    if isinstance(definition.settings, Mapping):
+        yield from _refused(definition.settings, "Setting `{}`")
+    for action in definition.actions:
+        if isinstance(action.payload, Mapping):
+            yield from _refused(action.payload, f"Field `{{}}` of action `{action.slug}`")
+
+
+def _refused(fields: FieldTable, named: str, prefix: str = "") -> Iterator[str]:
+    for key, entry in fields.items():
+        place = f"{prefix}{key}"
+        yield from (f"{named.format(place)}: {text}" for text in default_problems(entry))
+        yield from _refused(entry.properties or {}, named, f"{place}.")

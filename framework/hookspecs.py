@@ -125,7 +125,8 @@ def extend_request(
     *action* is None if the call does not belong to an action. *key* is empty except for `perform`
     and `perform_batch`. *audience* is as for `perform`; while an audience is created, it has no
     ID. If the hook raises an exception, the events of the call fail. If a header is not allowed in
-    HTTP, they fail with code `INVALID_REQUEST`.
+    HTTP, they fail with code `INVALID_REQUEST`. `Connection`, `Content-Length`, `Host` and
+    `Transfer-Encoding` are refused: each request has them of its own.
     """
     raise NotImplementedError
 
@@ -134,6 +135,7 @@ def extend_request(
 def describe_error(response: httpx.Response) -> tuple[str, str] | ErrorDescription | None:
     """Return code and text of an error response; None if it contains neither.
 
+    A code has at most 64 letters, digits, `_`, `.` and `-`; any other one is left out, and logged.
     Neither may hold a secret or personal data. An `ErrorDescription` can add what the failure
     concerns: `connection` if every other event would fail, too, such as for a withdrawn consent (a
     run then stops, and its events stay open), or `event` if it would not. By default, redirects,

@@ -40,6 +40,7 @@ from framework.hook_checks import (
     is_interrupt,
     place_of,
     place_of_error,
+    refused_defaults,
     repeated_hooks,
     undefined_choices,
     unmarked_hooks,
@@ -322,6 +323,7 @@ def _open(loaded: _Loaded, extensions: Iterable[_Loaded]) -> Plugin:
     if problems:
         raise PluginError(" ".join(problems), problems)
     problems = [*_unidentified(plugin), *undefined_choices(definition)]
+    problems += refused_defaults(definition)
     if problems:
         raise _wrong(manager, "destination", " ".join(problems), problems)
     if not (plugin.implements("perform") or plugin.implements("perform_batch")):

@@ -18,6 +18,9 @@ from framework.definition.choices import (
     ChoicesFunction,
     without_choices,
 )
+from framework.definition.defaults import (
+    default_problems,
+)
 from framework.definition.destination import (
     MAX_SUBSCRIPTIONS,
     Action,
@@ -272,6 +275,7 @@ __all__ = [
     "compile_shape",
     "condition_text",
     "constant_fields",
+    "default_problems",
     "equal_json",
     "field",
     "fields_of",

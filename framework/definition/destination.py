@@ -106,6 +106,8 @@ class Batching:
             for name in ("max_size", "max_bytes", "max_age")
             if getattr(self, name) <= 0
         ]
+        if isinstance(self.keys, str):
+            problems.append(f"`keys` of Batching must be names of fields, got `{self.keys}`.")
         problems += self._coalesce_problems()
         if problems:
             raise DefinitionError(" ".join(problems), problems)

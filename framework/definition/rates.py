@@ -57,7 +57,8 @@ def rate_problems(rates: Any, name: str, settings: Collection[str]) -> Iterator[
         return
     for rate in rates:
         yield from (f"A Rate in `{name}`: {text}" for text in _problems(rate))
-        unknown = [key for key in rate.scope if key not in settings] if settings else []
+        named = () if isinstance(rate.scope, str) else rate.scope
+        unknown = [key for key in named if key not in settings] if settings else []
         for key in unknown:
             yield f"`scope` of a Rate in `{name}` names the unknown setting `{key}`."
 

@@ -15,6 +15,9 @@ from framework.errors import IntegrationError
 
 EXTEND = "extend_request"
 
+_OF_EACH = frozenset({"connection", "content-length", "host", "transfer-encoding"})
+"""Headers that say how one request is sent: its address, body and connection."""
+
 
 class ExtendingPlugin(PluginView):
     """A plugin whose hooks and functions get a client with the options of `extend_request`."""
@@ -72,9 +75,7 @@ def _problems(options: Any) -> Iterator[str]:
         if not isinstance(found, Mapping):
             yield f"an object as `{attribute}`, got {type(found).__name__}"
             return
-    for name, value in options.headers.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            yield f"`headers` of texts, got {type(value).__name__} for `{name}`"
+    yield from _header_problems(options.headers)
     for name, given in options.params.items():
         yield from (
             f"`params` of texts and numbers, got {type(one).__name__} for `{name}`"
@@ -88,6 +89,14 @@ def _problems(options: Any) -> Iterator[str]:
     limit = options.timeout
     if not isinstance(limit, httpx.Timeout | None) and not _is_positive(limit):
         yield f"a positive number of seconds as `timeout`, got {limit!r}"
+
+
+def _header_problems(headers: Mapping[Any, Any]) -> Iterator[str]:
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            yield f"`headers` of texts, got {type(value).__name__} for `{name}`"
+        elif name.strip().lower() in _OF_EACH:
+            yield f"`headers` without `{name.strip().lower()}`, which each request has of its own"
 
 
 def _is_positive(value: Any) -> bool:

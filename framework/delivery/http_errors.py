@@ -34,6 +34,7 @@ REDIRECTED = "redirected"
 _LONGEST_TEXT = 200
 _LONGEST_READ = 10_000
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
+_OWN_CODE = re.compile(r"\w[\w.-]{0,63}", re.ASCII)
 _CODE_KEYS = ("code", "error", "type")
 _TEXT_KEYS = ("error_description", "message", "detail", "title", "description")
 _logger = logging.getLogger("action_destinations")
@@ -235,10 +236,12 @@ def _read(
 ) -> tuple[str | None, str, Scope | None]:
     found = _described(response, reader) if reader else ErrorDescription()
     raw_code, raw_text, scope = found
+    form = _OWN_CODE
     if not (raw_code or raw_text):
+        form = _CODE
         raw_code, raw_text = describe_error(response) or ("", "")
     code, text = redactor.text(raw_code[:_LONGEST_READ]), redactor.text(raw_text[:_LONGEST_READ])
-    return (code, text, scope) if _CODE.fullmatch(code) else (None, text or code, scope)
+    return (code, text, scope) if form.fullmatch(code) else (None, text or code, scope)
 
 
 def _described(response: httpx.Response, reader: ErrorReader) -> ErrorDescription:
@@ -249,19 +252,23 @@ def _described(response: httpx.Response, reader: ErrorReader) -> ErrorDescriptio
         kind = type(error).__name__
         _logger.warning("Reading an error of `%s` raised %s.", place(response.request), kind)
         return ErrorDescription()
-    if isinstance(found.code, str) and isinstance(found.text, str) and found.scope in _SCOPES:
-        return found
-    _logger.warning("Hook `describe_error` must return code and text, and may add a scope.")
-    return ErrorDescription()
+    if not (isinstance(found.code, str) and isinstance(found.text, str) and found.scope in _SCOPES):
+        _logger.warning("Hook `describe_error` must return code and text, and may add a scope.")
+        return ErrorDescription()
+    if found.code and not _OWN_CODE.fullmatch(found.code):
+        _logger.warning(
+            "Hook `describe_error` returned a code that is left out: a code has at most 64 "
+            "letters, digits, `_`, `.` and `-`."
+        )
+    return found
 
 
 def _sentence(response: httpx.Response, code: str | None, text: str) -> str:
     said = " ".join(text.split()).rstrip(".")
     if len(said) > _LONGEST_TEXT:
         said = f"{said[:_LONGEST_TEXT].rstrip()} ..."
-    detail = " ".join(filter(None, (said, f"({code})" if code else "")))
     answered = f"`{place(response.request)}` answered {_status(response.status_code)}"
-    return f"{answered}: {detail}." if detail else f"{answered}."
+    return f"{answered}{f': {said}' if said else ''}{f' ({code})' if code else ''}."
 
 
 def _status(status: int) -> str:

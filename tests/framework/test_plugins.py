@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from framework import hookspecs
-from framework.definition import Action, Destination, Settings, Subscription, field
+from framework.definition import Action, Choice, Destination, Field, Settings, Subscription, field
 from framework.delivery import connect
 from framework.errors import DefinitionError, PluginError, UnknownNameError
 from framework.hook_checks import place_of
@@ -524,6 +524,20 @@ def test_opening_an_invalid_plugin_raises() -> None:
     assert str(caught.value) == f"{place_of(hooks.destination)}: {text}"
     with pytest.raises(DefinitionError):
         open_plugin(named("x", actions=lambda: [SEND, SEND]))
+
+
+def test_defaults_of_field_tables_are_checked() -> None:
+    """As those of classes are when the class is defined, and at every depth."""
+    plan = {"plan": Field(choices=(Choice("small"), Choice("large")), default="medium")}
+    inner = Field(type="object", properties={"count": Field(type="integer", default="7")})
+    send = Action(slug="send", title="Send", trigger="type != null", payload={"item": inner})
+    made = Destination(slug="tables", name="Tables", settings=plan, actions=[send])
+    with pytest.raises(PluginError) as caught:
+        open_plugin(extension(destination=lambda: made, perform=lambda: None))
+    assert caught.value.problems == (
+        'Setting `plan`: `default` must be "small" or "large", got "medium".',
+        'Field `item.count` of action `send`: `default` must be an integer, got "7".',
+    )
 
 
 def test_anything_with_hooks_can_be_a_plugin() -> None:

@@ -148,9 +148,9 @@ RESULTS = [
     ("perform() -> bool", "`bool`", RETURNED),
     ("perform() -> str | None", "`str | None`", RETURNED),
     ("perform() -> list[Delivered]", "`list[Delivered]`", RETURNED),
-    ("identify() -> list[int]", "`list[int]`", "`Sequence[str | Failed]`"),
-    ("identify() -> str", "`str`", "`Sequence[str | Failed]`"),
-    ("identify() -> None", "`None`", "`Sequence[str | Failed]`"),
+    ("identify() -> list[int]", "`list[int]`", "`Sequence[str | tuple[str, ...] | Failed]`"),
+    ("identify() -> str", "`str`", "`Sequence[str | tuple[str, ...] | Failed]`"),
+    ("identify() -> None", "`None`", "`Sequence[str | tuple[str, ...] | Failed]`"),
     ("check_authentication() -> bool", "`bool`", "`None`"),
     ("describe_error() -> str", "`str`", "`tuple[str, str] | ErrorDescription | None`"),
 ]

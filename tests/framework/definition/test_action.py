@@ -8,6 +8,7 @@ import pytest
 
 from framework.definition import (
     Action,
+    Batching,
     Condition,
     Conditions,
     Destination,
@@ -70,3 +71,10 @@ def test_a_slug_is_one_word(slug: Any) -> None:
     with pytest.raises(DefinitionError) as caught:
         Destination(slug=slug, name="Some")
     assert text in str(caught.value)
+
+
+def test_a_text_is_no_list_of_batch_keys() -> None:
+    """Its letters would be taken for the names of fields."""
+    with pytest.raises(DefinitionError) as caught:
+        Batching(keys="list_id")  # type: ignore[arg-type]
+    assert caught.value.problems == ("`keys` of Batching must be names of fields, got `list_id`.",)

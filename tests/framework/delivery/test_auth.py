@@ -190,7 +190,7 @@ def test_a_second_refusal_is_the_end() -> None:
     ):
         client.get("https://api.test/v1")
     assert str(caught.value) == (
-        "`GET api.test/v1` answered 401 Unauthorized: (authorization-unknown)."
+        "`GET api.test/v1` answered 401 Unauthorized (authorization-unknown)."
     )
     assert seen == ["/oauth2/token", "/v1", "/oauth2/token", "/v1"]
 
@@ -212,7 +212,7 @@ def test_a_second_refusal_is_the_end() -> None:
             InvalidAuthenticationError,
             401,
             "invalid_client",
-            "answered 400 Bad Request: (invalid_client).",
+            "answered 400 Bad Request (invalid_client).",
         ),
         (
             httpx.Response(200, json={"error": "bad_code"}),
@@ -371,7 +371,7 @@ def test_concurrent_refusals_share_one_renewal() -> None:
         (
             httpx.Response(401, json={"error": "invalid_client"}),
             InvalidAuthenticationError,
-            {"`POST api.test/oauth2/token` answered 401 Unauthorized: (invalid_client)."},
+            {"`POST api.test/oauth2/token` answered 401 Unauthorized (invalid_client)."},
         ),
         (
             httpx.ConnectError(""),

@@ -356,3 +356,4 @@ def test_a_rate_is_checked(rate: Rate, problem: str, place: str) -> None:
     with pytest.raises(DefinitionError) as caught:
         Destination(slug="partner", name="Partner", settings=Key, **given_rate)
     assert f"A Rate in `{place}`: {problem}" in str(caught.value)
+    assert len(caught.value.problems) == 1

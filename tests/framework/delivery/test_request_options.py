@@ -215,9 +215,14 @@ def test_a_request_of_its_own_is_refused_where_nothing_is_sent_too(value: str, w
     assert value not in result.message
 
 
+OF_EACH = "which each request has of its own"
 UNFIT = [
     ({"base_url": ORIGIN}, "RequestOptions or None, got dict"),
     (header(7), "`headers` of texts, got int for `X-Name`"),
+    (header("3", "Content-Length"), f"`headers` without `content-length`, {OF_EACH}"),
+    (header("evil.test", " host"), f"`headers` without `host`, {OF_EACH}"),
+    (header("chunked", "Transfer-Encoding"), f"`headers` without `transfer-encoding`, {OF_EACH}"),
+    (header("close", "connection"), f"`headers` without `connection`, {OF_EACH}"),
     (RequestOptions(base_url=cast("str", 7)), "a text as `base_url`, got int"),
     (RequestOptions(auth=cast("httpx.Auth", ("u", "p"))), "an httpx.Auth as `auth`, got tuple"),
     (RequestOptions(headers=cast("Any", None)), "an object as `headers`, got NoneType"),

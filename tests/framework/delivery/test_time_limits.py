@@ -275,6 +275,34 @@ def test_an_error_reader_that_answers_wrongly_is_ignored(said_wrongly: Any) -> N
     assert (result.status, result.code) == (400, "NO_SUCH_ROOM")
 
 
+@pytest.mark.parametrize(
+    ("said_so", "code"),
+    [
+        (("190", "Expired."), "190"),
+        (("quota.user-daily", ""), "quota.user-daily"),
+        (("no room", "Full."), "BAD_REQUEST"),
+        (("ada@example.com", ""), "BAD_REQUEST"),
+        (("x" * 65, ""), "BAD_REQUEST"),
+    ],
+)
+def test_a_code_is_one_word(
+    said_so: tuple[str, str], code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another one is left out, and its author is told so."""
+
+    def perform(client: httpx.Client) -> httpx.Response:
+        return client.post(URL)
+
+    opened = plugin(ONE_BY_ONE, perform=perform, describe_error=lambda: said_so)
+    refusing = httpx.MockTransport(lambda _: httpx.Response(400))
+    with connected(opened, partner=refusing) as connection:
+        (result,) = connection.deliver([said("a")]).results
+    assert isinstance(result, Failed)
+    assert result.code == code
+    assert ("returned a code that is left out" in caplog.text) == (code == "BAD_REQUEST")
+    assert "ada@" not in caplog.text
+
+
 def test_the_substitute_of_a_task_is_used_once() -> None:
     """Work that ends while it is given up has one result."""
     wins: list[str] = []
