@@ -23,3 +23,8 @@ def test_its_event_is_explained_as_it_says(tmp_path: Path, monkeypatch: pytest.M
     result = CliRunner().invoke(actions, shlex.split(command)[1:])
     assert result.output == f"{shown}\n"
     assert result.exit_code == exits.FAILED
+    run = ["run", "-c", "criteo.connection.yaml", "-e", "events.ndjson", "--dead-letters", "dead"]
+    assert CliRunner().invoke(actions, run).exit_code == exits.FAILED
+    letters = CliRunner().invoke(actions, ["dead-letters", "show", "dead"]).output
+    again = ["explain", "-c", "criteo.connection.yaml", "--event", "-", "--unpack"]
+    assert CliRunner().invoke(actions, again, input=letters).stdout == f"{shown}\n"

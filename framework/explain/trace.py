@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -184,18 +185,20 @@ class DeletionTrace:
 class Nearest:
     """The subscription closest to matching, and the *changes* after which it matches.
 
-    *changes* is None if the search found none.
+    *changes* is None if the search found none. *remark* is about values that nearly match.
     """
 
     subscription: str
     reason: str
     changes: tuple[Change, ...] | None
+    remark: str = ""
 
     def __str__(self) -> str:
         if self.changes is None:
             return f"Subscription `{self.subscription}` is the closest. {self.reason}"
         steps = " ".join(map(str, self.changes))
-        return f"Subscription `{self.subscription}` would match after this: {steps}"
+        text = f"Subscription `{self.subscription}` would match after this: {steps} {self.remark}"
+        return text.rstrip()
 
     def to_json(self) -> dict[str, JSON]:
         """Return it as a JSON object; `text` is the summary in words."""
@@ -395,7 +398,18 @@ def _nearest(
     if not candidates:
         return None
     trace, changes = min(candidates, key=lambda candidate: _distance(*candidate))
-    return Nearest(trace.subscription, trace.explanation.reason, changes)
+    remark = " ".join(_spelling(change, event) for change in changes or ())
+    return Nearest(trace.subscription, trace.explanation.reason, changes, remark.strip())
+
+
+def _spelling(change: Change, event: Event) -> str:
+    """Return that the event has the text of a change, in other capitals or with other spaces."""
+    found, wanted = change.path.get(event), change.value
+    texts = [" ".join(one.split()).casefold() for one in (found, wanted) if isinstance(one, str)]
+    if len(texts) < 2 or texts[0] != texts[1]:
+        return ""
+    shown = json.dumps(found, ensure_ascii=False)
+    return f"The event has {shown} there; capitals and spaces make a difference."
 
 
 def _changes(trigger: Trigger, event: Event, known: _Known) -> tuple[Change, ...] | None:

@@ -322,6 +322,15 @@ def test_the_nearest_subscription_in_words() -> None:
         "Subscription `A` is the closest. "
         "The trigger does not match: `a = 2` is not met (`a` is 1)."
     )
+    with opened([Subscription(action="send", name="A", trigger='event = "Signed Up"')]) as mail:
+        for found in ("signed up", " Signed  Up"):
+            spelled = trace_event(mail, {"event": found}).nearest
+            assert str(spelled) == (
+                'Subscription `A` would match after this: Set `$.event` to "Signed Up". '
+                f'The event has "{found}" there; capitals and spaces make a difference.'
+            )
+        other = trace_event(mail, {"event": "Signed In"}).nearest
+        assert str(other).endswith('Set `$.event` to "Signed Up".')
     with opened([]) as mail:
         assert trace_event(mail, {}).to_json() == {
             "position": 0,
