@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,16 +25,11 @@ SOON = 1e-6
 _ROUNDING = 1e-9  # so that 29 % of 100 calls are 29
 _EPOCH = 1e9  # from here on a number is a date in Unix seconds, below it is a duration
 _EPOCH_MS = 1e12  # and from here on the date is in milliseconds
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_REMAINING = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining")
+_RESET = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
 
-TELLING = frozenset(
-    {
-        b"retry-after",
-        b"x-ratelimit-remaining",
-        b"ratelimit-remaining",
-        b"x-ratelimit-reset",
-        b"ratelimit-reset",
-    }
-)
+TELLING = frozenset(name.encode() for name in ("retry-after", "ratelimit", *_REMAINING, *_RESET))
 """The names of headers about the rate limit; without them only a 429 matters."""
 
 
@@ -90,7 +86,7 @@ class RateHeaders(Struct, frozen=True):
 
     @classmethod
     def read(cls, headers: Mapping[str, str], now: float, window: float = LONGEST_PAUSE) -> Self:
-        """Read `Retry-After` and `x-ratelimit-*` or `ratelimit-*`.
+        """Read `Retry-After` and `x-ratelimit-*`, `ratelimit-*`, `x-rate-limit-*` or `RateLimit`.
 
         A time is a number of seconds, Unix time in seconds or milliseconds, distinguished by size,
         or a date. Dates are relative to the response's own `Date`, since clocks differ; without
@@ -98,8 +94,10 @@ class RateHeaders(Struct, frozen=True):
         Invalid values count as absent.
         """
         now = _date(headers.get("date")) or now
-        remaining = _number(_first(headers, "x-ratelimit-remaining", "ratelimit-remaining"))
-        reset = _until(_first(headers, "x-ratelimit-reset", "ratelimit-reset"), now)
+        remaining = _number(_first(headers, *_REMAINING))
+        reset = _until(_first(headers, *_RESET), now)
+        if remaining is None and reset is None and (text := headers.get("ratelimit")):
+            remaining, reset = _tightest(text)
         return cls(
             None if remaining is None else max(0, int(remaining)),
             None if reset is None else min(reset, window),
@@ -276,6 +274,25 @@ def throttled(wait: float) -> RetryableError:
 
 def _first(headers: Mapping[str, str], *names: str) -> str | None:
     return next((value for name in names if (value := headers.get(name)) is not None), None)
+
+
+def _tightest(text: str) -> tuple[float | None, float | None]:
+    """Return the remaining calls of a `RateLimit` field and the seconds until their reset.
+
+    Of several limits the one with the fewest calls, or of those the latest reset. Its forms, of the
+    IETF's draft about these fields: `"name";r=50;t=30` for each limit (since its version 08), and
+    `limit=100, remaining=50, reset=30` (07).
+    """
+    members = [
+        dict(part.strip().partition("=")[::2] for part in member.split(";"))
+        for member in _QUOTED.sub("", text).split(",")
+    ]
+    limits = [(_number(one["r"]), _number(one.get("t"))) for one in members if "r" in one]
+    if not limits:
+        fields = {name: value for one in members for name, value in one.items()}
+        return _number(fields.get("remaining")), _number(fields.get("reset"))
+    known = [(calls, reset) for calls, reset in limits if calls is not None]
+    return min(known, key=lambda one: (one[0], -(one[1] or 0)), default=(None, None))
 
 
 def _number(text: str | None) -> float | None:

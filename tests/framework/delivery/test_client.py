@@ -354,8 +354,16 @@ def test_calls_keep_to_the_rate() -> None:
     assert clock.slept == pytest.approx([10.01, 10.01])
 
 
-def test_success_with_nothing_left_holds_the_next_call() -> None:
-    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(STARTED) + 12)}
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(STARTED) + 12)},
+        {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": "12"},
+        {"RateLimit": "limit=100, remaining=0, reset=12"},
+        {"RateLimit": '"hour";r=0;t=12', "RateLimit-Policy": '"hour";q=100;w=3600'},
+    ],
+)
+def test_success_with_nothing_left_holds_the_next_call(headers: dict[str, str]) -> None:
     clock = FakeClock()
     with Client(transport=Partner(httpx.Response(200, headers=headers), DONE), clock=clock) as one:
         one.get(URL)

@@ -269,6 +269,17 @@ def test_a_budget_that_suffices_changes_nothing() -> None:
             RateHeaders(retry_after=7.0),
         ),
         ({"date": "yesterday", "x-ratelimit-reset": f"{STARTED + 9}"}, RateHeaders(reset=9.0)),
+        ({"x-rate-limit-remaining": "12", "x-rate-limit-reset": "60"}, RateHeaders(12, 60.0)),
+        ({"ratelimit": "limit=100, remaining=12, reset=60"}, RateHeaders(12, 60.0)),
+        ({"ratelimit": "limit=100,remaining=0,reset=60"}, RateHeaders(0, 60.0)),
+        ({"ratelimit": '"default";r=12;t=60'}, RateHeaders(12, 60.0)),
+        ({"ratelimit": '"default"; r=12; t=60; pk=:a+b/cQ==:'}, RateHeaders(12, 60.0)),
+        ({"ratelimit": '"burst";r=0;t=1, "hour";r=0;t=60, "day";r=12;t=900'}, RateHeaders(0, 60.0)),
+        ({"ratelimit": '"r=0;t=1, \\"or\\" more";r=12;t=60'}, RateHeaders(12, 60.0)),
+        ({"ratelimit": '"default";r=12'}, RateHeaders(12)),
+        ({"ratelimit": '"default";r=many, "other"'}, RateHeaders()),
+        ({"ratelimit": '"default'}, RateHeaders()),
+        ({"ratelimit": '"default";r=12;t=60', "ratelimit-remaining": "3"}, RateHeaders(3)),
     ],
 )
 def test_headers_are_read_in_all_their_forms(headers: dict[str, str], told: RateHeaders) -> None:
