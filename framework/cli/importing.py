@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from framework.cli.terminal import echo
 from framework.errors import ConfigurationError, StorageError, UnknownNameError
 
 if TYPE_CHECKING:
-    from framework.definition import Action, Destination, Field, Subscription
+    from framework.definition import Destination
     from framework.importing import Export
 
 
@@ -47,7 +47,7 @@ def import_(paths: tuple[Path, ...], out: Path, destination: str) -> None:
     filters, catalogue), in JSON or YAML, Terraform's state or .tf.json files, or a destination's
     metadata.json. Give what belongs together at once. Secrets become references to environment
     variables. For a metadata.json alone, writes a starter connection file, a field page and a
-    normalized manifest. Existing files are not overwritten.
+    normalized manifest, and lists what is to be completed. Existing files are not overwritten.
     """
     from framework.importing import read_exports  # noqa: PLC0415 - heavy, imported at first use
 
@@ -102,6 +102,7 @@ def _import_manifest(manifest: Path, out: Path) -> None:
     from framework.catalogue import markdown_page  # noqa: PLC0415 - heavy, imported at first use
     from framework.config import load_manifest  # noqa: PLC0415 - heavy, imported at first use
     from framework.definition import to_manifest  # noqa: PLC0415 - heavy, imported at first use
+    from framework.importing import starter  # noqa: PLC0415 - heavy, imported at first use
 
     destination, findings = load_manifest(manifest)
     show_findings(findings.all)
@@ -109,13 +110,39 @@ def _import_manifest(manifest: Path, out: Path) -> None:
         raise click.exceptions.Exit(exits.FAILED)
     entry = json.dumps(to_manifest(destination), indent=2, ensure_ascii=False) + "\n"
     name = file_name(destination.slug)
+    connection, saved = out / f"{name}.connection.yaml", out / f"{name}.manifest.json"
     _write(
         {
-            out / f"{name}.connection.yaml": skeleton(destination),
+            connection: starter(destination),
             out / f"{name}.md": markdown_page(destination),
-            out / f"{name}.manifest.json": entry,
+            saved: entry,
         }
     )
+    _print_open(connection, destination, saved)
+
+
+def _print_open(connection: Path, destination: Destination, manifest: Path) -> None:
+    """Print what is to be completed in a starter connection file, and how it is checked.
+
+    These are the lines that are marked, and those with errors.
+    """
+    from framework import config, linting  # noqa: PLC0415 - heavy, imported at first use
+    from framework.importing import open_lines  # noqa: PLC0415 - heavy, imported at first use
+
+    reading = config.read_connection(connection)
+    found = linting.check(reading, {destination.slug: destination}, linting.model_from_spec())
+    wrong = {one.line: one for one in found if one.severity == "error"}
+    marked = open_lines(connection.read_text(encoding="utf-8"))
+    lines = {line: f"{one.message} {one.hint or ''}".strip() for line, one in wrong.items()}
+    # A variable may be set already.
+    lines |= {one.line: one.text for one in marked if not one.variable or one.line in wrong}
+    if lines:
+        echo("\nTo complete:")
+    for line, text in sorted(lines.items()):
+        echo(f"  {connection}:{line}: {text}")
+    known = destination.slug in installed(destination.slug).destinations
+    option = "" if known else f" --manifest {manifest}"
+    echo(f"\n{'Then check' if lines else 'Check'} it: actions validate {connection}{option}")
 
 
 def file_name(slug: str) -> str:
@@ -144,75 +171,3 @@ def _write(files: Mapping[Path, str]) -> None:
         except OSError as error:
             raise StorageError(f"`{path}` cannot be written: {error.strerror}.") from None
         echo(f"Wrote {path}")
-
-
-def skeleton(destination: Destination) -> str:
-    """Return a starter connection file as YAML, with the destination's preset subscriptions."""
-    from framework.definition import (  # noqa: PLC0415 - heavy, imported at first use
-        MAX_SUBSCRIPTIONS,
-    )
-
-    lines = [f"destination: {_quoted(destination.slug)}", "settings:"]
-    lines += [f"  {line}" for line in _settings(destination.settings_fields)]
-    lines.append("subscriptions:")
-    for subscription in _starting(destination)[:MAX_SUBSCRIPTIONS]:
-        lines += _subscription(destination.action(subscription.action), subscription)
-    return "\n".join(lines) + "\n"
-
-
-def _starting(destination: Destination) -> list[Subscription]:
-    from framework.definition import (  # noqa: PLC0415 - heavy, imported at first use
-        Subscription,
-        starting_subscriptions,
-    )
-
-    named = {preset.name: preset for preset in starting_subscriptions(destination)}
-    if named:
-        return list(named.values())
-    return [
-        Subscription(
-            action=action.slug,
-            trigger=action.trigger,
-            name=action.title,
-            mapping_version=action.mapping_version,
-        )
-        for action in {action.title: action for action in destination.actions}.values()
-        if not action.hidden
-    ]
-
-
-def _settings(fields: Mapping[str, Field]) -> Iterator[str]:
-    for key, field in fields.items():
-        value = json.dumps(field.default)
-        if field.secret:
-            variable = "".join(char if char.isalnum() else "_" for char in key).upper()
-            value = f"${{env:{variable}}}"
-        elif field.default is None:
-            value = '""'
-        note = f"  # {_line(field.label)}" if field.label else ""
-        yield f"{'' if field.required is True else '# '}{_quoted(key)}: {value}{note}"
-
-
-def _subscription(action: Action, subscription: Subscription) -> Iterator[str]:
-    mapping = {**action.default_mapping, **subscription.mapping}
-    yield f"  - name: {_quoted(subscription.name)}"
-    yield f"    partnerAction: {_quoted(action.slug)}"
-    yield f"    subscribe: {_quoted(subscription.trigger or action.trigger or '')}"
-    if action.mapping_version is not None:
-        yield f"    mappingVersion: {action.mapping_version}"
-    yield "    mapping:"
-    for key, field in action.fields.items():
-        note = "" if field.required is not True or key in mapping else "  # required"
-        mark = "" if key in mapping or field.required is True else "# "
-        value = json.dumps(mapping.get(key, ""), ensure_ascii=False)
-        yield f"      {mark}{_quoted(key)}: {value}{note}"
-
-
-def _quoted(text: str) -> str:
-    """Return *text* as a YAML scalar."""
-    plain = text.replace("-", "a").replace("_", "a")
-    return text if plain.isascii() and plain.isalnum() and text[0].isalpha() else json.dumps(text)
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())

@@ -292,6 +292,8 @@ def _spot(
         return findings.within(spot, text, issue.offset, issue.length) if known else spot
     if issue.part == "mapping_version":
         return item.spot("mapping_version")
+    if issue.code == "AD403" and "trigger" in item.parts:
+        return item.spot("trigger")
     if issue.part == "action" or "mapping" not in item.parts:
         return item.spot("action")
     node = item.parts["mapping"]

@@ -206,11 +206,27 @@ def test_a_missing_sample_is_reported(run_actions: Actions) -> None:
 # import
 
 
-def test_import_generates_starter_files(run_actions: Actions) -> None:
-    """The files can be completed, read and validated; no file is overwritten."""
+def test_import_generates_starter_files(
+    run_actions: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to be completed is listed, unless a variable is set; no file is overwritten."""
+    set_already = run_actions("import", "metadata.json", "--out", "set")
+    assert "`office`: Office (uri)." in set_already.stdout
+    assert "LETTERS_KEY" not in set_already.stdout
+    monkeypatch.delenv("LETTERS_KEY")
     result = run_actions("import", "metadata.json", "--out", "new")
     written = ("letters.connection.yaml", "letters.md", "letters.manifest.json")
-    assert result.stdout == "".join(f"Wrote {Path('new') / name}\n" for name in written)
+    starter, _, manifest = (Path("new") / name for name in written)
+    wrote = "".join(f"Wrote {Path('new') / name}\n" for name in written)
+    assert result.stdout.startswith(
+        f"{wrote}\nTo complete:\n"
+        f"  {starter}:3: `office`: Office (uri).\n"
+        f"  {starter}:4: `LETTERS_KEY`: set this environment variable: Key.\n"
+        f"  {starter}:10: `subscribe`: for which events, such as type = "
+    )
+    assert result.stdout.endswith(
+        f"\nThen check it: actions validate {starter} --manifest {manifest}\n"
+    )
     again = run_actions("import", "new/letters.manifest.json", "--out", "new")
     assert again.exit_code == exits.USAGE
     assert "`new/letters.connection.yaml`, `new/letters.md`" in again.stderr
@@ -218,17 +234,18 @@ def test_import_generates_starter_files(run_actions: Actions) -> None:
     assert (Path("new") / "letters.connection.yaml").read_text().startswith(
         "destination: letters\n"
         "settings:\n"
-        '  office: ""  # Office\n'
-        "  key: ${env:KEY}  # Key\n"
+        '  office: ""  # TODO: Office (uri)\n'
+        "  key: ${env:LETTERS_KEY}  # TODO: set this environment variable: Key\n"
         '  # region: ""  # Region\n'
         '  # branch: ""  # Branch\n'
         "subscriptions:\n"
         '  - name: "Send letter"\n'
         "    partnerAction: sendLetter\n"
-        '    subscribe: ""\n'
+        '    subscribe: ""  # TODO: for which events, such as type = "track" and event = '
+        '"Order Completed"\n'
         "    mappingVersion: 1\n"
         "    mapping:\n"
-        '      address: ""  # required\n'
+        '      address: ""  # TODO: Address (email)\n'
     )  # fmt: skip
     page_ = (Path("new") / "letters.md").read_text()
     assert '| Paper | `paper` | string |  | `"plain"` | Choices: `plain`, `fine`. |' in page_
