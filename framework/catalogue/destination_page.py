@@ -102,7 +102,7 @@ def _rate(rate: Rate) -> str:
     if rate.endpoint:
         limit += f" to {code(rate.endpoint)}"
     if rate.concurrency:
-        limit += f", {rate.concurrency:,} at one time"
+        limit += f", {rate.concurrency:,} at one time in each process"
     keys = joined([code(key) for key in rate.scope])
     return f"{limit}, shared by connections with equal {keys}" if rate.scope else limit
 
@@ -194,13 +194,14 @@ def _batches(action: Action, destination: Destination) -> str:
     rules = action.batching
     if rules is None:
         return "Each event is sent by itself."
-    lines = [
-        f"A batch holds at most {rules.max_size:,} payloads and about {rules.max_bytes:,} bytes."
-    ]
+    alone = rules.max_size == 1
+    size = f"{rules.max_size:,} payloads and about {rules.max_bytes:,} bytes"
+    lines = ["Each event is sent by itself." if alone else f"A batch holds at most {size}."]
     if rules.keys:
         shown = joined([code(key) for key in rules.keys])
         lines.append(f"Payloads of a batch have equal {shown}.")
-    lines.append(f"In a slow stream, a payload waits at most {_seconds(rules.max_age)}.")
+    if not alone:
+        lines.append(f"In a slow stream, a payload waits at most {_seconds(rules.max_age)}.")
     lines.append(_COALESCING[rules.coalesce])
     others = _lane_mates(action, rules, destination)
     if others:

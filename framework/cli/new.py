@@ -46,6 +46,9 @@ def new(
 
     A destination becomes a distribution of its own: package, sandbox, tests and an example of a
     connection. What is not given by options or --from is asked for.
+
+    An action is added to the destination in the current folder, or in --folder; it may have
+    --title, --description and --trigger.
     """
     from framework.scaffolding import write_action, write_destination  # noqa: PLC0415 - heavy
 

@@ -19,9 +19,10 @@ class Rate:
 
     With an *endpoint*, such as `POST /lists/{id}/people`, it counts the requests with this method
     and path, as they are sent; a part in braces matches any one part of a path. At most
-    *concurrency* of them are under way at one time in a process. *scope* names the settings that
-    say whose budget it is, such as an application of the partner's: connections that agree in them
-    share it, in one process and in a relay. Without any, each connection has a budget of its own.
+    *concurrency* of them are under way at one time in a process; each process counts its own.
+    *scope* names the settings that say whose budget it is, such as an application of the partner's:
+    connections that agree in them share it, in one process and in a relay. Without any, each
+    connection has a budget of its own.
     """
 
     calls: int

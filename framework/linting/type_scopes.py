@@ -101,7 +101,9 @@ def _note_absent(
 ) -> None:
     near = nearest(path.parts[index], words)
     hint = ""
-    if near:
+    if path.parts == ("$",):
+        hint = "Write `$.` for the whole of it."
+    elif near:
         better = Path((*path.parts[:index], near, *path.parts[index + 1 :]))
         hint = f"Did you mean `{better}`?"
     elif 0 < len(words) <= _LISTED:

@@ -53,10 +53,15 @@ def write_action(new: NewAction, folder: Path) -> list[Path]:
 
 def _package_in(folder: Path) -> str:
     found = sorted(folder.glob("*/actions/operation.py"))
-    if len(found) != 1:
-        text = f"There is no destination in `{folder}` that `actions new` wrote."
-        raise ConfigurationError(f"{text} Name its folder with --folder.")
-    return found[0].parent.parent.name
+    if len(found) == 1:
+        return found[0].parent.parent.name
+    if (folder / "pyproject.toml").exists():
+        raise ConfigurationError(
+            f"`{folder}` has no `actions/operation.py`, to which `actions new` adds actions. Write "
+            "the action yourself, or name another folder with --folder."
+        )
+    text = f"There is no destination in `{folder}` that `actions new` wrote."
+    raise ConfigurationError(f"{text} Name its folder with --folder.")
 
 
 def _kind_in(folder: Path) -> str:

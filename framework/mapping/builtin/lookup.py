@@ -65,6 +65,12 @@ PATH = Directive(
             output={"sku": "A1"},
         ),
         DirectiveExample(
+            note="`$.` is the whole event.",
+            mapping={"sent": {"@path": "$."}},
+            event={"type": "page", "userId": "u-1"},
+            output={"sent": {"type": "page", "userId": "u-1"}},
+        ),
+        DirectiveExample(
             note="A key with dots is written in quotes and brackets, or with backslashes.",
             mapping={
                 "total": {"@path": "$.properties['cart.total']"},

@@ -126,11 +126,10 @@ def check_mappings(subject: Subject) -> Findings:
             yield CertificateFinding(action.slug, str(error))
             continue
         for issue in found.issues:
-            place = ".".join((action.slug, *issue.place))
-            if issue.severity == "error":
-                yield CertificateFinding(place, issue.message)
-            elif issue.severity == "warning":
-                yield CertificateFinding(place, issue.message, warning=True)
+            place = ".".join((action.slug, *map(str, issue.place)))
+            told = " ".join(filter(None, (issue.message, issue.hint)))
+            if issue.severity in {"error", "warning"}:
+                yield CertificateFinding(place, told, warning=issue.severity == "warning")
 
 
 def check_secret_settings(subject: Subject) -> Findings:

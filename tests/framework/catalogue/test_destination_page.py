@@ -209,6 +209,13 @@ def test_fields_of_objects_have_rows_of_their_own() -> None:
                 "- All payloads are sent, in order, an identifier once per batch.",
             ],
         ),
+        (
+            Batching(max_size=1),
+            [
+                "- Each event is sent by itself.",
+                "- All payloads are sent, in order, an identifier once per batch.",
+            ],
+        ),
         (Batching(keys=("text",)), ["- Payloads of a batch have equal `text`."]),
         (
             Batching(coalesce="last"),
@@ -325,7 +332,7 @@ def test_all_rates_are_shown() -> None:
     page = markdown_page(found)
     assert (
         "| Rate limits | 250 requests in 60 s; 10 requests in 1 s to `POST /batch`; "
-        "5 requests in 1 s, 2 at one time |"
+        "5 requests in 1 s, 2 at one time in each process |"
     ) in page
     assert "- Requests may be sent twice: a POST is repeated after an answer of 5xx." in page
     by_plan = replace(found, rates=lambda _: [])

@@ -132,6 +132,10 @@ PATH = {"@path": "$.properties.a"}
          [("AD504 warning x/@transform/mapping/@path: "
            "`$.b` does not exist in the result of `apply`. "
           "Known keys: a.")]),
+        (Field(type="object"), {"@path": "$"},
+         [("AD504 warning x/@path: `$.$` does not exist in Segment's spec. "
+           "Write `$.` for the whole of it.")]),
+        (Field(type="object"), {"@path": "$."}, []),
         (Field(), {"@if": {"exists": {"@path": "$.no"}, "then": 1, "else": 2}},
          ["AD504 hint x/@if/exists/@path: `$.no` does not exist in Segment's spec."]),
         (Field(type="object"),

@@ -139,6 +139,10 @@ def test_problems_are_reported_together(tmp_path: Path) -> None:
     told = CliRunner().invoke(actions, ["new", "action", "addNote", "--folder", str(tmp_path)])
     assert told.exit_code == 2
     assert "There is no destination in" in told.output
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    told = CliRunner().invoke(actions, ["new", "action", "addNote", "--folder", str(tmp_path)])
+    assert told.exit_code == 2
+    assert "has no `actions/operation.py`, to which `actions new` adds actions." in told.output
 
 
 @pytest.mark.parametrize(
