@@ -408,7 +408,7 @@ def _items(
     findings: DiagnosticList,
 ) -> Iterator[SubscriptionItem]:
     nodes = listed.value if listed and isinstance(listed.value, list) else []
-    if not nodes:
+    if not nodes and (listed is not None or "subscriptions" not in root.members):
         text = "There are no subscriptions, so nothing will be delivered."
         findings.warning("AD206", root.key("subscriptions"), text)
     if len(nodes) > MAX_SUBSCRIPTIONS:

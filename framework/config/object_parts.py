@@ -70,6 +70,8 @@ def kind_hint(node: DocumentNode, kind: str) -> str:
         return "Put it into quotes."
     if kind == BOOLEAN:
         return "Write `true` or `false`."
+    if kind == LIST:
+        return "Write a list: begin each of its items with `- `."
     if kind == OBJECT and isinstance(node.value, str) and node.value.lstrip()[:1] == "{":
         return "Write the object itself, not its text."
     return ""

@@ -17,6 +17,7 @@ MAX_FILE_BYTES = 64 * 1024
 """Bytes of the largest file for `${file:PATH}`."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _HINT = "Use `${env:NAME}` or `${file:PATH}`; write `$${` for a literal `${`."
 
 
@@ -65,7 +66,12 @@ class References:
             return self._variable(name, spot)
         if kind == "file" and name:
             return self._file(name, spot)
-        self._findings.error("AD303", spot, f"`{match[0]}` is not a known reference.", _HINT)
+        hint = (
+            f"For an environment variable, write `${{env:{kind}}}`."
+            if _NAME.match(match[1])
+            else _HINT
+        )
+        self._findings.error("AD303", spot, f"`{match[0]}` is not a known reference.", hint)
         return ""
 
     def _variable(self, name: str, spot: Spot) -> str:

@@ -63,6 +63,15 @@ _HINTS = {
 }
 
 
+_QUOTED = re.compile(r"""(?:[:,\[{-] *)(?=(["'])).*\1\s*\Z""")
+"""The beginning of a line up to the end of a value in quotes, behind which nothing may follow."""
+
+_WITHIN_QUOTES = {
+    '"': "Leave out the quotes around a text that has double quotes in it, or write single ones.",
+    "'": "Leave out the quotes around a text that has single quotes in it, or write those twice.",
+}
+
+
 def read_yaml(text: str, findings: DiagnosticList) -> DocumentNode:
     """Return the document's value; raises Unreadable after noting why in *findings*."""
     if forbidden := _FORBIDDEN.search(text):
@@ -272,6 +281,10 @@ def _syntax(text: str, error: yaml.MarkedYAMLError, findings: DiagnosticList) ->
         problem = re.sub(pattern, wording, problem)
     problem = problem.replace("{}", found)
     hint = next((hint for part, hint in _HINTS.items() if part in problem), "")
+    if mark and (
+        quoted := _QUOTED.search(re.split(_BREAKS, text)[spot.line - 1][: spot.column - 1])
+    ):
+        hint = _WITHIN_QUOTES[quoted[1]]
     return stop(findings, "AD101", spot, f"This is not valid YAML: {problem}.", hint)
 
 

@@ -30,6 +30,7 @@ from framework.paths import JSON
 from framework.triggers import parse
 
 _REFERENCE: Final = "${"
+_SHELL_VARIABLE: Final = re.compile(r"\$[A-Z_][A-Z0-9_]*\Z")
 _ANY_EVENT: Final = 'type != "none"'
 
 
@@ -126,7 +127,8 @@ def check_settings(
         place = inside.at(*problem.path)
         spot = settings_spot if place is inside else place.spot
         if (spot.line, spot.column) not in refused:
-            findings.error(SETTING_CODES.get(problem.code, "AD312"), spot, text)
+            hint = _misplaced(str(problem.path[0]), file.node) if problem.path else ""
+            findings.error(SETTING_CODES.get(problem.code, "AD312"), spot, text, hint)
     for key in inside.members:
         if key not in table:
             text = f"Destination `{destination.slug}` has no setting `{key}`."
@@ -134,7 +136,14 @@ def check_settings(
             findings.warning("AD313", inside.key(key), text, hint)
     for path, part in secrets:
         if _is_plain_text(part.value):
-            findings.warning("AD305", part.spot, *_in_plain_text(path))
+            findings.warning("AD305", part.spot, *_in_plain_text(path, str(part.value)))
+
+
+def _misplaced(key: str, root: DocumentNode) -> str:
+    """Return what to do if a setting is written next to `settings`."""
+    if key not in root.members:
+        return ""
+    return f"Move `{key}` from line {root.key(key).line} below `settings`."
 
 
 def _secrets(field: Field, path: str, node: DocumentNode) -> Iterator[tuple[str, DocumentNode]]:
@@ -151,10 +160,13 @@ def _secrets(field: Field, path: str, node: DocumentNode) -> Iterator[tuple[str,
         yield path, node
 
 
-def _in_plain_text(path: str) -> tuple[str, str]:
+def _in_plain_text(path: str, value: str) -> tuple[str, str]:
     """Return the message and the hint about a secret in plain text."""
     key = path.rpartition(".")[2].partition("[")[0]
     variable = re.sub(r"[^A-Z0-9]", "_", key.upper())
+    if _SHELL_VARIABLE.match(value):  # which may be a password all the same
+        text = f"Setting `{path}` is the text as it is written: `$NAME` is not replaced."
+        return text, f"Write `{key}: ${{env:NAME}}` for the variable NAME."
     text = f"Setting `{path}` is a secret in plain text: anyone with the file can read it."
     return text, f"Write `{key}: ${{env:{variable}}}` and set the variable."
 

@@ -385,3 +385,15 @@ def test_what_needs_no_destination_is_checked_in_spite_of_an_unknown_name(
     assert sorted(codes) == sorted(
         [("AD411", "error"), ("AD411", "error"), ("AD411", "warning"), (other, "error")]
     )
+
+
+def test_settings_beside_the_object_of_settings_are_said_to_be_misplaced() -> None:
+    head = 'destination: letters\noffice: "https://x.example"\n'
+    text = f"{head}subscriptions: []\nsettings: {{key: $KEY}}\n"
+    found = [(one.code, one.hint) for one in read(text).diagnostics if one.code != "AD206"]
+    known = next(hint for code, hint in found if code == "AD203")
+    assert found == [
+        ("AD203", known),
+        ("AD311", "Move `office` from line 2 below `settings`."),
+        ("AD305", "Write `key: ${env:NAME}` for the variable NAME."),
+    ]
