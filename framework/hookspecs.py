@@ -160,7 +160,7 @@ def identify(
     A Failed in place of an identifier fails that event at once; so does an empty string.
     A tuple of identifiers, the payload's own at first, is for a payload that concerns several, such
     as one that merges two contacts: order is kept for each of them, and such a payload is never
-    superseded or merged, nor is anything across it.
+    superseded or merged, nor is anything across it. With `coalesce="membership"` a payload has one.
     *columns* holds the same payloads by field, see `framework.Columns`; if only *columns* is used,
     payloads are not created. *memberships* and *events* are as for `perform_batch`; events are kept
     in memory only if a hook asks for them, which is slower.

@@ -81,6 +81,16 @@ def misplaced(hook: str, found: Any) -> Failed:
     )
 
 
+def several_members(count: int) -> Failed:
+    """Return the failure of a payload with *count* identifiers where memberships are coalesced."""
+    return Failed(
+        500,
+        "RESULT_TYPE",
+        "Hook `identify` must return one identifier for each payload of an action with "
+        f'`coalesce="membership"`, got {count} here.',
+    )
+
+
 def checked_accepted(action: Action, results: Sequence[Result]) -> Sequence[Result]:
     """Return results with Accepted among them, or a failure of all if no job can follow."""
     if action.poll is None:

@@ -31,6 +31,7 @@ from framework.delivery.hook_failures import (
     late,
     miscounted,
     misfit,
+    several_members,
 )
 from framework.delivery.identifier_mask import masking
 from framework.delivery.list_end import ListEnd
@@ -181,13 +182,19 @@ class HookRunner:
             return [miscounted("identify", columns.size, found)] * columns.size
         if {str}.issuperset(map(type, found)) and all(found):
             return found
-        return [self._identified(one) for one in found]
+        by_membership = compiled.batching.coalesce == "membership"
+        return [self._identified(one, by_membership=by_membership) for one in found]
 
-    def _identified(self, found: Any) -> Any:
-        """Return an identifier of the hook as a tuple, several of them, or a Failed."""
+    def _identified(self, found: Any, *, by_membership: bool) -> Any:
+        """Return an identifier of the hook as a tuple, several of them, or a Failed.
+
+        A membership is that of one identifier, so that several are refused there.
+        """
         several = found if isinstance(found, tuple) and found else (found,)
         if not {str}.issuperset(map(type, several)):
             return self.answers.fit("identify", found, (Failed,))
+        if by_membership and len(several) > 1:
+            return several_members(len(several))
         return several if all(several) else NO_IDENTIFIER
 
     def weigh(self, compiled: CompiledSubscription, columns: Columns) -> list[int | Failed]:

@@ -512,6 +512,24 @@ def test_what_identify_returns(answer: Any, expected: list[Result]) -> None:
     assert len(sent) == expected.count(DELIVERED)
 
 
+def test_a_membership_is_that_of_one_identifier() -> None:
+    """A ledger could not say of several what the partner has confirmed."""
+    sent: list[Message] = []
+
+    def keep(payloads: list[Message]) -> None:
+        sent.extend(payloads)
+
+    joined = replace(SEND, batching=Batching(coalesce="membership"), membership=True)
+    opened = plugin(joined, identify=lambda: [("a", "b"), ("c",)], perform_batch=keep)
+    refused = misfit(
+        "RESULT_TYPE",
+        "Hook `identify` must return one identifier for each payload of an action with "
+        '`coalesce="membership"`, got 2 here.',
+    )
+    assert results(connected(opened)) == [refused, DELIVERED]
+    assert [one.text for one in sent] == ["b"]
+
+
 def test_an_exception_of_identify_fails_all() -> None:
     opened = plugin(identify=raising(KeyError("x")), perform_batch=lambda: None)
     expected = Failed(500, "INTERNAL_ERROR", "Destination `partner` raised KeyError.")
