@@ -72,11 +72,14 @@ def is_too_deep(text: bytes, levels: int = MAX_LEVELS) -> bool:
     return max(accumulate(memoryview(brackets).cast("b")), default=0) > levels
 
 
-def read_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text of at most MAX_LEVELS; raises ValueError."""
+def read_json(text: str | bytes, **options: Any) -> Any:
+    """Return the value of a JSON text of at most MAX_LEVELS; raises ValueError.
+
+    *options* are those of `json.loads`.
+    """
     if is_too_deep(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text):
         raise ValueError(TOO_DEEP)
-    return json.loads(text)
+    return json.loads(text, **options)
 
 
 def is_nested_deeper(value: Any, levels: int = MAX_LEVELS) -> bool:

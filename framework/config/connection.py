@@ -29,6 +29,7 @@ from framework.config.object_parts import (
     value_of,
 )
 from framework.config.references import References
+from framework.config.texts import text_of, too_large
 from framework.definition import (
     MATCHING_KEY,
     MAX_SUBSCRIPTIONS,
@@ -195,7 +196,7 @@ def load_connection(path: str | Path) -> ConnectionFile:
 
 def read_connection(path: str | Path, environment: Mapping[str, str] = os.environ) -> Reading:
     """Read a connection file; problems are part of the result, not raised."""
-    text, findings = _text_of(path)
+    text, findings = text_of(path, MAX_BYTES)
     if text is None:
         return Reading(None, findings)
     return parse_connection(text, str(path), Path(path).parent, environment)
@@ -203,7 +204,7 @@ def read_connection(path: str | Path, environment: Mapping[str, str] = os.enviro
 
 def read_document(path: Path) -> tuple[str, DocumentNode | None, DiagnosticList]:
     """Return the text of a YAML or JSON file, its value, and the findings so far."""
-    text, findings = _text_of(path)
+    text, findings = text_of(path, MAX_BYTES)
     if text is None:
         return "", None, findings
     findings = DiagnosticList(str(path), text)
@@ -211,31 +212,6 @@ def read_document(path: Path) -> tuple[str, DocumentNode | None, DiagnosticList]
         return text, _read(text, str(path), findings), findings
     except Unreadable:
         return text, None, findings
-
-
-def _text_of(path: str | Path) -> tuple[str | None, DiagnosticList]:
-    unread = DiagnosticList(str(path))
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "Invalid name"
-        unread.error("AD100", Spot(), f"The file cannot be read: {reason}.")
-        return None, unread
-    if len(content) > MAX_BYTES:
-        return None, _too_large(unread)
-    try:
-        return content.decode("utf-8-sig"), unread
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        spot = Spot(before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
-        unread.error("AD101", spot, "The text is not UTF-8.")
-        return None, unread
-
-
-def _too_large(findings: DiagnosticList) -> DiagnosticList:
-    findings.error("AD103", Spot(), f"The document is larger than {MAX_BYTES // 1024:,} KiB.")
-    return findings
 
 
 def parse_connection(
@@ -246,7 +222,7 @@ def parse_connection(
     The format is JSON if the name ends in `.json` or the text begins with `{`, otherwise YAML.
     """
     if len(text) > MAX_BYTES:
-        return Reading(None, _too_large(DiagnosticList(file)))
+        return Reading(None, too_large(DiagnosticList(file), MAX_BYTES))
     findings = DiagnosticList(file, text)
     references = References(environment, folder, findings)
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from framework.config.diagnostics import DiagnosticList, Spot
 from framework.config.jsontext import read_json
 from framework.config.nodes import DocumentNode, Unreadable
+from framework.config.texts import text_of
 from framework.definition import Destination, read_manifest
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -19,17 +20,8 @@ def load_manifest(path: str | Path) -> tuple[Destination | None, DiagnosticList]
 
     The destination is None for an unusable manifest. Problems are not raised.
     """
-    findings = DiagnosticList(str(path))
-    try:
-        content = Path(path).read_bytes()[: MAX_BYTES + 1]
-    except OSError as error:
-        findings.error("AD100", Spot(), f"The file cannot be read: {error.strerror}.")
-        return None, findings
-    if len(content) > MAX_BYTES:
-        limit = MAX_BYTES // 1024
-        findings.error("AD103", Spot(), f"The document is larger than {limit:,} KiB.")
-        return None, findings
-    return parse_manifest(content.decode("utf-8-sig", "replace"), str(path))
+    text, findings = text_of(path, MAX_BYTES)
+    return (None, findings) if text is None else parse_manifest(text, str(path))
 
 
 def parse_manifest(text: str, file: str) -> tuple[Destination | None, DiagnosticList]:

@@ -31,12 +31,14 @@ from framework.importing.exported import (
     ExportedDestination,
     ExportedFilter,
     ExportedSubscription,
+    HostExpression,
     Note,
     NoteKind,
 )
 from framework.importing.imported_settings import ImportedSettings, import_settings
 from framework.importing.known_destinations import KnownDestination, KnownDestinations
 from framework.importing.secret_parts import without_secrets
+from framework.importing.whole_export import join_files
 from framework.linting import check_mapping, choose, difference, model_from_spec, validate
 from framework.mapping import ROOT_DIRECTIVE
 from framework.paths import JSON
@@ -81,6 +83,7 @@ def import_connections(
     *destination* names the kind of destinations for which the export does not. A destination with
     more subscriptions than a file may hold becomes several.
     """
+    join_files(export)
     known = KnownDestinations(installed, export)
     found: list[ImportedConnection] = []
     stems: set[str] = set()
@@ -134,6 +137,7 @@ class _Conversion:
         ids = {one.id, ""} if only and one.source else {one.id}
         self._subscriptions = [each for each in export.subscriptions if each.destination_id in ids]
         self._filters = [each for each in export.filters if each.destination_id in ids]
+        self._incomplete = export.unread or bool(export.incomplete & ids)
         self._slug = known.slug_of(one, given)
         self._found: KnownDestination | None = known.find(self._slug, exact=not given)
         self._notes: list[Note] = []
@@ -238,12 +242,18 @@ class _Conversion:
     def _converted_filters(self) -> tuple[list[JSON], bool]:
         """Return the filters, and whether none that is enabled is missing."""
         taken: list[JSON] = []
-        complete = True
+        complete = not self._incomplete
+        if not complete:
+            text = (
+                "Something of the export could not be read or is missing (see Files), which may "
+                "have been a filter, without which more would be sent than before."
+            )
+            self._note("disabled", "connection", text)
         for number, one in enumerate(self._filters, 1):
             name = str(one.document.get("title") or number)
             problem = _filter_problem(one)
             if problem is None and len(taken) < MAX_FILTERS:
-                found, _ = read_filter(dict(_plain(one)))
+                found, _ = read_filter(dict(one.document))
                 assert found is not None
                 taken.append(found.to_json())
                 continue
@@ -384,6 +394,10 @@ class _Conversion:
         """Return a trigger for a text, and whether it certainly means the same."""
         if not text.strip():
             return "", True
+        if isinstance(text, HostExpression):
+            told = f"The trigger `{text}` is an expression that only Terraform can compute."
+            self._note("to check", where, told)
+            return text, False
         try:
             parse(text)
         except TriggerError:
@@ -453,16 +467,11 @@ def _by_subscription(reading: Reading, errors: Sequence[Diagnostic]) -> dict[int
     return found
 
 
-def _plain(one: ExportedFilter) -> Iterator[tuple[str, JSON]]:
-    """Yield the keys of a filter that mean something here."""
-    for key, value in one.document.items():
-        if key in {"title", "description", "if", "enabled", "actions"}:
-            yield key, value
-
-
 def _filter_problem(one: ExportedFilter) -> str | None:
     """Return why a filter cannot be taken, if it cannot."""
-    found, problems = read_filter(dict(_plain(one)))
+    if _has_expression(one.document.get("if")) or _has_expression(one.document.get("actions")):
+        return "Only Terraform can compute it. Give the state file."
+    found, problems = read_filter(dict(one.document))
     if found is None:
         return " ".join(map(str, problems))
     if found.condition.strip() == ALL_EVENTS:
@@ -473,6 +482,15 @@ def _filter_problem(one: ExportedFilter) -> str | None:
         problem = str(error).partition("\n")[0]
         return f"The condition `{found.condition}` is invalid: {problem}"
     return None
+
+
+def _has_expression(value: JSON) -> bool:
+    """Return whether something in a value is known to the host's tool only."""
+    if isinstance(value, dict):
+        return any(map(_has_expression, (*value, *value.values())))
+    if isinstance(value, list):
+        return any(map(_has_expression, value))
+    return isinstance(value, HostExpression)
 
 
 def _size(value: JSON) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from framework.config import read_document as read_file
 from framework.importing.exported import Export, object_of, objects_of, text_of
 from framework.importing.public_api import read_answer
 from framework.importing.terraform import read_terraform
+from framework.nesting import TOO_DEEP, read_json
 from framework.paths import JSON
 
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -29,6 +31,9 @@ _OWN: Final = tuple(
     for form in ("json", "yaml", "yml")
 )
 """Files of this framework, which an import writes or a folder holds besides exports."""
+
+_NOT_FINITE: Final = "a number is infinite or not a number"
+_REASONS: Final = (_NOT_FINITE, TOO_DEEP)
 
 
 def read_exports(paths: Iterable[Path]) -> Export:
@@ -76,29 +81,44 @@ def _read_yaml(file: Path, export: Export) -> None:
     _, node, findings = read_file(file)
     if node is None:
         found = findings.all[0]
-        export.note("left out", str(file), f"{found.message} (line {found.line})")
+        export.cannot_read(str(file), f"{found.message} (line {found.line})")
     else:
         read_document(node.plain(), str(file), export)
 
 
 def _read_json(file: Path, export: Export) -> None:
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
     except OSError as error:
-        export.note("left out", str(file), f"The file cannot be read: {error.strerror}.")
+        export.cannot_read(str(file), f"The file cannot be read: {error.strerror}.")
         return
     if len(content) > MAX_BYTES:
-        export.note("left out", str(file), f"The file is larger than {MAX_BYTES // 1024**2} MiB.")
+        export.cannot_read(str(file), f"The file is larger than {MAX_BYTES // 1024**2} MiB.")
         return
     try:
-        document = json.loads(content.decode("utf-8-sig"))
+        text = content.decode(json.detect_encoding(content), "surrogatepass")
+        document = read_json(text, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        export.note("left out", str(file), f"The file is not valid JSON: {error.msg} ({place}).")
-    except (ValueError, RecursionError):
-        export.note("left out", str(file), "The file is not valid JSON.")
+        export.cannot_read(str(file), f"The file is not valid JSON: {error.msg} ({place}).")
+    except ValueError as error:
+        reason = f": {error}" if str(error) in _REASONS else ""
+        export.cannot_read(str(file), f"The file is not valid JSON{reason}.")
     else:
         read_document(document, str(file), export)
+
+
+def _refuse(constant: str) -> None:
+    del constant
+    raise ValueError(_NOT_FINITE)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(_NOT_FINITE)
+    return number
 
 
 def read_document(document: JSON, source: str, export: Export) -> None:

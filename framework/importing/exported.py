@@ -52,6 +52,7 @@ class ExportedSubscription:
     trigger: str = ""
     rows: bool = False
     schedule: bool = False
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class ExportedFilter:
     destination_id: str
     document: Mapping[str, JSON]
     source: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,36 @@ class CatalogueEntry:
     presets: tuple[Mapping[str, JSON], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TerraformResource:
+    """A resource or data source; *written* in configuration, where values may be expressions."""
+
+    kind: str
+    name: str
+    values: Mapping[str, Any] = field(repr=False)
+    written: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of an answer: what it lists, of which destinations, and the cursors of both pages."""
+
+    part: str
+    destination_ids: frozenset[str]
+    current: str
+    next: str
+    source: str
+
+
 @dataclass(slots=True)
 class Export:
     """Everything that several files hold; *notes* are about files and what is in none of these.
 
     *manifests* are `metadata.json` documents by slug, *documents* the number of documents that
     were read, *drafts* of those that are meant to be a `metadata.json` and lack something.
+    *resources* are Terraform's, until they are resolved. *pages* are those of lists, *unread* says
+    that something could not be read, *incomplete* are the IDs of destinations with filters missing.
     """
 
     destinations: list[ExportedDestination] = field(default_factory=list)
@@ -103,17 +129,38 @@ class Export:
     catalogue: list[CatalogueEntry] = field(default_factory=list)
     manifests: dict[str, JSON] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    resources: list[TerraformResource] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
     documents: int = 0
     drafts: int = 0
+    unread: bool = False
+    incomplete: set[str] = field(default_factory=set)
 
     def note(self, kind: NoteKind, where: str, text: str) -> None:
         """Add a note."""
         self.notes.append(Note(kind, where, text))
 
+    def cannot_read(self, where: str, text: str) -> None:
+        """Note something that could not be read, which may have held filters."""
+        self.unread = True
+        self.note("left out", where, text)
+
+    def missing_pages(self) -> list[Page]:
+        """Return the pages whose next page is not in the export."""
+        given = {(one.part, one.destination_ids, one.current) for one in self.pages}
+        nothing: frozenset[str] = frozenset()
+        return [
+            one
+            for one in self.pages
+            if one.next
+            and (one.part, one.destination_ids, one.next) not in given
+            and (one.part, nothing, one.next) not in given
+        ]
+
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to make a connection of."""
-        return not (self.destinations or self.subscriptions)
+        return not (self.destinations or self.subscriptions or self.resources)
 
 
 class HostExpression(str):
@@ -125,6 +172,16 @@ class HostExpression(str):
 def text_of(value: Any) -> str:
     """Return a text, or nothing for any other value."""
     return value if isinstance(value, str) else ""
+
+
+def switch_of(value: Any) -> bool | None:
+    """Return a value of `enabled`, which is on if it is missing; None if it is not known.
+
+    Terraform takes the texts `true` and `false`, too.
+    """
+    if value is None or isinstance(value, bool):
+        return value is not False
+    return {"true": True, "false": False}.get(text_of(value))
 
 
 def object_of(value: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from framework.definition import Field, FieldTable
 from framework.importing.exported import Note, NoteKind
-from framework.importing.secret_parts import is_secret, variable
+from framework.importing.secret_parts import is_secret, name_of, variable
 from framework.linting import setting_problems
 from framework.paths import JSON
 
@@ -83,12 +83,16 @@ class _Settings:
     def _value(self, value: JSON, field: Field | None, path: tuple[str, ...]) -> JSON:
         if isinstance(value, dict) and not (field and field.secret):
             table = (field.properties if field else None) or {}
+            name = name_of(value)
             return {
-                key: self._value(one, table.get(key), (*path, key)) for key, one in value.items()
+                key: self._value(
+                    one, table.get(key), (*path, *([name] if name and key == "value" else []), key)
+                )
+                for key, one in value.items()
             }
         if isinstance(value, list) and not (field and field.secret):
             return [self._value(one, None, (*path, str(n))) for n, one in enumerate(value, 1)]
-        if is_secret(path[-1], value, field) or is_secret(path[0], value, None):
+        if is_secret(path, value, field):
             return self._reference(path)
         return value.replace("${", "$${") if isinstance(value, str) else value
 

@@ -39,7 +39,7 @@ class KnownDestinations:
     def __init__(self, installed: Mapping[str, Destination], export: Export) -> None:
         self._installed = installed
         self._export = export
-        self._by_id = {one.id: one for one in export.catalogue if one.id}
+        self._by_id = {one.id: one for one in export.catalogue if one.id and one.slug}
 
     def slug_of(self, destination: ExportedDestination, given: str = "") -> str:
         """Return the slug of a destination, or nothing; *given* wins over what is exported."""

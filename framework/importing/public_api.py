@@ -18,12 +18,16 @@ from framework.importing.exported import (
     ExportedDestination,
     ExportedFilter,
     ExportedSubscription,
+    Page,
     object_of,
     objects_of,
+    switch_of,
     text_of,
 )
 from framework.paths import JSON
 
+_FILTER_KEYS: Final = frozenset({"title", "description", "if", "enabled", "actions"})
+"""Keys of a filter that mean something in connection files."""
 _TYPES: Final = {"HIDDEN": "string", "SELECT": "string", "MIXED": "object", "MAP": "object"}
 _KNOWN_TYPES: Final = frozenset(
     {"boolean", "datetime", "integer", "number", "object", "password", "string", "text"}
@@ -36,16 +40,19 @@ def read_answer(document: Mapping[str, JSON], source: str, export: Export) -> bo
     *source* names the file in notes.
     """
     if isinstance(document.get("errors"), list) and "data" not in document:
-        export.note("left out", source, "The file is an error answer of the API.")
+        export.cannot_read(source, "The file is an error answer of the API.")
         return True
     data = object_of(document.get("data")) or document
     found = [key for key in _PARTS if isinstance(data.get(key), dict | list)]
+    pagination = object_of(data.get("pagination"))
     for key in found:
-        for number, one in enumerate(objects_of(data[key])):
+        listed = objects_of(data[key])
+        for number, one in enumerate(listed):
             _PARTS[key](one, f"{source}, {key} {number + 1}", export)
-    if found and object_of(data.get("pagination")).get("next"):
-        text = "The answer is one page of several; give the following pages, too."
-        export.note("to check", source, text)
+        if pagination:
+            ids = frozenset(text_of(one.get("destinationId")) for one in listed)
+            here, following = (text_of(pagination.get(name)) for name in ("current", "next"))
+            export.pages.append(Page(key, ids, here, following, source))
     return bool(found)
 
 
@@ -58,7 +65,7 @@ def add_destination(one: Mapping[str, Any], source: str, export: Export) -> None
         ExportedDestination(
             id=text_of(one.get("id")),
             name=text_of(one.get("name")) or text_of(metadata.get("name")),
-            enabled=one.get("enabled") is not False,
+            enabled=_enabled(one, source, export),
             settings=object_of(one.get("settings")),
             source=source,
             slug=text_of(metadata.get("slug")),
@@ -74,12 +81,13 @@ def add_subscription(one: Mapping[str, Any], source: str, export: Export) -> Non
         ExportedSubscription(
             destination_id=text_of(one.get("destinationId")),
             name=text_of(one.get("name")),
-            enabled=one.get("enabled") is not False,
+            enabled=_enabled(one, source, export),
             mapping=object_of(one.get("settings")),
             source=source,
             action_slug=text_of(one.get("actionSlug")),
             action_id=text_of(one.get("actionId")),
             trigger=text_of(one.get("trigger")),
+            id=text_of(one.get("id")),
             rows=bool(one.get("modelId") or one.get("reverseETLModelId")),
             schedule=bool(schedule),
         )
@@ -88,7 +96,17 @@ def add_subscription(one: Mapping[str, Any], source: str, export: Export) -> Non
 
 def add_filter(one: Mapping[str, Any], source: str, export: Export) -> None:
     """Add a filter."""
-    export.filters.append(ExportedFilter(text_of(one.get("destinationId")), one, source))
+    destination_id, identifier = text_of(one.get("destinationId")), text_of(one.get("id"))
+    document = {key: value for key, value in one.items() if key in _FILTER_KEYS}
+    export.filters.append(ExportedFilter(destination_id, document, source, identifier))
+
+
+def _enabled(one: Mapping[str, Any], source: str, export: Export) -> bool:
+    """Return whether something is enabled; what only Terraform can compute counts as not."""
+    found = switch_of(one.get("enabled"))
+    if found is None:
+        export.note("disabled", source, "Whether it is enabled is not known (`enabled`).")
+    return found is True
 
 
 def add_metadata(one: Mapping[str, Any], source: str, export: Export) -> None:

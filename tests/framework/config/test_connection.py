@@ -226,7 +226,14 @@ def test_loading_lists_every_problem(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         (None, "1:1: The file cannot be read: No such file or directory."),
-        (b"a: 1\nb: \xff", "2:4: The text is not UTF-8."),
+        (b"a: 1\nb: \xff", "2:4: The text is not UTF-8. Save it as UTF-8."),
+        (
+            "a: 1".encode("utf-16"),
+            (
+                "1:1: The text is not UTF-8. "
+                "It is UTF-16: convert it, for example with `iconv -f UTF-16 -t UTF-8`."
+            ),
+        ),
         (b"#" * (1024 * 1024 + 1), "1:1: The document is larger than 1,024 KiB."),
     ],
 )

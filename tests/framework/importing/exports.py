@@ -31,12 +31,12 @@ class Workspace:
         if form == "answers":
             return [
                 {"data": {"destination": self._destination(entry)}},
-                {"data": {"subscriptions": [*map(self._answer, self.subscriptions)]}},
+                {"data": {"subscriptions": self._answers()}},
                 {"data": {"filters": [{"destinationId": "d1", **one} for one in self.filters]}},
             ]
         if form == "catalogue":
             listed = [self._destination({"id": entry["id"]})]
-            given = [{**self._answer(one), "actionSlug": None} for one in self.subscriptions]
+            given = [{**one, "actionSlug": None} for one in self._answers()]
             return [
                 {"data": {"destinations": listed, "pagination": {"current": "MA=="}}},
                 {"data": {"subscriptions": given}},
@@ -66,11 +66,14 @@ class Workspace:
             "metadata": metadata,
         }
 
+    def _answers(self) -> list[Json]:
+        return [self._answer(one, number) for number, one in enumerate(self.subscriptions)]
+
     @staticmethod
-    def _answer(one: Json) -> Json:
+    def _answer(one: Json, number: int) -> Json:
         action = one["action"]
         return {
-            "id": "x",
+            "id": f"x{number}",
             "name": one["name"],
             "actionId": f"id-{action}",
             "actionSlug": action,
