@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, Protocol
@@ -75,25 +76,31 @@ class BatchPerformer:
         self._audiences = connection.audiences if asked else None
         self._jobs = jobs
         self._job_calls = JobCalls(connection.hook_runner, jobs) if jobs else None
+        self._tracing = threading.Lock()
         self.sent: list[Sent] = []
 
     def perform(self, batch: Batch) -> Sequence[Result]:
         """Send a batch; return a result for each of its rows."""
         if not self._traced:
             return self._call(batch)
-        for row_id in batch.all_row_ids():
-            position, index = divmod(row_id, self._intake.row_ids.subscriptions)
-            self._intake.items[position, DELETION if batch.deletion else index].batch = len(
-                self.sent
-            )
         key = {} if batch.deletion else _key_of(self.subscription_of(batch), batch)
         with self._hook_runner.client.recorder.recording() as exchanges:
             sent = Sent(batch.action, key, len(batch.row_ids), batch.reason, exchanges)
-            self.sent.append(sent)
+            place = self._traced_as(batch, sent)
             results = self._call(batch)
         if previews := self._hook_runner.previews:
-            self.sent[self.sent.index(sent)] = replace(sent, preview=previews[-1].shown)
+            self.sent[place] = replace(sent, preview=previews[-1].shown)
         return results
+
+    def _traced_as(self, batch: Batch, sent: Sent) -> int:
+        """Keep what is sent of a batch; return its place, which the items of the rows name."""
+        with self._tracing:
+            place = len(self.sent)
+            self.sent.append(sent)
+        for row_id in batch.all_row_ids():
+            position, index = divmod(row_id, self._intake.row_ids.subscriptions)
+            self._intake.items[position, DELETION if batch.deletion else index].batch = place
+        return place
 
     def give_up(self, batch: Batch, progress: Sequence[Result]) -> Sequence[Result]:
         """Complete the results that a batch has so far, as a call exceeded its time limit."""

@@ -210,20 +210,21 @@ class Connection:
             raise ConfigurationError(f"{name} creates no audiences by itself.")
         return self.audiences
 
-    def deliver(self, events: Sequence[Event]) -> Report:
+    def deliver(self, events: Sequence[Event], *, threads: int = 0) -> Report:
         """Deliver *events* and return the record: one result per event and subscription.
 
-        Events whose job the partner finishes later are Accepted; see `poll`.
+        With *threads*, that many calls are made at one time, except for actions with jobs; order is
+        kept as in runs. Events whose job the partner finishes later are Accepted; see `poll`.
         Raises nothing that an event, the partner or the plugin can cause.
         """
-        keyed = self.hook_runner.asks_for("idempotency_key") or any(
-            one.action.poll for one in self.subscriptions
-        )
+        polls = any(one.action.poll for one in self.subscriptions)
+        keyed = polls or self.hook_runner.asks_for("idempotency_key")
         source = JobSource(None, self.label, digest_of_events(events)) if keyed else None
-        sender = Sender(self, traced=True, jobs=source, waits_for_jobs=False)
+        threads = 0 if polls else threads
+        sender = Sender(self, traced=True, jobs=source, waits_for_jobs=False, threads=threads)
         items = sender.items
         refused = sender.intake.add_one_by_one(enumerate(events))
-        for completions in (refused, *sender.flush()):
+        for completions in (refused, *sender.flush(), *(sender.close() if threads else ())):
             for one in completions:
                 for position in one.positions:
                     items[position, one.subscription].result = one.result

@@ -81,7 +81,8 @@ class Harness(Generic[_Sandbox_co]):
     the `cache` of hooks last as long as the harness, whose calls share them. With a *store*,
     tokens, IDs of audiences and what hooks keep are in it; without one, IDs of audiences last for
     one call, what hooks keep as long as the harness. Requests are repeated as *retry* says, by
-    default never. *features* are feature flags, which hooks can read.
+    default never. *features* are feature flags, which hooks can read. With *threads*, `run_batch`
+    makes that many calls at one time, for different batch keys, as `actions run --threads` does.
     The attribute `sandbox` has the class of the *sandbox* that is given; otherwise it is that of
     the destination, or None.
     Raises DefinitionError for an invalid plugin, UnknownNameError for an unknown slug.
@@ -100,6 +101,7 @@ class Harness(Generic[_Sandbox_co]):
         store: StateStore | None = None,
         retry: Retry | None = None,
         features: Mapping[str, Any] | None = None,
+        threads: int = 0,
     ) -> None: ...
 
     @overload
@@ -113,6 +115,7 @@ class Harness(Generic[_Sandbox_co]):
         store: StateStore | None = None,
         retry: Retry | None = None,
         features: Mapping[str, Any] | None = None,
+        threads: int = 0,
     ) -> None: ...
 
     def __init__(  # noqa: PLR0913 - each replaces one part of the connection
@@ -126,6 +129,7 @@ class Harness(Generic[_Sandbox_co]):
         store: StateStore | None = None,
         retry: Retry | None = None,
         features: Mapping[str, Any] | None = None,
+        threads: int = 0,
     ) -> None:
         self.plugin = _plugin(destination)
         found: Sandbox | None = None
@@ -140,6 +144,7 @@ class Harness(Generic[_Sandbox_co]):
         self._plugin_store = PluginStore(state, self.plugin.definition.slug)
         self._cache = Cache((clock or SystemClock()).monotonic)
         self._features = features
+        self._threads = threads
         self._retry = retry or Retry.never()
         given = found.settings() if found and settings is None else settings
         self.settings: Mapping[str, Any] = given or {}
@@ -188,7 +193,7 @@ class Harness(Generic[_Sandbox_co]):
     ) -> Ran:
         """Run an action for several events, as `run_action` does for one; results are in order."""
         connection = self.connect([self._subscription(action, mapping or {}, defaults=defaults)])
-        report = connection.deliver(events)
+        report = connection.deliver(events, threads=self._threads)
         results = tuple(item.result for item in report.items if item.result is not None)
         payloads = tuple(item.payload for item in report.items)
         return Ran(results, payloads, tuple(report.exchanges), report)

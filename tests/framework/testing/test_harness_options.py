@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, assert_type
@@ -174,3 +175,47 @@ def test_an_unknown_field_of_a_mapping_is_refused() -> None:
         pytest.raises(ConfigurationError, match="txet"),
     ):
         harness.run_action("send", said(), mapping={"txet": "x"})
+
+
+def test_calls_are_made_at_one_time() -> None:
+    """Two that wait for each other end; every item names the exchange of its own batch."""
+    meeting = threading.Barrier(2, timeout=30)
+
+    def meet(client: httpx.Client, payload: Message) -> None:
+        meeting.wait()
+        client.post(f"{ORIGIN}/messages", json={"text": payload.text})
+
+    events = [said(f"text {number}", room=f"room {number}") for number in range(4)]
+    with Harness(module(perform=meet), sandbox=Rooms, threads=2) as harness:
+        ran = harness.run_batch("send", events, defaults=True)
+    assert ran.results == (Delivered(200),) * 4
+    assert len(ran.requests) == 4
+    for number, item in enumerate(ran.report.items):
+        assert item.batch is not None
+        (exchange,) = ran.report.batches[item.batch].exchanges
+        assert exchange.to_json()["request"]["body"] == f'{{"text":"text {number}"}}'
+
+
+def test_an_exception_in_a_thread_is_raised() -> None:
+    def fail() -> None:
+        raise KeyError("room")
+
+    with (
+        Harness(module(perform=fail), sandbox=Rooms, threads=2) as harness,
+        pytest.raises(KeyError),
+    ):
+        harness.run_batch("send", [said("a", room="a"), said("b", room="b")], defaults=True)
+
+
+def test_calls_with_equal_batch_keys_are_made_one_after_the_other() -> None:
+    """However many threads there are."""
+    alone = threading.Lock()
+
+    def perform(client: httpx.Client) -> None:
+        assert alone.acquire(blocking=False)
+        client.post(f"{ORIGIN}/messages")
+        alone.release()
+
+    with Harness(module(perform=perform), sandbox=Rooms, threads=4) as harness:
+        ran = harness.run_batch("send", [said(str(one)) for one in range(20)], defaults=True)
+    assert ran.results == (Delivered(200),) * 20
