@@ -28,6 +28,7 @@ PAGES = [
 
 RUN = """
 README.md                   sh          4   tests/test_page_commands.py
+README.md                   sh          1   tests/test_readme.py
 README.md                   console     5   tests/test_readme.py
 README.md                   yaml        2   tests/test_readme.py
 README.md                   json        1   tests/test_readme.py
@@ -60,7 +61,7 @@ docs/generated-code.md      python      1   tests/reference_pages.py
 docs/hooks.md               python     13   tests/framework/catalogue/test_contract_page.py
 docs/intake.md              python      1   tests/test_page_commands.py
 docs/jobs.md                python      1   tests/test_page_commands.py
-docs/mappings.md            json       63   tests/framework/mapping/test_directives.py
+docs/mappings.md            json       64   tests/framework/mapping/test_directives.py
 docs/memberships.md         console     1   tests/test_page_commands.py
 docs/migrations.md          text        1   tests/test_migrations_page.py
 docs/migrations.md          yaml        1   tests/test_migrations_page.py
@@ -169,6 +170,8 @@ MENTIONED = sorted(set(texts()))
 
 def fault(line: str) -> str:
     """Return what is wrong with a mentioned command; nothing if it exists with its options."""
+    if "| actions " in line:
+        return "; ".join(filter(None, map(fault, line.split("| actions "))))
     command: click.Command = actions
     words = PLACEHOLDER.sub(" ", line).split()
     while words and isinstance(command, click.Group):

@@ -164,7 +164,8 @@ def test_readme_sets_the_variables_that_its_connection_needs(folder: Path) -> No
 
 @pytest.mark.usefixtures("folder")
 def test_readme_starts_a_relay_whose_store_is_shown(folder: Path) -> None:
-    relay, status, letters = commands(blocks(README, "sh")[2])
+    export, relay, status, letters = commands(blocks(README, "sh")[2])
+    assert export.startswith("export WRITE_KEY=")
     with started(places(relay, folder), "Intake") as lines:
         assert [line.partition(":")[0] for line in lines] == ["Metrics", "Intake"]
         assert "criteo" in typed(status)
@@ -172,7 +173,7 @@ def test_readme_starts_a_relay_whose_store_is_shown(folder: Path) -> None:
 
 
 def test_readme_keeps_an_audience_equal_to_a_list(folder: Path, criteo: str) -> None:
-    mirror, who, delete = commands(blocks(README, "sh")[3])
+    mirror, who, delete = commands(blocks(README, "sh")[4])
     (folder / "people.txt").write_text("ada@example.com\ngrace@example.com\n")
     assert "delivered" in typed(mirror + criteo, answer="y\n")
     assert "spring" in typed(who + criteo)
