@@ -1,4 +1,4 @@
-"""Edit a connection file: settings, switches and subscriptions, with references and comments kept.
+"""Edit a connection file: settings, switches, filters, subscriptions; with comments kept.
 
 Values that are equal to what the file says stay as they are written. Settings that hold secrets
 are only changed to references, such as `${env:NAME}`.
@@ -13,6 +13,7 @@ from typing import Any
 
 from framework.config.connection import SPELLINGS, ConnectionFile, SubscriptionItem
 from framework.config.document_edits import DocumentEdit, edited
+from framework.config.filter_edits import edited_filters
 from framework.config.yamltext import write_yaml
 from framework.definition import (
     MATCHING_KEY,
@@ -34,15 +35,14 @@ _OF_ROWS = {SYNC_MODE_KEY: "syncMode", MATCHING_KEY: "matchingKey"}
 class ConnectionDraft:
     """What a connection shall be: settings as they are used, subscriptions in wire form.
 
-    A mapping holds only what differs from the action's defaults. The filters of a file stay as they
-    are; *filters* are those of a new one.
+    A mapping holds only what differs from the action's defaults.
     """
 
     settings: Mapping[str, JSON] = field(repr=False)
     subscriptions: Sequence[Mapping[str, Any]]
     enabled: bool = True
     consent: Sequence[str] = ()
-    filters: Sequence[Mapping[str, JSON]] = ()
+    filters: Sequence[JSON] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def edit_connection(
     """Return the *text* of *file* with the content of *draft*.
 
     *file* may have outputs of hooks in its mappings that are kept elsewhere; they are not written.
-    Raises ConfigurationError if the text cannot be edited in place.
+    Raises ConfigurationError if filters are invalid, or if the text cannot be edited in place.
     """
     raw: dict[str, JSON] = file.node.plain()
     wanted = dict(raw)
@@ -78,9 +78,13 @@ def edit_connection(
         for one, at in zip(draft.subscriptions, kept, strict=True)
     ]
     _put(wanted, "subscriptions", subscriptions, [])
+    filters, same = edited_filters(file.filter_items, draft.filters)
+    if filters or file.filter_items:
+        _put(wanted, "filters", filters or None, None)
     if wanted == raw:
         return EditedConnection(text, left_out)
-    new = edited(text, file.file, [*_edits(raw, wanted, kept)])
+    places = {"subscriptions": kept, "filters": same}
+    new = edited(text, file.file, [*_edits(raw, wanted, places)])
     secrets = secret_texts(definition.settings_fields, file.settings)
     if any(one in new and one not in text for one in secrets if len(one) > 3):
         raise ConfigurationError("The edited file would hold a secret that the file refers to.")
@@ -103,38 +107,59 @@ def new_connection(definition: Destination, draft: ConnectionDraft) -> EditedCon
     document |= {} if draft.enabled else {"enabled": False}
     document["settings"] = settings
     document |= {"consent": {"categories": [*draft.consent]}} if draft.consent else {}
-    document |= {"filters": [dict(one) for one in draft.filters]} if draft.filters else {}
+    document |= {"filters": [*draft.filters]} if draft.filters else {}
     secrets = tuple(key for key, one in fields.items() if one.secret and draft.settings.get(key))
     text = write_yaml({**document, "subscriptions": subscriptions})
     return EditedConnection(text, secrets, variables)
 
 
 def _edits(
-    raw: Mapping[str, JSON], wanted: Mapping[str, JSON], kept: Sequence[int | None]
+    raw: Mapping[str, JSON],
+    wanted: Mapping[str, JSON],
+    places: Mapping[str, Sequence[int | None]],
 ) -> Iterator[DocumentEdit]:
-    """Yield what turns the document *raw* into *wanted*, of whose subscriptions some are kept."""
-    key = "subscriptions"
-    old, new = raw.get(key), wanted.get(key)
-    if isinstance(old, list) and old and isinstance(new, list) and new:
-        for index in reversed(range(len(old))):
-            if index in kept:
-                yield from differences(old[index], new[kept.index(index)], (key, index))
-        for index in reversed(range(len(old))):
-            if index not in kept:
-                yield DocumentEdit((key, index))
-        # New ones are the last: an item that was there keeps its place.
-        places = range(sum(one is not None for one in kept), len(new))
-        added = (one for one, at in zip(new, kept, strict=True) if at is None)
-        yield from (DocumentEdit((key, at), one) for at, one in zip(places, added, strict=True))
-        raw = {**raw, key: new}
+    """Yield what turns the document *raw* into *wanted*.
+
+    *places* are those of the items of its lists in the document, None for new ones.
+    """
+    for key, kept in places.items():
+        old, new = raw.get(key), wanted.get(key)
+        if isinstance(old, list) and old and isinstance(new, list) and new:
+            yield from _list_edits(old, new, kept, (key,))
+            raw = {**raw, key: new}
     yield from differences(raw, wanted)
 
 
+def _list_edits(
+    old: Sequence[JSON],
+    new: Sequence[JSON],
+    kept: Sequence[int | None],
+    path: tuple[str | int, ...],
+) -> Iterator[DocumentEdit]:
+    for index in reversed(range(len(old))):
+        if index in kept:
+            yield from differences(old[index], new[kept.index(index)], (*path, index))
+    for index in reversed(range(len(old))):
+        if index not in kept:
+            yield DocumentEdit((*path, index))
+    # New ones are the last: an item that was there keeps its place.
+    places = range(sum(one is not None for one in kept), len(new))
+    added = (one for one, at in zip(new, kept, strict=True) if at is None)
+    yield from (DocumentEdit((*path, at), one) for at, one in zip(places, added, strict=True))
+
+
 def differences(old: JSON, new: JSON, path: tuple[str | int, ...] = ()) -> Iterator[DocumentEdit]:
-    """Yield the edits of objects, member by member, that turn *old* into *new*."""
+    """Yield the edits of objects, member by member, that turn *old* into *new*.
+
+    Lists of objects are edited item by item if new ones are at their end.
+    """
+    if equal_json(old, new):
+        return
+    if isinstance(old, list) and isinstance(new, list):
+        yield from _in_list(old, new, path)
+        return
     if not (isinstance(old, dict) and isinstance(new, dict) and old and new):
-        if not equal_json(old, new):
-            yield DocumentEdit(path, new)
+        yield DocumentEdit(path, new)
         return
     if not old.keys() & new.keys() and path:
         yield DocumentEdit(path, new)
@@ -147,6 +172,26 @@ def differences(old: JSON, new: JSON, path: tuple[str | int, ...] = ()) -> Itera
     for key in old:
         if key not in new:
             yield DocumentEdit((*path, key))
+
+
+def _in_list(
+    old: Sequence[JSON], new: Sequence[JSON], path: tuple[str | int, ...]
+) -> Iterator[DocumentEdit]:
+    kept: list[int | None] = [*range(len(new))]
+    if len(old) != len(new):
+        kept = [*_ascending([_index(old, one) for one in new])]
+    added = kept.index(None) if None in kept else len(kept)
+    is_editable = bool(new and any(one is not None for one in kept)) and all(
+        isinstance(one, dict) for one in (*old, *new)
+    )
+    if is_editable and not any(at is not None for at in kept[added:]):
+        yield from _list_edits(old, new, kept, path)
+    else:
+        yield DocumentEdit(path, [*new])
+
+
+def _index(items: Sequence[JSON], wanted: JSON) -> int | None:
+    return next((at for at, one in enumerate(items) if equal_json(one, wanted)), None)
 
 
 def _put(document: dict[str, Any], key: str, value: JSON, default: JSON) -> None:

@@ -149,11 +149,22 @@ def _with_item(text: str, parent: Any, index: int, value: Any) -> str:
     if value is not MISSING:
         return text[:start] + json.dumps(value, ensure_ascii=False) + text[end:]
     if parent.flow_style:
-        raise LookupError(index)
+        return _without_item(text, parent, index)
     line = text.rfind("\n", 0, start) + 1
     if not _DASH.match(text[line:start]):
         raise LookupError(index)  # it shares its line with something else
     return text[:line] + text[_line_end(text, end) :]
+
+
+def _without_item(text: str, parent: Any, index: int) -> str:
+    """Return the text without an item of a list in flow style, and without its comma."""
+    items = parent.value
+    start, end = items[index].start_mark.index, _end(text, items[index])
+    if index + 1 < len(items):
+        end = items[index + 1].start_mark.index
+    elif index:
+        start = _end(text, items[index - 1])
+    return text[:start] + text[end:]
 
 
 def _appended(text: str, parent: Any, value: Any) -> str:
@@ -220,7 +231,11 @@ def _added(text: str, parent: Any, key: str, value: Any) -> str:
     at = _line_end(text, _pair_end(text, parent.value[-1]))
     head = text[:at] if text[:at].endswith("\n") else text[:at] + newline
     indent = " " * parent.value[0][0].start_mark.column
-    return f"{head}{indent}{_key_text(key, '')}: {written}{newline}{text[at:]}"
+    lines = [f"{_key_text(key, '')}: {written}"]
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        items = (line for one in value for line in _item_lines(one))
+        lines = [f"{_key_text(key, '')}:", *(f"  {line}" for line in items)]
+    return head + "".join(f"{indent}{line}{newline}" for line in lines) + text[at:]
 
 
 def _end(text: str, node: Any) -> int:

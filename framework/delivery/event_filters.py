@@ -37,10 +37,11 @@ _WORD: Final = 2**64
 class FilterStep:
     """An action of the filter called *filter* on one event, for people.
 
-    *matched* says whether the event meets the condition, *effect* what was done, in words; it is
-    empty if nothing was.
+    *index* is that of the filter in the connection, from 0. *matched* says whether the event meets
+    the condition, *effect* what was done, in words; it is empty if nothing was.
     """
 
+    index: int
     filter: str
     condition: str
     type: FilterType
@@ -50,6 +51,7 @@ class FilterStep:
     def to_json(self) -> dict[str, JSON]:
         """Return the step as a JSON object."""
         return {
+            "index": self.index,
             "filter": self.filter,
             "condition": self.condition,
             "type": self.type,
@@ -60,8 +62,9 @@ class FilterStep:
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """One action, compiled."""
+    """One action, compiled; *index* is that of its filter."""
 
+    index: int
     name: str
     condition: str
     action: FilterAction
@@ -78,7 +81,7 @@ class EventFilters:
     def __init__(self, filters: Sequence[DestinationFilter], permission: Permission) -> None:
         self._filters = tuple(one for one in filters if one.enabled)
         self._permission = permission
-        stages = [*_compiled(self._filters)]
+        stages = [*_compiled(filters)]
         self._stages = sorted(stages, key=lambda one: FILTER_TYPES.index(one.action.type))
 
     def __bool__(self) -> bool:
@@ -116,7 +119,8 @@ class EventFilters:
             matched = stage.matches(event)
             made = stage.effect(event, kept) if matched else kept
             effect = _effect_text(stage.action, kept, made) if matched else ""
-            yield FilterStep(stage.name, stage.condition, stage.action.type, matched, effect)
+            kind = stage.action.type
+            yield FilterStep(stage.index, stage.name, stage.condition, kind, matched, effect)
             if isinstance(made, Skipped):
                 return
             kept = made
@@ -149,15 +153,17 @@ class EventFilters:
 
 def _compiled(filters: Sequence[DestinationFilter]) -> Iterator[_Stage]:
     problems: list[str] = []
-    for number, one in enumerate(filters, 1):
-        name = one.title or f"number {number}"
+    for index, one in enumerate(filters):
+        if not one.enabled:
+            continue
+        name = one.title or f"number {index + 1}"
         try:
             matches = _condition(one.condition)
         except FrameworkError as error:
             problems.append(f"Filter `{name}`: {error}")
             continue
         for action in one.actions:
-            yield _Stage(name, one.condition, action, matches, _effect(name, action))
+            yield _Stage(index, name, one.condition, action, matches, _effect(name, action))
     if problems:
         raise ConfigurationError("\n".join(problems), problems)
 

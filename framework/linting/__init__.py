@@ -36,6 +36,9 @@ if TYPE_CHECKING:
         model_from_schema,
         model_from_spec,
     )
+    from framework.linting.filter_checks import (
+        filter_issues,
+    )
     from framework.linting.issues import (
         Issue,
         nearest,
@@ -71,6 +74,7 @@ _EXPORTS = {
     "counterfactual": "Change nearest_change",
     "current_mappings": "CurrentSubscription current_subscription_of",
     "event_models": "EVENT_TYPES EventModel model_from_sample model_from_schema model_from_spec",
+    "filter_checks": "filter_issues",
     "issues": "Issue nearest suggestion",
     "satisfiability": "HeldTrigger SearchResult find_event",
     "segment_differences": "Difference difference segment_matches",
@@ -104,6 +108,7 @@ __all__ = [
     "choose",
     "current_subscription_of",
     "difference",
+    "filter_issues",
     "find_event",
     "model_from_sample",
     "model_from_schema",

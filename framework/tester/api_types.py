@@ -76,7 +76,7 @@ class ConsentJson(Struct):
 
 class FilterActionJson(Struct):
     type: Annotated[str, about("DROP, SAMPLE, DROP_PROPERTIES or ALLOW_PROPERTIES.")]
-    percent: Omissible[Annotated[float, about("The share that SAMPLE keeps.", ge=0, le=1)]] = UNSET
+    percent: Omissible[Annotated[float, about("The share that SAMPLE keeps, from 0 to 1.")]] = UNSET
     path: Omissible[Annotated[str, about("The path whose value SAMPLE decides by.")]] = UNSET
     fields: Omissible[
         Annotated[dict[str, list[str]], about("Names of fields by the path of their object.")]
@@ -84,10 +84,13 @@ class FilterActionJson(Struct):
 
 
 class FilterJson(Struct, rename={"condition": "if"}):
-    """A destination filter, which events pass before subscriptions."""
+    """A destination filter, which events pass before subscriptions.
 
-    condition: Annotated[str, about("The trigger of its events, or `all`.", min_length=1)]
-    actions: Annotated[list[FilterActionJson], about("What it does.", min_length=1)]
+    `/api/validate` finds the problems of its values; other routes refuse them.
+    """
+
+    condition: Annotated[str, about("The trigger of its events, or `all`.")]
+    actions: Annotated[list[FilterActionJson], about("What it does; at least one.")]
     title: Omissible[Annotated[str, about("The name in reports.")]] = UNSET
     description: Omissible[Annotated[str, about("A note.")]] = UNSET
     enabled: Omissible[Annotated[bool, about("Whether it is enabled.")]] = UNSET
@@ -374,6 +377,7 @@ class NearestJson(Struct):
 class FilterStepJson(Struct):
     """An action of a filter on one event."""
 
+    index: Annotated[int, about("The filter's index in the connection, from 0.")]
     filter: Annotated[str, about("The title of the filter, or its number.")]
     condition: str
     type: str

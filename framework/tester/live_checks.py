@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from framework.definition import Destination
+from framework.definition import Destination, read_filter
 from framework.errors import FrameworkError, TriggerError
 from framework.linting import (
     Issue,
     check_exclusion,
     check_subscription,
     current_subscription_of,
+    filter_issues,
     model_from_spec,
     setting_problems,
     suggestion,
@@ -56,6 +57,20 @@ def diagnostics(chosen: Chosen) -> Iterator[dict[str, JSON]]:
             readable[number] = trigger
     yield from _names(chosen)
     yield from _exclusions(definition, chosen, readable)
+
+
+def filter_diagnostics(filters: Sequence[JSON]) -> Iterator[dict[str, JSON]]:
+    """Yield every finding about destination filters, which may be of the wrong form."""
+    for number, document in enumerate(filters):
+        found, problems = read_filter(document, f"filters[{number}]")
+        for one in problems:
+            yield _finding(("filters", number, *one.place), one.message, hint=one.hint)
+        for place, fault in filter_issues(found, model_from_spec()) if found else ():
+            told = ("filters", number, *place)
+            yield {
+                **_finding(told, fault.message, fault.severity, fault.hint, fault.code),
+                **({"offset": fault.offset} if place == ("if",) else {}),
+            }
 
 
 def _exclusions(

@@ -30,7 +30,7 @@ from framework.tester.problems_json import ApiRefusal
 _MOST_LETTERS: Final = 100
 _IDS: Any = Annotated[
     list[Annotated[str, about("The ID of a dead letter.", pattern=r"^[0-9a-f]{1,16}(?![\s\S])")]],
-    about("The letters to replay.", min_length=1, max_length=1_000),
+    about("Only these.", min_length=1, max_length=1_000),
 ]
 
 
@@ -85,6 +85,27 @@ _LETTER: Any = record(
     message=str,
     replay=Annotated[bool, about("Whether a replay is requested.")],
 )
+
+_SELECTED: Any = record(
+    "SelectedLetters",
+    *("connection", "subscription", "code"),
+    connection=_text("Only of this connection."),
+    subscription=_text("Only of this subscription."),
+    code=_text("Only with this code."),
+    until=Annotated[float, about("Only those that failed before, in seconds since 1970.")],
+    number=Annotated[int, about("How many these are; if it has changed, nothing is done.", ge=0)],
+)
+
+
+def _choice(name: str) -> Any:
+    """Return the type of a body that names dead letters, by their IDs or all that match."""
+    return record(
+        name,
+        *("ids", "matching"),
+        ids=_IDS,
+        matching=Annotated[_SELECTED, about("All that match, in place of IDs.")],
+    )
+
 
 OPERATIONS: Final = (
     Operation(
@@ -146,6 +167,8 @@ OPERATIONS: Final = (
             "DeadLetterList",
             letters=list[_LETTER],
             more=Annotated[bool, about("Whether there are further ones.")],
+            matching=Annotated[int, about("The number of those that match.")],
+            at=Annotated[float, about("When these were counted, in seconds since 1970.")],
             total=Annotated[int, about("The number of all dead letters of the store.")],
         ),
         record(
@@ -169,7 +192,15 @@ OPERATIONS: Final = (
         (409,),
         "Request that the relay delivers dead letters again, after newer events.",
         record("Replayed", requested=int),
-        record("ReplayBody", ids=_IDS),
+        _choice("ReplayBody"),
+    ),
+    Operation(
+        "drop",
+        "POST /api/store/drop",
+        (409,),
+        "Drop dead letters: they are deleted, and cannot be replayed any more.",
+        record("Dropped", dropped=int),
+        _choice("DropBody"),
     ),
 )
 
@@ -241,16 +272,20 @@ def _who(call: ApiRequest, store: EventStore) -> JSON:
 
 @_over_store
 def _dead_letters(call: ApiRequest, store: EventStore) -> JSON:
-    given = {
-        key: call.body[key] for key in ("connection", "subscription", "code") if key in call.body
-    }
-    letters = store.dead_letters
-    found = letters.list(DeadLetterFilter(**given), most=_MOST_LETTERS + 1)
+    which, letters, now = _filter(call.body), store.dead_letters, time.time()
+    found = letters.list(which, most=_MOST_LETTERS + 1)
     return {
         "letters": [_shown(one) for one in found[:_MOST_LETTERS]],
         "more": len(found) > _MOST_LETTERS,
+        "matching": letters.count(_filter(call.body, now)),
+        "at": now,
         "total": letters.count(),
     }
+
+
+def _filter(given: Mapping[str, Any], until: float | None = None) -> DeadLetterFilter:
+    names = ("connection", "subscription", "code")
+    return DeadLetterFilter(**{key: given[key] for key in names if key in given}, until=until)
 
 
 def _shown(letter: DeadLetter) -> dict[str, JSON]:
@@ -278,8 +313,26 @@ def _dead_letter(call: ApiRequest, store: EventStore) -> JSON:
 
 @_over_store
 def _replay(call: ApiRequest, store: EventStore) -> JSON:
-    ids = [int(one, 16) for one in call.body["ids"]]
-    return {"requested": store.dead_letters.replay(DeadLetterFilter(ids=ids))}
+    return {"requested": store.dead_letters.replay(_chosen(call, store))}
+
+
+@_over_store
+def _drop(call: ApiRequest, store: EventStore) -> JSON:
+    return {"dropped": store.dead_letters.drop(_chosen(call, store))}
+
+
+def _chosen(call: ApiRequest, store: EventStore) -> DeadLetterFilter:
+    """Return which letters a body names; raises ApiRefusal if the matching ones have changed."""
+    given = call.body.get("matching")
+    if (given is None) == ("ids" not in call.body):
+        raise ApiRefusal(400, "INVALID", "Name either `ids` or `matching`.")
+    if given is None:
+        return DeadLetterFilter(ids=[int(one, 16) for one in call.body["ids"]])
+    which = _filter(given, given["until"])
+    if (number := store.dead_letters.count(which)) != given["number"]:
+        message = f"The dead letters have changed: {number:,} match now. Load them again."
+        raise ApiRefusal(409, "CHANGED", message)
+    return which
 
 
 VIEWS: Final[Mapping[str, View]] = {
@@ -289,5 +342,6 @@ VIEWS: Final[Mapping[str, View]] = {
     "deadLetters": _dead_letters,
     "deadLetter": _dead_letter,
     "replay": _replay,
+    "drop": _drop,
 }
 """The function of each operation."""

@@ -44,7 +44,7 @@ from framework.tester import file_edits, partner_questions, runs, store_views
 from framework.tester.api_types import MAX_EVENTS
 from framework.tester.bodies import check_body
 from framework.tester.forms import definition_to_json
-from framework.tester.live_checks import caret, diagnostics
+from framework.tester.live_checks import caret, diagnostics, filter_diagnostics
 from framework.tester.openapi import openapi
 from framework.tester.operation import ApiRequest, View
 from framework.tester.problems_json import ApiRefusal
@@ -117,8 +117,12 @@ def _schemas(call: ApiRequest) -> JSON:
 
 
 def _validate(call: ApiRequest) -> JSON:
-    chosen = call.workspace.choose(call.body["connection"])
-    return {"diagnostics": hidden(list(diagnostics(chosen)), chosen.redactor.hide)}
+    given = call.body["connection"]
+    filters = given.get("filters", [])
+    # Filters of the wrong form are findings like others, not a refusal.
+    chosen = call.workspace.choose({**given, "filters": []})
+    found = [*filter_diagnostics(filters), *diagnostics(chosen)]
+    return {"diagnostics": hidden(found, chosen.redactor.hide)}
 
 
 def _trigger(call: ApiRequest) -> JSON:

@@ -197,6 +197,39 @@ def test_a_connection_may_have_filters(client: httpx.Client, connection: dict[st
     assert answer.json()["error"]["problems"][0].startswith("Filter `No lamps`: Expected a value")
 
 
+def test_steps_of_filters_name_their_place_in_the_connection(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    """Disabled filters count, so that a number means the same on the page and in a result."""
+    drop = {"if": "all", "actions": [{"type": "DROP"}]}
+    filtered = {**connection, "filters": [{**drop, "enabled": False}, drop]}
+    step = post(client, "explain", connection=filtered, event=EVENT)["filters"][0]
+    assert (step["index"], step["filter"]) == (1, "number 2")
+
+
+def test_problems_of_filters_are_found_in_their_place(
+    client: httpx.Client, connection: dict[str, Any]
+) -> None:
+    sample = {"type": "SAMPLE", "percent": 10}
+    fields = {"type": "DROP_PROPERTIES", "fields": {"context": ["ipp"]}}
+    filters = [
+        {"if": "", "actions": []},
+        {"if": 'event = "Ordered"', "actions": [{"type": "DROP"}, sample]},
+        {"if": "type ==", "actions": [fields]},
+    ]
+    found = post(client, "validate", connection={**connection, "filters": filters})["diagnostics"]
+    told = [one for one in found if one["pointer"].startswith("/filters")]
+    assert [(one["pointer"], one["severity"], one["code"]) for one in told] == [
+        ("/filters/0/if", "error", ""),
+        ("/filters/0/actions", "error", ""),
+        ("/filters/1/actions/1/percent", "error", ""),
+        ("/filters/2/if", "error", "AD411"),
+        ("/filters/2/actions/0/fields/context/0", "warning", "AD210"),
+    ]
+    assert told[2]["hint"] == "It is a share: write `0.1` for 10 percent."
+    assert told[3]["offset"] == 5
+
+
 def test_calls_do_not_leak_into_each_other(
     client: httpx.Client, connection: dict[str, Any]
 ) -> None:

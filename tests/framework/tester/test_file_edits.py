@@ -91,6 +91,22 @@ def test_edits_are_shown_then_saved(ask: Callable[..., httpx.Response], path: Pa
     assert now == saved["digest"]
 
 
+def test_filters_are_saved_and_removed(ask: Callable[..., httpx.Response], path: Path) -> None:
+    connection, digest = loaded(ask)
+    connection["filters"] = [{"title": "No lamps", "if": "all", "actions": [{"type": "DROP"}]}]
+    saved = ask(connection=connection, digest=digest, save=True).json()
+    added = '  - title: "No lamps"\n    if: all\n    actions: [{"type": "DROP"}]\n'
+    assert path.read_text() == f"{FILE}filters:\n{added}"
+    again, digest = loaded(ask)
+    assert (again["filters"], digest) == (connection["filters"], saved["digest"])
+    wrong = {**again, "filters": [{"if": "all", "actions": []}]}
+    refused = ask(connection=wrong, digest=digest, save=True)
+    assert refused.json()["error"]["message"] == "`filters[0].actions` is required."
+    del again["filters"]
+    assert ask(connection=again, digest=digest, save=True).json()["saved"] is True
+    assert path.read_text() == FILE
+
+
 def test_edits_made_elsewhere_are_never_overwritten(
     ask: Callable[..., httpx.Response], path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from framework.cli.app import actions
 from framework.config import load_connection
 from framework.plugins import Registry, load_plugins
-from framework.relay import SQLiteStore
+from framework.relay import DeadLetter, SQLiteStore
 from framework.tester import LocalServer
 from tests.framework.tester.filled_store import ADA, fill, member
 
@@ -88,11 +88,11 @@ def test_audiences_and_people_are_those_of_the_commands(asked: httpx.Client, fol
 def test_dead_letters_are_listed_shown_and_replayed(asked: httpx.Client) -> None:
     told = asked.post("/api/store/dead-letters", json={}).json()
     (letter,) = told["letters"]
-    assert (told["total"], told["more"]) == (1, False)
+    assert (told["total"], told["matching"], told["more"]) == (1, 1, False)
     assert (letter["code"], letter["message"], letter["replay"]) == ("NO_LIST", "Gone.", False)
     assert ADA not in json.dumps(told)
     none = asked.post("/api/store/dead-letters", json={"code": "OTHER"}).json()
-    assert (none["letters"], none["total"]) == ([], 1)
+    assert (none["letters"], none["matching"], none["total"]) == ([], 0, 1)
 
     whole = asked.get(f"/api/store/dead-letters/{letter['id']}").json()
     assert whole["event"] == member(ADA)
@@ -103,6 +103,65 @@ def test_dead_letters_are_listed_shown_and_replayed(asked: httpx.Client) -> None
     assert asked.post("/api/store/replay", json=asking).json() == {"requested": 1}
     (again,) = asked.post("/api/store/dead-letters", json={}).json()["letters"]
     assert again["replay"] is True
+
+
+@pytest.fixture
+def full(tmp_path: Path, serve: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
+    """Return a client of a tester whose store has more dead letters than are listed."""
+    with SQLiteStore(tmp_path / "full.db") as store:
+        store.append("live", [b"{}"], [None])
+        owner = store.own("spring", "live", from_start=True)
+        assert owner
+        codes = {number: "NO_LIST" if number <= 103 else "GONE" for number in range(1, 106)}
+        letters = [
+            DeadLetter(
+                connection="spring",
+                line=line,
+                subscription="Add",
+                event=b"{}",
+                code=code,
+                outcome={"outcome": "failed", "code": code},
+            )
+            for line, code in codes.items()
+        ]
+        owner.save(0, b"", letters)
+        server = serve(store=store)
+        with httpx.Client(base_url=f"{server.url}/api/store", headers=TOKEN, timeout=20) as client:
+            yield client
+        owner.release()
+
+
+def _letters(client: httpx.Client, **which: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.post("/dead-letters", json=which).json()
+    return found
+
+
+def test_chosen_dead_letters_are_dropped(full: httpx.Client) -> None:
+    first, second, *_ = [one["id"] for one in _letters(full)["letters"]]
+    assert full.post("/drop", json={"ids": [first, "ffffffff"]}).json() == {"dropped": 1}
+    told = _letters(full)
+    assert (told["total"], told["letters"][0]["id"]) == (104, second)
+
+
+@pytest.mark.parametrize(("act", "done"), [("drop", "dropped"), ("replay", "requested")])
+def test_all_matching_dead_letters_are_chosen_as_they_were_counted(
+    full: httpx.Client, act: str, done: str
+) -> None:
+    told = _letters(full, code="NO_LIST")
+    assert (len(told["letters"]), told["more"], told["matching"]) == (100, True, 103)
+    matching = {"code": "NO_LIST", "until": told["at"], "number": 103}
+    none = {"matching": {**matching, "until": 1.0, "number": 0}}
+    assert full.post(f"/{act}", json=none).json() == {done: 0}
+    other = full.post(f"/{act}", json={"matching": {**matching, "number": 102}})
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "CHANGED")
+    assert full.post(f"/{act}", json={"matching": matching}).json() == {done: 103}
+    assert _letters(full)["total"] == (2 if act == "drop" else 105)
+
+
+@pytest.mark.parametrize("body", [{}, {"ids": ["1"], "matching": {"until": 1, "number": 1}}])
+def test_dead_letters_are_named_in_one_way(full: httpx.Client, body: dict[str, Any]) -> None:
+    answer = full.post("/drop", json=body)
+    assert (answer.status_code, _letters(full)["total"]) == (400, 105)
 
 
 def test_without_a_store_there_are_no_pages(
