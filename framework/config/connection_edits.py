@@ -179,7 +179,12 @@ def _in_list(
 ) -> Iterator[DocumentEdit]:
     kept: list[int | None] = [*range(len(new))]
     if len(old) != len(new):
-        kept = [*_ascending([_index(old, one) for one in new])]
+        same = [_index(old, one) for one in new]
+        # An item that has changed is the one at its place.
+        changed = [at for at, one in enumerate(same) if one is None and at < len(old)]
+        for at in changed:
+            same[at] = None if at in same else at
+        kept = [*_ascending(same)]
     added = kept.index(None) if None in kept else len(kept)
     is_editable = bool(new and any(one is not None for one in kept)) and all(
         isinstance(one, dict) for one in (*old, *new)

@@ -29,9 +29,7 @@ def edited_filters(
     return told, kept
 
 
-def _kept(
-    items: Sequence[FilterItem], wanted: Sequence[DestinationFilter]
-) -> Iterator[int | None]:
+def _kept(items: Sequence[FilterItem], wanted: Sequence[DestinationFilter]) -> Iterator[int | None]:
     """Yield the index of the item that each filter was, in ascending order; or None.
 
     Equal filters decide; of those left, the next that has the title, the condition or the actions.

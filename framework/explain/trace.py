@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import Final, Literal, TypeAlias
 
@@ -46,6 +47,7 @@ MAX_REPEATED: Final = 50
 
 _EVERYTHING: Final = Path(())
 _INTERNAL: Final = "__segment_internal_"
+_MOST_HIDDEN: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +282,8 @@ def iterate_traces(
     """Yield the trace of each of *events*, from the *report* of their delivery."""
     batches: dict[int, dict[int, int]] = {}
     known: _Known = {}
+    # Traces of many events repeat conditions, names and values.
+    hide = lru_cache(maxsize=_MOST_HIDDEN)(connection.redactor.hide)
     items: dict[int, list[ReportItem]] = {}
     for item in report.items:
         items.setdefault(item.position, []).append(item)
@@ -292,7 +296,7 @@ def iterate_traces(
             (item,) = items[position]
             peers = _batch_peers(item, report, batches, firsts)
             deletion = DeletionTrace(peers, item.result)
-            yield EventTrace(position, event, (), None, deletion, hide=connection.redactor.hide)
+            yield EventTrace(position, event, (), None, deletion, hide=hide)
             continue
         subscriptions = tuple(
             _subscription_trace(compiled, item, _batch_peers(item, report, batches, firsts))
@@ -308,7 +312,7 @@ def iterate_traces(
             subscriptions,
             nearest,
             filters=tuple(connection.filters.steps(event)) if connection.filters else (),
-            hide=connection.redactor.hide,
+            hide=hide,
         )
 
 

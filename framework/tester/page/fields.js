@@ -1,9 +1,9 @@
 // One row for each field of a mapping, and expressions as lines of text.
 
 import { choicesControl, chosenIn } from "./choices.js";
-import { button, chip, fresh, h, inline, prose, same, short } from "./dom.js";
+import { button, chip, fresh, h, inline, plural, prose, same, short } from "./dom.js";
 import { choicesOf } from "./hooks.js";
-import { eventPaths, state, step } from "./state.js";
+import { eventPaths, on, state, step } from "./state.js";
 
 // Unfinished input of a subscription and its pane, which are restored when its card is drawn again.
 const drafts = new WeakMap();
@@ -17,9 +17,22 @@ export const told = ({ message, hint }) => [prose(message), hint ? [" ", prose(h
 
 export const placeIn = (subscription, ...steps) => ["/subscriptions", state.subscriptions.indexOf(subscription), ...steps.map(step)].join("/");
 
-export function at(...place) {
-  const start = placeIn(...place);
-  return state.diagnostics.filter(({ pointer }) => pointer === start || pointer.startsWith(`${start}/`));
+// The findings at a place of the connection, and inside of it.
+export const under = (start) => state.diagnostics.filter(({ pointer }) => pointer === start || pointer.startsWith(`${start}/`));
+
+export const at = (...place) => under(placeIn(...place));
+
+// How many findings there are at a place, also of a card that is closed.
+export function foundChip(place, signal) {
+  const node = h("span", {});
+  const tell = () => {
+    const found = under(place()).filter(({ severity }) => severity !== "hint");
+    const isBad = found.some(({ severity }) => severity === "error");
+    node.replaceChildren(...(found.length ? [chip(plural(found.length, isBad ? "problem" : "warning"), isBad ? "bad" : "warn")] : []));
+  };
+  tell();
+  on("diagnostics", tell, signal);
+  return node;
 }
 
 // The mapping in a text, or the problem of the text and its position.

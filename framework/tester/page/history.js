@@ -3,7 +3,7 @@
 import { later } from "./dom.js";
 import { changed, on, state } from "./state.js";
 
-const KEYS = ["settings", "subscriptions", "enabled", "consent", "text"];
+const KEYS = ["settings", "subscriptions", "filters", "enabled", "consent", "text"];
 const MOST = 100;
 const MOST_CHARACTERS = 20_000_000;
 
@@ -26,7 +26,8 @@ export function begin() {
   tell();
 }
 
-function record() {
+// What was edited until now is one edit; what follows is another, such as removing something.
+export function record() {
   if (!isChanged()) return;
   past.push(now);
   now = taken();

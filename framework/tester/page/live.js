@@ -1,7 +1,7 @@
 // The outcomes of a run in real time, filtered by the tester.
 
 import { follow } from "./api.js";
-import { button, fresh, h, later, outcomeChip, short } from "./dom.js";
+import { button, fresh, h, later, outcomeChip, prose, short } from "./dom.js";
 import { state } from "./state.js";
 
 const KINDS = ["delivered", "failed", "skipped", "unconfirmed", "waiting", "rejected"];
@@ -85,5 +85,5 @@ function rowOf(row) {
   const { line, messageId, subscription, outcome, message, reason, code, status } = row;
   const why = [status, code, message ?? reason].filter((one) => one !== undefined && one !== null).join(" · ");
   const id = messageId === null || messageId === undefined ? "–" : typeof messageId === "string" ? messageId : short(messageId);
-  return h("tr", {}, [String(line), outcomeChip(outcome), subscription ?? "–", id, why].map((cell, index) => h("td", { "data-column": COLUMNS[index] }, cell)));
+  return h("tr", {}, [String(line), outcomeChip(outcome), subscription ?? "–", id, prose(why)].map((cell, index) => h("td", { "data-column": COLUMNS[index] }, cell)));
 }

@@ -4,13 +4,14 @@ import { api, follow, takeToken, whileSeen } from "./api.js";
 import { button, chip, confirmed, h, later, plural, same, toast } from "./dom.js";
 import { eventView } from "./event.js";
 import { begin, history as edits, redo, undo } from "./history.js";
+import { deadLettersView } from "./letters.js";
 import { liveView } from "./live.js";
 import { mappingsView } from "./mappings.js";
 import { resultView } from "./result.js";
 import { savingRow } from "./saving.js";
 import { watchSandbox } from "./sandbox.js";
 import { settingsView } from "./settings.js";
-import { audiencesView, deadLettersView, relayView } from "./store.js";
+import { audiencesView, relayView } from "./store.js";
 import { actionOf, changed, connection, keepAddress, leave, on, ownMapping, readEvents, state, subscriptionOf, unpacked } from "./state.js";
 
 const STEPS = { catalogue: "Catalogue", settings: "Settings", mappings: "Mappings", event: "Event", result: "Result" };
@@ -51,11 +52,13 @@ function onward() {
 function drawBar() {
   const { definition } = state;
   const step = ([key, text], index) => h("li", {}, h("button", { type: "button", "aria-current": state.step === key ? "step" : undefined, disabled: !definition && key !== "catalogue", "data-step": key, title: `Alt ${index + 1}`, onclick: () => go(key) }, h("span", { class: "mark", "aria-hidden": "true" }, String(index + 1)), text));
+  const page = ([key, [text]]) => h("li", {}, h("button", { type: "button", "aria-current": state.step === key ? "step" : undefined, "data-step": key, onclick: () => go(key) }, text));
+  const pages = Object.entries(PAGES).filter(([, [, needed]]) => state.status?.[needed]).map(page);
   const modes = Object.entries(MODES).filter(([key]) => key !== "sandbox" || !definition || definition.hasSandbox).map(([key, text]) => button(text, () => { state.mode = key; changed("mode"); drawBar(); document.querySelector(`#bar [data-mode="${key}"]`).focus(); }, { "aria-pressed": String(state.mode === key), "data-mode": key }));
   const going = h("button", { type: "button", class: `primary ${state.mode === "live" ? "danger" : ""}`, id: "run", title: "Ctrl Enter", onclick: run, disabled: !definition }, state.mode === "live" ? "Run live" : "Run");
   document.getElementById("bar").replaceChildren(
     h("div", { class: "brand" }, h("strong", {}, definition?.name ?? "Local tester"), state.status?.connection && definition?.slug === state.status.connection.connection.destination ? h("span", { class: "quiet", title: state.status.connection.path }, state.status.connection.file, state.enabled ? null : " (disabled)") : null),
-    h("nav", { "aria-label": "Steps" }, h("ol", {}, Object.entries(STEPS).map(step), Object.entries(PAGES).filter(([, [, needed]]) => state.status?.[needed]).map(([key, [text]]) => h("li", {}, h("button", { type: "button", "aria-current": state.step === key ? "step" : undefined, "data-step": key, onclick: () => go(key) }, text))))),
+    h("nav", { "aria-label": "Steps" }, h("ol", {}, Object.entries(STEPS).map(step)), pages.length ? h("ol", {}, pages) : null),
     h("div", { class: "row run" }, h("div", { class: "row edits" }, button("Undo", () => undo(show), { kind: "link", id: "undo", disabled: !edits.canUndo, title: "Take back the last edit" }), button("Redo", () => redo(show), { kind: "link", id: "redo", disabled: !edits.canRedo })), definition ? h("div", { class: "segments", role: "group", "aria-label": "Target of requests" }, modes) : null, going));
   document.querySelector("#bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   document.body.dataset.mode = state.mode;
@@ -70,7 +73,7 @@ function choose(definition, given = {}) {
   state.settings = { ...Object.fromEntries(defaults), ...(given.settings ?? held.settings) };
   state.subscriptions = (given.subscriptions ?? held.subscriptions ?? definition.subscriptions).map(taken);
   state.consent = given.consent ?? held.consent?.categories ?? [];
-  state.filters = given.filters ?? held.filters ?? [];
+  state.filters = structuredClone(given.filters ?? held.filters ?? []);
   state.enabled = given.subscriptions ? given.enabled !== false : held.enabled !== false;
   // What an address holds was made from the file as it was then.
   state.base = given.subscriptions ? given.base ?? null : file?.digest ?? null;
@@ -79,7 +82,7 @@ function choose(definition, given = {}) {
   if (given.text) state.text = given.text;
   state.mode = Object.hasOwn(MODES, given.mode ?? "") ? given.mode : definition.hasSandbox ? "sandbox" : "dry";
   if (state.mode === "sandbox" && !definition.hasSandbox) state.mode = "dry";
-  Object.assign(state, { run: null, ran: [], refused: null, stale: false });
+  Object.assign(state, { run: null, ran: [], ranFilters: [], refused: null, stale: false });
   watchSandbox(document.getElementById("aside"));
   changed("diagnose");
   if (!state.text) firstEvent();
@@ -187,11 +190,12 @@ async function run() {
   document.body.classList.add("busy");
   state.stale = false;
   const { definition, step } = state;
+  const ranFilters = structuredClone(state.filters);
   const told = await api.run(connection(), given, state.mode).then((done) => ({ run: done, ran: given, refused: null }), (error) => ({ run: null, ran: [], refused: error }));
   running = false;
   document.body.classList.remove("busy");
   if (state.definition.slug !== definition.slug) return toast(`The run of ${definition.name} has ended, but another destination is selected now.`);
-  Object.assign(state, told, { selected: Math.min(state.selected, given.length - 1) });
+  Object.assign(state, told, { ranFilters, selected: Math.min(state.selected, given.length - 1) });
   if (state.step === step || state.step === "result") return go("result");
   return toast(told.refused ? "The run failed; see Result." : "The run is complete; see Result.", told.refused ? "bad" : "");
 }
@@ -239,9 +243,12 @@ async function caseIn(packed) {
   const given = await unpacked(packed);
   const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
   const isText = (value) => value === undefined || typeof value === "string";
+  const isNames = (names) => Array.isArray(names) && names.every((name) => typeof name === "string");
+  const isAction = (one) => isObject(one) && isText(one.type) && isText(one.path) && ["number", "undefined"].includes(typeof one.percent) && isObject(one.fields ?? {}) && Object.values(one.fields ?? {}).every(isNames);
+  const isFilter = (one) => isObject(one) && [one.title, one.description, one.if].every(isText) && Array.isArray(one.actions) && one.actions.every(isAction);
   const isSubscription = (one) => isObject(one) && isObject(one.mapping ?? {}) && [one.name, one.partnerAction, one.subscribe].every(isText);
   const { destination, settings = {}, consent = [], filters = [], subscriptions = [], text = "", base } = isObject(given) ? given : { destination: null };
-  if (!isText(destination) || !isObject(settings) || !Array.isArray(consent) || !consent.every((one) => one && typeof one === "string") || !Array.isArray(filters) || !filters.every(isObject) || !Array.isArray(subscriptions) || !subscriptions.every(isSubscription) || !isText(text) || !isText(base)) throw new Error("it was not created by this page.");
+  if (!isText(destination) || !isObject(settings) || !Array.isArray(consent) || !consent.every((one) => one && typeof one === "string") || !Array.isArray(filters) || !filters.every(isFilter) || !Array.isArray(subscriptions) || !subscriptions.every(isSubscription) || !isText(text) || !isText(base)) throw new Error("it was not created by this page.");
   return given;
 }
 
@@ -309,6 +316,14 @@ async function refresh() {
 for (const topic of ["settings", "subscriptions", "diagnose"]) on(topic, diagnose);
 for (const topic of ["mode", "history", "saved"]) on(topic, drawBar);
 on("run-wanted", run);
+on("filter-wanted", () => {
+  go("mappings");
+  const card = main.querySelectorAll(".filter")[state.wanted];
+  if (!card) return;
+  card.querySelector("details").open = true;
+  card.querySelector(".title").focus({ preventScroll: true });
+  card.scrollIntoView();
+});
 on("result", () => { if (state.step === "result") show("result"); });
 on("step", keepAddress);
 // A case in the address is opened; with a token alone the current page continues.

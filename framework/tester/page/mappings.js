@@ -1,21 +1,26 @@
-// One card for each subscription: its switch, its trigger with live results, its fields, its JSON.
+// The filters, and one card for each subscription: its switch, its trigger with live results, its fields, its JSON.
 
 import { api } from "./api.js";
-import { button, chip, fresh, h, inline, later, prose, same } from "./dom.js";
-import { jsonEditor, mappingCompletion, placeOf, triggerCompletion, triggerEditor } from "./editor.js";
-import { at, draftOf, fieldRow, placeIn, readMapping, standardOf, told } from "./fields.js";
+import { button, chip, fresh, h, later, same } from "./dom.js";
+import { jsonEditor, mappingCompletion, placeOf } from "./editor.js";
+import { at, draftOf, fieldRow, foundChip, placeIn, readMapping, standardOf, told } from "./fields.js";
+import { filtersPart } from "./filters.js";
+import { record } from "./history.js";
 import { hooksPart, rulesPart, syncModePart } from "./hooks.js";
 import { actionOf, changed, eventPaths, events, fullMapping, on, ownMapping, state, subscriptionOf } from "./state.js";
+import { triggerPart } from "./triggers.js";
 
 export function mappingsView(signal) {
   const draw = (subscription, open) => {
     const scope = new AbortController();
     signal.addEventListener("abort", () => scope.abort(), { signal: scope.signal });
     const drop = () => {
+      record();
       scope.abort();
       node.remove();
       state.subscriptions = state.subscriptions.filter((one) => one !== subscription);
       state.diagnostics = []; // they name subscriptions by number
+      document.getElementById("add-subscription").focus();
       changed("subscriptions");
       changed("diagnostics");
     };
@@ -27,7 +32,7 @@ export function mappingsView(signal) {
   return [
     h("h1", {}, "Mappings"),
     h("p", { class: "lead" }, "Each subscription selects events with its trigger and maps them to the fields of its action. ", judged(signal)),
-    connectionSwitch(), list, adder((subscription) => list.append(draw(subscription, true)))];
+    connectionSwitch(), filtersPart(signal), h("h2", { class: "group-title" }, "Subscriptions"), list, adder((subscription) => list.append(draw(subscription, true)))];
 }
 
 function connectionSwitch() {
@@ -59,6 +64,7 @@ function adder(put) {
     let name = action.title;
     for (let number = 2; taken.has(name); number += 1) name = `${action.title} ${number}`;
     const subscription = { name, partnerAction: action.slug, subscribe: action.trigger ?? 'type = "track"', mapping: {}, enabled: true, mappingVersion: action.mappingVersion ?? undefined };
+    record();
     state.subscriptions.push(subscription);
     put(subscription);
     changed("subscriptions");
@@ -79,10 +85,14 @@ function card(subscription, open, signal, drop) {
   const name = h("textarea", { class: "title", rows: "1", value: subscription.name, onkeydown: (event) => { if (event.key === "Enter") event.preventDefault(); }, "aria-label": "Subscription name", oninput: ({ target }) => { subscription.name = target.value.replace(/[\r\n]+/g, " "); changed("subscriptions"); } });
   const remove = button("Remove", drop, { kind: "link", "aria-label": `Remove subscription ${subscription.name}` });
   const about = h("ul", { class: "problems" });
-  const body = h("div", { class: "body" }, about, triggerPart(subscription, truth, signal), mappingPart(subscription, action, signal));
+  const trigger = triggerPart({
+    title: "Trigger", label: `Trigger of ${subscription.name}`, text: () => subscription.subscribe ?? "", truth, signal,
+    place: () => placeIn(subscription, "subscribe"), write: (text) => { subscription.subscribe = text; changed("subscriptions"); },
+  });
+  const body = h("div", { class: "body" }, about, trigger, mappingPart(subscription, action, signal));
   const fold = h("details", { open }, h("summary", {}, h("span", {}, `${action.title} `), h("code", {}, action.slug)), body);
   const node = h("section", { class: `card subscription${subscription.enabled === false ? " off" : ""}`, id, "aria-label": `Subscription ${subscription.name}` },
-    h("header", {}, switched, name, truth, remove), fold);
+    h("header", {}, switched, name, truth, foundChip(() => placeIn(subscription), signal), remove), fold);
   on("diagnostics", () => {
     const own = at(subscription).filter(({ pointer }) => !/^\/subscriptions\/\d+\/(subscribe|mapping)/.test(pointer));
     about.replaceChildren(...own.map((one) => h("li", { class: one.severity }, h("span", {}, told(one)))));
@@ -92,60 +102,6 @@ function card(subscription, open, signal, drop) {
 
 function unknown(subscription, drop) {
   return h("section", { class: "card subscription" }, h("header", {}, h("strong", {}, subscription.name), chip("unknown action", "bad"), button("Remove", drop, { kind: "link" })), h("p", { class: "quiet" }, `The action ${subscription.partnerAction} does not exist.`));
-}
-
-function triggerPart(subscription, truth, signal) {
-  const tree = h("div", { class: "tree" });
-  const problem = h("pre", { class: "caret", hidden: true, role: "alert" });
-  const remarks = h("ul", { class: "remarks" });
-  const editor = triggerEditor({
-    label: `Trigger of ${subscription.name}`,
-    doc: subscription.subscribe ?? "",
-    complete: triggerCompletion(eventPaths),
-    changed: (text) => { subscription.subscribe = text; changed("subscriptions"); judge(); },
-    signal,
-  });
-  const judge = later(120, async () => {
-    const { events: given } = events();
-    const asked = subscription.subscribe ?? "";
-    let answer;
-    try {
-      answer = await api.trigger(asked, given.slice(0, 100));
-    } catch (error) {
-      answer = { unknown: error.message, error: null, verdicts: [], remarks: [], canonical: null };
-    }
-    if (signal.aborted || asked !== (subscription.subscribe ?? "")) return;
-    problem.hidden = !answer.error && !answer.unknown;
-    problem.textContent = answer.error ?? answer.unknown ?? "";
-    editor.mark(answer.error ? [{ ...caretOf(answer, editor.text), severity: "error", message: answer.error.split("\n")[0] }] : []);
-    remarks.replaceChildren(...(answer.remarks ?? []).map((text) => h("li", {}, prose(text))));
-    const [first] = answer.verdicts;
-    const hits = answer.verdicts.filter(({ matched }) => matched).length;
-    const word = answer.unknown ? ["not evaluated", "warn"] : answer.error ? ["does not parse", "bad"] : !first ? ["no event", "idle"] : answer.verdicts.length === 1 ? (first.matched ? ["matches", "good"] : ["does not match", "idle"]) : [`matches ${hits} of ${answer.verdicts.length}`, hits ? "good" : "idle"];
-    truth.replaceChildren(chip(...word));
-    tree.replaceChildren(...(first && !answer.error ? [truthTree(first.tree)] : []));
-  });
-  judge();
-  on("events", judge, signal);
-  return h("div", { class: "part" }, h("h3", {}, "Trigger"), editor.host, problem, remarks, tree);
-}
-
-function caretOf({ offset }, text) {
-  if (offset === undefined || offset === null) return { from: 0, to: text.length };
-  const from = Math.max(0, Math.min(offset, text.length - 1));
-  return { from, to: from + 1 };
-}
-
-const SIGN = new Map([[true, ["✓", "good", "true"]], [false, ["✗", "bad", "false"]], [null, ["?", "warn", "neither true nor false"]]]);
-
-export function truthTree(tree) {
-  const [sign, mood, word] = SIGN.get(tree.truth);
-  const label = tree.parts ? (tree.join === "and" ? "all of" : tree.join === "or" ? "any of" : "not") : null;
-  return h("div", { class: `condition ${mood}` },
-    h("div", { class: "line" }, h("span", { class: "sign", "aria-hidden": "true" }, sign), h("span", { class: "unseen" }, `${word}: `),
-      label ? h("span", { class: "join" }, label) : h("code", {}, tree.condition),
-      (tree.saw ?? []).map((one) => h("span", { class: "saw" }, h("span", { class: "arrow", "aria-hidden": "true" }, "→ "), h("span", { class: "field" }, `${one.field} is `), "value" in one ? inline(one.value, 80) : h("em", {}, "missing")))),
-    tree.parts ? h("div", { class: "parts" }, tree.parts.map(truthTree)) : null);
 }
 
 function mappingPart(subscription, action, signal) {

@@ -1,15 +1,20 @@
 // The trace of each event as stages, from its trigger to its outcome.
 
 import { api } from "./api.js";
-import { MOODS, button, chip, copy, download, h, inline, outcomeChip, plural, pretty, problemList, prose, same, short, toast } from "./dom.js";
+import { MOODS, button, chip, copy, download, h, inline, later, outcomeChip, plural, pretty, problemList, prose, same, short, toast } from "./dom.js";
 import { named, written } from "./event.js";
 import { exchangeViews } from "./exchanges.js";
-import { truthTree } from "./mappings.js";
+import { filterLink } from "./filters.js";
 import { address, changed, connection, events, isLong, on, state } from "./state.js";
+import { truthTree } from "./triggers.js";
 
 const WHERE = { sandbox: "the sandbox", dry: "dry run, no requests sent", live: "the real partner" };
 const calling = ({ type, event, name }) => [event, name, type].find((text) => typeof text === "string") ?? "no type";
+const LONG = 90;
+const cut = (text) => (text.length > LONG ? `${text.slice(0, LONG - 1)}…` : text);
+const lasted = (milliseconds) => (milliseconds < 2_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1_000).toFixed(1)} s`);
 const MOST_LISTED = 200;
+const MOST_UNSEARCHED = 20;
 
 export function resultView(signal, run) {
   const { run: done, refused } = state;
@@ -51,7 +56,7 @@ const refusedView = (error) => h("section", { class: "verdict bad", role: "alert
 
 function summary(done) {
   const counts = Object.entries(done.counts).filter(([, number]) => number).map(([kind, number]) => chip(`${number.toLocaleString("en")} ${kind}`, MOODS[kind]));
-  return [plural(done.journeys.length, "event"), " · ", counts.length ? counts.flatMap((one, index) => (index ? [" ", one] : [one])) : "no outcome", ` · ${WHERE[done.mode]} · ${Math.round(done.milliseconds)} ms`];
+  return [plural(done.journeys.length, "event"), " · ", counts.length ? counts.flatMap((one, index) => (index ? [" ", one] : [one])) : "no outcome", ` · ${WHERE[done.mode]} · ${lasted(done.milliseconds)}`];
 }
 
 function exporting(done) {
@@ -78,20 +83,30 @@ function journeyList(done, selected, show) {
   const list = h("ol", { class: "events-list" });
   const told = marks(done.journeys);
   let kind = "all";
+  let words = "";
+  let most = MOST_LISTED;
+  const says = (journey) => `${journey.position + 1} ${calling(journey.event)} ${about(journey)} ${JSON.stringify(journey.event)}`.toLowerCase().includes(words);
   const draw = () => {
-    const chosen = done.journeys.filter(({ outcome }) => kind === "all" || outcome === kind);
-    list.replaceChildren(...chosen.slice(0, MOST_LISTED).map((journey) => h("li", {}, h("button", { type: "button", "aria-current": String(journey.position === state.selected), onclick: () => { show(journey.position); draw(); list.querySelector('[aria-current="true"]')?.focus(); } },
-      h("span", { class: "number" }, String(journey.position + 1)), h("span", { class: "what" }, calling(journey.event), h("span", { class: "quiet" }, [told.get(journey.position), about(journey)].filter(Boolean).join(" · "))), outcomeChip(journey.outcome)))));
-    if (chosen.length > MOST_LISTED) list.append(h("li", { class: "quiet" }, `and ${(chosen.length - MOST_LISTED).toLocaleString("en")} more`));
-    if (!chosen.length) list.append(h("li", { class: "quiet" }, "None."));
+    const chosen = done.journeys.filter((journey) => (kind === "all" || journey.outcome === kind) && (!words || says(journey)));
+    list.replaceChildren(...chosen.slice(0, most).map((journey) => h("li", {}, h("button", { type: "button", "aria-current": String(journey.position === state.selected), onclick: () => { show(journey.position); draw(); list.querySelector('[aria-current="true"]')?.focus(); } },
+      h("span", { class: "number" }, String(journey.position + 1)), h("span", { class: "what" }, cut(calling(journey.event)), h("span", { class: "quiet" }, [told.get(journey.position), about(journey)].filter(Boolean).map(cut).join(" · "))), outcomeChip(journey.outcome)))));
+    if (chosen.length > most) list.append(h("li", {}, button(`Show more of ${(chosen.length - most).toLocaleString("en")} others`, more, { kind: "link" })));
+    if (!chosen.length) list.append(h("li", { class: "quiet" }, "No event matches."));
   };
+  const more = () => {
+    const first = most;
+    most += MOST_LISTED;
+    draw();
+    list.children[first]?.querySelector("button").focus();
+  };
+  const search = done.journeys.length > MOST_UNSEARCHED ? h("input", { type: "search", "aria-label": "Search events", placeholder: "Search", oninput: later(150, () => { words = search.value.trim().toLowerCase(); most = MOST_LISTED; draw(); }) }) : null;
   state.selected = selected;
-  const filter = h("select", { "aria-label": "Filter events", onchange: ({ target }) => { kind = target.value; draw(); } }, kinds.map((one) => {
+  const filter = h("select", { "aria-label": "Filter events", onchange: ({ target }) => { kind = target.value; most = MOST_LISTED; draw(); } }, kinds.map((one) => {
     const number = one === "all" ? done.journeys.length : done.journeys.filter(({ outcome }) => outcome === one).length;
-    return h("option", { value: one }, `${one} (${number})`);
+    return h("option", { value: one }, `${one} (${number.toLocaleString("en")})`);
   }));
   draw();
-  return h("nav", { class: "card", "aria-label": "Events" }, filter, list);
+  return h("nav", { class: "card", "aria-label": "Events" }, filter, search, list);
 }
 
 const DELETION = "Deletion of a user";
@@ -102,7 +117,14 @@ function decisive({ legs, outcome }) {
   return same.find(({ trigger }) => trigger.matched) ?? same[0];
 }
 
-const about = (journey) => (journey.deletion ? DELETION : journey.nearest?.subscription ?? decisive(journey)?.subscription ?? "");
+const LEFT_OUT = ["FILTERED", "SAMPLED"];
+
+// The filter that has dropped an event: the last one that was asked.
+const droppedBy = ({ filters, legs }) => (filters?.length && legs.some(({ result }) => LEFT_OUT.includes(result.code)) ? filters.at(-1) : null);
+
+const titleOf = (step) => `Filter ${step.filter}`;
+
+const about = (journey) => (droppedBy(journey) ? titleOf(droppedBy(journey)) : journey.deletion ? DELETION : journey.nearest?.subscription ?? decisive(journey)?.subscription ?? "");
 
 const TELLING = [["messageId"], ["userId"], ["anonymousId"], ["context", "traits", "email"], ["traits", "email"], ["timestamp"]];
 const within = (event, path) => path.reduce((value, key) => value?.[key], event);
@@ -122,7 +144,13 @@ function marks(journeys) {
 }
 
 function journeyView(journey) {
-  const { deletion } = journey;
+  const { deletion, filters } = journey;
+  const dropping = droppedBy(journey);
+  const event = h("details", { class: "more event" }, h("summary", {}, h("strong", {}, `Event ${journey.position + 1}`), ` ${named(journey.event)} `, journey.messageId ? h("code", {}, String(journey.messageId)) : ""), pretty(journey.event, "Event"));
+  if (dropping) {
+    return [event, filters.length > 1 ? filtersView(filters.slice(0, -1)) : null,
+      h("div", { class: "leg", id: "leg" }, h("ol", { class: "timeline", "aria-label": `Trace of ${titleOf(dropping)}` }, filterStage(dropping, journey.event), outcomeStage({ ...journey.legs[0], problems: [] })))].filter(Boolean);
+  }
   const legs = deletion ? [{ ...deletion, subscription: DELETION, problems: [] }] : [...journey.legs];
   const nearest = legs.findIndex((leg) => leg.subscription === journey.nearest?.subscription);
   const start = nearest >= 0 ? nearest : Math.max(0, legs.indexOf(decisive(journey)));
@@ -134,15 +162,25 @@ function journeyView(journey) {
   const tabs = legs.map((leg, index) => h("button", { type: "button", "aria-pressed": "false", onclick: () => pick(index) }, h("span", {}, leg.subscription), outcomeChip(leg.result.outcome)));
   pick(start);
   return [
-    h("details", { class: "more event" }, h("summary", {}, h("strong", {}, `Event ${journey.position + 1}`), ` ${named(journey.event)} `, journey.messageId ? h("code", {}, String(journey.messageId)) : ""), pretty(journey.event, "Event")),
-    journey.filters ? filtersView(journey.filters) : null,
+    event, filters ? filtersView(filters) : null,
     journey.nearest ? nearestView(journey) : null,
     h("div", { class: "legs", role: "group", "aria-label": "Subscriptions" }, tabs), body].filter(Boolean);
 }
 
 function filtersView(steps) {
   return h("section", { class: "notice", "aria-label": "Filters" },
-    h("ul", {}, steps.map((step) => h("li", {}, h("strong", {}, step.filter), ` (${step.type}): `, prose(step.effect || "The condition is not met.")))));
+    h("ul", { class: "steps" }, steps.map((step) => h("li", {}, filterLink(titleOf(step), step.index), h("code", {}, step.type), h("span", { class: step.effect ? "" : "unmet" }, prose(step.effect || "The condition is not met."))))));
+}
+
+// The filter that has dropped the event, with its condition.
+function filterStage(step, event) {
+  const tree = h("div", { class: "tree" });
+  if (step.condition.trim() !== "all") {
+    api.trigger(step.condition, [event]).then(({ verdicts }) => { if (verdicts[0]) tree.replaceChildren(truthTree(verdicts[0].tree)); }, () => {});
+  }
+  return stage("filter", "idle", titleOf(step), `${step.type}, before any subscription`, [
+    step.condition.trim() === "all" ? h("p", {}, "The condition is ", h("code", {}, "all"), ", which every event meets.") : tree,
+    h("div", {}, filterLink("Open the filter", step.index, ""))]);
 }
 
 function nearestView({ nearest, position }) {

@@ -21,9 +21,11 @@ export const state = {
   revision: 0,
   run: null,
   ran: [],
+  ranFilters: [],
   refused: null,
   stale: false,
   selected: 0,
+  wanted: -1,
   schemas: {},
 };
 

@@ -1,12 +1,13 @@
-// The store of a relay: its connections, its audiences and its dead letters, as the commands show them.
+// The store of a relay: its connections and its audiences, as the commands show them.
 
 import { api } from "./api.js";
-import { button, chip, confirmed, fresh, h, plural, pretty, problemList, prose, table, toast } from "./dom.js";
+import { button, chip, fresh, h, plural, problemList, prose, table, toast } from "./dom.js";
 import { connection, state } from "./state.js";
 
 const EVERY = 2_000;
 const age = (seconds) => (seconds === null ? "–" : seconds < 120 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s` : `${Math.round(seconds / 60).toLocaleString("en")} min`);
-const refused = (error) => h("div", { class: "verdict bad", role: "alert" }, h("strong", {}, "Not shown"), h("span", {}, prose(error.message)), problemList(error));
+export const timeOf = (text) => text?.replace("+00:00", "Z") ?? "–";
+export const refused = (error) => h("div", { class: "verdict bad", role: "alert" }, h("strong", {}, "Not shown"), h("span", {}, prose(error.message)), problemList(error));
 
 export function relayView(signal) {
   const body = h("div", { class: "stack" }, h("p", { class: "quiet" }, "Loading…"));
@@ -51,7 +52,7 @@ export function audiencesView(signal) {
     try {
       const found = await api.ledgerAudience(one.id);
       if (signal.aborted) return;
-      const facts = [["Members", one.members], ["Confirmed in", found.confirmedIn], ["Confirmed out", found.confirmedOut], ["To be added", found.pendingIn], ["To be removed", found.pendingOut], ["First change", found.firstChange ?? "–"], ["Last change", found.lastChange ?? "–"], ["Unchanged events", one.unchangedEventsSent ? "are sent" : "are not sent"]];
+      const facts = [["Members", one.members], ["Confirmed in", found.confirmedIn], ["Confirmed out", found.confirmedOut], ["To be added", found.pendingIn], ["To be removed", found.pendingOut], ["First change", timeOf(found.firstChange)], ["Last change", timeOf(found.lastChange)], ["Unchanged events", one.unchangedEventsSent ? "are sent" : "are not sent"]];
       counts.replaceChildren(h("section", { class: "card", "aria-label": `Audience ${one.audience}` }, h("h2", {}, one.audience), h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, typeof value === "number" ? value.toLocaleString("en") : value)])), one.unchangedEventsSent ? h("p", { class: "help" }, prose(one.unchangedEventsSent)) : null));
     } catch (error) {
       toast(error.message, "bad");
@@ -74,7 +75,7 @@ function whoCard(signal) {
     if (!input.value.trim()) return;
     try {
       const { audiences } = await api.who(connection(), input.value);
-      if (!signal.aborted) found.replaceChildren(table("Memberships", ["Audience", "Connection", "Member", "Confirmed", "Since"], audiences.map((one) => [one.audience, one.connection, one.member ? "yes" : "no", one.confirmed ? "yes" : "no", one.since ?? "–"]), "The ledger does not know this person."));
+      if (!signal.aborted) found.replaceChildren(table("Memberships", ["Audience", "Connection", "Member", "Confirmed", "Since"], audiences.map((one) => [one.audience, one.connection, one.member ? "yes" : "no", one.confirmed ? "yes" : "no", timeOf(one.since)]), "The ledger does not know this person."));
     } catch (error) {
       if (!signal.aborted) found.replaceChildren(refused(error));
     }
@@ -82,67 +83,4 @@ function whoCard(signal) {
   return h("form", { class: "card form", autocomplete: "off", onsubmit: ask }, h("h2", {}, "Who is in which audience?"),
     h("div", { class: "entry" }, h("label", { for: id }, "Identifier"), input, h("p", { class: "help", id: `${id}-help` }, `An address or another identifier, in any form that ${state.definition.name} is sent. It is neither stored nor logged.`)),
     h("div", { class: "row" }, h("button", { type: "submit", class: "primary", id: "ask-who" }, "Show")), found);
-}
-
-export function deadLettersView(signal) {
-  const chosen = new Map();
-  const list = h("div", {});
-  const whole = h("div", { "aria-live": "polite" });
-  const count = h("p", { class: "quiet", role: "status" });
-  const filter = { connection: "", subscription: "", code: "" };
-  let shown = [];
-  const replay = button("Replay", () => again(), { id: "replay", disabled: true });
-  const tell = () => {
-    replay.textContent = chosen.size ? `Replay ${chosen.size}` : "Replay";
-    replay.disabled = !chosen.size;
-  };
-  const load = async () => {
-    const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value));
-    try {
-      const { letters, more, total } = await api.deadLetters(given);
-      if (signal.aborted) return;
-      shown = letters;
-      for (const id of chosen.keys()) if (!letters.some((one) => one.id === id)) chosen.delete(id);
-      count.textContent = `${plural(total, "dead letter")} in the store${more ? "; the first 100 that match are listed" : ""}.`;
-      list.replaceChildren(table("Dead letters", ["Choose", "Failed", "Connection", "Subscription", "Code", "Reason", "Event"], letters.map(row), "No dead letters."));
-      tell();
-    } catch (error) {
-      if (!signal.aborted) list.replaceChildren(refused(error));
-    }
-  };
-  const row = (one) => [
-    h("input", { type: "checkbox", checked: chosen.has(one.id), "aria-label": `Choose ${one.id}`, onchange: ({ target }) => { if (target.checked) chosen.set(one.id, one); else chosen.delete(one.id); tell(); } }),
-    one.failedAt.replace("+00:00", "Z"), one.connection, one.subscription, one.code ?? "–", h("span", {}, one.message ?? "–", one.replay ? [" ", chip("replay requested", "warn")] : null),
-    button("Show", () => show(one), { kind: "link", "aria-label": `Show the event of ${one.id}` })];
-  const show = async ({ id }) => {
-    try {
-      const { letter, event } = await api.deadLetter(id);
-      if (!signal.aborted) whole.replaceChildren(h("section", { class: "card", "aria-label": `Dead letter ${id}` }, h("h2", {}, `Dead letter ${id}`), pretty(letter, "Dead letter"), h("h3", {}, "Event"), pretty(event, "Event")));
-    } catch (error) {
-      toast(error.message, "bad");
-    }
-  };
-  const again = async () => {
-    const ids = [...chosen.keys()];
-    const told = ["The relay delivers them again, each in the subscription in which it failed.", "They are sent after newer events about the same person, and may undo their effect."];
-    if (!await confirmed(`Replay ${plural(ids.length, "dead letter")}?`, told, "Replay")) return;
-    try {
-      const { requested } = await api.replay(ids);
-      toast(`Requested for ${requested.toLocaleString("en")}; a running relay delivers them.`);
-      chosen.clear();
-      await load();
-    } catch (error) {
-      toast(error.message, "bad");
-    }
-  };
-  const text = (key, label) => {
-    const id = fresh("letters");
-    return h("div", { class: "entry" }, h("label", { for: id }, label), h("input", { id, type: "search", onchange: ({ target }) => { filter[key] = target.value.trim(); load(); } }));
-  };
-  const all = button("Choose all", () => { shown.forEach((one) => chosen.set(one.id, one)); list.querySelectorAll("input").forEach((one) => { one.checked = true; }); tell(); }, { kind: "link" });
-  load();
-  return [h("h1", {}, "Dead letters"), h("p", { class: "lead" }, "Events that failed permanently. They hold whole events, which are personal data; an event is loaded when it is shown."),
-    h("div", { class: "stack" }, h("section", { class: "card" },
-      h("div", { class: "row filters" }, text("connection", "Connection"), text("subscription", "Subscription"), text("code", "Code")),
-      h("div", { class: "row spread" }, count, h("div", { class: "row" }, all, button("Load again", load, { kind: "link" }), replay)), list), whole)];
 }

@@ -138,8 +138,7 @@ def test_only_the_lines_of_a_change_change(
 def test_a_first_filter_has_lines_of_its_own() -> None:
     new = edit(lambda it: it.append({"title": "Pages", **NEW}), PLAIN)
     assert new == PLAIN + (
-        "filters:\n  - title: Pages\n    if: 'type = \"page\"'\n"
-        '    actions: [{"type": "DROP"}]\n'
+        'filters:\n  - title: Pages\n    if: \'type = "page"\'\n    actions: [{"type": "DROP"}]\n'
     )
 
 

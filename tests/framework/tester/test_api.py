@@ -211,7 +211,7 @@ def test_problems_of_filters_are_found_in_their_place(
     client: httpx.Client, connection: dict[str, Any]
 ) -> None:
     sample = {"type": "SAMPLE", "percent": 10}
-    fields = {"type": "DROP_PROPERTIES", "fields": {"context": ["ipp"]}}
+    fields = {"type": "DROP_PROPERTIES", "fields": {"context": ["userAgnt"]}}
     filters = [
         {"if": "", "actions": []},
         {"if": 'event = "Ordered"', "actions": [{"type": "DROP"}, sample]},

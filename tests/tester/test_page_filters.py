@@ -1,0 +1,140 @@
+"""Destination filters on the page: edited, saved, told what is wrong, opened from a result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.framework.tester.filled_store import ADA, member
+from tests.tester.browser import CHROMIUM, Window
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="There is no Chromium; `make browser` installs it where it can."
+)
+
+FILE = """\
+destination: actions-criteo-audiences
+settings: {advertiser_id: "12345", client_id: an-app, client_secret: any}
+subscriptions:
+  - partnerAction: addUserToAudience
+filters:
+  # Asked for by Grace.
+  - title: No colleagues  # of ours
+    if: match(context.traits.email, "*@example.org")
+    actions: [{type: DROP}]
+  - if: all
+    enabled: false
+    actions:
+      - type: DROP_PROPERTIES  # nothing of machines
+        fields: {context: [ip]}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, window: Window, serve: Callable[..., str]) -> Path:
+    """Return a connection file that the window shows, at its mappings."""
+    file = tmp_path / "spring.connection.yaml"
+    file.write_text(FILE, encoding="utf-8")
+    window.page.goto(serve("--connection", str(file)))
+    window.page.wait_for_selector("#setting-client_id")
+    window.step("event")
+    events = [member(ADA), member("grace@example.org"), {"type": "page"}]
+    window.write("Events as JSON", "\n".join(map(json.dumps, events)))
+    window.step("mappings")
+    return file
+
+
+def _saved(window: Window) -> None:
+    window.page.click("#save-file")
+    with window.page.expect_response(lambda one: '"save":true' in (one.request.post_data or "")):
+        window.page.click("#confirm")
+
+
+def test_filters_are_edited_and_saved_with_their_comments(window: Window, file: Path) -> None:
+    page = window.page
+    first, second = page.locator(".filter").all()
+    expect(first.locator("summary")).to_have_text("drops the event")
+    expect(first.locator(".truth")).to_have_text("matches 1 of 3")
+    expect(second.locator("summary")).to_have_text("removes context.ip")
+    expect(second.locator(".truth")).to_have_text("every event")
+    second.get_by_role("switch").click()
+    second.get_by_label("Filter title").fill("Machines")
+    second.locator("summary").click()
+    second.get_by_label("Names, separated by commas").fill('ip, "a,b"')
+    second.get_by_role("button", name="Add an action").click()
+    second.get_by_label("Action 2", exact=True).select_option("SAMPLE")
+    second.get_by_label("Share, from 0 to 1").fill("0.5")
+    second.get_by_label("Decided by the value at").fill("userId")
+    wanted = "removes context.ip, context.a,b; keeps 50% of the events by userId"
+    expect(second.locator("summary")).to_have_text(wanted)
+    page.click("#add-filter")
+    expect(page.get_by_label("Filter title").nth(2)).to_be_focused()
+    window.write("Condition of filter number 3", 'type = "page"')
+    _saved(window)
+    parts = {
+        "  - if: all\n    enabled: false\n": "  - if: all\n    enabled: true\n",
+        "{context: [ip]}\n": '{context: ["ip", "a,b"]}\n'
+        "      - type: SAMPLE\n        percent: 0.5\n        path: userId\n    title: Machines\n"
+        '  - if: \'type = "page"\'\n    actions: [{"type": "DROP"}]\n',
+    }
+    expected = FILE
+    for old, new in parts.items():
+        expected = expected.replace(old, new)
+    assert file.read_text() == expected
+
+    remove = page.locator(".filter").get_by_role("button", name="Remove filter").first
+    remove.click()
+    expect(page.get_by_label("Filter title")).to_have_count(2)
+    page.click("#undo")
+    expect(page.get_by_label("Filter title").first).to_have_value("No colleagues")
+    expect(page.get_by_label("Filter title")).to_have_count(3)
+    for _ in range(3):
+        remove.click()
+    page.get_by_text("None: every event reaches the subscriptions.").wait_for()
+    _saved(window)
+    assert file.read_text() == FILE.partition("filters:")[0]
+
+
+def test_an_invalid_filter_is_told_where_it_is(window: Window, file: Path) -> None:
+    page = window.page
+    second = page.locator(".filter").nth(1)
+    second.locator("summary").click()
+    second.get_by_label("Action 1", exact=True).select_option("SAMPLE")
+    share = second.get_by_label("Share, from 0 to 1")
+    share.fill("10")
+    expect(second.locator(".filter-action .problem")).to_contain_text("write 0.1 for 10 percent")
+    expect(share).to_have_attribute("aria-invalid", "true")
+    expect(second.locator("header .chip").last).to_have_text("1 problem")
+    page.locator(".filter summary").first.click()
+    window.write("Condition of filter No colleagues", "type ==")
+    expect(page.locator(".filter .caret").first).to_contain_text("is not an operator")
+    window.write("Condition of filter No colleagues", 'context.traits.emial = "a"')
+    expect(page.locator(".filter .remarks").first).to_contain_text("emial")
+    page.click("#save-file")
+    page.locator(".toast.bad").get_by_text("must be from 0 to 1").wait_for()
+    assert file.read_text() == FILE
+    share.fill("0.1")
+    expect(second.locator(".filter-action .problem")).to_be_empty()
+    window.forgive("status of 400")
+
+
+def test_a_result_opens_the_filter_that_has_dropped_the_event(window: Window, file: Path) -> None:
+    assert file.exists()
+    page = window.page
+    page.click("#run")
+    row = page.locator(".events-list button").nth(1)
+    expect(row).to_contain_text("Filter No colleagues")
+    row.click()
+    expect(page.locator("[data-stage=filter]")).to_contain_text('"grace@example.org"')
+    assert "The filter No colleagues drops the event." in window.stage("outcome")
+    page.get_by_role("button", name="Open the filter").click()
+    expect(page.get_by_label("Filter title").first).to_be_focused()
+    expect(page.locator(".filter details").first).to_have_attribute("open", "")
+    page.get_by_role("button", name="Remove filter No colleagues").click()
+    window.step("result")
+    page.get_by_role("button", name="Open the filter").click()
+    page.locator(".toast").get_by_text("has been removed since this run").wait_for()
