@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from framework.errors import StorageError
 
@@ -23,11 +23,22 @@ def storage(what: str, path: str | Path, act: str) -> Iterator[None]:
         raise StorageError(f"{what} `{path}` cannot be {act}: {reason_of(error)}") from error
 
 
+ACCESS: Final = "Give the user that runs the command access to it and to its folder."
+"""What to do about a file that may not be read or written."""
+
+_WAYS_OUT: Final = {
+    errno.ENOSPC: "Free some space, then run the command again.",
+    getattr(errno, "EDQUOT", errno.ENOSPC): "Free some space, then run the command again.",
+    errno.EACCES: ACCESS,
+    errno.EPERM: ACCESS,
+    errno.EROFS: "Name a file on another one.",
+}
+
+
 def reason_of(error: OSError) -> str:
-    """Return the system's reason as a sentence, followed by what to do if the disk is full."""
-    reason = error.strerror or str(error)
-    full = error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-    return f"{reason}. Free some space, then run the command again." if full else f"{reason}."
+    """Return the system's reason as a sentence, followed by what to do about it, if it is known."""
+    way_out = _WAYS_OUT.get(error.errno or 0)
+    return " ".join(filter(None, [f"{error.strerror or error}.", way_out]))
 
 
 def open_private(path: str, flags: int) -> int:

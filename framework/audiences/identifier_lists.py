@@ -15,6 +15,7 @@ from typing import IO, Final, Self, cast
 
 from framework.errors import ConfigurationError, StorageError
 from framework.events import STANDARD_INPUT
+from framework.storage import reason_of
 
 MAX_LINE: Final = 65_536
 """Bytes of a line; a longer one is no identifier."""
@@ -56,8 +57,9 @@ class IdentifierList:
             with ExitStack() as stack:
                 file = self._open(stack)
                 yield from self._plain(file) if self._column is None else self._csv(file)
-        except (OSError, EOFError, gzip.BadGzipFile) as error:
-            raise StorageError(f"The list `{self.name}` cannot be read: {error}") from error
+        except (OSError, EOFError) as error:  # damaged gzip is one of these
+            reason = reason_of(error) if isinstance(error, OSError) else f"{error}."
+            raise StorageError(f"The list `{self.name}` cannot be read: {reason}") from error
 
     def _open(self, stack: ExitStack) -> IO[bytes]:
         if self._path == STANDARD_INPUT:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from framework.cli.connections import check_reading
 from framework.cli.installed import find_installed, plugins_print_to_stderr
-from framework.errors import ConfigurationError, StorageError
+from framework.errors import ConfigurationError
+from framework.storage import storage
 
 if TYPE_CHECKING:
     from framework.cli.connections import Opened
@@ -29,7 +30,7 @@ def write_generated_cases(connection: Path) -> Path:
 
     Each subscription has two, with all fields and with the required ones, whose expected results
     and requests are the actual ones. Raises ConfigurationError if there is such a file already,
-    StorageError if it cannot be written, click's Exit for an invalid connection.
+    StorageError if a file cannot be read or written, click's Exit for an invalid connection.
     """
     from framework.config import (  # noqa: PLC0415 - heavy, imported at first use
         read_connection,
@@ -42,7 +43,8 @@ def write_generated_cases(connection: Path) -> Path:
         raise ConfigurationError(
             f"`{path}` exists. Remove or rename it, or bring it up to date with --update."
         )
-    names = variables_in(connection.read_text(encoding="utf-8", errors="replace"))
+    with storage("The connection file", connection, "read"):
+        names = variables_in(connection.read_text(encoding="utf-8", errors="replace"))
     environment = dict.fromkeys(names, _PLACEHOLDER)
     environment |= _valid_placeholders(read_connection(connection, {**os.environ, **environment}))
     opened = check_reading(read_connection(connection, {**os.environ, **environment}), offline=True)
@@ -50,10 +52,8 @@ def write_generated_cases(connection: Path) -> Path:
         tests = list(_tests(opened))
     own = {} if ".connection." in connection.name else {"connection": connection.name}
     text = write_cases(tests, **own, **({"environment": environment} if environment else {}))
-    try:
+    with storage("The test file", path, "written"):
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"`{path}` cannot be written: {error.strerror}.") from None
     return path
 
 

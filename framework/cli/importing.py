@@ -13,7 +13,8 @@ from framework.cli import exits
 from framework.cli.findings import show_findings
 from framework.cli.installed import installed
 from framework.cli.terminal import echo
-from framework.errors import ConfigurationError, StorageError, UnknownNameError
+from framework.errors import ConfigurationError, UnknownNameError
+from framework.storage import storage
 
 if TYPE_CHECKING:
     from framework.definition import Destination
@@ -165,9 +166,7 @@ def _write(files: Mapping[Path, str]) -> None:
             "Name another folder with --out."
         )
     for path, text in files.items():
-        try:
+        with storage("The file", path, "written"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"`{path}` cannot be written: {error.strerror}.") from None
         echo(f"Wrote {path}")

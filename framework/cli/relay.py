@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -232,6 +232,7 @@ def _relay(options: RelayOptions, opened: Sequence[Opened], parts: _Parts) -> No
         running = Relay(store, routes, from_start=options.from_start, waits=waits)
         stack.enter_context(parts.monitoring.start(store, running, intake, say))
         stopping = stack.enter_context(interruptions())
+        stack.enter_context(_stopped_if_it_fails(running))
         running.start()
         if intake:
             intake.start()
@@ -251,6 +252,16 @@ def _relay(options: RelayOptions, opened: Sequence[Opened], parts: _Parts) -> No
     if not complete:
         _logger.warning("Some requests were not completed; the next relay sends them again.")
         raise click.exceptions.Exit(exits.INTERRUPTED)
+
+
+@contextmanager
+def _stopped_if_it_fails(running: Relay) -> Iterator[None]:
+    """Stop a relay because of an exception in the block, before its store is closed."""
+    try:
+        yield
+    except BaseException:
+        running.stop(0.0)
+        raise
 
 
 def _say(text: str, out: IO[str] | None) -> None:

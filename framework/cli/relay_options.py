@@ -98,7 +98,8 @@ def read_connections(
         named = None if Path(value).exists() else _STREAM.fullmatch(value)
         stream, path = (named[1], named[2]) if named else (_DEFAULT_STREAM, value)
         if not Path(path).is_file():
-            missing.append(f"File `{path}` does not exist.")
+            what = "is a directory" if Path(path).is_dir() else "does not exist"
+            missing.append(f"File `{path}` {what}.")
         found.append((stream, path))
     if missing:
         raise click.BadParameter("\n".join(missing), param=parameter)

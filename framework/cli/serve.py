@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import webbrowser
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from framework.cli.stores import StoreAddress, open_store, store_option
 from framework.cli.terminal import echo, is_shown, write_data
 
 if TYPE_CHECKING:
-    from framework.plugins import Registry
+    from framework.plugins import Plugin, Registry
     from framework.relay import EventStore
     from framework.tester import Mode, Setup
 
@@ -90,7 +90,15 @@ def serve(destination: str | None, **options: Any) -> None:
         setup = _setup(destination, options, store)
         if options["reference_api"] and setup.destination is None:
             raise click.UsageError("--reference-api requires a DESTINATION or a --connection.")
+        if options["sandbox"] and setup.destination is not None:
+            _check_sandbox(setup.registry.get(setup.destination))
         _serve(setup, options)
+
+
+def _check_sandbox(plugin: Plugin) -> None:
+    """Raise UsageError for a destination without a sandbox."""
+    if not plugin.implements("sandbox"):
+        raise click.UsageError(f"{plugin.definition.name} has no sandbox. Leave out --sandbox.")
 
 
 def _setup(destination: str | None, options: dict[str, Any], store: EventStore | None) -> Setup:
@@ -132,25 +140,30 @@ def _serve(setup: Setup, options: dict[str, Any]) -> None:
     if options["reference_api"] and setup.destination is not None:
         mode: Mode = "sandbox" if options["sandbox"] else "live"
         app = beside(app, reference_app(workspace, setup.destination, rules.names, mode))
-    server = LocalServer(app, host=options["host"], port=options["port"])
-    address = f"{server.url}/#token={rules.token}"
-    if is_shown(f"The tester is running at {server.url}/"):  # the log does not have the token
+    with closing(LocalServer(app, host=options["host"], port=options["port"])) as server:
+        _announce(server.url, rules.token, opens=not options["no_open"])
+        later = threading.Timer(_QUIET, warm_up, (workspace,))
+        later.daemon = True
+        later.start()
+        server.run()
+
+
+def _announce(url: str, token: str, *, opens: bool) -> None:
+    """Print the address of the page; open it in a browser, if that *opens* it."""
+    address = f"{url}/#token={token}"
+    if is_shown(f"The tester is running at {url}/"):  # the log does not have the token
         write_data(f"The tester is running at {address}\n".encode())
     echo("Stop it with Ctrl-C.")
-    if not options["no_open"]:
+    if opens:
         webbrowser.open(address)
-    later = threading.Timer(_QUIET, warm_up, (workspace,))
-    later.daemon = True
-    later.start()
-    server.run()
 
 
 def _serve_again(options: dict[str, Any]) -> None:
     """Serve from another process and restart it on changes, always with one port and token."""
     from framework.plugins import load_plugins  # noqa: PLC0415 - heavy, imported at first use
-    from framework.tester import new_token, serve_again  # noqa: PLC0415 - heavy
+    from framework.tester import new_token, serve_again, usable_port  # noqa: PLC0415 - heavy
 
-    port = options["port"] or _free_port(options["host"])
+    port = usable_port(options["host"], options["port"])
     command = [sys.executable, "-m", "framework", *sys.argv[1:], "--port", str(port)]
     token = os.environ.get(_TOKEN) or new_token()
     if not options["no_open"]:
@@ -167,12 +180,3 @@ def _watched(registry: Registry, path: str | None) -> list[Path]:
             file = Path(getattr(module, "__file__", None) or "missing")
             found.add(file.parent if file.name == "__init__.py" else file)
     return sorted(found)
-
-
-def _free_port(host: str) -> int:
-    import socket  # noqa: PLC0415 - needed here only
-
-    with socket.socket() as free:
-        free.bind((host, 0))
-        port: int = free.getsockname()[1]
-        return port

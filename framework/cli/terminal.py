@@ -144,7 +144,7 @@ def _parts(text: object) -> list[str]:
 def _write(
     parts: Sequence[str], *, err: bool, nl: bool = True, file: IO[str] | None = None
 ) -> None:
-    with written_output(err=err or file is not None):
+    with written_output(err=err, file=file):
         click.echo("".join(parts), file=file, err=err, nl=nl)
 
 
@@ -159,8 +159,8 @@ def write_data(data: bytes) -> None:
 
 
 @contextmanager
-def written_output(*, err: bool) -> Iterator[None]:
-    """Turn an OSError of standard output into a StorageError."""
+def written_output(*, err: bool, file: IO[str] | None = None) -> Iterator[None]:
+    """Turn an OSError of standard output, which may be *file*, into a StorageError."""
     try:
         yield
     except BrokenPipeError:
@@ -171,5 +171,5 @@ def written_output(*, err: bool) -> Iterator[None]:
         from framework.storage import reason_of  # noqa: PLC0415 - seldom needed
 
         with suppress(OSError, ValueError):  # so that Python does not write it again at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), (file or sys.stdout).fileno())
         raise StorageError(f"Standard output cannot be written: {reason_of(error)}") from error

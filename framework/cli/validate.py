@@ -18,7 +18,7 @@ from framework.cli.table_options import table_options, take_table_reading
 from framework.cli.terminal import echo
 from framework.errors import ConfigurationError, UnknownNameError
 from framework.nesting import read_json
-from framework.storage import storage, write_durably
+from framework.storage import reason_of, storage, write_durably
 
 if TYPE_CHECKING:
     from framework.config import Diagnostic, Reading
@@ -222,8 +222,8 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(f"`{path}` cannot be read: {reason}.") from None
+        reason = reason_of(error) if isinstance(error, OSError) else "It is not UTF-8 text."
+        raise ConfigurationError(f"`{path}` cannot be read: {reason}") from None
 
 
 def _json(text: str, place: str) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from framework.config.diagnostics import DiagnosticList, Spot
 from framework.config.nodes import DocumentNode
+from framework.storage import reason_of
 
 MAX_FILE_BYTES = 64 * 1024
 """Bytes of the largest file for `${file:PATH}`."""
@@ -93,8 +94,8 @@ class References:
         except UnicodeDecodeError:
             return self._refuse(name, "is not UTF-8 text", spot)
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "Invalid name"
-            return self._refuse(name, f"cannot be read: {reason}", spot)
+            reason = reason_of(error) if isinstance(error, OSError) else "Invalid name."
+            return self._refuse(name, f"cannot be read: {reason.removesuffix('.')}", spot)
         return text or self._refuse(name, "is empty", spot)
 
     def _refuse(self, name: str, why: str, spot: Spot) -> str:

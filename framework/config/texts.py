@@ -6,6 +6,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 from framework.config.diagnostics import DiagnosticList, Spot
+from framework.storage import reason_of
 
 
 def text_of(path: str | Path, max_bytes: int) -> tuple[str | None, DiagnosticList]:
@@ -15,8 +16,8 @@ def text_of(path: str | Path, max_bytes: int) -> tuple[str | None, DiagnosticLis
         with Path(path).open("rb") as file:
             content = file.read(max_bytes + 1)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "Invalid name"
-        unread.error("AD100", Spot(), f"The file cannot be read: {reason}.")
+        reason = reason_of(error) if isinstance(error, OSError) else "Invalid name."
+        unread.error("AD100", Spot(), f"The file cannot be read: {reason}")
         return None, unread
     if len(content) > max_bytes:
         return None, too_large(unread, max_bytes)

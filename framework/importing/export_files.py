@@ -14,6 +14,7 @@ from framework.importing.public_api import read_answer
 from framework.importing.terraform import read_terraform
 from framework.nesting import TOO_DEEP, read_json
 from framework.paths import JSON
+from framework.storage import reason_of
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """Bytes of the largest file."""
@@ -91,7 +92,7 @@ def _read_json(file: Path, export: Export) -> None:
         with file.open("rb") as opened:
             content = opened.read(MAX_BYTES + 1)
     except OSError as error:
-        export.cannot_read(str(file), f"The file cannot be read: {error.strerror}.")
+        export.cannot_read(str(file), f"The file cannot be read: {reason_of(error)}")
         return
     if len(content) > MAX_BYTES:
         export.cannot_read(str(file), f"The file is larger than {MAX_BYTES // 1024**2} MiB.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from framework.errors import ConfigurationError, StorageError, StoreFullError
-from framework.storage import storage, sync_folder
+from framework.storage import ACCESS, reason_of, storage, sync_folder
 
 APPLICATION_ID: Final = 0x41444556
 """Marks the database as ours (`ADEV`)."""
@@ -90,14 +90,16 @@ def failures(path: Path, act: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) in _FULL:
+        code: int = getattr(error, "sqlite_errorcode", 0)
+        if code in _FULL:
             raise StoreFullError(
                 f"The store `{path}` cannot be {act}: its disk is full. Free some space."
             ) from error
-        raise StorageError(f"The store `{path}` cannot be {act}: {error}.") from error
+        denied = code & 0xFF == sqlite3.SQLITE_READONLY
+        more = f" {ACCESS} SQLite keeps its log in the folder of the store." if denied else ""
+        raise StorageError(f"The store `{path}` cannot be {act}: {error}.{more}") from error
     except OSError as error:
-        reason = error.strerror or error
-        raise StorageError(f"The store `{path}` cannot be {act}: {reason}.") from error
+        raise StorageError(f"The store `{path}` cannot be {act}: {reason_of(error)}") from error
 
 
 class InPlace:

@@ -32,6 +32,9 @@ DELAY: Final = "sandbox.delay"
 
 _PIECE = 1 << 16
 _PHRASES = {one.value: one.phrase for one in HTTPStatus}
+_ANSWERING: Final = ("answer", "route", "resource")
+"""The methods of a sandbox of which it needs one; the last is for partners without HTTP."""
+
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 _HTML = b"<!doctype html><title>Please wait</title><h1>This is not the answer you expect</h1>"
 
@@ -140,6 +143,8 @@ class Sandbox:
     own_faults: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, clock: SandboxClock | None = None) -> None:
+        if all(getattr(type(self), one) is getattr(Sandbox, one) for one in _ANSWERING):
+            raise self._incomplete()
         self.clock: SandboxClock = clock or MovableClock()
         self.lock = threading.RLock()
         self.calls: Counter[str] = Counter()
@@ -149,7 +154,11 @@ class Sandbox:
     def answer(self, request: SandboxRequest) -> SandboxResponse:
         """Return the response to *request*, if `route` is not overridden."""
         del request
-        raise DefinitionError(
+        raise self._incomplete()
+
+    def _incomplete(self) -> DefinitionError:
+        """Return the error of a sandbox that answers nothing."""
+        return DefinitionError(
             f"The sandbox `{type(self).__name__}` needs the method `answer`, or `route`."
         )
 

@@ -16,6 +16,7 @@ from framework.schemas.manifest_schema import manifest_schema
 from framework.schemas.mapping_schema import mapping_schema
 from framework.schemas.reports import report_schema
 from framework.schemas.schema_parts import document
+from framework.storage import storage
 
 
 def schema_files(registry: Registry) -> dict[str, JSON]:
@@ -44,14 +45,15 @@ def schema_files(registry: Registry) -> dict[str, JSON]:
 def write_schemas(folder: Path, registry: Registry) -> list[str]:
     """Write missing and stale files in *folder*; return the names of the files written, sorted.
 
-    Files that are no longer published are kept; `stale_schemas` names them. Raises OSError.
+    Files that are no longer published are kept; `stale_schemas` names them. Raises StorageError.
     """
     files = schema_files(registry)
     written = [name for name in stale_schemas(folder, registry) if name in files]
     for name in written:
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_text(files[name]), encoding="utf-8", newline="\n")
+        with storage("The schema", path, "written"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_text(files[name]), encoding="utf-8", newline="\n")
     return written
 
 

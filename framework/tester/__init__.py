@@ -2,7 +2,7 @@
 
 from framework.tester.asgi import beside, tester_app
 from framework.tester.guard import Rules
-from framework.tester.local_server import LocalServer, host_names, new_token
+from framework.tester.local_server import LocalServer, host_names, new_token, usable_port
 from framework.tester.openapi import openapi
 from framework.tester.reloading import serve_again
 from framework.tester.segment_api import reference_app
@@ -22,5 +22,6 @@ __all__ = [
     "reference_app",
     "serve_again",
     "tester_app",
+    "usable_port",
     "warm_up",
 ]

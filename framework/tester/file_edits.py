@@ -23,7 +23,7 @@ from framework.config import (
 from framework.errors import FrameworkError
 from framework.explain import hidden
 from framework.paths import JSON
-from framework.storage import write_durably
+from framework.storage import reason_of, write_durably
 from framework.tester import api_types as api
 from framework.tester.api_types import about
 from framework.tester.operation import ApiRequest, Operation, View, record
@@ -139,7 +139,7 @@ def _saved(call: ApiRequest, known: KnownFile, edited: EditedConnection, chosen:
     try:
         write_durably(known.path, edited.text.encode())
     except OSError as error:
-        message = f"`{known.path}` cannot be written: {error.strerror}."
+        message = f"`{known.path}` cannot be written: {reason_of(error)}"
         raise ApiRefusal(409, "NOT_WRITTEN", message) from None
     told = _answer(edited, chosen, known)
     again = call.workspace.known_file(chosen.slug)

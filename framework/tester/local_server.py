@@ -64,7 +64,11 @@ class LocalServer:
         except KeyboardInterrupt:
             pass
         finally:
-            self._socket.close()
+            self.close()
+
+    def close(self) -> None:
+        """Free the address of a server that is not to run."""
+        self._socket.close()
 
     def __enter__(self) -> Self:
         self._server.config.load()
@@ -75,6 +79,16 @@ class LocalServer:
     def __exit__(self, *error: object) -> None:
         self._server.should_exit = True
         self._thread.join()
+
+
+def usable_port(host: str, port: int) -> int:
+    """Return a port that is free now, for 0 one that the system chooses.
+
+    Raises ConfigurationError if the address is in use.
+    """
+    with _bound(host, port) as tried:
+        found: int = tried.getsockname()[1]
+        return found
 
 
 def _bound(host: str, port: int) -> socket.socket:
