@@ -20,6 +20,7 @@ from framework.cli.connections import (
     rotated_tokens,
 )
 from framework.cli.delivery_options import patience_of
+from framework.cli.event_files import reaching
 from framework.cli.progress import WaitNotices, interruptions, progress_bar
 from framework.cli.run_options import (
     RunOptions,
@@ -398,15 +399,16 @@ def _deliver_file(shared: FileDeliverer, name: str, limit: int | None) -> FileDe
 
     options = shared.options
     with ExitStack() as stack:
-        source = stack.enter_context(
-            open_events(
-                name,
-                options.max_line,
-                unpack=options.unpack,
-                last_line=options.last_line,
-                table=options.table,
+        with reaching(name):
+            source = stack.enter_context(
+                open_events(
+                    name,
+                    options.max_line,
+                    unpack=options.unpack,
+                    last_line=options.last_line,
+                    table=options.table,
+                )
             )
-        )
         place = place_of(options, name)
         checkpoint = checkpoint_of(options, place, shared.serves)
         if checkpoint:
