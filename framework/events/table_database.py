@@ -118,9 +118,13 @@ class TableDatabase:
             self._open(name, source)
             if query is not None:
                 self._select(relation, source, query)
+        return self._known(source.name, relation)
+
+    def _known(self, name: str, relation: str) -> Table:
+        """Return the table of a relation, with its columns."""
         with self._reported():
             found = self._duckdb.execute(f"FROM {relation} LIMIT 0").description or []
-        return Table(source.name, relation, {one[0]: Column(one[0], one[1]) for one in found})
+        return Table(name, relation, {one[0]: Column(one[0], one[1]) for one in found})
 
     def _open(self, name: str, source: TableSource) -> None:
         """Make the table of a file known as `rows`, or a database the one that is used."""
@@ -177,11 +181,27 @@ class TableDatabase:
         return f"{columns} {number} {mixed}"
 
     def saved(self, table: Table, order: str) -> Path:
-        """Return a Parquet file with the rows of a table in an *order*, removed by `close`."""
+        """Return a Parquet file with the rows of a table in an *order*, removed by `close`.
+
+        Raises ConfigurationError for values that would not be the same in it, such as sums of
+        DuckDB, which it writes as floating-point numbers.
+        """
         with self._reported():
             self._duckdb.execute(
                 f"COPY (FROM {table.relation} AS n ORDER BY {order}) TO {text(self._saved)} "
                 "(FORMAT parquet, COMPRESSION zstd)"
+            )
+        saved = self._known(table.name, f"read_parquet({text(self._saved)})")
+        other = [
+            f"`{name}` ({column.type})"
+            for name, column in table.columns.items()
+            if str(saved.columns[name].type) != str(column.type)
+        ]
+        if other or self.digest(saved) != self.digest(table):
+            columns = ", ".join(other) or "intervals shorter than a millisecond"
+            raise ConfigurationError(
+                f"Parquet cannot hold these columns of `{table.name}` as they are: {columns}. "
+                "Cast them in --query, for example to bigint or text."
             )
         return Path(self._saved)
 

@@ -364,6 +364,34 @@ def test_a_database_of_sqlite_is_compared_with_files_of_other_types(
     assert rows(before, None, before=str(before)) == []
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("sum(1)", "`c` (HUGEINT). Cast them in --query"),
+        ("INTERVAL 1 MICROSECOND", "intervals shorter than a millisecond. Cast them"),
+        ("12345678901234567890::UBIGINT", ""),
+        ("[TIMESTAMPTZ '2026-03-09 10:00:00+01']", ""),
+        ("{'x': '[1]'::JSON, 'y': 1.5::DECIMAL(38, 2)}", ""),
+        ("INTERVAL 13 MONTH", ""),
+    ],
+)
+def test_a_snapshot_holds_the_same_events_or_is_refused(
+    tmp_path: Path, value: str, message: str
+) -> None:
+    """DuckDB writes some types to Parquet as others, which lose digits."""
+    source, saved = tmp_path / "crm.duckdb", tmp_path / "saved.parquet"
+    duckdb.connect(str(source)).close()
+    reading = TableReading(keys=("id",), query=f"SELECT 1 AS id, {value} AS c")
+    if message:
+        with pytest.raises(ConfigurationError) as caught:
+            save_table(str(source), reading, saved)
+        assert message in str(caught.value)
+        assert not saved.exists()
+        return
+    assert save_table(str(source), reading, saved) == 1
+    assert rows(saved, None) == rows(source, reading.query)
+
+
 def test_two_databases_are_compared_by_the_same_query(crm: Path, warehouse: str) -> None:
     other = crm.with_name("other.db")
     other.write_bytes(crm.read_bytes())
