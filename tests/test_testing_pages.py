@@ -1,4 +1,4 @@
-"""docs/sandboxes.md and docs/testing.md: files and commands are run, tables are the code's."""
+"""Pages for authors: files and commands are run, tables are the code's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rows(page: str, first: str) -> list[tuple[str, str]]:
     return [(one[0].strip("| "), one[1].strip("| ")) for one in cells]
 
 
-@pytest.mark.parametrize("page", ["sandboxes.md", "testing.md"])
+@pytest.mark.parametrize("page", ["dynamic-fields.md", "sandboxes.md", "testing.md"])
 def test_the_files_and_commands_of_a_page_work(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

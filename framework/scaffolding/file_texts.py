@@ -318,7 +318,7 @@ class PartnerSandbox(Sandbox):
         self.access |= {{key: str(settings[key]) for key in SETTINGS if key in settings}}
 {admitted}
     def describe(self, detail: str) -> dict[str, Any]:
-        """Return the number of {kind.kept}."""
+        """Return the number of {"accepted items" if kind.kept == "accepted" else kind.kept}."""
         del detail
         return {{"{kind.kept}": len(self.{kind.kept})}}
 

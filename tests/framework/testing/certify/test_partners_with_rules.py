@@ -37,6 +37,7 @@ class Contact(Payload):
 
     user: str = field("User ID", "Who it is.", mapping={"@path": "$.userId"})
     email: str = field("Email address", "Where.", mapping={"@path": "$.traits.email"})
+    list_id: str = field("List", "Chosen by the user, without a default.")
     traits: dict[str, Any] = field("Traits", "What else.", mapping={"@path": "$.traits"})
 
 
@@ -77,7 +78,10 @@ def contacts() -> ModuleType:
 
     @hookimpl
     def perform_batch(client: httpx.Client, payloads: Sequence[Contact]) -> list[Result]:
-        rows = [{"user": one.user, "email": one.email, **one.traits} for one in payloads]
+        rows = [
+            {"user": one.user, "email": one.email, "list": one.list_id, **one.traits}
+            for one in payloads
+        ]
         found = json_body(client.post(f"{HOST}/contacts", json=rows))
         return [DELIVERED if one == "ok" else Failed(409, "REFUSED", str(one)) for one in found]
 
@@ -94,4 +98,10 @@ def contacts() -> ModuleType:
 def test_an_address_that_another_contact_has_is_no_misalignment() -> None:
     """The rows of a check have different values in every field."""
     found = certify(contacts(), only=["alignment", "fields"])
+    assert [str(one) for one in found.findings] == []
+
+
+def test_a_required_field_may_be_left_to_the_user() -> None:
+    """Such as a list, which has no default mapping."""
+    found = certify(contacts(), only=["mappings", "generated events"])
     assert [str(one) for one in found.findings] == []
