@@ -60,6 +60,12 @@ def told(result: Result | None) -> str:
     return "delivered"
 
 
+_SENTENCE: Final = (
+    "The code of a failure has several words. Failed takes status, code and message, in this "
+    "order: the code is one word for programs, the message is for people."
+)
+
+
 def check_alignment(subject: Subject) -> Findings:
     """Yield rows whose result in a batch differs from the one they have alone."""
     for action in sampled(subject):
@@ -111,11 +117,19 @@ def check_defects(subject: Subject) -> Findings:
         for key, (_, path) in subject.fields_with_path(action).items():
             rows = [Change(path, w).apply(e) for w, e in zip(WEIRD, events, strict=True)]
             for row in rows:
-                for failed in subject.deliver(action, [row]).defects:
+                outcome = subject.deliver(action, [row])
+                for failed in outcome.defects:
                     if failed.code not in seen:
                         seen.add(failed.code)
                         text = f"An unusual value is {told(failed)}."
                         yield CertificateFinding(f"{action.slug}.{key}", text)
+                if _SENTENCE not in seen and any(map(_has_a_sentence_as_code, outcome.results)):
+                    seen.add(_SENTENCE)
+                    yield CertificateFinding(action.slug, _SENTENCE, warning=True)
+
+
+def _has_a_sentence_as_code(result: Result | None) -> bool:
+    return isinstance(result, Failed) and len(result.code.split()) > 1
 
 
 def check_sent(subject: Subject) -> Findings:

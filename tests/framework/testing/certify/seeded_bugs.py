@@ -64,6 +64,14 @@ BUGS = [
     # Results
     crm("swallows-errors", "retry classes", *attempt("return [Delivered()] * len(payloads)")),
     crm(
+        "code-and-message-swapped",
+        "unusual values",
+        (
+            'str(found.get("code") or "REFUSED"), str(found.get("why") or "Refused.")',
+            'str(found.get("why") or "Is refused."), str(found.get("code") or "REFUSED")',
+        ),
+    ),
+    crm(
         "sends-all-but-the-last",
         "sent",
         (
