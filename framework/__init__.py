@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         DeletionRequest,
         OAuthClientCredentials,
         OAuthRefreshToken,
+        PluginMetrics,
         PluginStore,
         Report,
         api_key,
@@ -115,8 +116,8 @@ _EXPORTS = {
     ),
     "delivery": (
         "BatchReport Cache ChoicesQuery Client Columns Connection DeletionRequest "
-        "OAuthClientCredentials PluginStore OAuthRefreshToken Report api_key basic bearer connect "
-        "json_body"
+        "OAuthClientCredentials PluginMetrics PluginStore OAuthRefreshToken Report api_key basic "
+        "bearer connect json_body"
     ),
     "errors": (
         "APIError ConfigurationError DefinitionError ErrorDescription FrameworkError "
@@ -185,6 +186,7 @@ __all__ = [
     "Payload",
     "PayloadValidationError",
     "Pending",
+    "PluginMetrics",
     "PluginStore",
     "PollCall",
     "Preset",

@@ -187,6 +187,7 @@ def perform(
     subscription: Subscription,
     features: Mapping[str, Any],
     audience_settings: Mapping[str, Any],
+    metrics: Any,
     store: Any,
     cache: Any,
     logger: logging.Logger,
@@ -216,6 +217,8 @@ def perform(
     *subscription* is the one that the event has matched, with its name, its ID, if it has one, and
     its mapping as it is saved: fields that it leaves out take their defaults. It is read only.
     *features* holds the feature flags of the connection by name: texts, numbers, booleans or None.
+    *metrics* counts what the destination does: `metrics.count("rows", 3, kind="new")`; see
+    `framework.PluginMetrics`.
     *store* keeps values across commands and processes; see `framework.PluginStore`. In dry runs and
     with the sandbox it lasts as long as the connection.
     *full_list* is True for the last call of a whole list, see `Audiences.full_sync`: everybody who
@@ -241,6 +244,7 @@ def perform_batch(
     subscription: Subscription,
     features: Mapping[str, Any],
     audience_settings: Mapping[str, Any],
+    metrics: Any,
     store: Any,
     cache: Any,
     logger: logging.Logger,

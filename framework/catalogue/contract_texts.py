@@ -244,6 +244,13 @@ ARGUMENT_TEXTS: Final[Mapping[str, ArgumentText]] = MappingProxyType(
             "True if the event adds to an audience, False if it removes, None if neither.",
         ),
         "memberships": ArgumentText("The membership of each payload: True, False or None."),
+        "metrics": ArgumentText(
+            'Counts what the destination does: `metrics.count("rows", 3, kind="new")`. The counts '
+            "are shown by `/metrics` of the relay, the summary of a run and the harness. Use few "
+            "names and few short values of labels, without personal data: above 50 names and 100 "
+            "different labels of a name, the rest is counted as `other` and `OTHER`.",
+            "PluginMetrics",
+        ),
         "naming": ArgumentText(
             "How the audience is named, such as `name` or `id`; empty if the destination chooses."
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,7 @@ from framework.cli.run_options import (
 from framework.errors import FrameworkError
 
 if TYPE_CHECKING:
-    from framework.delivery import Connection, KeptAudiences, KeptTokens, Preview
+    from framework.delivery import Connection, KeptAudiences, KeptTokens, MetricKey, Preview
     from framework.events import EventFile, Selection
     from framework.relay import ClaimedLedger, ConnectionIdentity, EventStore, Progress, Summary
     from framework.sandbox import Sandbox
@@ -61,15 +61,17 @@ class FileDeliveries:
     """The deliveries of several files: the runs over them, in order, and files not started.
 
     *error* ended the run over the first file of *not_started*, if any. *previews* are those of a
-    dry run, *serves* is the connection. *interrupted* is whether a signal ended it while files were
-    waited for, *left_out* the number of files that were completed so long ago that *runs* does not
-    hold them any more, and *left_out_code* the worst exit code of them.
+    dry run, *metrics* what the destination has counted, *serves* is the connection. *interrupted*
+    is whether a signal ended it while files were waited for, *left_out* the number of files that
+    were completed so long ago that *runs* does not hold them any more, and *left_out_code* the
+    worst exit code of them.
     """
 
     runs: list[FileDelivery] = field(default_factory=list)
     not_started: Sequence[str] = ()
     error: FrameworkError | None = None
     previews: Sequence[Preview] = ()
+    metrics: Mapping[MetricKey, int] = field(default_factory=dict)
     serves: ConnectionIdentity | None = None
     interrupted: bool = False
     left_out: int = 0
@@ -244,7 +246,7 @@ def deliver(
 def delivering(
     options: RunOptions, opened: Opened, sandbox: Sandbox | None, done: FileDeliveries
 ) -> Iterator[FileDeliverer]:
-    """Yield what the deliveries of all files share; keep the previews of a dry run in *done*."""
+    """Yield what the deliveries of all files share; keep its previews and metrics in *done*."""
     with ExitStack() as stack:
         store = stack.enter_context(options.store.open()) if options.store else None
         connection = stack.enter_context(_connection(options, opened, sandbox, store))
@@ -263,6 +265,7 @@ def delivering(
         state = _state(options, opened, store)
         yield FileDeliverer(options, opened, connection, stopping, serves, members, state)
         done.previews = connection.hook_runner.previews or ()
+        done.metrics = connection.metrics
 
 
 def _connection(

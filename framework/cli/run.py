@@ -44,7 +44,7 @@ from framework.cli.tables import print_table
 from framework.cli.terminal import echo, note, print_json
 
 if TYPE_CHECKING:
-    from framework.delivery import Preview
+    from framework.delivery import MetricKey, Preview
     from framework.relay import ConnectionIdentity
     from framework.sandbox import Sandbox
 
@@ -255,6 +255,7 @@ def _print(
         if sandbox:
             _print_requests(sandbox)
     _print_previews(deliveries.previews)
+    _print_metrics(deliveries.metrics)
     _print_end(deliveries, single=single)
     for one in deliveries.runs:
         _print_advice(one, options, deliveries.serves)
@@ -300,10 +301,28 @@ def _print_json(
         "destination": opened.file.destination,
         **(deliveries.runs[0].summary.to_json() if single else {"files": files}),
         **({} if single else {"notStarted": [*deliveries.not_started]}),
+        **({"metrics": _metrics(deliveries.metrics)} if deliveries.metrics else {}),
         "exitCode": deliveries.exit_code,
         **({"sandbox": sandbox.state()} if sandbox else {}),
     }
     print_json(document)
+
+
+def _metrics(metrics: Mapping[MetricKey, int]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "labels": dict(labels), "count": number}
+        for (name, labels), number in sorted(metrics.items())
+    ]
+
+
+def _print_metrics(metrics: Mapping[MetricKey, int]) -> None:
+    """Print what the destination has counted, if anything."""
+    if metrics:
+        from framework.delivery import metric_text  # noqa: PLC0415 - seldom needed
+
+        rows = [(metric_text(key), f"{number:,}") for key, number in sorted(metrics.items())]
+        echo()
+        print_table(("Counted by the destination", "Count"), rows)
 
 
 def _print_previews(previews: Sequence[Preview]) -> None:

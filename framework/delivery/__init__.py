@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from framework.delivery.permission import DeletionRequest, is_deletion
     from framework.delivery.pipeline import Connection
     from framework.delivery.plugin_calls import Implementation, Preview
+    from framework.delivery.plugin_metrics import MetricKey, PluginMetrics, metric_text
     from framework.delivery.plugin_store import PluginStore, keeps_state
     from framework.delivery.prepare import Intake
     from framework.delivery.prepared_rows import Prepared, RowIds
@@ -97,6 +98,7 @@ _EXPORTS = {
     "permission": "DeletionRequest is_deletion",
     "pipeline": "Connection",
     "plugin_calls": "Implementation Preview",
+    "plugin_metrics": "MetricKey PluginMetrics metric_text",
     "plugin_store": "PluginStore keeps_state",
     "prepare": "Intake",
     "prepared_rows": "Prepared RowIds",
@@ -156,10 +158,12 @@ __all__ = [
     "MemberChange",
     "MemberEvents",
     "Memberships",
+    "MetricKey",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
     "OfflinePlugin",
     "Patience",
+    "PluginMetrics",
     "PluginStore",
     "Prepared",
     "Preview",
@@ -194,6 +198,7 @@ __all__ = [
     "json_body",
     "keeps_state",
     "make_transport",
+    "metric_text",
     "network_allowed",
     "no_network",
     "seal",

@@ -35,6 +35,7 @@ from framework.delivery.offline import OfflinePlugin
 from framework.delivery.performing import HOOKS_THAT_SEND, HookRunner
 from framework.delivery.pipeline import Connection
 from framework.delivery.plugin_calls import Implementation
+from framework.delivery.plugin_metrics import PluginMetrics
 from framework.delivery.plugin_store import PluginStore
 from framework.delivery.rate_limits import RateLimits, RateStores, limits_of
 from framework.delivery.recognition import addresses_in
@@ -170,6 +171,7 @@ def connect(  # noqa: PLR0913 - each replaces one part of the connection
         guard=guard,
         audience_settings=audience_settings or {},
         features=_flags(features or {}),
+        metrics=PluginMetrics(redactor.text),
         store=store or PluginStore(MemoryState()),
         extend=extending.extended if extending else None,
         handover=Handover(always=offline or strict),

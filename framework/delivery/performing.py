@@ -37,6 +37,7 @@ from framework.delivery.identifier_mask import masking
 from framework.delivery.list_end import ListEnd
 from framework.delivery.permission import DeletionRequest, deletion_request
 from framework.delivery.plugin_calls import BatchInput, Implementation, Preview
+from framework.delivery.plugin_metrics import PluginMetrics
 from framework.delivery.plugin_store import PluginStore
 from framework.delivery.report import BatchReport
 from framework.delivery.result_checks import clean_json
@@ -83,6 +84,7 @@ class HookRunner:
     previews: list[Preview] | None = None
     audience_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     features: Mapping[str, Any] = field(default_factory=dict)
+    metrics: PluginMetrics = field(default_factory=PluginMetrics, repr=False)
     store: PluginStore = field(default_factory=lambda: PluginStore(MemoryState()), repr=False)
     extend: Callable[..., Client] | None = None
     guard: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
@@ -479,7 +481,7 @@ def distinct(results: Sequence[Result]) -> Sequence[Result]:
 
 _HOOKS: Final = ("identify", *HOOKS_THAT_SEND)
 _OF_CONNECTION: Final = frozenset(
-    {"client", "settings", "cache", "logger", "clock", "confide", "features", "store"}
+    {"client", "settings", "cache", "logger", "clock", "confide", "features", "store", "metrics"}
 )
 _OF_SUBSCRIPTION: Final = frozenset({"action", "sync_mode", "matching_key", "hook_outputs"})
 _OF_BATCH: Final = frozenset(

@@ -31,6 +31,7 @@ from framework.delivery.jobs import JobSource
 from framework.delivery.ledger import Ledger
 from framework.delivery.performing import HookRunner
 from framework.delivery.plugin_calls import Implementation
+from framework.delivery.plugin_metrics import MetricKey
 from framework.delivery.prepare import Intake
 from framework.delivery.recognition import digest_of, digest_of_events, public_values
 from framework.delivery.report import Failing, Report, ReportItem
@@ -375,6 +376,11 @@ class Connection:
     def statuses(self) -> Counter[int]:
         """The number of responses so far by status; 0 counts requests without a response."""
         return self.hook_runner.client.statuses
+
+    @property
+    def metrics(self) -> Counter[MetricKey]:
+        """What the destination has counted so far."""
+        return self.hook_runner.metrics.counts()
 
 
 def _check(found: object) -> ConnectionCheck:

@@ -23,7 +23,7 @@ from framework.relay import connection_statuses
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-    from framework.relay import EventStore, Relay
+    from framework.relay import EventStore, Relay, WorkerStatus
 
 ArrivalCounts = Callable[[], Mapping[tuple[str, str], int]]
 """Returns counts of an intake by kind and stream or code."""
@@ -90,7 +90,8 @@ class RelayMetrics(Collector):
             "Whether the connection is held by a failure.",
             labels=["connection"],
         )
-        for one in self._relay.workers():
+        workers = self._relay.workers()
+        for one in workers:
             for (subscription, outcome, code), number in one.results.items():
                 results.add_metric([one.connection, subscription, outcome, code], number)
             letters.add_metric([one.connection], one.dead_letters)
@@ -98,6 +99,7 @@ class RelayMetrics(Collector):
                 requests.add_metric([one.connection, str(status)], number)
             held.add_metric([one.connection], float(one.state == "held"))
         yield from (results, letters, requests, held)
+        yield from _of_plugins(workers)
 
     def _of_store(self) -> Iterator[Metric]:
         labels = ["connection", "stream"]
@@ -114,6 +116,24 @@ class RelayMetrics(Collector):
             oldest.add_metric(values, one.oldest or 0.0)
             letters.add_metric(values, one.dead_letters)
         yield from (waiting, oldest, letters)
+
+
+def _of_plugins(workers: Iterable[WorkerStatus]) -> Iterator[Metric]:
+    """Yield what destinations have counted; those that use one name share its labels."""
+    found = [
+        (name, dict(labels), one.connection, number)
+        for one in workers
+        for (name, labels), number in one.metrics.items()
+    ]
+    for name in sorted({name for name, *_ in found}):
+        rows = [row for row in found if row[0] == name]
+        labels = sorted({label for _, given, _, _ in rows for label in given})
+        family = CounterMetricFamily(
+            f"actions_plugin_{name}", "Counted by the destination.", labels=["connection", *labels]
+        )
+        for _, given, connection, number in rows:
+            family.add_metric([connection, *(given.get(label, "") for label in labels)], number)
+        yield family
 
 
 class MonitoringServer:

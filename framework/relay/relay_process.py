@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from framework.dates import read_date
 from framework.errors import ConfigurationError
@@ -16,6 +16,7 @@ from framework.relay.spread import Spread
 from framework.relay.worker import RelayRoute, RelayWorker, WorkerState
 
 if TYPE_CHECKING:
+    from framework.delivery import MetricKey
     from framework.relay.event_store import CursorStatus, EventStore
     from framework.relay.relay_counts import CountKey
 
@@ -36,6 +37,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     results: Mapping[CountKey, int]
     dead_letters: int
     statuses: Mapping[int, int]
+    metrics: Mapping[MetricKey, int] = field(default_factory=dict)
 
 
 class ConnectionStatus(Struct, frozen=True, kw_only=True):
@@ -158,6 +160,7 @@ class Relay:
                 results=one.counts.results(),
                 dead_letters=one.counts.dead_letters,
                 statuses=one.statuses(),
+                metrics=one.metrics(),
             )
             for one in self._workers
         ]

@@ -34,7 +34,7 @@ from framework.relay.stream_checkpoint import StreamCheckpoint
 from framework.relay.stream_session import StreamSession
 
 if TYPE_CHECKING:
-    from framework.delivery import Connection, Ledger, MemberChange, RateStores
+    from framework.delivery import Connection, Ledger, MemberChange, MetricKey, RateStores
     from framework.events import Position
     from framework.relay.event_store import EventStore, Owner
     from framework.relay.ledger_store import Doubt
@@ -117,6 +117,7 @@ class RelayWorker:
         self._errors = self._refusals = 0
         self._session: StreamSession | None = None
         self._past_statuses: Counter[int] = Counter()
+        self._past_metrics: Counter[MetricKey] = Counter()
         self._doubts: list[Doubt] = []
         self._next_doubts = 0.0
         self._connection = route.open_connection(store.rates, store.state)
@@ -168,6 +169,10 @@ class RelayWorker:
     def statuses(self) -> dict[int, int]:
         """Return the number of responses by status; 0 counts requests without one."""
         return dict(self._past_statuses + self._connection.statuses)
+
+    def metrics(self) -> dict[MetricKey, int]:
+        """Return what the destination has counted."""
+        return dict(self._past_metrics + self._connection.metrics)
 
     def close(self) -> None:
         """Close the connection and release it."""
@@ -409,6 +414,7 @@ class RelayWorker:
             return
         before, self._connection = self._connection, opened
         self._past_statuses += before.statuses
+        self._past_metrics += before.metrics
         before.close()
         if self._owner:
             opened.hook_runner.client.guard(fence(self._owner, self._lose))

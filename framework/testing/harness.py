@@ -282,6 +282,15 @@ class Harness(Generic[_Sandbox_co]):
         connection.deliver(events)
         return [one.shown for one in connection.hook_runner.previews or ()]
 
+    def counted(self, name: str, **labels: str) -> int:
+        """Return what the destination has counted under *name* with *labels*, others added up."""
+        return sum(
+            number
+            for connection in self._open
+            for (found, given), number in connection.metrics.items()
+            if found == name and labels.items() <= dict(given).items()
+        )
+
     def audience_size(self, name: str, naming: str = "") -> Mapping[str, Any]:
         """Return what the hook `audience_size` returns for an audience."""
         connection = self.connect([])

@@ -26,6 +26,7 @@ from framework.delivery import (
     Client,
     Connection,
     OAuthRefreshToken,
+    PluginMetrics,
     PluginStore,
     bearer,
 )
@@ -346,6 +347,7 @@ BY_TYPE = {
     "client": Client,
     "cache": Cache,
     "store": PluginStore,
+    "metrics": PluginMetrics,
     "logger": logging.Logger,
     "clock": InterruptibleClock,
     "stop": threading.Event,
