@@ -53,6 +53,7 @@ docs/criteo.md              console     1   tests/destinations/criteo_audiences/
 docs/delivery-options.md    yaml        1   tests/test_delivery_options_page.py
 docs/diagnostics.md         yaml        *   tests/framework/linting/test_catalogue.py
 docs/diagnostics.md         json        *   tests/framework/linting/test_catalogue.py
+docs/dynamic-fields.md      python      2   tests/test_testing_pages.py
 docs/events.md              console     2   tests/test_page_commands.py
 docs/events.md              python      1   tests/test_page_commands.py
 docs/filters.md             yaml        1   tests/test_filters_page.py
