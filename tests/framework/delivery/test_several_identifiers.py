@@ -95,19 +95,20 @@ def groups(numbered: Sequence[tuple[int, Step]], rules: Batching) -> Iterator[Ro
             )
 
 
-@given(STEPS, st.integers(1, 31), RULES_OF_LANES)
+@given(steps=STEPS, together=st.integers(1, 31), rules=RULES_OF_LANES, streams=st.booleans())
 def test_applying_the_batches_equals_applying_the_events(
-    steps: list[Step], together: int, rules: Batching
+    steps: list[Step], together: int, rules: Batching, *, streams: bool
 ) -> None:
-    """However events arrive, and whatever is coalesced."""
+    """However events arrive, whatever is coalesced, and also if batches are sent early."""
     last, folds = rules.coalesce == "last", rules.aliases is not None
     expected, found = (Partner(last=last, folds=folds) for _ in range(2))
-    batcher, batches = Batcher(), list[Batch]()
+    batcher, batches = Batcher(linger=0.0), list[Batch]()
     numbered = list(enumerate(steps))
     for number, step in numbered:
         expected.apply(number, step)
     for start in range(0, len(steps), together):
         batches += batcher.add(groups(numbered[start : start + together], rules))
+        batches += batcher.ready(lambda _: streams)
     batches += batcher.flush()
     assert batcher.waiting == 0
     sent = [
