@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from framework.clock import Clock
 from framework.delivery.report import UNCHANGED, Failing
 from framework.delivery.row_groups import Batch
+from framework.delivery.throttle import LONGEST_PAUSE
 from framework.results import Failed, Result
 
 HoldScope: TypeAlias = Literal["", "key", "connection", "halt"]
@@ -71,10 +72,10 @@ class Patience(Struct, frozen=True, kw_only=True):
     cap: float = 300.0
 
     def wait(self, tries: int, pause: float | None) -> float:
-        """Return the seconds to wait after *tries* tries, at least *pause*."""
+        """Return the seconds to wait after *tries* tries, at least *pause*, up to an hour of it."""
         longest = min(self.cap, self.first * 2.0 ** min(tries - 1, 30))
         wait = random.uniform(longest / 2, longest)  # noqa: S311 - spreads load only
-        return wait if pause is None else max(wait, pause)
+        return wait if pause is None else max(wait, min(pause, LONGEST_PAUSE))
 
 
 Shrink: TypeAlias = Callable[[Hashable, Sequence[Batch]], Sequence[Batch]]

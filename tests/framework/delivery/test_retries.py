@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from framework.clock import SystemClock
+from framework.delivery.holding import Patience
 from framework.delivery.retries import Retry
 from framework.errors import APIError, DefinitionError, IntegrationError, RetryableError
 from tests.framework.delivery.clocks import FakeClock
@@ -116,3 +117,9 @@ def test_the_system_clock_tells_time_and_returns_from_sleep() -> None:
     clock.sleep(0)
     assert clock.monotonic() >= before
     assert clock.time() > 1_700_000_000
+
+
+@pytest.mark.parametrize(("pause", "waited"), [(None, 1), (30, 30), (86_400 * 365, 3600)])
+def test_the_pause_of_a_failure_is_at_most_an_hour(pause: float | None, waited: float) -> None:
+    """A partner that names a time in milliseconds, or a year, holds no key for longer."""
+    assert Patience(first=1.0).wait(1, pause) == pytest.approx(waited, abs=0.5)
