@@ -14,6 +14,7 @@ from framework.cli.findings import show_findings
 from framework.cli.generated_cases import write_generated_cases
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.terminal import echo
+from framework.storage import storage, write_durably
 
 if TYPE_CHECKING:
     from framework.config import CaseFile
@@ -90,7 +91,8 @@ def _run(path: Path, *, update: bool) -> list[CaseResult]:
             for index, result in enumerate(results)
             if result.differences
         }
-        path.write_text(rewritten(file, changed), encoding="utf-8")
+        with storage("The test file", path, "written"):
+            write_durably(path, rewritten(file, changed).encode())
     return results
 
 

@@ -420,3 +420,49 @@ def test_a_port_in_use(place: Place, row: str) -> None:
     assert f"The address 127.0.0.1:{port} cannot be used: Address already in use." in ran.told[0]
     assert option in ran.told[0]
     assert place.folder.is_dir()
+
+
+@contextmanager
+def _taking_nothing() -> Iterator[None]:
+    """Let no file grow in the block, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="this system has no limits of processes")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+WRITING: Final = [
+    "run -c ads.connection.yaml -e events.ndjson --outcomes o.ndjson {partner}",
+    "run -c ads.connection.yaml -e events.ndjson --store sqlite:events.db {partner}",
+    "relay -c ads.connection.yaml --store sqlite:new.db --listen 127.0.0.1:0 --write-key k",
+    "audience clear spring --store sqlite:events.db",
+    "dead-letters drop letters.ndjson --all",
+    "import old.json --out imported",
+    "test --update ads.test.yaml",
+    "test --generate other.connection.yaml",
+    "new acme --no-input",
+    "schemas --out made",
+]
+
+
+@pytest.mark.parametrize("line", WRITING)
+def test_a_disk_that_takes_nothing_more(place: Place, line: str) -> None:
+    """What was there stays as it was."""
+    before = _files(place.folder)
+    with _taking_nothing():
+        ran = _run(line.format(partner=place.partner))
+    assert (ran.code, _is_one_line(ran)) == (exits.STORAGE, True), ran
+    assert re.search(
+        r"`.+` cannot be (written|opened): (File too large|disk I/O error)\.", ran.told[0]
+    )
+    after = _files(place.folder)
+    assert {name: after.get(name) for name in before} == before
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Return the files that a person has written, by name."""
+    kinds = {".yaml", ".json", ".ndjson", ".txt"}
+    return {one.name: one.read_bytes() for one in folder.iterdir() if one.suffix in kinds}
