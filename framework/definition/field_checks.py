@@ -71,9 +71,14 @@ def pruner_of(field: Field) -> Prune:
     return prune
 
 
+def has_items(field: Field) -> bool:
+    """Return whether values inside a field's value are fields, too, or its value is a list."""
+    return field.multiple or bool(field.type == "object" and field.properties)
+
+
 def top_pruner_of(field: Field) -> Prune:
     """Return the pruning of a top-level field: no empty strings, and lists where declared."""
-    if not field.multiple and not (field.type == "object" and field.properties):
+    if not has_items(field):
         null = None if field.nullable else MISSING
         return lambda value: null if value is None else MISSING if value == "" else value
     prune = pruner_of(field)

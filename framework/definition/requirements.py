@@ -108,7 +108,12 @@ def _plain(condition: Condition) -> Test:
     wanted = condition.operator == "is"
     if condition.value is MISSING:
         return lambda value: (value is MISSING or value is None) is wanted
-    matches = _matching(condition.value)
+    expected = condition.value
+    if isinstance(expected, str):  # as `_matching` does, and in one call
+        if condition.field is None:
+            return lambda value: (value == expected) is wanted
+        return lambda value: value is not MISSING and (value == expected) is wanted
+    matches = _matching(expected)
     if condition.field is None:
         return lambda value: matches(value) is wanted
     return lambda value: value is not MISSING and matches(value) is wanted

@@ -13,7 +13,7 @@ from typing import Final
 
 from framework.codegen import VARIABLE, CodeValue, Each, Parts, SourceCode
 from framework.definition.coercion import REFUSED
-from framework.definition.field_checks import FieldCheck, checks_of, top_pruner_of
+from framework.definition.field_checks import FieldCheck, checks_of, has_items, top_pruner_of
 from framework.definition.field_rules import FieldRule
 from framework.definition.fields import STRING_TYPES, Field, FieldTable
 from framework.definition.requirements import Requirement, lacking
@@ -311,10 +311,11 @@ class _ConditionWriter:
         if isinstance(constant, FOLDED):
             return code.literal((top_pruner_of(field) if field else _without_blank)(constant))
         name = code.fresh("p")
-        if field is None:
-            code.line(f"{name} = MISSING if {value} == '' else {value}")
-        else:
+        if field and has_items(field):
             code.line(f"{name} = {code.literal(top_pruner_of(field), 'prune')}({value})")
+        else:
+            null = "" if field is None or field.nullable else f"{value} is None or "
+            code.line(f"{name} = MISSING if {null}{value} == '' else {value}")
         return name
 
     def _holds(self, requirement: Requirement, sync_mode: str) -> str:

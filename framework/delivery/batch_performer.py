@@ -47,6 +47,10 @@ class Delivering(Protocol):
     def subscriptions(self) -> tuple[CompiledSubscription, ...]:
         """The enabled subscriptions."""
 
+    @property
+    def keeps_jobs(self) -> bool:
+        """Whether calls have keys, or jobs that the partner finishes later."""
+
     def intake(self, *, traced: bool = False, named: bool = True) -> Intake:
         """Open an intake."""
 
@@ -118,8 +122,9 @@ class BatchPerformer:
 
         What the hook raises is logged and changes nothing.
         """
-        called = results.sent if isinstance(results, PartlySent) else results
-        if called and self._hook_runner.announces:
+        if not self._hook_runner.announces:
+            return results
+        if called := results.sent if isinstance(results, PartlySent) else results:
             name = DELETIONS if batch.deletion else self.subscription_of(batch).name
             action = "" if batch.deletion else batch.action
             slug = self._hook_runner.plugin.definition.slug

@@ -170,8 +170,11 @@ class Batcher:
         return domain
 
     def _are_mixed(self, groups: Sequence[RowGroup]) -> bool:
-        domains = [self._domain(group) for group in groups]
-        return any(domain is not None and domain.is_mixed for domain in domains)
+        mixed = False
+        for group in groups:  # each is noted in its domain
+            domain = self._domain(group)
+            mixed = mixed or (domain is not None and domain.is_mixed)
+        return mixed
 
     def _add_to(self, lane: Lane, groups: Sequence[RowGroup]) -> Iterator[Batch]:
         """Add groups to their lane, in which no other lane interferes."""

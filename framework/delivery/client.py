@@ -22,8 +22,10 @@ from framework.delivery.http_messages import (
     ResponseTooLargeError,
     check_request_head,
     is_repeatable,
+    names_of,
+    names_received,
 )
-from framework.delivery.instrumented import InstrumentedTransport, names_of
+from framework.delivery.instrumented import InstrumentedTransport
 from framework.delivery.rate_limits import RateLimits
 from framework.delivery.retries import Retry
 from framework.delivery.throttle import Throttle
@@ -344,7 +346,7 @@ class _Jar(httpx.Cookies):
 
     def extract_cookies(self, response: httpx.Response) -> None:
         """Store the cookies that a response sets."""
-        if not _OF_COOKIES.isdisjoint(names_of(response.headers)):
+        if not _OF_COOKIES.isdisjoint(names_received(response)):
             super().extract_cookies(response)
 
 

@@ -182,7 +182,7 @@ class _Handle:
         self._set(pycurl.CUSTOMREQUEST, request.method)
         self._load(request, length)
         self._attempts, self._allowed = 0, 1 + is_repeatable(request)
-        self._watch = current_watch()
+        self._watch, self._large = current_watch(), False
         self._lines.clear()
         self._pieces.clear()
         try:
@@ -241,9 +241,10 @@ class _Handle:
 
     def _progress(self, _total: int, received: int, _total_up: int, _sent: int) -> bool:
         """Return whether to abort; libcurl asks at least once a second."""
-        self._large = received > MAX_BODY
-        watch = self._watch
-        return self._large or self._transport.closed or (watch is not None and watch.stopping)
+        if received > MAX_BODY:
+            self._large = True
+            return True
+        return self._transport.closed or (self._watch is not None and self._watch.stopping)
 
     def _error(self, code: int, message: str) -> httpx.TransportError:
         if code == pycurl.E_ABORTED_BY_CALLBACK and self._large:

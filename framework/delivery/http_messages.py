@@ -101,10 +101,20 @@ def parse_response(lines: Sequence[bytes], body: bytes, *, tunnelled: bool) -> h
         raise httpx.RemoteProtocolError("The response has more than one length.")
     extensions = {"http_version": version, "reason_phrase": reason}
     if b"content-encoding" not in names:
-        return _Whole(int(code), body, headers=pairs, extensions=extensions)
+        return _Whole(int(code), body, names, headers=pairs, extensions=extensions)
     _check_unpacked(body, b",".join(_values(pairs, b"content-encoding")))
     stream = httpx.ByteStream(body)
     return httpx.Response(int(code), headers=pairs, stream=stream, extensions=extensions)
+
+
+def names_of(headers: httpx.Headers) -> set[bytes]:
+    """Return the names of *headers*, in lower case."""
+    return {name.lower() for name, _ in headers.raw}
+
+
+def names_received(response: httpx.Response) -> Iterable[bytes]:
+    """Return the names of the headers that were received, in lower case."""
+    return response.names if isinstance(response, _Whole) else names_of(response.headers)
 
 
 class PlainRequest(httpx.Request):
@@ -130,9 +140,11 @@ class PlainRequest(httpx.Request):
 class _Whole(httpx.Response):
     """A response whose body is there and not encoded, so that reading it takes few steps."""
 
-    def __init__(self, status: int, body: bytes, **options: Any) -> None:
+    def __init__(self, status: int, body: bytes, names: Sequence[bytes], **options: Any) -> None:
         super().__init__(status, stream=httpx.ByteStream(body), **options)
         self._body = body
+        self.names = names
+        """The names of the headers that were received, in lower case."""
 
     @property
     def num_bytes_downloaded(self) -> int:

@@ -8,14 +8,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import httpx
 
 from framework.delivery.exchanges import ReceivedResponse, Recorder, Redactor, SentRequest
 from framework.delivery.http_errors import place_of
+from framework.delivery.http_messages import names_received
 from framework.delivery.rate_limits import RateLimits
 from framework.delivery.throttle import TELLING
 from framework.delivery.workers import current_watch
@@ -57,13 +57,16 @@ class InstrumentedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* as soon as the rate limit allows."""
-        with ExitStack() as held:
-            take = partial(self._limits.take, request, self.guard, held)
+        held: list[threading.Semaphore] = []
+        try:
             if watch := current_watch():
-                watch.wait_for_rate(take)
+                watch.wait_for_rate(self._limits.take, request, self.guard, held)
             else:
-                take()
+                self._limits.take(request, self.guard, held)
             return self._sent(request)
+        finally:
+            for slots in held:
+                slots.release()
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
         endpoint = self.endpoints.count(request)
@@ -77,7 +80,7 @@ class InstrumentedTransport(httpx.BaseTransport):
         self.endpoints.count_status(response.status_code)
         if response.is_closed:  # made in this process: httpx measures streams only
             response.elapsed = timedelta(seconds=time.perf_counter() - start)
-        names = names_of(response.headers)
+        names = names_received(response)
         if response.status_code == 429 or not TELLING.isdisjoint(names):
             self._limits.tell(request, response.status_code, response.headers)
         if not _OF_FAREWELL.isdisjoint(names):
@@ -174,11 +177,6 @@ def _cleaned_loggers() -> list[logging.Logger]:
 @lru_cache(maxsize=128)
 def _named(method: str, netloc: bytes, target: bytes) -> str:
     return _IDENTIFIER.sub("/{id}", place_of(method, netloc, target))
-
-
-def names_of(headers: httpx.Headers) -> set[bytes]:
-    """Return the names of *headers*, in lower case."""
-    return {name.lower() for name, _ in headers.raw}
 
 
 def _drained(response: httpx.Response) -> bytes:

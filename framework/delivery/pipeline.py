@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 from types import TracebackType
 from typing import Any, Self
@@ -70,7 +71,7 @@ class Connection:
         self._linger = linger
         self.settings = settings
         self.subscriptions = subscriptions
-        self.filters = filters
+        self.filters = filters or None
         self.hook_runner = hook_runner
         self.recorder = hook_runner.client.recorder
         self.redactor = hook_runner.redactor
@@ -218,10 +219,11 @@ class Connection:
         kept as in runs. Events whose job the partner finishes later are Accepted; see `poll`.
         Raises nothing that an event, the partner or the plugin can cause.
         """
-        polls = any(one.action.poll for one in self.subscriptions)
-        keyed = polls or self.hook_runner.asks_for("idempotency_key")
-        source = JobSource(None, self.label, digest_of_events(events)) if keyed else None
-        threads = 0 if polls else threads
+        source = None
+        if self.keeps_jobs:
+            source = JobSource(None, self.label, digest_of_events(events))
+        if threads and any(one.action.poll for one in self.subscriptions):
+            threads = 0
         sender = Sender(self, traced=True, jobs=source, waits_for_jobs=False, threads=threads)
         items = sender.items
         refused = sender.intake.add_one_by_one(enumerate(events))
@@ -234,6 +236,12 @@ class Connection:
             self._with_jobs.append(sender)
         self._last = sender
         return self.last_report()
+
+    @cached_property
+    def keeps_jobs(self) -> bool:
+        """Whether calls have keys, or jobs that the partner finishes later."""
+        polls = any(one.action.poll for one in self.subscriptions)
+        return polls or self.hook_runner.asks_for("idempotency_key")
 
     def last_report(self) -> Report:
         """Return the report of the last `deliver`, with the requests that `poll` has made since."""

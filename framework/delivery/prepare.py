@@ -66,7 +66,7 @@ class Intake:
     ) -> None:
         self._hook_runner = hook_runner
         self._subscriptions = subscriptions
-        self._filters = filters or None
+        self._filters = filters
         self._traced = traced
         self._named = {(MESSAGE_ID,)} if named else set[PathSteps]()
         self.row_ids = RowIds(len(subscriptions) or 1)

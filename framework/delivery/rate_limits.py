@@ -6,8 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from weakref import finalize
 
 import httpx
@@ -17,9 +16,6 @@ from framework.clock import Clock, SystemClock
 from framework.definition import Destination, Rate
 from framework.delivery.recognition import digest_of
 from framework.delivery.throttle import SOON, LocalRateStore, RateStore, Throttle, throttled
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PATIENCE: Final = 90.0
 """Seconds that a request waits at most for its rates."""
@@ -75,16 +71,23 @@ class RateLimits:
         """Return the seconds to wait after a response with *status*, or None."""
         return self._base.pause(status, headers)
 
-    def take(self, request: httpx.Request, guard: Callable[[], object], held: ExitStack) -> None:
+    def take(
+        self,
+        request: httpx.Request,
+        guard: Callable[[], object],
+        held: list[threading.Semaphore],
+    ) -> None:
         """Wait until *request* is allowed, then call *guard*, which may refuse it by raising.
 
-        The slots that it takes are given back when *held* is closed. Raises RetryableError (429,
+        The slots that it takes are added to *held*; release them. Raises RetryableError (429,
         `THROTTLED`) if the wait is longer than 90 seconds.
         """
-        limits = [one for one in self._limits if one.counts(request)]
+        limits = [one for one in self._limits if one.counts(request)] if self._limits else ()
         for one in limits:
             if one.slots:
-                held.enter_context(self._slot(one.slots))
+                while not one.slots.acquire(timeout=_HEED):
+                    self._clock.sleep(0.0)  # raises if a stop was requested
+                held.append(one.slots)
         if limits:
             self._wait_for([self._base, *(one.throttle for one in limits)])
             guard()
@@ -112,15 +115,6 @@ class RateLimits:
                 raise throttled(ahead)
             self._clock.sleep(max(ahead, SOON))
             waited += ahead
-
-    @contextmanager
-    def _slot(self, slots: threading.Semaphore) -> Iterator[None]:
-        while not slots.acquire(timeout=_HEED):
-            self._clock.sleep(0.0)  # raises if a stop was requested
-        try:
-            yield
-        finally:
-            slots.release()
 
 
 class _Shared(Struct):

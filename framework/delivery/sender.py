@@ -116,9 +116,7 @@ class Sender:
         self._clock = self._hook_runner.client.clock
         self.jobs: Jobs | None = None
         self._waits_for_jobs = waits_for_jobs
-        if self._hook_runner.asks_for("idempotency_key") or any(
-            one.action.poll for one in self._subscriptions
-        ):
+        if connection.keeps_jobs:
             jobs = jobs or JobSource.passing()
             self.jobs = Jobs(self._subscriptions, self._row_ids, self._clock, jobs)
         self._performer = performer = BatchPerformer(

@@ -18,13 +18,14 @@ import time
 import weakref
 from collections.abc import Callable, Collection, Sequence
 from queue import SimpleQueue
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, TypeVarTuple
 
 from framework.clock import Clock, MovableClock, SystemClock
 from framework.errors import Stopped
 from framework.threads import Latch, interrupts_kept, start_thread
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 Substitute: TypeAlias = Callable[[Sequence[Any]], T]
 """Makes the result of work that was given up, from the results that it had so far."""
@@ -92,11 +93,11 @@ class Watch:
         if self.stopping:
             raise Stopped
 
-    def wait_for_rate(self, wait: Callable[[], None]) -> None:
-        """Call *wait*, whose time does not count."""
+    def wait_for_rate(self, wait: Callable[[*Ts], None], *arguments: *Ts) -> None:
+        """Call *wait* with the *arguments*; its time does not count."""
         self.paused, start = True, time.monotonic()
         try:
-            wait()
+            wait(*arguments)
         finally:
             if self._deadline is not None:
                 self._deadline += time.monotonic() - start

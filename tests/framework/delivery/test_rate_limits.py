@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,14 +82,14 @@ def test_a_wait_for_one_endpoint_does_not_delay_others() -> None:
     whole = Throttle(Rate(100, 10), clock=clock)
     batch = Throttle(Rate(1, 60), clock=clock)
     limits = RateLimits(whole, [KeptRate(batch, target_of("POST /batch"))], clock)
-    limits.take(to("/batch"), lambda: None, ExitStack())
+    limits.take(to("/batch"), lambda: None, [])
     waiting = clock.reading
-    limits.take(to("/other"), lambda: None, ExitStack())
+    limits.take(to("/other"), lambda: None, [])
     assert clock.reading == waiting
-    limits.take(to("/batch"), lambda: None, ExitStack())
+    limits.take(to("/batch"), lambda: None, [])
     assert clock.reading - waiting == pytest.approx(60, abs=0.1)
     assert limits.wait() == 0
-    limits.take(to("/other"), lambda: None, ExitStack())
+    limits.take(to("/other"), lambda: None, [])
     assert clock.reading - waiting == pytest.approx(60, abs=0.1)
 
 
@@ -116,7 +115,7 @@ def test_no_window_of_any_limit_sees_more_than_it_allows(
     sent: list[tuple[str, float]] = []
     for path, gap in requests:
         clock.reading += gap
-        together.take(to(f"/{path}"), lambda: None, ExitStack())
+        together.take(to(f"/{path}"), lambda: None, [])
         sent.append((f"POST /{path}", clock.reading))
     for rate in rates:
         times = [time for endpoint, time in sent if rate.endpoint in {"", endpoint}]
@@ -211,9 +210,9 @@ def test_a_wait_beyond_patience_fails_at_once() -> None:
     clock = FakeClock()
     batch = KeptRate(Throttle(Rate(1, 600), clock=clock), target_of("POST /batch"))
     limits = RateLimits(Throttle(clock=clock), [batch], clock)
-    limits.take(to("/batch"), lambda: None, ExitStack())
+    limits.take(to("/batch"), lambda: None, [])
     with pytest.raises(RetryableError) as caught:
-        limits.take(to("/batch"), lambda: None, ExitStack())
+        limits.take(to("/batch"), lambda: None, [])
     assert (caught.value.status, caught.value.code) == (429, "THROTTLED")
     assert caught.value.pause == pytest.approx(600, abs=1)
     assert clock.slept == []
