@@ -1,4 +1,4 @@
-"""Destination filters on the page: edited, saved, told what is wrong, opened from a result."""
+"""Destination filters on the page, and results: what dropped an event, and lists of many."""
 
 from __future__ import annotations
 
@@ -138,3 +138,33 @@ def test_a_result_opens_the_filter_that_has_dropped_the_event(window: Window, fi
     window.step("result")
     page.get_by_role("button", name="Open the filter").click()
     page.locator(".toast").get_by_text("has been removed since this run").wait_for()
+
+
+def test_a_long_result_is_searched_and_listed_to_its_end(
+    window: Window, address: str, tmp_path: Path
+) -> None:
+    page = window.page
+    page.goto(address)
+    page.click("[data-slug=actions-criteo-audiences]")
+    page.click("#borrow")
+    page.click("[data-mode=dry]")
+    window.step("event")
+    events = [{**member(f"p{number}@example.com"), "messageId": "m"} for number in range(450)]
+    file = tmp_path / "events.ndjson"
+    file.write_text("\n".join(map(json.dumps, events)), encoding="utf-8")
+    page.set_input_files("#file", file)
+    page.locator(".count").get_by_text("450 events").wait_for()
+    page.click("#run")
+    rows = page.locator(".events-list button[aria-current]")
+    expect(rows).to_have_count(200)
+    page.get_by_role("button", name="Show more of 250 others").click()
+    expect(rows).to_have_count(400)
+    expect(rows.nth(200)).to_be_focused()
+    page.get_by_role("button", name="Show more of 50 others").click()
+    expect(rows).to_have_count(450)
+    page.get_by_label("Search events").fill("P449@example")
+    expect(rows).to_have_count(1)
+    rows.click()
+    expect(page.locator("#journey")).to_contain_text("Event 450")
+    page.get_by_label("Search events").fill("no such event")
+    page.get_by_text("No event matches.").wait_for()

@@ -60,6 +60,11 @@ _CLIPPED = """() => {
     const hidden = ".unseen, .jump, option, datalist, script, style, .cm-tooltip, .cm-placeholder";
     if (!text.data.trim() || owner.closest(hidden) || !owner.checkVisibility()) return;
     const range = document.createRange();
+    for (const { index, 0: word } of text.data.matchAll(/(?<!\\S)[A-Za-z]{2,14}(?!\\S)/g)) {
+      range.setStart(text, index);
+      range.setEnd(text, index + word.length);
+      if (range.getClientRects().length > 1) found.add(`broken: ${word}`);
+    }
     range.selectNodeContents(text);
     for (const { left, right, width } of range.getClientRects()) {
       if (width < 1) continue;

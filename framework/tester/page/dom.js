@@ -65,9 +65,9 @@ export function button(text, onclick, { kind = "", ...more } = {}) {
 }
 
 export function toast(text, mood = "") {
-  const node = h("p", { class: `toast ${mood}` }, text);
+  const node = h("p", { class: `toast ${mood}` }, prose(text));
   const toasts = document.getElementById("toasts");
-  [...toasts.children].find((one) => one.textContent === text)?.remove();
+  [...toasts.children].find((one) => one.textContent === node.textContent)?.remove();
   toasts.append(node);
   setTimeout(() => node.remove(), mood === "bad" ? 12_000 : 4_000);
 }

@@ -27,7 +27,7 @@ export function eventView(signal) {
     const { events: given, problem, note } = events();
     const told = given.length === 1 ? `1 event: ${named(given[0])}` : `${plural(given.length, "event")}: ${sorts(given)}`;
     count.className = `count ${(problem || note) && state.text.trim() ? "bad" : ""}`;
-    count.textContent = problem ?? (note ? `${told}. ${note}` : told);
+    count.replaceChildren(...prose(problem ?? (note ? `${told}. ${note}` : told)));
   };
   const read = later(250, async () => { await readEvents(); if (!signal.aborted) tell(); });
   on("events", () => { if (editor.text !== state.text) editor.set(state.text); tell(); read(); }, signal);
@@ -41,7 +41,7 @@ export function eventView(signal) {
 
   return [
     h("h1", {}, "Event"),
-    h("p", { class: "lead" }, "One or more events: a JSON object, a list, or one object after another. They are read as `actions run` reads a file."),
+    h("p", { class: "lead" }, prose("One or more events: a JSON object, a list, or one object after another. They are read as `actions run` reads a file.")),
     h("div", { class: "event-grid" },
       h("section", { class: "card" }, zone, h("div", { class: "row spread" }, count, h("div", { class: "row" }, button("Unpack", () => unpack(put), { kind: "link", title: "Take the events out of request bodies, queue records and other envelopes" }), button("Format", () => { const { events: given, problem } = events(); if (!problem) put(given); }, { kind: "link" }), file, h("label", { class: "button", for: "file" }, "Open a file")))),
       h("div", { class: "stack" }, generator(put), deletion(put), samples(put)))];

@@ -13,7 +13,8 @@ const touched = () => changed("subscriptions");
 
 export function filtersPart(signal) {
   const list = h("div", { class: "stack" });
-  const empty = h("p", { class: "quiet" }, "None: every event reaches the subscriptions.");
+  const help = h("p", { class: "help", role: "status" });
+  const tell = () => { help.textContent = state.filters.length ? "They drop events, keep a sample of them or remove fields, before any subscription." : "None: every event reaches the subscriptions."; };
   const draw = (filter, open) => {
     const scope = new AbortController();
     signal.addEventListener("abort", () => scope.abort(), { signal: scope.signal });
@@ -23,7 +24,7 @@ export function filtersPart(signal) {
       node.remove();
       state.filters = state.filters.filter((one) => one !== filter);
       state.diagnostics = []; // they name filters by number
-      empty.hidden = state.filters.length > 0;
+      tell();
       adding.focus();
       touched();
       changed("diagnostics");
@@ -37,16 +38,16 @@ export function filtersPart(signal) {
     record();
     const filter = { if: 'type = "track"', actions: [{ type: "DROP" }] };
     state.filters.push(filter);
-    empty.hidden = true;
+    tell();
     draw(filter, true).querySelector(".title").focus();
     touched();
     return undefined;
   };
   const adding = button("Add a filter", add, { id: "add-filter" });
-  empty.hidden = state.filters.length > 0;
+  tell();
   state.filters.forEach((one) => draw(one, false));
   return h("section", { class: "group", "aria-label": "Filters" },
-    h("div", { class: "row spread" }, h("div", {}, h("h2", {}, "Filters"), h("p", { class: "help" }, "They drop events, keep a sample of them or remove fields, before any subscription.")), adding), empty, list);
+    h("div", { class: "row spread" }, h("div", {}, h("h2", {}, "Filters"), help), adding), list);
 }
 
 // The filter that had this index in the last run, among those that there are now; -1 if it is gone.

@@ -56,7 +56,7 @@ export function liveView(signal) {
       counts.set(row.outcome, (counts.get(row.outcome) ?? 0) + 1);
       waiting.push(row);
       if (waiting.length > 5_000) waiting.splice(0, waiting.length - MOST);
-    }, (error) => { note.hidden = false; note.textContent = error.message; });
+    }, (error) => { note.hidden = false; note.replaceChildren(...prose(error.message)); });
   };
   const soon = later(300, start);
   const toggles = KINDS.map((kind) => {

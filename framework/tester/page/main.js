@@ -1,7 +1,7 @@
 // The page: views, runs, and the state in the address.
 
 import { api, follow, takeToken, whileSeen } from "./api.js";
-import { button, chip, confirmed, h, later, plural, same, toast } from "./dom.js";
+import { button, chip, confirmed, h, later, plural, prose, same, toast } from "./dom.js";
 import { eventView } from "./event.js";
 import { begin, history as edits, redo, undo } from "./history.js";
 import { deadLettersView } from "./letters.js";
@@ -234,7 +234,7 @@ function locked() {
     takeToken(new URLSearchParams({ token }));
     location.reload();
   };
-  main.replaceChildren(h("h1", {}, "Open the tester"), h("p", { class: "lead" }, "Open the address that `actions serve` printed, or paste it here; it contains the access token."),
+  main.replaceChildren(h("h1", {}, "Open the tester"), h("p", { class: "lead" }, prose("Open the address that `actions serve` printed, or paste it here; it contains the access token.")),
     h("form", { class: "card form", onsubmit: open }, h("div", { class: "entry" }, h("label", { for: "token" }, "Address or token"), input), h("button", { type: "submit", class: "primary" }, "Open")));
 }
 
@@ -262,7 +262,7 @@ async function start() {
     state.status = await api.status();
   } catch (error) {
     if (error.status === 401) return locked();
-    return main.replaceChildren(h("h1", {}, "The tester is not reachable"), h("p", { class: "lead" }, error.message));
+    return main.replaceChildren(h("h1", {}, "The tester is not reachable"), h("p", { class: "lead" }, prose(error.message)));
   }
   if (state.status.reload) watchRestarts();
   const wanted = parameters.get("case");

@@ -11,6 +11,7 @@ import { truthTree } from "./triggers.js";
 const WHERE = { sandbox: "the sandbox", dry: "dry run, no requests sent", live: "the real partner" };
 const calling = ({ type, event, name }) => [event, name, type].find((text) => typeof text === "string") ?? "no type";
 const LONG = 90;
+const SHORT = 20;
 const cut = (text) => (text.length > LONG ? `${text.slice(0, LONG - 1)}…` : text);
 const lasted = (milliseconds) => (milliseconds < 2_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1_000).toFixed(1)} s`);
 const MOST_LISTED = 200;
@@ -238,7 +239,7 @@ function mappingStage({ mapping, problems }) {
   const given = mapping.filter((one) => "value" in one || broken.has(one.field));
   const empty = mapping.filter((one) => !("value" in one) && !broken.has(one.field));
   const row = (one) => h("tr", { class: broken.has(one.field) ? "wrong" : "" },
-    h("th", { scope: "row" }, h("code", {}, one.field)),
+    h("th", { scope: "row", class: one.field.length > SHORT ? "" : "whole-word" }, h("code", {}, one.field)),
     h("td", {}, "value" in one ? inline(one.value, 160) : h("em", {}, "nothing")),
     h("td", {}, sources(one), one.isDefault ? chip("default") : chip("custom", "accent")));
   const body = [
