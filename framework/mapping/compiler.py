@@ -108,7 +108,7 @@ class Mapping:
         The reader must have loaded `paths`; it provides decoded JSON. A variable may hold MISSING.
         Objects and lists may not be built yet; a caller that does not need one must build it
         nevertheless, because building it can reject the event.
-        For mappings whose `fields` are None use `emit_whole`.
+        Mappings whose `fields` are None have no fields to compute; use `resolve`.
         """
         scope = EvaluationScope(code, reader, entered=True)
         if isinstance(self.expression, ConstantExpression):
@@ -116,12 +116,8 @@ class Mapping:
                 key: ConstantExpression(item).emit(scope)
                 for key, item in self.expression.value.items()
             }
-        assert isinstance(self.expression, Object), "`fields` is None: use emit_whole"
+        assert isinstance(self.expression, Object), "`fields` is None: use resolve"
         return {key: child.emit_value(scope) for key, child in self.expression.items}
-
-    def emit_whole(self, code: SourceCode, reader: EventReader) -> str:
-        """Write the lines that compute the result; return its variable or literal."""
-        return self.expression.emit(EvaluationScope(code, reader, entered=True))
 
 
 def _check_event(event: JSON) -> None:
