@@ -405,10 +405,8 @@ def test_a_run_says_what_it_waits_for_and_a_signal_ends_it(
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         notice = process.stderr.readline()
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        process.communicate()
-    assert time.monotonic() - began < 3  # a second, on a machine that does nothing else
+        process.communicate(timeout=60)  # long before the 15 minutes are over
     assert process.returncode == exits.INTERRUPTED
     assert re.fullmatch(
         r"Waiting for a retry: .*503.* [12] results? (is|are) missing\. The run retries until "
