@@ -211,11 +211,11 @@ def _place(event: Event, path: Path | None, name: str) -> float:
 
     Events with equal values at the path have the same place: the first 64 bits of the MD5 of the
     value as JSON, as in Segment's sampler (`segmentio/tsub-js`, `transformers.ts`). Without a
-    path, or a value there, the message ID decides in its place, so that a repeated delivery keeps
-    the same events; the filter's name lets filters choose independently.
+    path, or with null or no value there, the message ID decides in its place, so that a repeated
+    delivery keeps the same events; the filter's name lets filters choose independently.
     """
-    value = MISSING if path is None else path.get(event)
-    if value is MISSING:
+    value = None if path is None else path.get(event)
+    if value is None or value is MISSING:
         own = event.get("messageId") if isinstance(event, dict) else None
         value = [name, event if own is None else own]
     text = json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=False)

@@ -10,6 +10,7 @@ import csv
 import glob
 import gzip
 import io
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,10 @@ def of_file(path: str) -> FileTable:
         return FileTable(DUCKDB)
     if head.startswith(b"SQLite format 3\0"):
         return FileTable(SQLITE)
+    if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) and not head.startswith(BOM_UTF32_LE):
+        raise ConfigurationError(
+            f"`{path}` is UTF-16. Convert it, for example with `iconv -f UTF-16 -t UTF-8`."
+        )
     if kind := of_bytes(head):
         raise ConfigurationError(f"`{path}` looks like {kind.name}. {_READ}")
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")):

@@ -226,6 +226,15 @@ def test_what_is_no_table_is_refused_in_one_line(
     assert "987654" not in text
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_is_named_with_the_way_to_convert_it(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "t.csv"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path.write_bytes((mark + PEOPLE).encode(encoding))
+    with pytest.raises(ConfigurationError, match=r"is UTF-16\. Convert it, .*`iconv -f UTF-16 -t"):
+        texts(path, TableReading(keys=("id",)))
+
+
 def test_columns_of_one_name_are_refused_in_parquet_files(tmp_path: Path) -> None:
     """They would get other names; parts of structs may be called like columns."""
     path = parquet(
