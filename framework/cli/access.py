@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from framework.cli.connections import (
 )
 from framework.cli.tables import print_table
 from framework.cli.terminal import print_json
-from framework.errors import IntegrationError
+from framework.errors import IntegrationError, code_of
 
 if TYPE_CHECKING:
     from framework.cli.origin_checks import CheckedOrigin
@@ -102,11 +103,21 @@ def _ask(
         connection.check_authentication()
     except IntegrationError as error:
         failed = ConnectionCheck("credentials", str(error), "failed")
-        offer = _OFFERS.get(exits.code_of(error), "")
+        offer = _offer(error)
         error.args = (f"{error} {offer}".rstrip(),)
         return error, [failed]
     accepted = ConnectionCheck("credentials", f"{name} accepts the credentials.")
     return None, [accepted, *connection.check_connection()]
+
+
+def _offer(error: IntegrationError) -> str:
+    """Return what to do about an error."""
+    answered = error.code == code_of(error.status)
+    if answered and error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "The partner allows no more requests for now: try again later."
+    if answered and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "The partner has a fault of its own: try again later."
+    return _OFFERS.get(exits.code_of(error), "")
 
 
 def _show(checks: Sequence[ConnectionCheck], code: int, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from framework.cli import exits
 from framework.cli.findings import show_findings
 from framework.cli.installed import installed
 from framework.cli.terminal import echo
-from framework.errors import ConfigurationError, UnknownNameError
+from framework.errors import ConfigurationError, StorageError, UnknownNameError
 from framework.storage import storage
 
 if TYPE_CHECKING:
@@ -165,8 +165,15 @@ def _write(files: Mapping[Path, str]) -> None:
             f"{', '.join(there)} already exist{'s' * (len(there) == 1)}. "
             "Name another folder with --out."
         )
-    for path, text in files.items():
-        with storage("The file", path, "written"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    try:
+        for path, text in files.items():
+            with storage("The file", path, "written"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    except StorageError:
+        # The same command shall work once there is space, although it overwrites no file.
+        for path in filter(Path.is_file, files):
+            path.unlink()
+        raise
+    for path in files:
         echo(f"Wrote {path}")

@@ -28,6 +28,7 @@ _CONNECT: Final = 10.0
 """Seconds to wait for a connection when the certificate is read."""
 
 _DAY: Final = 86_400.0
+_HOUR: Final = 3_600.0
 
 State: TypeAlias = Literal["ok", "warning", "failed"]
 
@@ -134,8 +135,16 @@ def _check_clock(host: str, ahead: float) -> ConnectionCheck:
     if seconds <= CLOCK_TOLERANCE:
         return ConnectionCheck("clock", f"{host} has the time of this machine.")
     side = "ahead of" if ahead > 0 else "behind"
-    text = f"This machine is {seconds} s {side} {host}; set its clock."
+    text = f"This machine is {_rounded(seconds)} {side} {host}; set its clock."
     return ConnectionCheck("clock", text, "warning")
+
+
+def _rounded(seconds: int) -> str:
+    """Return a duration in the largest unit of which it has at least two."""
+    for unit, name in ((_DAY, "days"), (_HOUR, "hours")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:,.0f} {name}"
+    return f"{seconds} s"
 
 
 def _check_budget(host: str, remaining: int, reset: float | None) -> ConnectionCheck:

@@ -65,6 +65,8 @@ class DeadLetterFile:
     def _found(self, which: DeadLetterFilter) -> Sequence[DeadLetter]:
         """Return the letters that *which* selects, in the order of the file."""
         with storage(_WHAT, self.path, "read"):
+            if self.path.exists() and not self.path.is_file():
+                raise ConfigurationError(f"`{self.path}` is not a file of dead letters.")
             dropped = set(self._dropped.read_text().split()) if self._dropped.exists() else set()
             lines = self.path.read_bytes().splitlines()
         found: dict[int, DeadLetter] = {}

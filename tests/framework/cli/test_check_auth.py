@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -95,6 +98,47 @@ def test_a_certificate_that_is_not_trusted_is_named(secure: str) -> None:
     assert checks["credentials"][0] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "offer"),
+    [
+        (401, exits.REFUSED, "Check the credentials and the other settings of the connection."),
+        (429, exits.UNAVAILABLE, "The partner allows no more requests for now: try again later."),
+        (503, exits.UNAVAILABLE, "The partner has a fault of its own: try again later."),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_to_do_about_an_answer(status: int, code: int, offer: str) -> None:
+    with answering(status) as url:
+        command = ["check-auth", "-c", "c.yaml", "--endpoint", f"https://api.criteo.com={url}"]
+        result = CliRunner().invoke(actions, command)
+    assert result.exit_code == code
+    assert result.stderr.endswith(f" {offer}\n")
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """Yield the address of a partner that answers everything with a status."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            serving.join()
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_name_without_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
@@ -146,6 +190,8 @@ def observed(now: float, headers: dict[str, str]) -> CheckedOrigin:
         (59.0, ("ok", "api.acme.test has the time of this machine.")),
         (300.0, ("warning", "This machine is 300 s ahead of api.acme.test; set its clock.")),
         (-300.0, ("warning", "This machine is 300 s behind api.acme.test; set its clock.")),
+        (10_800.0, ("warning", "This machine is 3 hours ahead of api.acme.test; set its clock.")),
+        (-1e7, ("warning", "This machine is 116 days behind api.acme.test; set its clock.")),
     ],
 )
 def test_clocks(ahead: float, expected: tuple[str, str]) -> None:

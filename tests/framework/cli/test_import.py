@@ -86,6 +86,20 @@ def test_a_destination_that_is_not_installed_gets_a_manifest() -> None:
     assert "sesame" not in "".join(one.read_text() for one in Path("new").iterdir())
 
 
+def test_what_cannot_be_written_whole_leaves_no_file() -> None:
+    """So that the same command works once it can: it overwrites no file."""
+    out = Path("a")
+    out.mkdir()
+    report = out / "import-report.md"
+    report.symlink_to(Path("gone") / "report.md")
+    failed = run(EXPORT, "--out", out)
+    assert failed.exit_code == exits.STORAGE
+    assert "Wrote" not in failed.output
+    assert [*out.iterdir()] == [report]
+    report.unlink()
+    assert run(EXPORT, "--out", out).exit_code == exits.DONE
+
+
 def test_files_without_a_destination() -> None:
     """Each is told of, by name; nothing is written."""
     folder = Path("export")

@@ -163,6 +163,12 @@ def test_what_is_dropped_stays_dropped_while_the_run_goes_on(bench: Bench, tmp_p
     assert lines(path) == [6]
 
 
+def test_a_device_is_not_read() -> None:
+    """It may have no end."""
+    with pytest.raises(ConfigurationError, match="`/dev/zero` is not a file of dead letters"):
+        letters(Path("/dev/zero"))
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "dead"
     for text, why in (("{}", "it lacks what"), ("[]", "it lacks what"), ("x", "Expecting")):
