@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from framework.catalogue.manifest_changes import (
         changes_between,
     )
+    from framework.catalogue.migrated_actions import (
+        resolving_steps,
+    )
 
 _EXPORTS = {
     "changes": "LEVELS DefinitionChange ChangeLevel",
@@ -31,6 +34,7 @@ _EXPORTS = {
     "declarations_reference": "declarations_page",
     "destination_page": "markdown_page",
     "manifest_changes": "changes_between",
+    "migrated_actions": "resolving_steps",
 }
 
 __all__ = [
@@ -41,6 +45,7 @@ __all__ = [
     "contract_page",
     "declarations_page",
     "markdown_page",
+    "resolving_steps",
 ]
 
 if not TYPE_CHECKING:

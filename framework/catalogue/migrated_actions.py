@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -24,6 +25,11 @@ from framework.triggers import parse
 
 _ADDED: Final = frozenset({"field-added", "default-changed"})
 """Codes of changes that a value for the field in saved mappings resolves."""
+
+_FIELD: Final = re.compile(r"/actions/[^/]+/fields/[^/]+(?P<within>/.*)?")
+_OF_FIELDS: Final = {"field-removed": ("RenameField", "RemoveField"), "field-added": ("AddField",)}
+_OF_ACTIONS: Final = {"action-removed": ("RenameAction",), "trigger-changed": ("KeepTrigger",)}
+"""The steps that resolve changes with these codes."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,21 @@ def as_migrated(old: Action, new: Action, place: ManifestPlace) -> MigratedActio
             changes.append(_note(step, place))
             action = changed
     return MigratedAction(action, tuple(changes), steps)
+
+
+def resolving_steps(change: DefinitionChange) -> tuple[str, ...]:
+    """Return the names of the steps with which a migration would resolve a breaking change.
+
+    There are none for what saved mappings do not hold, such as settings.
+    """
+    if change.level != "breaking":
+        return ()
+    if field := _FIELD.fullmatch(change.place):
+        known = () if field["within"] else _OF_FIELDS.get(change.code, ())
+        return known or ("ChangeMapping",)
+    if change.place.startswith("/actions/") and change.place.endswith("/syncMode/choices"):
+        return ("ReplaceSyncMode",)
+    return _OF_ACTIONS.get(change.code, ())
 
 
 def _renamed(action: Action, step: MigrationStep) -> Action:

@@ -46,6 +46,7 @@ _list_option = click.option(
 @_list_option
 @column_option
 @json_option
+@logged
 def plan(  # noqa: PLR0913, PLR0917 - each is an option of its own
     name: str | None,
     path: str,
@@ -200,6 +201,7 @@ def _print_plan(
 @click.argument("name", required=False)
 @connected_options
 @json_option
+@logged
 def drift(
     name: str | None, path: str, store: StoreAddress, endpoints: Mapping[str, str], *, as_json: bool
 ) -> None:

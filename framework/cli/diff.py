@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framework.definition import Destination
 
 _COLOURS = {"breaking": "red", "note": "yellow", "compatible": "green"}
+_MIGRATIONS = "docs/migrations.md"
 
 
 @click.command()
@@ -30,9 +31,14 @@ def diff(old: str, new: str, *, as_json: bool) -> None:
     OLD and NEW are files, such as a metadata.json or the output of `actions show DESTINATION
     --json`, or names of installed destinations. Breaking changes are those by which a saved
     connection is refused, fails events that succeeded, or delivers other events. Notes are changes
-    of what is sent. Exits with 1 if there are breaking changes, with 2 if a manifest is invalid.
+    of what is sent. A breaking change that a migration would resolve names its step. Exits with 1
+    if there are breaking changes, with 2 if a manifest is invalid.
     """
-    from framework.catalogue import LEVELS, changes_between  # noqa: PLC0415 - heavy, at first use
+    from framework.catalogue import (  # noqa: PLC0415 - heavy, imported at first use
+        LEVELS,
+        changes_between,
+        resolving_steps,
+    )
 
     changes = changes_between(_read(old), _read(new))
     counts: dict[str, int] = {level: sum(one.level == level for one in changes) for level in LEVELS}
@@ -42,6 +48,8 @@ def diff(old: str, new: str, *, as_json: bool) -> None:
     else:
         for change in sorted(changes, key=lambda one: LEVELS.index(one.level)):
             echo(_line(change))
+            if steps := " or ".join(resolving_steps(change)):
+                echo(f"  = A migration with {steps} would keep saved mappings: {_MIGRATIONS}.")
         shown = ", ".join(f"{count:,} {level}" for level, count in counts.items() if count)
         echo(f"Changes: {shown}." if shown else "No changes.")
     if counts["breaking"]:

@@ -256,7 +256,7 @@ def _field_line(mapped: dict[str, Any]) -> str:
 
 
 def _request_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
-    """Yield the requests and the outcome; without *requests*, only the outcome without a batch."""
+    """Yield the requests and the outcome; without *requests*, only an outcome but success."""
     for exchange in trace["exchanges"] if requests else ():
         request, response = exchange["request"], exchange["response"]
         status = response["statusCode"] if response else exchange["error"]
@@ -270,8 +270,13 @@ def _request_lines(trace: dict[str, Any], *, requests: bool) -> Iterator[str]:
     result = trace["result"]
     outcome = click.style(result["outcome"], fg=_OUTCOMES.get(result["outcome"]))
     code = f" {result['code']}" if "code" in result else ""
-    if requests or "trigger" not in trace or not (trace["batch"] or trace["problems"]):
+    if requests or "trigger" not in trace or not trace["batch"] or _went_wrong(result):
         yield f"    outcome: {outcome}{code}{_reason(result)}"
+
+
+def _went_wrong(result: dict[str, Any]) -> bool:
+    """Return whether an event has an outcome that is known although nothing was sent."""
+    return result["outcome"] not in {"delivered", "accepted"}
 
 
 def _reason(result: dict[str, Any]) -> str:

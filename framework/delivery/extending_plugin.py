@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -82,13 +83,27 @@ def _problems(options: Any) -> Iterator[str]:
             for one in (given if isinstance(given, list | tuple) else [given])
             if not isinstance(one, str | int | float | None)
         )
-    if not isinstance(options.base_url, str):
-        yield f"a text as `base_url`, got {type(options.base_url).__name__}"
+    yield from _address_problems(options.base_url)
     if options.auth is not None and not isinstance(options.auth, httpx.Auth):
         yield f"an httpx.Auth as `auth`, got {type(options.auth).__name__}"
     limit = options.timeout
     if not isinstance(limit, httpx.Timeout | None) and not _is_positive(limit):
         yield f"a positive number of seconds as `timeout`, got {limit!r}"
+
+
+def _address_problems(address: Any) -> Iterator[str]:
+    """Yield what a hook has to return as `base_url`; an address that is no URL is not sent."""
+    if not isinstance(address, str):
+        yield f"a text as `base_url`, got {type(address).__name__}"
+    elif address:
+        with suppress(httpx.InvalidURL):
+            url = httpx.URL(address)
+            if url.scheme not in {"http", "https"} or not url.host:
+                missing = "a host" if url.scheme in {"http", "https"} else "`https://`"
+                yield (
+                    "an absolute address as `base_url`, such as `https://api.example.com/v2/`, "
+                    f"got one without {missing}"
+                )
 
 
 def _header_problems(headers: Mapping[Any, Any]) -> Iterator[str]:

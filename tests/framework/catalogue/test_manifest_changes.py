@@ -35,7 +35,7 @@ from framework import (
     SyncMode,
     field,
 )
-from framework.catalogue import DefinitionChange, changes_between
+from framework.catalogue import DefinitionChange, changes_between, resolving_steps
 from framework.definition import FieldTable, Shape, from_manifest, to_manifest
 from framework.paths import JSON
 from tests.framework.definition.tables import fields, tables
@@ -749,6 +749,8 @@ def test_a_migration_makes_a_breaking_change_a_note(
     """Without it the change is breaking; one that older connections have passed is no help."""
     without = changes_between(old, action_with(**options))
     assert BREAKING in {change.level for change in without}
+    named = {name for change in without for name in resolving_steps(change)}
+    assert type(step).__name__ in named
     new = action_with(step, **options)
     found = changes_between(old, new)
     assert {change.level for change in found} <= {NOTE, COMPATIBLE}
@@ -757,6 +759,23 @@ def test_a_migration_makes_a_breaking_change_a_note(
     assert read == found
     passed = replace(old, actions=[replace(old.actions[0], migrations=[Migration(1, [LATER])])])
     assert BREAKING in {change.level for change in changes_between(passed, new)}
+
+
+def test_a_step_is_named_only_where_a_migration_helps() -> None:
+    """Neither settings nor rules are part of a mapping."""
+    inner = Field(type="object", properties={"a": Field()}, additional_properties=False)
+    fields = {"kept": inner, "other": Field()}
+    old = action_with(payload=fields)
+    less = action_with(payload={**fields, "kept": replace(inner, properties={})})
+    changed = [
+        (less, [("ChangeMapping",)]),
+        (replace(old, actions=()), [("RenameAction",)]),
+        (replace(old, settings={"a": Field(required=True)}), [()]),
+        (action_with(payload=fields, rules=[OneOf("kept", "other")]), [()]),
+        (action_with(payload=fields, description="Other"), [()]),
+    ]
+    for new, steps in changed:
+        assert [resolving_steps(one) for one in changes_between(old, new)] == steps
 
 
 LATER = ChangeMapping(dict, "Something else.")

@@ -151,8 +151,10 @@ LOGGED = {
     "relay",
     "serve",
     "sandbox shop",
+    "audience plan",
     "audience mirror",
     "audience repair",
+    "audience drift",
     "dead-letters replay",
     "delete",
     "certify",
@@ -272,6 +274,25 @@ def test_quiet_changes_of_audiences_are_in_their_log(tmp_path: Path, log: Path) 
     assert "Connection: ads, Outcome: failed" in text
     assert "PATCH https://api.criteo.com/" in text
     assert "person-1@" not in text
+
+
+def test_requests_of_questions_about_audiences_are_logged(tmp_path: Path, log: Path) -> None:
+    """A plan asks the partner nothing; a drift asks for the sizes of audiences."""
+    criteo = CriteoSandbox()
+    with serve(criteo) as server:
+        bench = AudienceBench(tmp_path, criteo, server.url)
+        bench.know({address(1): TO_REMOVE})
+        for command, row in (
+            ("plan", "Audience: spring, To add: 0, To remove: 1"),
+            ("drift", "Audience: spring, Named by: name, Members: 0"),
+        ):
+            asked = bench.call(command, "spring", "-q", "-v", "--log-file", log)
+            assert (asked.output, asked.exit_code) == ("", exits.DONE)
+            assert logged(log)[-1].startswith(row)
+            assert bench.told(command, "spring", "-q")["audiences"]
+    planned, *asked_for, _ = logged(log)
+    assert planned.startswith("Audience: spring, To add")
+    assert any("/audience-segments/search" in line for line in asked_for)
 
 
 def test_a_log_beside_what_a_command_reads_is_refused(

@@ -68,8 +68,9 @@ def test_the_sandbox_shows_calls_and_outcome_without_secrets() -> None:
     assert "hidden-secret" not in result.output
 
 
-def test_an_invalid_payload_is_explained() -> None:
-    result = explain(json.dumps({**EVENT, "context": {}}), "--sandbox")
+@pytest.mark.parametrize("options", [(), ("--sandbox",)])
+def test_an_invalid_payload_is_explained(options: tuple[str, ...]) -> None:
+    result = explain(json.dumps({**EVENT, "context": {}}), *options)
 
     assert result.exit_code == 1
     assert (

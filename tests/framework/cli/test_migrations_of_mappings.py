@@ -233,7 +233,10 @@ def test_diff_calls_a_migrated_change_a_note(
     after.write_text(json.dumps({**current, "actions": {"print": action}}))
     broken = run_actions("diff", before, after)
     assert broken.exit_code == exits.FAILED
-    assert "breaking: `/actions/press` is no longer an action." in broken.stdout
+    assert (
+        "breaking: `/actions/press` is no longer an action.\n"
+        "  = A migration with RenameAction would keep saved mappings: docs/migrations.md.\n"
+    ) in broken.stdout
     assert migrations[0]["version"] == 1
     assert press.exists()
 

@@ -610,6 +610,17 @@ def test_explaining_a_deletion(run_actions: Actions, connection: Path, write_eve
     assert result.exit_code == exits.FAILED
 
 
+@pytest.mark.parametrize("options", [(), ("--sandbox",)])
+def test_explaining_an_event_that_is_refused(
+    run_actions: Actions, connection: Path, write_events: Write, options: tuple[str, ...]
+) -> None:
+    """What ends the command with 1 is shown, also for an event that has a valid payload."""
+    events = write_events(["poison"])
+    result = run_actions("explain", "-c", connection, "--event", events, *options)
+    assert "    outcome: failed UNPROCESSABLE_ENTITY" in result.stdout
+    assert result.exit_code == exits.FAILED
+
+
 def test_a_field_that_the_action_does_not_have_is_refused(
     run_actions: Actions, connection: Path, write_events: Write
 ) -> None:

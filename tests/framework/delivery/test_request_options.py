@@ -216,6 +216,7 @@ def test_a_request_of_its_own_is_refused_where_nothing_is_sent_too(value: str, w
 
 
 OF_EACH = "which each request has of its own"
+ABSOLUTE = "an absolute address as `base_url`, such as `https://api.example.com/v2/`"
 UNFIT = [
     ({"base_url": ORIGIN}, "RequestOptions or None, got dict"),
     (header(7), "`headers` of texts, got int for `X-Name`"),
@@ -224,6 +225,11 @@ UNFIT = [
     (header("chunked", "Transfer-Encoding"), f"`headers` without `transfer-encoding`, {OF_EACH}"),
     (header("close", "connection"), f"`headers` without `connection`, {OF_EACH}"),
     (RequestOptions(base_url=cast("str", 7)), "a text as `base_url`, got int"),
+    (RequestOptions(base_url="nope"), f"{ABSOLUTE}, got one without `https://`"),
+    (RequestOptions(base_url="/v2/"), f"{ABSOLUTE}, got one without `https://`"),
+    (RequestOptions(base_url="partner.test:8080/v2"), f"{ABSOLUTE}, got one without `https://`"),
+    (RequestOptions(base_url="ftp://partner.test"), f"{ABSOLUTE}, got one without `https://`"),
+    (RequestOptions(base_url="https:///v2"), f"{ABSOLUTE}, got one without a host"),
     (RequestOptions(auth=cast("httpx.Auth", ("u", "p"))), "an httpx.Auth as `auth`, got tuple"),
     (RequestOptions(headers=cast("Any", None)), "an object as `headers`, got NoneType"),
     (RequestOptions(params=cast("Any", [1])), "an object as `params`, got list"),
