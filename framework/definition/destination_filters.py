@@ -157,6 +157,12 @@ def _filter_problems(document: JSON, name: str) -> Iterator[FilterProblem]:
             yield from _action_problems(action, ("actions", index), f"{name}.actions[{index}]")
 
 
+def as_condition(message: str) -> str:
+    """Return the message of a trigger that does not parse as one of a filter's condition."""
+    every = "every event matches `{}`"
+    return message.replace(every.format('type != ""'), every.format(ALL_EVENTS))
+
+
 def _condition_problems(condition: JSON, name: str) -> Iterator[FilterProblem]:
     if condition is None or condition == "":
         hint = f"Write `if: {ALL_EVENTS}` for every event."

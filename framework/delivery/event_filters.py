@@ -19,6 +19,7 @@ from framework.definition import (
     DestinationFilter,
     FilterAction,
     FilterType,
+    as_condition,
 )
 from framework.delivery.permission import Permission, is_deletion
 from framework.delivery.report import Completion
@@ -160,7 +161,7 @@ def _compiled(filters: Sequence[DestinationFilter]) -> Iterator[_Stage]:
         try:
             matches = _condition(one.condition)
         except FrameworkError as error:
-            problems.append(f"Filter `{name}`: {error}")
+            problems.append(f"Filter `{name}`: {as_condition(str(error))}")
             continue
         for action in one.actions:
             yield _Stage(index, name, one.condition, action, matches, _effect(name, action))

@@ -41,7 +41,8 @@ def value_elsewhere(
         for one in wanted
         if (alike := _likeness(one.parts[-1], path.parts[-1])) is not None and accepted(value)
     ]
-    return min(found, key=lambda each: each[:-1])[-1] if found else None
+    readable = (each for each in sorted(found, key=lambda each: each[:-1]))
+    return next((path for *_, path in readable if Path.parse(str(path)) == path), None)
 
 
 def _values(event: JSON, neighbours: set[PathKeys]) -> Iterator[tuple[Path, JSON]]:

@@ -7,7 +7,13 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from framework.config import DiagnosticList, FilterItem
-from framework.definition import ALL_EVENTS, DestinationFilter, FilterAction, filter_paths
+from framework.definition import (
+    ALL_EVENTS,
+    DestinationFilter,
+    FilterAction,
+    as_condition,
+    filter_paths,
+)
 from framework.linting.event_models import EventModel
 from framework.linting.issues import Issue, incomplete_check
 from framework.linting.trigger_rules import CheckedTrigger, check_trigger
@@ -53,7 +59,8 @@ def filter_issues(
 def _of_condition(issue: Issue) -> Issue:
     """Return an issue of a trigger as one of a condition; only a syntax error is an error."""
     severe = issue.severity == "error" and issue.code != "AD411"
-    text = issue.message.replace("The trigger", "The condition").replace("trigger", "condition")
+    text = as_condition(issue.message).replace("The trigger", "The condition")
+    text = text.replace("trigger", "condition")
     return replace(issue, message=text, severity="warning" if severe else issue.severity)
 
 
@@ -69,7 +76,7 @@ def _field_issues(
     try:
         for inner, found in filter_paths(action):
             noted: dict[Issue, None] = {}
-            check_path(found, (), TypeScope(model.whole, noted, budget, model))
+            check_path(found, (), TypeScope(model.whole, noted, budget, model), str)
             for issue in noted:
                 yield inner, replace(issue, code="AD210", severity="warning")
     except BudgetExhausted:

@@ -318,9 +318,17 @@ def _unknown_fields(
 ) -> Iterator[Issue]:
     for path in sorted(trigger.paths, key=str):
         noted: dict[Issue, None] = {}
-        check_path(path, (), TypeScope(model.whole, noted, budget, model))
+        check_path(path, (), TypeScope(model.whole, noted, budget, model), path_in_trigger)
         for issue in noted:
             yield _marked("AD413", "warning", issue.message, issue.hint, text, ".".join(path.parts))
+
+
+def path_in_trigger(path: Path) -> str:
+    """Return a path as a trigger writes it; an empty string if it cannot."""
+    try:
+        return write(FieldNode(path))
+    except TriggerError:
+        return ""
 
 
 def _parts(trigger: Trigger, text: str, budget: WorkBudget) -> Iterator[Issue]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from framework.config import Severity
+from framework.errors import FrameworkError
 from framework.linting.event_models import EventModel
 from framework.linting.issues import DocumentPath, Issue, likely_typo, nearest
 from framework.linting.value_types import Type, enter, follow, join
 from framework.linting.work_budget import WorkBudget
-from framework.paths import Path
+from framework.mapping import compile_mapping
+from framework.paths import JSON, Path
 
 _SOURCES: Final[Mapping[str | None, str]] = {
     "spec": "Segment's spec",
@@ -70,8 +74,39 @@ class TypeScope:
         self.issues.setdefault(found)
 
 
-def check_path(path: Path, place: DocumentPath, scope: TypeScope) -> None:
-    """Note a path that does not exist, or a likely typo in one."""
+def path_in_mapping(path: Path) -> str:
+    """Return what reads *path* in a mapping: the path, `@liquid` if no path can hold its keys.
+
+    Return an empty string if a key has both kinds of quotes, which neither can write.
+    """
+    if Path.parse(str(path)) == path:
+        return str(path)
+    first, *rest = path.parts
+    start = first if first.isidentifier() and first.isascii() else _in_brackets(first)
+    directive = {"@liquid": f"{{{{ {start}{''.join(map(_in_brackets, rest))} }}}}"}
+    event: JSON = "found"
+    for key in reversed(path.parts):
+        event = {key: event}
+    with suppress(FrameworkError):
+        if compile_mapping({"value": directive}).resolve(event) == {"value": "found"}:
+            return json.dumps(directive, ensure_ascii=False)
+    return ""
+
+
+def _in_brackets(key: str) -> str:
+    return f'["{key}"]' if "'" in key else f"['{key}']"
+
+
+def check_path(
+    path: Path,
+    place: DocumentPath,
+    scope: TypeScope,
+    written: Callable[[Path], str] = path_in_mapping,
+) -> None:
+    """Note a path that does not exist, or a likely typo in one.
+
+    *written* returns a path as it is written there, empty if it cannot be.
+    """
     scope.budget.spend(80 * len(path.parts))
     found = scope.whole
     for index, part in enumerate(path.parts):
@@ -84,28 +119,36 @@ def check_path(path: Path, place: DocumentPath, scope: TypeScope) -> None:
         if scope.model and before.members and before.members.rest is None:
             words |= scope.model.words.get(path.parts[:index], frozenset())
         if not found.is_present:
-            _note_absent(path, index, words, place, scope)
+            _note_absent(path, index, words, place, scope, written=written)
             return
         likely = likely_typo(part, words)
         if likely:
-            better = Path((*path.parts[:index], likely, *path.parts[index + 1 :]))
-            scope.note(
-                "AD505", place, f"`{part}` in `{path}` looks like a typo.",
-                f"Did you mean `{better}`?",
-            )  # fmt: skip
+            text = f"`{part}` in `{path}` looks like a typo."
+            scope.note("AD505", place, text, _did_you_mean(path, index, likely, written))
             return
 
 
-def _note_absent(
-    path: Path, index: int, words: set[str], place: DocumentPath, scope: TypeScope
+def _did_you_mean(path: Path, index: int, key: str, written: Callable[[Path], str]) -> str:
+    """Return the hint that the key at *index* should be another one."""
+    better = written(Path((*path.parts[:index], key, *path.parts[index + 1 :])))
+    return f"Did you mean `{better}`?" if better else ""
+
+
+def _note_absent(  # noqa: PLR0913 - what is absent, where, and how paths are written there
+    path: Path,
+    index: int,
+    words: set[str],
+    place: DocumentPath,
+    scope: TypeScope,
+    *,
+    written: Callable[[Path], str],
 ) -> None:
     near = nearest(path.parts[index], words)
     hint = ""
     if path.parts == ("$",):
         hint = "Write `$.` for the whole of it."
     elif near:
-        better = Path((*path.parts[:index], near, *path.parts[index + 1 :]))
-        hint = f"Did you mean `{better}`?"
+        hint = _did_you_mean(path, index, near, written)
     elif 0 < len(words) <= _LISTED:
         holder = f" of `{Path(path.parts[:index])}`" if index else ""
         hint = f"Known keys{holder}: {', '.join(sorted(words))}."

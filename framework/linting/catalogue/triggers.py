@@ -28,7 +28,7 @@ TRIGGERS: Final = (
         "The trigger reads a field that does not exist in any event.",
         "Such a condition has the same result for every event.",
         trigger('type = "track" and usreId = "u-1"'),
-        "`$.usreId` does not exist in Segment's spec. Did you mean `$.userId`?",
+        "`$.usreId` does not exist in Segment's spec. Did you mean `userId`?",
     ),
     Entry(
         "AD414",

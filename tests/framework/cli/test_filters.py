@@ -119,6 +119,18 @@ def test_commands_refuse_invalid_filters(
             assert f":{place}" in result.output
 
 
+@pytest.mark.parametrize("word", ["ALL", "'*'", "'true'", "every event"])
+def test_words_for_every_event_are_answered_with_all(
+    run_actions: Actions, connection: Path, word: str
+) -> None:
+    """A filter's condition may be `all`, which a trigger cannot be."""
+    filters = f"filters: [{{if: {word}, actions: [{{type: DROP}}]}}]\n"
+    connection.write_text(filters + connection.read_text())
+    output = run_actions("validate", connection).output
+    assert "is not a condition; every event matches `all`." in output
+    assert 'type != ""' not in output
+
+
 def test_generated_tests_are_filtered_as_events_are(run_actions: Actions, connection: Path) -> None:
     dropped = "filters: [{if: all, actions: [{type: DROP}]}]\n"
     connection.write_text(dropped + connection.read_text())

@@ -372,3 +372,8 @@ def _keys(events: list[Any]) -> list[tuple[int, int]]:
 
 def _short(result: Any) -> Any:
     return result.code if isinstance(result, Skipped | Failed) else result
+
+
+def test_a_word_for_every_event_is_answered_with_all() -> None:
+    with pytest.raises(ConfigurationError, match=r"Filter `F`: .*every event matches `all`"):
+        EventFilters([filtered("ALL", DROP)], permission_for(OPENED.definition, ()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -29,6 +31,11 @@ from framework.linting import (
     suggestion,
 )
 from framework.linting.issues import likely_typo
+from framework.linting.trigger_rules import path_in_trigger
+from framework.linting.type_scopes import path_in_mapping
+from framework.mapping import compile_mapping
+from framework.paths import Path
+from framework.triggers import parse
 
 SPEC = model_from_spec()
 SCHEMA = model_from_schema(
@@ -184,6 +191,41 @@ def test_models_differ(model: EventModel, field: Field, value: Any, expected: li
     Values of events are personal data and not shown.
     """
     assert about(field, value, model) == expected
+
+
+@pytest.mark.parametrize(
+    "key",
+    ['x"y z', "x'y z", "x[0 z", 'x.y"z', 'x"y}}z', "x'\"y z", 'x"y\\z', 'x"%}z', "x'1]z"],
+)
+def test_a_suggestion_reads_the_key_that_it_names(key: str) -> None:
+    """Keys that no path can hold are suggested in a form that reads them, or not at all."""
+    event = {"type": "track", "properties": {key: "found"}}
+    issues = about(Field(), {"@path": f"$.properties.x{key[-3:]}"}, model_from_sample([event]))
+    (issue,) = [one for one in issues if one.startswith("AD504")]
+    assert "Did you mean `$" not in issue
+    for directive in re.findall(r"Did you mean `(.*)`\?", issue):
+        found = compile_mapping({"value": json.loads(directive)}).resolve(event)
+        assert found == {"value": "found"}
+
+
+@pytest.mark.parametrize(
+    ("key", "mapping", "trigger"),
+    [
+        ("total", "$.properties.total", "properties.total"),
+        ('x"y', """{"@liquid": "{{ properties['x\\"y'] }}"}""", r"properties.x\"y"),
+        ("x'y", """{"@liquid": "{{ properties[\\"x'y\\"] }}"}""", r"properties.x\'y"),
+        ("a b.c", "$.properties['a b.c']", r"properties.a\ b\.c"),
+        ('x"}}', "", r"properties.x\"\}\}"),
+    ],
+)
+def test_suggestions_are_written_as_their_language_reads_them(
+    key: str, mapping: str, trigger: str
+) -> None:
+    """Mappings have paths or `@liquid`, triggers have fields."""
+    path = Path(("properties", key))
+    assert path_in_mapping(path) == mapping
+    assert path_in_trigger(path) == trigger
+    assert parse(f'{trigger} = "found"').paths == {path}
 
 
 def subscribed(
