@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import fields
 from types import ModuleType
@@ -10,7 +11,17 @@ from typing import Any, get_args
 
 import pytest
 
-from framework import Action, Batching, Delivered, Destination, Skipped, Subscription, hookimpl
+from framework import (
+    Action,
+    Batching,
+    Delivered,
+    Destination,
+    Skipped,
+    Subscription,
+    connect,
+    hookimpl,
+    open_plugin,
+)
 from framework.definition import SYNC_MODES, Coalesce, membership
 from framework.delivery.holding import _REFUSALS
 from framework.testing import Harness, make_event, make_row_event
@@ -18,7 +29,7 @@ from tests.guides import DOCS, blocks_of
 
 PAGE = (DOCS / "batching.md").read_text(encoding="utf-8")
 README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-FIRST, RATES, SECOND, THIRD = (
+FIRST, RATES, SECOND, ALONE, THIRD = (
     block.text for block in blocks_of("batching.md") if block.language == "python"
 )
 
@@ -71,6 +82,36 @@ def test_the_membership_of_rows_is_that_of_the_table() -> None:
 def test_the_refusals_that_are_halved_are_listed() -> None:
     first, second, third = sorted(_REFUSALS)
     assert f"with {first}, {second} or {third} is halved" in PAGE
+
+
+def test_requests_about_different_users_are_under_way_at_one_time() -> None:
+    """And those about one user come one after the other."""
+    scope = scope_of(ALONE)
+    together = threading.Barrier(2, timeout=30)
+    sent: list[tuple[str, str]] = []
+
+    @hookimpl
+    def destination() -> Destination:
+        return Destination(slug="acme-notes", name="Acme", actions=[scope["ADD_NOTE"]])
+
+    @hookimpl
+    def perform(payload: Any) -> None:
+        together.wait()
+        sent.append((payload.user_id, payload.text))
+
+    made = ModuleType("acme_notes")
+    for hook in (destination, perform):
+        setattr(made, hook.__name__, hook)
+    events = [
+        make_event("track", event=name, userId=user)
+        for name in ("One", "Two")
+        for user in ("ada", "bob")
+    ]
+    with connect(open_plugin(made), {}, [Subscription(action="addNote")]) as connection:
+        report = connection.deliver(events, threads=2)
+    assert report.results == [Delivered()] * 4
+    assert [text for user, text in sent if user == "ada"] == ["One", "Two"]
+    assert [text for user, text in sent if user == "bob"] == ["One", "Two"]
 
 
 def test_the_third_example_merges_after_what_came_before() -> None:

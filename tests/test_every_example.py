@@ -44,7 +44,7 @@ docs/authoring.md           json        2   tests/test_authoring_page.py
 docs/authoring.md           text        5   tests/test_authoring_page.py
 docs/authoring.md           python      7   tests/test_authoring_page.py
 docs/authoring.md           yaml        2   tests/test_authoring_page.py
-docs/batching.md            python      4   tests/test_batching_page.py
+docs/batching.md            python      5   tests/test_batching_page.py
 docs/certify.md             sh          1   tests/test_page_commands.py
 docs/certify.md             python      2   tests/test_page_commands.py
 docs/connection-files.md    yaml        1   tests/test_connection_files_page.py

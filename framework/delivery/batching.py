@@ -29,6 +29,9 @@ from framework.delivery.row_groups import (
 LINGER: Final = 0.1
 """Seconds that rows wait by default for others before they are ready to be sent."""
 
+MANY_LANES: Final = 1_000
+"""Number of lanes from which on those without waiting rows are forgotten."""
+
 
 class Batcher:
     """Collects rows and returns them as batches when they are full, due or flushed.
@@ -43,6 +46,7 @@ class Batcher:
         self._now = now
         self._linger = linger
         self._lanes: dict[Hashable, Lane] = {}
+        self._many = MANY_LANES
         self._domains: dict[Hashable, Domain] = {}
         self._merged: dict[int, list[int]] = {}
         self.superseded: list[int] = []
@@ -55,6 +59,7 @@ class Batcher:
         in whichever group they are; those of later calls arrive later.
         """
         together: dict[Hashable, list[RowGroup]] = {}
+        self._forget_empty()
         for group in groups:
             together.setdefault(group.scope, []).append(group)
             self._open(group)
@@ -147,6 +152,11 @@ class Batcher:
                 one for at, one in enumerate(group.identifiers or ()) if group.knows_membership(at)
             ]
         return cast("list[str]", waiting)
+
+    @property
+    def lanes(self) -> int:
+        """The number of lanes that are remembered."""
+        return len(self._lanes)
 
     def row_ids(self) -> Iterator[Collection[int]]:
         """Yield the ids of all rows that wait, in groups, merged ones included."""
@@ -250,6 +260,16 @@ class Batcher:
 
     def _pending(self) -> list[PendingRows]:
         return [one for lane in self._lanes.values() for one in lane.all_pending()]
+
+    def _forget_empty(self) -> None:
+        """Forget the lanes in which no row waits, whenever there are twice as many as were left.
+
+        There may be one for each user.
+        """
+        if len(self._lanes) >= self._many:
+            lanes = self._lanes.items()
+            self._lanes = {at: one for at, one in lanes if one.domain or not one.is_empty()}
+            self._many = max(MANY_LANES, 2 * len(self._lanes))
 
     def _open(self, group: RowGroup) -> None:
         """Have a lane and pending rows for a group; know since when the first of them waits."""

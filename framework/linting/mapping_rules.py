@@ -131,9 +131,10 @@ def check_batching(effective: EffectiveMapping, budget: WorkBudget) -> Iterator[
             budget.compare(str(key), action.fields)
             hint = suggestion(str(key), action.fields, "fields")
             yield effective.issue("AD531", "error", ("batch_keys", str(index)), message, hint)
-    if action.batching is None or effective.mapping.get("enable_batching") is False:
+    rules = action.batching
+    if not rules or rules.max_size == 1 or effective.mapping.get("enable_batching") is False:
         return
-    keys = [*action.batching.keys, *(key for key in named if key in action.fields)]
+    keys = [*rules.keys, *(key for key in named if key in action.fields)]
     for key in dict.fromkeys(keys):
         part = _unique_path(effective.mapping.get(key))
         if part is not None and (key in effective.own or key in named):

@@ -24,7 +24,7 @@ class Operation(NamedTuple):
     send: Callable[[httpx.Client, Any], httpx.Response]
 '''
 
-_OPERATION: Final = operation_text("send")
+_OPERATION: Final = operation_text("send", 'batching=Batching(max_size=1, keys=("user_id",))')
 
 ACTION: Final = f'''"""An action: what is sent of an event, and how."""
 
@@ -33,7 +33,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-from framework import Action, Payload, field
+from framework import Action, Batching, Payload, field
 
 from %PACKAGE%.actions.operation import Operation
 from %PACKAGE%.settings import HOST

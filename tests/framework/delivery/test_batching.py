@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.definition import Aliases, Batching, Target
-from framework.delivery.batching import Batcher
+from framework.delivery.batching import MANY_LANES, Batcher
 from framework.delivery.lanes import MAX_LEVELS
 from framework.delivery.row_groups import Batch, RowGroup, size_of_all
 
@@ -69,6 +69,37 @@ def test_applying_the_batches_equals_applying_the_events(steps: list[Step], toge
             members[batch.key[0]] -= people
 
     assert expected == members
+
+
+@given(STEPS, st.integers(1, 41))
+def test_lanes_without_rows_are_forgotten_without_a_trace(steps: list[Step], together: int) -> None:
+    """The batches of a lane are the same, even if that happens whenever rows come."""
+    numbered = list(enumerate(steps))
+    kept, forgetful = Batcher(), Batcher()
+    with pytest.MonkeyPatch.context() as patched:
+        for start in range(0, len(steps), together):
+            some = numbered[start : start + together]
+            expected = list(kept.add(groups(some, LANE)))
+            patched.setattr(forgetful, "_many", 0)
+            assert list(forgetful.add(groups(some, LANE))) == expected
+    expected, found = list(kept.flush()), list(forgetful.flush())
+    for audience in "AB":
+        assert [one for one in found if one.key == (audience,)] == [
+            one for one in expected if one.key == (audience,)
+        ]
+    assert len(found) == len(expected)
+
+
+def test_a_lane_for_each_user_does_not_fill_memory() -> None:
+    """There may be millions of users in a day."""
+    rules = Batching(keys=("user",), max_size=1)
+    batcher = Batcher()
+    for number in range(5 * MANY_LANES):
+        group = RowGroup("send", rules, "send", (f"u{number}",), [number])
+        (batch,) = batcher.add([group])
+        assert batch.row_ids == [number]
+    assert len([*batcher.due()]) == 0
+    assert batcher.lanes <= MANY_LANES
 
 
 @given(STEPS, st.integers(1, 41))

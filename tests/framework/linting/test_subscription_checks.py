@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -377,6 +378,8 @@ def test_batches() -> None:
     alone = {"key": {"@path": "$.userId"}, "enable_batching": False}
     for given in ({"key": PATH}, {"key": "a", "mode": "b"}, alone):
         assert check_mapping(action, given, SPEC).issues == ()
+    single = replace(action, batching=Batching(max_size=1, keys=("key",)))
+    assert check_mapping(single, {"key": {"@path": "$.userId"}}, SPEC).issues == ()
 
 
 def test_hashes() -> None:
