@@ -17,6 +17,7 @@ from click.testing import Result
 
 from framework.cli import exits
 from framework.sandbox import Fault, Sandbox
+from tests.postgres import new_server, running_server
 from tests.relaying import until
 
 Actions: TypeAlias = Callable[..., Result]
@@ -258,3 +259,21 @@ def test_what_does_not_go_together_is_refused(
     assert message in result.stderr
     assert result.exit_code in {exits.USAGE, exits.STORAGE}
     assert "hush" not in result.output
+
+
+def test_rows_are_read_from_a_standby(
+    run_actions: Actions, shop: str, shop_sandbox: Sandbox
+) -> None:
+    """A server that follows its primary accepts no changes."""
+    with running_server() as primary, new_server() as standby:
+        primary.execute("CREATE TABLE orders (thing text PRIMARY KEY, note int)")
+        primary.execute("INSERT INTO orders VALUES ('tea', 1), ('milk', NULL)")
+        standby.copy_of(primary)
+        standby.start(hot_standby="on")
+        assert standby.execute("SELECT pg_is_in_recovery()") == [(True,)]
+        copied = Database(standby.url, lambda *_: None)
+        until(lambda: standby.execute("SELECT count(*) FROM orders") == [(2,)])
+        result = run_actions(*command(copied, shop, "--json"))
+        assert (result.stderr, result.exit_code) == ("", exits.DONE)
+        standby.stop("immediate")
+    assert sold(shop_sandbox) == ["milk", "tea"]

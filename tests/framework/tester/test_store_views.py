@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from framework.cli.app import actions
 from framework.config import load_connection
 from framework.plugins import Registry, load_plugins
-from framework.relay import DeadLetter, SQLiteStore
+from framework.relay import DeadLetter, EventStore, PostgresStore, SQLiteStore
 from framework.tester import LocalServer
 from tests.framework.tester.filled_store import ADA, fill, member
 
@@ -105,30 +105,41 @@ def test_dead_letters_are_listed_shown_and_replayed(asked: httpx.Client) -> None
     assert again["replay"] is True
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventStore]:
+    """Open a store of each kind."""
+    if request.param == "sqlite":
+        store: EventStore = SQLiteStore(tmp_path / "full.db")
+    else:
+        pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
+        store = PostgresStore(request.getfixturevalue("postgres_url"))
+    with store:
+        yield store
+
+
 @pytest.fixture
-def full(tmp_path: Path, serve: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
+def full(opened: EventStore, serve: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
     """Return a client of a tester whose store has more dead letters than are listed."""
-    with SQLiteStore(tmp_path / "full.db") as store:
-        store.append("live", [b"{}"], [None])
-        owner = store.own("spring", "live", from_start=True)
-        assert owner
-        codes = {number: "NO_LIST" if number <= 103 else "GONE" for number in range(1, 106)}
-        letters = [
-            DeadLetter(
-                connection="spring",
-                line=line,
-                subscription="Add",
-                event=b"{}",
-                code=code,
-                outcome={"outcome": "failed", "code": code},
-            )
-            for line, code in codes.items()
-        ]
-        owner.save(0, b"", letters)
-        server = serve(store=store)
-        with httpx.Client(base_url=f"{server.url}/api/store", headers=TOKEN, timeout=20) as client:
-            yield client
-        owner.release()
+    opened.append("live", [b"{}"], [None])
+    owner = opened.own("spring", "live", from_start=True)
+    assert owner
+    codes = {number: "NO_LIST" if number <= 103 else "GONE" for number in range(1, 106)}
+    owner.save(0, b"", [_letter("spring", line, code) for line, code in codes.items()])
+    server = serve(store=opened)
+    with httpx.Client(base_url=f"{server.url}/api/store", headers=TOKEN, timeout=20) as client:
+        yield client
+    owner.release()
+
+
+def _letter(connection: str, line: int, code: str) -> DeadLetter:
+    return DeadLetter(
+        connection=connection,
+        line=line,
+        subscription="Add",
+        event=b"{}",
+        code=code,
+        outcome={"outcome": "failed", "code": code},
+    )
 
 
 def _letters(client: httpx.Client, **which: str) -> dict[str, Any]:
@@ -145,8 +156,9 @@ def test_chosen_dead_letters_are_dropped(full: httpx.Client) -> None:
 
 @pytest.mark.parametrize(("act", "done"), [("drop", "dropped"), ("replay", "requested")])
 def test_all_matching_dead_letters_are_chosen_as_they_were_counted(
-    full: httpx.Client, act: str, done: str
+    full: httpx.Client, opened: EventStore, act: str, done: str
 ) -> None:
+    """One that fails after they were counted is not among them."""
     told = _letters(full, code="NO_LIST")
     assert (len(told["letters"]), told["more"], told["matching"]) == (100, True, 103)
     matching = {"code": "NO_LIST", "until": told["at"], "number": 103}
@@ -154,8 +166,15 @@ def test_all_matching_dead_letters_are_chosen_as_they_were_counted(
     assert full.post(f"/{act}", json=none).json() == {done: 0}
     other = full.post(f"/{act}", json={"matching": {**matching, "number": 102}})
     assert (other.status_code, other.json()["error"]["code"]) == (409, "CHANGED")
+    owner = opened.own("later", "live", from_start=True)
+    assert owner
+    owner.save(0, b"", [_letter("later", 1, "NO_LIST")])
+    owner.release()
+    assert _letters(full, code="NO_LIST")["matching"] == 104
     assert full.post(f"/{act}", json={"matching": matching}).json() == {done: 103}
-    assert _letters(full)["total"] == (2 if act == "drop" else 105)
+    assert _letters(full)["total"] == (3 if act == "drop" else 106)
+    (late,) = _letters(full, connection="later")["letters"]
+    assert late["replay"] is False
 
 
 @pytest.mark.parametrize("body", [{}, {"ids": ["1"], "matching": {"until": 1, "number": 1}}])
