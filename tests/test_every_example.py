@@ -74,7 +74,7 @@ docs/name-clashes.md        console     1   tests/test_name_clashes.py
 docs/name-clashes.md        python      1   tests/test_name_clashes.py
 docs/name-clashes.md        text        1   tests/test_name_clashes.py
 docs/normalize.md           python      1   tests/framework/normalize/test_normalize_page.py
-docs/operations.md          console     5   tests/test_page_commands.py
+docs/operations.md          console     6   tests/test_page_commands.py
 docs/operations.md          ini         1   tests/test_deployment_examples.py
 docs/operations.md          dockerfile  1   tests/test_deployment_examples.py
 docs/operations.md          crontab     1   tests/test_deployment_examples.py
@@ -112,7 +112,6 @@ NOT_RUN = """
 docs/architecture.md        -           1   a picture of the layers
 docs/connection-files.md    yaml        1   the comment for editors, with a connection cut short
 docs/name-clashes.md        toml        1   an entry point of a plugin that does not exist
-docs/operations.md          console     1   needs PostgreSQL, which tests/proof/test_roles.py has
 docs/operations.md          json        3   output, whose members the tests named below it check
 """
 """The same with the reason why nothing runs them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -242,6 +244,26 @@ def test_a_store_is_backed_up(folder: Path) -> None:
     subprocess.run(["/bin/sh", "-ec", places(script, folder)], check=True)
     with SQLiteStore(folder / "backup" / "events.db") as copy:
         assert copy.cursors() == []
+
+
+def test_an_intake_and_a_worker_share_a_database(
+    folder: Path, request: pytest.FixtureRequest
+) -> None:
+    pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
+    store: str = request.getfixturevalue("postgres_url")
+    install, *relays = commands(blocks("docs/operations.md", "console")[5])
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert re.findall(r"\[(\w+)\]", install) == [one for one in known if one == "postgres"]
+    (folder / "crm.connection.yaml").write_text(CONNECTION)
+    database = {"postgresql://relay@db.internal/events": store}
+    intake, worker = (places(one, folder, **database) for one in relays)
+
+    def working() -> set[str]:
+        shown = json.loads(typed(f"actions status --store {store} --json"))
+        return {one["connection"] for one in shown["connections"] if one["owner"]}
+
+    with started(intake, "Intake"), started(worker, "Worker"):
+        until(lambda: working() == {"criteo", "crm"})
 
 
 def test_files_of_events_are_delivered(folder: Path, criteo: str) -> None:
