@@ -221,17 +221,22 @@ def _event_model(sample: EventSample | None, schema: Path | None) -> EventModel:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else "It is not UTF-8 text."
-        raise ConfigurationError(f"`{path}` cannot be read: {reason}") from None
+    except OSError as error:
+        raise ConfigurationError(f"`{path}` cannot be read: {reason_of(error)}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        text = f"`{path}:{line}` is not UTF-8 text. Save the file as UTF-8."
+        raise ConfigurationError(text) from None
 
 
 def _json(text: str, place: str) -> Any:
     try:
         return read_json(text)
+    except json.JSONDecodeError as error:
+        spot = f"{place}:{error.lineno}:{error.colno}"
+        raise ConfigurationError(f"`{spot}`: the file is not JSON: {error.msg}.") from None
     except ValueError as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        raise ConfigurationError(f"`{place}` is not JSON: {reason}.") from None
+        raise ConfigurationError(f"`{place}` is not JSON: {error}.") from None
 
 
 def _explanation(code: str) -> str:

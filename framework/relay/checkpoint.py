@@ -385,6 +385,8 @@ def _decode(path: Path, content: bytes, serves: ConnectionIdentity) -> Checkpoin
             found = json.dumps(stamp.version)
             raise _refuse(path, f"has format {found}, but this program reads format {VERSION}")
         sum(1 for _ in checkpoint.pending())
+    except UnicodeDecodeError as error:
+        raise _refuse(path, "is damaged (its text is not UTF-8)") from error
     except (msgspec.DecodeError, ValueError) as error:
         raise _refuse(path, f"is damaged ({error})") from error
     return checkpoint

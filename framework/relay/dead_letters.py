@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from framework.errors import ConfigurationError
-from framework.events import Chunk, EventFile, Position, reread
+from framework.events import Chunk, EventFile, NotJSONError, Position, parse, reread
 from framework.relay.event_store import EVERY_LETTER, DeadLetter, DeadLetterFilter
 from framework.results import Failed
 from framework.storage import open_private, storage, sync_folder
@@ -67,22 +67,19 @@ class DeadLetterFile:
         with storage(_WHAT, self.path, "read"):
             if self.path.exists() and not self.path.is_file():
                 raise ConfigurationError(f"`{self.path}` is not a file of dead letters.")
-            dropped = set(self._dropped.read_text().split()) if self._dropped.exists() else set()
+            dropped = set(self._dropped.read_bytes().split()) if self._dropped.exists() else set()
             lines = self.path.read_bytes().splitlines()
         found: dict[int, DeadLetter] = {}
         for number, line in enumerate(lines, 1):
             try:
                 letter = _read(json.loads(line))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
-                why: object = error
-                if isinstance(error, KeyError | TypeError):
-                    why = "it lacks what a dead letter has"
                 text = (
-                    f"`{self.path}:{number}`: the line is not a dead letter: {why}. A run keeps "
-                    "dead letters in EVENTS.NAME-DIGEST.dead-letters.ndjson."
+                    f"`{self.path}:{number}`: the line is not a dead letter: {_why(error, line)}. "
+                    "A run keeps dead letters in EVENTS.NAME-DIGEST.dead-letters.ndjson."
                 )
                 raise ConfigurationError(text) from None
-            if str(letter.id) not in dropped and _admits(which, letter):
+            if b"%d" % letter.id not in dropped and _admits(which, letter):
                 found[letter.id] = letter  # a later one about the same replaces it
         return [*found.values()]
 
@@ -196,6 +193,16 @@ def _read(row: dict[str, Any]) -> DeadLetter:
     }
     event = json.dumps(row["event"]).encode()
     return msgspec.structs.replace(msgspec.convert(letter, DeadLetter), event=event)
+
+
+def _why(error: Exception, line: bytes) -> str:
+    """Return why a *line* is not a dead letter, without the words of Python's decoders."""
+    if isinstance(error, UnicodeDecodeError | json.JSONDecodeError | RecursionError):
+        try:
+            parse(line)
+        except NotJSONError as found:
+            return f"it {found.reason.removesuffix('.')}"
+    return "it lacks what a dead letter has"
 
 
 def _admits(which: DeadLetterFilter, letter: DeadLetter) -> bool:

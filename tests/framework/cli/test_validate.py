@@ -163,16 +163,20 @@ def test_events_are_known_from_a_sample_or_a_schema(run_actions: Actions) -> Non
         ({"e": "a,b\n1,2\n"}, ("good.yaml", "--events", "e"), "`e` looks like CSV, "),
         ({"e": "[{},\n"}, ("good.yaml", "--events", "e"), "`e:2`: the file holds a JSON array "),
         ({"s": "[]"}, ("good.yaml", "--event-schema", "s"), "`s` must contain an object."),
+        ({"s": '{\n "a":}'}, ("good.yaml", "--event-schema", "s"),
+         "`s:2:6`: the file is not JSON: Expecting value."),
+        ({"s": b'{\n"a": "\xe9"}'}, ("good.yaml", "--event-schema", "s"),
+         "`s:2` is not UTF-8 text. Save the file as UTF-8."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_checked(
     run_actions: Actions,
-    files: dict[str, str],
+    files: dict[str, str | bytes],
     arguments: tuple[str, ...],
     message: str,
 ) -> None:
     for name, text in files.items():
-        Path(name).write_text(text)
+        Path(name).write_bytes(text.encode() if isinstance(text, str) else text)
     result = run_actions("validate", *arguments)
     assert result.exit_code == exits.USAGE
     assert message in result.stderr

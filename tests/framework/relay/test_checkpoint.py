@@ -296,6 +296,7 @@ def test_two_runs_cannot_share_a_checkpoint(tmp_path: Path) -> None:
         (b'{"version":1', "is damaged (Input data was truncated)"),
         (b"\x00\x00", "is damaged (JSON is malformed: invalid character (byte 0))"),
         (b"[]", "is damaged (Expected `object`, got `array`)"),
+        (b'{"version":2,"checksum":"\xff"}', "is damaged (its text is not UTF-8)"),
         (b'{"version":1}', "is damaged (it names no connection)"),
         (
             b'{"version":1,"connection":"criteo 0123456789ab","file":null,"unsettled":{"0":"x"}}',

@@ -171,8 +171,15 @@ def test_a_device_is_not_read() -> None:
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "dead"
-    for text, why in (("{}", "it lacks what"), ("[]", "it lacks what"), ("x", "Expecting")):
-        path.write_text(f"{text}\n")
+    for text, why in (
+        (b"{}", "it lacks what"),
+        (b"[]", "it lacks what"),
+        (b"x", "it is not valid JSON: Expecting value (column 1)."),
+        (b'{"a": "\xe9"}', "it is not UTF-8 text (byte 8)."),
+        (b'\xff\xfe{"a"', "it is not UTF-8 text (byte 1)."),
+        (b"[" * 5_000, "it is nested"),
+    ):
+        path.write_bytes(text + b"\n")
         with pytest.raises(ConfigurationError) as refused:
             letters(path)
         assert f"dead:1`: the line is not a dead letter: {why}" in str(refused.value)
