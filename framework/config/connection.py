@@ -23,6 +23,7 @@ from framework.config.object_parts import (
     OBJECT,
     STRING,
     check_keys,
+    is_mistyped,
     kind_hint,
     of_right_kind,
     require,
@@ -384,7 +385,8 @@ def _items(
     findings: DiagnosticList,
 ) -> Iterator[SubscriptionItem]:
     nodes = listed.value if listed and isinstance(listed.value, list) else []
-    if not nodes and (listed is not None or "subscriptions" not in root.members):
+    absent = listed is not None or "subscriptions" not in root.members
+    if not nodes and absent and not is_mistyped(root, "subscriptions", list(_FILE_KEYS)):
         text = "There are no subscriptions, so nothing will be delivered."
         findings.warning("AD206", root.key("subscriptions"), text)
     if len(nodes) > MAX_SUBSCRIPTIONS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final
 
 from framework.config.diagnostics import DiagnosticList, Spot
@@ -15,6 +16,7 @@ LIST: Final = "a list"
 NUMBER: Final = "a number"
 
 _LONG_KEY = 50
+_MAX_KEYS = 100
 _IGNORED = {
     "$schema",
     "id",
@@ -39,12 +41,24 @@ def check_keys(
     """
     for key in node.members:
         if key not in known and key not in _IGNORED and findings.lists_errors:
-            import difflib  # noqa: PLC0415 - only where something is wrong
-
-            close = difflib.get_close_matches(key[:_LONG_KEY], known, n=1)
-            near = [meant[key]] if meant and key in meant else close
+            near = [meant[key]] if meant and key in meant else _close(key, known)
             hint = f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(known)}."
             findings.error("AD203", node.key(key), f"{what} has no key `{key}`.", hint)
+
+
+def is_mistyped(node: DocumentNode, key: str, known: list[str]) -> bool:
+    """Return whether `check_keys` suggests *key*, which an object lacks, for another one."""
+    if key in node.members:
+        return False
+    others = (one for one in node.members if one not in known and one not in _IGNORED)
+    return any(_close(one, known) == [key] for one in islice(others, _MAX_KEYS))
+
+
+def _close(key: str, known: list[str]) -> list[str]:
+    """Return the known key that is most similar to another one, if one is similar."""
+    import difflib  # noqa: PLC0415 - only where something is wrong
+
+    return difflib.get_close_matches(key[:_LONG_KEY], known, n=1)
 
 
 def of_right_kind(

@@ -23,7 +23,11 @@ from framework.linting.current_mappings import current_subscription_of
 from framework.linting.event_models import EventModel
 from framework.linting.issues import Issue, SubscriptionPart, suggestion
 from framework.linting.setting_checks import SETTING_CODES, setting_problems
-from framework.linting.subscription_checks import check_exclusion, check_subscription
+from framework.linting.subscription_checks import (
+    check_directives,
+    check_exclusion,
+    check_subscription,
+)
 from framework.linting.trigger_rules import check_trigger
 from framework.linting.work_budget import WorkBudget
 from framework.paths import JSON
@@ -245,6 +249,8 @@ def _found_issues(
             hint = suggestion(subscription.action, known, "actions")
             yield Issue("AD402", "error", "action", text, hint)
         yield from _trigger_issues(item, model, budget)
+        if "mapping" not in item.refused:
+            yield from check_directives(subscription.mapping, model, budget)
         return
     if "trigger" in item.refused:
         subscription = replace(subscription, trigger=_ANY_EVENT)

@@ -62,6 +62,7 @@ from framework.triggers import parse
 
 _END = re.compile(r"[/` ]|\Z")
 _UNKNOWN_DIRECTIVE = "has an invalid directive: "
+_OF_DIRECTIVES = frozenset({"AD105", "AD501", "AD502", "AD504", "AD505"})
 _OPPOSITES = (
     ("add", "remove"), ("add", "delete"), ("create", "delete"), ("subscribe", "unsubscribe"),
     ("enter", "exit"), ("suppress", "unsuppress"), ("follow", "unfollow"),
@@ -121,6 +122,17 @@ def check_mapping(
         issues.append(incomplete_check("mapping"))
         safe = False
     return CheckResult(tuple(issues), safe)
+
+
+def check_directives(
+    own: Mapping[str, JSON], model: EventModel, budget: WorkBudget
+) -> Iterator[Issue]:
+    """Yield what is wrong with the directives and paths of a mapping, whatever its action."""
+    fields = {key: Field() for key in own if not key.startswith("@")}
+    action = Action(slug="any", title="Any action", payload=fields)
+    for issue in check_mapping(action, own, model, budget).issues:
+        if issue.code in _OF_DIRECTIVES:
+            yield issue
 
 
 def _unreadable(action: Action, own: Mapping[str, JSON], found: list[Issue]) -> Iterator[Issue]:

@@ -162,6 +162,14 @@ def test_warnings_do_not_keep_a_file_from_being_used() -> None:
     ]
 
 
+@pytest.mark.parametrize("key", ["subscription", "Subscriptions", "subscripitons"])
+def test_mistyped_subscriptions_are_told_once(key: str) -> None:
+    """The key is the problem: that there are no subscriptions follows from it."""
+    text = f"destination: letters\n{key}: [{{partnerAction: sendLetter}}]\n"
+    found = parse_connection(text, "c.yaml", Path(), {}).diagnostics
+    assert [(one.code, one.hint) for one in found] == [("AD203", "Did you mean `subscriptions`?")]
+
+
 def test_references_are_replaced_wherever_settings_have_text(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"from file\r\n")
     reading = parse(

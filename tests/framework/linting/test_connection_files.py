@@ -397,3 +397,20 @@ def test_settings_beside_the_object_of_settings_are_said_to_be_misplaced() -> No
         ("AD311", "Move `office` from line 2 below `settings`."),
         ("AD305", "Write `key: ${env:NAME}` for the variable NAME."),
     ]
+
+
+def test_directives_are_checked_in_spite_of_an_unknown_action() -> None:
+    """So are the paths that they read; fields are not, which only the action knows."""
+    text = (
+        'destination: letters\nsettings: {office: "https://x.example", key: "${env:KEY}"}\n'
+        "subscriptions:\n"
+        "  - partnerAction: sendLeter\n"
+        '    subscribe: type = "track"\n'
+        "    mapping:\n"
+        "      text: {'@pth': $.userId}\n"
+        "      address: {'@path': $.usreId}\n"
+        "      '': {'@if': {then: 1}}\n"
+        "      any thing: {'@path': $.userId}\n"
+    )
+    found = [(one.code, one.line) for one in read(text).diagnostics]
+    assert sorted(found) == [("AD402", 4), ("AD501", 7), ("AD502", 9), ("AD504", 8)]
