@@ -362,7 +362,9 @@ def test_a_restart_shows_what_there_is_to_choose(window: Window, address: str) -
     _restart(changes, "one")
     window.answer("/destinations", problems=["Plugin `new` is left out."])
     _restart(changes, "two")
-    window.page.get_by_text("Plugin `new` is left out.").wait_for()
+    left_out = window.page.locator("main .problems li")
+    expect(left_out).to_have_text("Plugin new is left out.")
+    expect(left_out.locator("code")).to_have_text("new")
 
 
 def _restart(changes: Held, started: str) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import expect
 
+from framework.cli.app import actions
 from tests.framework.tester.filled_store import ADA, member
 from tests.tester.browser import CHROMIUM, Window
 
@@ -138,6 +140,37 @@ def test_a_result_opens_the_filter_that_has_dropped_the_event(window: Window, fi
     window.step("result")
     page.get_by_role("button", name="Open the filter").click()
     page.locator(".toast").get_by_text("has been removed since this run").wait_for()
+
+
+def test_an_outcome_of_a_run_opens_the_filter_that_has_dropped_its_event(
+    window: Window, serve: Callable[..., str], tmp_path: Path
+) -> None:
+    """A filter without a title is opened by its number; one that the page lacks is not a link."""
+    file, outcomes = tmp_path / "spring.connection.yaml", tmp_path / "outcomes.ndjson"
+    enabled = FILE.replace("    enabled: false\n", "").replace("DROP_PROPERTIES", "SAMPLE")
+    enabled = enabled.replace("if: all", f"if: context.traits.email = '{ADA}'")
+    file.write_text(enabled.replace("fields: {context: [ip]}", "percent: 0"), encoding="utf-8")
+    events = tmp_path / "events.ndjson"
+    some = [member("grace@example.org"), member(ADA)]
+    events.write_text("".join(f"{json.dumps(one)}\n" for one in some), encoding="utf-8")
+    command = ["run", "-c", file, "-e", events, "--outcomes", outcomes, "--sandbox", "--quiet"]
+    ran = CliRunner().invoke(actions, [*map(str, command)])
+    assert ran.exit_code == 0, ran.output
+    (line, *_) = outcomes.read_text().splitlines()
+    other = line.replace("No colleagues", "Of others")
+    with outcomes.open("a", encoding="utf-8") as more:
+        more.write(other + "\n")
+    page = window.page
+    page.goto(serve("--connection", str(file), "--follow", str(outcomes)))
+    page.wait_for_selector("#setting-client_id")
+    window.step("live")
+    rows = page.locator("main tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text="Of others").get_by_role("button")).to_have_count(0)
+    for name, number in (("No colleagues", 0), ("number 2", 1)):
+        window.step("live")
+        rows.filter(has_text=name).get_by_role("button", name="Open the filter").click()
+        expect(page.get_by_label("Filter title").nth(number)).to_be_focused()
 
 
 def test_a_long_result_is_searched_and_listed_to_its_end(

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.framework.tester.filled_store import ADA, fill, member
+from tests.guides import blocks_in
 from tests.tester.browser import CHROMIUM, Window, open_window
 from tests.tester.conftest import serving
 
@@ -85,6 +86,30 @@ def test_mappings_and_result(camera: Window, spring: str, tmp_path: Path) -> Non
     page.click("#run")
     page.wait_for_selector("[data-stage=outcome]")
     take(camera, "result", tmp_path)
+
+
+def test_filters(
+    camera: Window, installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the page about filters, one of them open, with an event that another one drops."""
+    for name in ("CRITEO_CLIENT_ID", "CRITEO_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "any")
+    page_of_filters = (PICTURES.parent / "filters.md").read_text(encoding="utf-8")
+    (yaml,) = [one.text for one in blocks_in(page_of_filters) if one.language == "yaml"]
+    file = tmp_path / "spring.connection.yaml"
+    file.write_text(yaml, encoding="utf-8")
+    page = camera.page
+    with serving(installed, tmp_path, "--connection", file.name) as printed:
+        page.goto(printed)
+        page.wait_for_selector("#setting-client_id")
+        camera.step("event")
+        events = [member(ADA), member("grace@example.org"), {"type": "page", "userId": "u-1"}]
+        camera.write("Events as JSON", "\n".join(map(json.dumps, events)))
+        page.locator(".count").get_by_text("3 events").wait_for()
+        camera.step("mappings")
+        page.locator(".filter summary").first.click()
+        page.locator(".filter .truth").get_by_text("matches 1 of 3").first.wait_for()
+        take(camera, "filters", tmp_path)
 
 
 def test_dead_letters(camera: Window, spring: str, tmp_path: Path) -> None:

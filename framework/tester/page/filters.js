@@ -59,6 +59,13 @@ export function filterNow(index) {
   return titled < state.filters.length ? titled : -1;
 }
 
+// The filter that an outcome names, by its title or its number; -1 if the page has none.
+export function filterNamed(name) {
+  const titled = state.filters.findIndex(({ title }) => title === name);
+  const number = Number(/^number (\d+)$/.exec(name)?.[1] ?? 0) - 1;
+  return titled < 0 && state.filters[number]?.title === undefined && state.filters[number] ? number : titled;
+}
+
 const pathOf = (filter, ...steps) => ["/filters", state.filters.indexOf(filter), ...steps.map((one) => step(String(one)))].join("/");
 
 // What a filter does, in a few words.
@@ -231,8 +238,9 @@ export function namesOf(line) {
   });
 }
 
-export const filterLink = (title, index, kind = "link") => button(title, () => {
-  state.wanted = filterNow(index);
+// Opens the filter whose index `find` returns; -1 if there is none any more.
+export const filterLink = (title, find, kind = "link") => button(title, () => {
+  state.wanted = find();
   if (state.wanted < 0) toast("The filter has been removed since this run.", "bad");
   else changed("filter-wanted");
 }, { kind, title: "Open the filter" });

@@ -2,10 +2,12 @@
 
 import { follow } from "./api.js";
 import { button, fresh, h, later, outcomeChip, prose, short } from "./dom.js";
+import { filterLink, filterNamed } from "./filters.js";
 import { state } from "./state.js";
 
 const KINDS = ["delivered", "failed", "skipped", "unconfirmed", "waiting", "rejected"];
 const MOST = 300;
+const FILTER = { FILTERED: /^The filter `(.+)` drops /, SAMPLED: /^The filter `(.+)` keeps / };
 const COLUMNS = ["Line", "Outcome", "Subscription", "Message ID", "Reason"];
 
 export function liveView(signal) {
@@ -85,5 +87,11 @@ function rowOf(row) {
   const { line, messageId, subscription, outcome, message, reason, code, status } = row;
   const why = [status, code, message ?? reason].filter((one) => one !== undefined && one !== null).join(" · ");
   const id = messageId === null || messageId === undefined ? "–" : typeof messageId === "string" ? messageId : short(messageId);
-  return h("tr", {}, [String(line), outcomeChip(outcome), subscription ?? "–", id, prose(why)].map((cell, index) => h("td", { "data-column": COLUMNS[index] }, cell)));
+  return h("tr", {}, [String(line), outcomeChip(outcome), subscription ?? "–", id, [prose(why), filterOf(row)]].map((cell, index) => h("td", { "data-column": COLUMNS[index] }, cell)));
+}
+
+// What opens the filter that has dropped an event, if it is one of those on the page.
+function filterOf({ code, message, reason }) {
+  const [, name] = Object.hasOwn(FILTER, code ?? "") ? FILTER[code].exec(message ?? reason) ?? [] : [];
+  return name !== undefined && filterNamed(name) >= 0 ? [" ", filterLink("Open the filter", () => filterNamed(name))] : null;
 }

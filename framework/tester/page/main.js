@@ -152,7 +152,7 @@ function catalogueView() {
     found = answer;
     search.hidden = answer.destinations.length < 2;
     draw();
-    left.replaceChildren(...(answer.problems.length ? [h("h2", {}, "Plugins that were left out"), h("ul", { class: "problems" }, answer.problems.map((text) => h("li", {}, text)))] : []));
+    left.replaceChildren(...(answer.problems.length ? [h("h2", {}, "Plugins that were left out"), h("ul", { class: "problems" }, answer.problems.map((text) => h("li", {}, h("span", {}, prose(text)))))] : []));
   }, (error) => toast(error.message, "bad"));
   return [h("h1", {}, "Catalogue"), h("p", { class: "lead" }, "Installed destinations. Choose one to test it."), search, grid, left];
 }

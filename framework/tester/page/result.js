@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { MOODS, button, chip, copy, download, h, inline, later, outcomeChip, plural, pretty, problemList, prose, same, short, toast } from "./dom.js";
 import { named, written } from "./event.js";
 import { exchangeViews } from "./exchanges.js";
-import { filterLink } from "./filters.js";
+import { filterLink, filterNow } from "./filters.js";
 import { address, changed, connection, events, isLong, on, state } from "./state.js";
 import { truthTree } from "./triggers.js";
 
@@ -170,7 +170,7 @@ function journeyView(journey) {
 
 function filtersView(steps) {
   return h("section", { class: "notice", "aria-label": "Filters" },
-    h("ul", { class: "steps" }, steps.map((step) => h("li", {}, filterLink(titleOf(step), step.index), h("code", {}, step.type), h("span", { class: step.effect ? "" : "unmet" }, prose(step.effect || "The condition is not met."))))));
+    h("ul", { class: "steps" }, steps.map((step) => h("li", {}, filterLink(titleOf(step), () => filterNow(step.index)), h("code", {}, step.type), h("span", { class: step.effect ? "" : "unmet" }, prose(step.effect || "The condition is not met."))))));
 }
 
 // The filter that has dropped the event, with its condition.
@@ -181,7 +181,7 @@ function filterStage(step, event) {
   }
   return stage("filter", "idle", titleOf(step), `${step.type}, before any subscription`, [
     step.condition.trim() === "all" ? h("p", {}, "The condition is ", h("code", {}, "all"), ", which every event meets.") : tree,
-    h("div", {}, filterLink("Open the filter", step.index, ""))]);
+    h("div", {}, filterLink("Open the filter", () => filterNow(step.index), ""))]);
 }
 
 function nearestView({ nearest, position }) {
