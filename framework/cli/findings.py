@@ -10,7 +10,7 @@ import click
 from framework.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from framework.config import Diagnostic
+    from framework.config import CaseFile, ConnectionFile, Diagnostic
 
 WIDTH = 100
 """Maximum number of characters shown of a line."""
@@ -75,3 +75,12 @@ def _counts(findings: list[Diagnostic]) -> str:
 def _count(findings: list[Diagnostic], severity: str) -> str:
     number = sum(finding.severity == severity for finding in findings)
     return f"{number} {severity}{'' if number == 1 else 's'}"
+
+
+def unknown_in_cases(file: CaseFile, connection: ConnectionFile) -> tuple[Diagnostic, ...]:
+    """Return findings about tests that expect results of subscriptions that there are not."""
+    from framework.config import unknown_subscriptions  # noqa: PLC0415 - heavy, at first use
+    from framework.delivery import DELETIONS  # noqa: PLC0415 - heavy, at first use
+
+    enabled = (item.subscription for item in connection.items)
+    return unknown_subscriptions(file, [*(one.name for one in enabled if one.enabled), DELETIONS])

@@ -10,7 +10,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.connections import check_reading
-from framework.cli.findings import show_findings
+from framework.cli.findings import show_findings, unknown_in_cases
 from framework.cli.generated_cases import write_generated_cases
 from framework.cli.installed import plugins_print_to_stderr
 from framework.cli.terminal import echo
@@ -103,6 +103,7 @@ def _results(file: CaseFile) -> Iterator[CaseResult]:
 
     opened = check_reading(read_connection(file.connection, file.environment), offline=True)
     given = opened.file
+    show_findings(unknown_in_cases(file, given))
     for case in file.cases:
         with no_network(opened.plugin.definition.slug), plugins_print_to_stderr():
             result = run_case(

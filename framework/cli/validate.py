@@ -11,7 +11,7 @@ import click
 
 from framework.cli import exits
 from framework.cli.event_files import EventSample, unpack_option
-from framework.cli.findings import print_findings
+from framework.cli.findings import print_findings, unknown_in_cases
 from framework.cli.formats import FORMATS
 from framework.cli.installed import installed, plugins_print_to_stderr, warn_of_problems
 from framework.cli.table_options import table_options, take_table_reading
@@ -76,8 +76,8 @@ def validate(  # noqa: PLR0913, PLR0917 - click passes options as arguments
 ) -> None:
     """Check connection files: structure, settings, triggers, mappings and batches.
 
-    Of mapping tests (`*.test.yaml`), the structure and the errors of their connection are checked;
-    `actions test` runs them.
+    Of mapping tests (`*.test.yaml`), the structure, the errors of their connection and tests that
+    cannot pass are told; `actions test` runs them.
 
     A mapping of an older version of its action is migrated; a warning says so, with the new form,
     and --fix saves it.
@@ -144,6 +144,7 @@ def _check(file: Path, known: _Known, model: EventModel) -> tuple[Diagnostic, ..
             return found
         reading = config.read_connection(cases.connection, cases.environment)
         tested = _check_reading(reading, known, linting.model_from_spec())
+        found += unknown_in_cases(cases, reading.draft) if reading.draft else ()
         return (*found, *(each for each in tested if each.severity == "error"))
     return _check_reading(config.read_connection(file), known, model)
 

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         load_cases,
         read_cases,
         rewritten,
+        unknown_subscriptions,
         write_cases,
     )
 
@@ -63,7 +64,8 @@ _EXPORTS = {
     "filter_items": "FilterItem",
     "manifests": "load_manifest parse_manifest",
     "saved_migrations": "migration_edits",
-    "test_files": "OUTCOMES SUFFIXES Case CaseFile load_cases read_cases rewritten write_cases",
+    "test_files": "OUTCOMES SUFFIXES Case CaseFile load_cases read_cases rewritten "
+    "unknown_subscriptions write_cases",
 }
 
 __all__ = [
@@ -98,6 +100,7 @@ __all__ = [
     "read_document",
     "refuse",
     "rewritten",
+    "unknown_subscriptions",
     "variables_in",
     "write_cases",
 ]

@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from framework.config.nodes import DocumentNode
 
 OUTCOMES = ("delivered", "failed", "skipped", "unconfirmed", "accepted")
 """The outcomes that a result may be expected to have."""
+
+_WITHOUT_CODE = (None, "delivered", "accepted")
 
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
 """The suffixes of their file names."""
@@ -126,6 +128,25 @@ def _variables(node: DocumentNode, findings: DiagnosticList) -> Iterator[tuple[s
             yield key, str(inner.value)
 
 
+def unknown_subscriptions(file: CaseFile, known: Collection[str]) -> tuple[Diagnostic, ...]:
+    """Return warnings of expected results of subscriptions that are not among the *known* names."""
+    findings = DiagnosticList(str(file.file), file.text)
+    for case in file.cases:
+        for item in _items(case.node.members.get("expect")):
+            for name in item.members:
+                if name not in known:
+                    text = f"The test cannot pass: there is no enabled subscription `{name}`."
+                    findings.warning("AD203", item.key(name), text, _suggested(name, known))
+    return findings.all
+
+
+def _suggested(name: str, known: Collection[str]) -> str:
+    import difflib  # noqa: PLC0415 - only where something is wrong
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean `{near[0]}`?" if near else f"Known names: {', '.join(known)}."
+
+
 def _cases(nodes: list[DocumentNode], findings: DiagnosticList) -> Iterator[Case]:
     for number, node in enumerate(nodes, 1):
         parts = _of_right_kind(node, _CASE_KEYS, "A test", findings)
@@ -164,9 +185,16 @@ def _check_expected(parts: Mapping[str, DocumentNode], findings: DiagnosticList)
             if result.kind != "nothing":
                 given = _of_right_kind(result, _RESULT_KEYS, "A result", findings)
                 outcome = given.get("outcome")
-                if outcome and outcome.value not in {*OUTCOMES, None}:
+                value = outcome.value if outcome else None
+                if outcome and value not in {*OUTCOMES, None}:
                     text = f"`outcome` must be one of {', '.join(OUTCOMES)}."
                     findings.error("AD201", outcome.spot, text)
+                elif "code" in given and value in _WITHOUT_CODE:
+                    text = (
+                        f"The test cannot pass: the outcome `{value or 'delivered'}` has no code."
+                    )
+                    hint = "Set `outcome` to one that has a code, such as `failed`, or remove it."
+                    findings.warning("AD201", result.key("code"), text, hint)
     for node in _items(parts.get("calls")):
         _of_right_kind(node, _CALL_KEYS, "A request", findings)
 

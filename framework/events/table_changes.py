@@ -68,7 +68,8 @@ class TableChanges:
             return self._database.all(self._difference(self._before))
         order = f"ORDER BY {self._order('n')}" if self._reading.query else ""
         change = text(self._reading.change)
-        rows = f"SELECT {change}, n.* FROM {self._now.relation} AS n {order}"  # noqa: S608 - names are quoted
+        values = ", ".join(self._finite(f"n.{quoted(one.name)}", one) for one in self.columns)
+        rows = f"SELECT {change}, {values} FROM {self._now.relation} AS n {order}"  # noqa: S608 - quoted
         return self._database.all(rows)
 
     def _checked(self, name: str, source: TableSource) -> Table:
@@ -154,7 +155,8 @@ class TableChanges:
             name = quoted(column.name)
             new = f"n.{name}" if column.name in self._now.columns else "NULL"
             old = f"b.{name}" if column.name in before.columns else "NULL"
-            values.append(f"CASE WHEN {is_gone} THEN {old} ELSE {new} END")
+            value = f"CASE WHEN {is_gone} THEN {old} ELSE {new} END"
+            values.append(self._finite(value, column))
             differs.append(f"{new} IS DISTINCT FROM {old}")
         change = f"CASE WHEN {is_gone} THEN 'deleted' WHEN {is_new} THEN 'new' ELSE 'updated' END"
         wanted = ", ".join(map(text, CHANGES_OF_MODE[self._reading.sync_mode]))
@@ -165,6 +167,16 @@ class TableChanges:
             f"ORDER BY list_position(['deleted', 'updated', 'new'], {change}), "
             f"{self._order('n', 'b')}"
         )
+
+    def _finite(self, value: str, column: Column) -> str:
+        """Return a *value* of a column as it is selected: null if it is an infinite time.
+
+        Otherwise it would be the last or the first one that Python has. Keys stay as they are.
+        """
+        is_time = str(column.type).startswith(("DATE", "TIMESTAMP"))
+        if not is_time or "[" in str(column.type) or column.name in self._reading.keys:
+            return value
+        return f"CASE WHEN isfinite({value}) THEN {value} END"
 
     def _order(self, *aliases: str) -> str:
         """Return by what rows are sorted: their keys, of the first of *aliases* that has the row.

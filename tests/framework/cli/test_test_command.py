@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -55,3 +56,36 @@ def test_a_folder_without_tests_is_reported(tmp_path: Path) -> None:
         in result.output
     )
     assert result.exit_code == 2
+
+
+CANNOT_PASS = """\
+connection: criteo.connection.yaml
+environment: {CRITEO_CLIENT_ID: any, CRITEO_CLIENT_SECRET: any}
+tests:
+  - events: [{type: page}]
+    expect: [{Add user: {}}]
+  - events: [{type: page}]
+    expect: [{Add users: {code: X}, (deletions): {outcome: delivered, code: X}}]
+  - events: [{type: page}]
+    expect: [{Remove users: {outcome: failed, code: X}, Add users: null, zzz: {}}]
+"""
+
+
+def test_tests_that_cannot_pass_are_told(folder: Path) -> None:
+    """By `validate` and by `test`, which runs them nevertheless and can update them."""
+    (folder / "x.test.yaml").write_text(CANNOT_PASS)
+    validated = CliRunner().invoke(actions, ["validate", "x.test.yaml"])
+    tested = CliRunner().invoke(actions, ["test", "x.test.yaml"])
+    assert (validated.exit_code, tested.exit_code) == (0, 1)
+    for output in (validated.output, tested.output):
+        assert re.findall(r"x\.test\.yaml:(\d+:\d+)", output) == ["7:27", "7:71", "5:15", "9:74"]
+        assert output.count("The test cannot pass: the outcome `delivered` has no code.") == 2
+        assert "there is no enabled subscription `Add user`." in output
+        assert "Did you mean `Add users`?" in output
+        assert "there is no enabled subscription `zzz`." in output
+        assert "Known names: Add users, Remove users, (deletions)." in output
+    updated = CliRunner().invoke(actions, ["test", "x.test.yaml", "--update"])
+    assert updated.output.splitlines()[-1] == "0 passed, 3 updated"
+    again = CliRunner().invoke(actions, ["test", "x.test.yaml"])
+    assert again.output.splitlines()[-1] == "3 passed, 0 failed"
+    assert "cannot pass" not in again.output

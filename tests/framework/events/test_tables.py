@@ -99,6 +99,28 @@ def test_types_are_kept(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("'infinity'::DATE", None),
+        ("'-infinity'::TIMESTAMP", None),
+        ("'infinity'::TIMESTAMPTZ", None),
+        ("'-infinity'::TIMESTAMP_NS", None),
+        ("'9999-12-31'::DATE", "9999-12-31"),
+        ("['infinity'::TIMESTAMP]", ["9999-12-31T23:59:59.999999"]),
+        ("'0044-03-15 (BC)'::DATE", "0044-03-15 (BC)"),
+        ("'12024-01-01 01:02:03'::TIMESTAMP", "12024-01-01 01:02:03"),
+    ],
+)
+def test_times_that_json_does_not_have(tmp_path: Path, value: str, expected: Any) -> None:
+    """Infinite ones are null, and those of far years text, in tables and in differences."""
+    now = parquet(tmp_path / "now.parquet", f"SELECT 1 AS id, {value} AS t")
+    assert rows(now) == [("new", {"id": 1, "t": expected})]
+    before = parquet(tmp_path / "before.parquet", f"SELECT 2 AS id, {value} AS t")
+    found = rows(now, TableReading(keys=("id",), before=str(before), max_deleted=1))
+    assert [one["t"] for _, one in found] == [expected, expected]
+
+
 def test_a_difference_starts_with_what_is_deleted(tmp_path: Path) -> None:
     """So an identifier that moved to another row is removed first, and added then."""
     before = written(tmp_path / "before.csv", "id,email,gone\n1,a,x\n2,b,\n3,c,\n4,d,\n")
