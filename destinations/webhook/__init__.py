@@ -51,7 +51,7 @@ SEND = Action(
     title="Send",
     description="Send events as JSON.",
     payload=Message,
-    batching=Batching(keys=_OF_REQUEST),
+    batching=Batching(keys=_OF_REQUEST, order_keys=("order_by",)),
 )
 
 

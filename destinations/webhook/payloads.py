@@ -157,6 +157,19 @@ class Message(WebhookRequest):
         mapping={"@path": "$.messageId"},
         display_mode="collapsed",
     )
+    order_by: str | None = field(
+        "Order By",
+        "Without batching, events with an equal value are sent one after the other, while others "
+        "are under way.",
+        mapping={
+            "@if": {
+                "exists": {"@path": "$.userId"},
+                "then": {"@path": "$.userId"},
+                "else": {"@path": "$.anonymousId"},
+            }
+        },
+        display_mode="collapsed",
+    )
 
 
 class AudienceMember(WebhookRequest):

@@ -199,7 +199,11 @@ def _batches(action: Action, destination: Destination) -> str:
     lines = ["Each event is sent by itself." if alone else f"A batch holds at most {size}."]
     if rules.keys:
         shown = joined([code(key) for key in rules.keys])
-        lines.append(f"Payloads of a batch have equal {shown}.")
+        whose = "Order is kept between payloads with" if alone else "Payloads of a batch have"
+        lines.append(f"{whose} equal {shown}.")
+    if rules.order_keys and not alone:
+        shown = joined([code(key) for key in rules.order_keys])
+        lines.append(f"Without batches, order is kept between payloads with equal {shown}.")
     if not alone:
         lines.append(f"In a slow stream, a payload waits at most {_seconds(rules.max_age)}.")
     lines.append(_COALESCING[rules.coalesce])

@@ -114,14 +114,18 @@ def _with_names(action: Action, names: dict[str, str | None]) -> Action:
         if (key := names.get(old, old)) is not None
     }
     rules: list[Any] = [(type(rule), now(rule.keys)) for rule in action.rules]
-    batching = action.batching
+    batching = action.batching and replace(
+        action.batching,
+        keys=now(action.batching.keys),
+        order_keys=now(action.batching.order_keys),
+    )
     return replace(
         action,
         payload=fields,
         dynamic={},
         matching_keys=now(action.matching_keys),
         rules=[kind(*keys) for kind, keys in rules if len(keys) > 1],
-        batching=batching and replace(batching, keys=now(batching.keys)),
+        batching=batching,
     )
 
 

@@ -75,7 +75,8 @@ class Batching:
 
     A batch holds payloads of one action with equal values in all *keys* (names of fields), at
     most *max_size* of them and about *max_bytes* of JSON; *max_age* is the longest wait in
-    seconds in a slow stream.
+    seconds in a slow stream. *order_keys* are further keys where a request holds one payload, as
+    it does after `enable_batching: false`: payloads that agree in them are sent in order.
     Actions with the same *lane* change the same data at the partner: within a lane, payloads with
     the same identifier (see the hook `identify`) are sent in order, an identifier once per batch. A
     function *target* returns what a request changes, from the values of the keys by name; without
@@ -99,6 +100,7 @@ class Batching:
     coalesce: Coalesce = "none"
     merge: Callable[[Action, Any, Any], Any] | None = None
     weigh: Callable[[Any], int] | None = None
+    order_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problems = [
@@ -106,8 +108,11 @@ class Batching:
             for name in ("max_size", "max_bytes", "max_age")
             if getattr(self, name) <= 0
         ]
-        if isinstance(self.keys, str):
-            problems.append(f"`keys` of Batching must be names of fields, got `{self.keys}`.")
+        problems += [
+            f"`{name}` of Batching must be names of fields, got `{getattr(self, name)}`."
+            for name in ("keys", "order_keys")
+            if isinstance(getattr(self, name), str)
+        ]
         problems += self._coalesce_problems()
         if problems:
             raise DefinitionError(" ".join(problems), problems)
@@ -128,6 +133,7 @@ class Batching:
         """Return the rules as a JSON object, without the functions."""
         return {
             "keys": list(self.keys),
+            **({"order_keys": list(self.order_keys)} if self.order_keys else {}),
             "max_size": self.max_size,
             "max_bytes": self.max_bytes,
             "max_age": self.max_age,
@@ -237,7 +243,8 @@ class Action:
                 f"choices: {', '.join(self.sync_mode.choices)}."
             )
         yield from check_mapping_shape(self.default_mapping)
-        keys = self.batching.keys if self.batching else ()
+        rules = self.batching
+        keys = (*rules.keys, *rules.order_keys) if rules else ()
         unknown = [key for key in keys if key not in self.fields]
         if unknown:
             yield (

@@ -275,7 +275,10 @@ def _declared_batching(table: FieldTable) -> Batching:
 def _read_own_batching(value: JSON, table: FieldTable, place: JsonPointer) -> Batching | None:
     if value is None or not is_a(dict, value, place):
         return None
-    keys = read_each(read_word(table))(value.get("keys"), place.at("keys"))
+    keys, order_keys = (
+        read_each(read_word(table))(value.get(name), place.at(name))
+        for name in ("keys", "order_keys")
+    )
     found = _read_numbers(Batching, value, place)
     if found is None:
         return None
@@ -283,8 +286,13 @@ def _read_own_batching(value: JSON, table: FieldTable, place: JsonPointer) -> Ba
     # A document holds no functions, so the rows of `merge` are all sent.
     word = read_word(get_args(Coalesce))(value.get("coalesce"), place.at("coalesce"))
     coalesce: Any = "none" if word in {None, MISSING, "merge"} else word
-    kept = tuple(key for key in keys or () if key)
-    return replace(found, keys=kept, lane=lane, coalesce=coalesce)
+    return replace(
+        found,
+        keys=tuple(key for key in keys or () if key),
+        order_keys=tuple(key for key in order_keys or () if key),
+        lane=lane,
+        coalesce=coalesce,
+    )
 
 
 def _read_rate(value: JSON, settings: Mapping[str, Field], place: JsonPointer) -> Rate | None:

@@ -267,7 +267,13 @@ def _batching(action: Action, raw: Mapping[str, Any]) -> Batching:
 
     The control fields are those of Segment's implementation; a mapping cannot widen a batch.
     """
-    rules = action.batching or Batching(max_size=1)
+    rules = _narrowed(action.batching or Batching(max_size=1), action, raw)
+    if rules.max_size == 1 and rules.order_keys:
+        return replace(rules, keys=tuple(dict.fromkeys((*rules.keys, *rules.order_keys))))
+    return rules
+
+
+def _narrowed(rules: Batching, action: Action, raw: Mapping[str, Any]) -> Batching:
     if raw.get("enable_batching") is False:
         return replace(rules, max_size=1)
     size, weight = raw.get("batch_size"), raw.get("batch_bytes")

@@ -217,6 +217,9 @@ def _batching() -> Schema:
                 "keys": listing(
                     {"type": "string"}, "Fields whose values are equal for all payloads of a batch."
                 ),
+                "order_keys": listing(
+                    {"type": "string"}, "Further such fields where a request holds one payload."
+                ),
                 "max_size": value("integer", "Maximum number of payloads.", **positive),
                 "max_bytes": value("integer", "Maximum size in bytes of JSON.", **positive),
                 "max_age": value("number", "Maximum wait in seconds.", **positive),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -69,6 +70,37 @@ def test_an_event_is_sent_as_it_is(harness: Harness, receiver: WebhookReceiver) 
     assert (request["method"], request["url"]) == ("POST", URL)
     assert request["headers"]["content-type"] == "application/json"
     assert [one.signed for one in receiver.received] == [True]
+
+
+@pytest.mark.parametrize("mapping", [{}, {"enable_batching": False}, {"batch_size": 1}])
+def test_requests_about_different_users_are_under_way_at_one_time(
+    plugin: Plugin, mapping: dict[str, Any]
+) -> None:
+    """And those about one user, or one device where there is none, come one after the other."""
+    together = threading.Barrier(2, timeout=30)
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        together.wait()
+        sent.append(json.loads(request.content)["event"])
+        return httpx.Response(204)
+
+    people: tuple[dict[str, Any], ...] = (
+        {"userId": "u1", "anonymousId": "d1"},
+        {"userId": None, "anonymousId": "d2"},
+    )
+    events = [
+        make_event(event=f"{name}{number}", messageId=f"{name}{number}", **person)
+        for name in "ABC"
+        for number, person in enumerate(people)
+    ]
+    subscription = Subscription(action="send", trigger='type = "track"', mapping=mapping)
+    transport = httpx.MockTransport(answer)
+    with connect(plugin, SIGNED, [subscription], transport=transport) as connection:
+        report = connection.deliver(events, threads=2)
+    assert report.results == [Delivered(204)] * 6
+    assert [one for one in sent if one.endswith("0")] == ["A0", "B0", "C0"]
+    assert [one for one in sent if one.endswith("1")] == ["A1", "B1", "C1"]
 
 
 def test_single_events_have_requests_of_their_own(harness: Harness) -> None:

@@ -218,6 +218,17 @@ def test_fields_of_objects_have_rows_of_their_own() -> None:
         ),
         (Batching(keys=("text",)), ["- Payloads of a batch have equal `text`."]),
         (
+            Batching(max_size=1, keys=("text",)),
+            [
+                "- Each event is sent by itself.",
+                "- Order is kept between payloads with equal `text`.",
+            ],
+        ),
+        (
+            Batching(order_keys=("text",)),
+            ["- Without batches, order is kept between payloads with equal `text`."],
+        ),
+        (
             Batching(coalesce="last"),
             [
                 "- Of several payloads about one identifier that wait, only the newest is sent.",

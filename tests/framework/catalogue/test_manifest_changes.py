@@ -681,13 +681,13 @@ MIGRATED: dict[str, tuple[Destination, dict[str, Any], Any, str]] = {
         action_with(
             payload={"kept": Field(), "old": Field(required=True)},
             matching_keys=["old"],
-            batching=Batching(keys=("old",)),
+            batching=Batching(keys=("old",), order_keys=("kept", "old")),
             rules=[OneOf("kept", "old")],
         ),
         {
             "payload": NEEDED_FIELD,
             "matching_keys": ["new"],
-            "batching": Batching(keys=("new",)),
+            "batching": Batching(keys=("new",), order_keys=("kept", "new")),
             "rules": [OneOf("kept", "new")],
         },
         RenameField("old", "new"),

@@ -73,8 +73,18 @@ def test_a_slug_is_one_word(slug: Any) -> None:
     assert text in str(caught.value)
 
 
-def test_a_text_is_no_list_of_batch_keys() -> None:
+@pytest.mark.parametrize("name", ["keys", "order_keys"])
+def test_a_text_is_no_list_of_batch_keys(name: str) -> None:
     """Its letters would be taken for the names of fields."""
+    given: Any = {name: "list_id"}
     with pytest.raises(DefinitionError) as caught:
-        Batching(keys="list_id")  # type: ignore[arg-type]
-    assert caught.value.problems == ("`keys` of Batching must be names of fields, got `list_id`.",)
+        Batching(**given)
+    text = f"`{name}` of Batching must be names of fields, got `list_id`."
+    assert caught.value.problems == (text,)
+
+
+@pytest.mark.parametrize("name", ["keys", "order_keys"])
+def test_batch_keys_are_fields(name: str) -> None:
+    given: Any = {name: ("list_id",)}
+    with pytest.raises(DefinitionError, match="Batch key `list_id` is not a field of the action"):
+        Action(slug="a", title="A", payload={"text": Field()}, batching=Batching(**given))

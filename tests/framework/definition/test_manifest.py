@@ -247,7 +247,7 @@ OURS = Destination(
             title="Post",
             trigger='type = "track"',
             payload=Message,
-            batching=Batching(keys=("room",), max_size=7, lane="rooms"),
+            batching=Batching(keys=("room",), max_size=7, lane="rooms", order_keys=("text",)),
         ),
     ),
     presets=(Preset(name="All", action="post", trigger='type = "track"'),),
@@ -259,6 +259,7 @@ def test_our_own_keys_are_written_in_addition_to_those_of_segment() -> None:
     assert document["rate"] == {"calls": 5, "seconds": 1.5}
     assert document["actions"]["post"]["batching"] == {
         "keys": ["room"],
+        "order_keys": ["text"],
         "max_size": 7,
         "max_bytes": 4_000_000,
         "max_age": 10.0,
