@@ -11,6 +11,12 @@ from framework.definition.audience_rules import (
     AudienceCall,
     Audiences,
 )
+from framework.definition.batch_rules import (
+    Aliases,
+    Batching,
+    Coalesce,
+    Target,
+)
 from framework.definition.choices import (
     Choices,
     ChoicesCall,
@@ -24,14 +30,10 @@ from framework.definition.defaults import (
 from framework.definition.destination import (
     MAX_SUBSCRIPTIONS,
     Action,
-    Aliases,
     AuthScheme,
-    Batching,
-    Coalesce,
     Conflict,
     Destination,
     Subscription,
-    Target,
 )
 from framework.definition.destination_filters import (
     ALL_EVENTS,

@@ -14,11 +14,10 @@ from dataclasses import MISSING as REQUIRED
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar, get_args
 
+from framework.definition.batch_rules import Batching, Coalesce
 from framework.definition.destination import (
     Action,
     AuthScheme,
-    Batching,
-    Coalesce,
     Destination,
 )
 from framework.definition.field_json import IN_ACTIONS, IN_SETTINGS, read_table, table_to_wire
