@@ -59,6 +59,14 @@ def edited(text: str, name: str, edits: Sequence[DocumentEdit]) -> str:
     return text
 
 
+def holds_edits(text: str, name: str, before: str, edits: Sequence[DocumentEdit]) -> bool:
+    """Return whether a *text* holds what the text *before* does with *edits*, and no more."""
+    wanted = _value(before, name)
+    for edit in edits:
+        wanted = _changed(wanted, edit)
+    return bool(_value(text, name) == wanted)
+
+
 def _refusal(name: str, edit: DocumentEdit) -> UneditableError:
     place = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in edit.path)
     return UneditableError(

@@ -245,13 +245,26 @@ def _connection_of(path: Path) -> str:
 def rewritten(file: CaseFile, expectations: Mapping[int, Mapping[str, Any]]) -> str:
     """Return the text of *file* with new values of `expect` and `calls`, otherwise unchanged.
 
-    *expectations* holds them by the index of the test. Raises ConfigurationError for a file that
-    is not in YAML's block style, in which values cannot be replaced.
+    *expectations* holds them by the index of the test. Raises UneditableError if the form of the
+    file does not allow it, for example because of an alias.
     """
+    from framework.config.document_edits import (  # noqa: PLC0415 - at first use
+        DocumentEdit,
+        edited,
+        holds_edits,
+    )
+
     lines = file.text.splitlines(keepends=True)
     for place in sorted(expectations, reverse=True):
         _rewrite(lines, file.cases[place].node, expectations[place])
-    return "".join(lines)
+    edits = [
+        DocumentEdit(("tests", place, key), value)
+        for place, values in expectations.items()
+        for key, value in values.items()
+    ]
+    text, name = "".join(lines), file.file.name
+    # In other forms than blocks of whole lines, only the values themselves can be replaced.
+    return text if holds_edits(text, name, file.text, edits) else edited(file.text, name, edits)
 
 
 def write_cases(tests: list[dict[str, Any]], **more: Any) -> str:

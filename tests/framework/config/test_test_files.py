@@ -79,6 +79,48 @@ def test_rewriting_adds_what_was_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "tests: [{events: EVENTS, expect: [{A: {}}]}]\n",
+            "tests: [{events: EVENTS, expect: [{}]}]\n",
+        ),
+        (
+            "tests:\n- {events: EVENTS, expect: [{A: {}}]}\n- events: EVENTS\n",
+            "tests:\n- {events: EVENTS, expect: [{}]}\n- events: EVENTS\n",
+        ),
+        (
+            "tests:\n  - expect: [\n      {A: {}},\n    ]\n    events: EVENTS\n",
+            "tests:\n  - expect: [{}]\n    events: EVENTS\n",
+        ),
+        (
+            "tests:\n  - events: EVENTS\n    expect:\n\n      - A: {}\n    name: n # y\n",
+            "tests:\n  - events: EVENTS\n    expect: [{}]\n    name: n # y\n",
+        ),
+        (
+            '{"tests": [\n  {"events": EVENTS,\n   "expect": [{"A": {}}]}]}\n',
+            '{"tests": [\n  {"events": EVENTS,\n   "expect": [{}]}]}\n',
+        ),
+    ],
+)  # fmt: skip
+def test_other_forms_than_blocks_are_rewritten_in_place(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    """In braces, in JSON, over several lines, and with blank lines."""
+    text, expected = (one.replace("EVENTS", '[{"type": "a"}]') for one in (text, expected))
+    assert rewritten(load_cases(write(tmp_path, text)), {0: {"expect": [{}]}}) == expected
+
+
+def test_what_an_alias_repeats_is_not_rewritten(tmp_path: Path) -> None:
+    text = (
+        "tests:\n  - events: [{type: a}]\n    expect: &x [{A: {}}]\n"
+        "  - events: [{type: a}]\n    expect: *x\n"
+    )
+    with pytest.raises(ConfigurationError, match=r"`tests\[0\]\.expect` in `.*` cannot be changed"):
+        rewritten(load_cases(write(tmp_path, text)), {0: {"expect": [{}]}})
+
+
+@pytest.mark.parametrize(
     ("text", "problems"),
     [
         ("[]", ["1:1: A test file must be an object, got a list.", "1:1: `tests` is required."]),
