@@ -111,6 +111,15 @@ def _check_name(host: str, port: int) -> ConnectionCheck:
     return ConnectionCheck("name", f"{host} has {number} address{'es' if number > 1 else ''}.")
 
 
+def remedy_of(code: int) -> str:
+    """Return what to do about a certificate that OpenSSL refuses with a code."""
+    if code in {9, 10}:  # not yet valid, expired
+        return "If the clock of this machine is right, the server needs a new one."
+    if code in {62, 64}:  # another name, another address
+        return "Check the address in the settings."
+    return "If an authority of your own issued it, name that in `delivery.ca_file`."
+
+
 def _check_certificate(host: str, port: int, trusted: str) -> ConnectionCheck:
     context = ssl.create_default_context(cafile=trusted)
     try:
@@ -120,7 +129,10 @@ def _check_certificate(host: str, port: int, trusted: str) -> ConnectionCheck:
         ):
             certificate = secured.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
-        text = f"{host} has a certificate that is not valid: {error.verify_message}."
+        reason = error.verify_message.rstrip(".")
+        text = (
+            f"{host} has a certificate that is not valid: {reason}. {remedy_of(error.verify_code)}"
+        )
         return ConnectionCheck("certificate", text, "failed")
     except OSError as error:
         text = f"{host} cannot be reached: {error.strerror or type(error).__name__}."

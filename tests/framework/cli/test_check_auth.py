@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from framework.cli import exits
 from framework.cli.app import actions
-from framework.cli.origin_checks import CheckedOrigin, ObservedTransport, check_origin
+from framework.cli.origin_checks import CheckedOrigin, ObservedTransport, check_origin, remedy_of
 from framework.delivery_options import DeliveryOptions
 from framework.plugins import load_plugins
 from framework.sandbox import Fault, serve
@@ -95,6 +95,7 @@ def test_a_certificate_that_is_not_trusted_is_named(secure: str) -> None:
     state, text = checks["certificate"]
     assert state == "failed"
     assert text.startswith("localhost has a certificate that is not valid: ")
+    assert text.endswith("issued it, name that in `delivery.ca_file`.")
     assert checks["credentials"][0] == "failed"
 
 
@@ -219,3 +220,12 @@ def test_budgets(headers: dict[str, str], expected: tuple[str, str]) -> None:
 
 THROUGH_A_PROXY = DeliveryOptions(proxy="http://proxy.test:3128")
 """Names and certificates are the proxy's concern."""
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(10, "the server needs a new one"), (62, "Check the address"), (19, "`delivery.ca_file`")],
+)
+def test_a_refused_certificate_has_a_remedy(code: int, remedy: str) -> None:
+    """By OpenSSL's code: expired, of another name, of an unknown authority."""
+    assert remedy in remedy_of(code)
