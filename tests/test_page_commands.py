@@ -343,6 +343,15 @@ def perform(client: httpx.Client, payload: Line) -> httpx.Response:
 """
 
 
+@pytest.fixture
+def only_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Import the module of the example in this test only."""
+    monkeypatch.delitem(sys.modules, "acme_destination", raising=False)
+    yield
+    sys.modules.pop("acme_destination", None)
+
+
+@pytest.mark.usefixtures("only_here")
 def test_the_ways_to_certify_lead_to_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
