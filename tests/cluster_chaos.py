@@ -152,7 +152,7 @@ class ClusterChaos(Chaos):
             client = threading.Thread(target=self._send, daemon=True)
             client.start()
             for number in range(incidents):
-                time.sleep(self._chance.uniform(0.3, 2.0))
+                time.sleep(self._moments.uniform(0.3, 2.0))
                 self._start_again()
                 if number == incidents // 2:
                     self.incidents["primary lost"] += 1
@@ -238,7 +238,7 @@ class ClusterChaos(Chaos):
     # Incidents
 
     def _disturb(self, intake: list[RelayProcess]) -> None:
-        worker = self._chance.choice(self._workers)
+        worker = self._moments.choice(self._workers)
         kinds = {
             "killed": 4,
             "frozen": 3,
@@ -249,11 +249,11 @@ class ClusterChaos(Chaos):
             "intake killed": 1,
             "server stopped": 1,
         }
-        (kind,) = self._chance.choices([*kinds], [*kinds.values()])
+        (kind,) = self._moments.choices([*kinds], [*kinds.values()])
         self.incidents[kind] += 1
         if kind == "killed":
             worker.kill()
-            time.sleep(self._chance.uniform(0, 1))
+            time.sleep(self._moments.uniform(0, 1))
             worker.start()
         elif kind == "frozen":
             worker.send(signal.SIGSTOP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import subprocess
 from pathlib import Path
 from typing import Final, Self
@@ -27,9 +28,14 @@ class Disk:
     def cut(self) -> None:
         """Cut the power: what is written but not flushed is lost, as it is in the page cache.
 
-        Processes that use the file system must be stopped, and killed before `restore`.
+        Processes that use the file system must be stopped, and killed before `restore`. The kernel
+        goes on writing, so that a copy may hold parts of different moments: it is made again until
+        nothing was written meanwhile.
         """
-        _run("cp", "--sparse=always", self._image, self._copy)
+        equal = False
+        while not equal:
+            _run("cp", "--sparse=always", self._image, self._copy)
+            equal = filecmp.cmp(self._image, self._copy, shallow=False)
 
     def restore(self) -> None:
         """Mount what was there when the power was cut."""

@@ -61,7 +61,7 @@ time.time = lambda: _time() + _by
 
 
 class Chaos:
-    """A relay in *folder*, a client and a partner; *seed* decides the moments.
+    """A relay in *folder*, a client and a partner; *seed* decides the incidents.
 
     The relay is killed, frozen for a moment, or asked to stop, and starts again with a clock that
     is right or ten minutes off; so is the partner's. The partner fails at times, drops every
@@ -81,7 +81,8 @@ class Chaos:
         _install(site)
         self.bench = Bench(folder, site)
         self.bench.configure(batch_size=5)
-        self._chance = random.Random(seed)  # noqa: S311 - repeatable moments, no secrets
+        self._chance = random.Random(seed)  # noqa: S311 - repeatable events, no secrets
+        self._moments = random.Random(seed)  # noqa: S311 - the same; of the incidents alone
         self._clock = MovableClock()
         self._clock.move(self._chance.choice((-APART, APART)))
         self.criteo = CriteoSandbox(
@@ -115,7 +116,7 @@ class Chaos:
                     self._down_until = time.monotonic() + self._outage
                 with self._start(server.url) as relay:
                     self._url = relay.url
-                    time.sleep(self._chance.uniform(0.05, 0.8))
+                    time.sleep(self._moments.uniform(0.05, 0.8))
                     self._end(relay)
             with self._start(server.url) as relay:
                 self._url = relay.url
@@ -146,22 +147,22 @@ class Chaos:
             "--endpoint", f"{ORIGIN}={url}", "--tries", 3, "--give-up-after", "3s",
         ]  # fmt: skip
         command = [sys.executable, "-m", "framework", *map(str, arguments)]
-        off = self._chance.choice((0.0, 0.0, -APART, APART))
+        off = self._moments.choice((0.0, 0.0, -APART, APART))
         return RelayProcess(command, {**bench.environment, "CHAOS_CLOCK": str(off)})
 
     def _end(self, relay: RelayProcess) -> None:
         """Freeze the relay at times; then kill it, or ask it to stop."""
-        if self._chance.random() < 0.25:
+        if self._moments.random() < 0.25:
             self.incidents["frozen"] += 1
             relay.send(signal.SIGSTOP)
-            time.sleep(self._chance.uniform(0.1, 1.5))
+            time.sleep(self._moments.uniform(0.1, 1.5))
             relay.send(signal.SIGCONT)
-            time.sleep(self._chance.uniform(0.0, 0.3))
+            time.sleep(self._moments.uniform(0.0, 0.3))
         kinds = ("killed", "terminated", "interrupted", "without power")
-        kind = self._chance.choices(kinds, (0.7, 0.2, 0.1, 0.5 if self._disk else 0))[0]
+        kind = self._moments.choices(kinds, (0.7, 0.2, 0.1, 0.5 if self._disk else 0))[0]
         self.incidents[kind] += 1
         if self._disk and kind == "without power":
-            relay.send(signal.SIGSTOP)
+            relay.freeze()
             acknowledged = len(self.acknowledged)
             self._disk.cut()
             relay.kill()

@@ -75,6 +75,15 @@ class RelayProcess:
         """Send a signal."""
         self._process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Stop the process where it is; return when each of its threads has stopped.
+
+        Linux stops the threads one after the other, and those that wait for a disk only afterwards.
+        """
+        self.send(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self._process.pid}/task")
+        until(lambda: all(_is_stopped(one) for one in tasks.iterdir()))
+
     def terminate(
         self, number: signal.Signals = signal.SIGTERM, *, wait: float = WITHIN
     ) -> tuple[int, str, str]:
@@ -94,6 +103,15 @@ class RelayProcess:
     ) -> None:
         if self._process.poll() is None:
             self.kill()
+
+
+def _is_stopped(task: Path) -> bool:
+    """Return whether a thread is stopped, or has ended, by the state after its name."""
+    try:
+        status = (task / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return status.rpartition(")")[2].split()[0] in "TtZX"
 
 
 def until(holds: Callable[[], bool], seconds: float = WITHIN) -> None:

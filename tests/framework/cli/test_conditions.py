@@ -122,7 +122,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         (folder / "people.csv").write_text("id\n1\n")
         (folder / "schema.json").write_text('{"type": "object"}')
         test = (ROOT / "examples" / "criteo" / "criteo.test.yaml").read_text()
-        (folder / "ads.test.yaml").write_text(test.replace("criteo.connection", "ads.connection"))
+        for given, own in (
+            ("criteo.connection", "ads.connection"),
+            ("Add users", "Entered 0"),
+            ("Remove users", "Exited 0"),
+        ):
+            test = test.replace(given, own)
+        (folder / "ads.test.yaml").write_text(test)
         with _within(folder):
             (folder / "old.json").write_text(_run("show criteo --json").output)
             _run(f"run -c ads.connection.yaml -e events.ndjson {partner}")
