@@ -209,7 +209,7 @@ def perform(
     *stop* is set when the call has to end: `clock.sleep` and the client then raise Stopped.
     *confide* takes a text that is a secret, to keep it out of everything that is written.
     *forget_members* is to be called, before the hook returns, if the audience does not exist at the
-    partner any more, or had to be created: nobody counts as a member in the ledger then.
+    partner any more, or had to be created: then no one counts as a member in the ledger.
     *idempotency_key* is equal whenever the same event of a source is delivered again.
     Return `Accepted` if the partner finishes the work later, see `Action.poll`.
     *audience* is the `AudienceCall` of the audience that the event is about, with its ID at the

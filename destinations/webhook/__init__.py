@@ -205,7 +205,7 @@ def perform_batch(  # noqa: PLR0913, PLR0917 - a hook names what it uses
     """Send payloads in one request, without those whose values cannot be hashed.
 
     Raises PayloadValidationError if the request cannot be made. A receiver that responds with 404
-    or 410 has no such audience, so nobody counts as its member any more.
+    or 410 has no such audience, so no one counts as its member any more.
     """
     first = payloads[0]
     batched = first.enable_batching or len(payloads) > 1

@@ -46,14 +46,15 @@ class Action:
 
     *trigger* is the default trigger of a subscription; *payload* is a Payload class, or a table
     of fields for actions without Python code. *membership* is True if every payload adds to an
-    audience, False if every payload removes; if it is None, the event decides. *dynamic* holds, by
-    place, such as `list_id` or `items[].sku`, the functions that return choices of dynamic fields.
-    *matching_keys* are the fields of which one may identify warehouse records, any if it is empty.
+    audience, and False if every payload removes; with None, each event decides. *dynamic* holds the
+    functions that return choices of dynamic fields, by place, such as `list_id` or `items[].sku`.
+    A record of a warehouse is identified by one of the fields in *matching_keys*; if that is empty,
+    by any field.
     *hooks* are run when a mapping is saved. *rules* say which fields need a value together.
-    A call of `perform` or `perform_batch` may take
-    *time_limit* seconds, without waits for the rate limit; then it is stopped.
-    The requests of an *idempotent* action may be sent twice: a POST is repeated after an answer of
-    5xx or a lost connection, too, as other methods are.
+    A call of `perform` or `perform_batch` is stopped after *time_limit* seconds; waits for the rate
+    limit do not count.
+    The requests of an *idempotent* action may be sent twice: after a 5xx response or a lost
+    connection, a POST is repeated as other methods are.
     If these hooks return `Accepted`, *poll* asks for the job with a `PollCall`, as *job* says.
     *migrations* say how mappings of older versions of the action become current ones.
     Raises DefinitionError with every problem of the definition.

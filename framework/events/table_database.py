@@ -160,7 +160,7 @@ class TableDatabase:
                 raise self._not_kept(columns, values) from None
 
     def _not_kept(self, columns: Sequence[ResultColumn], values: list[list[Any]]) -> FrameworkError:
-        """Return the error for a value that is none of its column's type here."""
+        """Return the error for a value that DuckDB cannot keep in its column's type."""
         for column, given in zip(columns, values, strict=True):
             try:
                 self._duckdb.execute(f"SELECT unnest(?::{column.given}[])::{column.type}", [given])
