@@ -2,7 +2,7 @@
 
 import { button, fresh, h, plural, same, toast } from "./dom.js";
 import { foundChip, told, under } from "./fields.js";
-import { record } from "./history.js";
+import { record, removable } from "./history.js";
 import { changed, eventPaths, on, state, step } from "./state.js";
 import { triggerPart } from "./triggers.js";
 
@@ -16,12 +16,7 @@ export function filtersPart(signal) {
   const help = h("p", { class: "help", role: "status" });
   const tell = () => { help.textContent = state.filters.length ? "They drop events, keep a sample of them or remove fields, before any subscription." : "None: every event reaches the subscriptions."; };
   const draw = (filter, open) => {
-    const scope = new AbortController();
-    signal.addEventListener("abort", () => scope.abort(), { signal: scope.signal });
-    const drop = () => {
-      record();
-      scope.abort();
-      node.remove();
+    const forget = () => {
       state.filters = state.filters.filter((one) => one !== filter);
       state.diagnostics = []; // they name filters by number
       tell();
@@ -29,7 +24,7 @@ export function filtersPart(signal) {
       touched();
       changed("diagnostics");
     };
-    const node = card(filter, open, scope.signal, drop);
+    const node = removable(signal, (own, drop) => card(filter, open, own, drop), forget);
     list.append(node);
     return node;
   };

@@ -37,6 +37,20 @@ export function record() {
   tell();
 }
 
+// Makes a part of the page that can be removed, as an edit of its own: `make` gets the signal of its
+// end and the function that removes it, which calls `forget`.
+export function removable(signal, make, forget) {
+  const scope = new AbortController();
+  signal.addEventListener("abort", () => scope.abort(), { signal: scope.signal });
+  const node = make(scope.signal, () => {
+    record();
+    scope.abort();
+    node.remove();
+    forget();
+  });
+  return node;
+}
+
 const tell = () => changed("history");
 const soon = later(500, record);
 for (const topic of ["settings", "subscriptions", "events"]) on(topic, () => { edited = state.step; soon(); });

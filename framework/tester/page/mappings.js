@@ -5,27 +5,21 @@ import { button, chip, fresh, h, later, same } from "./dom.js";
 import { jsonEditor, mappingCompletion, placeOf } from "./editor.js";
 import { at, draftOf, fieldRow, foundChip, placeIn, readMapping, standardOf, told } from "./fields.js";
 import { filtersPart } from "./filters.js";
-import { record } from "./history.js";
+import { record, removable } from "./history.js";
 import { hooksPart, rulesPart, syncModePart } from "./hooks.js";
 import { actionOf, changed, eventPaths, events, fullMapping, on, ownMapping, state, subscriptionOf } from "./state.js";
 import { triggerPart } from "./triggers.js";
 
 export function mappingsView(signal) {
   const draw = (subscription, open) => {
-    const scope = new AbortController();
-    signal.addEventListener("abort", () => scope.abort(), { signal: scope.signal });
-    const drop = () => {
-      record();
-      scope.abort();
-      node.remove();
+    const forget = () => {
       state.subscriptions = state.subscriptions.filter((one) => one !== subscription);
       state.diagnostics = []; // they name subscriptions by number
       document.getElementById("add-subscription").focus();
       changed("subscriptions");
       changed("diagnostics");
     };
-    const node = card(subscription, open, scope.signal, drop);
-    return node;
+    return removable(signal, (own, drop) => card(subscription, open, own, drop), forget);
   };
   const list = h("div", { class: "stack" }, state.subscriptions.map((one, index) => draw(one, index === 0 || state.subscriptions.length <= 3)));
   changed("diagnose");
